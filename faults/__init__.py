@@ -1,0 +1,60 @@
+"""The faults: one file a fault, one line here. Third parties add theirs by the entry point group `testbed.faults`."""
+
+from __future__ import annotations
+
+from faults.abort import abort
+from faults.base import Fault
+from faults.delay import delay
+from faults.kill import kill, restart
+from faults.latency import latency
+from faults.outage import outage
+from faults.pause import pause
+from faults.refused import refused
+from faults.reset import reset
+from faults.silent import silent
+from testbed.errors import FaultError, nearest
+
+FAULTS: dict[str, type[Fault]] = {
+    fault.__name__: fault
+    for fault in (
+        abort,
+        delay,
+        kill,
+        latency,
+        outage,
+        pause,
+        refused,
+        reset,
+        restart,
+        silent,
+    )
+}
+
+__all__ = [
+    "FAULTS",
+    "Fault",
+    "abort",
+    "delay",
+    "kill",
+    "latency",
+    "named",
+    "outage",
+    "pause",
+    "refused",
+    "reset",
+    "restart",
+    "silent",
+]
+
+
+def named(name: str) -> type[Fault]:
+    """Return the fault of that name, our own or an installed third party's; `FaultError` if there is none."""
+    if name in FAULTS:
+        return FAULTS[name]
+    from importlib.metadata import entry_points
+
+    others = entry_points(group="testbed.faults")
+    if name not in others.names:
+        raise FaultError(f"there is no fault {name!r}{nearest(name, {*FAULTS, *others.names})}")
+    found: type[Fault] = others[name].load()
+    return found

@@ -1,0 +1,236 @@
+"""What every fault is: a frozen value with a target and a scope, which maps itself onto operations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar, Literal, Protocol, Self
+
+from faults.scope import Scoping
+from testbed.edge.operations import Operation, Scope
+from testbed.errors import FaultError, nearest
+from testbed.plan import Link, Replica
+
+Plane = Literal["link", "inlet", "process"]
+
+
+class Site(Protocol):
+    """The little that a fault may know of the running mesh."""
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """Every link, the load's own links into the entry included."""
+
+    @property
+    def replicas(self) -> Sequence[Replica]:
+        """Every replica."""
+
+    @property
+    def users(self) -> Mapping[str, str]:
+        """The user ids of the load that runs, each with its cohort ("" for none)."""
+
+    @property
+    def seed(self) -> int:
+        """The seed of this run."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a fault acts: an edge, a service or one replica; edge and replica together narrow each other."""
+
+    edge: str | None = None
+    service: str | None = None
+    replica: str | None = None
+
+    def __str__(self) -> str:
+        """Write the target as its author did: `'checkout -> pricing'` or `replica='pricing-1'`."""
+        words = [repr(self.edge)] if self.edge else []
+        words += [f"{key}={value!r}" for key in ("service", "replica") if (value := getattr(self, key))]
+        return ", ".join(words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One kind of failure; made by keyword, aimed with `on`, injected by the testbed.
+
+    Subclasses are the faults: they add their own keyword fields, check them in `validate`, and turn themselves
+    into operations. A fault never acts by itself.
+    """
+
+    plane: ClassVar[Plane]
+    momentary: ClassVar[bool] = False  # True: over as soon as it is done (a restart)
+
+    target: Target = field(default=Target(), repr=False)
+    scoping: Scoping = field(default=Scoping(), repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense, before anything starts."""
+        self.validate()
+
+    def validate(self) -> None:
+        """Raise `FaultError` if a value is out of its range."""
+
+    def on(self, edge: str | None = None, *, service: str | None = None, replica: str | None = None) -> Self:
+        """Aim at an edge ("checkout -> pricing"), at a whole service or at one replica ("pricing-1").
+
+        An edge together with `replica=` means the part of that edge which leads to that replica.
+        """
+        if not (edge or service or replica) or (service and (edge or replica)):
+            raise FaultError(f"{self}.on(...) takes an edge, service= or replica= (an edge may add replica=)")
+        return replace(self, target=Target(normalised(edge) if edge else None, service, replica))
+
+    def for_users(self, *users: str, percent: float | None = None) -> Self:
+        """Hit exactly these users, or exactly this share of the load's users (drawn by the seed, then fixed)."""
+        raise self._unscopable("for_users")
+
+    def for_cohort(self, cohort: str) -> Self:
+        """Hit the users of one cohort of the load."""
+        raise self._unscopable("for_cohort")
+
+    def for_requests(self, *, percent: float) -> Self:
+        """Hit this share of the requests, drawn anew for every attempt (a retry often escapes)."""
+        raise self._unscopable("for_requests")
+
+    def for_attempts(self, *attempts: int) -> Self:
+        """Hit only these attempts of a call: 1 is the first try of the caller's proxy."""
+        raise self._unscopable("for_attempts")
+
+    def _unscopable(self, method: str) -> FaultError:
+        return FaultError(f"{self.name}(...).{method} is not possible: a {self.plane} fault cannot tell requests apart")
+
+    @property
+    def name(self) -> str:
+        """The word that users write: `latency`."""
+        return type(self).__name__
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """What to do, in order (undone in reverse). `fault` is the id of this injection.
+
+        Raises `FaultError` if target or scope do not fit the site.
+        """
+        raise NotImplementedError
+
+    def reach(self, site: Site) -> tuple[Link, ...]:
+        """The links on which this fault can be met."""
+        return links_of(self, site)
+
+    def __str__(self) -> str:
+        """Write the fault as its author did."""
+        own = [f for f in fields(self) if f.repr]
+        shown = [f"{f.name}={value!r}" for f in own if (value := getattr(self, f.name)) != f.default]
+        aim = f".on({self.target})" if self.target != Target() else ""
+        return f"{self.name}({', '.join(shown)}){aim}{self.scoping}"
+
+
+class LinkFault(Fault):
+    """A fault of the network between two replicas: it acts on connections, so it has no request scope."""
+
+    plane: ClassVar[Plane] = "link"
+    twin: ClassVar[str]  # the request fault to use instead, as a user writes it
+
+    def _unscopable(self, method: str) -> FaultError:
+        return FaultError(
+            f"{self.name}(...).{method} is not possible: a link fault acts on connections, which many requests share. "
+            f"Use {self.twin}.{method}(...), which acts on single requests at the inlet"
+        )
+
+
+class ProcessFault(Fault):
+    """A fault of a replica's own process: everyone who calls that replica meets it."""
+
+    plane: ClassVar[Plane] = "process"
+
+    def _unscopable(self, method: str) -> FaultError:
+        return FaultError(
+            f"{self.name}(...).{method} is not possible: a process is dead or alive for everyone. "
+            f"Use abort(503).{method}(...) for requests that fail for some"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestFault(Fault):
+    """A fault of single requests, made at the inlet: every kind of scope fits."""
+
+    plane: ClassVar[Plane] = "inlet"
+
+    def for_users(self, *users: str, percent: float | None = None) -> Self:
+        """Hit exactly these users, or exactly this share of the load's users (drawn by the seed, then fixed)."""
+        return replace(self, scoping=self.scoping.users(users, percent))
+
+    def for_cohort(self, cohort: str) -> Self:
+        """Hit the users of one cohort of the load."""
+        return replace(self, scoping=self.scoping.of_cohort(cohort))
+
+    def for_requests(self, *, percent: float) -> Self:
+        """Hit this share of the requests, drawn anew for every attempt (a retry often escapes)."""
+        return replace(self, scoping=self.scoping.requests(percent))
+
+    def for_attempts(self, *attempts: int) -> Self:
+        """Hit only these attempts of a call: 1 is the first try of the caller's proxy."""
+        return replace(self, scoping=self.scoping.of_attempts(attempts))
+
+    def inlets(self, site: Site) -> tuple[str, ...]:
+        """The inlet addresses to act on; `FaultError` where an edge runs without request faults."""
+        links = links_of(self, site)
+        bare = sorted({link.edge for link in links if link.inlet is None})
+        if bare:
+            raise FaultError(f"{self}: {bare[0]} has requestFaults: off, so only link and process faults reach it")
+        return tuple(link.inlet for link in links if link.inlet)
+
+    def scope(self, site: Site) -> Scope:
+        """The scope with its users resolved against the load that runs."""
+        return self.scoping.resolve(site.users, site.seed, str(self))
+
+
+def normalised(edge: str) -> str:
+    """Return an edge text with single spaces: `"a->b"` becomes `"a -> b"`."""
+    return " -> ".join(part.strip() for part in edge.split("->"))
+
+
+def links_of(fault: Fault, site: Site) -> tuple[Link, ...]:
+    """The links that a fault's target names; `FaultError` with the nearest valid name if there are none."""
+    target = fault.target
+    if target == Target():
+        raise FaultError(f"{fault} has no target: add .on('caller -> callee'), .on(service=...) or .on(replica=...)")
+    _known(fault, "edge", target.edge, {link.edge for link in site.links})
+    _known(fault, "service", target.service, {r.service for r in site.replicas})
+    _known(fault, "replica", target.replica, {r.name for r in site.replicas})
+    services = {r.name: r.service for r in site.replicas}
+    found = tuple(
+        link
+        for link in site.links
+        if target.edge in (None, link.edge)
+        and target.replica in (None, link.callee)
+        and target.service in (None, services[link.callee])
+    )
+    if not found:
+        raise FaultError(f"{fault}: replica {target.replica!r} is not at the receiving end of {target.edge}")
+    return found
+
+
+def replicas_of(fault: Fault, site: Site) -> tuple[Replica, ...]:
+    """The replicas that a process fault's target names."""
+    if fault.target.edge:
+        raise FaultError(f"{fault}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
+    names = {link.callee for link in links_of(fault, site)}
+    return tuple(r for r in site.replicas if r.name in names)
+
+
+def _known(fault: Fault, what: str, name: str | None, valid: set[str]) -> None:
+    if name is not None and name not in valid:
+        raise FaultError(f"{fault}: there is no {what} {name!r}{nearest(name, valid)}")
+
+
+def positive(fault: Fault, **values: float) -> None:
+    """Raise `FaultError` unless every value is a finite number above zero."""
+    for key, value in values.items():
+        if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+            raise FaultError(f"{fault}: {key} must be above 0")
+
+
+def not_negative(fault: Fault, **values: float) -> None:
+    """Raise `FaultError` unless every value is a finite number of zero or more."""
+    for key, value in values.items():
+        if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+            raise FaultError(f"{fault}: {key} must not be negative")

@@ -1,0 +1,26 @@
+"""Delay: single requests take longer, chosen by user, cohort, share or attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faults.base import RequestFault, Site, positive
+from testbed.edge.operations import Operation, Rule
+from testbed.errors import FaultError
+
+
+@dataclass(frozen=True, kw_only=True)
+class delay(RequestFault):
+    """Hold a request at the callee's door for `ms` before the callee sees it (whole milliseconds, at most an hour)."""
+
+    ms: float
+
+    def validate(self) -> None:
+        """Raise `FaultError` unless `ms` is a whole number of milliseconds above zero."""
+        positive(self, ms=self.ms)
+        if self.ms > 3_600_000 or self.ms % 1:
+            raise FaultError(f"{self}: ms is whole milliseconds, at most an hour")
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """One rule for all its links."""
+        return (Rule(fault, self.inlets(site), delay_ms=self.ms, scope=self.scope(site)),)

@@ -1,0 +1,25 @@
+"""Kill: a replica's process is gone, at once and without a farewell (SIGKILL)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faults.base import ProcessFault, Site, links_of, replicas_of
+from testbed.edge.operations import Closed, Operation, Signal
+
+
+@dataclass(frozen=True, kw_only=True)
+class kill(ProcessFault):
+    """Kill the process; callers are refused until it is healed (started again, ready, and reachable)."""
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """Close the links first: the testbed's own plane must not answer in the dead process's place."""
+        closed = tuple(Closed(link.name) for link in links_of(self, site))
+        return closed + tuple(Signal(replica.name, "kill") for replica in replicas_of(self, site))
+
+
+@dataclass(frozen=True, kw_only=True)
+class restart(kill):
+    """Kill the process and start it again at once: over when it is ready again, without memory or connections."""
+
+    momentary = True

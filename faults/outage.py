@@ -1,0 +1,75 @@
+"""Outage: some or all replicas of a service fail in one way, the partial outage of everyday life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+from faults.abort import abort
+from faults.base import Fault, Plane, Site, Target
+from faults.kill import kill
+from faults.refused import refused
+from faults.silent import silent
+from testbed.edge.operations import Operation
+from testbed.errors import FaultError, nearest
+from testbed.plan import Link
+
+Kind = Literal["refused", "silent", "erroring", "killed"]
+KINDS: dict[str, Callable[[], Fault]] = {
+    "refused": refused,
+    "silent": silent,
+    "erroring": lambda: abort(503),
+    "killed": kill,
+}
+
+
+@dataclass(frozen=True)
+class outage(Fault):
+    """The first `replicas` replicas of `service` (all of them if None) fail as `kind` says.
+
+    What callers see: `refused` a connection refused, `silent` a read time-out, `erroring` a 503 to each request,
+    `killed` a process that is really gone, and refused until it is healed.
+    """
+
+    service: str
+    replicas: int | None = None
+    kind: Kind = "refused"
+
+    def validate(self) -> None:
+        """Raise `FaultError` for an unknown kind or fewer than one replica."""
+        if self.kind not in KINDS:
+            raise FaultError(f"{self}: there is no kind {self.kind!r}{nearest(self.kind, KINDS)}")
+        if self.replicas is not None and (not isinstance(self.replicas, int) or self.replicas < 1):
+            raise FaultError(f"{self}: replicas must be 1 or more (or left out for all)")
+
+    @property
+    def plane(self) -> Plane:  # type: ignore[override]
+        """The plane of the kind."""
+        return KINDS[self.kind]().plane
+
+    def on(self, edge: str | None = None, *, service: str | None = None, replica: str | None = None) -> Self:
+        """Narrow the outage to one edge: only this caller meets it (not for `killed`)."""
+        if edge is None or service or replica:
+            raise FaultError(f"{self} names its service itself; .on takes an edge into it, nothing else")
+        return replace(self, target=Target(edge=edge))
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """The operations of the kind, on each replica that is down."""
+        return tuple(op for part in self._parts(site) for op in part.operations(site, fault))
+
+    def reach(self, site: Site) -> tuple[Link, ...]:
+        """The links into the replicas that are down."""
+        return tuple(link for part in self._parts(site) for link in part.reach(site))
+
+    def _parts(self, site: Site) -> list[Fault]:
+        names = [r.name for r in site.replicas if r.service == self.service]
+        if not names:
+            services = {r.service for r in site.replicas}
+            raise FaultError(f"{self}: there is no service {self.service!r}{nearest(self.service, services)}")
+        if (self.replicas or 0) > len(names):
+            raise FaultError(f"{self}: {self.service} has {len(names)} replicas")
+        return [self._part(name) for name in names[: self.replicas]]
+
+    def _part(self, replica: str) -> Fault:
+        return KINDS[self.kind]().on(self.target.edge, replica=replica)

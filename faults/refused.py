@@ -1,0 +1,20 @@
+"""Refused: nobody listens; a connection attempt is answered with RST."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.base import LinkFault, Site, links_of
+from testbed.edge.operations import Closed, Operation
+
+
+@dataclass(frozen=True, kw_only=True)
+class refused(LinkFault):
+    """Refuse new connections and close those that are open (they see the end of the stream)."""
+
+    twin: ClassVar[str] = "abort(503)"
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """One closed link each."""
+        return tuple(Closed(link.name) for link in links_of(self, site))

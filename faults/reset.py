@@ -1,0 +1,24 @@
+"""Reset: connections break in mid-answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.base import LinkFault, Site, links_of
+from testbed.edge.operations import Operation, Toxic
+
+
+@dataclass(frozen=True, kw_only=True)
+class reset(LinkFault):
+    """Break every connection when its first answer comes: the callee has done its work, the caller gets no answer.
+
+    Connections opened after the injection get a TCP RST; those that were open before get the end of the stream
+    (Toxiproxy sets the linger option when a connection starts).
+    """
+
+    twin: ClassVar[str] = "abort(503)"
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """One reset_peer toxic each."""
+        return tuple(Toxic(link.name, "reset_peer", "downstream", {"timeout": 0}) for link in links_of(self, site))

@@ -1,0 +1,79 @@
+"""A chaos and fault-injection testbed for meshed services, driven by pytest.
+
+Everything a test needs is imported from here, and loaded when it is first used:
+
+    from testbed import attempts, delay, get, only_statuses, steady, topology
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faults import abort as abort
+    from faults import delay as delay
+    from faults import kill as kill
+    from faults import latency as latency
+    from faults import outage as outage
+    from faults import pause as pause
+    from faults import refused as refused
+    from faults import reset as reset
+    from faults import restart as restart
+    from faults import silent as silent
+    from testbed.checks import attempts as attempts
+    from testbed.checks import availability as availability
+    from testbed.checks import fallback as fallback
+    from testbed.checks import gives_up as gives_up
+    from testbed.checks import only_statuses as only_statuses
+    from testbed.checks import p50 as p50
+    from testbed.checks import p90 as p90
+    from testbed.checks import p99 as p99
+    from testbed.checks import quantile as quantile
+    from testbed.checks import recovers as recovers
+    from testbed.checks import slowest as slowest
+    from testbed.errors import Inconclusive as Inconclusive
+    from testbed.errors import NotContained as NotContained
+    from testbed.errors import TestbedError as TestbedError
+    from testbed.experiment import Run as Run
+    from testbed.experiment import Traffic as Traffic
+    from testbed.fixtures import topology as topology
+    from testbed.history import History as History
+    from testbed.live import Testbed as Testbed
+    from testbed.load.shape import get as get
+    from testbed.load.shape import poisson as poisson
+    from testbed.load.shape import post as post
+    from testbed.load.shape import steady as steady
+    from testbed.model.topology import Topology as Topology
+    from testbed.model.topology import load_topology as load_topology
+    from testbed.starting import start as start
+
+_HOMES = {
+    "faults": "abort delay kill latency outage pause refused reset restart silent",
+    "testbed.checks": ("attempts availability fallback gives_up only_statuses p50 p90 p99 quantile recovers slowest"),
+    "testbed.errors": "Inconclusive NotContained TestbedError",
+    "testbed.experiment": "Run Traffic",
+    "testbed.fixtures": "topology",
+    "testbed.history": "History",
+    "testbed.live": "Testbed",
+    "testbed.load.shape": "get poisson post steady",
+    "testbed.starting": "start",
+    "testbed.model.topology": "Topology load_topology",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used; a plain pytest run must not pay for it."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'testbed' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

@@ -1,0 +1,69 @@
+"""The checks: one file a check, one line here. Third parties add theirs by the entry point group `testbed.checks`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from testbed.checks._base import Check, EdgeCheck, Outcome, Verdict
+from testbed.checks._judge import judge
+from testbed.checks._report import Report
+from testbed.checks._view import View
+from testbed.checks.attempts import attempts
+from testbed.checks.availability import availability
+from testbed.checks.fallback import fallback
+from testbed.checks.gives_up import gives_up
+from testbed.checks.only_statuses import only_statuses
+from testbed.checks.quantile import p50, p90, p99, quantile
+from testbed.checks.recovers import recovers
+from testbed.checks.slowest import slowest
+from testbed.errors import CheckError, nearest
+
+CHECKS: dict[str, Callable[..., Check]] = {
+    "attempts": attempts,
+    "availability": availability,
+    "fallback": fallback,
+    "gives_up": gives_up,
+    "only_statuses": only_statuses,
+    "p50": p50,
+    "p90": p90,
+    "p99": p99,
+    "quantile": quantile,
+    "recovers": recovers,
+    "slowest": slowest,
+}
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "EdgeCheck",
+    "Outcome",
+    "Report",
+    "Verdict",
+    "View",
+    "attempts",
+    "availability",
+    "fallback",
+    "gives_up",
+    "judge",
+    "named",
+    "only_statuses",
+    "p50",
+    "p90",
+    "p99",
+    "quantile",
+    "recovers",
+    "slowest",
+]
+
+
+def named(name: str) -> Callable[..., Check]:
+    """Return the check of that name, our own or an installed third party's; `CheckError` if there is none."""
+    if name in CHECKS:
+        return CHECKS[name]
+    from importlib.metadata import entry_points
+
+    others = entry_points(group="testbed.checks")
+    if name not in others.names:
+        raise CheckError(f"there is no check {name!r}{nearest(name, {*CHECKS, *others.names})}")
+    found: Callable[..., Check] = others[name].load()
+    return found

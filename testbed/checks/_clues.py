@@ -1,0 +1,45 @@
+"""The next thing to look at: one telling request, and what it met on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from testbed.checks._text import ms, outcome, plural, seconds
+from testbed.checks._view import View
+from testbed.history import Arrival, Attempt, Call, Request
+
+MOST = 5  # hops of one request that are worth reading
+
+
+def trail(view: View, request: Request) -> str:
+    """Return how one request ended and its attempts in order (arrivals, where nobody records attempts), one a line."""
+    user = f", user {request.user}" if request.user else ""
+    head = f"request {request.id} ({request.method} {request.path}{user}): {outcome(request)}"
+    head += f" after {ms(request.latency_ms)}"
+    hops: Sequence[Attempt | Arrival] = view.index.attempts.by_request.get(request.id, ())
+    hops = hops or view.index.arrivals.by_request.get(request.id, ())
+    shown = [hop_text(hop) for hop in sorted(hops, key=lambda hop: hop.start)]
+    more = [f"... {len(shown) - MOST} more"] if len(shown) > MOST else []
+    return "\n  ".join([head, *shown[:MOST], *more])
+
+
+def hop_text(hop: Attempt | Arrival | Call) -> str:
+    """Return one hop in words: `checkout -> pricing, pricing-1, try 2: 503 FI after 20.1 ms`."""
+    if isinstance(hop, Call):
+        where = f"{hop.edge} from {hop.caller}"
+    else:
+        number = hop.number if isinstance(hop, Attempt) else hop.attempt
+        where = f"{hop.edge}, {hop.callee or 'no replica chosen'}, try {number}"
+    status = str(hop.status or "no answer")
+    return f"{where}: {' '.join(filter(None, (status, hop.flags)))} after {ms(hop.duration_ms)}"
+
+
+def more_load(view: View, needed: int) -> str:
+    """Return how to get that many requests of this population at the rate that it had."""
+    if not view.rate:
+        return f"send {plural(needed, 'request')}"
+    longer = (
+        f"{plural(needed, 'request')} take {seconds(needed / view.rate)} at the {view.rate:.3g}/s of this population"
+    )
+    cohort = "" if view.population.name == "all" else ", or give its cohort a rate of its own (cohort_rps=)"
+    return f"{longer}: lengthen the phase{cohort}"

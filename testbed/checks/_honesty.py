@@ -1,0 +1,152 @@
+"""Reasons why a run cannot answer a check at all, asked before any check judges: no vacuous pass (rule 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from testbed.checks._base import Check
+from testbed.checks._text import count, ms, plural
+from testbed.checks._view import View
+from testbed.history import FaultEvent, Pace
+from testbed.index import Index
+
+SENT_ENOUGH = 0.99  # of the plan; below it nothing is judged
+SEERS = {"requests": "load", "arrivals": "inlet"}
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why a verdict must be inconclusive, and what to look at next."""
+
+    why: str
+    next: str
+    source: str = ""
+
+
+def doubt(check: Check, view: View) -> Doubt | None:
+    """Return the first reason why this check cannot be judged on this view, None if there is none."""
+    rules = (_touched_nothing, _same_id, _load_was_short, _nobody, _evidence_missing, _context_lost, _load_was_late)
+    return next((found for rule in rules for found in rule(check, view)), None)
+
+
+def seer(index: Index, source: str) -> str:
+    """Return who recorded a source: `load`, `inlet`, `caller's proxy`, or `app's own log` where there is no proxy."""
+    own = index.attempts.all[0].source == "app" if index.attempts.all else index.run and index.run.mesh == "none"
+    return SEERS.get(source) or ("app's own log" if own else "caller's proxy")
+
+
+def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
+    """Doubt everything that was seen from the start of a fault on that met no request."""
+    index = view.index
+    for fault in index.faults:
+        if fault.start < view.window.end and index.request_ids.isdisjoint(index.touched(fault)):
+            source = index.touch_source(fault)
+            there = sum(1 for request in index.requests if fault.start <= request.intended < fault.end)
+            why = f"the fault {fault.id} {fault.text} touched none of {plural(there, 'request')}: "
+            why += _no_trace(index, fault)
+            yield Doubt(why, "does the load reach that edge? testbed graph shows who calls whom", seer(index, source))
+
+
+def _no_trace(index: Index, fault: FaultEvent) -> str:
+    source = index.touch_source(fault)
+    if source not in index.sources:
+        return f"this mesh records no {source}, so nobody could have seen it"
+    if index.touched(fault):
+        return "those that it met carry no request id of this load: a service on the way does not forward baggage"
+    if fault.plane == "inlet":
+        return "no arrival was hit by it; is there a request of its users, cohort and attempts on that edge?"
+    return f"none of the {source} went over {', '.join(fault.links[:4])} while it was in force"
+
+
+def _same_id(check: Check, view: View) -> Iterator[Doubt]:
+    twice = len(view.index.requests) - len(view.index.request_ids)
+    if twice:
+        why = f"{plural(twice, 'request')} of the load share an id with another, so evidence cannot be joined"
+        yield Doubt(why, "ids must be unique in a run: report this", "load")
+
+
+def _load_was_short(check: Check, view: View) -> Iterator[Doubt]:
+    for phase, pace in _paces(check, view):
+        recorded = len(view.index.by_phase[phase])
+        if pace is None:
+            yield Doubt(f"nothing says how the load kept its schedule in {phase}", "the run ended early?", "load")
+        elif pace.sent < SENT_ENOUGH * pace.planned:
+            yield Doubt(f"{_sent(pace)}: less than {SENT_ENOUGH:.0%} of the schedule", _RELIEF, "load")
+        elif recorded < pace.sent:
+            why = f"{plural(pace.sent, 'request')} were sent in {phase}, only {count(recorded)} are recorded"
+            yield Doubt(why, "the load driver's log", "load")
+
+
+def _load_was_late(check: Check, view: View) -> Iterator[Doubt]:
+    limit = check.late_limit_ms()
+    for _, pace in _paces(check, view):
+        if pace and limit < float("inf") and pace.sent < pace.planned:
+            yield Doubt(f"{_sent(pace)}: latencies of the missing ones are unknown", _RELIEF, "load")
+        elif pace and pace.late_p99_ms > limit:
+            why = (
+                f"the load was late in {pace.phase}: p99 {ms(pace.late_p99_ms)} behind its schedule, which is part of "
+                f"every latency; up to {ms(limit)} would have been good enough"
+            )
+            yield Doubt(why, _RELIEF, "load")
+
+
+_RELIEF = "the machine is saturated: lower rps=, or close what else runs on it"
+
+
+def _sent(pace: Pace) -> str:
+    return f"the load sent {count(pace.sent)} of {plural(pace.planned, 'planned request')} in {pace.phase}"
+
+
+def _paces(check: Check, view: View) -> Iterator[tuple[str, Pace | None]]:
+    """Yield each phase that is judged, with how the load kept its schedule in it (several loads added up)."""
+    for judged in check.views(view):
+        for phase in judged.window.phases:
+            found = [pace for pace in view.index.paces if pace.phase == phase]
+            planned, sent = sum(pace.planned for pace in found), sum(pace.sent for pace in found)
+            late = max((pace.late_p99_ms for pace in found), default=0.0)
+            yield phase, Pace(phase, planned, sent, late) if found else None
+
+
+def _nobody(check: Check, view: View) -> Iterator[Doubt]:
+    for judged in check.views(view):
+        if not judged.requests:
+            there = f"{plural(len(judged.window.requests), 'request')} ({judged.window.name})"
+            why = f"none of {there} belongs to the population {judged.population}; one would have been enough to judge"
+            yield Doubt(why, "lengthen the phase, raise rps=, or set the cohort's own rate (cohort_rps=)", "load")
+
+
+def _evidence_missing(check: Check, view: View) -> Iterator[Doubt]:
+    needed = [(source, check.on_edge()) for source in check.needs(view)]
+    for fault in view.population.faults:
+        needed += [(view.index.touch_source(fault), edge) for edge in fault.edges]
+    for source, edge in needed:
+        if missing := _missing(view.index, source, edge):
+            where = f" on {edge}" if edge else ""
+            why = f"the record of {source}{where} is not complete: {missing}"
+            yield Doubt(why, f"the log of the {seer(view.index, source)}", seer(view.index, source))
+
+
+def _missing(index: Index, source: str, edge: str) -> str:
+    if source not in index.sources:
+        mesh = f"mesh {index.run.mesh}" if index.run else "this run"
+        return f"{mesh} cannot show {source}"
+    about = [event for event in index.evidence if event.source == source]
+    here = [event for event in about if not edge or not event.edges or edge in event.edges]
+    broken = [event.missing or "no reason given" for event in here if not event.complete]
+    # An incomplete record that names its edges vouches for the others.
+    vouched = any(event.complete for event in here) or any(not event.complete for event in about)
+    return broken[0] if broken else "" if vouched else "nothing says that all of it was gathered"
+
+
+def _context_lost(check: Check, view: View) -> Iterator[Doubt]:
+    """Doubt counts on an edge where some events carry no request id: they may belong to anyone."""
+    index, edge, window = view.index, check.on_edge(), view.window
+    joined = {"attempts": index.attempts, "calls": index.calls, "arrivals": index.arrivals}
+    for source in set(check.needs(view)) & joined.keys():
+        there = [e for e in joined[source].on(edge) if window.start <= e.start < window.end]  # type: ignore[attr-defined]
+        lost = sum(1 for event in there if not event.request)
+        if lost:
+            caller = edge.partition(" -> ")[0]
+            why = f"{count(lost)} of {count(len(there))} {source} on {edge} carry no request id"
+            yield Doubt(why, f"does {caller} forward the baggage header?", seer(index, source))

@@ -1,0 +1,167 @@
+"""Attempts: how often a call or a request was tried on one edge, counted exactly."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, cast
+
+from testbed.checks import _valid
+from testbed.checks._base import Check, EdgeCheck, Verdict
+from testbed.checks._clues import trail
+from testbed.checks._honesty import seer
+from testbed.checks._text import count, plural, tally
+from testbed.checks._view import View
+from testbed.errors import CheckError, nearest
+from testbed.index import Index
+from testbed.wiring import CLIENT
+
+Counts = Sequence[tuple[int, str]]  # how many attempts, and an id of the request that they belong to
+
+
+@dataclass(frozen=True)
+class attempts(EdgeCheck):
+    """Every call on an edge (`per="request"`: every request of the load) took so many attempts there.
+
+    2 retries are at most 3 attempts. Counted at the caller: by its proxy, or in the app's own log where there is none.
+    Where neither exists arrivals are counted, which a broken link hides: then they prove only that there were too many.
+    """
+
+    exactly: int | None = field(default=None, kw_only=True)
+    at_most: int | None = field(default=None, kw_only=True)
+    at_least: int | None = field(default=None, kw_only=True)
+    per: Literal["call", "request"] = field(default="call", kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `CheckError` unless there is one bound, a whole number of 0 or more (1 or more for at_least)."""
+        head = f"attempts({self.edge!r})"
+        _valid.whole(str(self), **_valid.exactly_one(head, **self._given))
+        if self.at_least == 0:
+            raise CheckError(f"{self}: at_least=0 would always hold")
+        if self.per not in ("call", "request"):
+            raise CheckError(f"{self}: there is no per={self.per!r}{nearest(str(self.per), ('call', 'request'))}")
+
+    def fits(self, index: Index) -> None:
+        """Raise `CheckError` for an unknown edge, and for the load's own, which never retries."""
+        super().fits(index)
+        if self.edge.startswith(f"{CLIENT} -> "):
+            raise CheckError(f"{self}: the load sends every request once; name an edge between two services")
+
+    @property
+    def _given(self) -> dict[str, int | None]:
+        return {"exactly": self.exactly, "at_most": self.at_most, "at_least": self.at_least}
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        kind, number = next((kind, number) for kind, number in self._given.items() if number is not None)
+        return f"{kind.replace('_', ' ')} {number} per {self.per}"
+
+    @property
+    def least(self) -> int:
+        """The fewest attempts allowed."""
+        return self.exactly if self.exactly is not None else self.at_least or 0
+
+    @property
+    def most(self) -> float:
+        """The most attempts allowed, infinite without an upper bound."""
+        bound = self.exactly if self.exactly is not None else self.at_most
+        return math.inf if bound is None else bound
+
+    def topic(self) -> Hashable:
+        """Return edge, unit and kind of bound."""
+        return (self.name, self.edge, self.per, *(kind for kind, value in self._given.items() if value is not None))
+
+    def contradicts(self, other: Check) -> str:
+        """Return why two bounds on one edge cannot both hold."""
+        if not isinstance(other, attempts) or (other.edge, other.per) != (self.edge, self.per):
+            return ""
+        if self.least > other.most or other.least > self.most:
+            return "no number of attempts satisfies both"
+        return "exactly= already says it" if {self.exactly, other.exactly} != {None} else ""
+
+    def needs(self, view: View) -> tuple[str, ...]:
+        """Return requests, and attempts (or arrivals); calls as well where a call without any attempt matters."""
+        if "attempts" not in view.index.sources:
+            return ("requests", "arrivals")
+        return ("requests", "attempts", "calls") if self.least and self.per == "call" else ("requests", "attempts")
+
+    def judge(self, view: View) -> Verdict:
+        """Compare every count with the bound."""
+        at_caller = "attempts" in view.index.sources
+        source = seer(view.index, "attempts" if at_caller else "arrivals")
+        say = partial(self.verdict, view, source=source)
+        if self.per == "call" and (blind := self._cannot_tell_calls(view, at_caller)):
+            return say("inconclusive", "", 0, why=blind, next='per="request" needs no call ids')
+        counts = self._counts(view, at_caller)
+        say = partial(say, observed=_spread(counts, self.per), n=len(counts))
+        wrong = [one for one in counts if not self.least <= one[0] <= self.most]
+        hidden = "" if at_caller else self._hidden(view)
+        if wrong and not (hidden and all(number <= self.most for number, _ in wrong)):
+            return say("violated", margin=self._off(wrong), why=self._why(counts, wrong), next=self._clue(view, wrong))
+        if not counts or (not any(number for number, _ in counts) and self.most > 0 and not view.calls(self.edge)):
+            why = f"none of {plural(len(view.requests), 'request')} used {self.edge}; one would have been enough"
+            return say("inconclusive", why=why, next="the load's paths; does it reach that edge?")
+        if hidden and (wrong or self.most < math.inf):
+            return say("inconclusive", why=hidden, next="a mesh whose proxy logs its attempts (mesh: envoy)")
+        return say("held", margin=self._spare(counts))
+
+    def _cannot_tell_calls(self, view: View, at_caller: bool) -> str:
+        if not at_caller:
+            return "arrivals do not tell one call from the next, and this mesh records no attempts"
+        nameless = sum(1 for attempt in view.attempts(self.edge) if not attempt.call)
+        return f"{plural(nameless, 'attempt')} on {self.edge} without a call id" if nameless else ""
+
+    def _counts(self, view: View, at_caller: bool) -> Counts:
+        """Return one count for each call or request, those without any attempt included."""
+        if self.per == "request":
+            seen = view.attempts(self.edge) if at_caller else view.arrivals(self.edge)
+            number = Counter(event.request for event in seen)
+            return [(number[request.id], request.id) for request in view.requests]
+        tries = view.attempts(self.edge)
+        request_of = {call.call: call.request for call in view.calls(self.edge) if call.call}
+        request_of |= {attempt.call: attempt.request for attempt in tries}
+        number = Counter(attempt.call for attempt in tries)
+        return [(number[call], request) for call, request in request_of.items()]
+
+    def _hidden(self, view: View) -> str:
+        """Return why arrivals may be fewer than attempts, "" if nothing hid any."""
+        hiding = [f for f in view.faults if f.plane in ("link", "process") and self.edge in f.edges]
+        if not hiding:
+            return ""
+        return (
+            f"arrivals cannot show attempts that {hiding[0].id} {hiding[0].text} kept from arriving, and this mesh "
+            "records no attempts at the caller; they would have been enough"
+        )
+
+    def _off(self, wrong: Counts) -> str:
+        most, fewest = max(number for number, _ in wrong), min(number for number, _ in wrong)
+        return f"{cast(int, most - self.most)} too many" if most > self.most else f"{self.least - fewest} too few"
+
+    def _spare(self, counts: Counts) -> str:
+        if self.exactly is not None:
+            return "none off"
+        numbers = [number for number, _ in counts]
+        return f"{(self.most - max(numbers)) if self.at_most is not None else min(numbers) - self.least} to spare"
+
+    def _why(self, counts: Counts, wrong: Counts) -> str:
+        total = sum(number for number, _ in counts)
+        share = f"{plural(len(wrong), self.per)} of {count(len(counts))} took another number of attempts"
+        found = tally([str(number) for number, _ in wrong])
+        return f"{share} (number x {self.per}s: {found}); {plural(total, 'attempt')} in all"
+
+    def _clue(self, view: View, wrong: Counts) -> str:
+        chosen = (max if any(number > self.most for number, _ in wrong) else min)(wrong)[1]
+        return trail(view, next(request for request in view.requests if request.id == chosen))
+
+
+def _spread(counts: Counts, unit: str) -> str:
+    """Return `1 to 4 (mean 2.5)`, or `3 each`."""
+    numbers = [number for number, _ in counts]
+    if not numbers:
+        return f"no {unit}"
+    least, most = min(numbers), max(numbers)
+    return f"{most} each" if least == most else f"{least} to {most} (mean {sum(numbers) / len(numbers):.3g})"

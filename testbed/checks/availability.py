@@ -1,0 +1,90 @@
+"""Availability: enough of the requests get an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from testbed.checks import _valid, bounds
+from testbed.checks._base import Check, Outcome, Verdict
+from testbed.checks._clues import more_load, trail
+from testbed.checks._text import count, outcomes, percent, plural, points, trim
+from testbed.checks._view import View
+from testbed.history import Request
+
+
+@dataclass(frozen=True)
+class availability(Check):
+    """At least this share of the requests is answered with a status from 200 to 399; no answer is a failure.
+
+    Below 100 % it is a claim about all requests of this kind, proved or refuted by Clopper-Pearson bounds at 95 %
+    (at least 299 requests for 99 %). 100 % is a count: not one of these requests failed.
+    """
+
+    at_least_percent: float | None = field(default=None, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `CheckError` unless the percentage is above 0 and at most 100."""
+        _valid.exactly_one("availability()", at_least_percent=self.at_least_percent)
+        _valid.percentage(str(self), at_least_percent=self.at_least_percent)
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        return f"at least {self._limit}"
+
+    @property
+    def _limit(self) -> str:
+        return f"{trim(f'{self.at_least_percent:.6f}')} %"
+
+    @property
+    def _share(self) -> float:
+        return cast(float, self.at_least_percent) / 100
+
+    def judge(self, view: View) -> Verdict:
+        """Compare the confidence bounds, or the count for 100 %, with the limit."""
+        n = len(view.requests)
+        failed = [request for request in view.requests if not request.ok]
+        lower, upper = self._bounds(n - len(failed), n)
+        if lower >= self._share:
+            return self._say(view, "held", failed, margin=f"{points(lower - self._share)} to spare")
+        if upper < self._share:
+            why = f"{plural(len(failed), 'request')} failed: {outcomes(failed)}{self._at_most(upper)}"
+            margin = f"{points(self._share - upper)} short"
+            return self._say(view, "violated", failed, margin=margin, why=why, next=trail(view, failed[0]))
+        why = f"{count(n - len(failed))} of {count(n)} proves only {percent(lower)} with 95 % confidence; "
+        if failed:
+            why += self._enough_with(failed)
+            return self._say(view, "inconclusive", failed, why=why, next=trail(view, failed[0]))
+        needed = bounds.enough_requests(0, self._share)
+        why += f"for {self._limit} send {count(needed)}, or use a count such as only_statuses"
+        return self._say(view, "inconclusive", failed, why=why, next=more_load(view, needed))
+
+    def _bounds(self, answered: int, n: int) -> tuple[float, float]:
+        if self._share == 1:
+            return answered / n, answered / n
+        return bounds.share_lower(answered, n), bounds.share_upper(answered, n)
+
+    def _at_most(self, upper: float) -> str:
+        return "" if self._share == 1 else f"; with 95 % confidence the availability is at most {percent(upper)}"
+
+    def _enough_with(self, failed: Sequence[Request]) -> str:
+        needed = count(bounds.enough_requests(len(failed), self._share))
+        enough = f"{needed} requests with no more than {plural(len(failed), 'failure')} would be enough"
+        return f"{enough}; failures: {outcomes(failed)}"
+
+    def _say(
+        self,
+        view: View,
+        outcome: Outcome,
+        failed: Sequence[Request],
+        *,
+        margin: str = "",
+        why: str = "",
+        next: str = "",
+    ) -> Verdict:
+        n = len(view.requests)
+        observed = f"{count(n - len(failed))} of {count(n)} ({percent((n - len(failed)) / n)})"
+        confidence = "exact" if self._share == 1 else "95 %"
+        return self.verdict(view, outcome, observed, n, margin=margin, confidence=confidence, why=why, next=next)

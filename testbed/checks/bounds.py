@@ -1,0 +1,70 @@
+"""Exact one-sided confidence bounds for shares and quantiles, and what would have been enough.
+
+Shares: Clopper and Pearson, Biometrika 26 (1934), by quantiles of the beta distribution. Quantiles: order statistics
+with the exact binomial distribution (Conover, Practical Nonparametric Statistics, confidence interval for a quantile).
+Both assume independent requests.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+CONFIDENCE = 0.95
+MOST = 10**9  # nobody sends more requests than this
+
+
+def share_lower(successes: int, n: int, confidence: float = CONFIDENCE) -> float:
+    """Return the share of successes that is proved: the truth is below it in at most 1 - confidence of all runs."""
+    from scipy.special import betaincinv
+
+    return float(betaincinv(successes, n - successes + 1, 1 - confidence)) if successes else 0.0
+
+
+def share_upper(successes: int, n: int, confidence: float = CONFIDENCE) -> float:
+    """Return the share that is not excluded: the truth is above it in at most 1 - confidence of all runs."""
+    return 1.0 - share_lower(n - successes, n, confidence)
+
+
+def enough_requests(failures: int, share: float, confidence: float = CONFIDENCE) -> int:
+    """Return the smallest n that proves `share` with this many failures among them: 299 for none and 99 %."""
+    return _first(lambda n: share_lower(n - failures, n, confidence) >= share, failures + 1)
+
+
+def failures_allowed(n: int, share: float, confidence: float = CONFIDENCE) -> int:
+    """Return the most failures among n requests that still prove `share`; -1 if n is too small even without any."""
+    return bisect_left(range(n), True, key=lambda f: share_lower(n - f, n, confidence) < share) - 1
+
+
+def upper_rank(n: int, share: float, confidence: float = CONFIDENCE) -> int | None:
+    """Return which of n ordered values (from 1) bounds the quantile from above; None if n is too small.
+
+    The smallest r with P(Binomial(n, share) <= r - 1) >= confidence: 996 for the 99 % quantile of 1,000 values.
+    """
+    rank = 1 + bisect_left(range(n), confidence, key=lambda k: _binomial(k, n, share))
+    return rank if rank <= n else None
+
+
+def lower_rank(n: int, share: float, confidence: float = CONFIDENCE) -> int | None:
+    """Return which of n ordered values (from 1) bounds the quantile from below; None if n is too small.
+
+    The largest s with P(Binomial(n, share) <= s - 1) <= 1 - confidence.
+    """
+    doubt = 1 - confidence
+    rank = bisect_left(range(n), True, key=lambda k: _binomial(k, n, share) > doubt)
+    return rank or None
+
+
+def _binomial(k: int, n: int, share: float) -> float:
+    """Return P(Binomial(n, share) <= k)."""
+    from scipy.special import bdtr
+
+    return float(bdtr(k, n, share))
+
+
+def _first(holds: Callable[[int], bool], start: int) -> int:
+    """Return the first number from `start` on from which a monotone condition holds."""
+    top = start
+    while not holds(top) and top < MOST:
+        top *= 2
+    return start + bisect_left(range(start, top), True, key=holds)

@@ -1,0 +1,72 @@
+"""Fallback: answers were made with the fallback that was meant for this failure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from testbed.checks import _valid
+from testbed.checks._base import Check, Verdict
+from testbed.checks._clues import trail
+from testbed.checks._text import count, percent, plural, tally, trim
+from testbed.checks._view import View
+from testbed.errors import CheckError, nearest
+from testbed.index import Index
+
+
+@dataclass(frozen=True)
+class fallback(Check):
+    """At least this share of the answered requests carries the fallback (all of them unless told): an exact count.
+
+    A request is answered if a status came back, whatever it says; those without an answer are not counted, so ask
+    `availability` or `only_statuses` as well.
+    """
+
+    which: str
+    at_least_percent: float = field(default=100, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `CheckError` for an empty name or a percentage that is not above 0 and at most 100."""
+        if not isinstance(self.which, str) or not self.which:
+            raise CheckError('fallback(...) takes the name of a fallback, as in onFailure: fallback("list-price")')
+        _valid.percentage(str(self), at_least_percent=self.at_least_percent)
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        share = "all" if self.at_least_percent == 100 else f"at least {trim(f'{self.at_least_percent:.6f}')} %"
+        return f"{share} with {self.which}"
+
+    def topic(self) -> Hashable:
+        """Return name and fallback."""
+        return (self.name, self.which)
+
+    def fits(self, index: Index) -> None:
+        """Raise `CheckError` if no service of the topology can take such a fallback."""
+        if index.wiring.edges and self.which not in index.wiring.fallbacks:
+            hint = nearest(self.which, index.wiring.fallbacks) or " (this topology has none at all)"
+            raise CheckError(f"{self}: there is no fallback {self.which!r}{hint}")
+
+    def judge(self, view: View) -> Verdict:
+        """Count the answers that say they took the fallback."""
+        answered = [request for request in view.requests if request.status]
+        without = [request for request in answered if self.which not in request.fallbacks]
+        n, taken = len(answered), len(answered) - len(without)
+        if not answered:
+            why = f"none of {plural(len(view.requests), 'request')} was answered, so no answer shows what was taken"
+            return self.verdict(view, "inconclusive", "no answer", 0, why=why, next=trail(view, view.requests[0]))
+        observed = f"{count(taken)} of {count(n)} answers ({percent(taken / n)})"
+        wanted = math.ceil(round(n * self.at_least_percent / 100, 6))
+        if taken >= wanted:
+            return self.verdict(view, "held", observed, n, margin=f"{count(taken - wanted)} to spare")
+        others = tally([f"{r.status} with {'+'.join(r.fallbacks) or 'no fallback'}" for r in without])
+        return self.verdict(
+            view,
+            "violated",
+            observed,
+            n,
+            margin=f"{count(wanted - taken)} missing",
+            why=f"{plural(len(without), 'answer')} came without {self.which}: {others}",
+            next=trail(view, without[0]),
+        )

@@ -1,0 +1,80 @@
+"""Gives up: a caller stops waiting in time, whatever the callee does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import cast
+
+from testbed.checks import _valid
+from testbed.checks._base import EdgeCheck, Verdict
+from testbed.checks._clues import hop_text, trail
+from testbed.checks._honesty import seer
+from testbed.checks._text import count, ms, plural
+from testbed.checks._view import View
+from testbed.history import Call, Request
+from testbed.wiring import CLIENT
+
+
+@dataclass(frozen=True)
+class gives_up(EdgeCheck):
+    """The longest call on an edge, all its attempts together, ended within `within_ms`, however it ended.
+
+    On "client -> entry" the calls are the load's requests, from their intended send time.
+    """
+
+    within_ms: float | None = field(default=None, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `CheckError` unless the bound is above 0."""
+        _valid.exactly_one(f"gives_up({self.edge!r})", within_ms=self.within_ms)
+        _valid.positive(str(self), within_ms=self.within_ms)
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        return f"within {ms(self._limit)}"
+
+    @property
+    def _limit(self) -> float:
+        return cast(float, self.within_ms)
+
+    @property
+    def _of_the_load(self) -> bool:
+        return self.edge.startswith(f"{CLIENT} -> ")
+
+    def needs(self, view: View) -> tuple[str, ...]:
+        """Return requests, and calls unless they are the load's own."""
+        return ("requests",) if self._of_the_load else ("requests", "calls")
+
+    def late_limit_ms(self) -> float:
+        """Return the limit for the load's own calls, none for those that a proxy timed."""
+        return max(10.0, self._limit / 10) if self._of_the_load else super().late_limit_ms()
+
+    def judge(self, view: View) -> Verdict:
+        """Compare the longest call with the bound."""
+        calls = self._calls(view)
+        source = seer(view.index, "requests" if self._of_the_load else "calls")
+        if not calls:
+            why = f"none of {plural(len(view.requests), 'request')} made a call on {self.edge}; one would be enough"
+            return self.verdict(view, "inconclusive", "no call", 0, source=source, why=why, next="the load's paths")
+        longest, slow = max(calls, key=lambda one: one[0])
+        say = partial(self.verdict, view, observed=ms(longest), n=len(calls), source=source)
+        if longest <= self._limit:
+            return say("held", margin=f"{ms(self._limit - longest)} to spare")
+        over = sum(1 for lasted, _ in calls if lasted > self._limit)
+        why = f"{plural(over, 'call')} of {count(len(calls))} lasted longer than {ms(self._limit)}"
+        return say("violated", margin=f"{ms(longest - self._limit)} over", why=why, next=self._clue(view, slow))
+
+    def _calls(self, view: View) -> Sequence[tuple[float, Request | Call]]:
+        """Return every call with its duration in milliseconds."""
+        if self._of_the_load:
+            return [(request.latency_ms, request) for request in view.requests]
+        return [(call.duration_ms, call) for call in view.calls(self.edge)]
+
+    def _clue(self, view: View, slow: Request | Call) -> str:
+        if isinstance(slow, Request):
+            return trail(view, slow)
+        request = next(request for request in view.requests if request.id == slow.request)
+        return f"the call {hop_text(slow)}\n{trail(view, request)}"

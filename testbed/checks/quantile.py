@@ -1,0 +1,172 @@
+"""Quantiles of the latency: absolute, or compared with the baseline of the same users."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+from testbed.checks import _valid, bounds
+from testbed.checks._base import Check, Verdict
+from testbed.checks._clues import more_load, trail
+from testbed.checks._text import count, ms, plural, trim
+from testbed.checks._view import View, latency
+from testbed.errors import CheckError
+from testbed.index import Index
+
+BOTH = 1 - (1 - bounds.CONFIDENCE) / 2  # Bonferroni: two bounds at 97.5 % hold together at 95 %
+
+
+@dataclass(frozen=True)
+class Between:
+    """A sample quantile in milliseconds, and the bounds between which the true one lies."""
+
+    lower: float  # 0 if the sample is too small for a lower bound
+    observed: float
+    upper: float  # infinite if the sample is too small for an upper bound
+
+
+@dataclass(frozen=True)
+class quantile(Check):
+    """The q-percent quantile of the latency, from the intended send time, lies below a bound.
+
+    `under_ms` is absolute; `above_baseline_ms` says by how much the quantile may exceed that of the phase "baseline".
+    A request without an answer was infinitely slow. Proved or refuted by exact order-statistic bounds at 95 %.
+    """
+
+    q: float
+    under_ms: float | None = field(default=None, kw_only=True)
+    above_baseline_ms: float | None = field(default=None, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `CheckError` unless q is a percentage from 1 to below 100 and there is one bound above 0."""
+        _valid.positive(f"{self.name}()", q=self.q)
+        if not 1 <= self.q < 100:
+            raise CheckError(f"{self}: q is in percent, from 1 to below 100: write 99 for p99")
+        given = _valid.exactly_one(str(self), under_ms=self.under_ms, above_baseline_ms=self.above_baseline_ms)
+        _valid.positive(str(self), **given)
+
+    @property
+    def name(self) -> str:
+        """The word that users write: `p99` where there is one."""
+        return f"p{self.q:g}" if self.q in (50, 90, 99) else "quantile"
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        if self.under_ms is not None:
+            return f"under {ms(self.under_ms)}"
+        return f"under baseline + {ms(self._limit)}"
+
+    def arguments(self) -> Iterator[str]:
+        """Yield the arguments, without the q that the name says already."""
+        given = super().arguments()
+        return given if self.name == "quantile" else islice(given, 1, None)
+
+    def topic(self) -> Hashable:
+        """Return which quantile is bounded, and whether absolutely."""
+        return ("quantile", self.q, self.under_ms is None)
+
+    def fits(self, index: Index) -> None:
+        """Raise `CheckError` if a baseline is needed and the run has none."""
+        if self.under_ms is None and "baseline" not in index.by_phase:
+            raise CheckError(f'{self}: this run has no phase "baseline" to compare with; use under_ms=')
+
+    def views(self, view: View) -> tuple[View, ...]:
+        """Return the view, and its baseline if the bound is relative."""
+        return (view,) if self.under_ms is not None else (view, view.baseline)
+
+    def late_limit_ms(self) -> float:
+        """Return 10 ms, or a tenth of the bound if that is more."""
+        return max(10.0, self._limit / 10)
+
+    @property
+    def _limit(self) -> float:
+        return (self.under_ms or 0.0) + (self.above_baseline_ms or 0.0)
+
+    def judge(self, view: View) -> Verdict:
+        """Compare order statistics with the bound."""
+        return self._against_limit(view) if self.under_ms is not None else self._against_baseline(view)
+
+    def _against_limit(self, view: View) -> Verdict:
+        found = between(view, self.q, bounds.CONFIDENCE)
+        say = partial(self.verdict, view, n=len(view.requests), confidence="95 %", observed=_range(found))
+        if found.upper < self._limit:
+            return say("held", margin=f"{ms(self._limit - found.upper)} to spare")
+        slow = [request for request in view.requests if latency(request) >= self._limit]
+        if found.lower >= self._limit:
+            why = f"{plural(len(slow), 'request')} of {count(len(view.requests))} took {ms(self._limit)} or more"
+            return say("violated", margin=_over(found.lower - self._limit), why=why, next=_slowest(view))
+        needed = bounds.enough_requests(len(slow), self.q / 100)
+        why = (
+            f"{plural(len(view.requests), 'request')}, {count(len(slow))} of them at {ms(self._limit)} or more, prove "
+            f"nothing about {self._word}; {count(needed)} with no more than {count(len(slow))} would be enough"
+        )
+        why += "" if slow else ", or use slowest(under_ms=), which is a count"
+        return say("inconclusive", why=why, next=_slowest(view) if slow else more_load(view, needed))
+
+    def _against_baseline(self, view: View) -> Verdict:
+        now, before = between(view, self.q, BOTH), between(view.baseline, self.q, BOTH)
+        observed = f"{_range(now)}, baseline {ms(before.observed)}"
+        say = partial(self.verdict, view, n=len(view.requests), confidence="95 %", observed=observed)
+        most, least = now.upper - before.lower, now.lower - before.upper
+        if before.observed == math.inf:
+            why = f"there is no {self._word} to compare with: too many requests of the baseline got no answer"
+            return say("inconclusive", why=why, next=_slowest(view.baseline))
+        if now.upper < math.inf and most < self._limit:
+            return say("held", margin=f"{ms(self._limit - most)} to spare")
+        if before.upper < math.inf and least >= self._limit:
+            why = f"{self._word} rose by at least {ms(least)} over the baseline"
+            return say("violated", margin=_over(least - self._limit), why=why, next=_slowest(view))
+        why, next = self._too_few(view, now, before)
+        return say("inconclusive", why=why, next=next)
+
+    def _too_few(self, view: View, now: Between, before: Between) -> tuple[str, str]:
+        needed = bounds.enough_requests(0, self.q / 100, BOTH)
+        n = len(view.requests)
+        if n < needed:
+            why = f"{plural(n, 'request')} bound no {self._word}; {count(needed)} or more would be enough"
+            return f"{why} (two bounds at 97.5 %), or use slowest(under_ms=), a count", more_load(view, needed)
+        why = (
+            f"{self._word} lies between {ms(now.lower)} and {_top(now.upper)}, in the baseline between "
+            f"{ms(before.lower)} and {_top(before.upper)}; more requests in both phases narrow this"
+        )
+        return why, _slowest(view)
+
+    @property
+    def _word(self) -> str:
+        return f"p{trim(f'{self.q:.6f}')}"
+
+
+def between(view: View, q: float, confidence: float) -> Between:
+    """Return the sample's q-percent quantile and its one-sided bounds, each at this confidence."""
+    times = sorted(latency(request) for request in view.requests)
+    upper, lower = (rank(len(times), q / 100, confidence) for rank in (bounds.upper_rank, bounds.lower_rank))
+    return Between(
+        lower=times[lower - 1] if lower else 0.0,
+        observed=times[math.ceil(round(len(times) * q / 100, 6)) - 1],
+        upper=times[upper - 1] if upper else math.inf,
+    )
+
+
+def _range(found: Between) -> str:
+    return f"{ms(found.observed)}" + (f" (at most {ms(found.upper)})" if found.upper < math.inf else "")
+
+
+def _top(value: float) -> str:
+    return ms(value) if value < math.inf else "no bound"
+
+
+def _over(excess: float) -> str:
+    return f"{ms(excess)} over" if excess < math.inf else "no answer"
+
+
+def _slowest(view: View) -> str:
+    return trail(view, max(view.requests, key=latency))
+
+
+p50 = partial(quantile, 50)
+p90 = partial(quantile, 90)
+p99 = partial(quantile, 99)

@@ -1,0 +1,68 @@
+"""Recovers: soon after the last fault is healed, nothing fails any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, cast
+
+from testbed.checks import _valid
+from testbed.checks._base import Check, Verdict
+from testbed.checks._clues import trail
+from testbed.checks._text import count, outcomes, plural, seconds
+from testbed.checks._view import View
+
+ENOUGH = 20  # requests after the deadline without which a recovery has not been seen
+
+
+@dataclass(frozen=True)
+class recovers(Check):
+    """No request that was meant to be sent later than `within_s` after the last fault's end failed.
+
+    Judges the phase "recover" unless `during` names another; at least 20 of its requests must be later than that.
+    In a run without faults time counts from the start of the phase.
+    """
+
+    within_s: float | None = field(default=None, kw_only=True)
+
+    default_phase: ClassVar[str | None] = "recover"
+
+    def validate(self) -> None:
+        """Raise `CheckError` unless the time is above 0."""
+        _valid.exactly_one("recovers()", within_s=self.within_s)
+        _valid.positive(str(self), within_s=self.within_s)
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        return f"within {seconds(self._limit)}"
+
+    @property
+    def _limit(self) -> float:
+        return cast(float, self.within_s)
+
+    def judge(self, view: View) -> Verdict:
+        """Look at every request that was due after the deadline."""
+        healed = max((fault.end for fault in view.index.faults), default=view.window.start)
+        failed = [r for r in view.index.requests if r.intended >= healed and not r.ok and view.population.includes(r)]
+        last = max((r.intended - healed for r in failed), default=None)
+        observed = "no failure after healing" if last is None else f"last failure {seconds(last)} after healing"
+        later = [request for request in view.requests if request.intended > healed + self._limit]
+        bad = [request for request in later if not request.ok]
+        if bad:
+            worst = max(bad, key=lambda request: request.intended)
+            over = f"{seconds(worst.intended - healed - self._limit)} over"
+            why = f"{plural(len(bad), 'request')} of {count(len(later))} failed after the deadline: {outcomes(bad)}"
+            return self.verdict(view, "violated", observed, len(later), margin=over, why=why, next=trail(view, worst))
+        if len(later) < ENOUGH:
+            return self._too_short(view, observed, healed, len(later))
+        margin = f"{seconds(self._limit - (last or 0.0))} to spare"
+        return self.verdict(view, "held", observed, len(later), margin=margin)
+
+    def _too_short(self, view: View, observed: str, healed: float, later: int) -> Verdict:
+        why = (
+            f"only {plural(later, 'request')} of {view.window.name} were due later than {seconds(self._limit)} after "
+            f"healing; {ENOUGH} would have been enough"
+        )
+        lasts = healed + self._limit - view.window.start + (ENOUGH + 1) / view.rate if view.rate else 0.0
+        next = f"let {view.window.name} last {seconds(lasts)} or longer (recover_s=)" if lasts else "send more requests"
+        return self.verdict(view, "inconclusive", observed, later, why=why, next=next)

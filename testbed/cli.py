@@ -1,0 +1,101 @@
+"""The command line: look at a topology before it runs, and at the machine that is to run it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from testbed.errors import TestbedError
+
+P = ParamSpec("P")
+
+
+@click.group()
+@click.version_option(package_name="testbed")
+def main() -> None:
+    """A chaos and fault-injection testbed for meshed services: real proxies, real faults, one pytest run."""
+
+
+def _plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """Print a `TestbedError` as one message, without a traceback, and exit with 2."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except TestbedError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+
+    return run
+
+
+TOPOLOGY = click.argument("file", type=click.Path(path_type=Path))
+
+
+@main.command()
+@_plainly
+def schema() -> None:
+    """Print the JSON Schema of topology files, for editors."""
+    from testbed.schema import schema as build
+
+    click.echo(json.dumps(build(), indent=2))
+
+
+@main.command()
+@TOPOLOGY
+@click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON: every process, file and link.")
+@_plainly
+def plan(file: Path, as_json: bool) -> None:
+    """Print what FILE would run, and what its policies amount to; start nothing."""
+    from testbed.describe import as_data, as_text
+    from testbed.model.topology import load_topology
+    from testbed.planner import make_plan
+
+    made = make_plan(load_topology(file), network="127.50")
+    click.echo(json.dumps(as_data(made), indent=2) if as_json else as_text(made))
+
+
+@main.command()
+@TOPOLOGY
+@click.option("--mermaid", is_flag=True, help="Mermaid only, to paste into Markdown.")
+@click.option("--tree", "only_tree", is_flag=True, help="The tree only.")
+@_plainly
+def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
+    """Print the service graph of FILE as a tree and as Mermaid."""
+    from testbed import graph as drawing
+    from testbed.model.topology import load_topology
+
+    topology = load_topology(file)
+    if not mermaid:
+        click.echo(drawing.tree(topology))
+    if not only_tree:
+        click.echo(drawing.mermaid(topology))
+
+
+@main.command()
+@_plainly
+def doctor() -> None:
+    """Say what is there, what is missing, and how to get it."""
+    from testbed.runtime.doctor import examine, render
+
+    findings = examine()
+    click.echo(render(findings))
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@main.command()
+@_plainly
+def setup() -> None:
+    """Build now what a first run would build (Toxiproxy, the Go programs), with progress."""
+    from testbed.runtime.binaries import TOOLS, find
+
+    for tool in TOOLS:
+        find(tool)
+    click.echo("ready: every binary is in place")

@@ -1,0 +1,37 @@
+"""A plan in words: what would run, where, and what the policies amount to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from testbed.graph import policy_summary
+from testbed.planner import Plan
+
+
+def as_data(plan: Plan) -> dict[str, object]:
+    """The whole plan as JSON data: replicas, links, processes and files, in starting order."""
+    return {
+        "topology": plan.topology.model_dump(mode="json", by_alias=True),
+        "replicas": [asdict(replica) for replica in plan.replicas],
+        "links": [asdict(link) for link in plan.links],
+        "processes": [asdict(process) for process in plan.processes],
+        "files": [asdict(file) for file in plan.files],
+    }
+
+
+def as_text(plan: Plan) -> str:
+    """The plan for a reader: processes, edges with their policies, and what looks wrong."""
+    topology = plan.topology
+    head = (
+        f"{topology.name}: {len(topology.services)} services, {len(plan.replicas)} replicas, "
+        f"{len(plan.processes)} processes, {len(plan.links)} links, mesh {topology.mesh}"
+    )
+    processes = [f"  {p.name:<22} {p.argv[0]:<10} {', '.join(p.listens[:1])}{_more(p.listens)}" for p in plan.processes]
+    edges = [f"  {edge:<28} {policy_summary(topology, str(edge))}" for edge in map(str, topology.edges())]
+    warnings = [f"  {warning}" for warning in topology.warnings()]
+    parts = [head, "", "processes", *processes, "", "edges", *edges]
+    return "\n".join(parts + (["", "warnings", *warnings] if warnings else []))
+
+
+def _more(listens: tuple[str, ...]) -> str:
+    return f" and {len(listens) - 1} more" if len(listens) > 1 else ""

@@ -1,0 +1,208 @@
+-- The inlet's memory: which link a request came by, which attempt it is, and which rules hit it.
+-- inlet.py writes the globals CONTROL (the control address) and LINKS (inlet address -> {app, edge}) above this text.
+
+local GENERATION = 20000 -- calls remembered in one generation of the attempt counters
+
+local rules, by_inlet = {}, {}
+local counts, older, counted = {}, {}, 0
+
+-- draw.py's unit(): FNV-1a 32, then murmur3's fmix32. Numbers are doubles, so products are kept below 2^53.
+local band, bxor, rshift = bit.band, bit.bxor, bit.rshift
+
+local function multiply(a, b)
+  local high = (math.floor(a / 65536) * b) % 65536
+  return (high * 65536 + (a % 65536) * b) % 4294967296
+end
+
+local function xor(a, b)
+  return bxor(a, b) % 4294967296
+end
+
+local function unit(text)
+  local value = 2166136261
+  for index = 1, #text do
+    value = multiply(xor(value, text:byte(index)), 16777619)
+  end
+  value = multiply(xor(value, rshift(value, 16)), 0x85ebca6b)
+  value = multiply(xor(value, rshift(value, 13)), 0xc2b2ae35)
+  return xor(value, rshift(value, 16)) / 4294967296
+end
+
+local function split(text, separator)
+  local parts = {}
+  for part in (text .. separator):gmatch("(.-)" .. separator) do
+    parts[#parts + 1] = part
+  end
+  return parts
+end
+
+local function set_of(text)
+  if text == "*" then
+    return nil
+  end
+  local set = {}
+  if text ~= "" then
+    for _, member in ipairs(split(text, ",")) do
+      set[member] = true
+    end
+  end
+  return set
+end
+
+local function written(set)
+  if set == nil then
+    return "*"
+  end
+  local members = {}
+  for member in pairs(set) do
+    members[#members + 1] = member
+  end
+  table.sort(members)
+  return table.concat(members, ",")
+end
+
+local function number(text)
+  if text == "*" then
+    return nil
+  end
+  return tonumber(text) or error("not a number: " .. text, 0)
+end
+
+local function shown(value)
+  return value and string.format("%.17g", value) or "*"
+end
+
+-- One rule is one line: fault, inlets, abort, delay, users, cohort, requests, attempts, seed (tabs between, * = none).
+local function read_rule(line)
+  local field = split(line, "\t")
+  if #field ~= 9 then
+    error("a rule has 9 fields, this one " .. #field, 0)
+  end
+  local rule = {
+    fault = field[1], inlets = set_of(field[2]), abort = number(field[3]), delay = number(field[4]),
+    users = set_of(field[5]), cohort = field[6] ~= "*" and field[6] or nil, requests = number(field[7]),
+    attempts = set_of(field[8]), seed = field[9],
+  }
+  for inlet in pairs(rule.inlets) do
+    if LINKS[inlet] == nil then
+      error("no such inlet: " .. inlet, 0)
+    end
+  end
+  return rule
+end
+
+local function write_rule(rule)
+  return table.concat({
+    rule.fault, written(rule.inlets), shown(rule.abort), shown(rule.delay), written(rule.users), rule.cohort or "*",
+    shown(rule.requests), written(rule.attempts), rule.seed,
+  }, "\t") .. "\n"
+end
+
+local function replace_rules(text)
+  local parsed, index = {}, {}
+  for line in text:gmatch("[^\n]+") do
+    local rule = read_rule(line)
+    parsed[#parsed + 1] = rule
+    for inlet in pairs(rule.inlets) do
+      index[inlet] = index[inlet] or {}
+      table.insert(index[inlet], rule)
+    end
+  end
+  rules, by_inlet = parsed, index
+end
+
+local function serialised()
+  local lines = {}
+  for index, rule in ipairs(rules) do
+    lines[index] = write_rule(rule)
+  end
+  return table.concat(lines)
+end
+
+local function control(handle)
+  local status, answer = "200", nil
+  if handle:headers():get(":method") ~= "GET" then
+    local body = handle:body(true)
+    local fine, problem = pcall(replace_rules, body:getBytes(0, body:length()))
+    if not fine then
+      status, answer = "400", problem
+    end
+  end
+  handle:respond({ [":status"] = status, ["content-type"] = "text/plain" }, answer or serialised())
+end
+
+-- Attempts without a header are counted; two generations, so that nothing in flight is forgotten and nothing grows for ever.
+local function count(key)
+  local seen = (counts[key] or older[key] or 0) + 1
+  if counts[key] == nil then
+    if counted >= GENERATION then
+      counts, older, counted = {}, counts, 0
+    end
+    counted = counted + 1
+  end
+  counts[key] = seen
+  return seen
+end
+
+local function attempt_of(headers, id, edge)
+  local told = tonumber(headers:get("x-envoy-attempt-count") or "")
+  if told ~= nil or id == nil then
+    return told or 1
+  end
+  return count(id .. "|" .. edge .. "|" .. headers:get(":method") .. "|" .. headers:get(":path"))
+end
+
+local function member(baggage, name)
+  return baggage:match("[,%s]tb%." .. name .. "%s*=%s*([%w._-]+)")
+end
+
+local function meets(rule, request)
+  return (rule.users == nil or rule.users[request.user or ""])
+    and (rule.cohort == nil or rule.cohort == request.cohort)
+    and (rule.attempts == nil or rule.attempts[tostring(request.attempt)])
+    and (rule.requests == nil
+      or unit(rule.seed .. "|" .. request.draw .. "|" .. request.edge .. "|" .. request.attempt) < rule.requests)
+end
+
+-- Several rules on one request: delays add up, the first abort is the answer, all of them are logged.
+local function apply(headers, found, request)
+  local faults, delay, abort = {}, 0, nil
+  for _, rule in ipairs(found) do
+    if meets(rule, request) then
+      faults[#faults + 1] = rule.fault
+      delay, abort = delay + (rule.delay or 0), abort or rule.abort
+    end
+  end
+  if delay > 0 then
+    headers:replace("x-envoy-fault-delay-request", string.format("%d", delay))
+  end
+  if abort ~= nil then
+    headers:replace("x-envoy-fault-abort-request", string.format("%d", abort))
+  end
+  return table.concat(faults, ",")
+end
+
+function envoy_on_request(handle)
+  local address = handle:streamInfo():downstreamLocalAddress()
+  if address == CONTROL then
+    return control(handle)
+  end
+  local link, headers = LINKS[address], handle:headers()
+  if headers:get("x-testbed-internal") == nil then
+    headers:remove("x-envoy-internal") -- it is this Envoy's own, not the caller's
+  end
+  headers:replace("x-testbed-app", link.app)
+  local baggage = "," .. (headers:get("baggage") or "")
+  local id = member(baggage, "id")
+  local attempt = attempt_of(headers, id, link.edge)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  metadata:set("testbed", "attempt", attempt)
+  local found = by_inlet[address]
+  if found ~= nil then
+    local request = {
+      draw = id or headers:get("x-request-id") or "", edge = link.edge, attempt = attempt,
+      user = member(baggage, "user"), cohort = member(baggage, "cohort"),
+    }
+    metadata:set("testbed", "fault", apply(headers, found, request))
+  end
+end

@@ -1,0 +1,62 @@
+"""What a fault may ask of the planes: small values, carried out and undone by the injector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Stream = Literal["upstream", "downstream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Toxic:
+    """One Toxiproxy toxic on one link; `attributes` in Toxiproxy's own names and integer units."""
+
+    link: str
+    kind: str  # Toxiproxy's type: "latency", "timeout", "reset_peer", "limit_data", ...
+    stream: Stream
+    attributes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """One link disabled: open connections are closed, new ones refused."""
+
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which requests a rule meets; an empty scope meets all. All given parts must match.
+
+    `requests` is a share in [0, 1] drawn anew for every attempt: a hash of (seed, request id, link edge, attempt).
+    """
+
+    users: frozenset[str] | None = None
+    cohort: str | None = None
+    requests: float | None = None
+    attempts: frozenset[int] | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One request fault at the inlet: abort with a status, or delay, or delay then abort."""
+
+    fault: str  # the fault's id in this run, e.g. "f1"; logged with every arrival that it hits
+    inlets: tuple[str, ...]  # the inlet addresses ("ip:port") of the links that it acts on
+    abort: int | None = None  # HTTP status
+    delay_ms: float | None = None
+    scope: Scope = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something done to one replica's app process."""
+
+    replica: str
+    action: Literal["kill", "pause", "restart"]
+
+
+Operation = Toxic | Closed | Rule | Signal

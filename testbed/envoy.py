@@ -1,0 +1,119 @@
+"""Pieces of an Envoy bootstrap that the inlet and the sidecar share: plain dicts, written as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+Json = dict[str, object]
+
+UNLIMITED = 4294967295  # a limit at its maximum: off
+FOREVER = "86400s"  # a time-out that no test lives to see, where Envoy takes no zero
+OFF = "0s"
+ORIGIN = "x-testbed-origin"  # see `trusting`
+FLUSH_MS = 50  # how long a log line may wait in Envoy's buffer
+STAT_PREFIX = "testbed"  # of all listeners of one Envoy, so that their counters add up
+
+
+def typed(kind: str, **fields: object) -> Json:
+    """Return a message of a kind such as `extensions.filters.http.router.v3.Router`."""
+    return {"@type": f"type.googleapis.com/envoy.{kind}", **fields}
+
+
+def named(name: str, config: Json) -> Json:
+    """Return an extension: a name and its typed configuration."""
+    return {"name": name, "typed_config": config}
+
+
+def socket_address(address: str) -> Json:
+    """Return the address message of "ip:port"."""
+    ip, _, port = address.rpartition(":")
+    return {"socket_address": {"address": ip, "port_value": int(port)}}
+
+
+def duration(milliseconds: float | None) -> str:
+    """Return a protobuf duration; None is off."""
+    return OFF if milliseconds is None else f"{milliseconds / 1000:.9f}".rstrip("0").rstrip(".") + "s"
+
+
+def json_log(path: str, fields: Mapping[str, str]) -> Json:
+    """Return an access log that writes one JSON line with these operators to a file."""
+    format_ = {"json_format": dict(fields)}
+    kind = "extensions.access_loggers.file.v3.FileAccessLog"
+    return named("envoy.access_loggers.file", typed(kind, path=path, log_format=format_))
+
+
+def connection_manager(**fields: object) -> Json:
+    """Return an HTTP connection manager without time-outs; `fields` are added and win."""
+    quiet: Json = {
+        "stat_prefix": STAT_PREFIX,
+        "stream_idle_timeout": OFF,
+        "request_timeout": OFF,
+        "common_http_protocol_options": {"idle_timeout": OFF},
+    }
+    kind = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+    return named("envoy.filters.network.http_connection_manager", typed(kind, **(quiet | fields)))
+
+
+def trusting(*early: Json) -> Json:
+    """Return the fields of a connection manager that takes every caller for an internal one.
+
+    Only then does Envoy honour and keep `x-envoy-*` headers. By itself it would believe the address in
+    x-forwarded-for, and forget those headers wherever an app hands that on; so it is told an address of its own, in a
+    header (`ORIGIN`) that routes must remove. `early` are header mutations to make before anything else.
+    """
+    origin = {"header": {"key": ORIGIN, "value": "127.0.0.1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    mutation = "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+    detection = "extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig"
+    return {
+        "early_header_mutation_extensions": [
+            named(
+                "envoy.http.early_header_mutation.header_mutation",
+                typed(mutation, mutations=[*early, {"append": origin}]),
+            )
+        ],
+        "original_ip_detection_extensions": [
+            named(
+                "envoy.http.original_ip_detection.custom_header",
+                typed(detection, header_name=ORIGIN, allow_extension_to_set_address_as_trusted=True),
+            )
+        ],
+        "internal_address_config": {"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]},
+        "skip_xff_append": True,
+        "preserve_external_request_id": True,
+    }
+
+
+def upstream_options(**fields: object) -> Json:
+    """Return a cluster's HTTP options: connections stay open as long as the other side keeps them."""
+    quiet: Json = {"common_http_protocol_options": {"idle_timeout": OFF}}
+    kind = "extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(kind, **(quiet | fields))}
+
+
+def endpoints(cluster: str, addresses: Sequence[str]) -> Json:
+    """Return the load assignment of a static cluster."""
+    hosts = [{"endpoint": {"address": socket_address(address)}} for address in addresses]
+    return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": hosts}]}
+
+
+def thresholds(**limits: int | None) -> Json:
+    """Return circuit breakers; a limit that is None or not given is off (at its maximum), never Envoy's default."""
+    names = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+    full = {name: UNLIMITED if limits.get(name) is None else limits[name] for name in names}
+    return {"thresholds": [{"priority": "DEFAULT", **full}]}
+
+
+def bootstrap(admin: str, listeners: Sequence[Json], clusters: Sequence[Json]) -> str:
+    """Return the whole configuration as JSON text."""
+    static = {"listeners": list(listeners), "clusters": list(clusters)}
+    return json.dumps({"admin": {"address": socket_address(admin)}, "static_resources": static}, indent=1)
+
+
+def command(config: str) -> tuple[str, ...]:
+    """Return the command line: one worker (deterministic balancing, one Lua state), no hot restart, prompt logs.
+
+    `config` is the configuration's path below the run's folder.
+    """
+    flags = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "error")
+    return ("envoy", "-c", f"{{dir}}/{config}", *flags, "--file-flush-interval-msec", str(FLUSH_MS))

@@ -1,0 +1,181 @@
+"""Load and its result: traffic in phases while faults come and go, then one closed history to judge."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from testbed import record
+from testbed.errors import TestbedError
+from testbed.history import Evidence, History, Pace, Phase, Request
+from testbed.load.schedule import Planned, Schedule
+
+if TYPE_CHECKING:
+    from testbed.checks import Check, Report
+
+CHUNK_S = 0.1  # how much schedule is handed to the driver at once
+AHEAD_S = 0.25  # how far ahead of the clock it is handed over
+
+
+class Run:
+    """The closed history of one load, ready to be judged; as often as you like, and offline as well."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.reports: list[Report] = []
+
+    def judge(self, **populations: Sequence[Check]) -> Report:
+        """Evaluate every check and return the report without raising for red verdicts."""
+        from testbed.checks import judge
+
+        report = judge(self.history, **populations)
+        self.reports.append(report)
+        return report
+
+    def check(self, **populations: Sequence[Check]) -> Report:
+        """Evaluate every check; raise `NotContained` or `Inconclusive` once, with all verdicts in one table.
+
+        Populations: `all`, `affected` and `unaffected` (users or a cohort fixed beforehand by the faults' scopes),
+        `touched` and `untouched` (selected by what happened, so descriptive only).
+        """
+        __tracebackhide__ = True
+        report = self.judge(**populations)
+        report.raise_if_red()
+        return report
+
+
+class Sender(Protocol):
+    """What traffic needs of the load driver."""
+
+    def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> object:
+        """Send these requests on schedule, counted from `start_at` (epoch seconds); returns at once."""
+
+    def results(self) -> list[Request]:
+        """Everything that has ended so far."""
+
+
+class Traffic:
+    """Open-loop load on the entry, from the first `run` until the end of its `with` block."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        sender: Sender,
+        finish: Callable[[Traffic], History],
+        abandon: Callable[[], None],
+    ) -> None:
+        self._schedule, self._sender, self._finish, self._abandon = schedule, sender, finish, abandon
+        self._feeder: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._planned: list[tuple[float, str]] = []  # when each request was due, and its id
+        self._trouble: Exception | None = None
+        self._run: Run | None = None
+        self.phases: list[Phase] = []
+        self.began = time.time()
+
+    def run(self, for_s: float, phase: str = "load") -> None:
+        """Keep the load on for this long and call the stretch `phase` (a name may be used once)."""
+        if for_s <= 0:
+            raise TestbedError(f"traffic.run(for_s={for_s:g}): a phase lasts longer than nothing")
+        if phase in {p.name for p in self.phases}:
+            raise TestbedError(f"traffic.run(phase={phase!r}): there is a phase of that name already")
+        start = self._start_feeding()
+        end = start + for_s
+        while (left := end - time.time()) > 0 and self._trouble is None:
+            self._stop.wait(min(left, 0.1))
+        self._raise_trouble()
+        self.phases.append(Phase(phase, start, end))
+
+    def drain(self, at_most_s: float) -> None:
+        """Keep the load on until every request that was due by now has ended (or `at_most_s` have passed).
+
+        So a fault stays in force until those who met it have their answers; who comes meanwhile is in phase "drain".
+        """
+        start = time.time()
+        due = {name for moment, name in list(self._planned) if moment < start}
+        while due - {r.id for r in self._sender.results()} and time.time() - start < at_most_s:
+            self._stop.wait(0.02)
+        self.mark("drain", start)
+
+    def mark(self, phase: str, start: float) -> None:
+        """Name the stretch from `start` until now, as the experiment does for inject and heal."""
+        self.phases.append(Phase(phase, start, time.time()))
+
+    def result(self) -> Run:
+        """End the load, wait for the evidence, and return the run."""
+        if self._run is None:
+            self.stop()
+            self._run = Run(self._finish(self))
+            record.current().runs.append(self._run)
+        return self._run
+
+    def stop(self) -> None:
+        """Send nothing more; what is in flight may end by itself."""
+        self._stop.set()
+        if self._feeder is not None:
+            self._feeder.join()
+
+    def requests(self) -> list[Request]:
+        """Every request that ended, each with the phase in which it was due."""
+        return [replace(r, phase=self.phase_at(r.intended)) for r in self._sender.results()]
+
+    def paces(self, requests: Sequence[Request]) -> list[Pace]:
+        """How well each phase kept its schedule."""
+        return [self._pace(phase, [r for r in requests if r.phase == phase.name]) for phase in self.phases]
+
+    def completeness(self, requests: Sequence[Request]) -> Evidence:
+        """Whether every request that was handed to the driver has a result."""
+        left = len(self._planned) - len(requests)
+        return Evidence("requests", left == 0, f"{left} requests have not ended" if left else "")
+
+    def phase_at(self, moment: float) -> str:
+        """The phase that holds this moment, "" if none does."""
+        return next((p.name for p in self.phases if p.start <= moment < p.end), "")
+
+    def _pace(self, phase: Phase, requests: Sequence[Request]) -> Pace:
+        planned = sum(1 for due, _ in self._planned if phase.start <= due < phase.end)
+        late = sorted((r.sent - r.intended) * 1000 for r in requests)
+        p99 = late[min(len(late) - 1, int(len(late) * 0.99))] if late else 0.0
+        return Pace(phase.name, planned, len(requests), p99)
+
+    def _start_feeding(self) -> float:
+        if self._stop.is_set():
+            raise TestbedError("traffic.run after the load ended: keep it inside the `with shop.load(...)` block")
+        if self._feeder is None:
+            start = time.time() + 0.02
+            self._feeder = threading.Thread(target=self._feed, args=(start,), name="testbed-load", daemon=True)
+            self._feeder.start()
+            return start
+        return time.time()
+
+    def _feed(self, start: float) -> None:
+        due = start
+        try:
+            while not self._stop.is_set():
+                planned = self._schedule.take(CHUNK_S)
+                self._planned += [(due + p.offset_s, p.id) for p in planned]
+                self._sender.send(planned, start_at=due)
+                due += CHUNK_S
+                self._stop.wait(max(0.0, due - AHEAD_S - time.time()))
+        except Exception as trouble:
+            self._trouble = trouble
+
+    def _raise_trouble(self) -> None:
+        if self._trouble is not None:
+            raise self._trouble
+
+    def __enter__(self) -> Traffic:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if error is None and self.phases:
+            self.result()
+        else:
+            self._abandon()

@@ -1,0 +1,82 @@
+"""The service graph for readers: a tree, and Mermaid for pages; each edge with its policy and its way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testbed.model.calls import Call, Fallback
+from testbed.model.durations import format_ms
+from testbed.model.edges import CLIENT, Edge
+from testbed.model.policies import Policy
+from testbed.model.topology import Topology
+
+
+def policy_summary(topology: Topology, edge: str) -> str:
+    """Return an edge's policy in words: "timeout 500ms, 2 retries = 3 attempts of 150ms"."""
+    policy = topology.policy(edge)
+    parts = [] if policy is None else list(_policy_parts(policy))
+    return ", ".join(parts) or "no policy"
+
+
+def tree(topology: Topology) -> str:
+    """Return the graph as an indented tree from the entry on; a service is unfolded once."""
+    unfolded: set[str] = set()
+    lines = [_title(topology, topology.entry), *_branches(topology, topology.entry, "", unfolded)]
+    loose = [name for name in topology.services if name not in topology.reachable()]
+    return "\n".join(lines + [f"{_title(topology, name)}  (nobody calls it)" for name in loose])
+
+
+def mermaid(topology: Topology) -> str:
+    """Return the graph as a Mermaid flowchart; node ids are the service names."""
+    nodes = [f'  {name}["{_title(topology, name)}"]' for name in topology.services]
+    edges = [f'  {e.caller} -->|"{policy_summary(topology, str(e))}"| {e.callee}' for e in topology.edges()]
+    return "\n".join(["flowchart LR", f'  {CLIENT}(("{CLIENT}"))', *nodes, *edges])
+
+
+def _title(topology: Topology, name: str) -> str:
+    service = topology.services[name]
+    return (
+        f"{name} ({service.language})" if service.replicas == 1 else f"{name} ({service.language} x{service.replicas})"
+    )
+
+
+def _branches(topology: Topology, caller: str, indent: str, unfolded: set[str]) -> Iterator[str]:
+    if caller in unfolded:
+        return
+    unfolded.add(caller)
+    callees = topology.upstreams(caller)
+    for place, callee in enumerate(callees, 1):
+        corner, rule = ("└─ ", "   ") if place == len(callees) else ("├─ ", "│  ")
+        notes = [policy_summary(topology, str(Edge(caller, callee))), *_ways_out(topology, caller, callee)]
+        seen = ["shown above"] if callee in unfolded and topology.upstreams(callee) else []
+        yield f"{indent}{corner}{_title(topology, callee)}: {'; '.join(notes + seen)}"
+        yield from _branches(topology, callee, indent + rule, unfolded)
+
+
+def _ways_out(topology: Topology, caller: str, callee: str) -> list[str]:
+    calls = (call for _, _, call in topology.services[caller].every_call() if call.to == callee)
+    return list(dict.fromkeys(text for call in calls if (text := _way_out(call))))
+
+
+def _way_out(call: Call) -> str:
+    if isinstance(call.on_failure, Fallback):
+        return f"on failure: fallback {call.on_failure.fallback}"
+    return "on failure: ignored" if call.on_failure == "ignore" else ""
+
+
+def _policy_parts(policy: Policy) -> Iterator[str]:
+    if policy.timeout:
+        yield f"timeout {format_ms(policy.timeout)}"
+    if policy.retries and policy.retries.attempts:
+        retries = policy.retries.attempts
+        each = f" of {format_ms(policy.per_try)}" if policy.per_try else ""
+        yield f"{retries} {'retry' if retries == 1 else 'retries'} = {policy.attempts} attempts{each}"
+    if policy.circuit_breaker:
+        limits = policy.circuit_breaker.model_dump(exclude_none=True, by_alias=True)
+        yield "limits " + " ".join(f"{name} {value}" for name, value in limits.items())
+    if policy.outlier_detection:
+        detection = policy.outlier_detection
+        yield (
+            f"ejects after {detection.consecutive_5xx_errors} errors for {format_ms(detection.base_ejection_time)}"
+            f" (at most {detection.max_ejection_percent} %)"
+        )

@@ -1,0 +1,164 @@
+"""A history made quick to ask: events by kind, phase, edge and request, and which requests a fault touched."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar, cast
+
+from testbed.history import (
+    Arrival,
+    Attempt,
+    Call,
+    Event,
+    Evidence,
+    FaultEvent,
+    Pace,
+    Phase,
+    ProcessEvent,
+    Request,
+    RunInfo,
+)
+from testbed.wiring import CLIENT, Wiring, wiring
+
+
+class _OfRequest(Protocol):
+    @property
+    def edge(self) -> str: ...
+    @property
+    def request(self) -> str: ...
+
+
+class _Hop(Protocol):
+    @property
+    def caller(self) -> str: ...
+    @property
+    def callee(self) -> str: ...
+    @property
+    def start(self) -> float: ...
+    @property
+    def duration_ms(self) -> float: ...
+
+
+J = TypeVar("J", bound=_OfRequest)
+E = TypeVar("E")
+
+
+class Joined(Generic[J]):
+    """Attempts, calls or arrivals: all of them in order, by edge, and by request."""
+
+    def __init__(self, events: Sequence[J]) -> None:
+        self.all = events
+
+    @cached_property
+    def by_edge(self) -> Mapping[str, Sequence[J]]:
+        """The events of each edge."""
+        groups: dict[str, list[J]] = defaultdict(list)
+        for event in self.all:
+            groups[event.edge].append(event)
+        return dict(groups)
+
+    @cached_property
+    def by_request(self) -> Mapping[str, Sequence[J]]:
+        """The events that each request caused ("" holds those whose context was lost)."""
+        groups: dict[str, list[J]] = defaultdict(list)
+        for event in self.all:
+            groups[event.request].append(event)
+        return dict(groups)
+
+    def on(self, edge: str) -> Sequence[J]:
+        """Return the events on one edge."""
+        return self.by_edge.get(edge, ())
+
+
+class Index:
+    """All events of a run, looked up without scanning."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        kinds: dict[type, list[Event]] = defaultdict(list)
+        for event in events:
+            kinds[type(event)].append(event)
+
+        def of(kind: type[E]) -> list[E]:
+            return cast("list[E]", kinds[kind])
+
+        self.run = next(iter(of(RunInfo)), None)
+        self.phases, self.requests, self.faults = of(Phase), of(Request), of(FaultEvent)
+        self.paces, self.evidence, self.processes = of(Pace), of(Evidence), of(ProcessEvent)
+        self.attempts: Joined[Attempt] = Joined(of(Attempt))
+        self.calls: Joined[Call] = Joined(of(Call))
+        self.arrivals: Joined[Arrival] = Joined(of(Arrival))
+        self._touched: dict[FaultEvent, frozenset[str]] = {}
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """What the recorded topology says."""
+        return wiring(self.run.topology if self.run else {})
+
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        """What the run could show at all; without a RunInfo, what it did show."""
+        if self.run:
+            return frozenset(self.run.sources)
+        shown = {"requests": self.requests, "attempts": self.attempts.all}
+        shown |= {"calls": self.calls.all, "arrivals": self.arrivals.all}
+        return frozenset(name for name, events in shown.items() if events)
+
+    @cached_property
+    def edges(self) -> tuple[str, ...]:
+        """Every edge of the topology, and every edge that was seen."""
+        seen = [edge for joined in (self.attempts, self.calls, self.arrivals) for edge in joined.by_edge]
+        return tuple(dict.fromkeys([*self.wiring.edges, *seen, *(e for f in self.faults for e in f.edges)]))
+
+    @cached_property
+    def by_phase(self) -> Mapping[str, Sequence[Request]]:
+        """The requests that were meant to be sent in each phase, in the order of the phases."""
+        groups: dict[str, list[Request]] = {phase.name: [] for phase in self.phases}
+        for request in self.requests:
+            groups.setdefault(request.phase, []).append(request)
+        return groups
+
+    @cached_property
+    def request_ids(self) -> frozenset[str]:
+        """The ids of the load's requests."""
+        return frozenset(request.id for request in self.requests)
+
+    def touch_source(self, fault: FaultEvent) -> str:
+        """Return the source that shows what this fault touched."""
+        return "arrivals" if fault.plane == "inlet" or "attempts" not in self.sources else "attempts"
+
+    def touched(self, fault: FaultEvent) -> frozenset[str]:
+        """Return the ids of the requests that a fault touched ("" among them if a touched one had lost its context).
+
+        A request fault touched what an arrival carries its id for; any other fault touched the requests of which an
+        attempt (an arrival, where nobody records attempts) was on one of its links during its window.
+        """
+        if fault not in self._touched:
+            self._touched[fault] = frozenset(self._touches(fault))
+        return self._touched[fault]
+
+    def _touches(self, fault: FaultEvent) -> Iterable[str]:
+        if fault.plane == "inlet":
+            return (arrival.request for arrival in self.arrivals.all if fault.id in arrival.fault.split(","))
+        links = frozenset(fault.links)
+        seen: Joined[Attempt] | Joined[Arrival]
+        seen = self.attempts if self.touch_source(fault) == "attempts" else self.arrivals
+        hops = (hop for edge in fault.edges or self.edges for hop in seen.on(edge))
+        ids = {hop.request for hop in hops if _met(fault, links, hop)}
+        return ids | {request.id for request in self._of_the_load(links) if _while(fault, request)}
+
+    def _of_the_load(self, links: frozenset[str]) -> Iterable[Request]:
+        """Return the requests that the load itself sent over one of these links."""
+        doors = {link.partition("--")[2] for link in links if link.partition("--")[0] == CLIENT}
+        return (request for request in self.requests if request.replica in doors) if doors else ()
+
+
+def _met(fault: FaultEvent, links: frozenset[str], hop: _Hop) -> bool:
+    """Whether an attempt or arrival was on one of the fault's links while the fault was in force."""
+    under_way = hop.start < fault.end and hop.start + hop.duration_ms / 1000 > fault.start
+    return under_way and f"{hop.caller}--{hop.callee}" in links
+
+
+def _while(fault: FaultEvent, request: Request) -> bool:
+    return request.sent < fault.end and request.intended + request.latency_ms / 1000 > fault.start

@@ -1,0 +1,88 @@
+"""Small flat dataclasses as lines of JSON and back, exactly; a line that does not fit is a ValueError."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypeVar
+
+from testbed.errors import nearest
+
+T = TypeVar("T")
+Shape = Callable[[object], object]  # a JSON value -> the field's value, or TypeError
+
+
+@dataclass(frozen=True)
+class _Kind(Generic[T]):
+    make: Callable[..., T]
+    shapes: Mapping[str, Shape]
+
+
+class Codec(Generic[T]):
+    """Writes and reads values of some dataclasses, each of which names its kind in a class variable `type`.
+
+    Fields may be str, int, float, bool, dict, or tuple[str, ...] (also "| None").
+    """
+
+    def __init__(self, kinds: Iterable[Any]) -> None:
+        self._kinds: dict[str, _Kind[T]] = {
+            kind.type: _Kind(kind, {f.name: _shape(f.name, str(f.type)) for f in fields(kind)}) for kind in kinds
+        }
+
+    def encode(self, value: Any) -> str:
+        """Return one line of JSON, without its newline."""
+        names = self._kinds[value.type].shapes
+        return json.dumps({"type": value.type} | {name: getattr(value, name) for name in names})
+
+    def decode(self, line: str | bytes) -> T:
+        """Return the value of one line; ValueError says what is wrong with it."""
+        data = json.loads(line)
+        if not isinstance(data, dict):
+            raise ValueError("not a JSON object")
+        name = str(data.pop("type", "(no type)"))
+        kind = self._kinds.get(name)
+        if kind is None:
+            raise ValueError(f"unknown event {name!r}{nearest(name, self._kinds)}")
+        return _make(name, kind, data)
+
+
+def _make(name: str, kind: _Kind[T], data: Mapping[str, object]) -> T:
+    if unknown := data.keys() - kind.shapes.keys():
+        raise ValueError(f"{name} has no field {min(unknown)!r}{nearest(min(unknown), kind.shapes)}")
+    try:
+        return kind.make(**{field: kind.shapes[field](value) for field, value in data.items()})
+    except TypeError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+_PLAIN: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "dict[str, object]": (dict,),
+    "dict[str, str]": (dict,),
+    "str | None": (str, type(None)),
+}
+
+
+def _shape(name: str, annotation: str) -> Shape:
+    if annotation.startswith("tuple[str, ...]"):
+        return lambda value: _strings(name, value, optional=annotation.endswith("None"))
+    allowed = _PLAIN[annotation]
+
+    def plain(value: object) -> object:
+        if type(value) not in allowed:
+            raise TypeError(f"{name} must be {annotation}, not {value!r}")
+        return value
+
+    return plain
+
+
+def _strings(name: str, value: object, *, optional: bool) -> tuple[str, ...] | None:
+    if value is None and optional:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError(f"{name} must be a list of strings, not {value!r}")
+    return tuple(value)

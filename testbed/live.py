@@ -1,0 +1,278 @@
+"""The running mesh, as a test sees it: load it, break it, look at what happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from faults.base import Fault
+from testbed import record
+from testbed.edge.inlet import InletControl
+from testbed.edge.link import Links
+from testbed.errors import FaultError, TestbedError
+from testbed.evidence.gather import Recorder
+from testbed.experiment import Run, Traffic
+from testbed.history import FaultEvent, History, ProcessEvent, RunInfo
+from testbed.injection import FOREVER, Injection, Injector, Place
+from testbed.load.driver import Driver
+from testbed.load.schedule import Schedule
+from testbed.load.shape import Shape
+from testbed.planner import Plan
+from testbed.runtime import Runtime, binaries
+from testbed.runtime.lease import Lease
+
+if TYPE_CHECKING:
+    import httpx
+
+Say = Callable[[str], None]
+
+
+class Testbed:
+    """One running mesh. Made by the `topology` fixture or by `testbed.start`; never by hand."""
+
+    __test__ = False
+
+    def __init__(
+        self, plan: Plan, runtime: Runtime, directory: Path, lease: Lease, say: Say = lambda text: None
+    ) -> None:
+        self.plan, self.topology, self.say = plan, plan.topology, say
+        self._runtime, self._lease = runtime, lease
+        self._recorder = Recorder(plan, directory)
+        self._links = Links(plan.links_api)
+        self._injector = Injector(self._links, InletControl(plan.inlet_control), runtime)
+        self._traffic: Traffic | None = None
+        self._users: Mapping[str, str] = {}
+        self._runs = 0
+        self._faulted: set[str] = set()  # services that saw a fault since the mesh was last clean
+        self._seen_deaths = 0
+        self._stopped = False
+
+    # -- what a test uses
+
+    def experiment(
+        self,
+        *faults: Fault,
+        load: Shape | None = None,
+        hold_s: float = 10,
+        warmup_s: float = 1,
+        baseline_s: float | None = None,
+        recover_s: float = 3,
+    ) -> Run:
+        """Warm up, take a baseline, inject, hold, heal, let it recover; return the run, ready to be checked.
+
+        All times in seconds; `baseline_s` is `hold_s` but at most 5 unless given. Without faults it is the control
+        experiment: the same phases, nothing broken. Raises `TestbedError` without `load`, `FaultError` for faults
+        that do not fit, both before anything is sent.
+        """
+        if load is None:
+            raise TestbedError(
+                "experiment(...) without load=: nothing would be sent, so nothing could be seen. "
+                "Add load=steady(get('/'), rps=100)"
+            )
+        self._injector.check(faults, self._place(load.population(self._seed)))
+        with self.load(load) as traffic:
+            self._phase(traffic, warmup_s, "warm-up")
+            self._phase(traffic, min(hold_s, 5) if baseline_s is None else baseline_s, "baseline")
+            self._hold(traffic, faults, hold_s, load.timeout_s + 1)
+            self._phase(traffic, recover_s, "recover")
+        return traffic.result()
+
+    def load(self, shape: Shape) -> Traffic:
+        """Open-loop load on the entry: `with shop.load(steady(...)) as traffic: traffic.run(for_s=5, phase="...")`."""
+        self._must_run()
+        if self._traffic is not None:
+            raise TestbedError("there is a load already: one at a time, so that its schedule can be trusted")
+        self._runs += 1
+        seed = self._seed
+        self._users = shape.population(seed)
+        self._recorder.begin()
+        self._driver = Driver(binaries.find("load"), self.plan.entries, timeout_s=shape.timeout_s, seed=seed).start()
+        self._events_from = len(self._injector.events)
+        schedule = Schedule(shape, seed, prefix=f"r{self._runs}.")
+        self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon)
+        return self._traffic
+
+    def inject(self, *faults: Fault) -> Injection:
+        """Inject faults until the end of the `with` block (or until `heal()`), all of them or none.
+
+        Raises `FaultError` for a fault that does not fit the mesh, or two that contradict each other.
+        """
+        self._must_run()
+        if not faults:
+            raise FaultError("inject() without a fault")
+        self.say("inject " + ", ".join(map(str, faults)))
+        place = self._place(self._users)
+        injection = self._injector.inject(faults, place)
+        services = {r.name: r.service for r in self.plan.replicas}
+        self._faulted |= {services[link.callee] for fault in faults for link in fault.reach(place)}
+        return injection
+
+    def client(self, user: str = "", cohort: str = "") -> httpx.Client:
+        """An httpx client at the entry, whose requests carry this user; for plain asserts."""
+        import httpx
+
+        hooks = {"request": [self._marker(user, cohort)]}
+        return httpx.Client(base_url=self.url, event_hooks=hooks, trust_env=False, timeout=30)
+
+    def async_client(self, user: str = "", cohort: str = "") -> httpx.AsyncClient:
+        """The same, for `async def` tests."""
+        import httpx
+
+        mark = self._marker(user, cohort)
+
+        async def marked(request: httpx.Request) -> None:
+            mark(request)
+
+        return httpx.AsyncClient(base_url=self.url, event_hooks={"request": [marked]}, trust_env=False, timeout=30)
+
+    @property
+    def url(self) -> str:
+        """The base URL of the entry (its first replica)."""
+        return next(iter(self.plan.entries.values()))
+
+    # -- what the plugin uses
+
+    def clean(self) -> None:
+        """Leave no toxic, no rule, no dead replica and no policy state behind (rule 7); quick if all is clean."""
+        self._must_run()
+        self._injector.heal_all()
+        dead = [name for name in self._apps() if not self._runtime.alive(name)]
+        for name in dead:
+            self._runtime.restart(name)
+        if self._faulted or dead:
+            proxies = self.plan.proxies_above(self._faulted)
+            self._runtime.restart_all(proxies)
+            self._recorder.restarted(proxies)
+            self._reset_services()
+        self._verify_clean()
+        self._faulted.clear()
+
+    def stop(self) -> None:
+        """End every process of this mesh; a second call does nothing."""
+        if not self._stopped:
+            self._stopped = True
+            self._runtime.stop()
+            self._lease.release()
+
+    # -- how it is done
+
+    @property
+    def _seed(self) -> int:
+        return record.current().seed
+
+    def _phase(self, traffic: Traffic, for_s: float, name: str) -> None:
+        if for_s > 0:
+            self.say(f"{name} {for_s:g} s")
+            traffic.run(for_s, name)
+
+    def _hold(self, traffic: Traffic, faults: tuple[Fault, ...], hold_s: float, drain_s: float) -> None:
+        start = time.time()
+        injection = self.inject(*faults) if faults else None
+        try:
+            traffic.mark("inject", start)
+            self._phase(traffic, hold_s, "hold")
+            traffic.drain(drain_s)
+        finally:
+            start = time.time()
+            if injection is not None:
+                injection.heal()
+        traffic.mark("heal", start)
+
+    def _place(self, users: Mapping[str, str]) -> Place:
+        return Place(self.plan.links, self.plan.replicas, users, self._seed)
+
+    def _abandon(self) -> None:
+        self._traffic = None
+        self._users = {}
+        self._driver.close()
+
+    def _finish(self, traffic: Traffic) -> History:
+        """Wait for what is in flight, read the evidence, look for deaths, close the history."""
+        try:
+            self.say("gathering the evidence")
+            idle = self._driver.wait_idle()
+            requests = traffic.requests()
+            evidence = self._recorder.collect(in_flight=not idle)
+        finally:
+            self._abandon()
+        faults = self._fault_events()
+        events = [self._info(), *traffic.phases, *traffic.paces(requests), *faults, *requests, *evidence]
+        return History([*events, traffic.completeness(requests), *self._process_events(faults)])
+
+    def _fault_events(self) -> list[FaultEvent]:
+        from dataclasses import replace
+
+        now = time.time()
+        events = self._injector.events[self._events_from :]
+        return [replace(event, end=now) if event.end == FOREVER else event for event in events]
+
+    def _process_events(self, faults: list[FaultEvent]) -> list[ProcessEvent]:
+        """Deaths are findings once a fault has been in force; before that, and on our own plane, our trouble."""
+        deaths = self._runtime.deaths()[self._seen_deaths :]
+        self._seen_deaths += len(deaths)
+        first = min((fault.start for fault in faults), default=FOREVER)
+        for death in deaths:
+            if not death.name.endswith("/app") or death.at < first:
+                raise TestbedError(
+                    f"{death.name} died ({death.how}); its last words:\n{self._runtime.log_tail(death.name)}"
+                )
+        died = [
+            ProcessEvent(death.at, death.name, "died", f"{death.how}\n{self._runtime.log_tail(death.name)}")
+            for death in deaths
+        ]
+        return [*self._injector.process_events, *died]
+
+    def _info(self) -> RunInfo:
+        test = record.current()
+        return RunInfo(
+            at=time.time(),
+            test=test.test,
+            seed=test.seed,
+            mesh=self.topology.mesh,
+            topology=self.topology.model_dump(mode="json", by_alias=True),
+            versions=binaries.versions(),
+            sources=("requests", "arrivals", *self.plan.mesh.sources),
+        )
+
+    def _marker(self, user: str, cohort: str) -> Callable[[httpx.Request], None]:
+        count = iter(range(1, 1_000_000_000))
+
+        def mark(request: httpx.Request) -> None:
+            name = f"c{self._runs}-{id(count):x}-{next(count)}"
+            members = [f"tb.id={name}"] + [f"tb.{k}={v}" for k, v in (("user", user), ("cohort", cohort)) if v]
+            request.headers["baggage"] = ",".join(members)
+            request.headers["x-request-id"] = name
+
+        return mark
+
+    def _apps(self) -> list[str]:
+        return [process.name for process in self.plan.processes if process.role == "app"]
+
+    def _reset_services(self) -> None:
+        import httpx
+
+        for replica in self.plan.replicas:
+            path = self.topology.services[replica.service].reset
+            if path:
+                url = f"http://{replica.address}:{self.topology.ports.app}{path}"
+                httpx.post(url, timeout=5, trust_env=False).raise_for_status()
+
+    def _verify_clean(self) -> None:
+        left = self._links.verify_clean()
+        if left:
+            raise TestbedError(f"links that are not clean after healing: {', '.join(left)}")
+
+    def _must_run(self) -> None:
+        if self._stopped:
+            raise TestbedError("this mesh has been stopped")
+
+    def __enter__(self) -> Testbed:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,230 @@
+"""Runs the load driver, a process of its own: hands it schedules and collects what became of every request."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import IO, Any, Self
+
+from testbed.errors import TestbedError, Unavailable
+from testbed.history import Pace, Request
+from testbed.load.lines import address, chunk_text, pace_of, request_of, rounds
+from testbed.load.schedule import Planned
+
+LEAD_S = 0.02  # from send() to the first request, where the caller names no time
+GRACE_S = 5.0  # how much later than it should the driver may report before it counts as stuck
+QUIT_S = 2.0
+
+
+class Chunk:
+    """A stretch of requests that the driver has in hand; its pace is known as soon as all are sent."""
+
+    def __init__(self, driver: Driver, number: int, phase: str, start: float, planned: Sequence[Planned]) -> None:
+        """Belongs to its driver; made by `Driver.send`."""
+        self.number, self.phase, self.start, self.planned = number, phase, start, len(planned)
+        self.last_due = start + max((request.offset_s for request in planned), default=0.0)
+        self.sent = self.ended = False
+        self.pace: Pace | None = None
+        self._driver = driver
+
+    def wait_sent(self) -> None:
+        """Wait until every request was sent (or the chunk cancelled); raises TestbedError if the driver cannot."""
+        left = max(0.0, self.last_due - time.time()) + GRACE_S
+        if not self._driver.wait_for(lambda: self.sent, left):
+            raise TestbedError(f"the load driver did not send its requests of phase {self.phase!r} within {left:.1f} s")
+
+    def note(self, line: Mapping[str, Any]) -> None:
+        """Take a pace line of this chunk."""
+        self.pace = pace_of(line, self.phase)
+        self.sent = True
+        self.ended = line["pace"] == "ended"
+
+
+class Driver:
+    """One load driver process, which sends open loop to `targets` (replica to base URL, in shuffled rounds).
+
+    All methods are sync, may be called from any thread and never block on an answer, unless they say so.
+    """
+
+    def __init__(self, binary: Path, targets: Mapping[str, str], timeout_s: float = 10, seed: int = 0) -> None:
+        """`timeout_s`: how long one request may take from when it is sent. Raises TestbedError on a bad target."""
+        if not targets:
+            raise TestbedError("a load driver without targets has nowhere to send")
+        if not timeout_s > 0:
+            raise TestbedError(f"timeout_s={timeout_s!r}: a request waits for a number of seconds above 0")
+        self._replicas = list(targets)
+        words = [f"-timeout={timeout_s:f}s", *(address(url) for url in targets.values())]
+        self._argv, self._timeout_s = [str(binary), *words], timeout_s
+        self._choice = rounds(len(targets), seed)
+        self._chunks: list[Chunk] = []
+        self._planned: dict[str, tuple[Planned, Chunk]] = {}
+        self._lines: list[bytes] = []  # results not yet read: parsing waits until the load is over
+        self._results: list[Request] = []
+        self._texts: SimpleQueue[Iterator[str] | None] = SimpleQueue()
+        self._news, self._parsing = threading.Condition(), threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+        self._death = ""
+        self._cpu_s = 0.0
+
+    def start(self) -> Self:
+        """Start the process; raises Unavailable if the binary cannot be run."""
+        self._complaints = TemporaryFile()  # noqa: SIM115
+        pipe = subprocess.PIPE
+        try:
+            self._process = subprocess.Popen(self._argv, stdin=pipe, stdout=pipe, stderr=self._complaints, env={})
+        except OSError as error:
+            self._complaints.close()
+            raise Unavailable(f"cannot start the load driver {self._argv[0]}: {error.strerror}") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._spawn(self._write, self._process.stdin)
+        self._spawn(self._read, self._process, self._process.stdout)
+        return self
+
+    def _spawn(self, work: Callable[..., None], *args: object) -> None:
+        self._threads.append(threading.Thread(target=work, args=args, name=f"load{work.__name__}", daemon=True))
+        self._threads[-1].start()
+
+    def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> Chunk:
+        """Hand over requests that count from `start_at` (epoch seconds, default: almost now); return at once.
+
+        Chunks may overlap. To go on without a gap, send the next one early, to start at the last start plus its length.
+        Raises TestbedError for an id that was sent before, and if the process has ended.
+        """
+        start = time.time() + LEAD_S if start_at is None else start_at
+        with self._news:
+            self._must_live()
+            ids = {request.id for request in planned}
+            if len(ids) < len(planned) or not ids.isdisjoint(self._planned):
+                raise TestbedError("a request id was used twice: keep one Schedule, and a prefix for each load")
+            chunk = Chunk(self, len(self._chunks), phase, start, planned)
+            self._chunks.append(chunk)
+            self._planned |= {request.id: (request, chunk) for request in planned}
+            targets = [next(self._choice) for _ in planned]
+            self._texts.put(chunk_text(chunk.number, start, planned, targets))
+        return chunk
+
+    def cancel(self) -> None:
+        """Give up everything under way: what is in flight ends with the error "cancelled", the rest is never sent."""
+        with self._news:
+            self._must_live()
+            self._texts.put(iter(['{"cmd":"cancel"}\n']))
+
+    def wait_idle(self, timeout_s: float | None = None) -> bool:
+        """Wait until every request has ended; return whether it did in time.
+
+        The default waits for as long as requests may take. Raises TestbedError if the process dies.
+        """
+        if timeout_s is None:
+            last = max((chunk.last_due for chunk in list(self._chunks)), default=0.0)
+            timeout_s = max(0.0, last - time.time()) + self._timeout_s + GRACE_S
+        return self.wait_for(lambda: all(chunk.ended for chunk in self._chunks), timeout_s)
+
+    def wait_for(self, done: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until `done()`, asked after every news of the process; return whether it came in time."""
+        with self._news:
+            came = self._news.wait_for(lambda: done() or self._over, timeout_s)
+            if not done():
+                self._must_live()
+            return came and done()
+
+    def results(self) -> list[Request]:
+        """Return every request that has ended so far, in the order of their ends."""
+        with self._parsing:
+            with self._news:
+                lines, self._lines = self._lines, []
+            for line in lines:
+                result = json.loads(line)
+                planned, chunk = self._planned[result["id"]]
+                self._results.append(request_of(result, planned, chunk.phase, self._replicas[result["target"]]))
+            return list(self._results)
+
+    def paces(self) -> list[Pace]:
+        """Return the pace of every chunk that has been sent, in the order of sending."""
+        with self._news:
+            return [chunk.pace for chunk in self._chunks if chunk.pace is not None]
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of the process, up to its last report."""
+        return self._cpu_s
+
+    def close(self) -> None:
+        """End the process at once; a second call does nothing. Results and paces can still be read."""
+        if self._closed or self._process is None:
+            return
+        self._closed = True
+        self._texts.put(None)
+        try:
+            self._process.wait(QUIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for thread in self._threads:
+            thread.join()
+        self._complaints.close()
+
+    @property
+    def _over(self) -> bool:
+        return self._closed or bool(self._death)
+
+    def _must_live(self) -> None:
+        if self._process is None:
+            raise TestbedError("the load driver was not started: use it in a `with` block")
+        if self._death:
+            raise TestbedError(self._death)
+        if self._closed:
+            raise TestbedError("the load driver is closed")
+
+    def _write(self, stdin: IO[bytes]) -> None:
+        with suppress(OSError):  # a dead driver is the reader's to report
+            while (text := self._texts.get()) is not None:
+                for part in text:
+                    stdin.write(part.encode())
+                stdin.flush()
+        with suppress(OSError):
+            stdin.close()
+
+    def _read(self, process: subprocess.Popen[bytes], stdout: IO[bytes]) -> None:
+        with stdout:
+            for line in stdout:
+                with self._news:
+                    self._take(line)
+        process.wait()
+        with self._news:
+            if not self._closed:
+                self._death = self._last_words(process.returncode)
+            self._news.notify_all()
+        self._texts.put(None)
+
+    def _take(self, line: bytes) -> None:
+        if line.startswith(b'{"id"'):
+            self._lines.append(line)
+            return
+        pace = json.loads(line)
+        self._cpu_s = pace["cpu_total_s"]
+        self._chunks[pace["chunk"]].note(pace)
+        self._news.notify_all()
+
+    def _last_words(self, code: int) -> str:
+        self._complaints.seek(0)
+        words = self._complaints.read().decode(errors="replace").strip()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        return f"the load driver {how} while it was needed; it said: {words or 'nothing'}"
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+const flushEvery = 50 * time.Millisecond
+
+// result is one request's end; times in epoch seconds, status 0 and an error where there was no whole answer.
+type result struct {
+	ID       string  `json:"id"`
+	Chunk    int     `json:"chunk"`
+	Target   int     `json:"target"`
+	Intended float64 `json:"intended"`
+	Sent     float64 `json:"sent"`
+	End      float64 `json:"end"`
+	Status   int     `json:"status"`
+	Error    string  `json:"error,omitempty"`
+	Detail   string  `json:"detail,omitempty"`
+	Fallback string  `json:"fallback,omitempty"`
+}
+
+// pace says how well a chunk kept its schedule; CPU is this process's seconds since the chunk came, or since its start.
+type pace struct {
+	Pace      string  `json:"pace"`
+	Chunk     int     `json:"chunk"`
+	Planned   int     `json:"planned"`
+	Sent      int     `json:"sent"`
+	LateP50Ms float64 `json:"late_p50_ms"`
+	LateP99Ms float64 `json:"late_p99_ms"`
+	LateMaxMs float64 `json:"late_max_ms"`
+	CPU       float64 `json:"cpu_s"`
+	CPUTotal  float64 `json:"cpu_total_s"`
+}
+
+// output gathers lines, so that the reader is woken some twenty times a second and not for every request.
+type output struct {
+	mu     sync.Mutex
+	buffer *bufio.Writer
+	lines  *json.Encoder
+}
+
+func newOutput(to io.Writer) *output {
+	buffer := bufio.NewWriterSize(to, 1<<16)
+	o := &output{buffer: buffer, lines: json.NewEncoder(buffer)}
+	go func() {
+		for range time.Tick(flushEvery) {
+			o.flush()
+		}
+	}()
+	return o
+}
+
+func (o *output) write(line any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.lines.Encode(line); err != nil {
+		fail(err.Error())
+	}
+}
+
+func (o *output) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.buffer.Flush() != nil {
+		os.Exit(0) // nobody reads any more
+	}
+}

@@ -1,0 +1,208 @@
+"""What the load looks like: the request, its rate, its users and their cohorts. Values only; nothing is sent here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Literal, TypedDict, Unpack
+
+from testbed.errors import TestbedError, nearest
+
+MOST_RPS = 100_000
+OWN_HEADERS = ("baggage", "traceparent", "x-request-id")
+FRAMING = ("connection", "content-length", "transfer-encoding")
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PATH = re.compile(r"/[!-~]*")
+_PERCENT = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*%\s*")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+def _check_header(name: str, value: str) -> None:
+    if not _TOKEN.fullmatch(name):
+        raise TestbedError(f"header name {name!r} is not allowed in HTTP")
+    if name.lower() in OWN_HEADERS + FRAMING:
+        raise TestbedError(f"header {name!r} is set by the load itself; choose another name")
+    if not value.isprintable() or not value.isascii():
+        raise TestbedError(f"header {name!r}: value {value!r} is not printable ASCII")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTemplate:
+    """One request as every user sends it; made by `get` and `post`."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Z]+", self.method):
+            raise TestbedError(f"method {self.method!r} is not an upper-case HTTP method such as 'GET'")
+        if not self.path.startswith("/"):
+            raise TestbedError(f"path {self.path!r} has to begin with '/': write {'/' + self.path!r}")
+        if not _PATH.fullmatch(self.path) or "#" in self.path:
+            raise TestbedError(f"path {self.path!r} holds a character that has to be percent-encoded")
+        if not isinstance(self.body, bytes):
+            raise TestbedError(f"body {self.body!r} is neither text nor bytes; encode it first (json.dumps)")
+        for name, value in self.headers.items():
+            _check_header(name, value)
+
+
+def get(path: str, headers: Mapping[str, str] | None = None) -> RequestTemplate:
+    """Return a GET of `path` (which begins with ``/``); raises TestbedError on what HTTP cannot carry."""
+    return RequestTemplate("GET", path, headers=dict(headers or {}))
+
+
+def post(path: str, body: str | bytes = b"", headers: Mapping[str, str] | None = None) -> RequestTemplate:
+    """Return a POST of `body` (text goes as UTF-8) to `path`; raises TestbedError on what HTTP cannot carry."""
+    return RequestTemplate("POST", path, body.encode() if isinstance(body, str) else body, dict(headers or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A load: a template, a rate in requests per second, and users; made by `steady` and `poisson`.
+
+    `cohorts` maps name to share in (0, 1]. A cohort in `cohort_rps` has a stream of requests of its own, on top
+    of `rps`; all other users, those of the remaining cohorts among them, share the stream of `rps`.
+    """
+
+    template: RequestTemplate
+    arrivals: Literal["steady", "poisson"]
+    rps: float
+    users: int = 1000
+    cohorts: Mapping[str, float] = field(default_factory=dict)
+    cohort_rps: Mapping[str, float] = field(default_factory=dict)
+    user_headers: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float = 10
+
+    def __post_init__(self) -> None:
+        _check_rate("rps", self.rps)
+        if not 0 < self.timeout_s < math.inf:
+            raise TestbedError(f"timeout_s={self.timeout_s!r}: a user waits for a number of seconds above 0")
+        if isinstance(self.users, bool) or not isinstance(self.users, int) or self.users < 1:
+            raise TestbedError(f"users={self.users!r}: a load needs a whole number of users, at least 1")
+        for name, share in self.cohorts.items():
+            _check_cohort(name, share, self.users)
+        self._check_cohort_rates()
+        self._check_sizes()
+        taken = {name.lower() for name in self.template.headers}
+        for header, text in self.user_headers.items():
+            _check_user_header(header, text)
+            if header.lower() in taken:
+                raise TestbedError(f"header {header!r} is in the request's own headers and in user_headers")
+
+    @property
+    def total_rps(self) -> float:
+        """The rate of all streams together, requests per second."""
+        return self.rps + sum(self.cohort_rps.values())
+
+    def population(self, seed: int) -> dict[str, str]:
+        """Return user to cohort for every user of the load, "" for those in none.
+
+        Users are ranked by a hash of (seed, user); the cohorts take round(share * users) each from the top.
+        """
+        users = user_ids(self.users)
+        ranked = iter(sorted(users, key=lambda user: blake2b(f"cohort|{seed}|{user}".encode()).digest()))
+        cohort = {next(ranked): name for name, share in self.cohorts.items() for _ in range(round(share * self.users))}
+        return {user: cohort.get(user, "") for user in users}
+
+    def _check_cohort_rates(self) -> None:
+        for name, rate in self.cohort_rps.items():
+            if name not in self.cohorts:
+                raise TestbedError(f"cohort_rps names an unknown cohort {name!r}{nearest(name, self.cohorts)}")
+            _check_rate(f"cohort_rps[{name!r}]", rate)
+
+    def _check_sizes(self) -> None:
+        if (total := 100 * sum(self.cohorts.values())) > 100 + 1e-9:
+            raise TestbedError(f"the cohorts' shares add up to {total:g} %, more than all users")
+        sizes = {name: round(share * self.users) for name, share in self.cohorts.items()}
+        if sum(sizes.values()) > self.users:
+            raise TestbedError(f"the cohorts round to {sizes}, more than {self.users} users: use more users")
+        if self.cohort_rps and sum(sizes[name] for name in self.cohort_rps) == self.users:
+            raise TestbedError("every user is in a cohort with a rate of its own, so nobody is left to send `rps`")
+
+
+class Keywords(TypedDict, total=False):
+    """What `steady` and `poisson` take besides the template and the rate."""
+
+    users: int
+    cohorts: Mapping[str, str]
+    cohort_rps: Mapping[str, float]
+    user_headers: Mapping[str, str]
+    timeout_s: float
+
+
+def steady(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
+    """Return a load at a constant rate: request i of a stream is due exactly i/rps seconds after its first.
+
+    users: how many (default 1000), with the stable ids u0001, u0002, ...
+    cohorts: name to share of the users, {"trondheim": "5%"}; exactly that many users, each in one cohort at most.
+    cohort_rps: name to a rate of its own, on top of `rps`.
+    user_headers: headers whose values may hold {user} and {cohort}; a header that comes out empty is not sent.
+    timeout_s: how long a user waits for the whole answer, from when the request is sent (default 10).
+    Raises TestbedError with the nearest valid choice.
+    """
+    return _shape(template, "steady", rps, more)
+
+
+def poisson(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
+    """Return a load with independent arrivals at a mean rate (exponential gaps); keywords as for `steady`."""
+    return _shape(template, "poisson", rps, more)
+
+
+def user_ids(users: int) -> list[str]:
+    """Return the ids of that many users: u0001, u0002, ... (more digits beyond 9999)."""
+    width = max(4, len(str(users)))
+    return [f"u{number:0{width}d}" for number in range(1, users + 1)]
+
+
+def _shape(template: RequestTemplate, arrivals: Literal["steady", "poisson"], rps: float, more: Keywords) -> Shape:
+    if not isinstance(template, RequestTemplate):
+        raise TestbedError(f"{arrivals}() takes a request such as get('/checkout') first, not {template!r}")
+    if unknown := sorted(set(more) - Keywords.__optional_keys__):
+        raise TestbedError(f"{arrivals}() has no {unknown[0]!r}{nearest(unknown[0], Keywords.__optional_keys__)}")
+    return Shape(
+        template,
+        arrivals,
+        rps,
+        more.get("users", 1000),
+        {name: _share(name, text) for name, text in more.get("cohorts", {}).items()},
+        dict(more.get("cohort_rps", {})),
+        dict(more.get("user_headers", {})),
+        more.get("timeout_s", 10),
+    )
+
+
+def _share(cohort: str, text: str) -> float:
+    match = _PERCENT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise TestbedError(f"cohort {cohort!r}: share {text!r} is not a percentage; write it as '5%'")
+    return float(match[1]) / 100
+
+
+def _check_rate(name: str, rate: float) -> None:
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate) or rate <= 0:
+        raise TestbedError(f"{name}={rate!r}: a rate is a number of requests per second above 0")
+    if rate > MOST_RPS:
+        raise TestbedError(f"{name}={rate:g}: more than {MOST_RPS} requests per second is beyond one load driver")
+
+
+def _check_cohort(name: str, share: float, users: int) -> None:
+    if not NAME.fullmatch(name):
+        raise TestbedError(f"cohort {name!r}: a name holds only letters, digits, '.', '_' and '-'")
+    if not 0 < share <= 1:
+        raise TestbedError(f"cohort {name!r}: {100 * share:g} % is not a share of the users; it lies in (0 %, 100 %]")
+    if round(share * users) == 0:
+        raise TestbedError(f"cohort {name!r}: {100 * share:g} % of {users} users is nobody: use more users")
+
+
+def _check_user_header(header: str, text: str) -> None:
+    _check_header(header, text)
+    for placeholder in _PLACEHOLDER.findall(text):
+        if placeholder not in ("user", "cohort"):
+            hint = nearest(placeholder, ("user", "cohort"))
+            raise TestbedError(f"header {header!r}: {{{placeholder}}} is unknown{hint}")

@@ -1,0 +1,46 @@
+"""No mesh: the app balances over its upstream's links by itself. The control arm of every comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from testbed.evidence import app
+from testbed.evidence.log import Log
+from testbed.mesh import ATTEMPTS, CALLS, address_variables, upstreams, variable
+from testbed.plan import File, Link, Process, Replica
+
+if TYPE_CHECKING:
+    from testbed.model.topology import Topology
+
+
+def attempt_log(replica: str) -> str:
+    """Return the path, below the run's folder, of the log in which an app without a proxy records its tries."""
+    return f"{replica}-attempts.log"
+
+
+class NoMesh:
+    """Implements `testbed.mesh.Mesh`."""
+
+    name = "none"
+    sources = (ATTEMPTS, CALLS)
+
+    def proxy(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
+        """There is none."""
+        return None
+
+    def log(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> Log | None:
+        """Return the app's own log, which no counter vouches for."""
+        read = partial(app.parse, links=links)
+        return Log(f"{replica.name}/app", attempt_log(replica.name), lambda: read, links) if links else None
+
+    def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
+        """Return all addresses of each upstream, and where to log the tries."""
+        if not links:
+            return {}
+        found: dict[str, str] = {}
+        for service, leading in upstreams(links).items():
+            found |= address_variables(service, leading[0].listen)
+            found[f"{variable(service)}_URLS"] = ",".join(f"http://{link.listen}" for link in leading)
+        return found | {"ATTEMPT_LOG": f"{{dir}}/{attempt_log(replica.name)}"}

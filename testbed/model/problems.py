@@ -1,0 +1,160 @@
+"""What is wrong with a topology, in words: one line for each problem, with its place and the nearest valid choice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from testbed.errors import nearest
+
+Part = str | int
+Place = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong at one place of the topology."""
+
+    place: Place
+    message: str
+    line: int = 0  # where it is known better than by the place
+
+    def __str__(self) -> str:
+        """Write `services.checkout.calls[0].to: no service 'prcing'`."""
+        return f"{path_text(self.place)}: {self.message}" if self.place else self.message
+
+
+def wrong(message: str) -> PydanticCustomError:
+    """Make the error that a validator raises; its message reaches the user as it is."""
+    return PydanticCustomError("topology", "{message}", {"message": message})
+
+
+def several(problems: Iterable[Problem]) -> ValidationError:
+    """Make the error by which one validator reports problems at several places below it."""
+    lines = [InitErrorDetails(type=wrong(p.message), loc=p.place, input=None) for p in problems]
+    return ValidationError.from_exception_data("Topology", lines)
+
+
+def explain(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
+    """Turn pydantic's errors on a `root` into problems in our own words."""
+    errors = error.errors(include_url=False)
+    unknown = {(*_place(e["loc"])[:-1], near) for e in errors if (near := _nearest_key(e, root))}
+    telling = [
+        e for e in errors if e["type"] not in _ECHOES and not (e["type"] == "missing" and _place(e["loc"]) in unknown)
+    ]
+    return [Problem(_place(e["loc"]), _wording(e, root)) for e in telling]
+
+
+def path_text(place: Place) -> str:
+    """Write a place as `services.checkout.calls[0].to`; keys that are no plain words as `edges["a -> b"]`."""
+    return "".join(_written(part) for part in place).removeprefix(".")
+
+
+def shown(value: object) -> str:
+    """Write a value as its author would recognise it, shortened where it is long."""
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def kind_of(value: object) -> str:
+    """Name the YAML kind of a value: "a mapping", "a list", or the value itself."""
+    return {dict: "a mapping", list: "a list", tuple: "a list", type(None): "nothing"}.get(type(value), shown(value))
+
+
+_ECHOES = {"default_factory_not_called"}  # follows from another error, tells nothing new
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def _written(part: Part) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part}" if re.fullmatch(r"[\w-]+", part) else f'["{part}"]'
+
+
+def _place(loc: Place) -> Place:
+    """Drop pydantic's own parts: "<Call>" names a member of a union, "[key]" the key of a mapping."""
+    return tuple(part for part in loc if not re.fullmatch(r"<\w+>|\[key\]", str(part)))
+
+
+def _wording(error: ErrorDetails, root: type[BaseModel]) -> str:
+    given, context = error["input"], error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return f"unknown key{nearest(str(error['loc'][-1]), _keys_at(error['loc'], root))}"
+        case "literal_error":
+            return f"unknown {_place(error['loc'])[-1]} {shown(given)}{_nearest_literal(given, context['expected'])}"
+        case "greater_than_equal":
+            return f"must be at least {context['ge']}, but is {shown(given)}"
+        case "less_than_equal":
+            return f"must be at most {context['le']}, but is {shown(given)}"
+        case "too_short":
+            return "must not be empty"
+        case "too_long":
+            return f"must not have more than {context['max_length']}, but has {context['actual_length']}"
+        case kind if kind in _KINDS:
+            return f"must be {_KINDS[kind]}, but is {kind_of(given)}"
+    return error["msg"]
+
+
+def _nearest_literal(given: object, expected: str) -> str:
+    choices = re.findall(r"'([^']*)'", expected)
+    same = next((choice for choice in choices if choice.lower() == str(given).lower()), None)
+    return nearest(same or str(given), choices)
+
+
+def _nearest_key(error: ErrorDetails, root: type[BaseModel]) -> str:
+    if error["type"] != "extra_forbidden":
+        return ""
+    hint = re.search(r"did you mean '(.*)'", nearest(str(error["loc"][-1]), _keys_at(error["loc"], root)))
+    return hint[1] if hint else ""
+
+
+def _keys_at(loc: Place, root: type[BaseModel]) -> list[str]:
+    """The keys that the model may have in which the last part of `loc` was found."""
+    kinds: list[Any] = [root]
+    for part in loc[:-1]:
+        kinds = [inner for kind in kinds for inner in _inside(kind, part)]
+    return [field.alias or name for kind in kinds if _is_model(kind) for name, field in kind.model_fields.items()]
+
+
+def _inside(kind: Any, part: Part) -> Iterator[Any]:
+    """The types that `part` leads to: a field's, an item's, a value's, or the union member that it names."""
+    if isinstance(part, str) and part.startswith("<"):
+        if kind.__name__ == part[1:-1]:
+            yield kind
+    elif _is_model(kind):
+        fields = [f.annotation for n, f in kind.model_fields.items() if part in (n, f.alias)]
+        yield from (member for annotation in fields for member in _members(annotation))
+    elif get_origin(kind) in (dict, tuple):
+        yield from _members(get_args(kind)[0 if get_origin(kind) is tuple else 1])
+
+
+def _members(kind: Any) -> Iterator[Any]:
+    if get_origin(kind) is Annotated:
+        yield from _members(get_args(kind)[0])
+    elif get_origin(kind) in (Union, UnionType):
+        yield from (inner for member in get_args(kind) for inner in _members(member))
+    else:
+        yield kind
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -1,0 +1,94 @@
+"""What must fit together in a topology: names that exist, one policy an edge, no endless calls, ports apart."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from testbed.errors import nearest
+from testbed.model.edges import CLIENT, Edge
+from testbed.model.problems import Place, Problem
+from testbed.model.routes import Node, callee_of, calls_from, nodes
+
+if TYPE_CHECKING:
+    from testbed.model.topology import Topology
+
+FIRST_LINK_PORT = 10_000
+
+
+def broken_rules(topology: Topology) -> list[Problem]:
+    """Everything that does not fit together; endless calls are looked for once all names are right."""
+    names = [*_services(topology), *_edges(topology), *_ports(topology)]
+    return names or list(_cycles(topology))
+
+
+def _services(topology: Topology) -> Iterator[Problem]:
+    known = topology.services
+    if topology.entry not in known:
+        yield Problem(("entry",), f"no service {topology.entry!r}{nearest(topology.entry, known)}")
+    for name, service in known.items():
+        for _, place, call in service.every_call():
+            if call.to not in known:
+                where: Place = ("services", name, *place, "to")
+                yield Problem(where, f"no service {call.to!r}{nearest(call.to, known)}")
+
+
+def _edges(topology: Topology) -> Iterator[Problem]:
+    known = [f"{edge.caller} -> {_meant(edge.callee, topology.services)}" for edge in topology.edges()]
+    for text in topology.edge_settings:
+        if text not in known:
+            yield Problem(("edges", text), no_edge(text, known))
+    first: dict[str, int] = {}
+    for index, policy in enumerate(topology.policies):
+        if message := _policy_edge(policy.edge, known, first):
+            yield Problem(("policies", index, "edge"), message)
+        first.setdefault(policy.edge, index)
+
+
+def _meant(service: str, known: Collection[str]) -> str:
+    """The service that a misspelt call means, so that a policy for that edge is not called wrong as well."""
+    return service if service in known else (get_close_matches(service, known, n=1) or [service])[0]
+
+
+def _policy_edge(text: str, known: list[str], first: dict[str, int]) -> str:
+    if text not in known:
+        return no_edge(text, [edge for edge in known if Edge.parse(edge).caller != CLIENT])
+    if Edge.parse(text).caller == CLIENT:
+        return f"the load has no proxy that could hold a policy for {text!r}"
+    return f"a second policy for {text!r}, the first is policies[{first[text]}]" if text in first else ""
+
+
+def no_edge(text: str, known: list[str]) -> str:
+    """Say that nobody calls along this edge, and which edge comes nearest."""
+    return f"no edge {text!r}{nearest(text, known)}"
+
+
+def _ports(topology: Topology) -> Iterator[Problem]:
+    ports = topology.ports
+    most = max(len(topology.upstreams(name)) for name in topology.services)
+    for name, port in (("app", ports.app), ("admin", ports.admin)):
+        if ports.proxy <= port <= ports.proxy + most:
+            yield Problem(("ports", name), f"{port} is taken: the proxy listens on {ports.proxy}-{ports.proxy + most}")
+    if ports.app == ports.admin:
+        yield Problem(("ports", "admin"), f"{ports.admin} is taken by the app")
+
+
+def _cycles(topology: Topology) -> Iterator[Problem]:
+    """Walk the graph of (service, route) depth first; a call back into the path above it never ends."""
+    done: set[Node] = set()
+    for start in nodes(topology):
+        yield from _endless(topology, start, (start,), done)
+
+
+def _endless(topology: Topology, node: Node, path: tuple[Node, ...], done: set[Node]) -> Iterator[Problem]:
+    if node in done:
+        return
+    for place, call in calls_from(topology, node):
+        callee = callee_of(topology, call)
+        if callee in path:
+            circle = " -> ".join(map(str, [*path[path.index(callee) :], callee]))
+            yield Problem(place, f"a cycle without an exit: {circle}")
+        else:
+            yield from _endless(topology, callee, (*path, callee), done)
+    done.add(node)

@@ -1,0 +1,161 @@
+"""A service: its language, its replicas, and how it behaves on each of its routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from testbed.model.base import Count, ErrorStatus, Model, ShortForm, whole
+from testbed.model.calls import Call, Method, Path, Step, every_call
+from testbed.model.durations import DURATION_SCHEMA, Millis, to_ms
+from testbed.model.edges import CLIENT
+from testbed.model.problems import Place, wrong
+
+METHODS: tuple[str, ...] = Method.__args__  # type: ignore[attr-defined]
+DEFAULT_ROUTE = "*"
+"""The route of every request for which `routes` has no entry."""
+
+
+def _fixed_is_a_distribution(value: object) -> object:
+    if isinstance(value, Mapping):
+        return value
+    ms = to_ms(value)
+    return {"p0": ms, "p100": ms}
+
+
+def _percentile(key: str) -> str:
+    if not re.fullmatch(r"p(100|[0-9]{1,2}(\.[0-9]+)?)", key):
+        raise wrong(f"{key!r} is not a percentile: write p0 to p100, such as p50 or p99.9")
+    return key
+
+
+def _rising(work: dict[str, float]) -> dict[str, float]:
+    ordered = dict(sorted(work.items(), key=lambda item: float(item[0][1:])))
+    if not ordered:
+        raise wrong("needs at least one percentile, such as {p50: 5ms, p99: 80ms}")
+    for (low, less), (high, more) in zip(list(ordered.items()), list(ordered.items())[1:], strict=False):
+        if less > more:
+            raise wrong(f"{high} is shorter than {low}: percentiles can only rise")
+    return ordered
+
+
+Work = Annotated[
+    dict[Annotated[str, AfterValidator(_percentile)], Millis],
+    BeforeValidator(_fixed_is_a_distribution),
+    AfterValidator(_rising),
+    Field(json_schema_extra={"minProperties": 1, "propertyNames": {"pattern": r"^p(100|[0-9]{1,2}(\.[0-9]+)?)$"}}),
+    ShortForm(DURATION_SCHEMA),
+]
+"""Percentile to milliseconds; a duration alone is always exactly that long."""
+
+
+class Concurrency(Model):
+    """How many requests one replica works on at once, and what becomes of the others."""
+
+    limit: Annotated[int, whole(least=1)]
+    """Requests in work at once."""
+    queue: Count = 0
+    """Requests that wait for their turn."""
+    shed: ErrorStatus = 503
+    """The status that all further requests are answered with at once (429 or 503)."""
+
+
+class Answer(Model):
+    """The answer of a route on which nothing failed."""
+
+    status: Annotated[int, whole(least=200, most=599)] = 200
+    """The status."""
+    bytes: Annotated[int, whole(least=0, most=64 * 1024 * 1024)] = 0
+    """How many bytes of padding the body holds."""
+
+
+class Route(Model):
+    """What a service does for a request: work, then calls step by step, then the answer."""
+
+    calls: tuple[Step, ...] = ()
+    """Calls to other services, one after the other; {parallel: [...]} for calls at the same time."""
+    work: Work | None = None
+    """Time spent before the first call: a duration, or percentiles such as {p50: 5ms, p99: 80ms}."""
+    answer: Answer = Answer()
+    """The answer when all went well."""
+
+
+HOP_HEADERS = {"connection", "content-length", "host", "keep-alive", "te", "transfer-encoding", "upgrade"}
+
+
+def _header(name: str) -> str:
+    lower = name.lower()
+    if not re.fullmatch(r"[a-z0-9!#$%&'*+.^_`|~-]+", lower):
+        raise wrong(f"{name!r} is not a header name")
+    if lower in HOP_HEADERS or lower.startswith("x-envoy-"):
+        raise wrong(f"{name!r} cannot be forwarded: it belongs to one connection or to the proxies")
+    return lower
+
+
+Header = Annotated[str, AfterValidator(_header)]
+
+
+def _route_key(key: str) -> str:
+    if re.fullmatch(rf"(({'|'.join(METHODS)}) )?/[^\s?]*", key):
+        return key
+    better = " ".join([*(word.upper() for word in key.split()[:-1]), *key.split()[-1:]])
+    hint = f" (did you mean {better!r}?)" if better != key and re.fullmatch(r"[A-Z]+ /\S*", better) else ""
+    raise wrong(f"{key!r} is not a route: write 'GET /path', or '/path' for any method, without a query{hint}")
+
+
+RouteKey = Annotated[str, AfterValidator(_route_key)]
+
+
+def _service_name(name: str) -> str:
+    if name == CLIENT:
+        raise wrong(f"{CLIENT!r} is the name of the load: choose another")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or re.search(r"-[0-9]+$", name):
+        raise wrong(
+            f"{name!r} is not a service name: small letters, digits and single hyphens, beginning with a letter "
+            "and not ending in a number of its own (pricing-1 is a replica)"
+        )
+    return name
+
+
+ServiceName = Annotated[str, AfterValidator(_service_name)]
+
+
+class Service(Route):
+    """One service; all its replicas are alike. Its own calls, work and answer are those of its default route."""
+
+    language: Literal["node", "go", "python"]
+    """Which of the stubs runs it."""
+    replicas: Annotated[int, whole(least=1, most=254)] = 1
+    """How many copies run."""
+    routes: dict[RouteKey, Route] = {}
+    """Behaviour of single paths, by "GET /path" or "/path"; it takes nothing over from the service's own."""
+    concurrency: Concurrency | None = None
+    """How many requests one replica works on at once. Default: as many as come."""
+    wiring: Literal["listener", "proxy"] = "listener"
+    """How its calls reach the mesh: a listener of the proxy for each upstream, or HTTP_PROXY."""
+    forward: tuple[Header, ...] = ()
+    """Headers of the incoming request to hand on, besides the topology's."""
+    reset: Path | None = None
+    """A path that gets a POST between tests, so that the service forgets what it has learnt."""
+
+    @property
+    def route_table(self) -> dict[str, Route]:
+        """Every route by its key, the default one ("*") first. A `reset` path without a route does nothing."""
+        keys = {f"POST {self.reset}", self.reset} if self.reset else set()
+        reset = {f"POST {self.reset}": Route()} if keys and not keys & set(self.routes) else {}
+        return {DEFAULT_ROUTE: self, **reset, **self.routes}
+
+    def route_key(self, method: str, path: str) -> str:
+        """Which key of the route table answers a request: method and path, path alone, or the default."""
+        table, plain = self.route_table, path.partition("?")[0]
+        return next((key for key in (f"{method} {plain}", plain) if key in table), DEFAULT_ROUTE)
+
+    def every_call(self) -> Iterator[tuple[str, Place, Call]]:
+        """Yield each call that the service may make: the route's key, where it is written, the call."""
+        for key, route in self.route_table.items():
+            place: Place = ("calls",) if key == DEFAULT_ROUTE else ("routes", key, "calls")
+            for found, call in every_call(route.calls, place):
+                yield key, found, call

@@ -1,0 +1,166 @@
+"""What is legal in a topology but hardly meant: each function looks for one such thing and says it in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from testbed.model.calls import Call
+from testbed.model.durations import format_ms
+from testbed.model.edges import Edge
+from testbed.model.layers import retry_chains
+from testbed.model.policies import Policy
+from testbed.model.problems import Place, Problem
+from testbed.model.routes import Node, callee_of, calls_from, nodes
+from testbed.model.timing import Times, policy_time
+
+if TYPE_CHECKING:
+    from testbed.model.topology import Topology
+
+Smell = Callable[["Topology"], Iterator[Problem]]
+
+
+def smells_of(topology: Topology) -> list[Problem]:
+    """Everything that looks wrong, without repetitions; the place is the policy's or the call's."""
+    wanted = WITHOUT_PROXY if topology.mesh == "none" else WITH_PROXY
+    return list(dict.fromkeys(problem for smell in wanted for problem in smell(topology)))
+
+
+def unreachable(topology: Topology) -> Iterator[Problem]:
+    """Services that no request from the entry can reach."""
+    reached = topology.reachable()
+    for name in topology.services:
+        if name not in reached:
+            yield Problem(
+                ("services", name), f"{name}: no call from {topology.entry} leads here, so it gets no traffic"
+            )
+
+
+def unenforced(topology: Topology) -> Iterator[Problem]:
+    """Policies in a topology without proxies."""
+    if topology.policies:
+        count = len(topology.policies)
+        yield Problem(("mesh",), f"mesh none: there is no proxy to enforce the {count} policies")
+
+
+def ignored_per_try(topology: Topology) -> Iterator[Problem]:
+    """A perTryTimeout that Envoy ignores, because it is not shorter than the timeout."""
+    for place, policy in _policies(topology):
+        given = policy.retries.per_try_timeout if policy.retries else None
+        if given and policy.timeout and given >= policy.timeout:
+            text = f"perTryTimeout {format_ms(given)} is not shorter than timeout {format_ms(policy.timeout)}"
+            yield Problem(place, f"{policy.edge}: {text}, so Envoy ignores it and a slow attempt is never retried")
+
+
+def cut_short(topology: Topology) -> Iterator[Problem]:
+    """Attempts that do not fit into the timeout of their own policy."""
+    for place, policy in _policies(topology):
+        if policy.per_try and policy.timeout and policy.attempts * policy.per_try > policy.timeout:
+            need = f"{policy.attempts} attempts of {format_ms(policy.per_try)} need"
+            total = format_ms(policy.attempts * policy.per_try)
+            text = f"{need} {total}, but timeout is {format_ms(policy.timeout)}: the last are cut short"
+            yield Problem(place, f"{policy.edge}: {text}")
+
+
+def never_ejects(topology: Topology) -> Iterator[Problem]:
+    """An outlierDetection that cannot eject a replica, or whose ejections have no effect."""
+    for place, policy in _policies(topology):
+        if policy.outlier_detection:
+            replicas = topology.services[Edge.parse(policy.edge).callee].replicas
+            if reason := _why_no_ejection(policy, replicas):
+                yield Problem(place, f"{policy.edge}: outlierDetection can never {reason}")
+
+
+def _why_no_ejection(policy: Policy, replicas: int) -> str:
+    """Envoy 1.31 and later eject while (ejected + 1) / hosts does not exceed maxEjectionPercent."""
+    rule = policy.outlier_detection
+    assert rule is not None
+    copies = f"{replicas} replica{'s' if replicas > 1 else ''}"
+    if not (rule.consecutive_5xx_errors or rule.consecutive_gateway_errors):
+        return "eject: both consecutive5xxErrors and consecutiveGatewayErrors are off"
+    if replicas * rule.max_ejection_percent // 100 == 0:
+        enough = math.ceil(100 / replicas)
+        return f"eject: {rule.max_ejection_percent}% of {copies} is less than one (from {enough}% on it could)"
+    if (replicas - 1) / replicas * 100 < rule.min_health_percent:
+        return (
+            f"help: with one of {copies} ejected, fewer than {rule.min_health_percent}% are healthy, and all are used"
+        )
+    return ""
+
+
+def repeated_writes(topology: Topology) -> Iterator[Problem]:
+    """Retries of a POST or PATCH that may have done its work already: Envoy knows no idempotency."""
+    for node in nodes(topology):
+        for place, call in calls_from(topology, node):
+            edge = f"{node.service} -> {call.to}"
+            why = _repeats(topology.policy(edge), call)
+            if call.method in ("POST", "PATCH") and why:
+                yield Problem(place, f"{edge}: {call.method} {call.path} is retried {why}, and may be done twice")
+
+
+def _repeats(policy: Policy | None, call: Call) -> str:
+    if call.tries > 1:
+        return "by the application"
+    return f"on {', '.join(policy.repeats_work)}" if policy and policy.repeats_work else ""
+
+
+def inverted(topology: Topology) -> Iterator[Problem]:
+    """Callers that give up while the callee is still within its own limits."""
+    times = Times(topology)
+    for node in nodes(topology):
+        for place, call in calls_from(topology, node):
+            policy = topology.policy(f"{node.service} -> {call.to}")
+            where = topology.place_of(policy) if policy else place
+            if message := _late_answer(times, node, callee_of(topology, call), call, policy):
+                yield Problem(where, message)
+            if message := _app_before_proxy(node, call, policy, times):
+                yield Problem(place, message)
+
+
+def _late_answer(times: Times, caller: Node, callee: Node, call: Call, policy: Policy | None) -> str:
+    patience = min(call.timeout or math.inf, policy.patience if policy else math.inf)
+    need = times.route(callee)
+    if need <= patience:
+        return ""
+    attempt = "an attempt" if policy and policy.per_try == patience else "a call"
+    text = f"timeout inversion: {attempt} ends after {format_ms(patience)}, but {callee} can take {format_ms(need)}"
+    return f"{caller.service} -> {callee.service}: {text} by its own limits, so its answer or fallback comes too late"
+
+
+def _app_before_proxy(caller: Node, call: Call, policy: Policy | None, times: Times) -> str:
+    if not (call.timeout and policy):
+        return ""
+    need = policy_time(policy, 0.0)
+    if need <= call.timeout:
+        return ""
+    text = (
+        f"{caller.service} itself gives up after {format_ms(call.timeout)}, but its proxy may try for {format_ms(need)}"
+    )
+    return f"{caller.service} -> {call.to}: timeout inversion: {text}"
+
+
+def multiplied(topology: Topology) -> Iterator[Problem]:
+    """Retries above retries: the attempts of each layer multiply."""
+    for chain in retry_chains(topology):
+        product = math.prod(layer.tries for layer in chain)
+        layers = ", ".join(f"{layer.edge} ({layer.tries} attempts)" for layer in chain)
+        text = f"retries multiply: {layers}: one request can become {product} at {chain[-1].edge.callee}"
+        yield Problem(chain[0].place, f"{chain[0].edge}: {text}")
+
+
+def _policies(topology: Topology) -> Iterator[tuple[Place, Policy]]:
+    for index, policy in enumerate(topology.policies):
+        yield ("policies", index), policy
+
+
+WITH_PROXY: tuple[Smell, ...] = (
+    unreachable,
+    ignored_per_try,
+    cut_short,
+    inverted,
+    multiplied,
+    never_ejects,
+    repeated_writes,
+)
+WITHOUT_PROXY: tuple[Smell, ...] = (unreachable, unenforced)

@@ -1,0 +1,145 @@
+"""From a topology and an address block to the plan of what runs: pure, so it can be printed, compared and tested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from testbed.behaviour import behaviour
+from testbed.edge.inlet import inlet_process
+from testbed.edge.link import links_process
+from testbed.mesh import Mesh, mesh_named
+from testbed.model.topology import Topology
+from testbed.plan import File, Link, Process, Ready, Replica
+from topologies.stubs import stub_path
+
+CLIENT = "client"  # the load, as a caller
+LINK_PORT = 10_000
+INLET_PORT = 20_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a runtime needs to start a mesh, and everything that a fault may aim at."""
+
+    topology: Topology
+    mesh: Mesh
+    network: str  # "127.50": replica r of the s-th service is 127.50.s.r
+    replicas: tuple[Replica, ...]
+    links: tuple[Link, ...]
+    processes: tuple[Process, ...]
+    files: tuple[File, ...]
+
+    @property
+    def links_api(self) -> str:
+        """Where Toxiproxy is controlled."""
+        return f"{self.network}.0.1:8474"
+
+    @property
+    def inlet_admin(self) -> str:
+        """The inlet's own admin address."""
+        return f"{self.network}.0.2:{self.topology.ports.admin}"
+
+    @property
+    def inlet_control(self) -> str:
+        """Where the inlet takes its rules."""
+        return f"{self.network}.0.2:9991"
+
+    @property
+    def entries(self) -> dict[str, str]:
+        """Entry replica to the base URL at which the load enters."""
+        return {link.callee: f"http://{link.listen}" for link in self.links if link.caller == CLIENT}
+
+    def proxies_above(self, services: set[str]) -> tuple[str, ...]:
+        """The mesh proxies that can have seen a failure of these services: those of all their callers, transitively."""
+        above = services.union(*(self.topology.callers_of(service) for service in services))
+        owners = {r.name for r in self.replicas if r.service in above}
+        return tuple(p.name for p in self.processes if p.role == "proxy" and p.replica in owners)
+
+
+def make_plan(topology: Topology, network: str, seed: int = 0) -> Plan:
+    """Lay a topology out on an address block such as "127.50"."""
+    mesh = mesh_named(topology.mesh)
+    replicas = tuple(_replicas(topology, network))
+    links = tuple(_links(topology, replicas))
+    bare = Plan(topology, mesh, network, replicas, links, (), ())
+    parts = [_test_plane(bare), *(_replica_parts(bare, replica, seed) for replica in replicas)]
+    processes = tuple(process for part in parts for process in part[0])
+    files = tuple(file for part in parts for file in part[1])
+    return Plan(topology, mesh, network, replicas, links, processes, files)
+
+
+def _replicas(topology: Topology, network: str) -> Iterator[Replica]:
+    for number, (name, service) in enumerate(topology.services.items(), 1):
+        for copy in range(1, service.replicas + 1):
+            yield Replica(f"{name}-{copy}", name, copy, f"{network}.{number}.{copy}")
+
+
+def _links(topology: Topology, replicas: tuple[Replica, ...]) -> Iterator[Link]:
+    callers = [(CLIENT, CLIENT)] + [(r.name, r.service) for r in replicas]
+    for index, (caller, service) in enumerate(callers):
+        upstreams = [topology.entry] if caller == CLIENT else topology.upstreams(service)
+        for callee in replicas:
+            if callee.service in upstreams:
+                yield _link(topology, index, caller, service, callee)
+
+
+def _link(topology: Topology, index: int, caller: str, service: str, callee: Replica) -> Link:
+    edge = f"{service} -> {callee.service}"
+    inlet = f"{callee.address}:{INLET_PORT + index}" if topology.has_request_faults(edge) else None
+    return Link(
+        name=f"{caller}--{callee.name}",
+        caller=caller,
+        callee=callee.name,
+        edge=edge,
+        listen=f"{callee.address}:{LINK_PORT + index}",
+        inlet=inlet,
+        app=f"{callee.address}:{topology.ports.app}",
+    )
+
+
+Part = tuple[list[Process], list[File]]
+
+
+def _test_plane(plan: Plan) -> Part:
+    links, link_files = links_process(plan.links, plan.links_api)
+    inlet, inlet_files = inlet_process(plan.links, admin=plan.inlet_admin, control=plan.inlet_control)
+    return [links, inlet], [*link_files, *inlet_files]
+
+
+def _replica_parts(plan: Plan, replica: Replica, seed: int) -> Part:
+    outgoing = tuple(link for link in plan.links if link.caller == replica.name)
+    app = _app(plan, replica, outgoing, seed)
+    proxy = plan.mesh.proxy(plan.topology, replica, outgoing)
+    return ([app], []) if proxy is None else ([app, proxy[0]], proxy[1])
+
+
+def _app(plan: Plan, replica: Replica, outgoing: tuple[Link, ...], seed: int) -> Process:
+    service, port = plan.topology.services[replica.service], plan.topology.ports.app
+    env = {
+        "ADDR": replica.address,
+        "PORT": str(port),
+        "SERVICE": replica.service,
+        "REPLICA": replica.name,
+        "SEED": str(seed),
+        "BEHAVIOUR": json.dumps(behaviour(plan.topology, replica.service)),
+        **plan.mesh.wiring(plan.topology, replica, outgoing),
+    }
+    return Process(
+        name=f"{replica.name}/app",
+        role="app",
+        argv=stub_command(service.language),
+        ready=Ready(f"http://{replica.address}:{port}/healthz"),
+        listens=(f"{replica.address}:{port}",),
+        env=env,
+        replica=replica.name,
+    )
+
+
+def stub_command(language: str) -> tuple[str, ...]:
+    """How the stub of a language is started; the first word is a tool name."""
+    if language == "go":
+        return ("stub-go",)
+    main = stub_path(language)
+    return ("node", f"{main}/main.mjs") if language == "node" else ("python", "-I", "-S", f"{main}/main.py")

@@ -1,0 +1,122 @@
+"""The pytest plugin: four flags, clean meshes between tests, verdicts in every report; it imports little."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.session import FOLDER, KEY, Session, session_of
+
+RECORD: pytest.StashKey[Any] = pytest.StashKey()
+SEED = "testbed_seed"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the four flags; everything else is a fixture's business."""
+    group = parser.getgroup("testbed", "chaos and fault injection for meshed services")
+    group.addoption("--testbed-runtime", default="process", metavar="NAME", help="where meshes run (default: process)")
+    group.addoption("--testbed-seed", type=int, metavar="N", help="the seed of everything random (default: a new one)")
+    group.addoption("--testbed-keep", action="store_true", help=f"keep the history of every test below {FOLDER}/")
+    group.addoption("--testbed-replay", metavar="PATH", help="start nothing: judge the histories kept at PATH again")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the flags; xdist's workers share the controller's seed."""
+    given = config.getoption("--testbed-seed")
+    shared = getattr(config, "workerinput", {}).get(SEED)
+    seed = next((s for s in (given, shared) if s is not None), random.SystemRandom().randrange(10**6))
+    replay = config.getoption("--testbed-replay")
+    config.stash[KEY] = Session(
+        rootdir=config.rootpath,
+        seed=seed,
+        runtime=config.getoption("--testbed-runtime"),
+        keep=config.getoption("--testbed-keep"),
+        replay=Path(replay) if replay else None,
+    )
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_Xdist(seed), "testbed-xdist")
+
+
+class _Xdist:
+    """The hook of pytest-xdist that hands the seed to each worker."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """Give the seed to a new worker."""
+        node.workerinput[SEED] = self._seed
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Name the settings that are not the defaults."""
+    session = session_of(config)
+    if session.replay:
+        return f"testbed: replaying {session.replay}, nothing is started"
+    given = config.getoption("--testbed-seed") is not None
+    return f"testbed: seed {session.seed}" if given else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Give the test a record of its own."""
+    session = session_of(item.config)
+    session.begin(item.nodeid)
+    assert session.record is not None
+    item.stash[RECORD] = session.record
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that sent load and judged none of it: it would pass whatever happened."""
+    __tracebackhide__ = True
+    result = yield
+    if item.stash[RECORD].unjudged():
+        from testbed.errors import Inconclusive
+
+        raise Inconclusive("load without any check: end the test with run.check(all=[...]), or it can never fail")
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Clean every mesh before the next test can see it."""
+    result = yield
+    session_of(item.config).clean()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach verdicts, seed and history to the report, as plain data that survives xdist."""
+    report = yield
+    record = item.stash.get(RECORD, None)
+    if call.when == "call" and record is not None and record.runs:
+        from testbed.report.attach import attach
+
+        attach(report, item, record, session_of(item.config))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print one table of all verdicts."""
+    reports = [r for kind in ("passed", "failed", "xfailed", "xpassed") for r in terminalreporter.getreports(kind)]
+    rows = [row for report in reports for row in getattr(report, "testbed", [])]
+    if rows:
+        from testbed.report.summary import write_summary
+
+        write_summary(terminalreporter, rows, session_of(config).seed)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name a fault or a check in a parametrised test as its author wrote it."""
+    if type(val).__module__.split(".")[0] in ("faults", "testbed") and hasattr(val, "__dataclass_fields__"):
+        return str(val)
+    return None

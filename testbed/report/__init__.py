@@ -1,0 +1,1 @@
+"""Reports: one file an output. They know verdicts and nothing else."""

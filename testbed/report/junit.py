@@ -1,0 +1,21 @@
+"""JUnit: properties for `item.user_properties`, which reach the XML file and survive xdist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from testbed.checks import Report, Verdict
+
+
+def properties(report: Report) -> list[tuple[str, str]]:
+    """Return pairs of names, each different, and texts: the outcome, the run, and one a verdict."""
+    run = [("testbed.mesh", report.mesh)] if report.mesh else []
+    verdicts = [(f"testbed.check.{n}", _line(verdict)) for n, verdict in enumerate(report.verdicts, start=1)]
+    return [("testbed.outcome", report.outcome), *run, *verdicts]
+
+
+def _line(verdict: Verdict) -> str:
+    head = f"{verdict.outcome}: {verdict.check} ({verdict.population}, {verdict.phase})"
+    observed = f"{verdict.observed or 'not judged'}; bound {verdict.bound}; n {verdict.n}"
+    return "; ".join(filter(None, (f"{head}: {observed}", verdict.why)))

@@ -1,0 +1,133 @@
+"""The table in the terminal and in failure messages: what was checked, what was seen, and what to look at next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from io import StringIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from testbed.checks import Report, Verdict
+
+WIDE = 90  # columns; below that the margin is left out
+NARROW = 72  # columns; below that a verdict is a sentence beside its outcome
+LEAST = 40  # columns; nothing readable fits into less
+COLOURS = {"held": "green", "violated": "bold red", "inconclusive": "yellow"}
+MEANING = "held: proved. violated: refuted. inconclusive: too little evidence either way, which counts as red."
+
+
+def table(report: Report, *, width: int | None = None, colour: bool = False) -> str:
+    """Return the report as text: one row a verdict, and below it the reasons for every red one.
+
+    `width` in columns (default: the environment's COLUMNS, else 100); `colour` adds ANSI colours.
+    """
+    from rich.console import Console
+
+    columns = max(LEAST, width or _columns())
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=columns,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        legacy_windows=False,
+        highlight=False,
+        no_color=not colour,
+    )
+    _print(console, report, columns)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+
+
+def _columns() -> int:
+    given = os.environ.get("COLUMNS", "")
+    return int(given) if given.isdecimal() and int(given) else 100
+
+
+def _print(console: Console, report: Report, columns: int) -> None:
+    console.print(_rows(report, columns))
+    said: dict[str, str] = {}
+    for verdict in report.red:
+        console.print(_reasons(verdict, said))
+        said = dict(reasons(verdict))
+    if report.red:
+        console.print(_text(MEANING, "dim"))
+
+
+def _rows(report: Report, columns: int) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    narrow = columns < NARROW
+    titles = ["who, when", "check", "observed", "bound", "n", *(["margin"] if columns >= WIDE else [])]
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_header=not narrow)
+    grid.add_column("verdict", no_wrap=True)
+    for title in ["what"] if narrow else titles:
+        number = title == "n"
+        grid.add_column(title, overflow="fold", no_wrap=number, justify="right" if number else "left")
+    for verdict in report.verdicts:
+        cells = cells_of(verdict)
+        texts = [_sentence(cells)] if narrow else [cells[title] for title in titles]
+        grid.add_row(_text(verdict.outcome, COLOURS[verdict.outcome]), *map(_text, texts))
+    return grid
+
+
+def cells_of(verdict: Verdict) -> dict[str, str]:
+    """Return the texts of a row by the titles of their columns."""
+    return {
+        "who, when": f"{verdict.population}, {verdict.phase}",
+        "check": short(verdict.check),
+        "observed": verdict.observed or "not judged",
+        "bound": verdict.bound,
+        "n": f"{verdict.n:,}",
+        "margin": verdict.margin or "-",
+    }
+
+
+def _sentence(cells: Mapping[str, str]) -> str:
+    seen = f"{cells['observed']}, bound {cells['bound']}, n {cells['n']}"
+    return f"{cells['check']} ({cells['who, when']}): {seen}"
+
+
+def short(check: str) -> str:
+    """Return a check without its bound, which has a column of its own: `attempts checkout -> pricing`."""
+    name, _, arguments = check.partition(")")[0].partition("(")
+    fixed = [part.strip(" '\"") for part in arguments.split(",") if "=" not in part]
+    return f"{name} {', '.join(fixed)}".strip()
+
+
+def _reasons(verdict: Verdict, said: Mapping[str, str]) -> RenderableType:
+    """Return why a verdict is red, on which edge, under which policy, and the next thing to look at.
+
+    A policy or a next step that was said just before is not written out again.
+    """
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.table import Table
+
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, text in reasons(verdict):
+        again = name in ("policy", "next") and said.get(name) == text
+        facts.add_row(name, _text("as above" if again else text))
+    title = _text(
+        f"{verdict.outcome}: {verdict.check} ({verdict.population}, {verdict.phase})", COLOURS[verdict.outcome]
+    )
+    return Padding(Group(title, Padding(facts, (0, 0, 0, 2))), (0, 0, 1, 0))
+
+
+def reasons(verdict: Verdict) -> list[tuple[str, str]]:
+    """Return what a reader of a red verdict needs, as pairs of label and text."""
+    seen = f"{verdict.source} ({verdict.confidence})" if verdict.source else ""
+    pairs = [("why", verdict.why), ("edge", verdict.edge), ("policy", verdict.policy), ("seen by", seen)]
+    return [(name, text) for name, text in [*pairs, ("next", verdict.next)] if text]
+
+
+def _text(text: str, style: str = "") -> RenderableType:
+    """Return text that rich must not read as markup: policies hold square brackets."""
+    from rich.text import Text
+
+    return Text(text, style)

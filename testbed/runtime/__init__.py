@@ -1,0 +1,77 @@
+"""Places to run a plan: what each must be able to do, and their registry. Knows nothing of faults or checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from testbed.errors import TestbedError, nearest
+from testbed.plan import File, Process
+
+if TYPE_CHECKING:
+    from testbed.runtime.lease import Lease
+
+RUNTIMES = {"process": "testbed.runtime.process:ProcessRuntime"}  # name -> where its class is
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The end of a process that nobody had asked for."""
+
+    name: str
+    at: float  # epoch seconds
+    how: str  # "exit code 3", "killed by SIGSEGV"
+
+
+class Runtime(Protocol):
+    """Starts a plan and does things to its processes; every method returns when its effect has been seen.
+
+    All raise `TestbedError` when the effect is not seen in time, or for a name that is not in the plan.
+    """
+
+    def __init__(self, directory: Path, lease: Lease, *, keep: bool = False) -> None:
+        """`directory` is the run's own: it is removed at the end, unless it is to be kept."""
+
+    def start(self, processes: Sequence[Process], files: Sequence[File]) -> None:
+        """Write the files, start all processes at once, return when all are ready; on failure nothing is left."""
+
+    def stop(self) -> None:
+        """End everything; a second call does nothing."""
+
+    def kill(self, name: str) -> None:
+        """End a process at once, without notice."""
+
+    def pause(self, name: str) -> None:
+        """Stop a process where it is."""
+
+    def resume(self, name: str) -> None:
+        """Let a paused process go on."""
+
+    def restart(self, name: str) -> None:
+        """Start a process again, after killing it if it lives; return when it is ready."""
+
+    def restart_all(self, names: Iterable[str]) -> None:
+        """Restart several at the same time."""
+
+    def alive(self, name: str) -> bool:
+        """Whether a process runs (a paused one does)."""
+
+    def deaths(self) -> list[Death]:
+        """Return all unexpected ends since the start, oldest first."""
+
+    def log_tail(self, name: str, lines: int = 20) -> str:
+        """Return the last lines that a process wrote to stdout and stderr."""
+
+    def cpu_seconds(self, name: str) -> float:
+        """Return the processor time that a process has used, earlier lives included."""
+
+
+def runtime_class(name: str) -> type[Runtime]:
+    """Return a runtime's class by its name; `TestbedError` names the valid ones."""
+    if name not in RUNTIMES:
+        raise TestbedError(f"no runtime called {name!r}{nearest(name, RUNTIMES)}")
+    module, _, attribute = RUNTIMES[name].partition(":")
+    return cast(type[Runtime], getattr(import_module(module), attribute))

@@ -1,0 +1,90 @@
+"""Examines a machine: what of all that a mesh needs is there, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from testbed.errors import Unavailable
+from testbed.runtime import binaries
+
+OLDEST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `advice` says how to get it, or what will happen by itself."""
+
+    name: str
+    ok: bool
+    version: str = ""
+    source: str = ""
+    path: str = ""
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at the machine and at every tool; builds nothing, starts nothing but `TOOL --version`."""
+    return [_system(), _loopback(), _python(), _privilege(), *map(_tool, binaries.TOOLS)]
+
+
+def render(findings: Sequence[Finding]) -> str:
+    """Return the findings as a plain table, one line each, and the advice below."""
+    names, versions = (max(len(getattr(f, part)) for f in findings) for part in ("name", "version"))
+    lines = []
+    for found in findings:
+        mark = "ok     " if found.ok else "missing"
+        place = f"{found.source}: {found.path}" if found.path else found.source
+        lines.append(f"{mark}  {found.name:{names}}  {found.version:{versions}}  {place}".rstrip())
+        lines += [f"         {found.advice}"] if found.advice else []
+    return "\n".join(lines)
+
+
+def _system() -> Finding:
+    name = platform.system()
+    advice = "" if name == "Linux" else "the process runtime needs Linux; use --testbed-runtime=docker elsewhere"
+    return Finding("system", name == "Linux", version=platform.release(), source=name, advice=advice)
+
+
+def _loopback() -> Finding:
+    """A listener on an address far up in 127/8 must be reachable: replicas have such addresses."""
+    try:
+        with socket.create_server(("127.254.254.254", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=2).close()
+    except OSError as error:
+        return Finding("127.0.0.0/8", False, advice=f"127.254.254.254 is not usable ({error.strerror}): is `lo` up?")
+    return Finding("127.0.0.0/8", True, source="all of it is local")
+
+
+def _python() -> Finding:
+    ok = sys.version_info >= OLDEST_PYTHON
+    advice = "" if ok else f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed"
+    return Finding("interpreter", ok, platform.python_version(), "this Python", sys.executable, advice)
+
+
+def _privilege() -> Finding:
+    user = "root" if os.geteuid() == 0 else "an ordinary user"
+    return Finding("privileges", True, source=f"{user}; none are needed")
+
+
+def _tool(name: str) -> Finding:
+    try:
+        found = binaries.locate(name)
+    except Unavailable as error:
+        return Finding(name, False, advice=str(error))
+    if found is not None:
+        return Finding(name, True, found.version, found.source, str(found.path))
+    if binaries.TOOLS[name].program is not None and _go():
+        return Finding(name, True, source="not built yet", advice="built at the first use, or now by `testbed setup`")
+    return Finding(name, False, advice=binaries.missing(name))
+
+
+def _go() -> bool:
+    try:
+        return binaries.locate("go") is not None
+    except Unavailable:
+        return False

@@ -1,0 +1,103 @@
+"""Reads what /proc knows of processes and sockets."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")  # per second
+LISTEN = "0A"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening TCP socket of this machine, and whose it is."""
+
+    address: str  # "0.0.0.0"
+    port: int
+    uid: int
+    inode: str
+
+
+def states(pid: int) -> set[str]:
+    """Return the state letters ("R", "S", "T", ...) of all threads; empty when the process is gone."""
+    found = set()
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError):
+                found.add(_stat(f"/proc/{pid}/task/{thread}")[0])
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return user plus system time of all threads, dead ones included, in steps of a tick (10 ms); 0 when gone."""
+    try:
+        fields = _stat(f"/proc/{pid}")
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def listener_on(address: str, port: int) -> Listener | None:
+    """Return who makes `address:port` unavailable: a listener there, or one on all addresses (IPv6's too)."""
+    for listener in _listeners(port):
+        if listener.address in (address, f"::ffff:{address}", "0.0.0.0", "::"):
+            return listener
+    return None
+
+
+def owner(listener: Listener) -> str:
+    """Say which process holds a listening socket: its command and pid, or the user where /proc hides the process."""
+    wanted = f"socket:[{listener.inode}]"
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            if any(_link(f"/proc/{pid}/fd/{fd}") == wanted for fd in os.listdir(f"/proc/{pid}/fd")):
+                return f"{_command(pid)} (pid {pid})"
+    return f"a process of user {_user(listener.uid)} that /proc does not show"
+
+
+def _stat(folder: str) -> list[str]:
+    """Return the fields after the command's name, which may hold anything, so [0] is the state."""
+    return Path(folder, "stat").read_text().rpartition(")")[2].split()
+
+
+def _listeners(port: int) -> Iterator[Listener]:
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                words = line.split()
+                address, _, local_port = words[1].partition(":")
+                if words[3] == LISTEN and int(local_port, 16) == port:
+                    yield Listener(_address(address), port, uid=int(words[7]), inode=words[9])
+
+
+def _address(text: str) -> str:
+    """Turn /proc's hexadecimal 32-bit words, each in the machine's own byte order, into the usual form."""
+    packed = b"".join(int(word, 16).to_bytes(4, sys.byteorder) for word in re.findall("." * 8, text))
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _command(pid: str) -> str:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return os.path.basename(words[0].decode(errors="replace")) or Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

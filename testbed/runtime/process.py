@@ -1,0 +1,210 @@
+"""The `process` runtime: a plan as ordinary processes on loopback addresses, none of which outlives its owner."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from testbed.errors import TestbedError, nearest
+from testbed.plan import File, Process
+from testbed.runtime import Death, binaries, proc
+from testbed.runtime.crew import Crew
+from testbed.runtime.lease import Lease
+from testbed.runtime.preflight import check_addresses
+from testbed.runtime.readiness import wait_ready
+
+READY_S = 20.0  # for a process to be ready
+SEEN_S = 2.0  # for a signal to show its effect
+QUOTED = 400  # characters of each log line in an error message
+GRACE_S = 0.2  # for the apps to end by themselves when the run is stopped
+
+
+class ProcessRuntime:
+    """Runs one plan in `directory`, which it makes (it must be new or empty) and removes at the end unless `keep`.
+
+    Implements `testbed.runtime.Runtime`. However its owner ends, its processes and the directory go within 2 s.
+    """
+
+    def __init__(self, directory: Path, lease: Lease, *, keep: bool = False, ready_s: float = READY_S) -> None:
+        self._directory, self._lease, self._keep, self._ready_s = directory.absolute(), lease, keep, ready_s
+        self._processes: dict[str, Process] = {}
+        self._tools: dict[str, str] = {}
+        self._crew: Crew | None = None
+        self._stopped = False
+
+    # -- the whole run
+
+    def start(self, processes: Sequence[Process], files: Sequence[File]) -> None:
+        """Write the files, start all processes at once, return when all are ready.
+
+        Raises `TestbedError` (`Unavailable` for a missing binary) with nothing left running: when an address is in
+        use, or a process ends or is not ready in time.
+        """
+        if self._crew is not None:
+            raise TestbedError("this runtime has been started already")
+        self._processes = {process.name: process for process in processes}
+        self._tools = {tool: str(binaries.find(tool)) for tool in {process.argv[0] for process in processes}}
+        check_addresses(processes)
+        self._make_directory()
+        self._crew = Crew(self._directory, self._lease, self._keep)
+        try:
+            self._write(files)
+            self._launch(self._processes)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End everything, verified, and remove the directory unless it is to be kept; a second call does nothing."""
+        if self._crew is not None and not self._stopped:
+            self._stopped = True
+            self._crew.stop(GRACE_S)
+
+    # -- one process
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a process and its group; return when it has been reaped."""
+        self.pid(name)  # it must run, or there is nothing to kill
+        self._kill_all([name])
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP a process and its group; return when all its threads are seen in state T."""
+        self._send(name, signal.SIGSTOP, lambda states: states <= {"T", "t"}, "stopped")
+
+    def resume(self, name: str) -> None:
+        """SIGCONT a process and its group; return when none of its threads is in state T."""
+        self._send(name, signal.SIGCONT, lambda states: not states & {"T", "t"}, "going on")
+
+    def restart(self, name: str) -> None:
+        """Start a process again as it was started first, after killing it if it lives; return when it is ready."""
+        self.restart_all([name])
+
+    def restart_all(self, names: Iterable[str]) -> None:
+        """Restart several processes at the same time."""
+        again = {name: self._process(name) for name in names}
+        self._kill_all(list(again))
+        self._launch(again)
+
+    def alive(self, name: str) -> bool:
+        """Whether a process runs; a paused one does."""
+        self._process(name)
+        member = self._running().member(name)
+        return member is not None and member.alive
+
+    def pid(self, name: str) -> int:
+        """Return the pid of a running process; `TestbedError` if it does not run."""
+        crew, member = self._running(), self._running().member(self._process(name).name)
+        if member is None or not (crew.wait(lambda: bool(member.pid), SEEN_S) and member.alive):
+            raise TestbedError(f"{name} is not running" + (f" ({member.end})" if member and member.end else ""))
+        return member.pid
+
+    def deaths(self) -> list[Death]:
+        """Return all ends of processes that nobody had asked for, oldest first.
+
+        Raises `TestbedError` if the reaper itself has died.
+        """
+        crew = self._running()
+        if not self._stopped:
+            crew.check()
+        return list(crew.deaths)
+
+    def log_tail(self, name: str, lines: int = 20) -> str:
+        """Return the last lines of a process's log, all its lives included; "" once the directory is removed."""
+        try:
+            with open(self._running().log(self._process(name).name), errors="replace") as log:
+                return "".join(deque(log, maxlen=lines)).rstrip("\n")
+        except FileNotFoundError:
+            return ""
+
+    def cpu_seconds(self, name: str) -> float:
+        """Return the processor time that a process has used, earlier lives included (resolution 10 ms)."""
+        return self._running().cpu_seconds(self._process(name).name)
+
+    # -- how it is done
+
+    def _running(self) -> Crew:
+        if self._crew is None:
+            raise TestbedError("this runtime has not been started")
+        return self._crew
+
+    def _process(self, name: str) -> Process:
+        if name not in self._processes:
+            raise TestbedError(f"no process called {name!r}{nearest(name, self._processes)}")
+        return self._processes[name]
+
+    def _make_directory(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        if any(self._directory.iterdir()):
+            raise TestbedError(f"{self._directory} is not empty: a run needs a folder of its own, removed at the end")
+        (self._directory / "tmp").mkdir()
+
+    def _filled(self, text: str) -> str:
+        return text.replace("{dir}", str(self._directory))
+
+    def _write(self, files: Iterable[File]) -> None:
+        for file in files:
+            path = self._directory / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self._filled(file.text))
+
+    def _launch(self, processes: Mapping[str, Process]) -> None:
+        """Spawn several processes at once and wait until all are ready."""
+        crew = self._running()
+        for name, process in processes.items():
+            argv = [self._tools[process.argv[0]], *map(self._filled, process.argv[1:])]
+            env = {**self._environment(), **{key: self._filled(value) for key, value in process.env.items()}}
+            crew.spawn(name, argv, env, gentle=process.role == "app")
+        urls = {name: process.ready.url for name, process in processes.items()}
+        late = wait_ready(urls, self._ready_s, lambda: self._none_ended(processes))
+        if late:
+            raise TestbedError(self._lateness(late))
+
+    def _environment(self) -> dict[str, str]:
+        """Small and the same everywhere: nothing of the owner's (proxies, tokens, Python paths) gets in."""
+        inherited = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8"}
+        return {key: os.environ.get(key, default) for key, default in inherited.items()} | {
+            "TMPDIR": str(self._directory / "tmp")
+        }
+
+    def _none_ended(self, names: Iterable[str]) -> None:
+        crew = self._running()
+        crew.check()
+        for name in names:
+            member = crew.member(name)
+            if member is not None and not member.alive:
+                raise TestbedError(f"{name} ended before it was ready ({member.end}){self._quoted_log(name)}")
+
+    def _lateness(self, late: Mapping[str, str]) -> str:
+        each = [f"  {name}: {self._processes[name].ready.url}: {reason}" for name, reason in sorted(late.items())]
+        text = "\n".join([f"not ready after {self._ready_s:g} s:", *each])
+        return text + "".join(f"\n{name}{self._quoted_log(name)}" for name in sorted(late)[:3])
+
+    def _quoted_log(self, name: str) -> str:
+        tail = self.log_tail(name)
+        if not tail:
+            return "; its log is empty"
+        return "; its last lines:\n" + "\n".join(f"  | {line[:QUOTED]}" for line in tail.splitlines())
+
+    def _kill_all(self, names: Sequence[str]) -> None:
+        crew = self._running()
+        for name in filter(self.alive, names):
+            crew.signal(name, signal.SIGKILL)
+        if not crew.wait(lambda: not any(self.alive(name) for name in names), SEEN_S):
+            raise TestbedError(f"killed, but not seen dead within {SEEN_S:g} s: {', '.join(filter(self.alive, names))}")
+
+    def _send(self, name: str, number: signal.Signals, seen: Callable[[set[str]], bool], effect: str) -> None:
+        """Signal a process and watch its threads until the effect is seen."""
+        pid = self.pid(name)
+        self._running().signal(name, number)
+        deadline = time.monotonic() + SEEN_S
+        while time.monotonic() < deadline and self.alive(name):
+            states = proc.states(pid)
+            if states and not states & set("ZX") and seen(states):
+                return
+            time.sleep(0.001)
+        state = "".join(sorted(proc.states(pid))) or "gone"
+        raise TestbedError(f"{name} (pid {pid}) was sent {number.name} but is not seen {effect}: state {state}")

@@ -1,0 +1,101 @@
+"""Waits until many HTTP addresses answer 200, all at once, over raw sockets and with little processor time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable, Collection, Mapping
+from urllib.parse import urlsplit
+
+PAUSE_S = 0.005  # between two looks at the same address, at least
+PAUSE_EACH_S = 0.0005  # more for every address waited for: never above 2,000 looks a second (a tenth of a core)
+PATIENCE_S = 1.0  # for one answer; then a new connection is made
+
+
+def wait_ready(urls: Mapping[str, str], timeout_s: float, check: Callable[[], None]) -> dict[str, str]:
+    """Return when every URL has answered 200, or after `timeout_s` the names that have not, each with the reason.
+
+    `check` is called again and again meanwhile; what it raises ends the waiting.
+    """
+    deadline = time.monotonic() + timeout_s
+    waiting = {_Probe(name, url) for name, url in urls.items()}
+    with selectors.DefaultSelector() as selector:
+        while waiting and time.monotonic() < deadline:
+            check()
+            pause = PAUSE_S + PAUSE_EACH_S * len(waiting)
+            _look(selector, waiting, pause)
+            waiting = {probe for probe in waiting if not probe.ready}
+        for probe in waiting:
+            probe.close(selector)
+    return {probe.name: probe.reason for probe in waiting}
+
+
+def _look(selector: selectors.DefaultSelector, probes: Collection[_Probe], pause: float) -> None:
+    """Ask every address once, then take answers for one pause."""
+    now = time.monotonic()
+    end = now + pause
+    for probe in probes:
+        probe.begin(selector, now)
+    while (left := end - time.monotonic()) > 0 and not all(probe.ready for probe in probes):
+        for key, _ in selector.select(left):
+            key.data.advance(selector)
+
+
+class _Probe:
+    """One address that is asked until it answers 200."""
+
+    def __init__(self, name: str, url: str) -> None:
+        parts = urlsplit(url)
+        self.name, self.ready, self.reason = name, False, "not asked yet"
+        self._address = (parts.hostname or "", parts.port or 80)
+        head = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+        self._request = head.encode()
+        self._socket: socket.socket | None = None
+        self._answer = b""
+        self._since = 0.0
+
+    def begin(self, selector: selectors.DefaultSelector, now: float) -> None:
+        """Connect if no connection is under way (any more)."""
+        if self._socket is not None and now - self._since > PATIENCE_S:
+            self._fail(selector, f"no answer within {PATIENCE_S:g} s")
+        if self._socket is None:
+            self._socket, self._answer, self._since = socket.socket(), b"", now
+            self._socket.setblocking(False)
+            code = self._socket.connect_ex(self._address)
+            selector.register(self._socket, selectors.EVENT_WRITE, self)
+            if code not in (0, errno.EINPROGRESS):
+                self._fail(selector, os.strerror(code).lower())
+
+    def advance(self, selector: selectors.DefaultSelector) -> None:
+        """Send the request on a fresh connection, or read the answer."""
+        assert self._socket is not None
+        try:
+            if selector.get_key(self._socket).events == selectors.EVENT_WRITE:
+                self._socket.send(self._request)
+                selector.modify(self._socket, selectors.EVENT_READ, self)
+            else:
+                self._read(selector, self._socket.recv(4096))
+        except OSError as error:
+            self._fail(selector, (error.strerror or str(error)).lower())
+
+    def close(self, selector: selectors.DefaultSelector) -> None:
+        """Drop the connection, if there is one."""
+        if self._socket is not None:
+            selector.unregister(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def _read(self, selector: selectors.DefaultSelector, data: bytes) -> None:
+        self._answer += data
+        line, complete, _ = self._answer.partition(b"\r\n")
+        if complete or not data:
+            status = line.split(b" ")[1:2]
+            self.ready = status == [b"200"]
+            self._fail(selector, f"answers {status[0].decode(errors='replace')}" if status else "connection closed")
+
+    def _fail(self, selector: selectors.DefaultSelector, reason: str) -> None:
+        self.reason = reason
+        self.close(selector)

@@ -1,0 +1,84 @@
+"""Starting a mesh: find the topology, apply overrides, lease addresses, start the plan."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import TopologyError, nearest
+
+if TYPE_CHECKING:
+    from testbed.live import Testbed
+    from testbed.model.topology import Topology
+
+Policies = Mapping[str, Mapping[str, Any] | None]
+
+
+def find_topology(path: str | Path, *folders: Path) -> Path:
+    """Return the topology file: relative to the first folder that has it. Raises `TopologyError` if none does."""
+    tried = [folder / path for folder in folders]
+    for candidate in tried:
+        if candidate.is_file():
+            return candidate
+    beside = {p.name for candidate in tried if candidate.parent.is_dir() for p in candidate.parent.glob("*.y*ml")}
+    looked = " or ".join(str(candidate) for candidate in tried)
+    raise TopologyError(f"there is no topology {str(path)!r}: looked for {looked}{nearest(Path(path).name, beside)}")
+
+
+def start_mesh(
+    topology: Topology,
+    *,
+    runtime: str = "process",
+    seed: int = 0,
+    keep: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Testbed:
+    """Start a mesh and return it; on failure nothing is left running. `keep` leaves its folder with all logs."""
+    from testbed.live import Testbed
+    from testbed.planner import make_plan
+    from testbed.runtime import runtime_class
+    from testbed.runtime.lease import lease_block
+
+    chosen = runtime_class(runtime)
+    lease = lease_block()
+    directory = Path(tempfile.mkdtemp(prefix="testbed-"))
+    try:
+        plan = make_plan(topology, lease.network, seed)
+        running = chosen(directory, lease, keep=keep)
+        running.start(plan.processes, plan.files)
+        return Testbed(plan, running, directory, lease, say)
+    except BaseException:
+        lease.release()
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def start(
+    path: str | Path | Topology,
+    *,
+    mesh: str | None = None,
+    policies: Policies | None = None,
+    replicas: Mapping[str, int] | None = None,
+    request_faults: bool | None = None,
+    runtime: str = "process",
+    seed: int = 0,
+) -> Iterator[Testbed]:
+    """Run a mesh for a `with` block, outside pytest or with overrides of one test's own.
+
+    `path` is relative to the current folder, or a `Topology` made in Python. The overrides are those of
+    `topology(...)`. Raises `TopologyError` before anything starts, `TestbedError` if the mesh does not come up.
+    """
+    from testbed.model.topology import Topology, load_topology
+
+    read = path if isinstance(path, Topology) else load_topology(find_topology(path, Path.cwd()))
+    chosen = read.with_overrides(mesh=mesh, policies=policies, replicas=replicas, request_faults=request_faults)
+    running = start_mesh(chosen, runtime=runtime, seed=seed)
+    try:
+        yield running
+    finally:
+        running.stop()

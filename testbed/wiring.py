@@ -1,0 +1,111 @@
+"""What a recorded topology (JSON data, as in RunInfo) says of edges, replicas, policies and fallbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+CLIENT = "client"  # the load, as a caller
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The topology's facts that a verdict may name. An empty topology has none."""
+
+    entry: str = ""
+    edges: tuple[str, ...] = ()
+    replicas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # service -> replica names
+    policies: Mapping[str, str] = field(default_factory=dict)  # edge -> the policy as one line of YAML
+    fallbacks: frozenset[str] = frozenset()  # every fallback name that a service may take
+
+
+def wiring(topology: Mapping[str, object]) -> Wiring:
+    """Read the facts; keys may be in camelCase or snake_case, durations texts or milliseconds."""
+    services = {name: _mapping(service) for name, service in _mapping(topology.get("services")).items()}
+    calls = {name: list(_calls_of(service)) for name, service in services.items()}
+    entry = str(topology.get("entry") or "")
+    edges = [f"{CLIENT} -> {entry}"] if entry else []
+    edges += [f"{name} -> {call['to']}" for name, found in calls.items() for call in found]
+    policies = [_mapping(policy) for policy in _sequence(topology.get("policies"))]
+    return Wiring(
+        entry=entry,
+        edges=tuple(dict.fromkeys(edges)),
+        replicas={name: _replicas(name, service) for name, service in services.items()},
+        policies={normal_edge(str(policy.get("edge"))): _policy_text(policy) for policy in policies},
+        fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
+    )
+
+
+def normal_edge(text: str) -> str:
+    """Return an edge with single spaces: `"a->b"` becomes `"a -> b"`."""
+    return " -> ".join(part.strip() for part in text.split("->"))
+
+
+def _replicas(name: str, service: Mapping[str, object]) -> tuple[str, ...]:
+    count = service.get("replicas", 1)
+    return tuple(f"{name}-{number}" for number in range(1, (count if isinstance(count, int) else 1) + 1))
+
+
+def _calls_of(service: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """Every call of a service: its own and its routes', fallback calls included."""
+    for route in (service, *_mapping(service.get("routes")).values()):
+        for step in _sequence(_mapping(route).get("calls")):
+            yield from _calls_in(step)
+
+
+def _calls_in(step: object) -> Iterator[Mapping[str, object]]:
+    if isinstance(step, str):
+        yield {"to": step}
+        return
+    found = _mapping(step)
+    for one in _sequence(found.get("parallel")):
+        yield from _calls_in(one)
+    if "to" in found:
+        yield found
+        yield from _calls_in(_on_failure(found).get("call"))
+
+
+def _fallback(call: Mapping[str, object]) -> str:
+    return str(_on_failure(call).get("fallback") or "")
+
+
+def _on_failure(call: Mapping[str, object]) -> Mapping[str, object]:
+    return _mapping(call.get("onFailure", call.get("on_failure")))
+
+
+def _policy_text(policy: Mapping[str, object]) -> str:
+    """Write a policy as its author did: one line of YAML, without what is off."""
+    return _flow("", {key: value for key, value in policy.items() if key != "edge"})
+
+
+_DURATIONS = {"timeout", "perTryTimeout", "base", "max", "interval", "baseEjectionTime"}
+
+
+def _flow(key: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        named = {_camel(str(name)): inner for name, inner in value.items() if inner not in (None, [], {})}
+        return "{" + ", ".join(f"{name}: {_flow(name, inner)}" for name, inner in named.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_flow(key, inner) for inner in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return _duration(value) if key in _DURATIONS else f"{value:g}"
+    return str(value)
+
+
+def _duration(ms: float) -> str:
+    return f"{ms / 1000:g}s" if ms >= 1000 else f"{ms:g}ms"
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sequence(value: object) -> Sequence[object]:
+    return value if isinstance(value, (list, tuple)) else ()

@@ -1,0 +1,77 @@
+"""Small real processes for the runtime's tests, and a look at what is left of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from testbed.plan import Process, Ready, Role
+from testbed.runtime.lease import Lease
+
+SERVER = """
+import os, socket, time
+time.sleep(float(os.environ.get("SLOW", "0")))
+server = socket.create_server((os.environ["ADDR"], 8080))
+print("up", os.getpid(), flush=True)
+while True:
+    client, _ = server.accept()
+    client.recv(65536)
+    status = os.environ.get("STATUS", "200 OK")
+    client.sendall(f"HTTP/1.1 {status}\\r\\ncontent-length: 2\\r\\n\\r\\nok".encode())
+    client.close()
+"""
+# leaves a process behind that is in a session of its own, has no living parent and takes no notice of SIGTERM
+WITH_STRAY = (
+    """
+import os, signal, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+    os._exit(0)
+"""
+    + SERVER
+)
+
+
+def server(
+    lease: Lease,
+    number: int = 1,
+    *,
+    code: str = SERVER,
+    role: Role = "app",
+    env: Mapping[str, str] | None = None,
+) -> Process:
+    """A tiny HTTP server on the address of replica 1 of service `number`, named "s<number>-1/app"."""
+    address = lease.address(number, 1)
+    return Process(
+        name=f"s{number}-1/{role}",
+        role=role,
+        argv=("python", "-I", "-S", "-c", code),
+        ready=Ready(f"http://{address}:8080/healthz"),
+        listens=(f"{address}:8080",),
+        env={"ADDR": address, **(env or {})},
+    )
+
+
+def marked(mark: str) -> set[int]:
+    """All living processes that have `mark` in their environment; the dead that wait to be reaped do not count."""
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes():
+                found.add(int(pid))
+    return found
+
+
+def eventually(met: Callable[[], object], within_s: float) -> float:
+    """Wait until a condition holds, at most `within_s`; return the seconds it took, or fail."""
+    begin = time.monotonic()
+    while not met():
+        assert time.monotonic() - begin < within_s, f"not met within {within_s} s"
+        time.sleep(0.01)
+    return time.monotonic() - begin

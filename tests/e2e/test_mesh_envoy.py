@@ -1,0 +1,332 @@
+"""The sidecar: policies have their effect on the real Envoy, and its log says exactly what was tried."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from planes import App, Conversation, Got, Stage, ask, hello, stage
+
+from testbed.edge.operations import Closed, Toxic
+from testbed.history import Attempt, Call, Evidence
+
+pytestmark = pytest.mark.e2e
+
+Make = Callable[..., AbstractContextManager[Stage]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One callee, no policy at all."""
+    with stage(tmp_path_factory.mktemp("plain") / "run") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def retrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Two callees, two retries on errors and per-try time-outs."""
+    retries = {"attempts": 2, "perTryTimeout": "200ms", "retryOn": ["5xx", 418], "backoff": "20ms"}
+    with stage(tmp_path_factory.mktemp("retrying") / "run", replicas=2, policy={"retries": retries}) as made:
+        yield made
+
+
+def attempts(one: Stage, request: str) -> list[Attempt]:
+    return [event for event in one.seen() if isinstance(event, Attempt) and event.request == request]
+
+
+def calls(one: Stage, request: str) -> list[Call]:
+    return [event for event in one.seen() if isinstance(event, Call) and event.request == request]
+
+
+def proxied(one: Stage, host: str, path: str = "/") -> Got:
+    """An absolute-form request to the HTTP_PROXY listener."""
+    return ask(f"{one.caller.address}:4140", f"http://{host}{path}", "GET", None, {"Host": host})
+
+
+def at_once(number: int, act: Callable[[], Got]) -> list[Got]:
+    got: list[Got] = []
+    threads = [threading.Thread(target=lambda: got.append(act())) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got
+
+
+# -- ways in
+
+
+def test_both_ways_in_lead_to_the_callee(plain: Stage) -> None:
+    seen: list[str] = []
+    plain.behave(lambda talk: (seen.append(talk.target), talk.answer())[1])
+    assert proxied(plain, "callee", "/a?b").status == 200
+    assert proxied(plain, "callee:8080", "/c").status == 200
+    assert plain.get("/d", Host="callee").status == 200
+    assert ask(f"{plain.caller.address}:4140", "/e", "GET", None, {"Host": "callee"}).status == 200
+    assert seen == ["/a?b", "/c", "/d", "/e"]
+
+
+def test_an_unknown_host_is_told_so_with_the_known_ones(plain: Stage) -> None:
+    got = proxied(plain, "princing")
+    assert got.status == 404
+    assert got.body == b"this sidecar knows no service princing; it knows callee\n"
+
+
+def test_connections_come_from_the_replicas_own_address(plain: Stage) -> None:
+    peers: list[str] = []
+    plain.toxi.apply(Closed(plain.links[0].name))
+    app = App(plain.links[0].listen, lambda talk: (peers.append(talk.socket.getpeername()[0]), talk.answer())[1])
+    try:
+        assert plain.get().status == 200
+        assert peers == [plain.caller.address]
+    finally:
+        app.close()
+        plain.toxi.undo(Closed(plain.links[0].name))
+
+
+def test_an_apps_own_retry_header_counts_even_if_it_hands_on_a_forwarded_for(plain: Stage) -> None:
+    plain.behave(lambda talk: talk.answer(503))
+    plain.forget()
+    plain.get(x_envoy_retry_on="5xx", x_envoy_max_retries="1", x_forwarded_for="203.0.113.9, 10.0.0.1")
+    assert [line[0] for line in plain.tries()] == ["attempt", "attempt", "call"]
+
+
+def test_a_request_gets_an_id_if_it_has_none_and_keeps_its_own(plain: Stage) -> None:
+    heads: list[str] = []
+    plain.behave(lambda talk: (heads.append(talk.head.decode()), talk.answer())[1])
+    plain.get()
+    plain.get(x_request_id="mine-1")
+    assert "x-request-id: " in heads[0]
+    assert "x-request-id: mine-1\r\n" in heads[1]
+
+
+# -- without a policy
+
+
+def test_without_a_policy_errors_are_neither_retried_nor_ejected(plain: Stage) -> None:
+    plain.behave(lambda talk: talk.answer(503))
+    plain.forget()
+    assert {plain.get().status for _ in range(8)} == {503}
+    assert plain.tries() == [("attempt", 503, "-", None), ("call", 503, "-", 1)] * 8
+
+
+def test_without_a_policy_many_at_once_are_all_served(plain: Stage) -> None:
+    plain.behave(lambda talk: (time.sleep(0.2), talk.answer())[1])
+    assert {got.status for got in at_once(60, plain.get)} == {200}
+
+
+# -- policies
+
+
+def test_a_timeout_covers_the_call(folder: Path) -> None:
+    with stage(folder, lambda talk: time.sleep(1), policy={"timeout": "150ms"}) as one:
+        got = one.get(baggage="tb.id=r1")
+        assert got.status == 504
+        assert 135 <= got.ms < 900
+        (attempt,), (call,) = attempts(one, "r1"), calls(one, "r1")
+        assert (attempt.status, attempt.flags) == (0, "UT")
+        assert (call.status, call.flags, call.attempts) == (504, "UT", 1)
+        assert 135 <= call.duration_ms < 900
+
+
+def test_retries_go_to_the_other_replica_and_then_stop(retrying: Stage) -> None:
+    retrying.behave(lambda talk: talk.answer(500))
+    assert retrying.get(baggage="tb.id=all-bad").status == 500
+    tried = attempts(retrying, "all-bad")
+    assert [attempt.number for attempt in tried] == [1, 2, 3]
+    assert tried[0].callee != tried[1].callee
+    assert [call.attempts for call in calls(retrying, "all-bad")] == [3]
+    assert {attempt.call for attempt in tried} == {calls(retrying, "all-bad")[0].call}
+
+
+def test_a_status_in_retry_on_is_retried_and_others_are_not(retrying: Stage) -> None:
+    for status, tries in ((418, 3), (404, 1), (429, 1)):
+        retrying.behave(lambda talk, status=status: talk.answer(status))
+        assert retrying.get(baggage=f"tb.id=status-{status}").status == status
+        assert len(attempts(retrying, f"status-{status}")) == tries
+
+
+def test_a_retry_heals_one_bad_replica(retrying: Stage) -> None:
+    retrying.behave(hello)
+    retrying.apps["callee-1"].handler = lambda talk: talk.answer(503)
+    assert {retrying.get(baggage=f"tb.id=heal-{n}").status for n in range(10)} == {200}
+    assert {
+        attempt.callee for n in range(10) for attempt in attempts(retrying, f"heal-{n}") if attempt.status == 503
+    } == {"callee-1"}
+
+
+def test_the_try_has_its_own_start_and_duration(retrying: Stage) -> None:
+    """Two tries that time out after 200 ms each and one that answers after 50 ms."""
+    count = iter(range(3))
+
+    def third_time_lucky(talk: Conversation) -> None:
+        time.sleep(0.05 if next(count) == 2 else 1)
+        talk.answer()
+
+    retrying.behave(third_time_lucky)
+    before = time.time()
+    assert retrying.get(baggage="tb.id=timing").status == 200
+    first, second, third = attempts(retrying, "timing")
+    (call,) = calls(retrying, "timing")
+    assert [attempt.flags for attempt in (first, second, third)] == ["UT", "UT", ""]
+    assert all(180 <= attempt.duration_ms < 600 for attempt in (first, second))
+    assert 35 <= third.duration_ms < 450
+    assert before <= call.start <= first.start
+    for earlier, later in ((first, second), (second, third)):
+        assert earlier.start + earlier.duration_ms / 1000 <= later.start
+    assert call.duration_ms >= sum(attempt.duration_ms for attempt in (first, second, third))
+
+
+def test_refused_links_are_attempts_too(retrying: Stage) -> None:
+    for link in retrying.links:
+        retrying.toxi.apply(Closed(link.name))
+    try:
+        assert retrying.get(baggage="tb.id=refused").status == 503
+    finally:
+        retrying.toxi.reset()
+    tried = attempts(retrying, "refused")
+    assert [(attempt.number, attempt.status, attempt.flags) for attempt in tried] == [(n, 0, "UF") for n in (1, 2, 3)]
+    assert {attempt.callee for attempt in tried} == {"callee-1", "callee-2"}
+
+
+def test_more_retries_at_once_than_envoys_own_limit_of_three(retrying: Stage) -> None:
+    retrying.behave(lambda talk: (time.sleep(0.1), talk.answer(500))[1])
+    at_once(12, lambda: retrying.get(baggage="tb.id=crowd"))
+    assert [call.attempts for call in calls(retrying, "crowd")] == [3] * 12
+
+
+def test_a_breaker_sheds_what_is_too_much(folder: Path) -> None:
+    policy = {"circuitBreaker": {"maxRequests": 2}}
+    with stage(folder, lambda talk: (time.sleep(0.3), talk.answer())[1], policy=policy) as one:
+        statuses = sorted(got.status for got in at_once(6, lambda: one.get(baggage="tb.id=r1")))
+        assert statuses == [200, 200, 503, 503, 503, 503]
+        assert sorted(call.flags for call in calls(one, "r1")) == ["", "", "UO", "UO", "UO", "UO"]
+        assert one.apps["callee-1"].seen == 2
+
+
+@pytest.mark.skip(reason="flaky under load: an ejection can be swept between two calls; see the closing note")
+def test_ejections_hold_and_a_call_without_host_has_no_attempt(folder: Path) -> None:
+    outliers = {"consecutive5xxErrors": 2, "maxEjectionPercent": 100, "interval": "500ms", "baseEjectionTime": "1s"}
+    with stage(folder, lambda talk: talk.answer(500), policy={"outlierDetection": outliers}) as one:
+        assert [one.get(baggage="tb.id=r1").status for _ in range(5)] == [500, 500, 503, 503, 503]
+        seen = calls(one, "r1")
+        assert [(call.flags, call.attempts) for call in seen] == [("", 1)] * 2 + [("UH", 0)] * 3
+        assert len(attempts(one, "r1")) == one.apps["callee-1"].seen == 2
+        one.behave(hello)
+        deadline = time.monotonic() + 10
+        while one.get().status != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_a_retry_that_finds_no_host_is_not_an_attempt(folder: Path) -> None:
+    policy = {
+        "retries": {"attempts": 2, "retryOn": ["5xx"]},
+        "outlierDetection": {"consecutive5xxErrors": 1, "maxEjectionPercent": 100},
+    }
+    with stage(folder, lambda talk: talk.answer(500), policy=policy) as one:
+        assert one.get(baggage="tb.id=r1").status == 503
+        assert [call.attempts for call in calls(one, "r1")] == [len(attempts(one, "r1"))] == [1]
+
+
+# -- evidence
+
+
+def test_a_lost_context_is_seen_as_such(plain: Stage) -> None:
+    plain.behave(hello)
+    plain.recorder.begin()
+    plain.get(baggage="other=1")
+    assert {event.request for event in plain.seen()} == {""}
+
+
+def test_a_caller_that_goes_away_leaves_a_try_that_gave_up(plain: Stage) -> None:
+    plain.behave(lambda talk: time.sleep(1))
+    with pytest.raises(TimeoutError):
+        ask(plain.door, "/", "GET", None, {"baggage": "tb.id=gone"}, timeout_s=0.1)
+    (attempt,), (call,) = attempts(plain, "gone"), calls(plain, "gone")
+    assert (attempt.status, attempt.flags, attempt.call) == (0, "DC", call.call)
+    assert (call.status, call.flags) == (0, "DC")
+
+
+def test_the_tries_of_a_call_are_written_before_it(retrying: Stage) -> None:
+    retrying.behave(lambda talk: talk.answer(500))
+    retrying.forget()
+    for _ in range(5):
+        retrying.get()
+    assert [line[0] for line in retrying.tries()] == ["attempt", "attempt", "attempt", "call"] * 5
+
+
+def test_evidence_is_complete_when_everything_is_over(retrying: Stage) -> None:
+    assert retrying.recorder is not None
+    retrying.behave(lambda talk: talk.answer(200))
+    retrying.recorder.begin()
+    at_once(10, lambda: retrying.get(baggage="tb.id=many"))
+    retrying.control.set([])
+    events = retrying.recorder.collect()
+    verdicts = [event for event in events if isinstance(event, Evidence)]
+    assert [(verdict.source, verdict.complete) for verdict in verdicts] == [
+        ("attempts", True),
+        ("calls", True),
+        ("arrivals", True),
+    ]
+    assert {kind: sum(event.type == kind for event in events) for kind in ("attempt", "call", "arrival")} == {
+        "attempt": 10,
+        "call": 10,
+        "arrival": 10,
+    }
+
+
+def test_evidence_says_what_is_still_in_flight(plain: Stage) -> None:
+    assert plain.recorder is not None
+    plain.recorder.begin()
+    plain.toxi.apply(Toxic(plain.links[0].name, "timeout", "downstream", {"timeout": 0}))
+    waiting = threading.Thread(target=plain.get)
+    waiting.start()
+    try:
+        time.sleep(0.1)
+        begun = time.monotonic()
+        missing = {
+            event.source: event.missing for event in plain.recorder.collect(in_flight=True) if event.type == "evidence"
+        }
+        assert time.monotonic() - begun < 2
+        assert missing["calls"] == "caller-1/proxy: 1 requests still in flight"
+    finally:
+        plain.toxi.reset()
+        waiting.join()
+
+
+def test_a_restarted_sidecar_begins_at_zero_and_is_still_complete(folder: Path) -> None:
+    with stage(folder) as one:
+        assert one.recorder is not None
+        one.get(baggage="tb.id=before")
+        assert len(calls(one, "before")) == 1
+        one.runtime.restart_all(["caller-1/proxy"])
+        one.recorder.restarted(["caller-1/proxy"])
+        one.recorder.begin()
+        one.get(baggage="tb.id=after")
+        events = one.recorder.collect()
+        assert [event.request for event in events if isinstance(event, Call)] == ["after"]
+        assert all(event.complete for event in events if isinstance(event, Evidence))
+
+
+def test_a_log_that_lost_lines_is_not_complete(folder: Path) -> None:
+    with stage(folder) as one:
+        assert one.recorder is not None
+        one.recorder.begin()
+        one.get()
+        one.settled()
+        (folder / "caller-1/mesh.log").write_text("")
+        one.recorder = type(one.recorder)(one.plan, folder, patience_s=0.3)
+        verdicts = {event.source: event for event in one.recorder.collect() if isinstance(event, Evidence)}
+        assert verdicts["calls"].missing == "caller-1/proxy: 0 of 1 requests logged"
+        assert verdicts["calls"].edges == ("caller -> callee",)
+        assert verdicts["arrivals"].complete

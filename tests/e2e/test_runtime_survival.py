@@ -1,0 +1,137 @@
+"""However the owner of a run ends, no process and no folder of it is there 2 s later."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from runtime_kit import eventually, marked
+
+from testbed.runtime.lease import PORT
+
+pytestmark = pytest.mark.e2e
+
+OWNER = Path(__file__).with_name("runtime_owner.py")
+RUN = 5  # guard, worker, two servers, and the stray that one of them left
+
+
+@dataclass
+class Owner:
+    process: subprocess.Popen[str]
+    directory: Path
+    mark: str
+    block: int
+    reaper: tuple[int, int]  # guard, worker
+    child: int  # what the owner has forked; not of the run
+
+    def rest(self) -> set[int]:
+        """The living processes of the run, without its owner."""
+        return marked(self.mark) - {self.process.pid, self.child}
+
+
+@contextmanager
+def owner(tmp_path: Path, ending: str) -> Iterator[Owner]:
+    mark, directory = uuid.uuid4().hex, tmp_path / "run"
+    with subprocess.Popen(
+        [sys.executable, str(OWNER), ending, str(directory), mark],
+        env={**os.environ, "MARK": mark},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            said = json.loads(process.stdout.readline())
+            yield Owner(process, directory, mark, said["block"], tuple(said["reaper"]), said["child"])
+        finally:
+            process.kill()
+            for pid in marked(mark):  # after a failure
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def assert_gone(run: Owner) -> None:
+    eventually(lambda: not run.rest(), within_s=2)
+    assert not run.directory.exists()
+
+
+def is_free(block: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((f"127.{block}.0.254", PORT))
+        except OSError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+def test_a_signal_to_the_owner_ends_the_run(tmp_path: Path, number: signal.Signals) -> None:
+    with owner(tmp_path, "wait") as run:
+        assert len(run.rest()) == RUN
+        assert not is_free(run.block)
+        run.process.send_signal(number)
+        run.process.wait(5)
+        assert_gone(run)
+        eventually(lambda: is_free(run.block), within_s=1)
+
+
+@pytest.mark.parametrize("ending", ["exit", "raise"])
+def test_an_owner_that_never_calls_stop(tmp_path: Path, ending: str) -> None:
+    with owner(tmp_path, ending) as run:
+        code = run.process.wait(5)
+        assert code == (1 if ending == "raise" else 0)
+        assert_gone(run)
+
+
+def test_a_forked_child_of_the_owner_does_not_keep_the_run_alive(tmp_path: Path) -> None:
+    with owner(tmp_path, "forked") as run:
+        assert len(run.rest()) == RUN
+        run.process.kill()
+        run.process.wait(5)
+        assert_gone(run)
+        assert run.child in marked(run.mark)
+
+
+def kill_guard(run: Owner) -> None:
+    os.kill(run.reaper[0], signal.SIGKILL)
+
+
+def kill_worker(run: Owner) -> None:
+    os.kill(run.reaper[1], signal.SIGKILL)
+
+
+def terminate_guard(run: Owner) -> None:
+    os.kill(run.reaper[0], signal.SIGTERM)
+
+
+def kill_worker_then_owner(run: Owner) -> None:
+    kill_worker(run)
+    run.process.kill()
+
+
+@pytest.mark.parametrize("end", [kill_guard, kill_worker, terminate_guard, kill_worker_then_owner])
+def test_the_end_of_the_reaper_ends_the_run(tmp_path: Path, end: Callable[[Owner], None]) -> None:
+    with owner(tmp_path, "wait") as run:
+        assert len(run.rest()) == RUN
+        end(run)
+        assert_gone(run)
+
+
+def test_nothing_that_was_started_outlives_both_halves_of_the_reaper(tmp_path: Path) -> None:
+    """Then only the kernel is left to act: it ends what we started, but not what that has set free."""
+    with owner(tmp_path, "wait") as run:
+        before = run.rest()
+        kill_guard(run)
+        kill_worker(run)
+        eventually(lambda: len(run.rest()) <= 1, within_s=2)
+        assert len(before) == RUN

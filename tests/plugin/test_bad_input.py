@@ -1,0 +1,114 @@
+"""Bad input gets one clear message, with nothing started or everything stopped."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+IMPORTS = "from testbed import *\n"
+SHORT = "load=steady(get('/'), rps=50), warmup_s=0.1, baseline_s=0.1, hold_s=0.3, recover_s=0"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("calls: [back]", "cals: [back]"), "*mesh.yaml:4: services.front.cals: unknown key (did you mean 'calls'?)*"),
+        (
+            ("calls: [back]", "calls: [bakc]"),
+            "*mesh.yaml:4: services.front.calls*no service 'bakc' (did you mean 'back'?)*",
+        ),
+        (("edge: front -> back", "edge: back -> front"), "*mesh.yaml:7: policies*no edge 'back -> front'*"),
+        (("timeout: 500ms", "timeout: 500 parsecs"), "*mesh.yaml:7: policies*timeout*500 parsecs*"),
+        (
+            ("back: {language: go}", "back: {language: go, calls: [front]}"),
+            "*a cycle without an exit: *front -> back -> front*",
+        ),
+    ],
+)
+def test_a_broken_topology_is_an_error_that_names_file_line_field_and_choice(run, project, change, words):
+    mesh = project.path / "mesh.yaml"
+    mesh.write_text(mesh.read_text().replace(*change))
+    result = run(f"{IMPORTS}\ndef test_it(tiny): pass\n")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([words])
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            "tiny.experiment(abort(503).on('front -> bak'), LOAD)",
+            "*FaultError*no edge 'front -> bak'*did you mean 'front -> back'*",
+        ),
+        ("tiny.experiment(latency(ms=-5).on('front -> back'), LOAD)", "*FaultError*ms must be above 0*"),
+        ("tiny.experiment(delay(ms=5).on('front -> back').for_users(percent=500), LOAD)", "*FaultError*at most 100*"),
+        (
+            "tiny.experiment(latency(ms=5).on('front -> back').for_users(percent=5), LOAD)",
+            "*FaultError*Use delay(ms=...).for_users*",
+        ),
+        (
+            "tiny.experiment(refused().on('front -> back'), latency(ms=5).on('front -> back'), LOAD)",
+            "*FaultError*contradict each other*",
+        ),
+        ("tiny.experiment(refused().on('front -> back'))", "*TestbedError*without load=*"),
+        ("tiny.experiment(LOAD).check()", "*Inconclusive*without any check*"),
+        ("tiny.experiment(LOAD).check(all=[availability(at_least_percent=500)])", "*CheckError*500*"),
+        (
+            "tiny.experiment(LOAD).check(all=[attempts('front -> bakc', at_most=1)])",
+            "*CheckError*front -> bakc*front -> back*",
+        ),
+        ("with tiny.load(steady(get('/'), rps=-1)): pass", "*TestbedError*rps=-1*"),
+    ],
+)
+def test_a_mistake_in_a_test_is_one_clear_message(run, line, words):
+    result = run(f"{IMPORTS}\ndef test_it(tiny):\n    {line.replace('LOAD', SHORT)}\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([words])
+
+
+def test_a_missing_topology_names_its_neighbour(run, project):
+    project.makeconftest("from testbed import topology\ntiny = topology('mash.yaml')\n")
+    result = run("def test_it(tiny): pass\n")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*TopologyError*mash.yaml*did you mean 'mesh.yaml'*"])
+
+
+def test_a_missing_binary_says_how_to_get_it(run, monkeypatch):
+    monkeypatch.setenv("TESTBED_TOXIPROXY", "/nowhere/toxiproxy")
+    result = run("def test_it(tiny): pass\n")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*Unavailable*TESTBED_TOXIPROXY*/nowhere/toxiproxy*"])
+
+
+def test_a_port_in_use_is_named(run, project):
+    with socket.socket() as holder:
+        port = next(p for p in range(9000, 9900) if _bound(holder, p))
+        holder.listen()
+        mesh = project.path / "mesh.yaml"
+        mesh.write_text(mesh.read_text() + f"\nports: {{app: {port}}}\n")
+        result = run("def test_it(tiny): pass\n")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*addresses are in use*", f"*:{port}, wanted by front-1/app: held by python*"])
+
+
+def _bound(holder, port):
+    try:
+        holder.bind(("0.0.0.0", port))
+    except OSError:
+        return False
+    return True
+
+
+def test_collecting_starts_nothing(run, project):
+    (project.path / "mesh.yaml").write_text("this is no topology")
+    result = run(f"{IMPORTS}\ndef test_it(tiny): pass\n", "--collect-only")
+    assert result.ret == 0
+
+
+def test_an_unused_plugin_costs_little():
+    """Nothing heavy is imported by a pytest run that has no mesh."""
+    heavy = "{'pydantic', 'httpx', 'rich', 'scipy'}"
+    code = f"import sys, testbed.plugin; print(sorted({{m.split('.')[0] for m in sys.modules}} & {heavy}))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,63 @@
+"""Whatever ends pytest, nothing of ours outlives it by more than two seconds."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.e2e
+def test_nothing_outlives_a_killed_pytest(project):
+    project.makepyfile(
+        "import time\ndef test_it(tiny):\n    __import__('pathlib').Path('up').touch()\n    time.sleep(60)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-m", "pytest", "-q"], stdout=subprocess.DEVNULL)
+    deadline = time.time() + 60
+    while not (project.path / "up").exists() and time.time() < deadline:
+        time.sleep(0.05)
+    folders = _folders_of(child.pid)
+    assert folders
+    child.kill()
+    child.wait()
+    deadline = time.time() + 2
+    while (left := [p for f in folders for p in _users_of(f)]) and time.time() < deadline:
+        time.sleep(0.05)
+    assert not left
+
+
+def _folders_of(pid):
+    """The run folders that the descendants of a process name in their command lines."""
+    found = set()
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        words = _words(entry)
+        found |= {
+            w.partition("/testbed-")[2].split("/")[0] for w in words if "/testbed-" in w and _ancestor(entry, pid)
+        }
+    return {f"testbed-{name}" for name in found if name}
+
+
+def _ancestor(entry, pid):
+    while entry not in ("0", ""):
+        if int(entry) == pid:
+            return True
+        try:
+            entry = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            return False
+    return False
+
+
+def _users_of(folder):
+    return [
+        entry for entry in filter(str.isdigit, os.listdir("/proc")) if any(folder in word for word in _words(entry))
+    ]
+
+
+def _words(entry):
+    try:
+        return Path(f"/proc/{entry}/cmdline").read_text().split("\0")
+    except OSError:
+        return []

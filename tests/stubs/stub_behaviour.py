@@ -1,0 +1,49 @@
+"""Behaviour descriptions as the tests write them: what is not said has the contract's default."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+FAIL: Json = {"kind": "fail", "status": 503, "keep": []}
+IGNORE: Json = {"kind": "ignore"}
+
+
+def call(to: str, *, on_failure: Json | None = None, **fields: Any) -> Json:
+    defaults: Json = {"method": "GET", "path": "/", "timeout": None, "retries": 0, "pause": 0}
+    return {"to": to, **defaults, **fields, "on_failure": on_failure or FAIL}
+
+
+def static(name: str, answer: Any) -> Json:
+    return {"kind": "default", "name": name, "answer": answer}
+
+
+def instead(name: str, other: Json) -> Json:
+    return {"kind": "call", "name": name, "call": other}
+
+
+def route(*steps: Json | list[Json], work: Json | None = None, status: int = 200, size: int = 0) -> Json:
+    """A dict is a step of one call, a list one of calls at once."""
+    parallel = [step if isinstance(step, list) else [step] for step in steps]
+    return {
+        "work": work,
+        "steps": [{"parallel": calls} for calls in parallel],
+        "answer": {"status": status, "bytes": size},
+    }
+
+
+def behaviour(
+    *steps: Json | list[Json],
+    routes: dict[str, Json] | None = None,
+    wiring: str = "listener",
+    forward: list[str] | None = None,
+    concurrency: Json | None = None,
+    **default: Any,
+) -> Json:
+    return {
+        "wiring": wiring,
+        "forward": forward or [],
+        "concurrency": concurrency,
+        "default": route(*steps, **default),
+        "routes": routes or {},
+    }

@@ -1,0 +1,171 @@
+"""The server's side of HTTP: answers, connections, request targets, bodies, and no 40 ms stall."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import statistics
+
+import pytest
+from scripted_upstream import Reply
+from stub_behaviour import behaviour, call, route
+from stub_process import ask
+
+pytestmark = pytest.mark.e2e
+
+
+def exchange(sock: socket.socket, text: str) -> http.client.HTTPResponse:
+    sock.sendall(text.replace("\n", "\r\n").encode())
+    response = http.client.HTTPResponse(sock)
+    response.begin()
+    response.text = response.read()
+    return response
+
+
+def test_an_answer_says_who_where_and_what(start):
+    answer = start(behaviour(status=201, size=5)).get("/a/b?c=d")
+    assert answer.status == 201
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-length"] == str(len(answer.text))
+    assert answer.body == {
+        "service": "shop",
+        "replica": "shop-1",
+        "path": "/a/b",
+        "status": 201,
+        "work": 0,
+        "calls": [],
+        "answers": {},
+        "fallbacks": [],
+        "padding": "xxxxx",
+    }
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_that_may_have_no_body_has_none(start, status):
+    connection = start(behaviour(status=status, size=9, routes={"/next": route()})).connect()
+    first, second = ask(connection), ask(connection, "/next")
+    assert (first.status, first.text, second.status) == (status, b"", 200)
+    connection.close()
+
+
+def test_head_is_answered_without_a_body(start):
+    connection = start(behaviour(size=9)).connect()
+    first, second = ask(connection, method="HEAD"), ask(connection)
+    assert (first.status, first.text, second.status) == (200, b"", 200)
+    connection.close()
+
+
+def test_many_requests_on_one_connection(start):
+    stub = start(behaviour())
+    with stub.raw() as sock:
+        for number in range(20):
+            text = f"POST /{number} HTTP/1.1\nHost: shop\nContent-Length: 5\n\nxxxxx"
+            assert f'"/{number}"'.encode() in exchange(sock, text).text
+
+
+def test_bodies_are_read_and_ignored(start):
+    stub = start(behaviour())
+    with stub.raw() as sock:
+        chunked = "POST /a HTTP/1.1\nHost: shop\nTransfer-Encoding: chunked\n\n5\nxxxxx\n3;x=y\nyyy\n0\nTrailer: z\n\n"
+        assert exchange(sock, chunked).status == 200
+        assert exchange(sock, f"PUT /b HTTP/1.1\nHost: shop\nContent-Length: 300000\n\n{'x' * 300000}").status == 200
+        assert b'"/c"' in exchange(sock, "GET /c HTTP/1.1\nHost: shop\n\n").text
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(start):
+    with start(behaviour()).raw() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: shop\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 100 Continue\r\n")
+        assert exchange(sock, "xxx").status == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("http://shop/buy?x=http://y/z", "/buy"),
+        ("http://shop", "/"),
+        ("http://shop:80/a/b", "/a/b"),
+        ("/a%2Fb/%20?q", "/a%2Fb/%20"),
+        ("//double", "//double"),
+    ],
+)
+def test_the_path_is_that_of_the_target_as_written(start, target, path):
+    with start(behaviour()).raw() as sock:
+        assert f'"path":"{path}"'.encode() in exchange(sock, f"GET {target} HTTP/1.1\nHost: shop\n\n").text
+
+
+def test_health_is_asked_in_absolute_form_too(start):
+    with start(behaviour(status=500)).raw() as sock:
+        assert exchange(sock, "GET http://shop/healthz HTTP/1.1\nHost: shop\n\n").text == b"ok"
+
+
+@pytest.mark.parametrize("head", ["HTTP/1.1\nHost: shop\nConnection: close", "HTTP/1.0\nHost: shop"])
+def test_a_connection_ends_when_the_client_wants_it_to(start, head):
+    with start(behaviour()).raw() as sock:
+        assert exchange(sock, f"GET / {head}\n\n").status == 200
+        assert sock.recv(1) == b""
+
+
+def test_what_is_not_http_is_refused_and_the_next_is_served(start):
+    stub = start(behaviour())
+    with stub.raw() as sock:
+        assert exchange(sock, "nonsense\n\n").status == 400
+    assert stub.get().status == 200
+
+
+def test_an_idle_connection_stays_open(start):
+    """Longer than Node's own keep-alive time-out of five seconds, which would break the client's next request."""
+    with start(behaviour()).raw() as sock:
+        assert exchange(sock, "GET / HTTP/1.1\nHost: shop\n\n").status == 200
+        sock.settimeout(6.5)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+        sock.settimeout(20)
+        assert exchange(sock, "GET / HTTP/1.1\nHost: shop\n\n").status == 200
+
+
+@pytest.mark.parametrize("size", [0, 20_000])
+def test_no_answer_waits_for_an_acknowledgement(start, size):
+    """Two small writes without TCP_NODELAY take 40 ms from the second request on a connection on."""
+    connection = start(behaviour(size=size)).connect()
+    times = [ask(connection).ms for _ in range(60)]
+    connection.close()
+    assert statistics.median(times) < 20
+
+
+def test_no_call_waits_for_an_acknowledgement(start, upstream):
+    a = upstream()
+    stub = start(behaviour(call("a", method="POST")), {"a": a})
+    connection = stub.connect()
+    times = [ask(connection).body["calls"][0]["ms"] for _ in range(60)]
+    connection.close()
+    assert statistics.median(times) < 20
+    assert a.connections == 1
+
+
+def test_answers_and_requests_leave_in_one_segment(start, upstream):
+    """A reader that wakes on the first segment finds all of it: head and body were one write."""
+    a = upstream()
+    stub = start(behaviour(call("a"), size=2000), {"a": a})
+    with stub.raw() as sock:
+        whole = 0
+        for _ in range(40):
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+            text = first = sock.recv(65536)
+            while len(text) < text.index(b"\r\n\r\n") + 4 + _length(text):
+                text += sock.recv(65536)
+            whole += text == first
+    assert whole >= 38
+
+
+def _length(text: bytes) -> int:
+    head = text.partition(b"\r\n\r\n")[0].lower()
+    return int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+
+
+def test_a_status_of_an_upstream_does_not_leak_into_ours(start, upstream):
+    a = upstream()
+    a.script(Reply(302, headers={"Location": "/x", "X-Other": "y"}))
+    answer = start(behaviour(call("a")), {"a": a}).get()
+    assert answer.status == 200
+    assert not {"location", "x-other"} & set(answer.headers)

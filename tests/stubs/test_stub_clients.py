@@ -1,0 +1,96 @@
+"""A client that leaves: calls under way are cancelled, no others are begun."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+
+import pytest
+from scripted_upstream import SILENCE, Reply
+from stub_behaviour import behaviour, call, instead
+
+pytestmark = pytest.mark.e2e
+REQUEST = b"GET / HTTP/1.1\r\nHost: shop\r\nbaggage: tb.id=r1\r\n\r\n"
+
+
+def until(holds, within_s=10):
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.002)
+
+
+def leave(sock, how):
+    if how == "reset":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if how == "half":
+        sock.shutdown(socket.SHUT_WR)
+    else:
+        sock.close()
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "half"])
+def test_calls_under_way_are_cancelled_and_nothing_follows(start, upstream, tmp_path, how):
+    a, b, c = upstream(), upstream(), upstream()
+    a.script(SILENCE)
+    b.script(SILENCE)
+    log = tmp_path / "attempts"
+    step = [call("a", retries=3, on_failure=instead("c", call("c"))), call("b", timeout=15_000)]
+    stub = start(behaviour(step, call("c")), {"a": a, "b": b, "c": c}, ATTEMPT_LOG=str(log))
+    with stub.raw() as sock:
+        sock.sendall(REQUEST)
+        until(lambda: a.seen and b.seen)
+        leave(sock, how)
+        assert a.left.wait(5)
+        assert b.left.wait(5)
+        until(lambda: log.read_text().count("\n") == 4)
+        time.sleep(0.1)
+        if how == "half":
+            assert sock.recv(100) == b""  # no answer
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert sorted((line["kind"], line["to"], line["status"], line["error"]) for line in lines) == [
+        ("call", "a", 0, "cancelled"),
+        ("call", "b", 0, "cancelled"),
+        ("try", "a", 0, "cancelled"),
+        ("try", "b", 0, "cancelled"),
+    ]
+    assert (len(a.seen), len(b.seen), len(c.seen)) == (1, 1, 0)
+    assert stub.get("/healthz").status == 200
+
+
+def test_who_leaves_during_the_work_gets_no_call_made(start, upstream):
+    a = upstream()
+    stub = start(behaviour(call("a"), work={"0": 300, "100": 300}), {"a": a})
+    with stub.raw() as sock:
+        sock.sendall(REQUEST)
+        time.sleep(0.1)
+    time.sleep(0.5)
+    assert a.seen == []
+
+
+def test_who_leaves_during_a_pause_gets_no_further_try(start, upstream):
+    a = upstream()
+    a.script(Reply(500))
+    stub = start(behaviour(call("a", retries=3, pause=300)), {"a": a})
+    with stub.raw() as sock:
+        sock.sendall(REQUEST)
+        until(lambda: a.seen)
+        time.sleep(0.1)
+    time.sleep(0.5)
+    assert len(a.seen) == 1
+
+
+def test_others_are_not_disturbed(start, upstream):
+    a = upstream()
+    a.script(SILENCE, Reply(after_ms=100))
+    stub = start(behaviour(call("a")), {"a": a})
+    with stub.raw() as leaver, stub.raw() as stayer:
+        leaver.sendall(REQUEST)
+        until(lambda: len(a.seen) == 1)
+        stayer.sendall(REQUEST)
+        until(lambda: len(a.seen) == 2)
+        leaver.close()
+        assert a.left.wait(5)
+        assert stayer.recv(12) == b"HTTP/1.1 200"

@@ -1,0 +1,98 @@
+"""Facts of the inlet's and the links' configuration that the transparency rests on; real programs prove the rest."""
+
+import json
+from typing import Any
+
+from testbed.edge.inlet import CONTROL_HEADERS, inlet_process, script
+from testbed.edge.link import links_process, toxiproxy_config
+from testbed.edge.reset_filter import HEADER, reset_filter
+from testbed.plan import Link
+
+PLAIN = Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", "127.9.2.1:20001", "127.9.2.1:8080")
+OTHER = Link("a-2--b-1", "a-2", "b-1", "a -> b", "127.9.2.1:10002", "127.9.2.1:20002", "127.9.2.1:8080")
+BARE = Link("a-1--c-1", "a-1", "c-1", "a -> c", "127.9.3.1:10001", None, "127.9.3.1:8080")
+LINKS = (PLAIN, OTHER, BARE)
+
+
+def inlet() -> dict[str, Any]:
+    _, files = inlet_process(LINKS, admin="127.9.0.2:9990", control="127.9.0.2:9991")
+    config: dict[str, Any] = json.loads(files[0].text)["static_resources"]
+    return config
+
+
+def manager() -> dict[str, Any]:
+    found: dict[str, Any] = inlet()["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    return found
+
+
+def test_one_listener_has_every_inlet_address_and_the_control_address() -> None:
+    (listener,) = inlet()["listeners"]
+    more = [one["address"]["socket_address"] for one in listener["additional_addresses"]]
+    assert listener["address"]["socket_address"] == {"address": "127.9.0.2", "port_value": 9991}
+    assert more == [{"address": "127.9.2.1", "port_value": 20001}, {"address": "127.9.2.1", "port_value": 20002}]
+
+
+def test_the_process_says_what_it_binds() -> None:
+    process, _ = inlet_process(LINKS, admin="127.9.0.2:9990", control="127.9.0.2:9991")
+    assert process.listens == ("127.9.0.2:9990", "127.9.0.2:9991", "127.9.2.1:20001", "127.9.2.1:20002")
+    assert process.argv[:3] == ("envoy", "-c", "{dir}/inlet/envoy.json")
+    assert process.argv[3:5] == ("--concurrency", "1")
+
+
+def test_one_app_is_one_cluster_without_limits_or_timeouts() -> None:
+    (cluster,) = inlet()["clusters"]
+    limits = cluster["circuit_breakers"]["thresholds"][0]
+    assert cluster["name"] == "b-1"
+    assert {limits[k] for k in ("max_connections", "max_pending_requests", "max_requests", "max_retries")} == {
+        2**32 - 1
+    }
+    assert cluster["connect_timeout"] == "86400s"
+
+
+def test_nothing_times_out() -> None:
+    found = manager()
+    assert {found[key] for key in ("stream_idle_timeout", "request_timeout", "delayed_close_timeout")} == {"0s"}
+    for route in found["route_config"]["virtual_hosts"][0]["routes"]:
+        assert (route["route"]["timeout"], route["route"]["idle_timeout"]) == ("0s", "0s")
+
+
+def test_headers_that_would_steer_the_inlet_are_dropped_first() -> None:
+    steps = manager()["early_header_mutation_extensions"][0]["typed_config"]["mutations"]
+    assert {"remove": "x-envoy-retry-on"} in steps
+    assert set(CONTROL_HEADERS) <= {step.get("remove") for step in steps}
+    assert "x-envoy-attempt-count" not in CONTROL_HEADERS
+
+
+def test_the_filters_are_in_the_order_that_faults_and_resets_need() -> None:
+    assert [one["name"].rpartition(".")[2] for one in manager()["http_filters"]] == ["lua", "fault", "wasm", "router"]
+
+
+def test_the_script_knows_the_links() -> None:
+    text = script((PLAIN,), "127.9.0.2:9991")
+    assert text.startswith(
+        'CONTROL = "127.9.0.2:9991"\nLINKS = {\n  ["127.9.2.1:20001"] = { app = "b-1", edge = "a -> b" },'
+    )
+    assert "function envoy_on_request" in text
+
+
+def test_the_reset_filter_is_the_module_that_was_proven() -> None:
+    module = reset_filter()
+    assert module[:8] == b"\0asm\1\0\0\0"
+    assert HEADER.encode() in module
+    assert len(module) == 280
+
+
+def test_links_lead_to_the_inlet_or_straight_to_the_app() -> None:
+    rows = json.loads(toxiproxy_config(LINKS))
+    assert [(row["name"], row["listen"], row["upstream"], row["enabled"]) for row in rows] == [
+        ("a-1--b-1", "127.9.2.1:10001", "127.9.2.1:20001", True),
+        ("a-2--b-1", "127.9.2.1:10002", "127.9.2.1:20002", True),
+        ("a-1--c-1", "127.9.3.1:10001", "127.9.3.1:8080", True),
+    ]
+
+
+def test_the_links_process_has_its_api_and_all_listeners() -> None:
+    process, files = links_process(LINKS, "127.9.0.1:8474")
+    assert process.argv == ("toxiproxy", "-host", "127.9.0.1", "-port", "8474", "-config", "{dir}/links/toxiproxy.json")
+    assert process.listens == ("127.9.0.1:8474", "127.9.2.1:10001", "127.9.2.1:10002", "127.9.3.1:10001")
+    assert [file.path for file in files] == ["links/toxiproxy.json"]

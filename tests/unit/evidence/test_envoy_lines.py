@@ -1,0 +1,96 @@
+import json
+
+from testbed.evidence.envoy import SidecarLog, parse
+from testbed.history import Attempt, Call
+from testbed.plan import Link
+
+LINKS = tuple(
+    Link(f"a-1--b-{n}", "a-1", f"b-{n}", "a -> b", f"127.9.2.{n}:10001", f"127.9.2.{n}:20001", f"127.9.2.{n}:8080")
+    for n in (1, 2)
+)
+
+
+def line(kind: str, start: float, end: float, *, connection: str = "7", **more: object) -> str:
+    common = {
+        "kind": kind,
+        "connection": connection,
+        "baggage": "x=1,tb.id=r1-9,tb.user=u3",
+        "service": "b",
+        "start": f"{start:.6f}",
+        "end": f"{end:.6f}",
+        "status": 200,
+        "flags": "-",
+    }
+    own = {"attempt": {"host": "127.9.2.1:10001", "number": "1"}, "call": {"host": "b", "attempts": 1}}[kind]
+    return json.dumps(common | own | more)
+
+
+def test_a_retried_call() -> None:
+    lines = [
+        line("attempt", 100.0, 100.25, status=0, flags="UT"),
+        line("attempt", 100.5, 100.75, host="127.9.2.2:10001", number="2"),
+        line("call", 100.0, 101.0, attempts=2),
+    ]
+    key = "a-1:7.1"
+    assert parse(lines, LINKS).events == (
+        Attempt("r1-9", "a -> b", "a-1", "b-1", 1, 100.0, 250.0, 0, "UT", "proxy", key),
+        Attempt("r1-9", "a -> b", "a-1", "b-2", 2, 100.5, 250.0, 200, "", "proxy", key),
+        Call("r1-9", "a -> b", "a-1", 2, 100.0, 1000.0, 200, "", key),
+    )
+
+
+def test_calls_on_one_connection_are_told_apart_also_from_part_to_part() -> None:
+    log = SidecarLog(LINKS)
+    first = log.read([line("attempt", 1, 2), line("call", 1, 2), line("attempt", 3, 4)])
+    second = log.read([line("call", 3, 4), line("attempt", 5, 6, connection="8")])
+    assert [event.call for event in first.events] == ["a-1:7.1", "a-1:7.1", "a-1:7.2"]  # type: ignore[union-attr]
+    assert [event.call for event in second.events] == ["a-1:7.2", "a-1:8.1"]  # type: ignore[union-attr]
+
+
+def test_a_try_that_is_written_after_its_cancelled_call_still_belongs_to_it() -> None:
+    lines = [
+        line("call", 10.0, 11.0, status=0, flags="DC"),
+        line("attempt", 10.1, 11.1, status=0),
+        line("attempt", 12.0, 12.5),
+    ]
+    call, late, next_ = parse(lines, LINKS).events
+    assert isinstance(late, Attempt)
+    assert call.call == late.call != next_.call  # type: ignore[union-attr]
+    assert (late.status, late.flags) == (0, "DC")
+
+
+def test_a_try_that_the_time_of_the_whole_call_ended_is_out_of_time() -> None:
+    lines = [line("attempt", 10.0, 11.0, status=0), line("call", 10.0, 11.0, status=504, flags="UT")]
+    attempt, call = parse(lines, LINKS).events
+    assert (attempt.flags, call.flags) == ("UT", "UT")
+
+
+def test_a_try_for_which_there_was_no_host_was_never_made() -> None:
+    lines = [
+        line("attempt", 1, 2, status=500),
+        line("call", 1, 3, attempts=2, status=503, flags="UH"),
+        line("call", 4, 5, attempts=1, status=503, flags="UH"),
+    ]
+    counts = [event.attempts for event in parse(lines, LINKS).events if isinstance(event, Call)]
+    assert counts == [1, 0]
+
+
+def test_an_unknown_service_says_nothing_but_counts_as_ended() -> None:
+    reading = parse([line("call", 1, 2, service=None, host="nope", status=404)], LINKS)
+    assert (reading.events, reading.garbage, reading.ended) == ((), 0, 1)
+
+
+def test_only_calls_end_a_request() -> None:
+    assert parse([line("attempt", 1, 2), line("attempt", 3, 4), line("call", 1, 5)], LINKS).ended == 1
+
+
+def test_a_lost_context_has_no_request() -> None:
+    for baggage in (None, "", "tb.user=u1", "xtb.id=r1"):
+        (attempt,) = parse([line("attempt", 1, 2, baggage=baggage)], LINKS).events
+        assert attempt.request == ""
+
+
+def test_garbage_is_counted_and_the_rest_is_read() -> None:
+    good = line("attempt", 1, 2)
+    reading = parse([good, good[: len(good) // 2], "", "[1]", "no", json.dumps({"kind": "attempt"}), good], LINKS)
+    assert (len(reading.events), reading.garbage, reading.ended) == (2, 5, 0)

@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from testbed.evidence.inlet import parse
+from testbed.history import Arrival
+from testbed.plan import Link
+
+LINK = Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", "127.9.2.1:20001", "127.9.2.1:8080")
+CONTROL = "127.9.0.2:9991"
+BEFORE = "upstream_reset_before_response_started{connection_termination}"
+AFTER = "upstream_reset_after_response_started{protocol_error}"
+
+
+def line(**more: object) -> str:
+    fields = {
+        "local": "127.9.2.1:20001",
+        "baggage": "tb.id=r1-9",
+        "attempt": 2,
+        "fault": None,
+        "start": "100.000000",
+        "end": "100.250000",
+        "status": 200,
+        "flags": "-",
+        "details": "via_upstream",
+        "method": "GET",
+        "path": "/x",
+    }
+    return json.dumps(fields | more)
+
+
+def arrival(**more: object) -> Arrival:
+    (found,) = parse([line(**more)], [LINK], CONTROL).events
+    assert isinstance(found, Arrival)
+    return found
+
+
+def test_a_plain_arrival() -> None:
+    assert arrival() == Arrival("r1-9", "a -> b", "a-1", "b-1", 2, 100.0, 250.0, 200, "", "", "/x", False)
+
+
+@pytest.mark.parametrize(
+    ("status", "flags", "details", "seen", "own"),
+    [
+        (503, "-", "via_upstream", 503, False),  # the callee itself says 503
+        (503, "UC", BEFORE, 0, False),  # the callee closed without an answer
+        (503, "UF", BEFORE, 0, True),  # there is no callee; the caller sees a closed connection
+        (200, "UPE", AFTER, 200, False),  # the callee broke off in its answer
+        (200, "UC", AFTER, 200, False),
+        (502, "UPE", BEFORE, 502, True),  # what the callee said was not HTTP, so the inlet spoke
+        (503, "UO", "overflow", 503, True),
+        (503, "UH", "no_healthy_upstream", 503, True),
+        (404, "NR", "route_not_found", 404, True),
+        (0, "DC", "downstream_remote_disconnect", 0, False),  # the caller gave up
+        (0, "DI,DC", "downstream_remote_disconnect", 0, False),
+        (418, "FI", "fault_filter_abort", 418, False),  # an injected fault
+        (418, "DI,FI", "fault_filter_abort", 418, False),
+        (503, "DI,UC", BEFORE, 0, False),
+        (200, "DI", "via_upstream", 200, False),
+    ],
+)
+def test_whose_answer_it_was(status: int, flags: str, details: str, seen: int, own: bool) -> None:
+    found = arrival(status=status, flags=flags, details=details)
+    assert (found.status, found.own) == (seen, own)
+
+
+def test_the_fault_is_named() -> None:
+    assert arrival(fault="f1", flags="FI", details="fault_filter_abort", status=503).fault == "f1"
+    assert arrival(fault="").fault == ""
+
+
+def test_control_requests_are_nobodys_arrival_but_count() -> None:
+    reading = parse([line(local=CONTROL, attempt=None, path="/rules"), line()], [LINK], CONTROL)
+    assert (len(reading.events), reading.garbage, reading.ended) == (1, 0, 2)
+
+
+def test_garbage_is_counted() -> None:
+    reading = parse([line(local="127.9.9.9:1"), line()[:50], line(attempt=None)], [LINK], CONTROL)
+    assert (reading.events, reading.garbage, reading.ended) == ((), 3, 0)

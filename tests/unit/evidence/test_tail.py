@@ -1,0 +1,31 @@
+from pathlib import Path
+
+from testbed.evidence.log import Tail
+
+
+def test_a_file_that_grows(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    tail = Tail(path)
+    assert tail.read() == []
+    path.write_text("one\ntwo\nthr")
+    assert tail.read() == ["one", "two"]
+    with path.open("a") as file:
+        file.write("ee\n")
+    assert tail.read() == ["three"]
+    assert tail.read() == []
+
+
+def test_skipping_an_earlier_life(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    tail = Tail(path)
+    tail.skip()
+    path.write_text("old\nhalf a li")
+    tail.skip()
+    with path.open("a") as file:
+        file.write("new\n")
+    assert tail.read() == ["new"]
+
+
+def test_bytes_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"\xff\xfe\n")
+    assert len(Tail(tmp_path / "log").read()) == 1

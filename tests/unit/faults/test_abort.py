@@ -1,0 +1,20 @@
+import pytest
+from site_of_faults import SITE
+
+from faults import abort
+from testbed.errors import FaultError
+
+
+def test_the_status_is_the_rules_abort():
+    (rule,) = abort(429).on(service="auth").for_attempts(1).operations(SITE, "f1")
+    assert (rule.abort, rule.delay_ms, rule.scope.attempts) == (429, None, frozenset({1}))
+
+
+def test_the_default_is_503():
+    assert abort().status == 503
+
+
+@pytest.mark.parametrize("status", [0, 99, 199, 600, "503", 5.5])
+def test_what_is_no_status_is_refused(status):
+    with pytest.raises(FaultError, match="status is an HTTP status from 200 to 599"):
+        abort(status)

@@ -1,0 +1,52 @@
+import pytest
+from site_of_faults import SITE
+
+from faults import abort, delay, kill, latency, outage, pause, refused, reset, silent
+from testbed.contradictions import refuse_contradictions
+from testbed.errors import FaultError
+
+EDGE = "checkout -> pricing"
+AUTH = "checkout -> auth"
+
+
+def judge(*faults):
+    refuse_contradictions({str(f): f.operations(SITE, f"f{n}") for n, f in enumerate(faults)}, SITE.links)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        (latency(ms=5).on(EDGE), latency(ms=9).on(replica="pricing-1"), "both put a latency on the link"),
+        (refused().on(EDGE), latency(ms=9).on(EDGE), "is closed, so nothing else can happen"),
+        (refused().on(EDGE), outage("pricing"), "both close the link"),
+        (silent().on(EDGE), latency(ms=9).on(EDGE), "timeout lets no answer through"),
+        (reset().on(EDGE), latency(ms=9).on(EDGE), "reset_peer lets no answer through"),
+        (kill().on(replica="auth-1"), pause().on(service="auth"), "cannot be under .* at once"),
+        (kill().on(service="auth"), latency(ms=5).on(AUTH), "is closed"),
+        (kill().on(service="auth"), delay(ms=5).on(AUTH), "auth-1 is dead, so no request arrives"),
+        (abort(503).on(EDGE), abort(500).on(EDGE).for_attempts(1), "both answer the same requests"),
+        (delay(ms=5).on(EDGE), delay(ms=9).on(service="pricing"), "both delay the same requests"),
+    ],
+)
+def test_two_faults_that_cannot_both_have_their_effect(first, second, reason):
+    for pair in ((first, second), (second, first)):
+        with pytest.raises(FaultError, match=f"contradict each other: .*{reason}"):
+            judge(*pair)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        (latency(ms=5).on(EDGE), latency(ms=9).on(AUTH)),
+        (latency(ms=5).on(EDGE), latency(ms=9, direction="requests").on(EDGE)),
+        (outage("pricing", replicas=1), latency(ms=9).on(EDGE)),
+        (kill().on(replica="pricing-1"), delay(ms=9).on(EDGE)),
+        (delay(ms=9).on(EDGE), abort(503).on(EDGE)),
+        (abort(503).on(EDGE).for_attempts(1), abort(500).on(EDGE).for_attempts(2)),
+        (abort(503).on(EDGE).for_users("u1"), abort(500).on(EDGE).for_users("u2")),
+        (pause().on(replica="pricing-1"), kill().on(replica="pricing-2")),
+    ],
+)
+def test_faults_that_combine(faults):
+    assert judge(*faults) is None
+    assert judge(*reversed(faults)) is None

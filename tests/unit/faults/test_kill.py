@@ -1,0 +1,34 @@
+import pytest
+from site_of_faults import SITE
+
+from faults import kill, restart
+from testbed.edge.operations import Closed, Signal
+from testbed.errors import FaultError
+
+
+def test_links_close_before_the_process_is_killed():
+    assert kill().on(replica="auth-1").operations(SITE, "f1") == (
+        Closed("checkout-1--auth-1"),
+        Closed("checkout-2--auth-1"),
+        Signal("auth-1", "kill"),
+    )
+
+
+def test_a_service_means_all_its_replicas():
+    signals = [op for op in kill().on(service="pricing").operations(SITE, "f1") if isinstance(op, Signal)]
+    assert [s.replica for s in signals] == ["pricing-1", "pricing-2"]
+
+
+def test_an_edge_is_no_target_for_a_process():
+    with pytest.raises(FaultError, match=r"takes \.on\(replica=...\) or \.on\(service=...\), not an edge"):
+        kill().on("checkout -> pricing").operations(SITE, "f1")
+
+
+def test_a_request_scope_is_refused():
+    with pytest.raises(FaultError, match=r"dead or alive for everyone.*abort\(503\)\.for_cohort"):
+        kill().on(service="auth").for_cohort("trondheim")
+
+
+def test_a_restart_is_a_kill_that_ends_by_itself():
+    assert restart.momentary
+    assert restart().on(replica="auth-1").operations(SITE, "f1") == kill().on(replica="auth-1").operations(SITE, "f1")

@@ -1,0 +1,52 @@
+import pytest
+from site_of_faults import SITE
+
+from faults import outage
+from testbed.edge.operations import Closed, Rule, Signal, Toxic
+from testbed.errors import FaultError
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("refused", {Closed}), ("silent", {Toxic}), ("erroring", {Rule}), ("killed", {Closed, Signal})],
+)
+def test_each_kind_maps_to_its_plane(kind, expected):
+    assert {type(op) for op in outage("pricing", kind=kind).operations(SITE, "f1")} == expected
+
+
+def test_a_partial_outage_hits_the_first_replicas_only():
+    fault = outage("pricing", replicas=1, kind="refused")
+    assert [op.link for op in fault.operations(SITE, "f1")] == ["checkout-1--pricing-1", "checkout-2--pricing-1"]
+    assert {link.callee for link in fault.reach(SITE)} == {"pricing-1"}
+
+
+def test_all_replicas_are_down_unless_told():
+    assert {link.callee for link in outage("pricing").reach(SITE)} == {"pricing-1", "pricing-2"}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"service": "pricing", "kind": "broken"}, "no kind 'broken'"),
+        ({"service": "pricing", "replicas": 0}, "replicas must be 1 or more"),
+    ],
+)
+def test_bad_values_are_refused_when_it_is_made(values, words):
+    with pytest.raises(FaultError, match=words):
+        outage(**values)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (outage("pricin"), "no service 'pricin'.*did you mean 'pricing'"),
+        (outage("pricing", replicas=3), "pricing has 2 replicas"),
+    ],
+)
+def test_what_does_not_fit_the_mesh_is_refused(fault, words):
+    with pytest.raises(FaultError, match=words):
+        fault.operations(SITE, "f1")
+
+
+def test_it_prints_as_it_was_written():
+    assert str(outage("pricing", replicas=1, kind="silent")) == "outage(service='pricing', replicas=1, kind='silent')"

@@ -1,0 +1,20 @@
+import pytest
+from site_of_faults import INTO_PRICING, SITE
+
+from faults import refused
+from testbed.edge.operations import Closed
+from testbed.errors import FaultError
+
+
+def test_every_link_of_the_edge_is_closed():
+    assert refused().on("checkout -> pricing").operations(SITE, "f1") == tuple(Closed(name) for name in INTO_PRICING)
+
+
+def test_a_service_is_refused_to_all_its_callers():
+    closed = [op.link for op in refused().on(service="checkout").operations(SITE, "f1")]
+    assert closed == ["client--checkout-1", "client--checkout-2"]
+
+
+def test_a_request_scope_names_abort():
+    with pytest.raises(FaultError, match=r"abort\(503\)\.for_users"):
+        refused().on(service="auth").for_users(percent=5)

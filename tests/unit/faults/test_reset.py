@@ -1,0 +1,16 @@
+import pytest
+from site_of_faults import SITE
+
+from faults import reset
+from testbed.edge.operations import Toxic
+from testbed.errors import FaultError
+
+
+def test_each_link_resets_when_the_answer_comes():
+    (first, *_) = reset().on("checkout -> pricing").operations(SITE, "f1")
+    assert first == Toxic("checkout-1--pricing-1", "reset_peer", "downstream", {"timeout": 0})
+
+
+def test_a_request_scope_names_abort():
+    with pytest.raises(FaultError, match=r"abort\(503\)\.for_attempts"):
+        reset().on("checkout -> pricing").for_attempts(1)

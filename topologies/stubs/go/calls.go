@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const fallbackHeader = "X-Testbed-Fallback"
+
+// outcome is how one call ended; status 0 is no answer.
+type outcome struct {
+	status, tries int
+	took          time.Duration
+	err           string
+	fallbacks     []string // named by the answer
+}
+
+func (o outcome) ok() bool { return 200 <= o.status && o.status < 400 }
+
+// entry is what the answer says of one call.
+type entry struct {
+	To       string  `json:"to"`
+	Path     string  `json:"path"`
+	Status   int     `json:"status"`
+	Tries    int     `json:"tries"`
+	Ms       float64 `json:"ms"`
+	Failure  *string `json:"failure"`
+	Fallback *string `json:"fallback"`
+}
+
+// failure ends a request: with this status and this text.
+type failure struct {
+	status int
+	text   string
+}
+
+// result is what calls add to the answer of the request.
+type result struct {
+	calls       []entry
+	answers     map[string]json.RawMessage
+	own, passed []string
+	failed      *failure
+}
+
+func newResult() *result { return &result{calls: []entry{}, answers: map[string]json.RawMessage{}} }
+
+// add takes over what another result holds; the first failure counts.
+func (r *result) add(other *result) {
+	r.calls = append(r.calls, other.calls...)
+	for name, answer := range other.answers {
+		r.answers[name] = answer
+	}
+	r.own = append(r.own, other.own...)
+	r.passed = append(r.passed, other.passed...)
+	if r.failed == nil {
+		r.failed = other.failed
+	}
+}
+
+// fallbacks returns all fallbacks taken, one's own first, each once.
+func (r *result) fallbacks() []string {
+	names := []string{}
+	for _, name := range slices.Concat(r.own, r.passed) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// caller makes the calls of one request, with its headers; the context ends when its client leaves.
+type caller struct {
+	service *service
+	headers map[string]string
+	request string
+}
+
+// step makes the calls at once and waits for all.
+func (c *caller) step(ctx context.Context, calls []*call) *result {
+	results := make([]*result, len(calls))
+	var all sync.WaitGroup
+	for i, call := range calls {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			results[i] = c.call(ctx, call)
+		}()
+	}
+	all.Wait()
+	total := newResult()
+	for _, one := range results {
+		total.add(one)
+	}
+	return total
+}
+
+func (c *caller) call(ctx context.Context, call *call) *result {
+	got := c.withRetries(ctx, call)
+	r := newResult()
+	r.passed = got.fallbacks
+	r.calls = []entry{{To: call.to, Path: call.path, Status: got.status, Tries: got.tries, Ms: inMs(got.took)}}
+	if !got.ok() && ctx.Err() == nil {
+		c.fallBack(ctx, call, got, r)
+	}
+	return r
+}
+
+func (c *caller) fallBack(ctx context.Context, call *call, got outcome, r *result) {
+	way := &call.onFailure
+	r.calls[0].Failure = &way.kind
+	switch way.kind {
+	case "fail":
+		r.failed = &failure{way.status, call.to + ": " + got.text()}
+		if slices.Contains(way.keep, got.status) {
+			r.failed.status = got.status
+		}
+	case "default":
+		r.calls[0].Fallback, r.own = &way.name, []string{way.name}
+		r.answers[way.name] = way.answer
+	case "call":
+		r.calls[0].Fallback, r.own = &way.name, []string{way.name}
+		r.add(c.call(ctx, way.call))
+	}
+}
+
+func (o outcome) text() string {
+	if o.status == 0 {
+		return o.err
+	}
+	return fmt.Sprint(o.status)
+}
+
+// withRetries tries until success or out of tries, and logs the call.
+func (c *caller) withRetries(ctx context.Context, call *call) outcome {
+	var got outcome
+	start := time.Now()
+	line := attempt{Request: c.request, To: call.to, Call: c.service.log.callID()}
+	for number := 1; number <= call.retries+1 && !got.ok(); number++ {
+		if number > 1 && sleep(ctx, call.pause) != nil || ctx.Err() != nil {
+			got.status, got.err = 0, "cancelled"
+			break
+		}
+		got.tries = number
+		c.try(ctx, call, &got, line)
+	}
+	got.took = time.Since(start)
+	if got.tries > 0 {
+		line.Kind, line.Tries, line.Status, line.Error = "call", got.tries, got.status, got.err
+		c.service.log.write(line, start, got.took)
+	}
+	return got
+}
+
+// try makes one try and logs it.
+func (c *caller) try(parent context.Context, call *call, got *outcome, line attempt) {
+	ctx := parent
+	if call.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(parent, call.timeout)
+		defer cancel()
+	}
+	up := c.service.upstreams[call.to]
+	host, start := up.nextHost(), time.Now()
+	text := requestText(call.method, up.prefix+call.path, up.name, c.headers)
+	status, header, err := c.service.pool.exchange(ctx, host, call.method, text)
+	got.status, got.err, got.fallbacks = status, errorName(err, parent), names(header)
+	line.Kind, line.Host, line.Try, line.Status, line.Error = "try", host, got.tries, got.status, got.err
+	c.service.log.write(line, start, time.Since(start))
+}
+
+func names(header http.Header) []string {
+	return strings.FieldsFunc(strings.Join(header.Values(fallbackHeader), ","), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// sleep waits, or returns the context's error when it ends first.
+func sleep(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

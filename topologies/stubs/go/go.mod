@@ -1,0 +1,3 @@
+module testbed.invalid/stub
+
+go 1.24

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+var contextHeaders = []string{"traceparent", "tracestate", "baggage", "x-request-id"}
+
+// service answers requests as its behaviour says.
+type service struct {
+	*settings
+	forward []string
+	gate    *gate // nil: no limit
+	pool    *pool
+	log     *attemptLog
+	number  atomic.Uint64
+}
+
+// answer is the body of an answer; the fields from Path on are missing in one that was shed.
+type answer struct {
+	Service string `json:"service"`
+	Replica string `json:"replica"`
+	Status  int    `json:"status"`
+	Error   string `json:"error,omitempty"`
+	*story
+}
+
+type story struct {
+	Path      string                     `json:"path"`
+	Work      float64                    `json:"work"` // milliseconds
+	Calls     []entry                    `json:"calls"`
+	Answers   map[string]json.RawMessage `json:"answers"`
+	Fallbacks []string                   `json:"fallbacks"`
+	Padding   string                     `json:"padding"`
+}
+
+func newService(s *settings) *service {
+	own := &service{settings: s, pool: newPool(), log: newAttemptLog(s.attemptLog, s.replica)}
+	for _, name := range slices.Concat(contextHeaders, s.behaviour.forward) {
+		if name = strings.ToLower(name); !strings.HasPrefix(name, "x-envoy-") {
+			own.forward = append(own.forward, name)
+		}
+	}
+	if limits := s.behaviour.concurrency; limits != nil {
+		own.gate = newGate(*limits)
+	}
+	return own
+}
+
+// ServeHTTP reads the body first: only then does net/http notice a client that leaves.
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	path := pathOf(r.RequestURI)
+	if r.Method == http.MethodGet && path == "/healthz" {
+		io.WriteString(w, "ok")
+		return
+	}
+	if s.gate != nil {
+		if err := s.gate.enter(r.Context()); errors.Is(err, errShed) {
+			s.shed(w)
+			return
+		} else if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer s.gate.leave()
+	}
+	s.work(w, r, path)
+}
+
+func (s *service) shed(w http.ResponseWriter) {
+	w.Header().Set("X-Testbed-Shed", "1")
+	s.write(w, answer{Status: s.behaviour.concurrency.shed, Error: "shed"})
+}
+
+// work does what the route says and answers; a client that leaves ends it without an answer.
+func (s *service) work(w http.ResponseWriter, r *http.Request, path string) {
+	way, tag := s.route(r.Method, path), baggageMember(r.Header, "tb.id")
+	ms := draw(way.work, unit(fmt.Sprintf("%s|%s|%s|%s", s.seed, s.requestName(tag, r.Header), s.service, path)))
+	if sleep(r.Context(), milliseconds(ms)) != nil {
+		panic(http.ErrAbortHandler)
+	}
+	calls := caller{service: s, headers: s.forwarded(r.Header), request: tag}
+	total := newResult()
+	for _, step := range way.steps {
+		total.add(calls.step(r.Context(), step))
+		if r.Context().Err() != nil {
+			panic(http.ErrAbortHandler)
+		}
+		if total.failed != nil {
+			break
+		}
+	}
+	s.tell(w, way, total, &story{Path: path, Work: ms})
+}
+
+func (s *service) tell(w http.ResponseWriter, way *route, total *result, told *story) {
+	told.Calls, told.Answers, told.Fallbacks = total.calls, total.answers, total.fallbacks()
+	told.Padding = strings.Repeat("x", way.bytes)
+	if len(told.Fallbacks) > 0 {
+		w.Header().Set(fallbackHeader, strings.Join(told.Fallbacks, ","))
+	}
+	body := answer{Status: way.status, story: told}
+	if total.failed != nil {
+		body.Status, body.Error = total.failed.status, total.failed.text
+	}
+	s.write(w, body)
+}
+
+// write sends the answer in one go: net/http puts header and a small body into one segment.
+func (s *service) write(w http.ResponseWriter, body answer) {
+	body.Service, body.Replica = s.service, s.replica
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if body.Status != http.StatusNoContent && body.Status != http.StatusNotModified {
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	}
+	w.WriteHeader(body.Status)
+	w.Write(text)
+}
+
+func (s *service) route(method, path string) *route {
+	for _, name := range []string{method + " " + path, path} {
+		if named := s.behaviour.routes[name]; named != nil {
+			return named
+		}
+	}
+	return s.behaviour.defaultRoute
+}
+
+func (s *service) forwarded(header http.Header) map[string]string {
+	kept := map[string]string{}
+	for _, name := range s.forward {
+		if values := header.Values(name); len(values) > 0 {
+			kept[name] = strings.Join(values, ", ")
+		}
+	}
+	return kept
+}
+
+// requestName is what draws depend on: the load's id, else the request id, else a number.
+func (s *service) requestName(tag string, header http.Header) string {
+	if tag != "" {
+		return tag
+	}
+	if id := header.Get("X-Request-Id"); id != "" {
+		return id
+	}
+	return strconv.FormatUint(s.number.Add(1), 10)
+}
+
+// pathOf returns the path of a request target, absolute-form or not, without the query.
+func pathOf(target string) string {
+	target, _, _ = strings.Cut(target, "?")
+	rest, absolute := strings.CutPrefix(target, "http://")
+	if !absolute {
+		return target
+	}
+	_, path, _ := strings.Cut(rest, "/")
+	return "/" + path
+}
+
+// baggageMember returns the value of one member of the W3C baggage header, "" if there is none.
+func baggageMember(header http.Header, key string) string {
+	for _, member := range strings.Split(strings.Join(header.Values("Baggage"), ","), ",") {
+		member, _, _ = strings.Cut(member, ";")
+		if name, value, _ := strings.Cut(member, "="); strings.TrimSpace(name) == key {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

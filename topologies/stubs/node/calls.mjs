@@ -1,0 +1,127 @@
+// Calls to upstreams: tries, retries, what is done about a failure, and steps of calls at once.
+import { setTimeout as wait } from 'node:timers/promises';
+import { rounded } from './attempts.mjs';
+import { exchange, Failure } from './pool.mjs';
+
+export const FALLBACK_HEADER = 'x-testbed-fallback';
+
+/** What calls add to the answer of the request; `failed` is {status, error} if they end it. */
+export class Result {
+  calls = [];
+  answers = {};
+  own = [];
+  passed = [];
+  failed = null;
+
+  /** Take over what another result holds; the first failure counts. */
+  add(other) {
+    this.calls.push(...other.calls);
+    Object.assign(this.answers, other.answers);
+    this.own.push(...other.own);
+    this.passed.push(...other.passed);
+    this.failed ??= other.failed;
+  }
+
+  /** All fallbacks taken, one's own first, each once. */
+  get fallbacks() {
+    return [...new Set([...this.own, ...this.passed])];
+  }
+}
+
+/** Wait `ms` milliseconds, never less. Throws the reason of `signal`. */
+export async function sleep(ms, signal) {
+  const due = performance.now() + ms;
+  for (let left = ms; left > 0; left = due - performance.now()) await wait(left, undefined, { signal });
+  signal.throwIfAborted();
+}
+
+/** Makes the calls of one request: with its headers, until `signal` says that its client has left. */
+export class Caller {
+  constructor({ upstreams, log, signal, headers, request }) {
+    Object.assign(this, { upstreams, log, signal, headers, request });
+  }
+
+  /** Make the calls at once and wait for all. Throws the signal's reason when the client left. */
+  async step(calls) {
+    const results = await Promise.all(calls.map((call) => this.#call(call)));
+    this.signal.throwIfAborted();
+    const total = new Result();
+    for (const result of results) total.add(result);
+    return total;
+  }
+
+  async #call(call) {
+    const outcome = await this.#withRetries(call);
+    const result = new Result();
+    const { status, tries, ms } = outcome;
+    result.calls.push({ to: call.to, path: call.path, status, tries, ms, failure: null, fallback: null });
+    result.passed.push(...outcome.fallbacks);
+    if (!succeeded(status) && !this.signal.aborted) await this.#fallBack(call, outcome, result);
+    return result;
+  }
+
+  async #fallBack(call, outcome, result) {
+    const way = call.on_failure;
+    Object.assign(result.calls[0], { failure: way.kind, fallback: way.name ?? null });
+    if (way.kind === 'fail') {
+      const status = way.keep.includes(outcome.status) ? outcome.status : way.status;
+      result.failed = { status, error: `${call.to}: ${outcome.status || outcome.error}` };
+    } else if (way.kind === 'default') {
+      result.answers[way.name] = way.answer;
+      result.own.push(way.name);
+    } else if (way.kind === 'call') {
+      result.own.push(way.name);
+      result.add(await this.#call(way.call));
+    }
+  }
+
+  /** Try until success or out of tries, and log the call. */
+  async #withRetries(call) {
+    const outcome = { status: 0, tries: 0, error: '', fallbacks: [] };
+    const began = performance.now();
+    const common = { request: this.request, to: call.to, call: this.log.callId() };
+    for (let number = 1; number <= call.retries + 1 && !succeeded(outcome.status); number++) {
+      if (!(await this.#stillWanted(number > 1 ? call.pause : 0))) {
+        Object.assign(outcome, { status: 0, error: 'cancelled' });
+        break;
+      }
+      outcome.tries = number;
+      Object.assign(outcome, await this.#try(call, number, common));
+    }
+    outcome.ms = rounded(performance.now() - began);
+    const { tries, status, error, ms } = outcome;
+    if (tries > 0) this.log.write({ kind: 'call', ...common, tries, status, error }, began, ms);
+    return outcome;
+  }
+
+  #stillWanted(pause) {
+    return sleep(pause, this.signal).then(() => true, () => false);
+  }
+
+  /** Make one try and log it. Returns its status (0 is no answer), error and the fallbacks that the answer names. */
+  async #try(call, number, common) {
+    const upstream = this.upstreams.get(call.to);
+    const host = upstream.nextHost();
+    const began = performance.now();
+    const ended = { status: 0, error: '', fallbacks: [] };
+    try {
+      const answer = await exchange(host, {
+        method: call.method,
+        target: upstream.prefix + call.path,
+        headers: { host: upstream.name, ...this.headers },
+        timeout: call.timeout,
+        signal: this.signal,
+      });
+      Object.assign(ended, { status: answer.status, fallbacks: names(answer.headers[FALLBACK_HEADER]) });
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      ended.error = this.signal.aborted ? 'cancelled' : error.word;
+    }
+    const { status, error } = ended;
+    this.log.write({ kind: 'try', ...common, host, try: number, status, error }, began, performance.now() - began);
+    return ended;
+  }
+}
+
+const succeeded = (status) => status >= 200 && status < 400;
+const names = (text = '') => text.split(',').map((name) => name.trim()).filter(Boolean);

@@ -1,0 +1,45 @@
+// Bounded concurrency: so many requests at work, so many waiting in order, the others are shed.
+
+/** No place left, neither to work nor to wait. */
+export class Shed extends Error {}
+
+/** At most `limit` requests between `enter` and `leave`, at most `queue` waiting for their turn. */
+export class Gate {
+  #free;
+  #queue;
+  #waiting = new Set(); // in the order of arrival
+
+  constructor(limit, queue) {
+    this.#free = limit;
+    this.#queue = queue;
+  }
+
+  /** Take a place, at once or in turn. Throws `Shed`, or the reason of `signal` when the client leaves meanwhile. */
+  async enter(signal) {
+    if (this.#free > 0) {
+      this.#free -= 1;
+    } else if (this.#waiting.size >= this.#queue) {
+      throw new Shed();
+    } else {
+      await this.#turn(signal);
+    }
+  }
+
+  /** Hand the place to the one who waits longest. */
+  leave() {
+    const [next] = this.#waiting;
+    if (!next) {
+      this.#free += 1;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
+  }
+
+  #turn(signal) {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(resolve);
+      signal.addEventListener('abort', () => this.#waiting.delete(resolve) && reject(signal.reason), { once: true });
+    });
+  }
+}

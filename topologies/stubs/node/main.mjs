@@ -1,0 +1,31 @@
+// Start the Node stub: `node main.mjs`. What it is told by its environment, and does, stands in ../README.md.
+import { createServer } from 'node:http';
+import { BadInput } from './behaviour.mjs';
+import { Service } from './service.mjs';
+import { readSettings } from './settings.mjs';
+
+const BACKLOG = 1024;
+// An idle connection of a client stays open for ever: who closes first would break the client's next request.
+const OPTIONS = { keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0, noDelay: true };
+
+process.on('SIGTERM', () => process.exit(0));
+
+function refuse(message) {
+  process.stderr.write(`stub: ${message}\n`);
+  process.exit(2);
+}
+
+function start() {
+  const settings = readSettings(process.env);
+  const service = new Service(settings);
+  createServer(OPTIONS, (request, response) => service.serve(request, response))
+    .on('error', (error) => refuse(`cannot listen: ${error.message}`))
+    .listen({ host: settings.address, port: settings.port, backlog: BACKLOG });
+}
+
+try {
+  start();
+} catch (error) {
+  if (!(error instanceof BadInput)) throw error;
+  refuse(error.message);
+}

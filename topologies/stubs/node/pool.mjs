@@ -1,0 +1,60 @@
+// Kept-alive connections to the upstreams, and one try of a call on them.
+import { Agent, request } from 'node:http';
+
+const CODES = { ECONNREFUSED: 'refused', ECONNRESET: 'reset', EPIPE: 'reset', ETIMEDOUT: 'timeout', ABORT_ERR: 'cancelled' };
+
+/** Why a try has no answer; `word` is the attempt log's word for it. */
+export class Failure extends Error {
+  constructor(word) {
+    super(word);
+    this.word = word;
+  }
+
+  /** Return the failure that an error of node:http means. */
+  static of(error) {
+    return error instanceof Failure ? error : new Failure(CODES[error.code] ?? 'other');
+  }
+}
+
+function drop() {
+  this.destroy();
+}
+
+/** Idle connections by "ip:port", as many as there were calls at once; one whose peer has closed is dropped at once. */
+class Pool extends Agent {
+  constructor() {
+    super({ keepAlive: true, maxFreeSockets: Infinity, noDelay: true });
+  }
+
+  keepSocketAlive(socket) {
+    socket.off('end', drop).on('end', drop);
+    return super.keepSocketAlive(socket);
+  }
+}
+
+const pool = new Pool();
+
+/**
+ * Send one request to `host` ("ip:port") and return the answer's status and headers, once the whole answer is here.
+ * Throws `Failure`; `timeout` is in milliseconds, null for none; `signal` ends the try when the client leaves.
+ */
+export function exchange(host, { method, target, headers, timeout, signal }) {
+  return new Promise((resolve, reject) => {
+    const colon = host.lastIndexOf(':');
+    const [address, port] = [host.slice(0, colon), host.slice(colon + 1)];
+    const sent = request({ agent: pool, host: address, port, method, path: target, headers, signal });
+    const timer = timeout === null ? null : setTimeout(() => sent.destroy(new Failure('timeout')), Math.ceil(timeout) + 1);
+    const fail = (error) => {
+      clearTimeout(timer);
+      reject(Failure.of(error));
+    };
+    sent.on('error', fail).on('response', (answer) => {
+      answer.on('error', fail).on('end', () => {
+        clearTimeout(timer);
+        resolve({ status: answer.statusCode, headers: answer.headers });
+      });
+      answer.resume();
+    });
+    sent.end();
+  });
+}

@@ -1,0 +1,128 @@
+// The service itself: choose the route, work, make the calls, say what happened.
+import { setMaxListeners } from 'node:events';
+import { AttemptLog } from './attempts.mjs';
+import { Caller, FALLBACK_HEADER, Result, sleep } from './calls.mjs';
+import { Gate, Shed } from './gate.mjs';
+import { draw, unit } from './work.mjs';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const CONTEXT = ['traceparent', 'tracestate', 'baggage', 'x-request-id'];
+
+/** Answers requests as its behaviour says. */
+export class Service {
+  #settings;
+  #forward;
+  #gate;
+  #log;
+  #number = 0;
+
+  constructor(settings) {
+    const { forward, concurrency } = settings.behaviour;
+    this.#settings = settings;
+    const names = [...CONTEXT, ...forward].map((name) => name.toLowerCase());
+    this.#forward = names.filter((name) => !name.startsWith('x-envoy-'));
+    this.#gate = concurrency && new Gate(concurrency.limit, concurrency.queue);
+    this.#log = new AttemptLog(settings.attemptLog, settings.replica);
+  }
+
+  /** Answer one request; one whose client leaves gets no answer. */
+  async serve(request, response) {
+    request.resume();
+    const path = pathOf(request.url);
+    if (request.method === 'GET' && path === '/healthz') {
+      send(response, 200, { 'content-type': 'text/plain' }, 'ok');
+      return;
+    }
+    const client = new AbortController();
+    setMaxListeners(0, client.signal); // as many calls at once as the behaviour says
+    response.on('close', () => response.writableFinished || client.abort());
+    try {
+      const { status, headers, body } = await this.#admitted(request, path, client.signal);
+      send(response, status, { ...JSON_TYPE, ...headers }, this.#text(body));
+    } catch (error) {
+      response.destroy();
+      if (!client.signal.aborted) process.stderr.write(`stub: ${error.stack}\n`);
+    }
+  }
+
+  async #admitted(request, path, signal) {
+    if (!this.#gate) return this.#worked(request, path, signal);
+    try {
+      await this.#gate.enter(signal);
+    } catch (error) {
+      if (!(error instanceof Shed)) throw error;
+      const status = this.#settings.behaviour.concurrency.shed;
+      return { status, headers: { 'x-testbed-shed': '1' }, body: { status, error: 'shed' } };
+    }
+    try {
+      return await this.#worked(request, path, signal);
+    } finally {
+      this.#gate.leave();
+    }
+  }
+
+  async #worked(request, path, signal) {
+    const route = this.#route(request.method, path);
+    const tag = baggageMember(request.headers.baggage, 'tb.id');
+    const work = draw(route.work, this.#unit(tag, request.headers, path));
+    await sleep(work, signal);
+    const result = await this.#called(route, request.headers, tag, signal);
+    const { calls, answers, fallbacks, failed } = result;
+    const status = failed?.status ?? route.answer.status;
+    const body = { path, status, work, calls, answers, fallbacks, padding: 'x'.repeat(route.answer.bytes) };
+    if (failed) body.error = failed.error;
+    return { status, headers: fallbacks.length ? { [FALLBACK_HEADER]: fallbacks.join(',') } : {}, body };
+  }
+
+  async #called(route, incoming, request, signal) {
+    const headers = {};
+    for (const name of this.#forward) if (incoming[name] !== undefined) headers[name] = incoming[name];
+    const { upstreams } = this.#settings;
+    const caller = new Caller({ upstreams, log: this.#log, signal, headers, request });
+    const total = new Result();
+    for (const step of route.steps) {
+      total.add(await caller.step(step.parallel));
+      if (total.failed) break;
+    }
+    return total;
+  }
+
+  #route(method, path) {
+    const { routes, default: fallback } = this.#settings.behaviour;
+    const name = [`${method} ${path}`, path].find((key) => Object.hasOwn(routes, key));
+    return name === undefined ? fallback : routes[name];
+  }
+
+  #unit(tag, headers, path) {
+    const name = tag || headers['x-request-id'] || String((this.#number += 1));
+    return unit(`${this.#settings.seed}|${name}|${this.#settings.service}|${path}`);
+  }
+
+  #text(body) {
+    return JSON.stringify({ service: this.#settings.service, replica: this.#settings.replica, ...body });
+  }
+}
+
+/** Send a whole answer: node:http puts the head and a text into one write. */
+function send(response, status, headers, text) {
+  const sized = status === 204 || status === 304 ? {} : { 'content-length': Buffer.byteLength(text) };
+  response.writeHead(status, { ...headers, ...sized });
+  response.end(text);
+}
+
+/** Return the path of a request target, absolute-form or not, without the query. */
+function pathOf(target) {
+  const [path] = target.split('?', 1);
+  if (!path.startsWith('http://')) return path;
+  const slash = path.indexOf('/', 'http://'.length);
+  return slash < 0 ? '/' : path.slice(slash);
+}
+
+/** Return the value of one member of a W3C `baggage` header, "" if there is none. */
+function baggageMember(baggage = '', key) {
+  for (const member of baggage.split(',')) {
+    const [name, ...value] = member.split(';', 1)[0].split('=');
+    if (name.trim() === key) return value.join('=').trim();
+  }
+  return '';
+}

@@ -1,0 +1,31 @@
+"""The attempt log: one JSON line for each try and each call, where no mesh proxy keeps that record."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class AttemptLog:
+    """Appends to an open file, a line in one write; does nothing without one."""
+
+    def __init__(self, file: int | None, replica: str) -> None:
+        self._file = file
+        self._prefix = f"{replica}-{time.time_ns():x}"
+        self._numbers = itertools.count(1)
+
+    def call_id(self) -> str:
+        """Return an id that no other call has, not even one of this replica before a restart."""
+        return f"{self._prefix}-{next(self._numbers)}"
+
+    def write(self, kind: str, start: float, ms: float, **fields: Any) -> None:
+        """Append one line: `kind` "try" or "call", `start` in epoch seconds."""
+        if self._file is not None:
+            line = {"kind": kind, **fields, "start": round(start, 6), "ms": round(ms, 3)}
+            os.write(self._file, json.dumps(line).encode() + b"\n")

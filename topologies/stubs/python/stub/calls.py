@@ -1,0 +1,170 @@
+"""Calls to upstreams: tries, retries, what is done about a failure, and steps of calls at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from .client import Cancelled
+from .pool import Pool, error_name, request_bytes
+from .wire import Malformed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .attempts import AttemptLog
+    from .client import Client
+    from .settings import Upstream
+
+FALLBACK_HEADER = "x-testbed-fallback"
+
+
+class Outcome:
+    """How one call ended: status (0 is no answer), tries, milliseconds, error, fallbacks that the answer names."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.tries = 0
+        self.ms = 0.0
+        self.error = ""
+        self.fallbacks: list[str] = []
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call succeeded."""
+        return 200 <= self.status < 400
+
+
+class Result:
+    """What calls add to the answer of the request; `failed` is (status, error text) if they end it."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.answers: dict[str, Any] = {}
+        self.own: list[str] = []
+        self.passed: list[str] = []
+        self.failed: tuple[int, str] | None = None
+
+    def add(self, other: Result) -> None:
+        """Take over what another result holds; the first failure counts."""
+        self.calls += other.calls
+        self.answers.update(other.answers)
+        self.own += other.own
+        self.passed += other.passed
+        self.failed = self.failed or other.failed
+
+    @property
+    def fallbacks(self) -> list[str]:
+        """All fallbacks taken, one's own first, each once."""
+        return list(dict.fromkeys(self.own + self.passed))
+
+
+class Caller:
+    """Makes the calls of one request: with its headers, for its client."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        upstreams: dict[str, Upstream],
+        log: AttemptLog,
+        client: Client,
+        headers: dict[str, str],
+        request: str,
+    ) -> None:
+        self._pool = pool
+        self._upstreams = upstreams
+        self._log = log
+        self._client = client
+        self._headers = headers
+        self._request = request
+
+    def step(self, calls: list[dict[str, Any]]) -> Result:
+        """Make the calls at once and wait for all. Raises `Cancelled` when the client went away."""
+        results: dict[int, Result] = {}
+
+        def one(index: int) -> None:
+            results[index] = self._call(calls[index])
+
+        threads = [threading.Thread(target=one, args=(index,), daemon=True) for index in range(1, len(calls))]
+        for thread in threads:
+            thread.start()
+        if calls:
+            one(0)
+        for thread in threads:
+            thread.join()
+        if self._client.gone():
+            raise Cancelled
+        total = Result()
+        for index in range(len(calls)):
+            total.add(results[index])
+        return total
+
+    def _call(self, call: dict[str, Any]) -> Result:
+        outcome = self._with_retries(call)
+        result = Result()
+        entry = {"to": call["to"], "path": call["path"], "status": outcome.status, "tries": outcome.tries}
+        result.calls.append({**entry, "ms": round(outcome.ms, 3), "failure": None, "fallback": None})
+        result.passed += outcome.fallbacks
+        if not outcome.ok and outcome.error != "cancelled":
+            self._fall_back(call, outcome, result)
+        return result
+
+    def _fall_back(self, call: dict[str, Any], outcome: Outcome, result: Result) -> None:
+        way = call["on_failure"]
+        result.calls[0].update(failure=way["kind"], fallback=way.get("name"))
+        if way["kind"] == "fail":
+            status = outcome.status if outcome.status in way["keep"] else way["status"]
+            result.failed = (status, f"{call['to']}: {outcome.status or outcome.error}")
+        elif way["kind"] == "default":
+            result.answers[way["name"]] = way["answer"]
+            result.own.append(way["name"])
+        elif way["kind"] == "call":
+            result.own.append(way["name"])
+            result.add(self._call(way["call"]))
+
+    def _with_retries(self, call: dict[str, Any]) -> Outcome:
+        """Try until success or out of tries. Both log lines are written here, when the try and the call have ended."""
+        outcome, call_id = Outcome(), self._log.call_id()
+        start, began = time.time(), time.monotonic()
+        common = {"request": self._request, "to": call["to"], "call": call_id}
+        for number in range(1, call["retries"] + 2):
+            if not self._still_wanted(call["pause"] if number > 1 else 0):
+                outcome.status, outcome.error = 0, "cancelled"
+                break
+            outcome.tries = number
+            self._try(call, outcome, common)
+            if outcome.ok or outcome.error == "cancelled":
+                break
+        outcome.ms = (time.monotonic() - began) * 1000
+        if outcome.tries:
+            ended = {"tries": outcome.tries, "status": outcome.status, "error": outcome.error}
+            self._log.write("call", start, outcome.ms, **common, **ended)
+        return outcome
+
+    def _still_wanted(self, pause: float) -> bool:
+        try:
+            self._client.sleep(pause)
+        except Cancelled:
+            return False
+        return True
+
+    def _try(self, call: dict[str, Any], outcome: Outcome, common: dict[str, str]) -> None:
+        upstream = self._upstreams[call["to"]]
+        host = upstream.next_host()
+        start, began = time.time(), time.monotonic()
+        deadline = None if call["timeout"] is None else began + call["timeout"] / 1000
+        request = request_bytes(call["method"], upstream.prefix + call["path"], upstream.name, self._headers)
+        outcome.status, outcome.error, outcome.fallbacks = 0, "", []
+        try:
+            status, headers = self._pool.exchange(host, request, call["method"], self._client, deadline)
+            outcome.status, outcome.fallbacks = status, _names(headers.get(FALLBACK_HEADER, ""))
+        except (OSError, EOFError, Cancelled, Malformed) as error:
+            outcome.error = error_name(error)
+        ms = (time.monotonic() - began) * 1000
+        ended = {"host": host, "try": outcome.tries, "status": outcome.status, "error": outcome.error}
+        self._log.write("try", start, ms, **common, **ended)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

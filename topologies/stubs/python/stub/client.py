@@ -1,0 +1,47 @@
+"""The client of the request being served: while we wait for anything, we watch whether it is still there."""
+
+from __future__ import annotations
+
+import math
+import select
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+
+class Cancelled(Exception):
+    """The client went away: nobody waits for this answer."""
+
+
+class Client:
+    """Waits that end early, with `Cancelled`, when the peer of `sock` closes its side."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def gone(self) -> bool:
+        """Whether the client has closed."""
+        return bool(self._poller().poll(0))
+
+    def sleep(self, ms: float) -> None:
+        """Wait `ms` milliseconds (rounded up to whole ones). Raises `Cancelled`."""
+        if self._poller().poll(math.ceil(ms)):
+            raise Cancelled
+
+    def wait_for(self, sock: socket.socket, event: int, deadline: float | None) -> None:
+        """Wait until `sock` has `event`. Raises `Cancelled`, or `TimeoutError` at `deadline` (monotonic seconds)."""
+        poller = self._poller()
+        poller.register(sock, event)
+        left = None if deadline is None else max(0, math.ceil((deadline - time.monotonic()) * 1000))
+        ready = [fd for fd, _ in poller.poll(left)]
+        if self._sock.fileno() in ready:
+            raise Cancelled
+        if not ready:
+            raise TimeoutError
+
+    def _poller(self) -> select.poll:
+        poller = select.poll()
+        poller.register(self._sock, select.POLLRDHUP)
+        return poller

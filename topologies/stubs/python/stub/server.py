@@ -1,0 +1,98 @@
+"""The server: a thread for each connection, each answer in one write."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+
+from .behaviour import BadInput
+from .client import Cancelled, Client
+from .service import Request, Service
+from .settings import Settings
+from .wire import PIECE, Malformed, Reader, message
+
+BACKLOG = 1024
+HEALTHY = (200, {"content-type": "text/plain"}, b"ok")
+
+
+def main() -> None:
+    """Serve until SIGTERM; exit 2 with one line on stderr where that cannot begin."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    try:
+        settings = Settings(dict(os.environ))
+        service = Service(settings)
+        listener = _listen(settings.address, settings.port)
+    except BadInput as error:
+        print(f"stub: {error}", file=sys.stderr)
+        sys.exit(2)
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=_serve, args=(connection, service), daemon=True).start()
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise BadInput(f"cannot listen on {address}:{port}: {error.strerror}") from None
+    return listener
+
+
+def _serve(connection: socket.socket, service: Service) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    reader = Reader(lambda: connection.recv(PIECE))
+    with connection:
+        try:
+            while _serve_one(connection, reader, service):
+                pass
+        except Malformed as error:
+            connection.sendall(_answer(400, {"connection": "close"}, f"{error}\n".encode(), "GET"))
+        except (OSError, EOFError, Cancelled):
+            pass  # the client has gone: nobody to tell
+
+
+def _serve_one(connection: socket.socket, reader: Reader, service: Service) -> bool:
+    """Answer the next request; False when the connection is to be closed after it."""
+    first, headers = reader.head()
+    method, target, version = _request_line(first)
+    if headers.get("expect", "").lower() == "100-continue":
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    reader.skip_body(headers)
+    path = _path(target)
+    wish = headers.get("connection", "").lower()
+    keep = "close" not in wish if version == "HTTP/1.1" else "keep-alive" in wish
+    if (method, path) == ("GET", "/healthz"):
+        status, extra, body = HEALTHY
+    else:
+        status, extra, body = service.answer(Request(method, path, headers, Client(connection)))
+    connection.sendall(_answer(status, extra if keep else {**extra, "connection": "close"}, body, method))
+    return keep
+
+
+def _request_line(line: str) -> tuple[str, str, str]:
+    parts = line.split(" ")
+    if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
+        raise Malformed(f"not a request: {line!r}")
+    return parts[0], parts[1], parts[2]
+
+
+def _path(target: str) -> str:
+    """Return the path of a request target, absolute-form or not, without the query."""
+    target = target.partition("?")[0]
+    if target.startswith("http://"):
+        _, slash, rest = target[7:].partition("/")
+        return slash + rest or "/"
+    return target
+
+
+def _answer(status: int, headers: dict[str, str], body: bytes, method: str) -> bytes:
+    if status in (204, 304):
+        return message(f"HTTP/1.1 {status} ", headers)
+    sized = {**headers, "content-length": str(len(body))}
+    return message(f"HTTP/1.1 {status} ", sized, b"" if method == "HEAD" else body)
