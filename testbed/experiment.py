@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CHUNK_S = 0.1  # how much schedule is handed to the driver at once
 AHEAD_S = 0.25  # how far ahead of the clock it is handed over
+DRAIN = "drain"  # the stretch after a phase in which its last requests get their answers
 
 
 class Run:
@@ -67,8 +68,10 @@ class Traffic:
         sender: Sender,
         finish: Callable[[Traffic], History],
         abandon: Callable[[], None],
+        patience_s: float,
     ) -> None:
         self._schedule, self._sender, self._finish, self._abandon = schedule, sender, finish, abandon
+        self._patience_s = patience_s  # how long a phase waits for its last answers
         self._feeder: threading.Thread | None = None
         self._stop = threading.Event()
         self._planned: list[tuple[float, str]] = []  # when each request was due, and its id
@@ -78,10 +81,14 @@ class Traffic:
         self.began = time.time()
 
     def run(self, for_s: float, phase: str = "load") -> None:
-        """Keep the load on for this long and call the stretch `phase` (a name may be used once)."""
+        """Keep the load on for this long and call the stretch `phase` (a name may be used once).
+
+        Returns when every request that was due in it has ended: so each meets the mesh as it was in its phase, and what
+        is broken or healed next touches none of them. Who comes meanwhile is in the phase "drain".
+        """
         if for_s <= 0:
             raise TestbedError(f"traffic.run(for_s={for_s:g}): a phase lasts longer than nothing")
-        if phase in {p.name for p in self.phases}:
+        if phase in {DRAIN, *(p.name for p in self.phases)}:
             raise TestbedError(f"traffic.run(phase={phase!r}): there is a phase of that name already")
         start = self._start_feeding()
         end = start + for_s
@@ -89,17 +96,15 @@ class Traffic:
             self._stop.wait(min(left, 0.1))
         self._raise_trouble()
         self.phases.append(Phase(phase, start, end))
+        self._drain(end)
 
-    def drain(self, at_most_s: float) -> None:
-        """Keep the load on until every request that was due by now has ended (or `at_most_s` have passed).
-
-        So a fault stays in force until those who met it have their answers; who comes meanwhile is in phase "drain".
-        """
-        start = time.time()
-        due = {name for moment, name in list(self._planned) if moment < start}
-        while due - {r.id for r in self._sender.results()} and time.time() - start < at_most_s:
-            self._stop.wait(0.02)
-        self.mark("drain", start)
+    def _drain(self, end: float) -> None:
+        """Keep the load on until every request that was due before `end` has ended, or is overdue."""
+        due = {name for moment, name in list(self._planned) if moment < end}
+        while due - {r.id for r in self._sender.results()} and time.time() - end < self._patience_s:
+            self._stop.wait(0.01)
+        self._raise_trouble()
+        self.mark(DRAIN, end)
 
     def mark(self, phase: str, start: float) -> None:
         """Name the stretch from `start` until now, as the experiment does for inject and heal."""
@@ -125,7 +130,7 @@ class Traffic:
 
     def paces(self, requests: Sequence[Request]) -> list[Pace]:
         """How well each phase kept its schedule."""
-        return [self._pace(phase, [r for r in requests if r.phase == phase.name]) for phase in self.phases]
+        return [self._pace(phase, requests) for phase in self.phases]
 
     def completeness(self, requests: Sequence[Request]) -> Evidence:
         """Whether every request that was handed to the driver has a result."""
@@ -138,9 +143,9 @@ class Traffic:
 
     def _pace(self, phase: Phase, requests: Sequence[Request]) -> Pace:
         planned = sum(1 for due, _ in self._planned if phase.start <= due < phase.end)
-        late = sorted((r.sent - r.intended) * 1000 for r in requests)
+        late = sorted((r.sent - r.intended) * 1000 for r in requests if phase.start <= r.intended < phase.end)
         p99 = late[min(len(late) - 1, int(len(late) * 0.99))] if late else 0.0
-        return Pace(phase.name, planned, len(requests), p99)
+        return Pace(phase.name, planned, len(late), p99)
 
     def _start_feeding(self) -> float:
         if self._stop.is_set():

@@ -76,7 +76,7 @@ class Testbed:
         with self.load(load) as traffic:
             self._phase(traffic, warmup_s, "warm-up")
             self._phase(traffic, min(hold_s, 5) if baseline_s is None else baseline_s, "baseline")
-            self._hold(traffic, faults, hold_s, load.timeout_s + 1)
+            self._hold(traffic, faults, hold_s)
             self._phase(traffic, recover_s, "recover")
         return traffic.result()
 
@@ -92,7 +92,7 @@ class Testbed:
         self._driver = Driver(binaries.find("load"), self.plan.entries, timeout_s=shape.timeout_s, seed=seed).start()
         self._events_from = len(self._injector.events)
         schedule = Schedule(shape, seed, prefix=f"r{self._runs}.")
-        self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon)
+        self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon, shape.timeout_s + 1)
         return self._traffic
 
     def inject(self, *faults: Fault) -> Injection:
@@ -168,13 +168,12 @@ class Testbed:
             self.say(f"{name} {for_s:g} s")
             traffic.run(for_s, name)
 
-    def _hold(self, traffic: Traffic, faults: tuple[Fault, ...], hold_s: float, drain_s: float) -> None:
+    def _hold(self, traffic: Traffic, faults: tuple[Fault, ...], hold_s: float) -> None:
         start = time.time()
         injection = self.inject(*faults) if faults else None
         try:
             traffic.mark("inject", start)
             self._phase(traffic, hold_s, "hold")
-            traffic.drain(drain_s)
         finally:
             start = time.time()
             if injection is not None:

@@ -213,16 +213,15 @@ def test_a_breaker_sheds_what_is_too_much(folder: Path) -> None:
         assert one.apps["callee-1"].seen == 2
 
 
-@pytest.mark.skip(reason="flaky under load: an ejection can be swept between two calls; see the closing note")
 def test_ejections_hold_and_a_call_without_host_has_no_attempt(folder: Path) -> None:
-    outliers = {"consecutive5xxErrors": 2, "maxEjectionPercent": 100, "interval": "500ms", "baseEjectionTime": "1s"}
+    outliers = {"consecutive5xxErrors": 2, "maxEjectionPercent": 100, "interval": "500ms", "baseEjectionTime": "5s"}
     with stage(folder, lambda talk: talk.answer(500), policy={"outlierDetection": outliers}) as one:
         assert [one.get(baggage="tb.id=r1").status for _ in range(5)] == [500, 500, 503, 503, 503]
         seen = calls(one, "r1")
         assert [(call.flags, call.attempts) for call in seen] == [("", 1)] * 2 + [("UH", 0)] * 3
         assert len(attempts(one, "r1")) == one.apps["callee-1"].seen == 2
         one.behave(hello)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while one.get().status != 200:
             assert time.monotonic() < deadline
             time.sleep(0.05)

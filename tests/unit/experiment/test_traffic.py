@@ -1,0 +1,74 @@
+"""Traffic in phases: each phase ends when its own requests have ended, so the next change touches none of them."""
+
+import time
+
+import pytest
+
+from testbed import TestbedError, get, steady
+from testbed.experiment import DRAIN, Traffic
+from testbed.history import Request
+from testbed.load.schedule import Schedule
+
+
+class SlowAnswers:
+    """A sender whose answers come `after_s` seconds after each request was due."""
+
+    def __init__(self, after_s):
+        self.after_s, self.sent = after_s, []
+
+    def send(self, planned, phase="", start_at=None):
+        self.sent += [(start_at + p.offset_s, p.id) for p in planned]
+
+    def results(self):
+        return [self._result(due, name) for due, name in self.sent if due + self.after_s <= time.time()]
+
+    def _result(self, due, name):
+        return Request(name, "u1", "", due, due, self.after_s * 1000, 200)
+
+
+def traffic(sender, patience_s=5.0):
+    schedule = Schedule(steady(get("/"), rps=100), seed=1)
+    return Traffic(schedule, sender, lambda traffic: None, lambda: None, patience_s)
+
+
+def test_a_phase_ends_when_its_last_request_has_ended():
+    one = traffic(SlowAnswers(after_s=0.3))
+    one.run(for_s=0.2, phase="hold")
+    hold, drain = one.phases
+    ended = {request.id for request in one._sender.results()}
+    one.stop()
+    assert (hold.name, drain.name) == ("hold", DRAIN)
+    assert hold.end - hold.start == pytest.approx(0.2)
+    assert drain.start == hold.end
+    assert 0.28 <= drain.end - drain.start < 3
+    assert {name for due, name in one._planned if due < hold.end} <= ended
+
+
+def test_a_phase_waits_no_longer_than_a_user_would():
+    one = traffic(SlowAnswers(after_s=60), patience_s=0.1)
+    begun = time.time()
+    one.run(for_s=0.1, phase="hold")
+    one.stop()
+    assert 0.2 <= time.time() - begun < 3
+
+
+def test_every_stretch_keeps_a_schedule_of_its_own():
+    one = traffic(SlowAnswers(after_s=0.05))
+    for phase in ("one", "two"):
+        one.run(for_s=0.2, phase=phase)
+    one.stop()
+    requests = one.requests()
+    paces = one.paces(requests)
+    assert [pace.phase for pace in paces] == ["one", DRAIN, "two", DRAIN]
+    assert [pace.planned for pace in paces if pace.phase != DRAIN] == [pytest.approx(20, abs=1)] * 2
+    drained = sum(pace.sent for pace in paces if pace.phase == DRAIN)
+    assert drained == sum(request.phase == DRAIN for request in requests)
+
+
+@pytest.mark.parametrize("name", ["hold", DRAIN])
+def test_a_name_is_used_once(name):
+    one = traffic(SlowAnswers(after_s=0))
+    one.run(for_s=0.05, phase="hold")
+    with pytest.raises(TestbedError, match="phase of that name"):
+        one.run(for_s=0.05, phase=name)
+    one.stop()
