@@ -98,7 +98,7 @@ def chunked(talk: Conversation) -> None:
 
 
 def slow(talk: Conversation) -> None:
-    time.sleep(0.2)
+    time.sleep(0.1)
     talk.answer(200, b"late")
 
 
@@ -124,19 +124,19 @@ def closing_in_the_head(talk: Conversation) -> bool:
 
 def closing_in_the_body(talk: Conversation) -> bool:
     talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello")
-    time.sleep(0.05)
+    time.sleep(0.15)
     return False
 
 
 def resetting_in_the_body(talk: Conversation) -> bool:
     talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello")
-    time.sleep(0.05)
+    time.sleep(0.15)
     return talk.reset()
 
 
 def resetting_in_a_chunk(talk: Conversation) -> bool:
     talk.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel")
-    time.sleep(0.05)
+    time.sleep(0.15)
     return talk.reset()
 
 

@@ -87,12 +87,14 @@ def test_new_connections(link: Stage, case: Case) -> None:
 
 @every
 def test_a_request_in_flight(link: Stage, case: Case) -> None:
-    link.behave(lambda talk: (time.sleep(0.15), talk.answer(200, b"late"))[1])
+    arrived, broken = threading.Event(), threading.Event()
+    link.behave(lambda talk: (arrived.set(), broken.wait(10), talk.answer(200, b"late"))[-1])
     got: list[Got] = []
     waiting = threading.Thread(target=lambda: got.append(link.get()))
     waiting.start()
-    time.sleep(0.05)
+    assert arrived.wait(10)
     link.toxi.apply(case.fault)
+    broken.set()
     waiting.join()
     assert got[0].status == case.in_flight[0]
     assert calls(link) == [case.in_flight]
@@ -117,4 +119,6 @@ def test_an_answer_that_is_cut_off_in_its_body_has_its_status_and_is_broken(link
 
 def test_latency_is_met_by_each_answer_and_not_by_the_connect(link: Stage) -> None:
     link.toxi.apply(Toxic(LINK, "latency", "downstream", {"latency": 100}))
-    assert all(100 <= link.get().ms < 290 for _ in range(3))
+    times = [link.get().ms for _ in range(3)]
+    assert min(times) >= 100
+    assert min(times) < 190  # once, not for the connect as well

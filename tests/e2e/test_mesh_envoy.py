@@ -206,7 +206,7 @@ def test_more_retries_at_once_than_envoys_own_limit_of_three(retrying: Stage) ->
 
 def test_a_breaker_sheds_what_is_too_much(folder: Path) -> None:
     policy = {"circuitBreaker": {"maxRequests": 2}}
-    with stage(folder, lambda talk: (time.sleep(0.3), talk.answer())[1], policy=policy) as one:
+    with stage(folder, lambda talk: (time.sleep(1), talk.answer())[1], policy=policy) as one:
         statuses = sorted(got.status for got in at_once(6, lambda: one.get(baggage="tb.id=r1")))
         assert statuses == [200, 200, 503, 503, 503, 503]
         assert sorted(call.flags for call in calls(one, "r1")) == ["", "", "UO", "UO", "UO", "UO"]
@@ -296,7 +296,7 @@ def test_evidence_says_what_is_still_in_flight(plain: Stage) -> None:
         missing = {
             event.source: event.missing for event in plain.recorder.collect(in_flight=True) if event.type == "evidence"
         }
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 10
         assert missing["calls"] == "caller-1/proxy: 1 requests still in flight"
     finally:
         plain.toxi.reset()

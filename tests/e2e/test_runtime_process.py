@@ -101,7 +101,7 @@ def test_everything_starts_at_the_same_time(runtime: ProcessRuntime, lease: Leas
     slow = [server(lease, number, env={"SLOW": "1.0"}) for number in (1, 2, 3)]
     begin = time.monotonic()
     runtime.start(slow, [])
-    assert 1.0 <= time.monotonic() - begin < 2.0
+    assert 1.0 <= time.monotonic() - begin < 2.9  # 3.0 is one after the other
 
 
 def test_the_block_stays_leased_until_the_run_has_ended(runtime: ProcessRuntime, lease: Lease) -> None:
@@ -157,7 +157,7 @@ def test_an_app_that_ignores_sigterm_and_a_stray_end_too(runtime: ProcessRuntime
     assert len(marked(f"MARK={tmp_path}")) == 3
     begin = time.monotonic()
     runtime.stop()
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < 5
     assert marked(f"MARK={tmp_path}") == set()
 
 
@@ -278,16 +278,14 @@ def test_a_kill_takes_the_whole_process_group(runtime: ProcessRuntime, lease: Le
 
 
 def test_several_are_restarted_at_the_same_time(runtime: ProcessRuntime, lease: Lease) -> None:
-    slow = [server(lease, number, env={"SLOW": "1.0"}) for number in (1, 2, 3)]
+    slow = [server(lease, number, env={"SLOW": "1.0"}) for number in (1, 2, 3, 4)]
     runtime.start(slow, [])
     before = [runtime.pid(process.name) for process in slow]
     begin = time.monotonic()
-    runtime.restart_all([process.name for process in slow[:2]])
-    assert 1.0 <= time.monotonic() - begin < 2.0
+    runtime.restart_all([process.name for process in slow[:3]])
+    assert 1.0 <= time.monotonic() - begin < 2.9  # 3.0 is one after the other
     after = [runtime.pid(process.name) for process in slow]
-    assert after[0] != before[0]
-    assert after[1] != before[1]
-    assert after[2] == before[2]
+    assert [old != new for old, new in zip(before, after, strict=True)] == [True, True, True, False]
 
 
 def test_a_restart_that_fails_says_so(runtime: ProcessRuntime, lease: Lease, tmp_path: Path) -> None:
@@ -318,8 +316,8 @@ def test_processor_time_counts_on_over_a_restart(runtime: ProcessRuntime, lease:
     process, idle = server(lease, 1, code=busy), server(lease, 2)
     runtime.start([process, idle], [])
     first = runtime.cpu_seconds(process.name)
-    assert 0.28 <= first < 0.6
-    assert runtime.cpu_seconds(idle.name) < 0.2
+    assert 0.28 <= first < 1.5
+    assert runtime.cpu_seconds(idle.name) < 0.28
     runtime.restart(process.name)
     assert runtime.cpu_seconds(process.name) >= first + 0.28
 

@@ -38,6 +38,6 @@ def run(project):
 
     def run(source, *args):
         project.makepyfile(source)
-        return project.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider", *args, timeout=50)
+        return project.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider", *args, timeout=110)
 
     return run

@@ -75,8 +75,21 @@ def test_bodies_are_read_and_ignored(start):
 def test_a_client_that_asks_first_is_told_to_go_on(start):
     with start(behaviour()).raw() as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: shop\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
-        assert sock.recv(1000).startswith(b"HTTP/1.1 100 Continue\r\n")
+        told = b""
+        while not told.endswith(b"\r\n\r\n"):  # byte by byte: what follows is the answer's
+            told += sock.recv(1)
+        assert told.startswith(b"HTTP/1.1 100 Continue\r\n")
         assert exchange(sock, "xxx").status == 200
+
+
+def test_the_answer_comes_after_the_whole_request(start):
+    with start(behaviour()).raw() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 3\r\n\r\nxx")
+        sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+        sock.settimeout(20)
+        assert exchange(sock, "x").status == 200
 
 
 @pytest.mark.parametrize(

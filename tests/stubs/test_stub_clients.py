@@ -62,23 +62,23 @@ def test_calls_under_way_are_cancelled_and_nothing_follows(start, upstream, tmp_
 
 def test_who_leaves_during_the_work_gets_no_call_made(start, upstream):
     a = upstream()
-    stub = start(behaviour(call("a"), work={"0": 300, "100": 300}), {"a": a})
+    stub = start(behaviour(call("a"), work={"0": 700, "100": 700}), {"a": a})
     with stub.raw() as sock:
         sock.sendall(REQUEST)
         time.sleep(0.1)
-    time.sleep(0.5)
+    time.sleep(1)
     assert a.seen == []
 
 
 def test_who_leaves_during_a_pause_gets_no_further_try(start, upstream):
     a = upstream()
     a.script(Reply(500))
-    stub = start(behaviour(call("a", retries=3, pause=300)), {"a": a})
+    stub = start(behaviour(call("a", retries=3, pause=700)), {"a": a})
     with stub.raw() as sock:
         sock.sendall(REQUEST)
         until(lambda: a.seen)
         time.sleep(0.1)
-    time.sleep(0.5)
+    time.sleep(1)
     assert len(a.seen) == 1
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_cold_stub_serves_soon(launch):
-    assert launch(behaviour()).wait_ready() < 5
+    assert launch(behaviour()).wait_ready() < 15
 
 
 def test_it_listens_on_its_own_address_only(start):
@@ -39,7 +39,7 @@ def test_sigterm_ends_it_at_once_with_exit_0(start, upstream):
         begin = time.monotonic()
         stub.process.send_signal(signal.SIGTERM)
         assert stub.process.wait(10) == 0
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 5
 
 
 def test_it_can_start_again_at_once_where_it_was(start, launch):

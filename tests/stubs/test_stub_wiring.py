@@ -127,7 +127,7 @@ def test_an_idle_connection_that_died_is_noticed_before_it_is_used(start, upstre
     connection = stub.connect()
     for _ in range(15):
         assert [made["status"] for made in ask(connection).body["calls"]] == [200] * 3
-        time.sleep(0.02)  # the answer is out before its connection is idle
+        time.sleep(0.05)  # the answer is out before its connection is idle
         if how == "restarted":
             a.stop()
             a.start()
@@ -135,6 +135,6 @@ def test_an_idle_connection_that_died_is_noticed_before_it_is_used(start, upstre
             a.close_connections(reset=how == "reset")
         answer = ask(connection)
         assert [(made["status"], made["tries"]) for made in answer.body["calls"]] == [(200, 1)] * 3
-        time.sleep(0.02)
+        time.sleep(0.05)
     connection.close()
     assert len(a.seen) == 90

@@ -76,7 +76,7 @@ class Server:
                 return False
             case "/reset-half":
                 connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
-                time.sleep(0.05)  # or the reset overtakes the half answer
+                time.sleep(0.2)  # or the reset overtakes the half answer
                 return self._answer(connection, "/reset")
             case "/noise":
                 connection.sendall(b"this is not HTTP\r\n\r\n")

@@ -27,7 +27,6 @@ export class Service {
 
   /** Answer one request; one whose client leaves gets no answer. */
   async serve(request, response) {
-    request.resume();
     const path = pathOf(request.url);
     if (request.method === 'GET' && path === '/healthz') {
       send(response, 200, { 'content-type': 'text/plain' }, 'ok');
@@ -36,6 +35,7 @@ export class Service {
     const client = new AbortController();
     setMaxListeners(0, client.signal); // as many calls at once as the behaviour says
     response.on('close', () => response.writableFinished || client.abort());
+    await whole(request);
     try {
       const { status, headers, body } = await this.#admitted(request, path, client.signal);
       send(response, status, { ...JSON_TYPE, ...headers }, this.#text(body));
@@ -101,6 +101,11 @@ export class Service {
   #text(body) {
     return JSON.stringify({ service: this.#settings.service, replica: this.#settings.replica, ...body });
   }
+}
+
+/** Read a request to its end, or until its client leaves: nobody is answered in the middle of what they say. */
+function whole(request) {
+  return new Promise((resolve) => request.on('end', resolve).on('close', resolve).resume());
 }
 
 /** Send a whole answer: node:http puts the head and a text into one write. */
