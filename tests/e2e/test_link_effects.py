@@ -6,7 +6,6 @@ The sidecar does not retry here, so that one request is one attempt. The table o
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
