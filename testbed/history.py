@@ -133,6 +133,7 @@ class FaultEvent:
     users: tuple[str, ...] | None = None  # fixed beforehand: exactly these users
     cohort: str | None = None  # fixed beforehand: this cohort
     drawn: bool = False  # drawn per request or attempt: nothing fixed beforehand
+    injected: bool = True  # False: only resolved and recorded (the arm of a calibration without the fault)
 
 
 @dataclass(frozen=True, slots=True)

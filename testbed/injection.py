@@ -66,8 +66,9 @@ class Place:
 class Injector:
     """Everything that is in force, and the only one who changes it."""
 
-    def __init__(self, links: LinkControl, inlet: RuleControl, processes: ProcessControl) -> None:
-        self._links, self._inlet, self._processes = links, inlet, processes
+    def __init__(self, links: LinkControl, inlet: RuleControl, processes: ProcessControl, *, dry: bool = False) -> None:
+        """With `dry`, faults are resolved, checked and recorded, and mark the arrivals they meet, but break nothing."""
+        self._links, self._inlet, self._processes, self._dry = links, inlet, processes, dry
         self._active: dict[str, tuple[str, tuple[Operation, ...]]] = {}
         self._count = 0
         self.events: list[FaultEvent] = []
@@ -99,6 +100,7 @@ class Injector:
 
     def _one(self, name: str, fault: Fault, operations: tuple[Operation, ...], site: Place) -> None:
         self._count += 1
+        operations = _harmless(operations) if self._dry else operations
         self._active[name] = (str(fault), operations)
         begun = time.time()
         for kind, group in groupby(operations, key=_engine):
@@ -106,7 +108,8 @@ class Injector:
         if fault.momentary:
             self.heal(name)
         start, end = (begun, time.time()) if fault.momentary else (time.time(), FOREVER)
-        self.events.append(_event(name, fault, operations, site, start, end))
+        event = _event(name, fault, operations, site, start, end)
+        self.events.append(replace(event, injected=not self._dry))
 
     def heal(self, name: str) -> None:
         """Undo one fault, last operation first; goes on after a failure and raises it at the end."""
@@ -180,6 +183,11 @@ class Injection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.heal()
+
+
+def _harmless(operations: Iterable[Operation]) -> tuple[Operation, ...]:
+    """Keep the rules only, each of which then marks whom it meets and does nothing else."""
+    return tuple(Rule(op.fault, op.inlets, delay_ms=0, scope=op.scope) for op in operations if isinstance(op, Rule))
 
 
 def _engine(operation: Operation) -> str:

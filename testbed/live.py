@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from faults.base import Fault
-from testbed import record
+from testbed import arm, record
 from testbed.edge.inlet import InletControl
 from testbed.edge.link import Links
 from testbed.errors import FaultError, TestbedError
@@ -42,7 +42,7 @@ class Testbed:
         self._runtime, self._lease = runtime, lease
         self._recorder = Recorder(plan, directory)
         self._links = Links(plan.links_api)
-        self._injector = Injector(self._links, InletControl(plan.inlet_control), runtime)
+        self._injector = Injector(self._links, InletControl(plan.inlet_control), runtime, dry=_faults_are_off())
         self._traffic: Traffic | None = None
         self._users: Mapping[str, str] = {}
         self._runs = 0
@@ -108,6 +108,7 @@ class Testbed:
         injection = self._injector.inject(faults, place)
         services = {r.name: r.service for r in self.plan.replicas}
         self._faulted |= {services[link.callee] for fault in faults for link in fault.reach(place)}
+        self._note(faults, place)
         return injection
 
     def client(self, user: str = "", cohort: str = "") -> httpx.Client:
@@ -180,6 +181,13 @@ class Testbed:
                 injection.heal()
         traffic.mark("heal", start)
 
+    def _note(self, faults: Sequence[Fault], place: Place) -> None:
+        mesh = self.topology.mesh
+        protected = () if mesh == "none" else tuple(policy.edge for policy in self.topology.policies)
+        for fault in faults:
+            edges = tuple(dict.fromkeys(link.edge for link in fault.reach(place)))
+            record.current().injected.append(record.Injected(str(fault), edges, mesh, protected))
+
     def _place(self, users: Mapping[str, str]) -> Place:
         return Place(self.plan.links, self.plan.replicas, users, self._seed)
 
@@ -212,7 +220,7 @@ class Testbed:
         """Deaths are findings once a fault has been in force; before that, and on our own plane, our trouble."""
         deaths = self._runtime.deaths()[self._seen_deaths :]
         self._seen_deaths += len(deaths)
-        first = min((fault.start for fault in faults), default=FOREVER)
+        first = min((fault.start for fault in faults if fault.injected), default=FOREVER)
         for death in deaths:
             if not death.name.endswith("/app") or death.at < first:
                 raise TestbedError(
@@ -275,3 +283,7 @@ class Testbed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _faults_are_off() -> bool:
+    return arm.current() is arm.Arm.WITHOUT_FAULT

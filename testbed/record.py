@@ -9,13 +9,24 @@ if TYPE_CHECKING:
     from testbed.experiment import Run
 
 
+@dataclass(frozen=True)
+class Injected:
+    """A fault that a test injected, on which edges of which mesh, and the edges of that mesh that have a policy."""
+
+    fault: str
+    edges: tuple[str, ...]
+    mesh: str
+    protected: tuple[str, ...]
+
+
 @dataclass
 class Record:
-    """The runs of one test."""
+    """The runs of one test, and every fault that it injected, in a run or outside of one."""
 
     test: str = "(no test)"
     seed: int = 0
     runs: list[Run] = field(default_factory=list)
+    injected: list[Injected] = field(default_factory=list)
 
     def unjudged(self) -> list[Run]:
         """Runs that nobody has judged."""

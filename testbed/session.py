@@ -27,6 +27,7 @@ class Session:
     seed: int
     runtime: str = "process"
     keep: bool = False
+    kept: str = "runs"  # the folder of kept histories, below .testbed
     replay: Path | None = None
     beds: list[Testbed] = field(default_factory=list)
     record: Record | None = None
@@ -70,7 +71,7 @@ class Session:
 
     def history_path(self, nodeid: str) -> Path:
         """Where the history of a test is kept."""
-        return self.rootdir / FOLDER / "runs" / f"{slug(nodeid)}.jsonl"
+        return self.rootdir / FOLDER / self.kept / f"{slug(nodeid)}.jsonl"
 
 
 KEY = pytest.StashKey[Session]()

@@ -38,11 +38,14 @@ def start_mesh(
     say: Callable[[str], None] = lambda text: None,
 ) -> Testbed:
     """Start a mesh and return it; on failure nothing is left running. `keep` leaves its folder with all logs."""
+    from testbed import arm
     from testbed.live import Testbed
     from testbed.planner import make_plan
     from testbed.runtime import runtime_class
     from testbed.runtime.lease import lease_block
 
+    if arm.current() is arm.Arm.WITHOUT_POLICIES:
+        topology = topology.without_policies()
     chosen = runtime_class(runtime)
     lease = lease_block()
     directory = Path(tempfile.mkdtemp(prefix="testbed-"))

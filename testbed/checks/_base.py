@@ -37,6 +37,7 @@ class Verdict:
     policy: str = ""  # the policies on that edge, as in the topology
     why: str = ""  # for red verdicts: the reason, and what would have been enough
     next: str = ""  # for red verdicts: the next thing to look at
+    reaction: bool = False  # the claim is that something happens because of a fault: without one it cannot hold
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ class Check(ABC):
     def fits(self, index: Index) -> None:  # noqa: B027 (a hook, not a duty)
         """Raise `CheckError` if the run has no such edge, fallback or phase."""
 
+    @property
+    def reaction(self) -> bool:
+        """Whether it claims that something happens *because* of a fault (a fallback is taken), so not without one."""
+        return False
+
     def on_edge(self) -> str:
         """Return the edge that the check is about, "" if it is about requests as a whole."""
         return ""
@@ -131,6 +137,7 @@ class Check(ABC):
             policy=view.policies(edges),
             why=why,
             next=next,
+            reaction=self.reaction,
         )
 
     def arguments(self) -> Iterator[str]:

@@ -40,7 +40,8 @@ def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
     """Doubt everything that was seen from the start of a fault on that met no request."""
     index = view.index
     for fault in index.faults:
-        if fault.start < view.window.end and index.request_ids.isdisjoint(index.touched(fault)):
+        met = fault.start < view.window.end
+        if met and fault.injected and index.request_ids.isdisjoint(index.touched(fault)):
             source = index.touch_source(fault)
             there = sum(1 for request in index.requests if fault.start <= request.intended < fault.end)
             why = f"the fault {fault.id} {fault.text} touched none of {plural(there, 'request')}: "

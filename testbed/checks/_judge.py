@@ -98,7 +98,7 @@ def _where(error: BaseException) -> str:
 
 def _deaths(index: Index) -> Iterator[Verdict]:
     """Yield a violation for every app that died because of a fault (rule 3); any other death is our trouble."""
-    first = min((fault.start for fault in index.faults), default=float("inf"))
+    first = min((fault.start for fault in index.faults if fault.injected), default=float("inf"))
     for event in index.processes:
         if event.event == "died":
             if not event.process.endswith("/app") or event.at < first:

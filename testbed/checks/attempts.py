@@ -71,6 +71,11 @@ class attempts(EdgeCheck):
         bound = self.exactly if self.exactly is not None else self.at_most
         return math.inf if bound is None else bound
 
+    @property
+    def reaction(self) -> bool:
+        """More than one attempt is what happens because of a fault."""
+        return self.least > 1
+
     def topic(self) -> Hashable:
         """Return edge, unit and kind of bound."""
         return (self.name, self.edge, self.per, *(kind for kind, value in self._given.items() if value is not None))

@@ -38,6 +38,11 @@ class fallback(Check):
         share = "all" if self.at_least_percent == 100 else f"at least {trim(f'{self.at_least_percent:.6f}')} %"
         return f"{share} with {self.which}"
 
+    @property
+    def reaction(self) -> bool:
+        """A fallback is what happens because of a fault."""
+        return True
+
     def topic(self) -> Hashable:
         """Return name and fallback."""
         return (self.name, self.which)

@@ -36,6 +36,11 @@ class only_statuses(Check):
         """The bound in words."""
         return "only " + ", ".join(map(str, self.codes))
 
+    @property
+    def reaction(self) -> bool:
+        """Nothing but errors of the server: a fault made them."""
+        return all(code >= 500 for code in self.codes)
+
     def arguments(self) -> Iterator[str]:
         """Yield the codes."""
         return map(str, self.codes)

@@ -47,7 +47,7 @@ class Rule:
     fault: str  # the fault's id in this run, e.g. "f1"; logged with every arrival that it hits
     inlets: tuple[str, ...]  # the inlet addresses ("ip:port") of the links that it acts on
     abort: int | None = None  # HTTP status
-    delay_ms: float | None = None
+    delay_ms: float | None = None  # 0: only mark the arrivals that it meets
     scope: Scope = Scope()
 
 

@@ -85,8 +85,8 @@ def _check(rule: Rule) -> None:
     _refuse(rule.abort is None and rule.delay_ms is None, f"the rule {rule.fault} neither aborts nor delays")
     status, delay, share = rule.abort, rule.delay_ms, scope.requests
     _refuse(status is not None and not 200 <= status <= 599, f"abort takes a status from 200 to 599, not {status}")
-    whole = delay is None or (math.isfinite(delay) and delay >= 1 and delay % 1 == 0)
-    _refuse(not whole, f"a delay is whole milliseconds, 1 or more, not {delay}")
+    whole = delay is None or (math.isfinite(delay) and delay >= 0 and delay % 1 == 0)
+    _refuse(not whole, f"a delay is whole milliseconds, 0 or more, not {delay}")
     _refuse(share is not None and not 0 <= share <= 1, f"a share of the requests is from 0 to 1, not {share}")
     _refuse(any(attempt < 1 for attempt in scope.attempts or ()), "attempts count from 1")
 

@@ -46,6 +46,10 @@ def test_what_was_over_before_the_fault_can_still_be_judged():
     assert untouched_fault().verdict(COUNT.during("baseline")).outcome == "held"
 
 
+def test_a_fault_that_was_only_recorded_need_not_touch_anything():
+    assert untouched_fault(injected=False).verdict(COUNT).outcome == "held"
+
+
 def test_one_touched_request_is_enough():
     story = untouched_fault()
     story.attempts(story.history.index.by_phase["hold"][7:8])

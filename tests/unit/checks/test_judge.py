@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
-from story import EPOCH, Story, faulty, quiet
+from story import EDGE, EPOCH, Story, faulty, quiet
 
 import testbed.checks
 from testbed.checks import CHECKS, Check, attempts, availability, fallback, judge, only_statuses, p99, quantile, slowest
@@ -277,3 +277,20 @@ def test_a_hundred_thousand_requests_are_judged_in_seconds():
     report = judge(history, all=both, affected=[*both, *edge], unaffected=both, touched=both)
     assert time.process_time() - begun < 10
     assert report.outcome == "held"
+
+
+@pytest.mark.parametrize(
+    ("check", "reaction"),
+    [
+        (fallback("list-price"), True),
+        (only_statuses(503), True),
+        (only_statuses(200, 503), False),
+        (attempts(EDGE, at_least=2), True),
+        (attempts(EDGE, exactly=1), False),
+        (attempts(EDGE, at_most=3), False),
+        (slowest(under_ms=9), False),
+    ],
+    ids=str,
+)
+def test_a_check_of_a_reaction_says_so_in_its_verdict(check, reaction):
+    assert faulty().verdict(check).reaction is reaction

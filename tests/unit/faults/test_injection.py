@@ -131,3 +131,34 @@ def test_the_event_names_what_the_fault_reaches_and_whom():
     assert "checkout-1--pricing-2" in event.links
     injection.heal()
     assert event.start <= faults.events[0].end < FOREVER
+
+
+def test_a_dry_injector_records_every_fault_and_breaks_nothing():
+    plane = Plane()
+    faults = Injector(plane, plane, plane, dry=True)
+    for fault in (kill().on(replica="auth-1"), latency(ms=5).on(EDGE), restart().on(replica="auth-1")):
+        with faults.inject([fault], SITE):
+            pass
+    assert plane.done == []
+    assert [(event.name, event.injected) for event in faults.events] == [
+        ("kill", False),
+        ("latency", False),
+        ("restart", False),
+    ]
+    assert all(event.links and event.end < FOREVER for event in faults.events)
+    assert faults.process_events == []
+
+
+def test_a_dry_request_fault_still_marks_whom_it_meets():
+    rules = []
+    plane = Plane()
+    plane.set = rules.append
+    with Injector(plane, plane, plane, dry=True).inject([abort(503).on(EDGE).for_cohort("trondheim")], SITE):
+        (rule,) = rules[0]
+    assert (rule.abort, rule.delay_ms, rule.scope.cohort) == (None, 0, "trondheim")
+
+
+def test_a_dry_injector_refuses_what_the_other_refuses():
+    plane = Plane()
+    with pytest.raises(FaultError):
+        Injector(plane, plane, plane, dry=True).check([abort(503).on("checkout -> prising")], SITE)
