@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from testbed.graph import policy_summary
+from testbed.graph import placement, policy_summary
 from testbed.planner import Plan
 
 
@@ -13,6 +13,7 @@ def as_data(plan: Plan) -> dict[str, object]:
     return {
         "topology": plan.topology.model_dump(mode="json", by_alias=True),
         "replicas": [asdict(replica) for replica in plan.replicas],
+        "nodes": [{"name": n.name, "address": n.address, "replicas": [r.name for r in n.replicas]} for n in plan.nodes],
         "links": [asdict(link) for link in plan.links],
         "processes": [asdict(process) for process in plan.processes],
         "files": [asdict(file) for file in plan.files],
@@ -27,9 +28,10 @@ def as_text(plan: Plan) -> str:
         f"{len(plan.processes)} processes, {len(plan.links)} links, mesh {topology.mesh}"
     )
     processes = [f"  {p.name:<22} {p.argv[0]:<10} {', '.join(p.listens[:1])}{_more(p.listens)}" for p in plan.processes]
+    nodes = [f"  {line}" for line in placement(topology)]
     edges = [f"  {edge:<28} {policy_summary(topology, str(edge))}" for edge in map(str, topology.edges())]
     warnings = [f"  {warning}" for warning in topology.warnings()]
-    parts = [head, "", "processes", *processes, "", "edges", *edges]
+    parts = [head, "", "processes", *processes, *(["", "nodes", *nodes] if nodes else []), "", "edges", *edges]
     return "\n".join(parts + (["", "warnings", *warnings] if warnings else []))
 
 

@@ -23,6 +23,7 @@ def topology(
     path: str | Path,
     *,
     mesh: str | None = None,
+    placement: str | None = None,
     policies: Policies | None = None,
     replicas: Mapping[str, int] | None = None,
     request_faults: bool | None = None,
@@ -31,12 +32,13 @@ def topology(
 ) -> Any:
     """Make a fixture that is the running mesh (a `Testbed`), one for each pytest process, clean for every test.
 
-    `path` is relative to the file that calls this, then to pytest's rootdir. `mesh`, `policies` (merged key by key into
-    those of the file; None removes a policy), `replicas` and `request_faults` override the file. `parameters` maps a
-    test id to such overrides: every test that uses the fixture runs once for each.
+    `path` is relative to the file that calls this, then to pytest's rootdir. `mesh`, `placement`, `policies` (merged
+    key by key into those of the file; None removes a policy), `replicas` and `request_faults` override the file.
+    `parameters` maps a test id to such overrides: every test that uses the fixture runs once for each.
     """
     folder = Path(sys._getframe(1).f_code.co_filename).parent
-    common = {"mesh": mesh, "policies": policies, "replicas": replicas, "request_faults": request_faults}
+    common: dict[str, Any] = {"mesh": mesh, "placement": placement, "policies": policies, "replicas": replicas}
+    common |= {"request_faults": request_faults}
     variants = dict(parameters or {})
     params, ids = (list(variants.values()), list(variants)) if parameters else (None, None)
 

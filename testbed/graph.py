@@ -23,14 +23,25 @@ def tree(topology: Topology) -> str:
     unfolded: set[str] = set()
     lines = [_title(topology, topology.entry), *_branches(topology, topology.entry, "", unfolded)]
     loose = [name for name in topology.services if name not in topology.reachable()]
-    return "\n".join(lines + [f"{_title(topology, name)}  (nobody calls it)" for name in loose])
+    lines += [f"{_title(topology, name)}  (nobody calls it)" for name in loose]
+    return "\n".join(lines + placement(topology))
+
+
+def placement(topology: Topology) -> list[str]:
+    """Return a line for each node with the replicas on it; none where placement is sidecar."""
+    nodes: dict[str, list[str]] = {}
+    for service in topology.services:
+        for number, replica in enumerate(topology.replica_names(service), 1):
+            nodes.setdefault(topology.node_of(service, number), []).append(replica)
+    return [f"{name}: {', '.join(nodes[name])}" for name in sorted(nodes, key=lambda name: (len(name), name)) if name]
 
 
 def mermaid(topology: Topology) -> str:
     """Return the graph as a Mermaid flowchart; node ids are the service names."""
     nodes = [f'  {name}["{_title(topology, name)}"]' for name in topology.services]
     edges = [f'  {e.caller} -->|"{policy_summary(topology, str(e))}"| {e.callee}' for e in topology.edges()]
-    return "\n".join(["flowchart LR", f'  {CLIENT}(("{CLIENT}"))', *nodes, *edges])
+    notes = [f"  %% {line}" for line in placement(topology)]
+    return "\n".join(["flowchart LR", f'  {CLIENT}(("{CLIENT}"))', *nodes, *edges, *notes])
 
 
 def _title(topology: Topology, name: str) -> str:

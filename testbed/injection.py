@@ -219,7 +219,7 @@ def _event(
         name=fault.name,
         text=str(fault),
         plane=fault.plane,
-        links=tuple(link.name for link in reach),
+        links=tuple(dict.fromkeys(hop for link in reach for hop in link.hops)),
         edges=tuple(sorted({link.edge for link in reach})),
         start=start,
         end=end,

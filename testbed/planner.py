@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from testbed.behaviour import behaviour
 from testbed.edge.inlet import inlet_process
 from testbed.edge.link import links_process
 from testbed.mesh import Mesh, mesh_named
 from testbed.model.topology import Topology
-from testbed.plan import File, Link, Process, Ready, Replica
+from testbed.plan import File, Link, Node, Process, Ready, Replica, Seat, links_from
 from topologies.stubs import stub_path
 
 CLIENT = "client"  # the load, as a caller
 LINK_PORT = 10_000
 INLET_PORT = 20_000
+NODES = 255  # of an address: the n-th node is 127.50.255.n
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,12 @@ class Plan:
     links: tuple[Link, ...]
     processes: tuple[Process, ...]
     files: tuple[File, ...]
+    nodes: tuple[Node, ...] = ()  # where placement is node
+
+    @property
+    def seats(self) -> tuple[Seat, ...]:
+        """Where proxies may run: on the nodes, or beside the replicas."""
+        return self.nodes or self.replicas
 
     @property
     def links_api(self) -> str:
@@ -54,38 +61,57 @@ class Plan:
     def proxies_above(self, services: set[str]) -> tuple[str, ...]:
         """The mesh proxies that can have seen a failure of these services: those of all their callers, transitively."""
         above = services.union(*(self.topology.callers_of(service) for service in services))
-        owners = {r.name for r in self.replicas if r.service in above}
-        return tuple(p.name for p in self.processes if p.role == "proxy" and p.replica in owners)
+        owners = {f"{s.name}/proxy" for s in self.seats if any(r.service in above for r in s.replicas)}
+        return tuple(p.name for p in self.processes if p.role == "proxy" and p.name in owners)
 
 
 def make_plan(topology: Topology, network: str, seed: int = 0) -> Plan:
     """Lay a topology out on an address block such as "127.50"."""
     mesh = mesh_named(topology.mesh)
     replicas = tuple(_replicas(topology, network))
+    nodes = tuple(_nodes(replicas, network))
     links = tuple(_links(topology, replicas))
-    bare = Plan(topology, mesh, network, replicas, links, (), ())
-    parts = [_test_plane(bare), *(_replica_parts(bare, replica, seed) for replica in replicas)]
+    bare = Plan(topology, mesh, network, replicas, links, (), (), nodes)
+    parts = [_test_plane(bare), *(part for seat in bare.seats for part in _seat_parts(bare, seat, seed))]
     processes = tuple(process for part in parts for process in part[0])
     files = tuple(file for part in parts for file in part[1])
-    return Plan(topology, mesh, network, replicas, links, processes, files)
+    return replace(bare, processes=processes, files=files)
 
 
 def _replicas(topology: Topology, network: str) -> Iterator[Replica]:
     for number, (name, service) in enumerate(topology.services.items(), 1):
         for copy in range(1, service.replicas + 1):
-            yield Replica(f"{name}-{copy}", name, copy, f"{network}.{number}.{copy}")
+            yield Replica(f"{name}-{copy}", name, copy, f"{network}.{number}.{copy}", topology.node_of(name, copy))
+
+
+def _nodes(replicas: tuple[Replica, ...], network: str) -> Iterator[Node]:
+    """Nodes on which a replica runs; the name ends in the number."""
+    for name in sorted({r.node for r in replicas if r.node}, key=lambda name: int(name.rpartition("-")[2])):
+        address = f"{network}.{NODES}.{name.rpartition('-')[2]}"
+        yield Node(name, address, tuple(r for r in replicas if r.node == name))
+
+
+def _callers(replicas: tuple[Replica, ...]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Who has links of its own: the load, each replica, or each service on a node; its service, and who shares them."""
+    found: dict[str, tuple[str, tuple[str, ...]]] = {CLIENT: (CLIENT, ())}
+    for one in replicas:
+        caller = f"{one.service}@{one.node}" if one.node else one.name
+        together = (*found.get(caller, ("", ()))[1], one.name) if one.node else ()
+        found[caller] = (one.service, together)
+    return found
 
 
 def _links(topology: Topology, replicas: tuple[Replica, ...]) -> Iterator[Link]:
-    callers = [(CLIENT, CLIENT)] + [(r.name, r.service) for r in replicas]
-    for index, (caller, service) in enumerate(callers):
+    for index, (caller, (service, together)) in enumerate(_callers(replicas).items()):
         upstreams = [topology.entry] if caller == CLIENT else topology.upstreams(service)
         for callee in replicas:
             if callee.service in upstreams:
-                yield _link(topology, index, caller, service, callee)
+                yield _link(topology, index, caller, service, callee, together)
 
 
-def _link(topology: Topology, index: int, caller: str, service: str, callee: Replica) -> Link:
+def _link(
+    topology: Topology, index: int, caller: str, service: str, callee: Replica, together: tuple[str, ...]
+) -> Link:
     edge = f"{service} -> {callee.service}"
     inlet = f"{callee.address}:{INLET_PORT + index}" if topology.has_request_faults(edge) else None
     return Link(
@@ -96,6 +122,7 @@ def _link(topology: Topology, index: int, caller: str, service: str, callee: Rep
         listen=f"{callee.address}:{LINK_PORT + index}",
         inlet=inlet,
         app=f"{callee.address}:{topology.ports.app}",
+        shared_by=together,
     )
 
 
@@ -108,11 +135,13 @@ def _test_plane(plan: Plan) -> Part:
     return [links, inlet], [*link_files, *inlet_files]
 
 
-def _replica_parts(plan: Plan, replica: Replica, seed: int) -> Part:
-    outgoing = tuple(link for link in plan.links if link.caller == replica.name)
-    app = _app(plan, replica, outgoing, seed)
-    proxy = plan.mesh.proxy(plan.topology, replica, outgoing)
-    return ([app], []) if proxy is None else ([app, proxy[0]], proxy[1])
+def _seat_parts(plan: Plan, seat: Seat, seed: int) -> Iterator[Part]:
+    """Yield the apps of a seat and the proxy that they share, if they need one."""
+    for replica in seat.replicas:
+        yield [_app(plan, replica, links_from(replica, plan.links), seed)], []
+    proxy = plan.mesh.proxy(plan.topology, seat, links_from(seat, plan.links))
+    if proxy is not None:
+        yield [proxy[0]], proxy[1]
 
 
 def _app(plan: Plan, replica: Replica, outgoing: tuple[Link, ...], seed: int) -> Process:

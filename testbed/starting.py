@@ -65,6 +65,7 @@ def start(
     path: str | Path | Topology,
     *,
     mesh: str | None = None,
+    placement: str | None = None,
     policies: Policies | None = None,
     replicas: Mapping[str, int] | None = None,
     request_faults: bool | None = None,
@@ -79,7 +80,9 @@ def start(
     from testbed.model.topology import Topology, load_topology
 
     read = path if isinstance(path, Topology) else load_topology(find_topology(path, Path.cwd()))
-    chosen = read.with_overrides(mesh=mesh, policies=policies, replicas=replicas, request_faults=request_faults)
+    chosen = read.with_overrides(
+        mesh=mesh, placement=placement, policies=policies, replicas=replicas, request_faults=request_faults
+    )
     running = start_mesh(chosen, runtime=runtime, seed=seed)
     try:
         yield running

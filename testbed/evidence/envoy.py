@@ -1,4 +1,4 @@
-"""A sidecar's log: one line a try (refusals included), one line a call when all its tries are over."""
+"""A mesh proxy's log: one line a try (refusals included), one line a call when all its tries are over."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NOBODY = "UH"  # no host could be chosen: Envoy counts a try that was never made
 
 
 def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
-    """Read a whole log at once; see `SidecarLog`."""
-    return SidecarLog(links).read(lines)
+    """Read a whole log at once; see `ProxyLog`."""
+    return ProxyLog(links).read(lines)
 
 
 @dataclass
 class _Connection:
-    """One connection of the app to its sidecar, which carries one call after the other."""
+    """One connection of an app to its proxy, which carries one call after the other."""
 
     ended: float = 0.0  # when the last call on it was over
     flags: str = ""  # of the last call
@@ -28,23 +28,25 @@ class _Connection:
 
 
 @dataclass
-class SidecarLog:
-    """Reads the log of one replica's sidecar, whose outgoing links these are.
+class ProxyLog:
+    """Reads the log of one proxy, whose outgoing links these are: of one replica's, or of all replicas of a node.
 
-    A call and its tries get the same `call` key. Calls to a service that the sidecar does not know are left out.
+    A call and its tries get the same `call` key. Calls to a service that the proxy does not know are left out. A
+    proxy that is started again counts its connections anew, so the keys of its later lives say which life it was.
     """
 
     links: Sequence[Link]
+    life: int = 1
     _connections: dict[str, _Connection] = field(default_factory=dict)
 
     def read(self, lines: Iterable[str]) -> Reading:
         """Read the next part of the log, in whole lines."""
         hosts = by_listen(self.links)
-        edges = {link.edge.partition(" -> ")[2]: link.edge for link in self.links}
+        edges = {(caller, link.edge.partition(" -> ")[2]): link.edge for link in self.links for caller in link.callers}
 
         def event(line: Fields) -> Seen | None:
             seen = self._placed(line)
-            edge = edges.get(line["service"])
+            edge = edges.get((seen.caller, _callee(line["service"])))
             if edge is None:
                 return None
             return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
@@ -60,12 +62,14 @@ class SidecarLog:
             connection.ended, connection.flags = float(line["end"]), flags(line["flags"])
             connection.calls += 1
         number = connection.calls + (line["kind"] == "attempt" and not late)
-        key = f"{self._caller}:{line['connection']}.{number}"
-        return _Line(line, self._caller, key, start, duration, unsaid=connection.flags if late else OUT_OF_TIME)
+        caller, life = str(line["caller"]), f"{self.life}/" if self.life > 1 else ""
+        key = f"{caller}:{life}{line['connection']}.{number}"
+        return _Line(line, caller, key, start, duration, unsaid=connection.flags if late else OUT_OF_TIME)
 
-    @property
-    def _caller(self) -> str:
-        return self.links[0].caller if self.links else ""
+
+def _callee(cluster: str | None) -> str:
+    """The service that a cluster leads to: the last part of "checkout.pricing"."""
+    return str(cluster).rpartition(".")[2]
 
 
 @dataclass(frozen=True)

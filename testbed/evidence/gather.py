@@ -16,7 +16,7 @@ from testbed.evidence import inlet
 from testbed.evidence.lines import Reading, Seen
 from testbed.evidence.log import Log, Tail
 from testbed.history import Attempt, Call, Evidence
-from testbed.plan import Link, Replica
+from testbed.plan import Link, Seat, links_from
 
 if TYPE_CHECKING:
     from testbed.mesh import Mesh
@@ -39,8 +39,8 @@ class Recorded(Protocol):
         """Who records what the callers send."""
 
     @property
-    def replicas(self) -> Sequence[Replica]:
-        """Every replica."""
+    def seats(self) -> Sequence[Seat]:
+        """Where proxies may run."""
 
     @property
     def links(self) -> Sequence[Link]:
@@ -103,13 +103,12 @@ class Recorder:
 
 
 def logs(plan: Recorded) -> Iterator[Log]:
-    """Return every log of a run: the inlet's, and one for each replica whose mesh records what it sends."""
+    """Return every log of a run: the inlet's, and one for each seat whose replicas' calls the mesh records."""
     inlets = [link for link in plan.links if link.inlet]
     parse = partial(inlet.parse, links=inlets, control=plan.inlet_control)
-    yield Log("inlet", INLET_LOG, lambda: parse, inlets, plan.inlet_admin)
-    for replica in plan.replicas:
-        outgoing = [link for link in plan.links if link.caller == replica.name]
-        log = plan.mesh.log(plan.topology, replica, outgoing)
+    yield Log("inlet", INLET_LOG, lambda life: parse, inlets, plan.inlet_admin)
+    for seat in plan.seats:
+        log = plan.mesh.log(plan.topology, seat, links_from(seat, plan.links))
         if log is not None:
             yield log
 
@@ -132,7 +131,7 @@ class _Reader:
     """One log: its events since `forget`, and whether they are all there."""
 
     def __init__(self, log: Log, directory: Path) -> None:
-        self.log, self._tail, self._read = log, Tail(directory / log.path), log.reader()
+        self.log, self._tail, self._life, self._read = log, Tail(directory / log.path), 1, log.reader(1)
         self._ended = 0  # requests logged in this life of the process
         self._total = self._active = 0  # what the process itself has counted in this life
         self.forget()
@@ -144,7 +143,8 @@ class _Reader:
 
     def restart(self) -> None:
         self._tail.skip()
-        self._read, self._ended = self.log.reader(), 0
+        self._life += 1
+        self._read, self._ended = self.log.reader(self._life), 0
         self.forget()
 
     def tells(self, source: str) -> bool:

@@ -18,7 +18,7 @@ class Log:
 
     process: str  # the process that writes it, "pricing-1/proxy"
     path: str  # below the run's folder
-    reader: Callable[[], Read]  # makes a function that reads its lines, part by part, in order
+    reader: Callable[[int], Read]  # makes a function that reads the lines of the writer's n-th life, part by part
     links: Sequence[Link]  # what it can tell of
     admin: str | None = None  # "ip:port" of an Envoy whose counters say how many lines there must be
 

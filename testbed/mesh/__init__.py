@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from testbed.errors import TopologyError, nearest
 from testbed.evidence.log import Log
-from testbed.plan import File, Link, Process, Replica
+from testbed.plan import File, Link, Process, Replica, Seat
 
 if TYPE_CHECKING:
     from testbed.model.topology import Topology
 
 ATTEMPTS, CALLS = "attempts", "calls"  # what a mesh may be able to show
 
-MESHES = {"envoy": "testbed.mesh.envoy:EnvoySidecars", "none": "testbed.mesh.none:NoMesh"}
+MESHES = {"envoy": "testbed.mesh.envoy:EnvoyMesh", "none": "testbed.mesh.none:NoMesh"}
 
 
 class Mesh(Protocol):
@@ -29,11 +29,11 @@ class Mesh(Protocol):
     def sources(self) -> tuple[str, ...]:
         """The evidence that it gives: "attempts", "calls"."""
 
-    def proxy(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
-        """Return the proxy of one calling replica, whose outgoing links these are; None where it needs none."""
+    def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
+        """Return the proxy of one seat, whose outgoing links these are; None where it needs none."""
 
-    def log(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> Log | None:
-        """Return where this replica's attempts and calls are recorded; None where it makes none."""
+    def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
+        """Return where the attempts and calls of this seat's replicas are recorded; None where they make none."""
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return what the replica's app is told about its upstreams, as environment variables."""

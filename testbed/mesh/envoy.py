@@ -1,4 +1,8 @@
-"""A sidecar for every calling replica: one Envoy that holds the policies of the edges that begin there."""
+"""An Envoy beside every calling replica, or one on a node for all its replicas; it holds the policies of their edges.
+
+A node's Envoy listens on the address of each of its replicas, so it knows who calls; its clusters, and with them
+connection pools, limits and ejections, are one for each edge, shared by the replicas of the calling service.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from testbed import envoy
 from testbed.envoy import Json, named, typed
-from testbed.evidence.envoy import SidecarLog
+from testbed.evidence.envoy import ProxyLog
 from testbed.evidence.log import Log
 from testbed.mesh import ATTEMPTS, CALLS, address_variables, upstreams
 from testbed.mesh.envoy_policies import cluster, route
-from testbed.plan import File, Link, Process, Ready, Replica
+from testbed.plan import File, Link, Node, Process, Ready, Replica, Seat, links_from
 
 if TYPE_CHECKING:
     from testbed.model.topology import Topology
@@ -31,40 +35,39 @@ ATTEMPT_FIELDS = {"kind": "attempt", "host": "%UPSTREAM_HOST%", "number": "%REQ(
 CALL_FIELDS = {"kind": "call", "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "host": "%REQ(:AUTHORITY)%"} | FIELDS
 
 
-def mesh_log(replica: str) -> str:
-    """Return the path of a sidecar's log, below the run's folder."""
-    return f"{replica}/mesh.log"
+def mesh_log(seat: str) -> str:
+    """Return the path of a proxy's log, below the run's folder."""
+    return f"{seat}/mesh.log"
 
 
-class EnvoySidecars:
+class EnvoyMesh:
     """Implements `testbed.mesh.Mesh`."""
 
     name = "envoy"
     sources = (ATTEMPTS, CALLS)
 
-    def proxy(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
-        """Return the sidecar; a replica that calls nobody has none."""
+    def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
+        """Return the proxy; one whose replicas call nobody is not needed."""
         if not links:
             return None
-        ports, config = topology.ports, f"{replica.name}/envoy.json"
-        admin = f"{replica.address}:{ports.admin}"
-        listens = (admin, *(f"{replica.address}:{ports.proxy + i}" for i in range(len(upstreams(links)) + 1)))
+        config, admin = f"{seat.name}/envoy.json", f"{seat.address}:{topology.ports.admin}"
+        doors = (door for replica in seat.replicas for door in _doors(topology, replica, links_from(replica, links)))
         process = Process(
-            f"{replica.name}/proxy",
+            f"{seat.name}/proxy",
             "proxy",
             envoy.command(config),
             Ready(f"http://{admin}/ready"),
-            listens,
-            replica=replica.name,
+            (admin, *doors),
+            replica=None if isinstance(seat, Node) else seat.name,
         )
-        return process, [File(config, sidecar_config(topology, replica, links))]
+        return process, [File(config, proxy_config(topology, seat, links))]
 
-    def log(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> Log | None:
-        """Return the sidecar's log, whose lines its own counters must match."""
+    def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
+        """Return the proxy's log, whose lines its own counters must match."""
         if not links:
             return None
-        admin = f"{replica.address}:{topology.ports.admin}"
-        return Log(f"{replica.name}/proxy", mesh_log(replica.name), lambda: SidecarLog(links).read, links, admin)
+        admin = f"{seat.address}:{topology.ports.admin}"
+        return Log(f"{seat.name}/proxy", mesh_log(seat.name), lambda life: ProxyLog(links, life).read, links, admin)
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return both ways in: HTTP_PROXY, and a listener for each upstream."""
@@ -76,41 +79,67 @@ class EnvoySidecars:
         return found
 
 
-def sidecar_config(topology: Topology, replica: Replica, links: Sequence[Link]) -> str:
-    """Return the sidecar's whole configuration as JSON text."""
-    services = upstreams(links)
-    routes = {name: route(name, topology.policy(leading[0].edge)) for name, leading in services.items()}
-    hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
-    listeners = [_listener("proxy", replica, topology.ports.proxy, [*hosts, _nobody(routes)])]
-    for number, (name, found) in enumerate(routes.items(), 1):
-        port = topology.ports.proxy + number
-        listeners.append(_listener(name, replica, port, [_virtual_host(name, ["*"], [found])]))
+def _doors(topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[str, ...]:
+    """Every "ip:port" at which a replica's calls are taken: HTTP_PROXY first, then each upstream's."""
+    ports = range(topology.ports.proxy, topology.ports.proxy + len(upstreams(links)) + 1) if links else ()
+    return tuple(f"{replica.address}:{port}" for port in ports)
+
+
+def proxy_config(topology: Topology, seat: Seat, links: Sequence[Link]) -> str:
+    """Return the proxy's whole configuration as JSON text."""
+    edges: dict[str, list[str]] = {}
+    for link in links:
+        edges.setdefault(link.edge, []).append(link.listen)
     clusters = [
-        cluster(name, replica, [link.listen for link in leading], topology.policy(leading[0].edge))
-        for name, leading in services.items()
+        cluster(cluster_name(seat, edge), seat, addresses, topology.policy(edge)) for edge, addresses in edges.items()
     ]
-    return envoy.bootstrap(f"{replica.address}:{topology.ports.admin}", listeners, clusters)
+    listeners = [listener for replica in seat.replicas for listener in _listeners(topology, seat, replica, links)]
+    return envoy.bootstrap(f"{seat.address}:{topology.ports.admin}", listeners, clusters)
 
 
-def _listener(name: str, replica: Replica, port: int, hosts: list[Json]) -> Json:
-    log = f"{{dir}}/{mesh_log(replica.name)}"
+def cluster_name(seat: Seat, edge: str) -> str:
+    """Return a cluster's name: "pricing" in a sidecar, "checkout.pricing" on a node, where others may call it too."""
+    caller, _, callee = edge.partition(" -> ")
+    return _owned(seat, caller, callee)
+
+
+def _owned(seat: Seat, owner: str, name: str) -> str:
+    return f"{owner}.{name}" if isinstance(seat, Node) else name
+
+
+def _listeners(topology: Topology, seat: Seat, replica: Replica, links: Sequence[Link]) -> list[Json]:
+    """One replica's ways in: HTTP_PROXY, and a listener for each upstream."""
+    mine = links_from(replica, links)
+    edges = {name: leading[0].edge for name, leading in upstreams(mine).items()}
+    routes = {name: route(cluster_name(seat, edge), topology.policy(edge)) for name, edge in edges.items()}
+    hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
+    ways = [("proxy", [*hosts, _nobody(routes)])] if routes else []
+    ways += [(name, [_virtual_host(name, ["*"], [found])]) for name, found in routes.items()]
+    return [
+        _listener(_owned(seat, replica.name, name), seat, replica, door, way)
+        for (name, way), door in zip(ways, _doors(topology, replica, mine), strict=True)
+    ]
+
+
+def _listener(name: str, seat: Seat, replica: Replica, door: str, hosts: list[Json]) -> Json:
+    log, caller = f"{{dir}}/{mesh_log(seat.name)}", {"caller": replica.name}
     manager = envoy.connection_manager(
         delayed_close_timeout=DELAYED_CLOSE,
         **envoy.trusting(),
         route_config={"ignore_port_in_host_matching": True, "virtual_hosts": hosts},
-        http_filters=[_router(log)],
-        access_log=[envoy.json_log(log, CALL_FIELDS)],
+        http_filters=[_router(log, caller)],
+        access_log=[envoy.json_log(log, CALL_FIELDS | caller)],
     )
     return {
         "name": name,
-        "address": envoy.socket_address(f"{replica.address}:{port}"),
+        "address": envoy.socket_address(door),
         "enable_reuse_port": False,  # with it, an address in use would go unnoticed
         "filter_chains": [{"filters": [manager]}],
     }
 
 
-def _router(log: str) -> Json:
-    attempts = [envoy.json_log(log, ATTEMPT_FIELDS)]
+def _router(log: str, caller: dict[str, str]) -> Json:
+    attempts = [envoy.json_log(log, ATTEMPT_FIELDS | caller)]
     kind = "extensions.filters.http.router.v3.Router"
     return named("envoy.filters.http.router", typed(kind, upstream_log=attempts))
 
@@ -120,6 +149,6 @@ def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:
 
 
 def _nobody(known: dict[str, Json]) -> Json:
-    text = f"this sidecar knows no service %REQ(:AUTHORITY)%; it knows {', '.join(known)}\n"
+    text = f"this proxy knows no service %REQ(:AUTHORITY)%; it knows {', '.join(known)}\n"
     answer = {"status": 404, "body_format": {"text_format_source": {"inline_string": text}}}
     return _virtual_host("nobody", ["*"], [{"match": {"prefix": "/"}, "direct_response": answer}])

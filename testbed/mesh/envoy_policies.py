@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from testbed import envoy
 from testbed.envoy import Json, duration, named, typed
-from testbed.plan import Replica
+from testbed.plan import Seat
 
 if TYPE_CHECKING:
     from testbed.model.topology import OutlierDetection, Policy, Retries
@@ -21,10 +21,10 @@ MERGE_WINDOW = "1s"  # Envoy's and Istio's: of several ejections within a second
 MAX_EJECTION_MS = 300_000.0  # Envoy's cap on a host's ejection, which grows each time
 
 
-def route(service: str, policy: Policy | None) -> Json:
-    """Return the route to a service: its time-out and its retries."""
+def route(cluster: str, policy: Policy | None) -> Json:
+    """Return the route to a cluster: its time-out and its retries."""
     action: Json = {
-        "cluster": service,
+        "cluster": cluster,
         "timeout": duration(policy.timeout if policy else None),
         "idle_timeout": envoy.OFF,
     }
@@ -56,17 +56,17 @@ def _retries(retries: Retries) -> Json:
     return found
 
 
-def cluster(service: str, replica: Replica, addresses: list[str], policy: Policy | None) -> Json:
-    """Return the cluster of a service: its limits, its ejections, its connections."""
+def cluster(name: str, seat: Seat, addresses: list[str], policy: Policy | None) -> Json:
+    """Return the cluster of an edge: its limits, its ejections, its connections."""
     breaker = policy.circuit_breaker if policy else None
     outliers = policy.outlier_detection if policy else None
     found: Json = {
-        "name": service,
+        "name": name,
         "type": "STATIC",
         "lb_policy": "ROUND_ROBIN",
         "connect_timeout": CONNECT_TIMEOUT,
-        "load_assignment": envoy.endpoints(service, addresses),
-        "upstream_bind_config": {"source_address": {"address": replica.address, "port_value": 0}},
+        "load_assignment": envoy.endpoints(name, addresses),
+        "upstream_bind_config": {"source_address": {"address": seat.address, "port_value": 0}},
         "circuit_breakers": envoy.thresholds(**(breaker.model_dump() if breaker else {})),
         "common_lb_config": {
             "healthy_panic_threshold": {"value": outliers.min_health_percent if outliers else 0},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from testbed.evidence import app
 from testbed.evidence.log import Log
 from testbed.mesh import ATTEMPTS, CALLS, address_variables, upstreams, variable
-from testbed.plan import File, Link, Process, Replica
+from testbed.plan import File, Link, Process, Replica, Seat
 
 if TYPE_CHECKING:
     from testbed.model.topology import Topology
@@ -26,14 +26,14 @@ class NoMesh:
     name = "none"
     sources = (ATTEMPTS, CALLS)
 
-    def proxy(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
+    def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
         """There is none."""
         return None
 
-    def log(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> Log | None:
+    def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
         """Return the app's own log, which no counter vouches for."""
         read = partial(app.parse, links=links)
-        return Log(f"{replica.name}/app", attempt_log(replica.name), lambda: read, links) if links else None
+        return Log(f"{seat.name}/app", attempt_log(seat.name), lambda life: read, links) if links else None
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return all addresses of each upstream, and where to log the tries."""

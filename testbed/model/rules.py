@@ -19,7 +19,7 @@ FIRST_LINK_PORT = 10_000
 
 def broken_rules(topology: Topology) -> list[Problem]:
     """Everything that does not fit together; endless calls are looked for once all names are right."""
-    names = [*_services(topology), *_edges(topology), *_ports(topology)]
+    names = [*_services(topology), *_edges(topology), *_ports(topology), *_placement(topology)]
     return names or list(_cycles(topology))
 
 
@@ -72,6 +72,17 @@ def _ports(topology: Topology) -> Iterator[Problem]:
             yield Problem(("ports", name), f"{port} is taken: the proxy listens on {ports.proxy}-{ports.proxy + most}")
     if ports.app == ports.admin:
         yield Problem(("ports", "admin"), f"{ports.admin} is taken by the app")
+
+
+def _placement(topology: Topology) -> Iterator[Problem]:
+    """A proxy to place where there is none; a node that is not there."""
+    if topology.placement == "node" and topology.mesh == "none":
+        yield Problem(("placement",), "mesh none has no proxy, so there is nothing to place on a node")
+    for name, service in topology.services.items():
+        for number in service.node or ():
+            if topology.placement == "node" and number > topology.nodes:
+                count = "only node 1" if topology.nodes == 1 else f"only the nodes 1 to {topology.nodes} (nodes:)"
+                yield Problem(("services", name, "node"), f"there is no node {number}, {count}")
 
 
 def _cycles(topology: Topology) -> Iterator[Problem]:

@@ -123,6 +123,13 @@ def _service_name(name: str) -> str:
 ServiceName = Annotated[str, AfterValidator(_service_name)]
 
 
+NodeNumber = Annotated[int, whole(least=1, most=254)]
+
+
+def _several_nodes(value: object) -> object:
+    return [value] if isinstance(value, int) else value
+
+
 class Service(Route):
     """One service; all its replicas are alike. Its own calls, work and answer are those of its default route."""
 
@@ -130,6 +137,16 @@ class Service(Route):
     """Which of the stubs runs it."""
     replicas: Annotated[int, whole(least=1, most=254)] = 1
     """How many copies run."""
+    node: (
+        Annotated[
+            tuple[NodeNumber, ...],
+            BeforeValidator(_several_nodes),
+            Field(min_length=1),
+            ShortForm({"type": "integer", "minimum": 1, "description": "All replicas run on this node."}),
+        ]
+        | None
+    ) = None
+    """On which nodes its replicas run, in turn, where placement is node: 1, or [1, 1, 2]. Default: 1, 2, 3, ..."""
     routes: dict[RouteKey, Route] = {}
     """Behaviour of single paths, by "GET /path" or "/path"; it takes nothing over from the service's own."""
     concurrency: Concurrency | None = None

@@ -81,8 +81,10 @@ class Topology(Model):
     """What the topology is called in reports."""
     mesh: Literal["envoy", "none"] = "envoy"
     """Who enforces the policies: an Envoy beside each replica, or nobody (the control arm)."""
-    placement: Literal["sidecar"] = "sidecar"
-    """Where the proxies run: one beside each replica."""
+    placement: Literal["sidecar", "node"] = "sidecar"
+    """Where the proxies run: one beside each replica, or one on each node for all replicas there, as a DaemonSet."""
+    nodes: Annotated[int, whole(least=1, most=254)] = 2
+    """How many nodes there are, where placement is node. Default: 2, the fewest with which a failure spares some."""
     entry: str
     """The service at which the load enters."""
     services: Annotated[dict[ServiceName, Service], Field(min_length=1, max_length=254)]
@@ -146,6 +148,13 @@ class Topology(Model):
         """The names of a service's replicas: pricing-1, pricing-2."""
         return tuple(f"{service}-{n}" for n in range(1, self.services[self._known(service)].replicas + 1))
 
+    def node_of(self, service: str, number: int) -> str:
+        """The node on which the n-th replica of a service runs ("node-1"), in turn; "" where placement is sidecar."""
+        if self.placement != "node":
+            return ""
+        choice = self.services[self._known(service)].node or range(1, self.nodes + 1)
+        return f"node-{choice[(number - 1) % len(choice)]}"
+
     def policy(self, edge: Edge | str) -> Policy | None:
         """The policy of an edge, if it has one."""
         text = str(edge if isinstance(edge, Edge) else self.edge(edge))
@@ -168,6 +177,7 @@ class Topology(Model):
         self,
         *,
         mesh: str | None = None,
+        placement: str | None = None,
         policies: PolicyOverrides | None = None,
         replicas: Mapping[str, int] | None = None,
         request_faults: bool | None = None,
@@ -175,14 +185,17 @@ class Topology(Model):
         """Return a topology with some things different; None leaves a thing as it is.
 
         `policies` maps edges to what changes in their policy, merged key by key; None removes the policy.
-        `request_faults` holds for all edges. Raises TopologyError for what is unknown, wrong or contradictory.
+        `request_faults` holds for all edges. With mesh none there is nothing to place, so a file's placement is left
+        out. Raises TopologyError for what is unknown, wrong or contradictory.
         """
         policies, replicas = policies or {}, replicas or {}
         problems = [*unknown_services(self, replicas), *contradictions(self, mesh, policies)]
         if problems:
             raise _override_error(problems)
         data = written(self) | {"services": services_with(self, replicas), "policies": merged_policies(self, policies)}
-        data |= {"mesh": mesh} if mesh is not None else {}
+        data |= {key: value for key, value in (("mesh", mesh), ("placement", placement)) if value is not None}
+        if mesh == "none" and placement is None:
+            data.pop("placement", None)
         if request_faults is not None:
             data["edges"] = {str(edge): {"requestFaults": request_faults} for edge in self.edges()}
         return self._derived(data)

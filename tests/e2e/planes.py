@@ -19,7 +19,7 @@ from testbed.edge.link import Links, links_process
 from testbed.evidence.gather import Recorder
 from testbed.evidence.lines import Seen
 from testbed.mesh import Mesh, mesh_named
-from testbed.mesh.envoy import EnvoySidecars
+from testbed.mesh.envoy import EnvoyMesh
 from testbed.model.topology import Topology
 from testbed.plan import File, Link, Process, Replica
 from testbed.runtime.lease import Lease, lease_block
@@ -159,6 +159,10 @@ class Laid:
     network: str
 
     @property
+    def seats(self) -> tuple[Replica, ...]:
+        return self.replicas
+
+    @property
     def links_api(self) -> str:
         return f"{self.network}.0.1:8474"
 
@@ -233,7 +237,7 @@ class Stage:
     @property
     def door(self) -> str:
         """The caller's listener for the callee."""
-        wiring = EnvoySidecars().wiring(self.topology, self.caller, self.links)
+        wiring = EnvoyMesh().wiring(self.topology, self.caller, self.links)
         return wiring["CALLEE_ADDR"]
 
     def get(self, path: str = "/", method: str = "GET", body: bytes | None = None, **headers: str) -> Got:

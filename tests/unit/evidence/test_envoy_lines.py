@@ -1,6 +1,6 @@
 import json
 
-from testbed.evidence.envoy import SidecarLog, parse
+from testbed.evidence.envoy import ProxyLog, parse
 from testbed.history import Attempt, Call
 from testbed.plan import Link
 
@@ -13,6 +13,7 @@ LINKS = tuple(
 def line(kind: str, start: float, end: float, *, connection: str = "7", **more: object) -> str:
     common = {
         "kind": kind,
+        "caller": "a-1",
         "connection": connection,
         "baggage": "x=1,tb.id=r1-9,tb.user=u3",
         "service": "b",
@@ -40,7 +41,7 @@ def test_a_retried_call() -> None:
 
 
 def test_calls_on_one_connection_are_told_apart_also_from_part_to_part() -> None:
-    log = SidecarLog(LINKS)
+    log = ProxyLog(LINKS)
     first = log.read([line("attempt", 1, 2), line("call", 1, 2), line("attempt", 3, 4)])
     second = log.read([line("call", 3, 4), line("attempt", 5, 6, connection="8")])
     assert [event.call for event in first.events] == ["a-1:7.1", "a-1:7.1", "a-1:7.2"]  # type: ignore[union-attr]
@@ -94,3 +95,34 @@ def test_garbage_is_counted_and_the_rest_is_read() -> None:
     good = line("attempt", 1, 2)
     reading = parse([good, good[: len(good) // 2], "", "[1]", "no", json.dumps({"kind": "attempt"}), good], LINKS)
     assert (len(reading.events), reading.garbage, reading.ended) == (2, 5, 0)
+
+
+SHARED = tuple(
+    Link(f"{service}@node-1--b-1", f"{service}@node-1", "b-1", f"{service} -> b", f"127.9.2.1:{port}", None, "x", names)
+    for service, port, names in (("a", 10001, ("a-1", "a-3")), ("c", 10002, ("c-1",)))
+)
+
+
+def test_the_log_of_a_node_tells_its_callers_apart() -> None:
+    lines = [
+        line("attempt", 1, 2, caller="a-1", service="a.b", connection="1"),
+        line("attempt", 1, 2, caller="c-1", service="c.b", connection="2", host="127.9.2.1:10002"),
+        line("call", 1, 2, caller="c-1", service="c.b", connection="2"),
+        line("call", 1, 2, caller="a-1", service="a.b", connection="1"),
+        line("call", 1, 2, caller="a-3", service="a.b", connection="3"),
+    ]
+    events = parse(lines, SHARED).events
+    assert [(e.caller, e.edge, e.call) for e in events] == [  # type: ignore[union-attr]
+        ("a-1", "a -> b", "a-1:1.1"),
+        ("c-1", "c -> b", "c-1:2.1"),
+        ("c-1", "c -> b", "c-1:2.1"),
+        ("a-1", "a -> b", "a-1:1.1"),
+        ("a-3", "a -> b", "a-3:3.1"),
+    ]
+    assert [event.callee for event in events if isinstance(event, Attempt)] == ["b-1", "b-1"]
+
+
+def test_a_second_life_has_call_keys_of_its_own() -> None:
+    both = [line("attempt", 1, 2), line("call", 1, 2)]
+    keys = {event.call for life in (1, 2) for event in ProxyLog(LINKS, life).read(both).events}  # type: ignore[union-attr]
+    assert keys == {"a-1:7.1", "a-1:2/7.1"}

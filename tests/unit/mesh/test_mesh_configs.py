@@ -7,7 +7,7 @@ import pytest
 
 from testbed.errors import TopologyError
 from testbed.mesh import mesh_named, upstreams
-from testbed.mesh.envoy import sidecar_config
+from testbed.mesh.envoy import proxy_config
 from testbed.model.topology import Topology
 from testbed.plan import Link, Replica
 
@@ -41,7 +41,7 @@ def topology(**policy: object) -> Topology:
 
 
 def config(**policy: object) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(sidecar_config(topology(**policy), CALLER, LINKS))["static_resources"]
+    found: dict[str, Any] = json.loads(proxy_config(topology(**policy), CALLER, LINKS))["static_resources"]
     return found
 
 

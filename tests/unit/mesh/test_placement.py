@@ -1,0 +1,216 @@
+"""Placement: where the proxies of a topology run, who shares one, and what they share."""
+
+import json
+from typing import Any
+
+import pytest
+
+from testbed.describe import as_data, as_text
+from testbed.errors import TopologyError
+from testbed.graph import mermaid, tree
+from testbed.model.topology import Topology
+from testbed.plan import links_from
+from testbed.planner import Plan, make_plan
+
+SHOP = {
+    "name": "t",
+    "placement": "node",
+    "entry": "front",
+    "services": {
+        "front": {"language": "go", "replicas": 3, "calls": ["back", "auth"]},
+        "back": {"language": "go", "replicas": 2, "calls": ["auth"]},
+        "auth": {"language": "python"},
+    },
+    "policies": [{"edge": "front -> back", "circuitBreaker": {"maxRequests": 2}}],
+}
+
+
+def topology(**changes: Any) -> Topology:
+    return Topology.model_validate(SHOP | changes)
+
+
+def with_nodes(**nodes: Any) -> Topology:
+    services: dict[str, dict[str, Any]] = SHOP["services"]  # type: ignore[assignment]
+    return topology(services={name: service | nodes.get(name, {}) for name, service in services.items()})
+
+
+def on_nodes(made: Topology) -> dict[str, list[str]]:
+    return {node.name: [replica.name for replica in node.replicas] for node in make_plan(made, "127.9").nodes}
+
+
+def proxies(plan: Plan) -> list[str]:
+    return [process.name for process in plan.processes if process.role == "proxy"]
+
+
+def config(plan: Plan, node: str) -> dict[str, Any]:
+    text = next(file.text for file in plan.files if file.path == f"{node}/envoy.json")
+    found: dict[str, Any] = json.loads(text)["static_resources"]
+    return found
+
+
+# -- where replicas run
+
+
+def test_replicas_are_spread_over_two_nodes_in_turn() -> None:
+    assert on_nodes(topology()) == {
+        "node-1": ["front-1", "front-3", "back-1", "auth-1"],
+        "node-2": ["front-2", "back-2"],
+    }
+
+
+def test_services_and_replicas_can_be_pinned() -> None:
+    assert on_nodes(with_nodes(front={"node": [2, 1, 2]}, back={"node": 2})) == {
+        "node-1": ["front-2", "auth-1"],
+        "node-2": ["front-1", "front-3", "back-1", "back-2"],
+    }
+
+
+def test_a_node_that_nobody_runs_on_is_none() -> None:
+    assert list(on_nodes(topology(nodes=9))) == ["node-1", "node-2", "node-3"]
+    assert list(on_nodes(topology(nodes=1))) == ["node-1"]
+
+
+def test_sidecars_know_no_nodes() -> None:
+    plan = make_plan(topology(placement="sidecar", nodes=1), "127.9")
+    assert plan.nodes == ()
+    assert plan.seats == plan.replicas
+    assert {replica.node for replica in plan.replicas} == {""}
+    assert proxies(plan) == ["front-1/proxy", "front-2/proxy", "front-3/proxy", "back-1/proxy", "back-2/proxy"]
+
+
+# -- the plan
+
+
+def test_one_proxy_a_node_and_none_where_nobody_calls() -> None:
+    assert proxies(make_plan(topology(), "127.9")) == ["node-1/proxy", "node-2/proxy"]
+    alone = with_nodes(front={"node": 1}, back={"node": 1}, auth={"node": 2})
+    assert proxies(make_plan(alone, "127.9")) == ["node-1/proxy"]
+
+
+def test_the_replicas_of_a_service_on_a_node_share_their_links() -> None:
+    plan = make_plan(topology(), "127.9")
+    links = {link.name: link for link in plan.links}
+    assert links["front@node-1--back-2"].callers == ("front-1", "front-3")
+    assert links["front@node-1--back-2"].hops == (
+        "front@node-1--back-2",
+        "front-1--back-2",
+        "front-3--back-2",
+    )
+    assert links["client--front-2"].callers == ("client",)
+    assert links["client--front-2"].hops == ("client--front-2",)
+    assert len({link.listen for link in plan.links}) == len(plan.links)
+    assert [link.name for link in links_from(plan.nodes[1], plan.links)] == [
+        "front@node-2--back-1",
+        "front@node-2--back-2",
+        "front@node-2--auth-1",
+        "back@node-2--auth-1",
+    ]
+
+
+def test_apps_find_their_proxy_where_a_sidecar_would_be() -> None:
+    plans = [make_plan(topology(placement=placement), "127.9") for placement in ("node", "sidecar")]
+    apps = [{p.name: p for p in plan.processes if p.role == "app"} for plan in plans]
+    assert apps[0] == apps[1]
+    assert apps[0]["front-2/app"].env["AUTH_URL"] == "http://127.9.1.2:4142"
+
+
+def test_the_proxies_that_may_know_of_a_failure_are_those_of_all_callers_above() -> None:
+    spread = with_nodes(front={"node": 1}, back={"node": 2})
+    plan = make_plan(spread, "127.9")
+    assert plan.proxies_above({"auth"}) == ("node-1/proxy", "node-2/proxy")
+    assert plan.proxies_above({"front"}) == ("node-1/proxy",)
+
+
+# -- the configuration
+
+
+def test_a_node_listens_at_each_of_its_replicas_and_connects_from_its_own_address() -> None:
+    plan = make_plan(topology(), "127.9")
+    found, process = config(plan, "node-1"), next(p for p in plan.processes if p.name == "node-1/proxy")
+    doors = [
+        *(f"127.9.1.1:{port}" for port in (4140, 4141, 4142)),
+        *(f"127.9.1.3:{port}" for port in (4140, 4141, 4142)),
+        *(f"127.9.2.1:{port}" for port in (4140, 4141)),
+    ]
+    at = [one["address"]["socket_address"] for one in found["listeners"]]
+    assert [f"{one['address']}:{one['port_value']}" for one in at] == doors
+    assert process.listens == ("127.9.255.1:9990", *doors)
+    assert len({one["name"] for one in found["listeners"]}) == len(doors)
+    sources = {one["upstream_bind_config"]["source_address"]["address"] for one in found["clusters"]}
+    assert sources == {"127.9.255.1"}
+
+
+def test_pools_and_limits_are_of_the_edge_and_shared_on_the_node() -> None:
+    clusters = {one["name"]: one for one in config(make_plan(topology(), "127.9"), "node-1")["clusters"]}
+    assert list(clusters) == ["front.back", "front.auth", "back.auth"]
+    assert clusters["front.back"]["circuit_breakers"]["thresholds"][0]["max_requests"] == 2
+    assert len(clusters["front.back"]["load_assignment"]["endpoints"][0]["lb_endpoints"]) == 2
+
+
+def test_every_listener_writes_who_calls_and_leads_to_the_clusters_of_its_service() -> None:
+    for listener in config(make_plan(topology(), "127.9"), "node-1")["listeners"]:
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        router = manager["http_filters"][-1]["typed_config"]
+        logs = [*manager["access_log"], *router["upstream_log"]]
+        caller = listener["name"].partition(".")[0]
+        for log in logs:
+            assert log["typed_config"]["log_format"]["json_format"]["caller"] == caller
+            assert log["typed_config"]["path"] == "{dir}/node-1/mesh.log"
+        routes = [route for host in manager["route_config"]["virtual_hosts"] for route in host["routes"]]
+        reached = {route["route"]["cluster"].partition(".")[0] for route in routes if "route" in route}
+        assert reached == {caller.rpartition("-")[0]}
+
+
+# -- overrides, words, bad input
+
+
+def test_a_placement_can_be_overridden() -> None:
+    made = topology(placement="sidecar")
+    assert made.with_overrides(placement="node").node_of("front", 2) == "node-2"
+    assert topology().with_overrides(placement="sidecar").node_of("front", 2) == ""
+    assert topology().with_overrides(mesh="none").placement == "sidecar"
+
+
+def test_plan_and_graph_say_who_shares_a_node() -> None:
+    line = "node-1: front-1, front-3, back-1, auth-1"
+    plan = make_plan(topology(), "127.9")
+    assert line in as_text(plan)
+    assert line in tree(topology())
+    assert f"%% {line}" in mermaid(topology())
+    assert as_data(plan)["nodes"] == [
+        {"name": "node-1", "address": "127.9.255.1", "replicas": ["front-1", "front-3", "back-1", "auth-1"]},
+        {"name": "node-2", "address": "127.9.255.2", "replicas": ["front-2", "back-2"]},
+    ]
+    assert "node-1" not in as_text(make_plan(topology(placement="sidecar"), "127.9"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mesh": "none"}, "placement: mesh none has no proxy, so there is nothing to place on a node"),
+        ({"placement": "nodes"}, "unknown placement 'nodes'.*did you mean 'node'"),
+        ({"nodes": 0}, "nodes: must be at least 1"),
+    ],
+)
+def test_what_cannot_be_placed_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(TopologyError, match=message):
+        Topology(**SHOP | changes)
+
+
+def test_a_placement_without_a_mesh_is_refused_in_an_override() -> None:
+    with pytest.raises(TopologyError, match="override of placement: mesh none has no proxy"):
+        topology(placement="sidecar").with_overrides(mesh="none", placement="node")
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (3, "services.front.node: there is no node 3, only the nodes 1 to 2"),
+        ([1, 0], r"services.front.node\[1\]: must be at least 1"),
+        ([], "services.front.node: must not be empty"),
+    ],
+)
+def test_a_pin_to_a_node_that_is_not_there_is_refused(node: object, message: str) -> None:
+    services: dict[str, dict[str, Any]] = SHOP["services"]  # type: ignore[assignment]
+    with pytest.raises(TopologyError, match=message):
+        Topology(**SHOP | {"services": services | {"front": services["front"] | {"node": node}}})
