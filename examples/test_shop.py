@@ -22,14 +22,15 @@ from testbed import (
 )
 
 USERS = steady(get("/checkout"), rps=100, users=400, cohorts={"trondheim": "5%"})
-SHORT = {"warmup_s": 0.5, "baseline_s": 2, "hold_s": 4, "recover_s": 1.5}
+SHORT = {"warmup_s": 0.5, "baseline_s": 1.5, "hold_s": 3.5, "recover_s": 0.5}
+RECOVERY = {**SHORT, "recover_s": 1.5}
 
 # Pricing is slow for the 5 % of the users who are in Trondheim: a far database replica, a bad route.
 SLOW_PRICING = delay(ms=800).on("checkout -> pricing").for_cohort("trondheim")
 
 
 def test_slow_pricing_costs_trondheim_the_offer_and_nothing_else(shop: Testbed):
-    run = shop.experiment(SLOW_PRICING, load=USERS, warmup_s=0.5, baseline_s=4.5, hold_s=6, recover_s=1)
+    run = shop.experiment(SLOW_PRICING, load=USERS, warmup_s=0.5, baseline_s=4, hold_s=5, recover_s=0.5)
     run.check(
         affected=[
             only_statuses(200),
@@ -54,12 +55,12 @@ def test_30_ms_between_oslo_and_frankfurt_are_harmless(shop: Testbed):
 
 
 def test_one_bad_pricing_replica_of_two_is_not_noticed(shop: Testbed):
-    run = shop.experiment(outage("pricing", replicas=1, kind="erroring"), load=USERS, **SHORT)
+    run = shop.experiment(outage("pricing", replicas=1, kind="erroring"), load=USERS, **RECOVERY)
     run.check(all=[availability(at_least_percent=99), attempts("checkout -> pricing", at_most=3), recovers(within_s=1)])
 
 
 def test_without_the_legacy_auth_everyone_is_a_guest(shop: Testbed):
-    run = shop.experiment(outage("auth", kind="killed"), load=USERS, **SHORT)
+    run = shop.experiment(outage("auth", kind="killed"), load=USERS, **RECOVERY)
     run.check(all=[only_statuses(200), fallback("guest"), gives_up("checkout -> auth", within_ms=350)])
     run.check(all=[recovers(within_s=1)])
 

@@ -50,6 +50,17 @@ class Run:
         return report
 
 
+class Say(Protocol):
+    """Takes what happens now, and how many seconds it takes (0: nobody knows)."""
+
+    def __call__(self, text: str, for_s: float = 0) -> None:
+        """Show it."""
+
+
+def silent(text: str, for_s: float = 0) -> None:
+    """Show nothing."""
+
+
 class Sender(Protocol):
     """What traffic needs of the load driver."""
 
@@ -70,8 +81,10 @@ class Traffic:
         finish: Callable[[Traffic], History],
         abandon: Callable[[], None],
         patience_s: float,
+        say: Say = silent,
     ) -> None:
         self._schedule, self._sender, self._finish, self._abandon = schedule, sender, finish, abandon
+        self._say = say
         self._patience_s = patience_s  # how long a phase waits for its last answers
         self._feeder: threading.Thread | None = None
         self._stop = threading.Event()
@@ -91,6 +104,7 @@ class Traffic:
             raise TestbedError(f"traffic.run(for_s={for_s:g}): a phase lasts longer than nothing")
         if phase in {DRAIN, *(p.name for p in self.phases)}:
             raise TestbedError(f"traffic.run(phase={phase!r}): there is a phase of that name already")
+        self._say(phase, for_s)
         start = self._start_feeding()
         end = start + for_s
         while (left := end - time.time()) > 0 and self._trouble is None:

@@ -18,6 +18,13 @@ def policy_summary(topology: Topology, edge: str) -> str:
     return ", ".join(parts) or "no policy"
 
 
+def edge_summary(topology: Topology, edge: str) -> str:
+    """Return an edge's policy and the caller's ways out: "timeout 300ms; on failure: fallback guest"."""
+    parsed = Edge.parse(edge)
+    ways = [] if parsed.caller == CLIENT else _ways_out(topology, parsed.caller, parsed.callee)
+    return "; ".join([policy_summary(topology, edge), *ways])
+
+
 def tree(topology: Topology) -> str:
     """Return the graph as an indented tree from the entry on; a service is unfolded once."""
     unfolded: set[str] = set()
@@ -58,9 +65,8 @@ def _branches(topology: Topology, caller: str, indent: str, unfolded: set[str]) 
     callees = topology.upstreams(caller)
     for place, callee in enumerate(callees, 1):
         corner, rule = ("└─ ", "   ") if place == len(callees) else ("├─ ", "│  ")
-        notes = [policy_summary(topology, str(Edge(caller, callee))), *_ways_out(topology, caller, callee)]
-        seen = ["shown above"] if callee in unfolded and topology.upstreams(callee) else []
-        yield f"{indent}{corner}{_title(topology, callee)}: {'; '.join(notes + seen)}"
+        seen = "; shown above" if callee in unfolded and topology.upstreams(callee) else ""
+        yield f"{indent}{corner}{_title(topology, callee)}: {edge_summary(topology, str(Edge(caller, callee)))}{seen}"
         yield from _branches(topology, callee, indent + rule, unfolded)
 
 

@@ -14,7 +14,7 @@ from testbed.edge.inlet import InletControl
 from testbed.edge.link import Links
 from testbed.errors import FaultError, TestbedError
 from testbed.evidence.gather import Recorder
-from testbed.experiment import Run, Traffic
+from testbed.experiment import Run, Say, Traffic, silent
 from testbed.history import FaultEvent, History, ProcessEvent, RunInfo
 from testbed.injection import FOREVER, Injection, Injector, Place
 from testbed.load.driver import Driver
@@ -27,17 +27,13 @@ from testbed.runtime.lease import Lease
 if TYPE_CHECKING:
     import httpx
 
-Say = Callable[[str], None]
-
 
 class Testbed:
     """One running mesh. Made by the `topology` fixture or by `testbed.start`; never by hand."""
 
     __test__ = False
 
-    def __init__(
-        self, plan: Plan, runtime: Runtime, directory: Path, lease: Lease, say: Say = lambda text: None
-    ) -> None:
+    def __init__(self, plan: Plan, runtime: Runtime, directory: Path, lease: Lease, say: Say = silent) -> None:
         self.plan, self.topology, self.say = plan, plan.topology, say
         self._runtime, self._lease = runtime, lease
         self._recorder = Recorder(plan, directory)
@@ -92,7 +88,7 @@ class Testbed:
         self._driver = Driver(binaries.find("load"), self.plan.entries, timeout_s=shape.timeout_s, seed=seed).start()
         self._events_from = len(self._injector.events)
         schedule = Schedule(shape, seed, prefix=f"r{self._runs}.")
-        self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon, shape.timeout_s + 1)
+        self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon, shape.timeout_s + 1, self.say)
         return self._traffic
 
     def inject(self, *faults: Fault) -> Injection:
@@ -166,7 +162,6 @@ class Testbed:
 
     def _phase(self, traffic: Traffic, for_s: float, name: str) -> None:
         if for_s > 0:
-            self.say(f"{name} {for_s:g} s")
             traffic.run(for_s, name)
 
     def _hold(self, traffic: Traffic, faults: tuple[Fault, ...], hold_s: float) -> None:

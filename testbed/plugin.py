@@ -52,6 +52,25 @@ class _Xdist:
         node.workerinput[SEED] = self._seed
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Take hold of the terminal, if there is one, before output is captured."""
+    from testbed.report.progress import progress_of
+
+    session_of(session.config).progress = progress_of(session.config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let go of the terminal."""
+    progress = session_of(config).progress
+    if progress is not None:
+        progress.close()
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """Leave the terminal to the debugger."""
+    session_of(config).quiet()
+
+
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Name the settings that are not the defaults."""
     session = session_of(config)
@@ -97,6 +116,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach verdicts, seed and history to the report, as plain data that survives xdist."""
     report = yield
+    session_of(item.config).quiet()
     record = item.stash.get(RECORD, None)
     if call.when == "call" and record is not None and record.runs:
         from testbed.report.attach import attach
@@ -108,6 +128,7 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print one table of all verdicts."""
     reports = [r for kind in ("passed", "failed", "xfailed", "xpassed") for r in terminalreporter.getreports(kind)]
+    reports.sort(key=lambda report: report.start)
     rows = [row for report in reports for row in getattr(report, "testbed", [])]
     if rows:
         from testbed.report.summary import write_summary

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from testbed.live import Testbed
     from testbed.record import Record
     from testbed.replay import Replay
+    from testbed.report.progress import Progress
 
 FOLDER = ".testbed"  # below the rootdir: histories that were kept
 
@@ -31,7 +32,7 @@ class Session:
     replay: Path | None = None
     beds: list[Testbed] = field(default_factory=list)
     record: Record | None = None
-    say: Any = lambda text: None
+    progress: Progress | None = None
 
     def start(self, path: str | Path, folders: Sequence[Path], overrides: Mapping[str, Any]) -> Testbed | Replay:
         """Start the mesh of a fixture, or stand in for it from a kept history."""
@@ -45,9 +46,19 @@ class Session:
             from testbed.replay import Replay
 
             return Replay(chosen, self.replay)
-        bed = start_mesh(chosen, runtime=self.runtime, seed=self.seed, keep=self.keep, say=lambda text: self.say(text))
+        bed = start_mesh(chosen, runtime=self.runtime, seed=self.seed, keep=self.keep, say=self.say)
         self.beds.append(bed)
         return bed
+
+    def say(self, text: str, for_s: float = 0) -> None:
+        """Show what happens now, where there is a terminal to show it on."""
+        if self.progress is not None and self.record is not None:
+            self.progress.say(self.record.test, text, for_s)
+
+    def quiet(self) -> None:
+        """Show nothing: pytest is about to print."""
+        if self.progress is not None:
+            self.progress.clear()
 
     def stop(self, bed: Testbed | Replay) -> None:
         """Stop a mesh that a fixture started."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from testbed.errors import TopologyError, nearest
 
 if TYPE_CHECKING:
+    from testbed.experiment import Say
     from testbed.live import Testbed
     from testbed.model.topology import Topology
 
@@ -35,10 +36,11 @@ def start_mesh(
     runtime: str = "process",
     seed: int = 0,
     keep: bool = False,
-    say: Callable[[str], None] = lambda text: None,
+    say: Say | None = None,
 ) -> Testbed:
     """Start a mesh and return it; on failure nothing is left running. `keep` leaves its folder with all logs."""
     from testbed import arm
+    from testbed.experiment import silent
     from testbed.live import Testbed
     from testbed.planner import make_plan
     from testbed.runtime import runtime_class
@@ -46,6 +48,8 @@ def start_mesh(
 
     if arm.current() is arm.Arm.WITHOUT_POLICIES:
         topology = topology.without_policies()
+    say = say or silent
+    say(f"starting {topology.name}")
     chosen = runtime_class(runtime)
     lease = lease_block()
     directory = Path(tempfile.mkdtemp(prefix="testbed-"))

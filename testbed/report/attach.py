@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 def attach(report: pytest.TestReport, item: pytest.Item, record: Record, session: Session) -> None:
     """Add rows for the terminal summary and properties for JUnit; keep the history of a failed test, or if asked."""
     from testbed.report.junit import properties
+    from testbed.report.story import story
 
-    judged = [one for run in record.runs for one in run.reports]
+    told = [(story(run.history), one) for run in record.runs for one in run.reports]
+    judged = [one for _, one in told]
     report.testbed = [  # type: ignore[attr-defined]
-        {"test": item.nodeid, "passed": report.passed, **row} for one in judged for row in one.rows()
+        {"test": item.nodeid, "passed": report.passed, **about, **row} for about, one in told for row in one.rows()
     ]
     item.user_properties += [("testbed.seed", str(record.seed)), *(p for one in judged for p in properties(one))]
     if session.replay is None and (report.failed or session.keep):

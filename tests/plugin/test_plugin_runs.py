@@ -23,7 +23,7 @@ def test_a_contained_failure_passes_and_the_summary_says_what_held(run):
     result = run(GREEN)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        ["*testbed: what held, and what did not*", "*held*only_statuses*200 x 50*", "*--testbed-seed=*"]
+        ["*testbed: what was broken, and what contained it*", "*held*only_statuses*200 x 50*", "*--testbed-seed=*"]
     )
 
 

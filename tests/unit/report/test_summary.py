@@ -1,0 +1,118 @@
+import os
+
+import pytest
+
+from testbed.history import FaultEvent, History, RunInfo
+from testbed.report.progress import Progress, line
+from testbed.report.story import plainly, story
+from testbed.report.summary import summary, tally
+
+SHOP = {
+    "name": "shop",
+    "entry": "front",
+    "services": {
+        "front": {"language": "go", "calls": [{"to": "back", "onFailure": {"fallback": "list"}}]},
+        "back": {"language": "go"},
+    },
+    "policies": [{"edge": "front -> back", "timeout": "500ms"}],
+}
+RUN = RunInfo(at=0, test="t", seed=1, mesh="envoy", topology=SHOP, versions={}, sources=("requests",))
+FAULT = FaultEvent("f1", "delay", "delay(ms=800).on('front -> back')", "inlet", (), ("front -> back",), 1, 2)
+
+
+def row(test="test_shop.py::test_slow_back", outcome="held", passed=True, **more):
+    seen = {"check": "slowest(under_ms=700)", "observed": "508 ms", "bound": "under 700 ms"}
+    return {"test": test, "outcome": outcome, "passed": passed, "population": "all", "phase": "hold", **seen, **more}
+
+
+@pytest.mark.parametrize(
+    ("fault", "phrase"),
+    [
+        ("delay(ms=8).on('a -> b').for_cohort('oslo')", "delay(ms=8) on a -> b for cohort oslo"),
+        ("reset().on('a -> b', replica='b-1')", "reset on a -> b, replica=b-1"),
+        ("outage('auth', kind='killed')", "outage(auth, kind=killed)"),
+        ("abort(503).on('a -> b').for_users(percent=5).for_attempts(1, 2)", None),
+    ],
+)
+def test_a_fault_is_a_phrase(fault, phrase):
+    assert plainly(fault) == (phrase or "abort(503) on a -> b for users percent=5 for attempts 1, 2")
+
+
+def test_a_story_says_what_was_broken_and_what_stood_against_it():
+    told = story(History([RUN, FAULT]))
+    assert told["broken"] == ["delay(ms=800) on front -> back"]
+    assert told["against"] == ["front -> back: timeout 500ms; on failure: fallback list"]
+    assert story(History([RUN]))["broken"] == ["nothing: a control run"]
+    assert story(History([FAULT]))["against"] == []
+
+
+def test_a_test_whose_failure_was_contained_says_so_above_its_facts():
+    text = summary([row(broken=["delay(ms=800)"], against=["front -> back: timeout 500ms"])], width=100, colour=False)
+    assert "slow back: contained\n" in text
+    assert "broken        delay(ms=800)\n" in text
+    assert "defended by   front -> back: timeout 500ms\n" in text
+    assert "held          all, hold: slowest: 508 ms (asked: under 700 ms)\n" in text
+    assert "held          proved by this run\n" in text
+    assert "violated" not in text
+
+
+@pytest.mark.parametrize(("passed", "result"), [(True, "not contained, as expected"), (False, "not contained")])
+def test_a_violation_says_why_and_where_to_look(passed, result):
+    leads = ["a -> b: retries multiply: ...", "a -> b: timeout inversion: ..."]
+    rows = [row(passed=passed), row(outcome="violated", passed=passed, why="3 of 4", next="request r1", warnings=leads)]
+    text = summary(rows, width=100, colour=False)
+    assert f"slow back: {result}\n" in text
+    assert "why           3 of 4" in text
+    assert ("for example   request r1" in text) == passed  # a failed test has said it already
+    assert "look at       a -> b: timeout inversion" in text
+    assert "multiply" not in text
+    assert tally(rows) == f"1 test: 1 {result}"
+
+
+def test_too_many_attempts_lead_to_the_retries():
+    leads = ["a -> b: retries multiply: ...", "a -> b: timeout inversion: ..."]
+    text = summary([row(outcome="violated", check="attempts('a -> b')", warnings=leads)], width=100, colour=False)
+    assert "look at       a -> b: retries multiply" in text
+    assert "inversion" not in text
+
+
+def test_what_is_not_proved_is_not_contained():
+    rows = [row(outcome="inconclusive", passed=False), row("x::test_b")]
+    assert tally(rows) == "2 tests: 1 not proved, 1 contained"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_line_of_the_summary_is_wider_than_the_terminal(width):
+    text = summary([row(outcome="violated", why="because " * 40, next="x" * 200)], width=width, colour=False)
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_progress_fits_into_its_line():
+    assert line("a.py::test_slow_back", "hold", 3.2, 6, 80) == "slow back: hold, 3 of 6 s"
+    assert line("a.py::test_slow_back", "starting shop", 3.2, 0, 80) == "slow back: starting shop"
+    assert line("a.py::test_" + "x" * 90, "hold", 9, 6, 40) == "x" * 21 + "...: hold, 6 of 6 s"
+    assert line("a.py::test_" + "x" * 90, "hold", 9, 6, 24) == "hold, 6 of 6 s"
+
+
+def test_progress_takes_the_cursor_back_and_leaves_nothing():
+    reader, writer = os.pipe()
+    progress = Progress(writer, lambda: 60)
+    progress.say("a.py::test_slow_back", "hold", 6)
+    progress.clear()
+    progress.clear()
+    progress.close()
+    os.close(writer)
+    text = os.read(reader, 4096).decode()
+    assert text.startswith(" slow back: hold, 0 of 6 s\x1b[K\x1b[26D")
+    assert text.endswith("\x1b[K")
+    os.close(reader)
+
+
+def test_progress_is_silent_where_there_is_no_room():
+    reader, writer = os.pipe()
+    progress = Progress(writer, lambda: 10)
+    progress.say("a.py::test_slow_back", "hold", 6)
+    progress.close()
+    os.close(writer)
+    assert os.read(reader, 4096) == b"\x1b[K"
+    os.close(reader)
