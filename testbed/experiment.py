@@ -82,9 +82,11 @@ class Traffic:
         abandon: Callable[[], None],
         patience_s: float,
         say: Say = silent,
+        boundary: Callable[[], None] = lambda: None,
     ) -> None:
         self._schedule, self._sender, self._finish, self._abandon = schedule, sender, finish, abandon
         self._say = say
+        self._boundary = boundary  # called at the start and at the end of every phase
         self._patience_s = patience_s  # how long a phase waits for its last answers
         self._feeder: threading.Thread | None = None
         self._stop = threading.Event()
@@ -105,12 +107,14 @@ class Traffic:
         if phase in {DRAIN, *(p.name for p in self.phases)}:
             raise TestbedError(f"traffic.run(phase={phase!r}): there is a phase of that name already")
         self._say(phase, for_s)
+        self._boundary()
         start = self._start_feeding()
         end = start + for_s
         while (left := end - time.time()) > 0 and self._trouble is None:
             self._stop.wait(min(left, 0.1))
         self._raise_trouble()
         self.phases.append(Phase(phase, start, end))
+        self._boundary()
         self._drain(end)
 
     def _drain(self, end: float) -> None:

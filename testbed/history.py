@@ -26,7 +26,7 @@ class RunInfo:
     mesh: str
     topology: dict[str, object]
     versions: dict[str, str]
-    sources: tuple[str, ...]  # what this mesh can show: "attempts", "calls", "arrivals", "requests"
+    sources: tuple[str, ...]  # what this mesh can show: "attempts", "calls", "arrivals", "requests", "samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +164,29 @@ class Evidence:
     """Whether one source's record is complete; `missing` says what is not there and why."""
 
     type: ClassVar[str] = "evidence"
-    source: str  # "attempts", "calls", "arrivals", "requests"
+    source: str  # "attempts", "calls", "arrivals", "requests", "samples"
     complete: bool
     missing: str = ""
     edges: tuple[str, ...] = field(default=())  # the edges concerned; empty means all
 
 
-Event = RunInfo | Phase | Request | Attempt | Call | Arrival | FaultEvent | ProcessEvent | Pace | Evidence
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one source said of itself at one moment, a few times a second and at both ends of every phase.
+
+    A caller's proxy tells its counters and gauges, one sample an edge; "testbed" the processor seconds that it and the
+    machine have used; "probe" how long a request through the testbed's own plane alone took.
+    """
+
+    type: ClassVar[str] = "sample"
+    at: float
+    source: str  # "checkout-1/proxy", "testbed", "probe"
+    values: dict[str, float]
+    edge: str = ""  # of a proxy's sample
+    life: int = 1  # which life of the process: in each, counters begin at zero
+
+
+Event = RunInfo | Phase | Request | Attempt | Call | Arrival | FaultEvent | ProcessEvent | Pace | Evidence | Sample
 
 
 _CODEC: Codec[Event] = Codec(get_args(Event))

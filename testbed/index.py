@@ -19,6 +19,7 @@ from testbed.history import (
     ProcessEvent,
     Request,
     RunInfo,
+    Sample,
 )
 from testbed.wiring import CLIENT, Wiring, wiring
 
@@ -86,6 +87,7 @@ class Index:
         self.run = next(iter(of(RunInfo)), None)
         self.phases, self.requests, self.faults = of(Phase), of(Request), of(FaultEvent)
         self.paces, self.evidence, self.processes = of(Pace), of(Evidence), of(ProcessEvent)
+        self.samples = of(Sample)
         self.attempts: Joined[Attempt] = Joined(of(Attempt))
         self.calls: Joined[Call] = Joined(of(Call))
         self.arrivals: Joined[Arrival] = Joined(of(Arrival))

@@ -63,6 +63,7 @@ _PLAIN: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "dict[str, object]": (dict,),
     "dict[str, str]": (dict,),
+    "dict[str, float]": (dict,),
     "str | None": (str, type(None)),
 }
 

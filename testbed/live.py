@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ from testbed import arm, record
 from testbed.edge.inlet import InletControl
 from testbed.edge.link import Links
 from testbed.errors import FaultError, TestbedError
-from testbed.evidence.gather import Recorder
+from testbed.evidence.gather import Recorder, logs
+from testbed.evidence.own_load import Probe, Spent
+from testbed.evidence.sampler import Sampler
 from testbed.experiment import Run, Say, Traffic, silent
 from testbed.history import FaultEvent, History, ProcessEvent, RunInfo
 from testbed.injection import FOREVER, Injection, Injector, Place
@@ -88,7 +91,9 @@ class Testbed:
         self._driver = Driver(binaries.find("load"), self.plan.entries, timeout_s=shape.timeout_s, seed=seed).start()
         self._events_from = len(self._injector.events)
         schedule = Schedule(shape, seed, prefix=f"r{self._runs}.")
-        self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon, shape.timeout_s + 1, self.say)
+        self._sampler = self._watch()
+        patience_s, boundary = shape.timeout_s + 1, self._sampler.boundary
+        self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon, patience_s, self.say, boundary)
         return self._traffic
 
     def inject(self, *faults: Fault) -> Injection:
@@ -186,9 +191,21 @@ class Testbed:
     def _place(self, users: Mapping[str, str]) -> Place:
         return Place(self.plan.links, self.plan.replicas, users, self._seed)
 
+    def _watch(self) -> Sampler:
+        """Begin to sample the callers' proxies and the testbed's own load."""
+        own: dict[str, Callable[[], float]] = {
+            name: partial(self._runtime.cpu_seconds, name) for name in ("links", "inlet")
+        }
+        spent = Spent(own | {"load": self._driver.cpu_seconds})
+        proxies = [log for log in logs(self.plan) if log.process != "inlet"]
+        sampler = Sampler(proxies, spent, Probe(self.plan.inlet_control, self.plan.probe.listen))
+        sampler.start()
+        return sampler
+
     def _abandon(self) -> None:
         self._traffic = None
         self._users = {}
+        self._sampler.stop()
         self._driver.close()
 
     def _finish(self, traffic: Traffic) -> History:
@@ -196,13 +213,16 @@ class Testbed:
         try:
             self.say("gathering the evidence")
             idle = self._driver.wait_idle()
+            self._sampler.boundary()
+            self._sampler.stop()
             requests = traffic.requests()
             evidence = self._recorder.collect(in_flight=not idle)
         finally:
             self._abandon()
         faults = self._fault_events()
         events = [self._info(), *traffic.phases, *traffic.paces(requests), *faults, *requests, *evidence]
-        return History([*events, traffic.completeness(requests), *self._process_events(faults)])
+        sampled = self._sampler.events()
+        return History([*events, *sampled, traffic.completeness(requests), *self._process_events(faults)])
 
     def _fault_events(self) -> list[FaultEvent]:
         from dataclasses import replace
@@ -236,7 +256,7 @@ class Testbed:
             mesh=self.topology.mesh,
             topology=self.topology.model_dump(mode="json", by_alias=True),
             versions=binaries.versions(),
-            sources=("requests", "arrivals", *self.plan.mesh.sources),
+            sources=("requests", "arrivals", *self.plan.mesh.sources, *self._sampler.sources),
         )
 
     def _marker(self, user: str, cohort: str) -> Callable[[httpx.Request], None]:

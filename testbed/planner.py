@@ -54,6 +54,11 @@ class Plan:
         return f"{self.network}.0.2:9991"
 
     @property
+    def probe(self) -> Link:
+        """A link of our own to the inlet's control address: what it takes is what link and inlet take."""
+        return Link("testbed--inlet", "testbed", "inlet", "", f"{self.network}.0.1:8475", None, self.inlet_control)
+
+    @property
     def entries(self) -> dict[str, str]:
         """Entry replica to the base URL at which the load enters."""
         return {link.callee: f"http://{link.listen}" for link in self.links if link.caller == CLIENT}
@@ -130,7 +135,7 @@ Part = tuple[list[Process], list[File]]
 
 
 def _test_plane(plan: Plan) -> Part:
-    links, link_files = links_process(plan.links, plan.links_api)
+    links, link_files = links_process([*plan.links, plan.probe], plan.links_api)
     inlet, inlet_files = inlet_process(plan.links, admin=plan.inlet_admin, control=plan.inlet_control)
     return [links, inlet], [*link_files, *inlet_files]
 

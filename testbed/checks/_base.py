@@ -84,8 +84,12 @@ class Check(ABC):
         return (view,)
 
     def late_limit_ms(self) -> float:
-        """Return how late the load may run (p99, milliseconds) before the claim is void: no limit for counts."""
+        """Return how late the load may run (p99, milliseconds) before it may be to blame: no limit for counts."""
         return math.inf
+
+    def slow_limit_ms(self) -> float:
+        """Return how slow the testbed's own plane may be (milliseconds) before it may be to blame."""
+        return self.late_limit_ms()
 
     def fits(self, index: Index) -> None:  # noqa: B027 (a hook, not a duty)
         """Raise `CheckError` if the run has no such edge, fallback or phase."""

@@ -8,6 +8,7 @@ from itertools import combinations
 from testbed.checks._base import Check, Verdict
 from testbed.checks._honesty import doubt
 from testbed.checks._report import Report
+from testbed.checks._saturation import blame_the_testbed
 from testbed.checks._text import seconds
 from testbed.checks._view import View, population, window_of
 from testbed.errors import CheckError, TestbedError
@@ -81,7 +82,7 @@ def _verdict(check: Check, view: View) -> Verdict:
         if found := doubt(check, view):
             n = len(view.requests)
             return check.verdict(view, "inconclusive", "", n, source=found.source, why=found.why, next=found.next)
-        return check.judge(view)
+        return blame_the_testbed(check, view, check.judge(view))
     except TestbedError:
         raise
     except Exception as error:

@@ -50,7 +50,11 @@ class gives_up(EdgeCheck):
 
     def late_limit_ms(self) -> float:
         """Return the limit for the load's own calls, none for those that a proxy timed."""
-        return max(10.0, self._limit / 10) if self._of_the_load else super().late_limit_ms()
+        return self.slow_limit_ms() if self._of_the_load else super().late_limit_ms()
+
+    def slow_limit_ms(self) -> float:
+        """Return a tenth of the bound, at least 10 ms, whoever timed the calls."""
+        return max(10.0, self._limit / 10)
 
     def judge(self, view: View) -> Verdict:
         """Compare the longest call with the bound."""

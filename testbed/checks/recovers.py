@@ -40,6 +40,10 @@ class recovers(Check):
     def _limit(self) -> float:
         return cast(float, self.within_s)
 
+    def slow_limit_ms(self) -> float:
+        """Return a tenth of the bound, at least 10 ms."""
+        return max(10.0, self._limit * 1000 / 10)
+
     def judge(self, view: View) -> Verdict:
         """Look at every request that was due after the deadline."""
         healed = max((fault.end for fault in view.index.faults), default=view.window.start)

@@ -7,7 +7,20 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from testbed.checks import Check, Verdict, judge
-from testbed.history import Arrival, Attempt, Call, Event, Evidence, FaultEvent, History, Pace, Phase, Request, RunInfo
+from testbed.history import (
+    Arrival,
+    Attempt,
+    Call,
+    Event,
+    Evidence,
+    FaultEvent,
+    History,
+    Pace,
+    Phase,
+    Request,
+    RunInfo,
+    Sample,
+)
 
 T = TypeVar("T")
 Each = T | Callable[[int], T]  # a value for all, or one for each by its number
@@ -122,6 +135,16 @@ class Story:
                 for k in range(1, _of(times, i) + 1)
             ]
             self.events += [replace(arrival, **changes) for arrival in arrived]
+
+    def probes(self, start: float, end: float, ms: Each[float]) -> None:
+        """Let the testbed ask its own plane ten times a second; times in seconds since the run's start."""
+        for i in range(round((end - start) * 10)):
+            values = {"inlet_ms": 0.5, "through_ms": _of(ms, i)}
+            self.events.append(Sample(EPOCH + start + (i + 0.5) / 10 + values["through_ms"] / 1000, "probe", values))
+
+    def spent(self, at: float, **seconds: float) -> None:
+        """Record the processor seconds used so far."""
+        self.events.append(Sample(EPOCH + at, "testbed", seconds))
 
     def without(self, kind: type, source: str = "") -> None:
         """Forget all events of a kind (and source)."""

@@ -30,12 +30,14 @@ def test_no_answer_is_infinitely_slow():
     assert verdict.next.startswith("request hold-4 ")
 
 
-def test_it_is_inconclusive_when_the_load_was_late():
-    verdict = quiet(400, late_p99_ms=71.0).verdict(slowest(under_ms=700))
+def test_a_violation_is_inconclusive_when_the_load_was_late():
+    slow = one(750.0)
+    verdict = quiet(400, latency=slow, late_p99_ms=71.0).verdict(slowest(under_ms=700))
     assert verdict.outcome == "inconclusive"
     assert "the load was late in hold: p99 71 ms behind its schedule" in verdict.why
     assert "up to 70 ms would have been good enough" in verdict.why
-    assert quiet(400, late_p99_ms=70.0).verdict(slowest(under_ms=700)).outcome == "held"
+    assert quiet(400, latency=slow, late_p99_ms=70.0).verdict(slowest(under_ms=700)).outcome == "violated"
+    assert quiet(400, late_p99_ms=71.0).verdict(slowest(under_ms=700)).outcome == "held"
 
 
 @pytest.mark.parametrize("bound", [0, -1, float("inf"), "700ms", False])

@@ -19,6 +19,7 @@ FIELDS = {
     "bool": st.booleans(),
     "dict[str, object]": JSON,
     "dict[str, str]": st.dictionaries(st.text(), st.text()),
+    "dict[str, float]": st.dictionaries(st.text(), st.floats(allow_nan=False)),
     "str | None": st.none() | st.text(),
     "tuple[str, ...]": st.lists(st.text()).map(tuple),
     "tuple[str, ...] | None": st.none() | st.lists(st.text()).map(tuple),

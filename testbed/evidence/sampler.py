@@ -1,0 +1,101 @@
+"""Samples while a load runs: a few times a second at bounded cost, and exactly once at each end of a phase."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from testbed.evidence.counters import HOSTS, STATS, edge_values
+from testbed.evidence.kept import Kept
+from testbed.evidence.log import Log
+from testbed.evidence.own_load import Probe, Spent
+from testbed.history import Evidence, Sample
+
+EVERY_S = 0.25  # between two looks at the proxies
+PROBE_EVERY_S = 0.1
+MOST = 0.05  # of one core for looking: where there are many proxies, they are looked at less often
+
+
+class Watch:
+    """The counters of one caller's proxy: a sample for each edge."""
+
+    def __init__(self, log: Log) -> None:
+        assert log.admin
+        self.log, self._admin = log, Kept(log.admin)
+        self.asked = self.silent = 0  # at the ends of phases
+
+    def look(self, *, boundary: bool) -> list[Sample]:
+        """Return what it says now; nothing while it does not answer (it may be on its way to a new life)."""
+        stats, hosts = self._admin.get(STATS), self._admin.get(HOSTS)
+        told = stats is not None and hosts is not None
+        self.asked += boundary
+        self.silent += boundary and not told
+        found = edge_values(stats or "", hosts or "", self.log.links) if told else {}
+        at, life = time.time(), self._admin.life
+        return [Sample(at, self.log.process, values, edge, life) for edge, values in found.items()]
+
+    def close(self) -> None:
+        """Let go of the proxy."""
+        self._admin.close()
+
+
+class Sampler:
+    """Watches from `start` to `stop`. `boundary` may be called from any one thread meanwhile."""
+
+    def __init__(self, logs: Sequence[Log], spent: Spent, probe: Probe) -> None:
+        self._watches = [Watch(log) for log in logs if log.admin]
+        self._spent, self._probe = spent, probe
+        self._looking, self._over = threading.Lock(), threading.Event()
+        self._samples: list[Sample] = []
+        self._threads = [
+            threading.Thread(target=self._repeat, args=work, name="testbed-samples", daemon=True)
+            for work in ((self._look, EVERY_S), (self._ask, PROBE_EVERY_S))
+        ]
+
+    def start(self) -> None:
+        """Begin to look."""
+        for thread in self._threads:
+            thread.start()
+
+    def boundary(self) -> None:
+        """Look now, at everything: a phase begins or ends here."""
+        self._look(boundary=True)
+        self._samples.append(self._spent.sample())
+
+    def stop(self) -> None:
+        """Look no more; a second call does nothing."""
+        self._over.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        for watch in self._watches:
+            watch.close()
+        self._probe.close()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What it can show of the mesh."""
+        return ("samples",) if self._watches else ()
+
+    def events(self) -> list[Sample | Evidence]:
+        """Return all samples in their order, and whether every proxy answered at both ends of every phase."""
+        silent = [f"{w.log.process} was silent {w.silent} of {w.asked} times" for w in self._watches if w.silent]
+        edges = {link.edge for watch in self._watches if watch.silent for link in watch.log.links}
+        whole = Evidence("samples", not silent, "; ".join(silent), tuple(sorted(edges)))
+        return [*sorted(self._samples, key=lambda sample: sample.at), *([whole] if self._watches else [])]
+
+    def _look(self, *, boundary: bool = False) -> None:
+        with self._looking:
+            for watch in self._watches:
+                self._samples.extend(watch.look(boundary=boundary))
+
+    def _ask(self) -> None:
+        self._samples.append(self._probe.sample())
+
+    def _repeat(self, work: Callable[[], None], every_s: float) -> None:
+        while True:
+            begun = time.thread_time()
+            work()
+            if self._over.wait(max(every_s, (time.thread_time() - begun) / MOST)):
+                return

@@ -1,0 +1,50 @@
+"""What a caller's proxy says of itself, edge by edge, from the texts of its admin interface."""
+
+from urllib.parse import unquote
+
+from testbed.evidence.counters import STATS, edge_values, host_key
+from testbed.plan import Link
+
+LINKS = [
+    Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", None, "127.9.2.1:8080"),
+    Link("a-1--b-2", "a-1", "b-2", "a -> b", "127.9.2.2:10001", None, "127.9.2.2:8080"),
+    Link("a-1--c-1", "a-1", "c-1", "a -> c", "127.9.3.1:10001", None, "127.9.3.1:8080"),
+]
+STATISTICS = """cluster.b.circuit_breakers.default.rq_open: 1
+cluster.b.outlier_detection.ejections_active: 2
+cluster.b.upstream_rq_retry: 17
+cluster.c.lb_healthy_panic: 0
+cluster.stranger.lb_healthy_panic: 5
+cluster.c.upstream_rq_time: P0(nan,1.0)
+"""
+HOSTS = """b::observability_name::b
+b::default_priority::max_requests::4294967295
+b::127.9.2.1:10001::rq_total::5
+b::127.9.2.1:10001::health_flags::healthy
+b::127.9.2.2:10001::health_flags::/failed_outlier_check
+c::127.9.3.1:10001::health_flags::healthy
+x::127.9.9.9:10001::health_flags::healthy
+"""
+
+
+def test_each_edge_has_its_own_values():
+    found = edge_values(STATISTICS, HOSTS, LINKS)
+    assert found == {
+        "a -> b": {
+            "rq_open": 1.0,
+            "ejections_active": 2.0,
+            "upstream_rq_retry": 17.0,
+            host_key("b-1"): 0.0,
+            host_key("b-2"): 1.0,
+        },
+        "a -> c": {"lb_healthy_panic": 0.0, host_key("c-1"): 0.0},
+    }
+
+
+def test_nothing_said_is_nothing_known():
+    assert edge_values("", "", LINKS) == {}
+
+
+def test_only_what_checks_ask_for_is_asked():
+    assert unquote(STATS).startswith(r"/stats?filter=^cluster\.[^.]+\.(circuit_breakers")
+    assert "upstream_rq_time" not in STATS
