@@ -183,6 +183,7 @@ class Sample:
     source: str  # "checkout-1/proxy", "testbed", "probe"
     values: dict[str, float]
     edge: str = ""  # of a proxy's sample
+    callers: tuple[str, ...] = ()  # the replicas whose calls on that edge it speaks of
     life: int = 1  # which life of the process: in each, counters begin at zero
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
@@ -9,15 +10,17 @@ from urllib.parse import quote
 from testbed.evidence.lines import by_listen
 from testbed.plan import Link
 
-_OUTLIERS = "active|overflow|enforced_total|detected_consecutive_(5xx|gateway_failure|local_origin_failure)"
+_BREAKER = r"circuit_breakers\.default\."
+_OUTLIERS = r"outlier_detection\."
 _WANTED = (
-    r"circuit_breakers\.default\.(.*_open|remaining_.*)",
+    rf"{_BREAKER}(.*_open|remaining_.*)",
     "upstream_rq_(pending_overflow|active_overflow|retry|retry_overflow)",
-    rf"outlier_detection\.ejections_({_OUTLIERS})",
+    rf"{_OUTLIERS}ejections_(active|overflow|enforced_total|detected_consecutive_.*)",
     "lb_healthy_panic",
 )
-_FILTER = r"^cluster\.[^.]+\.(" + "|".join(_WANTED) + ")$"
-STATS = f"/stats?filter={quote(_FILTER)}"
+_NAMES = r"^cluster\..+\.(" + "|".join(_WANTED) + ")$"
+_LINE = re.compile(rf"cluster\.(?P<cluster>.+?)\.({_BREAKER}|{_OUTLIERS})?(?P<statistic>[a-z0-9_]+): (?P<value>\d+)")
+STATS = f"/stats?filter={quote(_NAMES)}"
 HOSTS = "/clusters"
 EJECTED = "failed_outlier_check"  # Envoy's health flag
 
@@ -30,34 +33,28 @@ def host_key(replica: str) -> str:
 
 
 def edge_values(stats: str, hosts: str, links: Sequence[Link]) -> dict[str, Values]:
-    """Return the values of each edge from the texts of `STATS` and `HOSTS`; a cluster has its callee's name."""
+    """Return the values of each edge from the texts of `STATS` and `HOSTS`; hosts tell which edge a cluster serves."""
     found: dict[str, Values] = defaultdict(dict)
-    edges = {link.edge.partition(" -> ")[2]: link.edge for link in links}
-    for name, value in _statistics(stats):
-        _, cluster, statistic = name.split(".", 2)
+    edges: dict[str, str] = {}
+    for cluster, link, ejected in _hosts(hosts, by_listen(links)):
+        edges[cluster] = link.edge
+        found[link.edge][host_key(link.callee)] = float(ejected)
+    for cluster, statistic, value in _statistics(stats):
         if cluster in edges:
-            found[edges[cluster]][_short(statistic)] = value
-    for replica, edge, ejected in _hosts(hosts, by_listen(links)):
-        found[edge][host_key(replica)] = float(ejected)
+            found[edges[cluster]][statistic] = value
     return dict(found)
 
 
-def _short(statistic: str) -> str:
-    for prefix in ("circuit_breakers.default.", "outlier_detection."):
-        statistic = statistic.removeprefix(prefix)
-    return statistic
-
-
-def _statistics(text: str) -> Iterator[tuple[str, float]]:
+def _statistics(text: str) -> Iterator[tuple[str, str, float]]:
+    """Yield cluster, statistic and value; a cluster's name may hold a dot."""
     for line in text.splitlines():
-        name, _, value = line.partition(": ")
-        if value.strip().isdigit():
-            yield name, float(value)
+        if found := _LINE.fullmatch(line):
+            yield found["cluster"], found["statistic"], float(found["value"])
 
 
-def _hosts(text: str, links: Mapping[str, Link]) -> Iterator[tuple[str, str, bool]]:
+def _hosts(text: str, links: Mapping[str, Link]) -> Iterator[tuple[str, Link, bool]]:
+    """Yield cluster, link and whether it is ejected for each host."""
     for line in text.splitlines():
         words = line.split("::")
         if len(words) == 4 and words[2] == "health_flags" and words[1] in links:
-            link = links[words[1]]
-            yield link.callee, link.edge, EJECTED in words[3]
+            yield words[0], links[words[1]], EJECTED in words[3]

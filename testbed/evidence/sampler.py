@@ -33,7 +33,10 @@ class Watch:
         self.silent += boundary and not told
         found = edge_values(stats or "", hosts or "", self.log.links) if told else {}
         at, life = time.time(), self._admin.life
-        return [Sample(at, self.log.process, values, edge, life) for edge, values in found.items()]
+        return [Sample(at, self.log.process, v, edge, self._callers(edge), life) for edge, v in found.items()]
+
+    def _callers(self, edge: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one for link in self.log.links if link.edge == edge for one in link.callers))
 
     def close(self) -> None:
         """Let go of the proxy."""

@@ -45,6 +45,12 @@ def test_nothing_said_is_nothing_known():
     assert edge_values("", "", LINKS) == {}
 
 
+def test_a_nodes_proxy_has_a_cluster_for_each_edge():
+    links = [Link("a@n-1--b-1", "a@n-1", "b-1", "a -> b", "127.9.2.1:1", None, "127.9.2.1:8080", ("a-1", "a-2"))]
+    found = edge_values("cluster.a.b.outlier_detection.ejections_active: 1", "a.b::127.9.2.1:1::health_flags::x", links)
+    assert found == {"a -> b": {"ejections_active": 1.0, host_key("b-1"): 0.0}}
+
+
 def test_only_what_checks_ask_for_is_asked():
-    assert unquote(STATS).startswith(r"/stats?filter=^cluster\.[^.]+\.(circuit_breakers")
+    assert unquote(STATS).startswith(r"/stats?filter=^cluster\..+\.(circuit_breakers")
     assert "upstream_rq_time" not in STATS
