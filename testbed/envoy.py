@@ -98,10 +98,10 @@ def endpoints(cluster: str, addresses: Sequence[str]) -> Json:
 
 
 def thresholds(**limits: int | None) -> Json:
-    """Return circuit breakers; a limit that is None or not given is off (at its maximum), never Envoy's default."""
+    """Return the limits of a cluster; one that is None or not given is off (at its maximum), never Envoy's default."""
     names = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
     full = {name: UNLIMITED if limits.get(name) is None else limits[name] for name in names}
-    return {"thresholds": [{"priority": "DEFAULT", **full}]}
+    return {"priority": "DEFAULT", **full}
 
 
 def bootstrap(admin: str, listeners: Sequence[Json], clusters: Sequence[Json]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from testbed.model.calls import Call, Fallback
 from testbed.model.durations import format_ms
 from testbed.model.edges import CLIENT, Edge
-from testbed.model.policies import Policy
+from testbed.model.policies import CircuitBreaker, ConnectionPool, OutlierDetection, Policy
+from testbed.model.retries import Retries
 from testbed.model.topology import Topology
 
 
@@ -84,16 +85,47 @@ def _way_out(call: Call) -> str:
 def _policy_parts(policy: Policy) -> Iterator[str]:
     if policy.timeout:
         yield f"timeout {format_ms(policy.timeout)}"
+    if policy.respect_expected_rq_timeout:
+        yield "timeout of the caller's request where it tells one"
     if policy.retries and policy.retries.attempts:
-        retries = policy.retries.attempts
-        each = f" of {format_ms(policy.per_try)}" if policy.per_try else ""
-        yield f"{retries} {'retry' if retries == 1 else 'retries'} = {policy.attempts} attempts{each}"
+        yield _retries(policy, policy.retries)
+    if policy.retry_budget:
+        budget = policy.retry_budget
+        yield f"at most {budget.percent:g} % retries (or {budget.min_retry_concurrency})"
     if policy.circuit_breaker:
-        limits = policy.circuit_breaker.model_dump(exclude_none=True, by_alias=True)
-        yield "limits " + " ".join(f"{name} {value}" for name, value in limits.items())
+        yield "limits " + _listed(policy.circuit_breaker)
     if policy.outlier_detection:
-        detection = policy.outlier_detection
-        yield (
-            f"ejects after {detection.consecutive_5xx_errors} errors for {format_ms(detection.base_ejection_time)}"
-            f" (at most {detection.max_ejection_percent} %)"
-        )
+        yield _ejection(policy.outlier_detection)
+    if policy.connection_pool:
+        yield "connections " + _listed(policy.connection_pool)
+    if policy.load_balancer:
+        yield policy.load_balancer
+
+
+def _retries(policy: Policy, retries: Retries) -> str:
+    kind = f"{retries.attempts} {'retry' if retries.attempts == 1 else 'retries'} = {policy.attempts} attempts"
+    if policy.hedged:
+        return f"{kind}, one every {format_ms(policy.per_try or 0)} (hedged)"
+    return f"{kind} of {format_ms(policy.per_try)}" if policy.per_try else kind
+
+
+def _ejection(rule: OutlierDetection) -> str:
+    """Name what is written: the detectors that are on, and the cap."""
+    counts = {
+        "errors": rule.consecutive_5xx_errors,
+        "gateway errors": rule.consecutive_gateway_errors,
+        "local failures": rule.local_origin_failures,
+    }
+    after = " or ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing"
+    cap = "at least one, " if rule.always_eject_one_host else ""
+    panic = f", all again below {rule.min_health_percent} % healthy" if rule.min_health_percent else ""
+    most = f"({cap}at most {rule.max_ejection_percent} %{panic})"
+    return f"ejects after {after} for {format_ms(rule.base_ejection_time)} {most}"
+
+
+def _listed(model: CircuitBreaker | ConnectionPool) -> str:
+    """Name what was written, durations as their author would write them."""
+    fields = type(model).model_fields
+    values = {name: getattr(model, name) for name in fields if name in model.model_fields_set}
+    texts = {n: format_ms(v) if isinstance(v, float) else str(v) for n, v in values.items() if v is not None}
+    return " ".join(f"{fields[name].alias} {text}" for name, text in texts.items())

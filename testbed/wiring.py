@@ -79,11 +79,14 @@ def _policy_text(policy: Mapping[str, object]) -> str:
 
 
 _DURATIONS = {"timeout", "perTryTimeout", "base", "max", "interval", "baseEjectionTime"}
+_DURATIONS |= {"connectTimeout", "idleTimeout", "maxConnectionDuration"}
+_ON = {"retryIgnorePreviousHosts"}  # what is on unless written; every other switch is off
 
 
 def _flow(key: str, value: object) -> str:
     if isinstance(value, Mapping):
-        named = {_camel(str(name)): inner for name, inner in value.items() if inner not in (None, [], {})}
+        cased = {_camel(str(name)): inner for name, inner in value.items() if inner not in (None, [], {})}
+        named = {name: inner for name, inner in cased.items() if inner is not False or name in _ON}
         return "{" + ", ".join(f"{name}: {_flow(name, inner)}" for name, inner in named.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_flow(key, inner) for inner in value) + "]"

@@ -178,7 +178,7 @@ def _cluster(name: str, app: str) -> Json:
         "type": "STATIC",
         "connect_timeout": envoy.FOREVER,
         "load_assignment": envoy.endpoints(name, [app]),
-        "circuit_breakers": envoy.thresholds(),
+        "circuit_breakers": {"thresholds": [envoy.thresholds()]},
         "typed_extension_protocol_options": envoy.upstream_options(
             common_http_protocol_options=common, use_downstream_protocol_config=same
         ),

@@ -14,7 +14,7 @@ from testbed.envoy import Json, named, typed
 from testbed.evidence.envoy import ProxyLog
 from testbed.evidence.log import Log
 from testbed.mesh import ATTEMPTS, CALLS, address_variables, upstreams
-from testbed.mesh.envoy_policies import cluster, route
+from testbed.mesh.envoy_policies import cluster, filters, route
 from testbed.plan import File, Link, Node, Process, Ready, Replica, Seat, links_from
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _listener(name: str, seat: Seat, replica: Replica, door: str, hosts: list[Js
         delayed_close_timeout=DELAYED_CLOSE,
         **envoy.trusting(),
         route_config={"ignore_port_in_host_matching": True, "virtual_hosts": hosts},
-        http_filters=[_router(log, caller)],
+        http_filters=[*filters(), _router(log, caller)],
         access_log=[envoy.json_log(log, CALL_FIELDS | caller)],
     )
     return {

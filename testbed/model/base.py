@@ -77,5 +77,8 @@ def whole(*, least: int, most: int | None = None) -> Any:
 
 
 Count = Annotated[int, whole(least=0)]
+UINT32_MAX = 4_294_967_295  # the largest limit that Envoy takes: Istio's "no limit"
+Limit = Annotated[int, whole(least=1, most=UINT32_MAX)]
+LimitOrZero = Annotated[int, whole(least=0, most=UINT32_MAX)]
 Percent = Annotated[int, whole(least=0, most=100)]
 ErrorStatus = Annotated[int, whole(least=400, most=599)]

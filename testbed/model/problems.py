@@ -71,6 +71,7 @@ _ECHOES = {"default_factory_not_called"}  # follows from another error, tells no
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "float_type": "a number",
     "string_type": "text",
     "bool_type": "true or false",
     "bool_parsing": "true or false",

@@ -12,6 +12,7 @@ from testbed.model.problems import Place, Problem
 from testbed.model.routes import Node, callee_of, calls_from, nodes
 
 if TYPE_CHECKING:
+    from testbed.model.policies import Policy
     from testbed.model.topology import Topology
 
 FIRST_LINK_PORT = 10_000
@@ -19,7 +20,13 @@ FIRST_LINK_PORT = 10_000
 
 def broken_rules(topology: Topology) -> list[Problem]:
     """Everything that does not fit together; endless calls are looked for once all names are right."""
-    names = [*_services(topology), *_edges(topology), *_ports(topology), *_placement(topology)]
+    names = [
+        *_services(topology),
+        *_edges(topology),
+        *_contradictions(topology),
+        *_ports(topology),
+        *_placement(topology),
+    ]
     return names or list(_cycles(topology))
 
 
@@ -44,6 +51,26 @@ def _edges(topology: Topology) -> Iterator[Problem]:
         if message := _policy_edge(policy.edge, known, first):
             yield Problem(("policies", index, "edge"), message)
         first.setdefault(policy.edge, index)
+
+
+def _contradictions(topology: Topology) -> Iterator[Problem]:
+    """Policies of which one part takes the ground from another."""
+    for index, policy in enumerate(topology.policies):
+        for place, message in _contradiction(policy):
+            yield Problem(("policies", index, *place), message)
+
+
+def _contradiction(policy: Policy) -> Iterator[tuple[Place, str]]:
+    breaker, retries = policy.circuit_breaker, policy.retries
+    if policy.retry_budget and breaker and breaker.max_retries is not None:
+        yield (
+            ("retryBudget",),
+            "contradicts circuitBreaker.maxRetries, whose place a budget takes: keep one of them",
+        )
+    if retries and retries.hedge_on_per_try_timeout and retries.per_try_timeout is None:
+        yield ("retries", "hedgeOnPerTryTimeout"), "needs perTryTimeout, after which the next attempt begins"
+    if retries and retries.host_selection_retry_max_attempts and not retries.retry_ignore_previous_hosts:
+        yield ("retries", "hostSelectionRetryMaxAttempts"), "contradicts retryIgnorePreviousHosts: false"
 
 
 def _meant(service: str, known: Collection[str]) -> str:

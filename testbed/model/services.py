@@ -83,6 +83,7 @@ class Route(Model):
     """The answer when all went well."""
 
 
+EXPECTED = "x-envoy-expected-rq-timeout-ms"  # by which Envoy tells the callee for how long it will wait
 HOP_HEADERS = {"connection", "content-length", "host", "keep-alive", "te", "transfer-encoding", "upgrade"}
 
 
@@ -90,7 +91,7 @@ def _header(name: str) -> str:
     lower = name.lower()
     if not re.fullmatch(r"[a-z0-9!#$%&'*+.^_`|~-]+", lower):
         raise wrong(f"{name!r} is not a header name")
-    if lower in HOP_HEADERS or lower.startswith("x-envoy-"):
+    if lower in HOP_HEADERS or (lower.startswith("x-envoy-") and lower != EXPECTED):
         raise wrong(f"{name!r} cannot be forwarded: it belongs to one connection or to the proxies")
     return lower
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from testbed.model.calls import Call
 from testbed.model.durations import format_ms
-from testbed.model.edges import Edge
+from testbed.model.edges import CLIENT, Edge
 from testbed.model.layers import retry_chains
 from testbed.model.policies import Policy
 from testbed.model.problems import Place, Problem
 from testbed.model.routes import Node, callee_of, calls_from, nodes
+from testbed.model.services import EXPECTED
 from testbed.model.timing import Times, policy_time
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ def _why_no_ejection(policy: Policy, replicas: int) -> str:
     rule = policy.outlier_detection
     assert rule is not None
     copies = f"{replicas} replica{'s' if replicas > 1 else ''}"
-    if not (rule.consecutive_5xx_errors or rule.consecutive_gateway_errors):
-        return "eject: both consecutive5xxErrors and consecutiveGatewayErrors are off"
-    if replicas * rule.max_ejection_percent // 100 == 0:
+    if not (rule.consecutive_5xx_errors or rule.consecutive_gateway_errors or rule.local_origin_failures):
+        return "eject: all of its detectors are off"
+    if replicas * rule.max_ejection_percent // 100 == 0 and not rule.always_eject_one_host:
         enough = math.ceil(100 / replicas)
         return f"eject: {rule.max_ejection_percent}% of {copies} is less than one (from {enough}% on it could)"
     if (replicas - 1) / replicas * 100 < rule.min_health_percent:
@@ -87,6 +88,40 @@ def _why_no_ejection(policy: Policy, replicas: int) -> str:
             f"help: with one of {copies} ejected, fewer than {rule.min_health_percent}% are healthy, and all are used"
         )
     return ""
+
+
+def without_effect(topology: Topology) -> Iterator[Problem]:
+    """Parts of a policy that do nothing, because another part is not there."""
+    for place, policy in _policies(topology):
+        rule = policy.outlier_detection
+        if rule and rule.consecutive_local_origin_failures and not rule.split_external_local_origin_errors:
+            text = "consecutiveLocalOriginFailures counts nothing without splitExternalLocalOriginErrors: true"
+            yield Problem(place, f"{policy.edge}: {text}")
+        if policy.retry_budget and policy.attempts == 1:
+            yield Problem(place, f"{policy.edge}: retryBudget bounds nothing: there are no retries")
+
+
+def only_queues(topology: Topology) -> Iterator[Problem]:
+    """A limit on connections that rejects nothing, and lets requests wait for ever."""
+    for place, policy in _policies(topology):
+        limits = policy.circuit_breaker
+        bounded = limits and (limits.max_pending_requests is not None or limits.max_requests is not None)
+        if limits and limits.max_connections and not bounded and not policy.timeout:
+            text = "maxConnections alone rejects nothing: requests wait, for ever without maxPendingRequests or timeout"
+            yield Problem(place, f"{policy.edge}: {text}")
+
+
+def no_deadline(topology: Topology) -> Iterator[Problem]:
+    """An edge that respects its callers' remaining time, which nobody tells it."""
+    for place, policy in _policies(topology):
+        caller = Edge.parse(policy.edge).caller
+        above = [topology.policy(edge) for edge in topology.edges() if edge.callee == caller and edge.caller != CLIENT]
+        if not policy.respect_expected_rq_timeout:
+            continue
+        if EXPECTED not in (header.lower() for header in topology.forward):
+            yield Problem(place, f"{policy.edge}: {caller} does not hand on {EXPECTED}: add it to forward")
+        if not any(one and (one.timeout or one.per_try) for one in above):
+            yield Problem(place, f"{policy.edge}: no caller of {caller} has a timeout, so there is no time to respect")
 
 
 def repeated_writes(topology: Topology) -> Iterator[Problem]:
@@ -161,6 +196,9 @@ WITH_PROXY: tuple[Smell, ...] = (
     inverted,
     multiplied,
     never_ejects,
+    without_effect,
+    only_queues,
+    no_deadline,
     repeated_writes,
 )
 WITHOUT_PROXY: tuple[Smell, ...] = (unreachable, unenforced)

@@ -51,4 +51,6 @@ def policy_time(policy: Policy, answer: float) -> float:
     if policy.timeout and not policy.per_try:
         return limit
     pauses = policy.retries.backoff.longest(policy.retries.attempts) if policy.retries else 0.0
+    if policy.hedged and policy.per_try and policy.retries:
+        return min(limit, policy.retries.attempts * policy.per_try + answer)
     return min(limit, policy.attempts * (policy.per_try or answer) + pauses)

@@ -22,9 +22,10 @@ from testbed.model.overrides import (
     unknown_services,
     written,
 )
-from testbed.model.policies import Backoff, CircuitBreaker, OutlierDetection, Policy, Retries
+from testbed.model.policies import CircuitBreaker, ConnectionPool, OutlierDetection, Policy
 from testbed.model.problems import Place, Problem, explain, several
 from testbed.model.reading import Source, read_yaml
+from testbed.model.retries import Backoff, Retries, RetryBudget
 from testbed.model.rules import FIRST_LINK_PORT, broken_rules, no_edge
 from testbed.model.services import Answer, Concurrency, Header, Route, Service, ServiceName
 from testbed.model.smells import smells_of
@@ -36,6 +37,7 @@ __all__ = [
     "Call",
     "CircuitBreaker",
     "Concurrency",
+    "ConnectionPool",
     "Edge",
     "EdgeSettings",
     "Fail",
@@ -46,6 +48,7 @@ __all__ = [
     "Ports",
     "Retries",
     "Retry",
+    "RetryBudget",
     "Route",
     "Service",
     "Topology",

@@ -18,6 +18,7 @@ CONTEXT = {
     "baggage": "tb.id=r1,tb.user=u1;p=q,other=x%20y",
     "x-request-id": "r1",
 }
+DEADLINE = "x-envoy-expected-rq-timeout-ms"  # the one of the proxies' headers that an app may hand on
 OWN = {"host", "connection", "content-length"}
 
 
@@ -28,9 +29,14 @@ def received(seen):
 def test_context_and_listed_headers_are_forwarded_to_every_try_and_nothing_else(start, upstream):
     a, b = upstream(), upstream()
     a.script(Reply(500), Reply(200))
-    told = behaviour(call("a", retries=1), call("b", method="POST"), forward=["X-Tenant", "x-envoy-max-retries"])
+    told = behaviour(
+        call("a", retries=1),
+        call("b", method="POST"),
+        forward=["X-Tenant", "x-envoy-max-retries", "x-envoy-expected-rq-timeout-ms"],
+    )
     stub = start(told, {"a": a, "b": b})
     other = {
+        DEADLINE: "140",
         "x-envoy-max-retries": "9",
         "x-envoy-attempt-count": "3",
         "authorization": "x",
@@ -42,7 +48,8 @@ def test_context_and_listed_headers_are_forwarded_to_every_try_and_nothing_else(
         headers = received(seen)
         assert {name: headers[name] for name in CONTEXT} == CONTEXT
         assert headers["x-tenant"] == "Oslo, ost"
-        assert set(headers) - OWN == {*CONTEXT, "x-tenant"}
+        assert headers[DEADLINE] == "140"
+        assert set(headers) - OWN == {*CONTEXT, "x-tenant", DEADLINE}
     assert (len(a.seen), len(b.seen)) == (2, 1)
 
 

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 )
 
+const deadlineHeader = "x-envoy-expected-rq-timeout-ms" // of all x-envoy-* the only one that an app may hand on
+
 var contextHeaders = []string{"traceparent", "tracestate", "baggage", "x-request-id"}
 
 // service answers requests as its behaviour says.
@@ -45,7 +47,7 @@ type story struct {
 func newService(s *settings) *service {
 	own := &service{settings: s, pool: newPool(), log: newAttemptLog(s.attemptLog, s.replica)}
 	for _, name := range slices.Concat(contextHeaders, s.behaviour.forward) {
-		if name = strings.ToLower(name); !strings.HasPrefix(name, "x-envoy-") {
+		if name = strings.ToLower(name); name == deadlineHeader || !strings.HasPrefix(name, "x-envoy-") {
 			own.forward = append(own.forward, name)
 		}
 	}

@@ -6,6 +6,7 @@ import { Gate, Shed } from './gate.mjs';
 import { draw, unit } from './work.mjs';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
+const DEADLINE = 'x-envoy-expected-rq-timeout-ms'; // of all x-envoy-* the only one that an app may hand on
 const CONTEXT = ['traceparent', 'tracestate', 'baggage', 'x-request-id'];
 
 /** Answers requests as its behaviour says. */
@@ -20,7 +21,7 @@ export class Service {
     const { forward, concurrency } = settings.behaviour;
     this.#settings = settings;
     const names = [...CONTEXT, ...forward].map((name) => name.toLowerCase());
-    this.#forward = names.filter((name) => !name.startsWith('x-envoy-'));
+    this.#forward = names.filter((name) => name === DEADLINE || !name.startsWith('x-envoy-'));
     this.#gate = concurrency && new Gate(concurrency.limit, concurrency.queue);
     this.#log = new AttemptLog(settings.attemptLog, settings.replica);
   }

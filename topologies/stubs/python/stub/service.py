@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Answer = tuple[int, dict[str, str], bytes]
 
 JSON = {"content-type": "application/json"}
+DEADLINE = "x-envoy-expected-rq-timeout-ms"  # of all x-envoy-* the only one that an app may hand on
 CONTEXT = ("traceparent", "tracestate", "baggage", "x-request-id")
 
 
@@ -43,7 +44,7 @@ class Service:
         behaviour = settings.behaviour
         self._default, self._routes = behaviour["default"], behaviour["routes"]
         forward = [*CONTEXT, *(name.lower() for name in behaviour["forward"])]
-        self._forward = [name for name in forward if not name.startswith("x-envoy-")]
+        self._forward = [name for name in forward if name == DEADLINE or not name.startswith("x-envoy-")]
         self._shed = behaviour["concurrency"] and behaviour["concurrency"]["shed"]
         self._gate = _gate(behaviour["concurrency"])
         self._pool = Pool()
