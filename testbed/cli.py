@@ -99,3 +99,46 @@ def setup() -> None:
     for tool in TOOLS:
         find(tool)
     click.echo("ready: every binary is in place")
+
+
+ARGS = click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST ARGUMENTS]...")
+PASSES_ON = {"ignore_unknown_options": True}
+
+
+@main.command(context_settings=PASSES_ON)
+@ARGS
+@click.option(
+    "--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything as JSON, for CI."
+)
+@_plainly
+def calibrate(args: tuple[str, ...], path: Path | None) -> None:
+    """Say what your scenarios can tell: run them as written, without the fault, and without the policies.
+
+    Takes what pytest takes (files, -k, -n 2, ...). Exits with 1 if a scenario cannot tell the difference.
+    """
+    from shutil import get_terminal_size
+
+    from testbed.calibration.calibrate import as_data, is_calibrated
+    from testbed.calibration.calibrate import calibrate as run
+    from testbed.calibration.table import table
+
+    judgements = run(args, say=lambda text: click.echo(text, err=True))
+    click.echo(table(judgements, width=get_terminal_size((120, 0)).columns, colour=sys.stdout.isatty()))
+    if path is not None:
+        path.write_text(json.dumps(as_data(judgements), indent=2) + "\n")
+    sys.exit(0 if is_calibrated(judgements) else 1)
+
+
+@main.command(context_settings=PASSES_ON)
+@ARGS
+@click.option("--times", type=click.IntRange(min=2), default=50, show_default=True, help="How many rounds.")
+@click.option("--seed", type=int, help="The seed of the rounds, to do the same again.")
+@_plainly
+def soak(args: tuple[str, ...], times: int, seed: int | None) -> None:
+    """Run your scenarios many times, each time in another order and with another seed; no verdict may change.
+
+    Takes what pytest takes. Exits with 1 if one verdict of one round differs from the first round's.
+    """
+    from testbed.calibration.soak import soak as run
+
+    sys.exit(0 if run(args, times, click.echo, seed) else 1)

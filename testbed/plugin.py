@@ -13,6 +13,7 @@ from testbed.session import FOLDER, KEY, Session, session_of
 
 RECORD: pytest.StashKey[Any] = pytest.StashKey()
 SEED = "testbed_seed"
+CONTROL = "control(reason): no policy matters to this scenario, and why; `testbed calibrate` then expects just that"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         keep=config.getoption("--testbed-keep"),
         replay=Path(replay) if replay else None,
     )
+    config.addinivalue_line("markers", CONTROL)
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(_Xdist(seed), "testbed-xdist")
 
@@ -78,6 +80,13 @@ def pytest_report_header(config: pytest.Config) -> str | None:
         return f"testbed: replaying {session.replay}, nothing is started"
     given = config.getoption("--testbed-seed") is not None
     return f"testbed: seed {session.seed}" if given else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuse a mark that gives no reason."""
+    for mark in item.iter_markers("control"):
+        if len(mark.args) != 1 or not isinstance(mark.args[0], str) or not mark.args[0] or mark.kwargs:
+            raise pytest.UsageError(f"{item.nodeid}: write @pytest.mark.control('why no policy matters')")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -64,7 +64,7 @@ def summary(rows: Sequence[Row], *, width: int, colour: bool) -> str:
         block = list(group)
         result = _result(block)
         out.print()
-        out.print(_text(_title(test), "bold"), _text(result, COLOURS[result.removesuffix(EXPECTED)]), sep=": ")
+        out.print(_text(title(test), "bold"), _text(result, COLOURS[result.removesuffix(EXPECTED)]), sep=": ")
         out.print(Padding(_facts(block), (0, 0, 0, 2)))
     out.print()
     out.print(Padding(_meaning(rows), (0, 0, 0, 2)))
@@ -138,5 +138,6 @@ def _text(text: str, style: str = "") -> RenderableType:
     return Text(text, style)
 
 
-def _title(test: str) -> str:
+def title(test: str) -> str:
+    """A test's name as words: `test_one_bad_replica` is "one bad replica"."""
     return test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
