@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from faults.abort import abort
+from faults.bandwidth import bandwidth
 from faults.base import Fault
 from faults.delay import delay
+from faults.hang import hang
 from faults.kill import kill, restart
 from faults.latency import latency
 from faults.outage import outage
@@ -12,13 +14,20 @@ from faults.pause import pause
 from faults.refused import refused
 from faults.reset import reset
 from faults.silent import silent
+from faults.sliced import sliced
+from faults.slow_close import slow_close
+from faults.throttle import throttle
+from faults.truncated import truncated
+from faults.unreachable import unreachable
 from testbed.errors import FaultError, nearest
 
 FAULTS: dict[str, type[Fault]] = {
     fault.__name__: fault
     for fault in (
         abort,
+        bandwidth,
         delay,
+        hang,
         kill,
         latency,
         outage,
@@ -27,6 +36,11 @@ FAULTS: dict[str, type[Fault]] = {
         reset,
         restart,
         silent,
+        sliced,
+        slow_close,
+        throttle,
+        truncated,
+        unreachable,
     )
 }
 
@@ -34,7 +48,9 @@ __all__ = [
     "FAULTS",
     "Fault",
     "abort",
+    "bandwidth",
     "delay",
+    "hang",
     "kill",
     "latency",
     "named",
@@ -44,6 +60,11 @@ __all__ = [
     "reset",
     "restart",
     "silent",
+    "sliced",
+    "slow_close",
+    "throttle",
+    "truncated",
+    "unreachable",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from faults.base import RequestFault, Site
 from testbed.edge.operations import Operation, Rule
@@ -12,6 +13,8 @@ from testbed.errors import FaultError
 @dataclass(frozen=True)
 class abort(RequestFault):
     """Answer with `status` (200 to 599, as Envoy's fault filter takes it) in the callee's place."""
+
+    twin: ClassVar[str] = "refused()"
 
     status: int = 503
 

@@ -153,6 +153,7 @@ class RequestFault(Fault):
     """A fault of single requests, made at the inlet: every kind of scope fits."""
 
     plane: ClassVar[Plane] = "inlet"
+    twin: ClassVar[str]  # the link fault to use where there is no inlet, as a user writes it
 
     def for_users(self, *users: str, percent: float | None = None) -> Self:
         """Hit exactly these users, or exactly this share of the load's users (drawn by the seed, then fixed)."""
@@ -175,7 +176,8 @@ class RequestFault(Fault):
         links = links_of(self, site)
         bare = sorted({link.edge for link in links if link.inlet is None})
         if bare:
-            raise FaultError(f"{self}: {bare[0]} has requestFaults: off, so only link and process faults reach it")
+            why = f"{bare[0]} has requestFaults: off, so only link and process faults reach it"
+            raise FaultError(f"{self}: {why}. Use {self.twin}, which acts on the link")
         return tuple(link.inlet for link in links if link.inlet)
 
     def scope(self, site: Site) -> Scope:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from faults.base import RequestFault, Site, positive
 from testbed.edge.operations import Operation, Rule
@@ -12,6 +13,8 @@ from testbed.errors import FaultError
 @dataclass(frozen=True, kw_only=True)
 class delay(RequestFault):
     """Hold a request at the callee's door for `ms` before the callee sees it (whole milliseconds, at most an hour)."""
+
+    twin: ClassVar[str] = "latency(ms=...)"
 
     ms: float
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from faults.base import LinkFault, Site, links_of, not_negative, positive
-from testbed.edge.operations import Operation, Stream, Toxic
+from faults.base import LinkFault, Site, not_negative, positive
+from faults.streams import Direction, known_direction, toxics
+from testbed.edge.operations import Operation
 from testbed.errors import FaultError
-
-Direction = Literal["answers", "requests"]
-STREAMS: dict[str, Stream] = {"answers": "downstream", "requests": "upstream"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +17,8 @@ class latency(LinkFault):
 
     `jitter_ms` spreads it evenly over [ms - jitter_ms, ms + jitter_ms]. Opening a connection is not slower: Toxiproxy
     accepts on its own side of the distance. Data keeps its order. Whole milliseconds, at most an hour.
+
+        latency(ms=100, jitter_ms=20).on("checkout -> pricing")
     """
 
     twin: ClassVar[str] = "delay(ms=...)"
@@ -35,11 +35,8 @@ class latency(LinkFault):
             raise FaultError(f"{self}: jitter_ms must not be above ms, or time would run backwards")
         if max(self.ms, self.jitter_ms) > 3_600_000 or self.ms % 1 or self.jitter_ms % 1:
             raise FaultError(f"{self}: ms and jitter_ms are whole milliseconds, at most an hour")
-        if self.direction not in STREAMS:
-            raise FaultError(f"{self}: direction is one of {', '.join(STREAMS)}")
+        known_direction(self)
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One latency toxic a link."""
-        attributes = {"latency": int(self.ms), "jitter": int(self.jitter_ms)}
-        stream = STREAMS[self.direction]
-        return tuple(Toxic(link.name, "latency", stream, attributes) for link in links_of(self, site))
+        return toxics(self, site, "latency", self.direction, latency=self.ms, jitter=self.jitter_ms)

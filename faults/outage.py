@@ -8,17 +8,21 @@ from typing import Literal, Self
 
 from faults.abort import abort
 from faults.base import Fault, Plane, Site, Target
+from faults.hang import hang
 from faults.kill import kill
 from faults.refused import refused
 from faults.silent import silent
+from faults.unreachable import unreachable
 from testbed.edge.operations import Operation
 from testbed.errors import FaultError, nearest
 from testbed.plan import Link
 
-Kind = Literal["refused", "silent", "erroring", "killed"]
+Kind = Literal["refused", "unreachable", "silent", "hang", "erroring", "killed"]
 KINDS: dict[str, Callable[[], Fault]] = {
     "refused": refused,
+    "unreachable": unreachable,
     "silent": silent,
+    "hang": hang,
     "erroring": lambda: abort(503),
     "killed": kill,
 }
@@ -28,8 +32,11 @@ KINDS: dict[str, Callable[[], Fault]] = {
 class outage(Fault):
     """The first `replicas` replicas of `service` (all of them if None) fail as `kind` says.
 
-    What callers see: `refused` a connection refused, `silent` a read time-out, `erroring` a 503 to each request,
-    `killed` a process that is really gone, and refused until it is healed.
+    What callers see: `refused` a connection refused, `unreachable` a connect time-out, `silent` a read time-out on
+    every connection, `hang` one on every request (health checks by TCP alone stay well), `erroring` a 503 to each
+    request, `killed` a process that is really gone, and refused until it is healed.
+
+        outage("pricing", replicas=1, kind="unreachable")
     """
 
     service: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import LinkFault, Site, links_of
-from testbed.edge.operations import Operation, Toxic
+from faults.base import LinkFault, Site
+from faults.streams import toxics
+from testbed.edge.operations import Operation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,4 +22,4 @@ class reset(LinkFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One reset_peer toxic each."""
-        return tuple(Toxic(link.name, "reset_peer", "downstream", {"timeout": 0}) for link in links_of(self, site))
+        return toxics(self, site, "reset_peer", "answers", timeout=0)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import LinkFault, Site, links_of
-from faults.latency import STREAMS, Direction
-from testbed.edge.operations import Operation, Toxic
-from testbed.errors import FaultError
+from faults.base import LinkFault, Site
+from faults.streams import Direction, known_direction, toxics
+from testbed.edge.operations import Operation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,16 +19,14 @@ class silent(LinkFault):
     (the swallowed bytes cannot come back), which callers may see as one more burst of failures.
     """
 
-    twin: ClassVar[str] = "delay(ms=...)"
+    twin: ClassVar[str] = "hang()"
 
     direction: Direction = "requests"
 
     def validate(self) -> None:
         """Raise `FaultError` for an unknown direction."""
-        if self.direction not in STREAMS:
-            raise FaultError(f"{self}: direction is one of {', '.join(STREAMS)}")
+        known_direction(self)
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One timeout toxic without an end on each link."""
-        stream = STREAMS[self.direction]
-        return tuple(Toxic(link.name, "timeout", stream, {"timeout": 0}) for link in links_of(self, site))
+        return toxics(self, site, "timeout", self.direction, timeout=0)

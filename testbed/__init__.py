@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from faults import abort as abort
+    from faults import bandwidth as bandwidth
     from faults import delay as delay
+    from faults import hang as hang
     from faults import kill as kill
     from faults import latency as latency
     from faults import outage as outage
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from faults import reset as reset
     from faults import restart as restart
     from faults import silent as silent
+    from faults import sliced as sliced
+    from faults import slow_close as slow_close
+    from faults import throttle as throttle
+    from faults import truncated as truncated
+    from faults import unreachable as unreachable
     from testbed.checks import attempts as attempts
     from testbed.checks import availability as availability
     from testbed.checks import fallback as fallback
@@ -49,7 +56,10 @@ if TYPE_CHECKING:
     from testbed.starting import start as start
 
 _HOMES = {
-    "faults": "abort delay kill latency outage pause refused reset restart silent",
+    "faults": (
+        "abort bandwidth delay hang kill latency outage pause refused "
+        "reset restart silent sliced slow_close throttle truncated unreachable"
+    ),
     "testbed.checks": ("attempts availability fallback gives_up only_statuses p50 p90 p99 quantile recovers slowest"),
     "testbed.errors": "Inconclusive NotContained TestbedError",
     "testbed.experiment": "Run Traffic",

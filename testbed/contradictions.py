@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import combinations, permutations, product
 
-from testbed.edge.operations import Closed, Operation, Rule, Scope, Signal, Toxic
+from testbed.edge.operations import NEVER_MS, Closed, Operation, Rule, Scope, Signal, Toxic, Unanswered
 from testbed.errors import FaultError
 from testbed.plan import Link
 
@@ -19,10 +20,11 @@ def refuse_contradictions(planned: Mapping[str, Iterable[Operation]], links: Ite
     altogether; a fault that is hidden on some of its links only (one of two replicas is dead) is an ordinary
     combination.
     """
-    into = {link.name: link.callee for link in links} | {link.inlet: link.callee for link in links if link.inlet}
+    known = list(links)
+    named = {link.name: link for link in known} | {link.inlet: link for link in known if link.inlet}
     listed = [(text, tuple(operations)) for text, operations in planned.items()]
     for (first, ours), (second, theirs) in combinations(listed, 2):
-        reason = _collision(ours, theirs) or _hidden(ours, theirs, into)
+        reason = _collision(ours, theirs) or _hidden(ours, theirs, named)
         if reason:
             raise FaultError(f"{first} and {second} contradict each other: {reason}")
 
@@ -31,17 +33,25 @@ def _collision(ours: Operations, theirs: Operations) -> str:
     return next(filter(None, (_collide(a, b) for a, b in product(ours, theirs))), "")
 
 
-def _hidden(ours: Operations, theirs: Operations, into: Mapping[str, str]) -> str:
+def _hidden(ours: Operations, theirs: Operations, named: Mapping[str, Link]) -> str:
     for hiding, hidden in permutations((ours, theirs)):
-        reasons = [next(filter(None, (_hides(a, b, into) for a in hiding)), "") for b in hidden]
+        single = [part for b in hidden for part in _parts(b)]
+        reasons = [next(filter(None, (_hides(a, b, named) for a in hiding)), "") for b in single]
         if reasons and all(reasons):
             return reasons[0]
     return ""
 
 
+def _parts(operation: Operation) -> Operations:
+    """A rule as one rule for each of its inlets, anything else as it is."""
+    if not isinstance(operation, Rule):
+        return (operation,)
+    return tuple(replace(operation, inlets=(inlet,)) for inlet in operation.inlets)
+
+
 def _collide(a: Operation, b: Operation) -> str:
     match a, b:
-        case Closed(link), Closed(other) if link == other:
+        case Closed(link) | Unanswered(link), Closed(other) | Unanswered(other) if link == other:
             return f"both close the link {link}"
         case Toxic(link, kind, stream), Toxic(other, kind2, stream2) if (link, kind, stream) == (other, kind2, stream2):
             return f"both put a {kind} on the link {link}"
@@ -52,26 +62,54 @@ def _collide(a: Operation, b: Operation) -> str:
     return ""
 
 
-def _hides(a: Operation, b: Operation, into: Mapping[str, str]) -> str:
-    """Why `a` keeps `b` from having any effect, or ""."""
+def _hides(a: Operation, b: Operation, named: Mapping[str, Link]) -> str:
+    """Why `a` keeps `b` (a rule: of one inlet) from having any effect, or ""."""
     match a, b:
-        case Closed(link), Toxic(other) if link == other:
+        case Closed(link) | Unanswered(link), Toxic(other) if link == other:
             return f"the link {link} is closed, so nothing else can happen on it"
         case Toxic(link, "timeout" | "reset_peer" as kind), Toxic(other) if link == other:
             return f"{kind} lets no answer through on {link}"
-        case Signal(replica, "kill"), Toxic(link) if into[link] == replica:
+        case Signal(replica, "kill"), Toxic(link) if named[link].callee == replica:
             return f"{replica} is dead, so nothing else can happen on {link}"
-        case Signal(replica, "kill"), Rule(_, inlets) if {into[inlet] for inlet in inlets} == {replica}:
+        case Signal(replica, "kill"), Rule(_, (inlet,)) if named[inlet].callee == replica:
             return f"{replica} is dead, so no request arrives there"
+        case ((Closed(link) | Unanswered(link) | Toxic(link, "timeout", "upstream")), Rule(_, (inlet,))) if (
+            named[inlet].name == link
+        ):
+            return f"no request comes over the link {link}"
+        case Rule() as one, Rule(_, (inlet,)) as two if inlet in one.inlets and _covers(one.scope, two.scope):
+            return _outdone(one, two)
     return ""
 
 
 def _rules(a: Rule, b: Rule) -> str:
     shared = sorted(set(a.inlets) & set(b.inlets))
-    same = (a.abort is None) == (b.abort is None)
-    if not shared or not same or _disjoint(a.scope, b.scope):
+    both = [text for text, value in _EFFECTS.items() if getattr(a, value) is not None and getattr(b, value) is not None]
+    if not shared or not both or _disjoint(a.scope, b.scope):
         return ""
-    return f"both {'delay' if a.abort is None else 'answer'} the same requests at {shared[0]}"
+    return f"both {both[0]} the same requests at {shared[0]}"
+
+
+_EFFECTS = {"answer": "abort", "delay": "delay_ms", "throttle": "kb_per_s"}  # words -> field of a rule
+
+
+def _outdone(one: Rule, two: Rule) -> str:
+    """Why a rule leaves nothing to do for another that meets no other requests, or ""."""
+    if one.delay_ms == NEVER_MS:
+        return "a request that hangs is never answered"
+    if one.abort is not None and two.kb_per_s is not None:
+        return f"a request that is answered with {one.abort} at once has no body to throttle"
+    return ""
+
+
+def _covers(a: Scope, b: Scope) -> bool:
+    """Whether every request that `b` meets is surely met by `a`."""
+    return (
+        (a.users is None or (b.users is not None and b.users <= a.users))
+        and a.cohort in (None, b.cohort)
+        and (a.attempts is None or (b.attempts is not None and b.attempts <= a.attempts))
+        and a.requests is None
+    )
 
 
 def _disjoint(a: Scope, b: Scope) -> bool:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from faults.base import Fault
 from testbed.contradictions import refuse_contradictions
-from testbed.edge.operations import Closed, Operation, Rule, Signal, Toxic
+from testbed.edge.operations import Closed, LinkOperation, Operation, Rule, Signal, Toxic, Unanswered
 from testbed.errors import TestbedError
 from testbed.history import FaultEvent, ProcessEvent
 from testbed.plan import Link, Replica
@@ -23,10 +23,10 @@ FOREVER = float("inf")  # the end of a fault that has not been healed
 class LinkControl(Protocol):
     """What the injector needs of the links."""
 
-    def apply(self, operation: Toxic | Closed) -> None:
+    def apply(self, operation: LinkOperation) -> None:
         """Carry out and read back."""
 
-    def undo(self, operation: Toxic | Closed) -> None:
+    def undo(self, operation: LinkOperation) -> None:
         """Undo and read back."""
 
 
@@ -192,7 +192,7 @@ def _harmless(operations: Iterable[Operation]) -> tuple[Operation, ...]:
 
 def _engine(operation: Operation) -> str:
     match operation:
-        case Toxic() | Closed():
+        case Toxic() | Closed() | Unanswered():
             return "links"
         case Rule():
             return "inlet"

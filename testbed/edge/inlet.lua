@@ -72,16 +72,16 @@ local function shown(value)
   return value and string.format("%.17g", value) or "*"
 end
 
--- One rule is one line: fault, inlets, abort, delay, users, cohort, requests, attempts, seed (tabs between, * = none).
+-- One rule is one line: fault, inlets, abort, delay, rate, users, cohort, requests, attempts, seed (tabs, * = none).
 local function read_rule(line)
   local field = split(line, "\t")
-  if #field ~= 9 then
-    error("a rule has 9 fields, this one " .. #field, 0)
+  if #field ~= 10 then
+    error("a rule has 10 fields, this one " .. #field, 0)
   end
   local rule = {
     fault = field[1], inlets = set_of(field[2]), abort = number(field[3]), delay = number(field[4]),
-    users = set_of(field[5]), cohort = field[6] ~= "*" and field[6] or nil, requests = number(field[7]),
-    attempts = set_of(field[8]), seed = field[9],
+    rate = number(field[5]), users = set_of(field[6]), cohort = field[7] ~= "*" and field[7] or nil,
+    requests = number(field[8]), attempts = set_of(field[9]), seed = field[10],
   }
   for inlet in pairs(rule.inlets) do
     if LINKS[inlet] == nil then
@@ -93,8 +93,8 @@ end
 
 local function write_rule(rule)
   return table.concat({
-    rule.fault, written(rule.inlets), shown(rule.abort), shown(rule.delay), written(rule.users), rule.cohort or "*",
-    shown(rule.requests), written(rule.attempts), rule.seed,
+    rule.fault, written(rule.inlets), shown(rule.abort), shown(rule.delay), shown(rule.rate), written(rule.users),
+    rule.cohort or "*", shown(rule.requests), written(rule.attempts), rule.seed,
   }, "\t") .. "\n"
 end
 
@@ -167,13 +167,14 @@ local function meets(rule, request)
       or unit(rule.seed .. "|" .. request.draw .. "|" .. request.edge .. "|" .. request.attempt) < rule.requests)
 end
 
--- Several rules on one request: delays add up, the first abort is the answer, all of them are logged.
+-- Several rules on one request: delays add up, the first abort is the answer, the first rate its speed; all are logged.
 local function apply(headers, found, request)
-  local faults, delay, abort = {}, 0, nil
+  local faults, delay, abort, rate = {}, 0, nil, nil
   for _, rule in ipairs(found) do
     if meets(rule, request) then
       faults[#faults + 1] = rule.fault
       delay, abort = delay + (rule.delay or 0), abort or rule.abort
+      rate = rate or rule.rate
     end
   end
   if delay > 0 then
@@ -181,6 +182,9 @@ local function apply(headers, found, request)
   end
   if abort ~= nil then
     headers:replace("x-envoy-fault-abort-request", string.format("%d", abort))
+  end
+  if rate ~= nil then
+    headers:replace("x-envoy-fault-throughput-response", string.format("%d", rate))
   end
   return table.concat(faults, ",")
 end

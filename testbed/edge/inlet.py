@@ -45,7 +45,7 @@ CONTROL_HEADERS = tuple(f"x-envoy-{name}" for name in _STEERING)
 _PROTO, _INTERNAL = "x-forwarded-proto", "x-envoy-internal"  # Envoy adds these two where the caller sent none
 _KEPT = {_PROTO: "x-testbed-proto", _INTERNAL: "x-testbed-internal"}  # there if the caller did send one
 _APP = "x-testbed-app"  # names the cluster; never leaves the inlet
-_FAULTS = ("x-envoy-fault-abort-request", "x-envoy-fault-delay-request")
+_FAULTS = tuple(f"x-envoy-fault-{what}" for what in ("abort-request", "delay-request", "throughput-response"))
 _BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke off or was not there: pass that on
 
 FIELDS = {
@@ -132,7 +132,8 @@ def _lua(links: Sequence[Link], control: str) -> Json:
 def _fault() -> Json:
     always = {"percentage": {"numerator": 100}}
     kind = "extensions.filters.http.fault.v3.HTTPFault"
-    config = typed(kind, delay={"header_delay": {}, **always}, abort={"header_abort": {}, **always})
+    asked = {"delay": "header_delay", "abort": "header_abort", "response_rate_limit": "header_limit"}
+    config = typed(kind, **{what: {by_header: {}, **always} for what, by_header in asked.items()})
     return named("envoy.filters.http.fault", config)
 
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from testbed.edge.operations import Closed, Toxic
+from testbed.edge.operations import Closed, LinkOperation, Toxic, Unanswered
 from testbed.edge.toxics import checked
+from testbed.edge.unanswered import FullQueue
 from testbed.errors import FaultError, TestbedError, nearest
 from testbed.plan import File, Link, Process, Ready
 
@@ -46,9 +47,10 @@ class Links:
     def __init__(self, api_address: str, timeout_s: float = TIMEOUT_S) -> None:
         self._address, self._timeout_s = api_address, timeout_s
         self._client: Any = None
+        self._held: dict[str, FullQueue] = {}
 
-    def apply(self, operation: Toxic | Closed) -> None:
-        """Add a toxic or close a link, and see that it is so.
+    def apply(self, operation: LinkOperation) -> None:
+        """Add a toxic, close a link or take it off the network, and see that it is so.
 
         Raises `FaultError`, before anything is sent, for a toxic that the server should not see, or for a link that
         does not exist.
@@ -58,8 +60,11 @@ class Links:
                 self._add(operation, checked(operation))
             case Closed(link):
                 self._enable(link, False)
+            case Unanswered(link):
+                self._enable(link, False)
+                self._held[link] = FullQueue(self._ask("get", _path(link), link)["listen"])
 
-    def undo(self, operation: Toxic | Closed) -> None:
+    def undo(self, operation: LinkOperation) -> None:
         """Remove the toxic or open the link again, and see that it is so."""
         match operation:
             case Toxic():
@@ -67,7 +72,8 @@ class Links:
                 self._ask("delete", path, operation.link)
                 if any(toxic["name"] == _name(operation) for toxic in self._toxics(operation.link)):
                     raise TestbedError(f"the {operation.kind} on {operation.link} was removed, but it is still there")
-            case Closed(link):
+            case Closed(link) | Unanswered(link):
+                self._let_go(link)
                 self._enable(link, True)
 
     def verify_clean(self) -> list[str]:
@@ -77,6 +83,8 @@ class Links:
 
     def reset(self) -> None:
         """Open every link and remove every toxic, and see that it is so."""
+        for link in list(self._held):
+            self._let_go(link)
         self._ask("post", "/reset")
         left = self.verify_clean()
         if left:
@@ -94,6 +102,11 @@ class Links:
         found = [one for one in self._toxics(toxic.link) if one["name"] == _name(toxic)]
         if found != [wanted]:
             raise TestbedError(f"{toxic.link} was given {wanted}, but has {found or 'no such toxic'}")
+
+    def _let_go(self, link: str) -> None:
+        held = self._held.pop(link, None)
+        if held is not None:
+            held.close()
 
     def _enable(self, link: str, enabled: bool) -> None:
         self._ask("post", _path(link), link, json={"enabled": enabled})

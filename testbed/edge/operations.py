@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Stream = Literal["upstream", "downstream"]
+NEVER_MS = 86_400_000  # a delay that no caller outlives: the request hangs
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,16 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """One link taken off the network: open connections are closed, nobody answers the SYN of a new one."""
+
+    link: str
+
+
+LinkOperation = Toxic | Closed | Unanswered
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Which requests a rule meets; an empty scope meets all. All given parts must match.
 
@@ -42,12 +53,13 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One request fault at the inlet: abort with a status, or delay, or delay then abort."""
+    """One request fault at the inlet: abort with a status, delay, delay then abort, or a slow body of the answer."""
 
     fault: str  # the fault's id in this run, e.g. "f1"; logged with every arrival that it hits
     inlets: tuple[str, ...]  # the inlet addresses ("ip:port") of the links that it acts on
     abort: int | None = None  # HTTP status
     delay_ms: float | None = None  # 0: only mark the arrivals that it meets
+    kb_per_s: int | None = None  # KiB (1024 bytes) of the answer's body
     scope: Scope = Scope()
 
 
@@ -59,4 +71,4 @@ class Signal:
     action: Literal["kill", "pause", "restart"]
 
 
-Operation = Toxic | Closed | Rule | Signal
+Operation = LinkOperation | Rule | Signal

@@ -7,19 +7,21 @@ import re
 from collections.abc import Iterable
 
 from testbed.edge.operations import Rule, Scope
+from testbed.edge.toxics import Range
 from testbed.errors import FaultError, TestbedError
 
 ANY = "*"
+RATE = Range(1, 10_000_000)  # KiB/s of an answer's body; Envoy takes no less
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _ADDRESS = re.compile(r"[0-9.]+:[0-9]+")
 
 
 def encode(rules: Iterable[Rule]) -> str:
-    """Return the rules as text: a line each, nine fields with tabs between, `*` for what is not given.
+    """Return the rules as text: a line each, ten fields with tabs between, `*` for what is not given.
 
-    The fields are fault, inlets, abort, delay in ms, users, cohort, requests, attempts, seed; sets are sorted, with
-    commas. Raises `FaultError` for what the inlet cannot do: a name outside [A-Za-z0-9._-], a status outside
-    200..599, a delay that is not whole milliseconds, a share outside 0..1.
+    The fields are fault, inlets, abort, delay in ms, KiB/s, users, cohort, requests, attempts, seed; sets are sorted,
+    with commas. Raises `FaultError` for what the inlet cannot do: a name outside [A-Za-z0-9._-], a status outside
+    200..599, a delay that is not whole milliseconds, a rate outside `RATE`, a share outside 0..1.
     """
     return "".join(_line(rule) for rule in rules)
 
@@ -40,6 +42,7 @@ def _line(rule: Rule) -> str:
         ",".join(sorted(set(rule.inlets))),
         _number(rule.abort),
         _number(rule.delay_ms),
+        _number(rule.kb_per_s),
         _set(scope.users),
         ANY if scope.cohort is None else scope.cohort,
         _number(scope.requests),
@@ -50,7 +53,7 @@ def _line(rule: Rule) -> str:
 
 
 def _rule(fields: list[str]) -> Rule:
-    fault, inlets, abort, delay, users, cohort, requests, attempts, seed = fields
+    fault, inlets, abort, delay, rate, users, cohort, requests, attempts, seed = fields
     scope = Scope(
         users=None if users == ANY else frozenset(_members(users)),
         cohort=None if cohort == ANY else cohort,
@@ -58,8 +61,8 @@ def _rule(fields: list[str]) -> Rule:
         attempts=None if attempts == ANY else frozenset(map(int, _members(attempts))),
         seed=int(seed),
     )
-    status = None if abort == ANY else int(abort)
-    return Rule(fault, tuple(_members(inlets)), status, None if delay == ANY else float(delay), scope)
+    status, kb_per_s = (None if text == ANY else int(text) for text in (abort, rate))
+    return Rule(fault, tuple(_members(inlets)), status, None if delay == ANY else float(delay), kb_per_s, scope)
 
 
 def _members(text: str) -> list[str]:
@@ -82,11 +85,13 @@ def _check(rule: Rule) -> None:
     for inlet in rule.inlets:
         _refuse(not _ADDRESS.fullmatch(inlet), f"{inlet!r} is not an inlet address such as 127.50.1.1:20001")
     _refuse(not rule.inlets, f"the rule {rule.fault} has no inlet to act on")
-    _refuse(rule.abort is None and rule.delay_ms is None, f"the rule {rule.fault} neither aborts nor delays")
-    status, delay, share = rule.abort, rule.delay_ms, scope.requests
+    status, delay, rate, share = rule.abort, rule.delay_ms, rule.kb_per_s, scope.requests
+    _refuse((status, delay, rate) == (None, None, None), f"the rule {rule.fault} neither aborts, delays nor throttles")
     _refuse(status is not None and not 200 <= status <= 599, f"abort takes a status from 200 to 599, not {status}")
     whole = delay is None or (math.isfinite(delay) and delay >= 0 and delay % 1 == 0)
     _refuse(not whole, f"a delay is whole milliseconds, 0 or more, not {delay}")
+    bad = rate is not None and not (type(rate) is int and RATE.low <= rate <= RATE.high)
+    _refuse(bad, f"a rate is a whole number from {RATE.low} to {RATE.high}, not {rate}")
     _refuse(share is not None and not 0 <= share <= 1, f"a share of the requests is from 0 to 1, not {share}")
     _refuse(any(attempt < 1 for attempt in scope.attempts or ()), "attempts count from 1")
 

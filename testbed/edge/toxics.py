@@ -28,7 +28,7 @@ class Range:
 KINDS: Mapping[str, Mapping[str, Range]] = {
     "latency": {"latency": Range(0, HOUR_MS, None), "jitter": Range(0, HOUR_MS)},  # ms
     "bandwidth": {"rate": Range(1, 10_000_000, None)},  # KB/s; 0 would be a stall
-    "slow_close": {"delay": Range(0, HOUR_MS, None)},  # ms
+    "slow_close": {"delay": Range(1, HOUR_MS, None)},  # ms
     "timeout": {"timeout": Range(0, HOUR_MS, None)},  # ms; 0 is for ever
     "reset_peer": {"timeout": Range(0, 1_000, None)},  # ms; the server blocks that long when it is removed
     "slicer": {

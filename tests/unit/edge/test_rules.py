@@ -25,6 +25,7 @@ rules = st.builds(
     inlets=st.lists(inlets, min_size=1, max_size=3, unique=True).map(lambda some: tuple(sorted(some))),
     abort=st.integers(200, 599),
     delay_ms=st.none() | delays,
+    kb_per_s=st.none() | st.integers(1, 10_000_000),
     scope=scopes,
 )
 
@@ -36,8 +37,8 @@ def test_what_is_encoded_is_decoded(some: list[Rule]) -> None:
 
 def test_a_line_reads_as_documented() -> None:
     scope = Scope(users=frozenset({"u2", "u1"}), cohort="trondheim", requests=0.25, attempts=frozenset({2, 1}), seed=7)
-    line = encode([Rule("f1", (INLET,), abort=503, delay_ms=20.0, scope=scope)])
-    assert line == f"f1\t{INLET}\t503\t20\tu1,u2\ttrondheim\t0.25\t1,2\t7\n"
+    line = encode([Rule("f1", (INLET,), abort=503, delay_ms=20.0, kb_per_s=8, scope=scope)])
+    assert line == f"f1\t{INLET}\t503\t20\t8\tu1,u2\ttrondheim\t0.25\t1,2\t7\n"
 
 
 def test_nobody_is_not_everybody() -> None:
@@ -61,6 +62,8 @@ def test_nobody_is_not_everybody() -> None:
         pytest.param(Rule("f1", (INLET,), delay_ms=0.5), "whole milliseconds", id="half a millisecond"),
         pytest.param(Rule("f1", (INLET,), delay_ms=-1), "whole milliseconds", id="less than no delay"),
         pytest.param(Rule("f1", (INLET,), delay_ms=float("nan")), "whole milliseconds", id="nan"),
+        pytest.param(Rule("f1", (INLET,), kb_per_s=0), "from 1 to 10000000, not 0", id="no rate"),
+        pytest.param(Rule("f1", (INLET,), kb_per_s=1.5), "not 1.5", id="half a rate"),  # type: ignore[arg-type]
         pytest.param(Rule("f1", (INLET,), abort=503, scope=Scope(requests=1.5)), "0 to 1", id="share"),
         pytest.param(Rule("f1", (INLET,), abort=503, scope=Scope(attempts=frozenset({0}))), "from 1", id="attempt"),
     ],

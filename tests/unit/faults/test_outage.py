@@ -2,13 +2,20 @@ import pytest
 from site_of_faults import SITE
 
 from faults import outage
-from testbed.edge.operations import Closed, Rule, Signal, Toxic
+from testbed.edge.operations import Closed, Rule, Signal, Toxic, Unanswered
 from testbed.errors import FaultError
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("refused", {Closed}), ("silent", {Toxic}), ("erroring", {Rule}), ("killed", {Closed, Signal})],
+    [
+        ("refused", {Closed}),
+        ("unreachable", {Unanswered}),
+        ("silent", {Toxic}),
+        ("hang", {Rule}),
+        ("erroring", {Rule}),
+        ("killed", {Closed, Signal}),
+    ],
 )
 def test_each_kind_maps_to_its_plane(kind, expected):
     assert {type(op) for op in outage("pricing", kind=kind).operations(SITE, "f1")} == expected

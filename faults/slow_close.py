@@ -1,0 +1,37 @@
+"""Slow close: the end of a connection is noticed late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.base import LinkFault, Site
+from faults.streams import Direction, known_direction, toxics, whole
+from testbed.edge.operations import Operation
+from testbed.edge.toxics import KINDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class slow_close(LinkFault):
+    """Hold the end of a connection back for `ms` (whole milliseconds, at most an hour); data is not slower.
+
+    `direction="answers"` (the default): the caller learns so much later that the callee has closed, and waits so long
+    for the end of an answer that has no length; `"requests"`: the callee learns later that the caller has gone.
+    Connections that stay open, as a proxy's pool keeps them, notice nothing.
+
+        slow_close(ms=500).on("checkout -> pricing")
+    """
+
+    twin: ClassVar[str] = "delay(ms=...)"
+
+    ms: float
+    direction: Direction = "answers"
+
+    def validate(self) -> None:
+        """Raise `FaultError` unless `ms` is whole milliseconds above zero, and the direction known."""
+        whole(self, KINDS["slow_close"]["delay"], ms=self.ms)
+        known_direction(self)
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """One slow_close toxic a link."""
+        return toxics(self, site, "slow_close", self.direction, delay=self.ms)

@@ -1,0 +1,38 @@
+"""Streams: what the faults have in common that are one Toxiproxy toxic on each of their links."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from faults.base import Fault, Site, links_of
+from testbed.edge.operations import Operation, Stream, Toxic
+from testbed.edge.toxics import Range
+from testbed.errors import FaultError
+
+Direction = Literal["answers", "requests"]
+STREAMS: dict[str, Stream] = {"answers": "downstream", "requests": "upstream"}
+
+
+class _Directed(Protocol):
+    @property
+    def direction(self) -> Direction: ...
+
+
+def known_direction(fault: _Directed) -> None:
+    """Raise `FaultError` for a direction that there is not."""
+    if fault.direction not in STREAMS:
+        raise FaultError(f"{fault}: direction is one of {', '.join(STREAMS)}")
+
+
+def whole(fault: Fault, allowed: Range, **values: float) -> None:
+    """Raise `FaultError` unless every value is a whole number within the range that the server takes."""
+    for key, value in values.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (number and allowed.low <= value <= allowed.high and value % 1 == 0):
+            raise FaultError(f"{fault}: {key} is a whole number from {allowed.low} to {allowed.high}, not {value!r}")
+
+
+def toxics(fault: Fault, site: Site, kind: str, direction: Direction, **attributes: float) -> tuple[Operation, ...]:
+    """Return the same toxic for every link that the fault's target names."""
+    wanted = {name: int(value) for name, value in attributes.items()}
+    return tuple(Toxic(link.name, kind, STREAMS[direction], wanted) for link in links_of(fault, site))

@@ -1,0 +1,34 @@
+"""Throttle: the answers to single requests come slowly, chosen by user, cohort, share or attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.base import RequestFault, Site
+from faults.streams import whole
+from testbed.edge.operations import Operation, Rule
+from testbed.edge.rules import RATE
+
+
+@dataclass(frozen=True, kw_only=True)
+class throttle(RequestFault):
+    """Send the body of an answer at `kb_per_s` (kilobytes of 1024 bytes, as Envoy counts); the head is not slower.
+
+    Time-outs that end with the answer's head do not notice; those that include the body do. An answer that has begun
+    stays slow after healing. For every connection of a link, whatever it carries: `bandwidth`.
+
+        throttle(kb_per_s=10).on("checkout -> pricing").for_cohort("trondheim")
+    """
+
+    twin: ClassVar[str] = "bandwidth(kb_per_s=...)"
+
+    kb_per_s: int
+
+    def validate(self) -> None:
+        """Raise `FaultError` unless the rate is a whole number of 1 or more."""
+        whole(self, RATE, kb_per_s=self.kb_per_s)
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """One rule for all its links."""
+        return (Rule(fault, self.inlets(site), kb_per_s=int(self.kb_per_s), scope=self.scope(site)),)

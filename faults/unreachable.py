@@ -1,0 +1,27 @@
+"""Unreachable: the host is off the network; nobody answers, not even to refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.base import LinkFault, Site, links_of
+from testbed.edge.operations import Operation, Unanswered
+
+
+@dataclass(frozen=True, kw_only=True)
+class unreachable(LinkFault):
+    """Lose the SYN of every new connection: callers meet their connect time-out, never a refusal.
+
+    Connections that are open are closed (they see the end of the stream, as Toxiproxy cannot keep them without its
+    listener); where they should stay open and silent, use `silent()`. Healing answers again, but TCP asks again only
+    in its own time: a caller who was waiting gets through up to a second later, or two, or four.
+
+        unreachable().on(replica="pricing-1")
+    """
+
+    twin: ClassVar[str] = "hang()"
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """One address a link that answers nobody."""
+        return tuple(Unanswered(link.name) for link in links_of(self, site))

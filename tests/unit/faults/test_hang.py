@@ -1,0 +1,23 @@
+import pytest
+from site_of_faults import BARE, SITE
+
+from faults import hang
+from testbed.edge.operations import NEVER_MS, Rule
+from testbed.edge.rules import decode, encode
+from testbed.errors import FaultError
+
+
+def test_a_request_is_held_longer_than_anybody_waits():
+    (rule,) = hang().on(service="auth").for_cohort("trondheim").operations(SITE, "f1")
+    assert (rule.delay_ms, rule.abort, rule.scope.cohort) == (NEVER_MS, None, "trondheim")
+    assert decode(encode([rule])) == (Rule("f1", tuple(sorted(rule.inlets)), delay_ms=NEVER_MS, scope=rule.scope),)
+
+
+def test_an_edge_without_request_faults_names_the_link_fault_to_use():
+    with pytest.raises(FaultError, match=r"requestFaults: off.*Use silent\(\), which acts on the link"):
+        hang().on("checkout -> pricing").operations(BARE, "f1")
+
+
+def test_it_takes_nothing():
+    with pytest.raises(TypeError):
+        hang(5)

@@ -1,0 +1,30 @@
+import pytest
+from site_of_faults import INTO_PRICING, SITE
+
+from faults import truncated
+from testbed.edge.operations import Toxic
+from testbed.edge.toxics import checked
+from testbed.errors import FaultError
+
+
+@pytest.mark.parametrize("count", [0, 1000])
+def test_one_toxic_for_each_link_of_the_edge(count):
+    operations = truncated(bytes=count).on("checkout -> pricing").operations(SITE, "f1")
+    assert operations == tuple(Toxic(name, "limit_data", "downstream", {"bytes": count}) for name in INTO_PRICING)
+    assert checked(operations[0])
+
+
+@pytest.mark.parametrize("count", [-1, 0.5, float("nan"), "9"])
+def test_what_is_no_count_is_refused_when_it_is_made(count):
+    with pytest.raises(FaultError, match="bytes is a whole number from 0 to"):
+        truncated(bytes=count)
+
+
+def test_an_unknown_direction_is_refused():
+    with pytest.raises(FaultError, match="direction is one of answers, requests"):
+        truncated(bytes=1, direction="up")
+
+
+def test_a_request_scope_names_abort():
+    with pytest.raises(FaultError, match=r"abort\(503\)\.for_requests"):
+        truncated(bytes=1).on(service="auth").for_requests(percent=5)

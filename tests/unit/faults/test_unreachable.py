@@ -1,0 +1,16 @@
+import pytest
+from site_of_faults import INTO_PRICING, SITE
+
+from faults import unreachable
+from testbed.edge.operations import Unanswered
+from testbed.errors import FaultError
+
+
+def test_every_link_of_the_edge_is_off_the_network():
+    operations = unreachable().on("checkout -> pricing").operations(SITE, "f1")
+    assert operations == tuple(Unanswered(name) for name in INTO_PRICING)
+
+
+def test_a_request_scope_names_hang():
+    with pytest.raises(FaultError, match=r"hang\(\)\.for_users"):
+        unreachable().on(service="auth").for_users(percent=5)
