@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from planes import Stage, stage
 
 from testbed.edge.link import Links
-from testbed.edge.operations import Closed, Stream, Toxic
+from testbed.edge.operations import Closed, LinkOperation, Stream, Toxic, Unanswered
 from testbed.edge.toxics import KINDS
 from testbed.errors import FaultError, TestbedError
 
@@ -75,8 +76,26 @@ def test_a_closed_link_is_not_clean_and_opens_again(links: Links, started: Stage
     assert {started.get().status for _ in range(4)} == {200}
 
 
+def test_an_unanswered_link_is_not_clean_and_opens_again(links: Links, started: Stage) -> None:
+    links.apply(Unanswered(TWO))
+    assert links.verify_clean() == [TWO]
+    links.undo(Unanswered(TWO))
+    assert links.verify_clean() == []
+    assert {started.get().status for _ in range(4)} == {200}
+
+
+def test_a_link_whose_address_cannot_be_had_is_opened_again_by_undo(links: Links, started: Stage) -> None:
+    ip, _, port = started.links[1].listen.rpartition(":")
+    links.apply(Closed(TWO))
+    with socket.create_server((ip, int(port))), pytest.raises(TestbedError, match=f"cannot hold {ip}:{port}"):
+        links.apply(Unanswered(TWO))
+    links.undo(Unanswered(TWO))
+    assert links.verify_clean() == []
+
+
 def test_reset_cleans_everything(links: Links) -> None:
     for operation in (
+        Unanswered(ONE),
         Toxic(ONE, "latency", "upstream", {"latency": 1}),
         Closed(TWO),
         Toxic(TWO, "slicer", "downstream", VALUES["slicer"]),
@@ -114,8 +133,10 @@ def test_undoing_what_is_not_there_is_an_error(links: Links) -> None:
         links.undo(Toxic(ONE, "latency", "upstream", {"latency": 1}))
 
 
-@pytest.mark.parametrize("operation", [Toxic(NONE, "timeout", "upstream", {"timeout": 0}), Closed(NONE)])
-def test_an_unknown_link_names_the_nearest(links: Links, operation: Toxic | Closed) -> None:
+@pytest.mark.parametrize(
+    "operation", [Toxic(NONE, "timeout", "upstream", {"timeout": 0}), Closed(NONE), Unanswered(NONE)]
+)
+def test_an_unknown_link_names_the_nearest(links: Links, operation: LinkOperation) -> None:
     with pytest.raises(FaultError, match="did you mean 'caller-1--callee-"):
         links.apply(operation)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from testbed import Testbed
@@ -79,7 +79,10 @@ class Wire:
     def _ms(self) -> float:
         return (time.perf_counter() - self._begun) * 1000
 
-    def close(self) -> None:
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self.socket.close()
 
 
@@ -115,12 +118,20 @@ def fresh(address: str, path: str = "/", *headers: str, patience_s: float = PATI
         return failed("no connection")
     except ConnectionRefusedError:
         return failed("refused")
-    with contextlib.closing(wire):
+    with wire:
         return wire.ask(path, *headers)
 
 
-def meanwhile(act: Callable[[], None], after_s: float, wire: Wire) -> Saw:
-    """Do something while a request is under way, and see what becomes of it."""
-    time.sleep(after_s)
-    act()
-    return wire.read()
+def connecting(address: str) -> socket.socket:
+    """Send a SYN and do not wait."""
+    ip, _, port = address.rpartition(":")
+    one = socket.socket()
+    one.setblocking(False)
+    one.connect_ex((ip, int(port)))
+    return one
+
+
+def connected(one: socket.socket, within_s: float) -> bool:
+    """Whether the SYN is answered in time, and not refused."""
+    _, done, _ = select.select([], [one], [], within_s)
+    return bool(done) and one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0

@@ -1,0 +1,281 @@
+"""The table of docs/faults.md, measured: what a fault does to existing, new and pooled connections, and its healing.
+
+Existing and new connections are plain TCP ones through the link, as of a caller without a proxy; pooled ones are those
+of the caller's real Envoy, which does not retry and gives up after a second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from wire import Saw, Wire, connected, connecting, door, fresh, link
+
+from testbed import (
+    Testbed,
+    abort,
+    bandwidth,
+    delay,
+    get,
+    hang,
+    kill,
+    latency,
+    only_statuses,
+    outage,
+    pause,
+    refused,
+    reset,
+    restart,
+    silent,
+    sliced,
+    slow_close,
+    steady,
+    throttle,
+    truncated,
+    unreachable,
+)
+from testbed.injection import Injection
+
+pytestmark = pytest.mark.e2e
+
+EDGE = "front -> back"
+BODY = 200_000  # of the answer to /big, as the topology has it
+SOON_MS = 900  # less than any time-out here
+GIVES_UP_MS = 985  # the sidecar's second; Envoy counts from the start of its event loop turn
+
+
+@dataclass(frozen=True)
+class Is:
+    """What must have been seen: the word of `Saw`, the status, and at least so long (else soon)."""
+
+    what: str = "answer"
+    status: int = 0
+    least_ms: float = 0
+    most_ms: float = SOON_MS
+    size: int = 0  # exactly, where it matters
+
+    def like(self, saw: Saw) -> bool:
+        same = (saw.what, saw.status, self.size or saw.size) == (self.what, self.status, saw.size)
+        return same and self.least_ms <= saw.ms < self.most_ms
+
+
+OK = Is(status=200)
+END, RESET, REFUSED = Is("end"), Is("reset"), Is("refused")
+FOREVER = float("inf")
+NOTHING = Is("nothing", most_ms=FOREVER)
+TIME_OUT = Is(status=504, least_ms=GIVES_UP_MS, most_ms=FOREVER)
+
+
+def after(ms: float, status: int = 200) -> Is:
+    return Is(status=status, least_ms=ms, most_ms=ms + SOON_MS)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `rest` is what an existing connection that was idle meanwhile sees after healing."""
+
+    name: str
+    existing: Is
+    new: Is
+    pooled: Is
+    rest: Is = OK
+    under_way: Is | None = None  # a request that is under way when the fault is healed; None: there can be none
+
+
+ROWS = {
+    latency(ms=200): Row("latency", after(200), after(200), after(200), under_way=OK),
+    refused(): Row("refused", END, REFUSED, Is(status=503), rest=END),
+    unreachable(): Row("unreachable", END, Is("no connection", most_ms=FOREVER), TIME_OUT, rest=END),
+    silent(): Row("silent", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
+    silent(direction="answers"): Row("silent answers", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
+    reset(): Row("reset", END, RESET, Is(status=503), under_way=RESET),
+    bandwidth(kb_per_s=400): Row("bandwidth", after(480), after(480), after(480), under_way=OK),
+    sliced(bytes=2000, pause_ms=2): Row("sliced", after(190), after(190), after(190), under_way=OK),
+    truncated(bytes=50_000): Row(
+        "truncated in the body",
+        Is("cut", 200, size=50_000),
+        Is("cut", 200, size=50_000),
+        Is("cut", 200, least_ms=GIVES_UP_MS, most_ms=FOREVER),  # the sidecar closes a second later, as Envoy does
+        under_way=Is("cut", 200, size=50_000),
+    ),
+    truncated(bytes=50): Row(
+        "truncated in the head", Is("cut", 200), Is("cut", 200), Is(status=502), under_way=Is("cut", 200)
+    ),
+    truncated(bytes=0): Row("truncated to nothing", END, END, Is(status=503), under_way=END),
+    delay(ms=200): Row("delay", after(185), after(185), after(185), under_way=after(185)),
+    abort(503): Row("abort", Is(status=503), Is(status=503), Is(status=503), under_way=Is(status=503)),
+    throttle(kb_per_s=400): Row("throttle", after(400), after(400), after(400), under_way=after(400)),
+    hang(): Row("hang", NOTHING, NOTHING, TIME_OUT, under_way=NOTHING),
+    kill(): Row("kill", END, REFUSED, Is(status=503), rest=END),
+    pause(): Row("pause", NOTHING, NOTHING, TIME_OUT, under_way=after(90)),
+}
+every = pytest.mark.parametrize(("fault", "row"), ROWS.items(), ids=[row.name for row in ROWS.values()])
+
+
+def aimed(fault):
+    return fault.on(replica="back-1") if fault.plane == "process" else fault.on(EDGE)
+
+
+def patience(expected: Is) -> float:
+    """Where nothing comes it need not be waited for long; anything else has its time on a busy machine."""
+    return 0.7 if expected.what in ("nothing", "no connection") else 10
+
+
+@contextmanager
+def warm(pair: Testbed, patience_s: float = 10) -> Iterator[Wire]:
+    """A connection that has carried one request."""
+    with Wire(link(pair), patience_s) as wire:
+        assert wire.ask().what == "answer"
+        yield wire
+
+
+@contextmanager
+def injected(pair: Testbed, fault) -> Iterator[Injection]:
+    """The fault in force, with a warm pool in the sidecar."""
+    assert OK.like(fresh(door(pair)))
+    with pair.inject(aimed(fault)) as injection:
+        yield injection
+
+
+def check(expected: Is, saw: Saw) -> None:
+    assert expected.like(saw), f"{saw} is not {expected}"
+
+
+@every
+def test_an_existing_connection(pair: Testbed, fault, row: Row) -> None:
+    with warm(pair, patience(row.existing)) as wire, injected(pair, fault):
+        check(row.existing, wire.ask("/big"))
+
+
+@every
+def test_a_new_connection(pair: Testbed, fault, row: Row) -> None:
+    with injected(pair, fault):
+        check(row.new, fresh(link(pair), "/big", patience_s=patience(row.new)))
+
+
+@every
+def test_a_pooled_connection(pair: Testbed, fault, row: Row) -> None:
+    with injected(pair, fault):
+        for _ in range(2):  # the connection that was in the pool, and what comes after it
+            check(row.pooled, fresh(door(pair), "/big", patience_s=10))
+
+
+@every
+def test_healing(pair: Testbed, fault, row: Row) -> None:
+    """At once for everybody; only the first request after it may still meet a pooled connection that it has closed."""
+    with warm(pair) as idle, injected(pair, fault) as injection:
+        fresh(door(pair), "/big", patience_s=3)
+        injection.heal()
+        statuses = [fresh(door(pair), patience_s=10).status for _ in range(3)]
+        assert statuses[0] in (200, 503)
+        assert statuses[1:] == [200, 200]
+        check(OK, fresh(link(pair), patience_s=10))
+        check(row.rest, idle.ask())
+
+
+with_one_under_way = [
+    pytest.param(fault, row.under_way, id=row.name) for fault, row in ROWS.items() if row.under_way is not None
+]
+
+
+@pytest.mark.parametrize(("fault", "expected"), with_one_under_way)
+def test_a_request_that_is_under_way_when_the_fault_is_healed(pair: Testbed, fault, expected: Is) -> None:
+    with injected(pair, fault) as injection, Wire(link(pair), patience(expected)) as wire:
+        wire.send("/big")
+        time.sleep(0.1)
+        injection.heal()
+        check(expected, wire.read())
+
+
+# -- what does not fit into a row
+
+
+def test_slow_close_is_met_by_those_who_wait_for_the_end_and_by_nobody_else(pair: Testbed) -> None:
+    with warm(pair) as kept, warm(pair) as ended, injected(pair, slow_close(ms=300)) as injection:
+        assert kept.ask("/big").ms < 300
+        assert fresh(link(pair), "/big", patience_s=10).ms < 300
+        check(OK, ended.ask("/", "Connection: close"))
+        check(Is("end", least_ms=295, most_ms=FOREVER), ended.end())
+        check(OK, fresh(door(pair), "/big", patience_s=10))
+        injection.heal()
+        check(OK, kept.ask("/", "Connection: close"))
+        assert kept.end().ms < 295
+
+
+def test_a_restart_ends_what_exists_and_is_over_for_what_is_new(pair: Testbed) -> None:
+    with warm(pair) as wire, injected(pair, restart()):
+        check(END, wire.ask())
+        check(OK, fresh(link(pair), patience_s=10))
+        assert fresh(door(pair), patience_s=10).status in (200, 503)
+        check(OK, fresh(door(pair), patience_s=10))
+
+
+def test_who_waits_for_an_unreachable_host_gets_through_when_tcp_asks_again(pair: Testbed) -> None:
+    """The SYN is sent again a second after the first (RFC 6298), then after two more."""
+    with injected(pair, unreachable()) as injection:
+        waiting = connecting(link(pair))
+        time.sleep(0.2)
+        injection.heal()
+        begun = time.perf_counter()
+        assert connected(waiting, within_s=10)
+        assert time.perf_counter() - begun >= 0.5
+        waiting.close()
+
+
+def test_who_gives_up_on_a_request_that_hangs_is_seen_by_the_inlet(pair: Testbed) -> None:
+    run = pair.experiment(
+        hang().on(EDGE).for_cohort("oslo"),
+        load=steady(get("/"), rps=20, cohorts={"oslo": "50%"}),
+        warmup_s=0.2,
+        baseline_s=0.3,
+        hold_s=1,
+        recover_s=0.3,
+    )
+    hit = [one for one in run.history.index.arrivals.all if one.fault]
+    assert {(one.status, one.flags, one.own) for one in hit} == {(0, "DI,DC", False)}
+    assert all(one.duration_ms >= GIVES_UP_MS for one in hit)
+    run.check(affected=[only_statuses(503)], unaffected=[only_statuses(200)])
+
+
+def test_a_throttled_cohort_waits_and_nobody_else(pair: Testbed) -> None:
+    assert OK.like(fresh(door(pair)))
+    oslo, bergen = ("baggage: tb.cohort=oslo",), ("baggage: tb.cohort=bergen",)
+    with pair.inject(throttle(kb_per_s=400).on(EDGE).for_cohort("oslo")):
+        slow = fresh(door(pair), "/big", *oslo, patience_s=10)
+        check(after(400), slow)
+        assert slow.head_ms < 300 < slow.ms  # the head is not slower
+        assert fresh(door(pair), "/big", *bergen, patience_s=10).ms < 300
+
+
+def test_bandwidth_and_throttle_leave_a_small_answer_alone(pair: Testbed) -> None:
+    for fault in (bandwidth(kb_per_s=400), throttle(kb_per_s=400)):
+        with injected(pair, fault):
+            assert fresh(door(pair), patience_s=10).ms < 300
+
+
+def test_several_small_answers_pass_before_a_connection_has_carried_its_bytes(pair: Testbed) -> None:
+    with warm(pair) as wire, injected(pair, truncated(bytes=1000)):
+        seen = [wire.ask() for _ in range(5)]
+    sizes = [saw.size for saw in seen]
+    assert [saw.what for saw in seen][:3] == ["answer"] * 3
+    assert "cut" in [saw.what for saw in seen]
+    assert sum(sizes) == 1000  # what was there before the fault does not count
+
+
+def test_slices_are_small_and_no_byte_is_lost(pair: Testbed) -> None:
+    with warm(pair) as wire:
+        plain = wire.ask("/big")
+        with injected(pair, sliced(bytes=2000, pause_ms=2)):
+            cut = wire.ask("/big")
+    assert cut.size == plain.size
+    assert cut.pieces > 4 * plain.pieces
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "hang"])
+def test_an_outage_of_all_replicas_costs_the_whole_time_out(pair: Testbed, kind) -> None:
+    with pair.inject(outage("back", kind=kind)):
+        check(TIME_OUT, fresh(door(pair), patience_s=10))
+    assert OK.like(fresh(link(pair)))
