@@ -59,8 +59,8 @@ class Rule:
     inlets: tuple[str, ...]  # the inlet addresses ("ip:port") of the links that it acts on
     abort: int | None = None  # HTTP status
     delay_ms: float | None = None  # 0: only mark the arrivals that it meets
-    kb_per_s: int | None = None  # KiB (1024 bytes) of the answer's body
     scope: Scope = Scope()
+    kb_per_s: int | None = None  # KiB (1024 bytes) of the answer's body
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def _rule(fields: list[str]) -> Rule:
         seed=int(seed),
     )
     status, kb_per_s = (None if text == ANY else int(text) for text in (abort, rate))
-    return Rule(fault, tuple(_members(inlets)), status, None if delay == ANY else float(delay), kb_per_s, scope)
+    return Rule(fault, tuple(_members(inlets)), status, None if delay == ANY else float(delay), scope, kb_per_s)
 
 
 def _members(text: str) -> list[str]:

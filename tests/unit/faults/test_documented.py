@@ -7,11 +7,8 @@ import pytest
 
 from faults import FAULTS
 
-ROWS = dict(
-    re.findall(
-        r"^\| `(\w+)\([^|]*\| ([^|]+) \|", Path(__file__).parents[3].joinpath("docs/faults.md").read_text(), re.M
-    )
-)
+TABLE = Path(__file__).parents[3].joinpath("docs/faults.md").read_text()
+ROWS = dict(re.findall(r"^\| `(\w+)\([^|]*\| ([^|]+) \|", TABLE, re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
