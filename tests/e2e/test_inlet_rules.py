@@ -216,7 +216,7 @@ def test_none_and_all_are_exact(inlet: Stage, share: float) -> None:
 
 def test_rules_are_read_back(inlet: Stage) -> None:
     scope = Scope(frozenset({"b", "a"}), "c", 1 / 3, frozenset({10, 9, 1}), seed=2**63)
-    rules = (Rule("f1", (address(inlet),), 503, 1500.0, scope, 7), Rule("f2", (address(inlet, 2),), delay_ms=3_600_000.0))
+    rules = (Rule("f1", (address(inlet),), 503, 1500.0, scope, 7), Rule("f2", (address(inlet, 2),), delay_ms=36e5))
     inlet.control.set(rules)
     assert inlet.control.get() == rules
     inlet.control.set([])
