@@ -28,10 +28,15 @@ if TYPE_CHECKING:
     from faults import throttle as throttle
     from faults import truncated as truncated
     from faults import unreachable as unreachable
+    from testbed.checks import amplification as amplification
     from testbed.checks import attempts as attempts
     from testbed.checks import availability as availability
+    from testbed.checks import budget_respected as budget_respected
+    from testbed.checks import contained as contained
+    from testbed.checks import deadline_kept as deadline_kept
     from testbed.checks import fallback as fallback
     from testbed.checks import gives_up as gives_up
+    from testbed.checks import no_duplicate_effects as no_duplicate_effects
     from testbed.checks import only_statuses as only_statuses
     from testbed.checks import p50 as p50
     from testbed.checks import p90 as p90
@@ -60,7 +65,10 @@ _HOMES = {
         "abort bandwidth delay hang kill latency outage pause refused "
         "reset restart silent sliced slow_close throttle truncated unreachable"
     ),
-    "testbed.checks": ("attempts availability fallback gives_up only_statuses p50 p90 p99 quantile recovers slowest"),
+    "testbed.checks": (
+        "amplification attempts availability budget_respected contained deadline_kept fallback "
+        "gives_up no_duplicate_effects only_statuses p50 p90 p99 quantile recovers slowest"
+    ),
     "testbed.errors": "Inconclusive NotContained TestbedError",
     "testbed.experiment": "Run Traffic",
     "testbed.fixtures": "topology",

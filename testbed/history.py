@@ -115,6 +115,7 @@ class Arrival:
     fault: str = ""  # id of the request fault that hit it, if any
     path: str = ""
     own: bool = False  # True: answered by the test's own plane (UF, UC, UO, UH), never the callee's answer
+    method: str = ""  # "" in a history that was written before arrivals had it
 
 
 @dataclass(frozen=True, slots=True)

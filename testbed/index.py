@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 from testbed.history import (
     Arrival,
@@ -22,6 +22,9 @@ from testbed.history import (
     Sample,
 )
 from testbed.wiring import CLIENT, Wiring, wiring
+
+if TYPE_CHECKING:
+    from testbed.model.topology import Topology
 
 
 class _OfRequest(Protocol):
@@ -97,6 +100,13 @@ class Index:
     def wiring(self) -> Wiring:
         """What the recorded topology says."""
         return wiring(self.run.topology if self.run else {})
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The recorded topology as a model. Raises `TopologyError` if there is none that this version understands."""
+        from testbed.model.topology import recorded_topology
+
+        return recorded_topology(self.run.topology if self.run else {})
 
     @cached_property
     def sources(self) -> frozenset[str]:

@@ -9,6 +9,18 @@ CLIENT = "client"  # the load, as a caller
 
 
 @dataclass(frozen=True)
+class Budget:
+    """How many retries: a share of the requests, and a number that is always allowed."""
+
+    percent: float
+    floor: int
+
+    def share(self, requests: int) -> float:
+        """Return how many retries so many requests allow, without the floor."""
+        return self.percent * requests / 100
+
+
+@dataclass(frozen=True)
 class Wiring:
     """The topology's facts that a verdict may name. An empty topology has none."""
 
@@ -16,6 +28,7 @@ class Wiring:
     edges: tuple[str, ...] = ()
     replicas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # service -> replica names
     policies: Mapping[str, str] = field(default_factory=dict)  # edge -> the policy as one line of YAML
+    budgets: Mapping[str, Budget] = field(default_factory=dict)  # edge -> retries under way at once, by its policy
     fallbacks: frozenset[str] = frozenset()  # every fallback name that a service may take
 
 
@@ -32,8 +45,14 @@ def wiring(topology: Mapping[str, object]) -> Wiring:
         edges=tuple(dict.fromkeys(edges)),
         replicas={name: _replicas(name, service) for name, service in services.items()},
         policies={normal_edge(str(policy.get("edge"))): _policy_text(policy) for policy in policies},
+        budgets={normal_edge(str(policy.get("edge"))): b for policy in policies if (b := _budget(policy))},
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
     )
+
+
+def of_the_load(edge: str) -> bool:
+    """Whether an edge is the load's own, on which there is no proxy and no retry."""
+    return edge.startswith(f"{CLIENT} -> ")
 
 
 def normal_edge(text: str) -> str:
@@ -76,6 +95,21 @@ def _on_failure(call: Mapping[str, object]) -> Mapping[str, object]:
 def _policy_text(policy: Mapping[str, object]) -> str:
     """Write a policy as its author did: one line of YAML, without what is off."""
     return _flow("", {key: value for key, value in policy.items() if key != "edge"})
+
+
+def _budget(policy: Mapping[str, object]) -> Budget | None:
+    """Return the budget for retries under way at once: Envoy's retry budget takes the place of maxRetries."""
+    budget = _mapping(policy.get("retryBudget", policy.get("retry_budget")))
+    if budget:
+        floor = budget.get("minRetryConcurrency", budget.get("min_retry_concurrency", 3))
+        return Budget(_number(budget.get("percent", 20.0)), int(_number(floor)))
+    breaker = _mapping(policy.get("circuitBreaker", policy.get("circuit_breaker")))
+    most = breaker.get("maxRetries", breaker.get("max_retries"))
+    return None if most is None else Budget(0.0, int(_number(most)))
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 _DURATIONS = {"timeout", "perTryTimeout", "base", "max", "interval", "baseEjectionTime"}

@@ -8,10 +8,15 @@ from testbed.checks._base import Check, EdgeCheck, Outcome, Verdict
 from testbed.checks._judge import judge
 from testbed.checks._report import Report
 from testbed.checks._view import View
+from testbed.checks.amplification import amplification
 from testbed.checks.attempts import attempts
 from testbed.checks.availability import availability
+from testbed.checks.budget_respected import budget_respected
+from testbed.checks.contained import contained
+from testbed.checks.deadline_kept import deadline_kept
 from testbed.checks.fallback import fallback
 from testbed.checks.gives_up import gives_up
+from testbed.checks.no_duplicate_effects import no_duplicate_effects
 from testbed.checks.only_statuses import only_statuses
 from testbed.checks.quantile import p50, p90, p99, quantile
 from testbed.checks.recovers import recovers
@@ -19,10 +24,15 @@ from testbed.checks.slowest import slowest
 from testbed.errors import CheckError, nearest
 
 CHECKS: dict[str, Callable[..., Check]] = {
+    "amplification": amplification,
     "attempts": attempts,
     "availability": availability,
+    "budget_respected": budget_respected,
+    "contained": contained,
+    "deadline_kept": deadline_kept,
     "fallback": fallback,
     "gives_up": gives_up,
+    "no_duplicate_effects": no_duplicate_effects,
     "only_statuses": only_statuses,
     "p50": p50,
     "p90": p90,
@@ -40,12 +50,17 @@ __all__ = [
     "Report",
     "Verdict",
     "View",
+    "amplification",
     "attempts",
     "availability",
+    "budget_respected",
+    "contained",
+    "deadline_kept",
     "fallback",
     "gives_up",
     "judge",
     "named",
+    "no_duplicate_effects",
     "only_statuses",
     "p50",
     "p90",

@@ -103,6 +103,10 @@ class Check(ABC):
         """Return the edge that the check is about, "" if it is about requests as a whole."""
         return ""
 
+    def on_edges(self, index: Index) -> tuple[str, ...]:
+        """Return every edge whose record the check reads; none if it is about requests as a whole."""
+        return (self.on_edge(),) if self.on_edge() else ()
+
     def topic(self) -> Hashable:
         """Return what the check bounds: two checks of one topic on the same requests say the same thing twice."""
         return self.name
@@ -125,7 +129,7 @@ class Check(ABC):
         next: str = "",
     ) -> Verdict:
         """Return a verdict of this check on this view; what it is about is filled in here."""
-        edges = view.edges(self.on_edge())
+        edges = self.on_edges(view.index) or view.edges()
         return Verdict(
             check=str(self),
             population=str(view.population),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from testbed.checks._base import Check
 from testbed.checks._text import count, plural
@@ -34,6 +35,17 @@ def seer(index: Index, source: str) -> str:
     """Return who recorded a source: `load`, `inlet`, `caller's proxy`, or `app's own log` where there is no proxy."""
     own = index.attempts.all[0].source == "app" if index.attempts.all else index.run and index.run.mesh == "none"
     return SEERS.get(source) or ("app's own log" if own else "caller's proxy")
+
+
+def hidden_attempts(view: View, edges: Sequence[str]) -> str:
+    """Return why arrivals on these edges may be fewer than attempts, "" if nothing hid any."""
+    hiding = [f for f in view.faults if f.plane in ("link", "process") and set(edges) & set(f.edges)]
+    if not hiding:
+        return ""
+    return (
+        f"arrivals cannot show attempts that {hiding[0].id} {hiding[0].text} kept from arriving, and this mesh "
+        "records no attempts at the caller; they would have been enough"
+    )
 
 
 def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
@@ -111,7 +123,7 @@ def _nobody(check: Check, view: View) -> Iterator[Doubt]:
 
 
 def _evidence_missing(check: Check, view: View) -> Iterator[Doubt]:
-    needed = [(source, check.on_edge()) for source in check.needs(view)]
+    needed = [(source, edge) for source in check.needs(view) for edge in check.on_edges(view.index) or ("",)]
     for fault in view.population.faults:
         needed += [(view.index.touch_source(fault), edge) for edge in fault.edges]
     for source, edge in needed:
@@ -135,9 +147,9 @@ def _missing(index: Index, source: str, edge: str) -> str:
 
 def _context_lost(check: Check, view: View) -> Iterator[Doubt]:
     """Doubt counts on an edge where some events carry no request id: they may belong to anyone."""
-    index, edge, window = view.index, check.on_edge(), view.window
+    index, window = view.index, view.window
     joined = {"attempts": index.attempts, "calls": index.calls, "arrivals": index.arrivals}
-    for source in set(check.needs(view)) & joined.keys():
+    for source, edge in product(sorted(set(check.needs(view)) & joined.keys()), check.on_edges(index)):
         there = [e for e in joined[source].on(edge) if window.start <= e.start < window.end]  # type: ignore[attr-defined]
         lost = sum(1 for event in there if not event.request)
         if lost:

@@ -47,6 +47,14 @@ def trim(number: str) -> str:
     return number.rstrip("0").rstrip(".") if "." in number else number
 
 
+def spread(numbers: Sequence[int], unit: str) -> str:
+    """Return `1 to 4 (mean 2.5)`, `3 each`, or `no call` where there is none."""
+    if not numbers:
+        return f"no {unit}"
+    least, most = min(numbers), max(numbers)
+    return f"{most} each" if least == most else f"{least} to {most} (mean {sum(numbers) / len(numbers):.3g})"
+
+
 def outcome(request: Request) -> str:
     """Return how a request ended: `503`, or `no answer (timeout)`."""
     if request.status:

@@ -93,10 +93,10 @@ class View:
         lasted = self.window.end - self.window.start
         return len(self.requests) / lasted if lasted > 0 else 0.0
 
-    def edges(self, edge: str = "") -> tuple[str, ...]:
-        """Return the edge that a verdict is about: the check's own, else where the faults were."""
+    def edges(self) -> tuple[str, ...]:
+        """Return the edges that a verdict is about whose check names none: where the faults were."""
         faults = self.faults or [fault for fault in self.index.faults if fault.end <= self.window.start]
-        return (edge,) if edge else tuple(dict.fromkeys(edge for fault in faults for edge in fault.edges))
+        return tuple(dict.fromkeys(edge for fault in faults for edge in fault.edges))
 
     def policies(self, edges: Iterable[str]) -> str:
         """Return the policies of these edges as in the topology, each with its edge if there are several."""
@@ -126,6 +126,16 @@ def phase_window(index: Index, name: str) -> Window:
         raise CheckError(f"this run has no phase {name!r}{nearest(name, filter(None, index.by_phase))}")
     times = [(phase.start, phase.end) for phase in index.phases if phase.name == name]
     return _window(name, index.by_phase[name], times, (name,))
+
+
+def after_first_fault(index: Index) -> Window:
+    """Return everything from the first fault on, whatever the phase; all but the warm-up where there is no fault."""
+    if not index.faults:
+        return _after_warm_up(index)
+    start = min(fault.start for fault in index.faults)
+    chosen = [request for request in index.requests if request.intended + request.latency_ms / 1000 > start]
+    end = max([start, *(phase.end for phase in index.phases)])
+    return _window("from the first fault on", chosen, [(start, end)])
 
 
 def _fault_window(index: Index) -> Window:
@@ -162,6 +172,13 @@ def population(index: Index, name: str) -> Population:
     return Population(name, lambda request: (request.id in ids) is wanted, faults)
 
 
+def outside_scope(index: Index) -> Population:
+    """Return everyone but the users and cohorts that were fixed beforehand for some fault."""
+    scoped = [fault for fault in index.faults if fault.users is not None or fault.cohort is not None]
+    hit = _hit(scoped)
+    return Population("all outside the faults' scope", lambda r: not hit(r)) if scoped else EVERYONE
+
+
 def _fixed_beforehand(name: str, faults: Sequence[FaultEvent]) -> Callable[[Request], bool]:
     loose = [fault for fault in faults if fault.users is None and fault.cohort is None]
     if loose:
@@ -169,6 +186,11 @@ def _fixed_beforehand(name: str, faults: Sequence[FaultEvent]) -> Callable[[Requ
             f"{name}= needs faults whose users or cohort were fixed beforehand, and {loose[0].id} {loose[0].text} "
             "is not one: use touched= and untouched= (selected by what happened, so only descriptive), or all="
         )
+    return _hit(faults)
+
+
+def _hit(faults: Sequence[FaultEvent]) -> Callable[[Request], bool]:
+    """Return whether a request is of the users and cohort of one of these faults."""
     users = [(None if fault.users is None else frozenset(fault.users), fault.cohort) for fault in faults]
     return lambda request: any(
         (named is None or request.user in named) and cohort in (None, request.cohort) for named, cohort in users

@@ -12,12 +12,12 @@ from typing import Literal, cast
 from testbed.checks import _valid
 from testbed.checks._base import Check, EdgeCheck, Verdict
 from testbed.checks._clues import trail
-from testbed.checks._honesty import seer
-from testbed.checks._text import count, plural, tally
+from testbed.checks._honesty import hidden_attempts, seer
+from testbed.checks._text import count, plural, spread, tally
 from testbed.checks._view import View
 from testbed.errors import CheckError, nearest
 from testbed.index import Index
-from testbed.wiring import CLIENT
+from testbed.wiring import of_the_load
 
 Counts = Sequence[tuple[int, str]]  # how many attempts, and an id of the request that they belong to
 
@@ -47,7 +47,7 @@ class attempts(EdgeCheck):
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for an unknown edge, and for the load's own, which never retries."""
         super().fits(index)
-        if self.edge.startswith(f"{CLIENT} -> "):
+        if of_the_load(self.edge):
             raise CheckError(f"{self}: the load sends every request once; name an edge between two services")
 
     @property
@@ -102,9 +102,9 @@ class attempts(EdgeCheck):
         if self.per == "call" and (blind := self._cannot_tell_calls(view, at_caller)):
             return say("inconclusive", "", 0, why=blind, next='per="request" needs no call ids')
         counts = self._counts(view, at_caller)
-        say = partial(say, observed=_spread(counts, self.per), n=len(counts))
+        say = partial(say, observed=spread([number for number, _ in counts], self.per), n=len(counts))
         wrong = [one for one in counts if not self.least <= one[0] <= self.most]
-        hidden = "" if at_caller else self._hidden(view)
+        hidden = "" if at_caller else hidden_attempts(view, (self.edge,))
         if wrong and not (hidden and all(number <= self.most for number, _ in wrong)):
             return say("violated", margin=self._off(wrong), why=self._why(counts, wrong), next=self._clue(view, wrong))
         if not counts or (not any(number for number, _ in counts) and self.most > 0 and not view.calls(self.edge)):
@@ -132,16 +132,6 @@ class attempts(EdgeCheck):
         number = Counter(attempt.call for attempt in tries)
         return [(number[call], request) for call, request in request_of.items()]
 
-    def _hidden(self, view: View) -> str:
-        """Return why arrivals may be fewer than attempts, "" if nothing hid any."""
-        hiding = [f for f in view.faults if f.plane in ("link", "process") and self.edge in f.edges]
-        if not hiding:
-            return ""
-        return (
-            f"arrivals cannot show attempts that {hiding[0].id} {hiding[0].text} kept from arriving, and this mesh "
-            "records no attempts at the caller; they would have been enough"
-        )
-
     def _off(self, wrong: Counts) -> str:
         most, fewest = max(number for number, _ in wrong), min(number for number, _ in wrong)
         return f"{cast(int, most - self.most)} too many" if most > self.most else f"{self.least - fewest} too few"
@@ -161,12 +151,3 @@ class attempts(EdgeCheck):
     def _clue(self, view: View, wrong: Counts) -> str:
         chosen = (max if any(number > self.most for number, _ in wrong) else min)(wrong)[1]
         return trail(view, next(request for request in view.requests if request.id == chosen))
-
-
-def _spread(counts: Counts, unit: str) -> str:
-    """Return `1 to 4 (mean 2.5)`, or `3 each`."""
-    numbers = [number for number, _ in counts]
-    if not numbers:
-        return f"no {unit}"
-    least, most = min(numbers), max(numbers)
-    return f"{most} each" if least == most else f"{least} to {most} (mean {sum(numbers) / len(numbers):.3g})"

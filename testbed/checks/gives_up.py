@@ -14,7 +14,7 @@ from testbed.checks._honesty import seer
 from testbed.checks._text import count, ms, plural
 from testbed.checks._view import View
 from testbed.history import Call, Request
-from testbed.wiring import CLIENT
+from testbed.wiring import of_the_load
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class gives_up(EdgeCheck):
 
     @property
     def _of_the_load(self) -> bool:
-        return self.edge.startswith(f"{CLIENT} -> ")
+        return of_the_load(self.edge)
 
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests, and calls unless they are the load's own."""

@@ -45,6 +45,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         fault=line["fault"] or "",
         path=line["path"] or "",
         own=_own(said, details),
+        method=line["method"] or "",
     )
 
 

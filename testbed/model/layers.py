@@ -24,6 +24,7 @@ class Layer:
     edge: Edge
     tries: int  # of the application and its proxy together
     repeats_failures: bool  # whether a failure further down is tried again here
+    repeats: tuple[int, ...]  # how often the callee may do its work: tries of the application, attempts of its proxy
 
 
 Chain = tuple[Layer, ...]
@@ -54,7 +55,7 @@ class _Worst:
 
     def from_calls(self, node: Node) -> Iterator[Chain]:
         for place, call in calls_from(self._topology, node):
-            layer = _layer(self._topology, node, place, call)
+            layer = layer_of(self._topology, node, place, call)
             deeper = self.below(callee_of(self._topology, call))
             if layer.tries == 1:
                 yield deeper
@@ -68,9 +69,11 @@ def _product(chain: Chain) -> int:
     return math.prod(layer.tries for layer in chain)
 
 
-def _layer(topology: Topology, node: Node, place: Place, call: Call) -> Layer:
+def layer_of(topology: Topology, node: Node, place: Place, call: Call) -> Layer:
+    """Return how often one call of a route is tried, and how often its tries may reach the callee."""
     edge = Edge(node.service, call.to)
     policy = topology.policy(edge)
     tries = call.tries * (policy.attempts if policy else 1)
     where = topology.place_of(policy) if policy and policy.attempts > 1 else place
-    return Layer(where, edge, tries, call.tries > 1 or (policy is not None and policy.repeats_failures))
+    repeats = (call.tries, policy.attempts if policy and policy.repeats_work else 1)
+    return Layer(where, edge, tries, call.tries > 1 or (policy is not None and policy.repeats_failures), repeats)

@@ -240,6 +240,14 @@ def load_topology(path: str | PathLike[str]) -> Topology:
     return made
 
 
+def recorded_topology(data: Mapping[str, object]) -> Topology:
+    """Read a topology from the JSON data of a history. Raises `TopologyError` for data that is none."""
+    try:
+        return Topology.model_validate(data)
+    except ValidationError as error:
+        raise TopologyError("; ".join(map(str, explain(error, Topology)))) from None
+
+
 def _numbers(topology: Topology) -> dict[str, Place]:
     return {policy.edge: topology.place_of(policy) for policy in topology.policies}
 

@@ -36,7 +36,7 @@ def arrival(**more: object) -> Arrival:
 
 
 def test_a_plain_arrival() -> None:
-    assert arrival() == Arrival("r1-9", "a -> b", "a-1", "b-1", 2, 100.0, 250.0, 200, "", "", "/x", False)
+    assert arrival() == Arrival("r1-9", "a -> b", "a-1", "b-1", 2, 100.0, 250.0, 200, "", "", "/x", False, "GET")
 
 
 @pytest.mark.parametrize(

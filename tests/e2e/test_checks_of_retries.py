@@ -1,0 +1,147 @@
+"""The checks about retries, deadlines and containment on a real mesh: a policy that holds, and the same without it."""
+
+import pytest
+
+from testbed import (
+    NotContained,
+    abort,
+    amplification,
+    attempts,
+    budget_respected,
+    contained,
+    deadline_kept,
+    delay,
+    get,
+    latency,
+    no_duplicate_effects,
+    only_statuses,
+    outage,
+    refused,
+    steady,
+    topology,
+)
+
+pytestmark = pytest.mark.e2e
+BACK = "middle -> back"
+SHORT = {"warmup_s": 0.2, "baseline_s": 0.2, "hold_s": 1.5, "recover_s": 0.3}
+NO_RETRY = {"timeout": "3s", "retries": None}
+
+eager = topology("chain.yaml", scope="module")
+careful = topology(
+    "chain.yaml",
+    scope="module",
+    policies={"front -> middle": NO_RETRY, BACK: {"retries": {"attempts": 2, "retryOn": ["connect-failure"]}}},
+)
+limited = topology(
+    "chain.yaml",
+    scope="module",
+    policies={"front -> middle": NO_RETRY, BACK: {"timeout": "3s", "circuitBreaker": {"maxRetries": 2}}},
+)
+budgeted = topology(
+    "chain.yaml",
+    scope="module",
+    policies={
+        "front -> middle": NO_RETRY,
+        BACK: {"timeout": "3s", "retryBudget": {"percent": 25, "minRetryConcurrency": 2}},
+    },
+)
+unlimited = topology("chain.yaml", scope="module", policies={"front -> middle": NO_RETRY, BACK: {"timeout": "3s"}})
+impatient = topology("chain.yaml", scope="module", policies={"front -> middle": {"timeout": "100ms", "retries": None}})
+
+
+def load(path="/", rps=20):
+    return steady(get(path), rps=rps, users=5)  # so few that each of them comes many times
+
+
+def violated(run, check):
+    """The verdict on a check that has to be violated."""
+    with pytest.raises(NotContained):
+        run.check(all=[check])
+    (verdict,) = run.judge(all=[check]).verdicts
+    assert verdict.outcome == "violated"
+    return verdict
+
+
+def test_amplification_is_what_the_policies_imply_and_no_less(eager):
+    run = eager.experiment(abort(503).on(BACK), load=load(), **SHORT)
+    (verdict,) = run.check(all=[amplification("back")]).verdicts
+    assert (verdict.observed, verdict.bound) == ("9 each", "at most 9 per request (3 x 3 = 9)")
+    assert violated(run, amplification("back", at_most=3)).margin == "6 too many"
+
+
+def test_retries_at_once_stay_within_what_the_breaker_allows(limited):
+    slow_failure = (abort(503).on(BACK), delay(ms=100).on(BACK))
+    run = limited.experiment(*slow_failure, load=load(rps=60), **SHORT)
+    (verdict,) = run.check(all=[budget_respected(BACK)]).verdicts
+    assert verdict.bound == "at once at most 2"
+    assert verdict.observed == "retries: 2, allowed: 2"
+
+
+def test_retries_at_once_stay_within_the_budget(budgeted):
+    slow_failure = (abort(503).on(BACK), delay(ms=200).on(BACK))
+    run = budgeted.experiment(*slow_failure, load=load(rps=60), **SHORT)
+    (verdict,) = run.check(all=[budget_respected(BACK)]).verdicts
+    assert verdict.bound == "at once at most 25 % of the requests or 2"
+    violated(run, budget_respected(BACK, percent=10, floor=1, at_once=True))
+
+
+def test_without_the_breaker_retries_pile_up(unlimited):
+    slow_failure = (abort(503).on(BACK), delay(ms=100).on(BACK))
+    run = unlimited.experiment(*slow_failure, load=load(rps=60), **SHORT)
+    assert violated(run, budget_respected(BACK, floor=2, at_once=True)).bound == "at once at most 2"
+    assert violated(run, budget_respected(BACK, percent=20)).observed == "retries: 180, allowed: 18"
+    run.check(all=[budget_respected(BACK, percent=200)])  # two retries for each call, and no more
+
+
+def test_what_arrives_after_its_caller_gave_up_is_late(impatient):
+    far = latency(ms=250, direction="requests").on("front -> middle")
+    run = impatient.experiment(far, load=load(), **SHORT)
+    verdict = violated(run, deadline_kept())
+    assert verdict.edge.startswith("front -> middle")  # and what middle then asks of back, for nobody
+    assert "the whole request had ended for" in verdict.why
+
+
+def test_a_caller_that_gives_up_early_wastes_what_was_begun(impatient):
+    run = impatient.experiment(latency(ms=250).on(BACK), load=load("/twice"), **SHORT)
+    run.check(all=[deadline_kept()])  # middle is told that its caller has left, and asks back no more
+    assert violated(run, deadline_kept(wasted_percent=10)).edge.startswith("front -> middle")
+
+
+def test_a_caller_that_waits_long_enough_wastes_nothing(eager):
+    run = eager.experiment(latency(ms=250).on(BACK), load=load("/twice"), **SHORT)
+    run.check(all=[deadline_kept(wasted_percent=1), only_statuses(200)])
+
+
+def test_a_retried_post_is_done_again(eager):
+    run = eager.experiment(abort(503).on(BACK), load=load("/order"), **SHORT)
+    assert "POST /orders arrived 9 times for one request" in violated(run, no_duplicate_effects(BACK)).why
+
+
+def test_a_post_that_was_refused_is_not_done_twice(careful):
+    run = careful.experiment(refused().on(BACK, replica="back-1"), load=load("/order", rps=40), **SHORT)
+    run.check(all=[no_duplicate_effects(BACK), only_statuses(200), attempts(BACK, at_most=2)])
+    violated(run, attempts(BACK, at_most=1))  # so there were retries, and none of them had an effect
+    (other,) = run.judge(all=[no_duplicate_effects("front -> middle")]).verdicts
+    assert other.outcome == "inconclusive"
+
+
+def test_a_fault_for_some_users_is_contained_if_nobody_else_notices(eager):
+    run = eager.experiment(abort(503).on(BACK).for_users(percent=20), load=load(rps=60), **SHORT)
+    (outside,) = run.check(all=[contained()]).verdicts
+    assert outside.observed == "none of 4 users noticed"
+    (inside,) = run.judge(affected=[contained()]).verdicts
+    assert inside.observed.startswith("1 of 1 users noticed (100 %), all on middle -> back, for ")
+
+
+def test_half_an_outage_without_retries_is_noticed(careful):
+    run = careful.experiment(outage("back", replicas=1, kind="erroring"), load=load(rps=60), **SHORT)
+    verdict = violated(run, contained())
+    assert "of 5 users noticed" in verdict.observed
+    assert ", all on middle -> back, for " in verdict.observed
+    run.check(all=[contained(at_most=5)])
+    violated(run, contained(within_s=0.5))
+
+
+def test_half_an_outage_with_retries_is_contained(eager):
+    run = eager.experiment(outage("back", replicas=1, kind="erroring"), load=load(rps=60), **SHORT)
+    run.check(all=[contained(slower_than_ms=1000)])
