@@ -1,0 +1,48 @@
+"""What every benchmark hands back: a figure beside the figure that was asked for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure; `asked` is an upper bound in the same unit, None where none was asked for."""
+
+    what: str
+    measured: float
+    asked: float | None = None
+    unit: str = "ms"
+    note: str = ""
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """The row of the table."""
+        asked = "-" if self.asked is None else f"{self.asked:g} {self.unit} or less"
+        met = "" if self.asked is None else "yes" if self.measured <= self.asked else "NO"
+        digits = 2 if abs(self.measured) < 10 else 0 if abs(self.measured) >= 100 else 1
+        return self.what, asked, f"{self.measured:,.{digits}f} {self.unit}", met, self.note
+
+
+def took(act: Callable[[], object]) -> float:
+    """Milliseconds that one call takes."""
+    begun = time.perf_counter()
+    act()
+    return (time.perf_counter() - begun) * 1000
+
+
+def render(figures: Sequence[Figure]) -> str:
+    """Return the figures as a Markdown table, its columns aligned for a terminal."""
+    rows = [("what", "asked", "measured", "met", "how"), *(figure.cells for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    rule = " | ".join("-" * width for width in widths)
+    return "\n".join(f"| {line} |" for line in (lines[0], rule, *lines[1:]))
+
+
+def machine() -> str:
+    """Return what the figures depend on: processors, and how busy they were."""
+    return f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f} ({time.strftime('%Y-%m-%d')})"

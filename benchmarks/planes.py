@@ -1,0 +1,93 @@
+"""What the test's own plane adds to a call, hop by hop, against direct calls in the same run, in turns."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import httpx
+
+import testbed
+from benchmarks._table import Figure, took
+from faults import Fault
+from testbed import abort, latency
+from testbed.injection import Injection
+from testbed.model.topology import Topology
+
+ROUNDS = 600
+SWITCHES = 30
+ONE = Topology(name="one", entry="app", mesh="none", services={"app": {"language": "go"}})
+
+
+def hops() -> Iterator[Figure]:
+    """One service, called directly, through its inlet, and through link and inlet; kept connections."""
+    with testbed.start(ONE) as mesh:
+        link = mesh.plan.links[0]
+        assert link.inlet is not None
+        ways = {"direct": link.app, "inlet": link.inlet, "link and inlet": link.listen}
+        doors = {name: http.client.HTTPConnection(address, timeout=10) for name, address in ways.items()}
+        taken: dict[str, list[float]] = {name: [] for name in ways}
+        for turn in range(ROUNDS + 50):
+            for name, door in doors.items():
+                ms = took(lambda door=door: _ask(door))
+                if turn >= 50:  # the first warm everything up
+                    taken[name].append(ms)
+        for door in doors.values():
+            door.close()
+    direct = taken.pop("direct")
+    yield Figure("a direct call", median(direct), note=f"one Go service, {ROUNDS} calls of each kind in turns")
+    for name, times in taken.items():
+        added = median(with_it - without for with_it, without in zip(times, direct, strict=True))
+        ratio = median(with_it / without for with_it, without in zip(times, direct, strict=True))
+        yield Figure(f"{name} add", added, 0.6 if "link" in name else None, note=f"{ratio:.1f} times a direct call")
+
+
+def _ask(door: http.client.HTTPConnection) -> None:
+    door.request("GET", "/")
+    door.getresponse().read()
+
+
+def switching(mesh: testbed.Testbed) -> Iterator[Figure]:
+    """How long until a fault is met, and until it is gone: the very next request must see it."""
+    for fault in (latency(ms=60).on("client -> frontend"), abort(418).on("client -> frontend")):
+        with mesh.client() as client:
+
+            def hit(client: httpx.Client = client) -> bool:
+                statuses: list[int] = []
+                ms = took(lambda: statuses.append(client.get("/healthz").status_code))
+                return statuses == [418] or ms >= 60
+
+            hit()
+            yield from _switched(mesh, fault, hit)
+
+
+def _switched(mesh: testbed.Testbed, fault: Fault, hit: Callable[[], bool]) -> Iterator[Figure]:
+    injected, healed, seen, gone = [], [], 0, 0
+    for _ in range(SWITCHES):
+        injections: list[Injection] = []
+        injected.append(took(lambda kept=injections: kept.append(mesh.inject(fault))))
+        seen += hit()
+        healed.append(took(injections[0].heal))
+        gone += not hit()
+    met, lost = (f"{count} of {SWITCHES} times" for count in (seen, gone))
+    yield Figure(f"inject {fault.name}", median(injected), 10, note=f"met by the next request {met}")
+    yield Figure(f"heal {fault.name}", median(healed), 10, note=f"gone for the next request {lost}")
+
+
+def fidelity(mesh: testbed.Testbed) -> Iterator[Figure]:
+    """Latency asked against got, at the median, over the undisturbed path of the same minute."""
+    with mesh.client() as client:
+        for asked, rounds in ((10, 60), (100, 30), (500, 10)):
+            plain = median(_paced(client, asked) for _ in range(rounds))
+            with mesh.inject(latency(ms=asked).on("client -> frontend")):
+                slow = median(took(lambda: client.get("/healthz")) for _ in range(rounds))
+            note = f"got {slow - plain:.2f} ms over {plain:.2f} ms"
+            yield Figure(f"latency of {asked} ms is off by", abs(slow - plain - asked), 1, note=note)
+
+
+def _paced(client: httpx.Client, pause_ms: float) -> float:
+    """One undisturbed request, after a pause as long as the disturbed ones make: an idle machine answers later."""
+    time.sleep(pause_ms / 1000)
+    return took(lambda: client.get("/healthz"))

@@ -1,0 +1,75 @@
+"""What a user waits for: starting, stopping, a journey through the shop, and pytest runs that do not use the plugin."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import testbed
+from benchmarks import load_drivers
+from benchmarks._table import Figure
+from testbed import get, steady
+from testbed.model.topology import Topology
+
+SHOP = "topologies/shop.yaml"
+LEAVES = [f"leaf-{first}{second}" for first in "abcdefg" for second in "abcdefg"]
+FIFTY = Topology(
+    name="fifty",
+    entry="root",
+    services={"root": {"language": "go", "calls": [{"parallel": LEAVES}]}, **{n: {"language": "go"} for n in LEAVES}},
+)
+PLUGIN_ROUNDS = 9
+
+
+def cold_starts() -> Iterator[Figure]:
+    """From no process to the first end-to-end answer, and from there to no process."""
+    for name, topology, rounds, asked in (("the shop", SHOP, 5, 1000), ("50 services", FIFTY, 3, 5000)):
+        starts, stops = zip(*(_cold_start(topology) for _ in range(rounds)), strict=True)
+        yield Figure(f"start {name}", median(starts), asked, note=f"to the first end-to-end 200, {rounds} rounds")
+        yield Figure(f"stop {name}", median(stops), 500)
+
+
+def _cold_start(topology: str | Topology) -> tuple[float, float]:
+    begun = time.perf_counter()
+    with testbed.start(topology) as mesh:
+        with mesh.client() as client:
+            client.get("/").raise_for_status()
+        ready = stopping = time.perf_counter()
+    return (ready - begun) * 1000, (time.perf_counter() - stopping) * 1000
+
+
+def journey(mesh: testbed.Testbed) -> Iterator[Figure]:
+    """Five services, four edges, at 100 requests/s in open loop, from the intended send time."""
+    run = mesh.experiment(load=steady(get("/"), rps=100), warmup_s=2, baseline_s=1, hold_s=10, recover_s=0)
+    seen = sorted(r.latency_ms for r in run.history.index.requests if r.phase == "hold")
+    yield Figure("journey of five services, p50", median(seen), 10, note=f"{len(seen)} journeys at 100/s, open loop")
+    yield Figure("journey of five services, p99", seen[int(len(seen) * 0.99)])
+
+
+def plugin() -> Iterator[Figure]:
+    """A pytest run of one empty test, with the plugin and without it, in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder]
+        ways = ([], ["-p", "no:testbed.plugin"])
+
+        def run(more: list[str]) -> float:
+            before = load_drivers.children()
+            subprocess.run([*words, *more], cwd=folder, capture_output=True, check=True)
+            return (load_drivers.children() - before) * 1000
+
+        rounds = [[run(more) for more in ways] for _ in range(PLUGIN_ROUNDS)]
+    added = median(with_it - without for with_it, without in rounds)
+    ratio = median(with_it / without for with_it, without in rounds)
+    without = median(one[1] for one in rounds)
+    yield Figure(
+        "the plugin adds to a pytest run without a mesh",
+        added,
+        50,
+        note=f"{ratio:.2f} times {without:.0f} ms of processor time",
+    )
