@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit e2e bench clean
+.PHONY: help setup demo test lint types unit e2e bench docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -45,6 +45,10 @@ e2e: setup  ## tests on real meshes
 
 bench: setup  ## measured ratios: start-up, injection, latency, load drivers
 	@$(BIN)/python -m benchmarks
+
+docs: setup  ## write the part of docs/topology.md that comes from the schema
+	@sed '/^### Topology$$/,$$d' docs/topology.md > docs/topology.new
+	@$(BIN)/testbed schema --markdown >> docs/topology.new && mv docs/topology.new docs/topology.md
 
 clean:  ## remove .venv and what tests left
 	rm -rf .venv .testbed .pytest_cache .mypy_cache .ruff_cache

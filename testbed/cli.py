@@ -40,12 +40,14 @@ TOPOLOGY = click.argument("file", type=click.Path(path_type=Path))
 
 
 @main.command()
+@click.option("--markdown", is_flag=True, help="Every key as Markdown tables, for readers.")
 @_plainly
-def schema() -> None:
+def schema(markdown: bool) -> None:
     """Print the JSON Schema of topology files, for editors."""
+    from testbed.schema import reference
     from testbed.schema import schema as build
 
-    click.echo(json.dumps(build(), indent=2))
+    click.echo(reference(build()) if markdown else json.dumps(build(), indent=2))
 
 
 @main.command()
@@ -75,6 +77,8 @@ def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
     topology = load_topology(file)
     if not mermaid:
         click.echo(drawing.tree(topology))
+    if not mermaid and not only_tree:
+        click.echo("\nMermaid, to paste into Markdown:\n")
     if not only_tree:
         click.echo(drawing.mermaid(topology))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from testbed.graph import placement, policy_summary
+from testbed.graph import edge_summary, placement
 from testbed.planner import Plan
 
 
@@ -29,7 +29,7 @@ def as_text(plan: Plan) -> str:
     )
     processes = [f"  {p.name:<22} {p.argv[0]:<10} {', '.join(p.listens[:1])}{_more(p.listens)}" for p in plan.processes]
     nodes = [f"  {line}" for line in placement(topology)]
-    edges = [f"  {edge:<28} {policy_summary(topology, str(edge))}" for edge in map(str, topology.edges())]
+    edges = [f"  {edge:<28} {edge_summary(topology, str(edge))}" for edge in map(str, topology.edges())]
     warnings = [f"  {warning}" for warning in topology.warnings()]
     parts = [head, "", "processes", *processes, *(["", "nodes", *nodes] if nodes else []), "", "edges", *edges]
     return "\n".join(parts + (["", "warnings", *warnings] if warnings else []))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -38,13 +39,18 @@ WORDS = {
 
 
 def write_summary(terminal: pytest.TerminalReporter, rows: Sequence[Row], seed: int) -> None:
-    """Write the summary, and the seed with which the run can be repeated."""
+    """Write the summary, and the seed with which the run can be repeated; in a GitHub action, its step's summary."""
     terminal.section("testbed: what was broken, and what contained it", sep="=")
     terminal.write(summary(rows, width=terminal._tw.fullwidth, colour=terminal.hasmarkup))
     red = sum(1 for row in rows if row["outcome"] != "held" and not row["passed"])
     terminal.write_line("")
     terminal.write_line(f"{tally(rows)}. {plural(len(rows), 'check')}, {red} red.")
     terminal.write_line(f"The same again: --testbed-seed={seed}")
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        from testbed.report.markdown import step_summary
+
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(step_summary(rows))
 
 
 def tally(rows: Sequence[Row]) -> str:

@@ -41,7 +41,8 @@ def render(findings: Sequence[Finding]) -> str:
         place = f"{found.source}: {found.path}" if found.path else found.source
         lines.append(f"{mark}  {found.name:{names}}  {found.version:{versions}}  {place}".rstrip())
         lines += [f"         {found.advice}"] if found.advice else []
-    return "\n".join(lines)
+    missing = [found.name for found in findings if not found.ok]
+    return "\n".join([*lines, "", f"missing: {', '.join(missing)}" if missing else "nothing is missing"])
 
 
 def _system() -> Finding:

@@ -127,6 +127,20 @@ def test_each_xdist_worker_has_its_own_mesh_and_the_same_seed(run):
     result.stdout.fnmatch_lines(["*--testbed-seed=7"])
 
 
+def test_a_github_action_gets_its_steps_summary(run, project, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.path / "summary.md"))
+    run(RED).assert_outcomes(failed=1)
+    text = (project.path / "summary.md").read_text()
+    assert "**violated**" in text
+    assert "<details>" in text
+
+
+def test_one_kept_file_is_judged_again_too(run, project):
+    run(GREEN, "--testbed-keep").assert_outcomes(passed=1)
+    (kept,) = (project.path / ".testbed" / "runs").glob("*.jsonl")
+    run(GREEN, f"--testbed-replay={kept}").assert_outcomes(passed=1)
+
+
 def test_junit_has_verdicts_and_seed(run, project):
     run(GREEN, "--junitxml=report.xml").assert_outcomes(passed=1)
     text = (project.path / "report.xml").read_text()

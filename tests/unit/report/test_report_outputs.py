@@ -4,7 +4,7 @@ import pytest
 
 from testbed.checks import Report, Verdict
 from testbed.report.junit import properties
-from testbed.report.markdown import markdown
+from testbed.report.markdown import markdown, step_summary
 from testbed.report.table import short, table
 
 POLICY = "{timeout: 500ms, retries: {attempts: 2, retryOn: [5xx, reset]}}"
@@ -178,6 +178,25 @@ def test_markdown_has_a_table_and_folds_the_reasons():
 def test_markdown_of_nothing_says_so():
     assert "load without any check" in markdown(Report(()))
     assert "|" not in markdown(Report(()))
+
+
+def rows_of(test, passed, *verdicts):
+    return [{"test": test, "passed": passed, **row} for row in Report(verdicts).rows()]
+
+
+def test_a_steps_summary_has_the_red_tests_first():
+    text = step_summary([*rows_of("green", True, HELD), *rows_of("red", False, VIOLATED, HELD)])
+    assert text.index("### red") < text.index("### green")
+    assert text.count("| held |") == 2
+
+
+def test_a_steps_summary_is_capped_and_says_so():
+    rows = [row for n in range(50) for row in rows_of(f"test{n}", True, HELD)]
+    text = step_summary(rows, most_bytes=3000)
+    shown = text.count("### test")
+    assert len(text.encode()) < 3100
+    assert 1 < shown < 50
+    assert f"{50 - shown} more of 50 tests did not fit" in text
 
 
 def test_what_could_be_markup_is_shown_as_it_is():

@@ -61,4 +61,7 @@ def test_rendering() -> None:
         "ok       envoy      1.40.0  wheel: /site/envoy",
         "missing  toxiproxy",
         "         install it",
+        "",
+        "missing: toxiproxy",
     ]
+    assert render(findings[:1]).endswith("\n\nnothing is missing")
