@@ -15,7 +15,8 @@ class unreachable(LinkFault):
 
     Connections that are open are closed (they see the end of the stream, as Toxiproxy cannot keep them without its
     listener); where they should stay open and silent, use `silent()`. Healing answers again, but TCP asks again only
-    in its own time: a caller who was waiting gets through up to a second later, or two, or four.
+    in its own time: a caller who was waiting gets through with its next SYN, up to a second later (more, the longer it
+    has waited; RFC 6298).
 
         unreachable().on(replica="pricing-1")
     """

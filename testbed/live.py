@@ -156,6 +156,7 @@ class Testbed:
         """End every process of this mesh; a second call does nothing."""
         if not self._stopped:
             self._stopped = True
+            self._links.close()
             self._runtime.stop()
             self._lease.release()
 

@@ -76,6 +76,11 @@ class Links:
                 self._let_go(link)
                 self._enable(link, True)
 
+    def close(self) -> None:
+        """Give up the addresses that are held unanswered, without asking the server."""
+        for link in list(self._held):
+            self._let_go(link)
+
     def verify_clean(self) -> list[str]:
         """Return the names of the links that are closed or have a toxic."""
         proxies = self._ask("get", "/proxies")
@@ -83,8 +88,7 @@ class Links:
 
     def reset(self) -> None:
         """Open every link and remove every toxic, and see that it is so."""
-        for link in list(self._held):
-            self._let_go(link)
+        self.close()
         self._ask("post", "/reset")
         left = self.verify_clean()
         if left:

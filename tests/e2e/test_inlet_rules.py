@@ -97,8 +97,9 @@ def test_the_next_request_meets_the_new_rules(inlet: Stage) -> None:
 
 
 def test_a_fault_header_of_the_callers_does_nothing(inlet: Stage) -> None:
+    inlet.behave(lambda talk: talk.answer(200, b"x" * 100_000))
     headers = {"x_envoy_fault_abort_request": "503", "x_envoy_fault_delay_request": "3000"}
-    got = send(inlet, **headers)
+    got = send(inlet, **headers, x_envoy_fault_throughput_response="20")
     assert got.status == 200
     assert got.ms < 2500
 

@@ -38,15 +38,15 @@ class Wire:
         self.socket = socket.create_connection(self.address, timeout=patience_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def ask(self, path: str = "/", *headers: str) -> Saw:
-        self.send(path, *headers)
+    def ask(self, path: str = "/", *headers: str, body: bytes = b"") -> Saw:
+        self.send(path, *headers, body=body)
         return self.read()
 
-    def send(self, path: str = "/", *headers: str) -> None:
+    def send(self, path: str = "/", *headers: str, body: bytes = b"") -> None:
         self._begun = time.perf_counter()
-        lines = [f"GET {path} HTTP/1.1", "Host: back", *headers, "", ""]
+        lines = [f"POST {path} HTTP/1.1", "Host: back", f"Content-Length: {len(body)}", *headers, "", ""]
         with contextlib.suppress(OSError):  # reading tells what has happened
-            self.socket.sendall("\r\n".join(lines).encode())
+            self.socket.sendall("\r\n".join(lines).encode() + body)
 
     def read(self) -> Saw:
         data, head_ms, pieces = b"", 0.0, 0
