@@ -12,7 +12,10 @@ from testbed.errors import FaultError
 
 @dataclass(frozen=True)
 class abort(RequestFault):
-    """Answer with `status` (200 to 599, as Envoy's fault filter takes it) in the callee's place."""
+    """Answer with `status` (200 to 599, as Envoy's fault filter takes it) in the callee's place.
+
+    abort(503).on("checkout -> pricing").for_attempts(1)
+    """
 
     twin: ClassVar[str] = "refused()"
 

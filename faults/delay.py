@@ -12,7 +12,10 @@ from testbed.errors import FaultError
 
 @dataclass(frozen=True, kw_only=True)
 class delay(RequestFault):
-    """Hold a request at the callee's door for `ms` before the callee sees it (whole milliseconds, at most an hour)."""
+    """Hold a request at the callee's door for `ms` before the callee sees it (whole milliseconds, at most an hour).
+
+    delay(ms=800).on("checkout -> pricing").for_cohort("trondheim")
+    """
 
     twin: ClassVar[str] = "latency(ms=...)"
 

@@ -10,7 +10,10 @@ from testbed.edge.operations import Closed, Operation, Signal
 
 @dataclass(frozen=True, kw_only=True)
 class kill(ProcessFault):
-    """Kill the process; callers are refused until it is healed (started again, ready, and reachable)."""
+    """Kill the process; callers are refused until it is healed (started again, ready, and reachable).
+
+    kill().on(replica="pricing-1")
+    """
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """Close the links first: the testbed's own plane must not answer in the dead process's place."""
@@ -20,6 +23,9 @@ class kill(ProcessFault):
 
 @dataclass(frozen=True, kw_only=True)
 class restart(kill):
-    """Kill the process and start it again at once: over when it is ready again, without memory or connections."""
+    """Kill the process and start it again at once: over when it is ready again, without memory or connections.
+
+    restart().on(service="pricing")
+    """
 
     momentary = True

@@ -13,6 +13,8 @@ class pause(ProcessFault):
     """Stop the process; its kernel still accepts connections, so callers meet read time-outs, never refusals.
 
     What arrived meanwhile is answered late when it is healed (SIGCONT).
+
+        pause().on(replica="pricing-1")
     """
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:

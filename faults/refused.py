@@ -11,7 +11,10 @@ from testbed.edge.operations import Closed, Operation
 
 @dataclass(frozen=True, kw_only=True)
 class refused(LinkFault):
-    """Refuse new connections and close those that are open (they see the end of the stream)."""
+    """Refuse new connections and close those that are open (they see the end of the stream).
+
+    refused().on("checkout -> pricing")
+    """
 
     twin: ClassVar[str] = "abort(503)"
 

@@ -16,6 +16,8 @@ class reset(LinkFault):
 
     Connections opened after the injection get a TCP RST; those that were open before get the end of the stream
     (Toxiproxy sets the linger option when a connection starts).
+
+        reset().on("checkout -> pricing")
     """
 
     twin: ClassVar[str] = "abort(503)"

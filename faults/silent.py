@@ -17,6 +17,8 @@ class silent(LinkFault):
     `direction="requests"` (the default) swallows the requests, so that the callee never works in vain;
     `"answers"` lets the callee do its work and swallows its answers. Healing closes every connection of the link
     (the swallowed bytes cannot come back), which callers may see as one more burst of failures.
+
+        silent().on(service="auth")
     """
 
     twin: ClassVar[str] = "hang()"

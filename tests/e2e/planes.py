@@ -196,6 +196,7 @@ class Stage:
         replicas = (self.caller, *self.callees)
         self.plan = Laid(self.topology, mesh_named(self.topology.mesh), replicas, self.links, net)
         self.runtime = ProcessRuntime(self.directory, self.lease, keep=True)
+        self.toxi, self.control = Links(self.plan.links_api), InletControl(self.plan.inlet_control)
 
     def _link(self, callee: Replica) -> Link:
         address = callee.address
@@ -216,10 +217,10 @@ class Stage:
             processes.append(process)
             files += written
         self.runtime.start(processes, files)
-        self.toxi, self.control = Links(self.plan.links_api), InletControl(self.plan.inlet_control)
         self.recorder = Recorder(self.plan, self.directory) if self.inlet else None
 
     def stop(self) -> None:
+        self.toxi.close()
         self.runtime.stop()
         for app in self.apps.values():
             app.close()
@@ -247,6 +248,12 @@ class Stage:
             named["baggage"] = f"tb.id={self.request}"
             self.sent += 1
         return ask(self.door, path, method, body, named)
+
+    def until_well(self, within_s: float = 15) -> None:
+        """Ask until the callee answers: a connection that Envoy has begun gets through when TCP sends its next SYN."""
+        deadline = time.monotonic() + within_s
+        while self.get().status != 200:
+            assert time.monotonic() < deadline, f"not well within {within_s} s"
 
     def log(self, name: str) -> list[dict[str, object]]:
         path = self.directory / name

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from planes import Conversation, Got, Handler, Stage, hello, stage
 
-from testbed.edge.operations import Closed, Toxic
+from testbed.edge.operations import Closed, Toxic, Unanswered
 from testbed.history import Arrival
 
 pytestmark = pytest.mark.e2e
@@ -238,6 +238,7 @@ def test_an_app_that_is_dead_behind_an_open_link(twins: Twins) -> None:
     ("operation", "status", "flags"),
     [
         pytest.param(Closed(LINK), 503, "UF", id="refused"),
+        pytest.param(Toxic(LINK, "limit_data", "downstream", {"bytes": 0}), 503, "UC", id="truncated to nothing"),
         pytest.param(Toxic(LINK, "reset_peer", "downstream", {"timeout": 0}), 503, "UC", id="reset"),
         pytest.param(Toxic(LINK, "timeout", "upstream", {"timeout": 0}), 504, "UT", id="silent"),
         pytest.param(Toxic(LINK, "timeout", "downstream", {"timeout": 0}), 504, "UT", id="silent answers"),
@@ -253,6 +254,19 @@ def test_broken_links(twins: Twins, operation: Closed | Toxic, status: int, flag
         one.toxi.apply(operation)
     assert twins.compare(lambda one: one.get()).status == status
     assert twins.logged == [("attempt", 0, flags, None)] * 3 + [("call", status, f"URX,{flags}", 3)]
+
+
+def test_an_unreachable_link_costs_the_whole_time_out_because_a_try_is_timed_from_its_connection_on(
+    twins: Twins,
+) -> None:
+    for one in twins.both:
+        one.toxi.apply(Unanswered(LINK))
+    got = twins.compare(lambda one: one.get())
+    assert (got.status, got.ms >= 2985) == (504, True)
+    assert twins.logged == [("attempt", 0, "-", None), ("call", 504, "UT", 1)]
+    for one in twins.both:
+        one.toxi.undo(Unanswered(LINK))
+        one.until_well()
 
 
 def test_slow_links(twins: Twins) -> None:

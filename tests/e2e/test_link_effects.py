@@ -1,6 +1,6 @@
 """What each link fault does to connections that were there, to new ones and to a request in flight, as Envoy sees it.
 
-The sidecar does not retry here, so that one request is one attempt. The table of the docs is made from these figures.
+The sidecar does not retry here, so that one request is one attempt.
 """
 
 from __future__ import annotations
