@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     from testbed.checks import amplification as amplification
     from testbed.checks import attempts as attempts
     from testbed.checks import availability as availability
+    from testbed.checks import breaker as breaker
     from testbed.checks import budget_respected as budget_respected
+    from testbed.checks import bulkhead as bulkhead
     from testbed.checks import contained as contained
     from testbed.checks import deadline_kept as deadline_kept
+    from testbed.checks import ejected as ejected
     from testbed.checks import fallback as fallback
     from testbed.checks import gives_up as gives_up
     from testbed.checks import no_duplicate_effects as no_duplicate_effects
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from testbed.checks import p99 as p99
     from testbed.checks import quantile as quantile
     from testbed.checks import recovers as recovers
+    from testbed.checks import sheds as sheds
     from testbed.checks import slowest as slowest
     from testbed.errors import Inconclusive as Inconclusive
     from testbed.errors import NotContained as NotContained
@@ -66,8 +70,8 @@ _HOMES = {
         "reset restart silent sliced slow_close throttle truncated unreachable"
     ),
     "testbed.checks": (
-        "amplification attempts availability budget_respected contained deadline_kept fallback "
-        "gives_up no_duplicate_effects only_statuses p50 p90 p99 quantile recovers slowest"
+        "amplification attempts availability breaker budget_respected bulkhead contained deadline_kept ejected "
+        "fallback gives_up no_duplicate_effects only_statuses p50 p90 p99 quantile recovers sheds slowest"
     ),
     "testbed.errors": "Inconclusive NotContained TestbedError",
     "testbed.experiment": "Run Traffic",

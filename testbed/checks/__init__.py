@@ -11,15 +11,19 @@ from testbed.checks._view import View
 from testbed.checks.amplification import amplification
 from testbed.checks.attempts import attempts
 from testbed.checks.availability import availability
+from testbed.checks.breaker import breaker
 from testbed.checks.budget_respected import budget_respected
+from testbed.checks.bulkhead import bulkhead
 from testbed.checks.contained import contained
 from testbed.checks.deadline_kept import deadline_kept
+from testbed.checks.ejected import ejected
 from testbed.checks.fallback import fallback
 from testbed.checks.gives_up import gives_up
 from testbed.checks.no_duplicate_effects import no_duplicate_effects
 from testbed.checks.only_statuses import only_statuses
 from testbed.checks.quantile import p50, p90, p99, quantile
 from testbed.checks.recovers import recovers
+from testbed.checks.sheds import sheds
 from testbed.checks.slowest import slowest
 from testbed.errors import CheckError, nearest
 
@@ -27,9 +31,12 @@ CHECKS: dict[str, Callable[..., Check]] = {
     "amplification": amplification,
     "attempts": attempts,
     "availability": availability,
+    "breaker": breaker,
     "budget_respected": budget_respected,
+    "bulkhead": bulkhead,
     "contained": contained,
     "deadline_kept": deadline_kept,
+    "ejected": ejected,
     "fallback": fallback,
     "gives_up": gives_up,
     "no_duplicate_effects": no_duplicate_effects,
@@ -39,6 +46,7 @@ CHECKS: dict[str, Callable[..., Check]] = {
     "p99": p99,
     "quantile": quantile,
     "recovers": recovers,
+    "sheds": sheds,
     "slowest": slowest,
 }
 
@@ -53,9 +61,12 @@ __all__ = [
     "amplification",
     "attempts",
     "availability",
+    "breaker",
     "budget_respected",
+    "bulkhead",
     "contained",
     "deadline_kept",
+    "ejected",
     "fallback",
     "gives_up",
     "judge",
@@ -67,6 +78,7 @@ __all__ = [
     "p99",
     "quantile",
     "recovers",
+    "sheds",
     "slowest",
 ]
 

@@ -37,6 +37,7 @@ class Verdict:
     policy: str = ""  # the policies on that edge, as in the topology
     why: str = ""  # for red verdicts: the reason, and what would have been enough
     next: str = ""  # for red verdicts: the next thing to look at
+    timed: bool = True  # False: counts decided, so a slow testbed cannot be the reason
     reaction: bool = False  # the claim is that something happens because of a fault: without one it cannot hold
 
 
@@ -127,6 +128,7 @@ class Check(ABC):
         source: str = "load",
         why: str = "",
         next: str = "",
+        timed: bool = True,
     ) -> Verdict:
         """Return a verdict of this check on this view; what it is about is filled in here."""
         edges = self.on_edges(view.index) or view.edges()
@@ -145,6 +147,7 @@ class Check(ABC):
             policy=view.policies(edges),
             why=why,
             next=next,
+            timed=timed,
             reaction=self.reaction,
         )
 

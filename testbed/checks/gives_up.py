@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -12,6 +11,7 @@ from testbed.checks._base import EdgeCheck, Verdict
 from testbed.checks._clues import hop_text, trail
 from testbed.checks._honesty import seer
 from testbed.checks._text import count, ms, plural
+from testbed.checks._timed import timed_calls
 from testbed.checks._view import View
 from testbed.history import Call, Request
 from testbed.wiring import of_the_load
@@ -40,17 +40,13 @@ class gives_up(EdgeCheck):
     def _limit(self) -> float:
         return cast(float, self.within_ms)
 
-    @property
-    def _of_the_load(self) -> bool:
-        return of_the_load(self.edge)
-
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests, and calls unless they are the load's own."""
-        return ("requests",) if self._of_the_load else ("requests", "calls")
+        return ("requests",) if of_the_load(self.edge) else ("requests", "calls")
 
     def late_limit_ms(self) -> float:
         """Return the limit for the load's own calls, none for those that a proxy timed."""
-        return self.slow_limit_ms() if self._of_the_load else super().late_limit_ms()
+        return self.slow_limit_ms() if of_the_load(self.edge) else super().late_limit_ms()
 
     def slow_limit_ms(self) -> float:
         """Return a tenth of the bound, at least 10 ms, whoever timed the calls."""
@@ -58,8 +54,8 @@ class gives_up(EdgeCheck):
 
     def judge(self, view: View) -> Verdict:
         """Compare the longest call with the bound."""
-        calls = self._calls(view)
-        source = seer(view.index, "requests" if self._of_the_load else "calls")
+        calls = timed_calls(view, self.edge)
+        source = seer(view.index, "requests" if of_the_load(self.edge) else "calls")
         if not calls:
             why = f"none of {plural(len(view.requests), 'request')} made a call on {self.edge}; one would be enough"
             return self.verdict(view, "inconclusive", "no call", 0, source=source, why=why, next="the load's paths")
@@ -70,12 +66,6 @@ class gives_up(EdgeCheck):
         over = sum(1 for lasted, _ in calls if lasted > self._limit)
         why = f"{plural(over, 'call')} of {count(len(calls))} lasted longer than {ms(self._limit)}"
         return say("violated", margin=f"{ms(longest - self._limit)} over", why=why, next=self._clue(view, slow))
-
-    def _calls(self, view: View) -> Sequence[tuple[float, Request | Call]]:
-        """Return every call with its duration in milliseconds."""
-        if self._of_the_load:
-            return [(request.latency_ms, request) for request in view.requests]
-        return [(call.duration_ms, call) for call in view.calls(self.edge)]
 
     def _clue(self, view: View, slow: Request | Call) -> str:
         if isinstance(slow, Request):

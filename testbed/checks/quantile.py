@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -91,7 +91,7 @@ class quantile(Check):
         return self._against_limit(view) if self.under_ms is not None else self._against_baseline(view)
 
     def _against_limit(self, view: View) -> Verdict:
-        found = between(view, self.q, bounds.CONFIDENCE)
+        found = between(map(latency, view.requests), self.q, bounds.CONFIDENCE)
         say = partial(self.verdict, view, n=len(view.requests), confidence="95 %", observed=_range(found))
         if found.upper < self._limit:
             return say("held", margin=f"{ms(self._limit - found.upper)} to spare")
@@ -108,7 +108,7 @@ class quantile(Check):
         return say("inconclusive", why=why, next=_slowest(view) if slow else more_load(view, needed))
 
     def _against_baseline(self, view: View) -> Verdict:
-        now, before = between(view, self.q, BOTH), between(view.baseline, self.q, BOTH)
+        now, before = (between(map(latency, one.requests), self.q, BOTH) for one in (view, view.baseline))
         observed = f"{_range(now)}, baseline {ms(before.observed)}"
         say = partial(self.verdict, view, n=len(view.requests), confidence="95 %", observed=observed)
         most, least = now.upper - before.lower, now.lower - before.upper
@@ -140,9 +140,9 @@ class quantile(Check):
         return f"p{trim(f'{self.q:.6f}')}"
 
 
-def between(view: View, q: float, confidence: float) -> Between:
-    """Return the sample's q-percent quantile and its one-sided bounds, each at this confidence."""
-    times = sorted(latency(request) for request in view.requests)
+def between(latencies: Iterable[float], q: float, confidence: float) -> Between:
+    """Return a sample's q-percent quantile and its one-sided bounds, each at this confidence."""
+    times = sorted(latencies)
     upper, lower = (rank(len(times), q / 100, confidence) for rank in (bounds.upper_rank, bounds.lower_rank))
     return Between(
         lower=times[lower - 1] if lower else 0.0,

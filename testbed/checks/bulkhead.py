@@ -1,0 +1,112 @@
+"""Bulkhead: while one dependency fails, its caller goes on calling the others as before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from testbed.checks import _valid, bounds
+from testbed.checks._base import EdgeCheck, Verdict
+from testbed.checks._clues import more_load
+from testbed.checks._combine import Finding, combine
+from testbed.checks._honesty import seer
+from testbed.checks._text import count, percent, plural, tally, trim
+from testbed.checks._view import View
+from testbed.errors import CheckError
+from testbed.history import Call
+from testbed.index import Index
+
+GRACE_S = 0.5  # a call of a request of the phase is in time so much later than the phase's end
+
+
+@dataclass(frozen=True)
+class bulkhead(EdgeCheck):
+    """While the dependency on this edge fails, the caller's others keep so much of their rate, with the same statuses.
+
+    Judged on every other edge of the same caller: calls per request of the load that began in the phase (or half a
+    second later) and got a status that the baseline knows, against the baseline; an edge that is not used there (a
+    fallback) is left out. Exact at 100 %, else by Clopper-Pearson bounds at 95 %. A call that comes later, because the
+    caller's threads or connections were held up, is not kept.
+    """
+
+    keeps_percent: float = field(default=95, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `CheckError` unless the percentage is above 0 and at most 100."""
+        _valid.percentage(str(self), keeps_percent=self.keeps_percent)
+
+    def fits(self, index: Index) -> None:
+        """Raise `CheckError` for an unknown edge, a caller with no other dependency, or a run without baseline."""
+        super().fits(index)
+        if not self._others(index):
+            caller = self.edge.partition(" -> ")[0]
+            raise CheckError(f"{self}: {caller} calls nobody else, so there is nothing to keep apart")
+        if "baseline" not in index.by_phase:
+            raise CheckError(f'{self}: this run has no phase "baseline" to compare with')
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        return f"the others keep {trim(f'{self.keeps_percent:.6f}')} %"
+
+    def views(self, view: View) -> tuple[View, ...]:
+        """Return the view and its baseline."""
+        return (view, view.baseline)
+
+    def needs(self, view: View) -> tuple[str, ...]:
+        """Return calls, on every edge of the caller."""
+        return ("requests", "calls")
+
+    def slow_limit_ms(self) -> float:
+        """Return a tenth of what counts as in time: calls may be late because the testbed was slow."""
+        return GRACE_S * 1000 / 10
+
+    def judge(self, view: View) -> Verdict:
+        """Compare each other edge with its own baseline."""
+        source = seer(view.index, "calls")
+        if view.faults and not any(self.edge in fault.edges for fault in view.faults):
+            why = f"no fault of {view.window.name} is on {self.edge}, so nothing had to be kept apart from it"
+            return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")
+        used = [edge for edge in self._others(view.index) if _in_time(view.baseline, edge)]
+        if not used:
+            why = "the caller used no other dependency in the baseline; one call would have been enough"
+            return self.verdict(view, "inconclusive", "no call", 0, source=source, why=why, next="the load's paths")
+        n = sum(len(view.calls(edge)) for edge in used)
+        return combine(self, view, [self._finding(view, edge) for edge in used], n, source)
+
+    def _others(self, index: Index) -> list[str]:
+        caller = self.edge.partition(" -> ")[0]
+        return [edge for edge in index.edges if edge != self.edge and edge.partition(" -> ")[0] == caller]
+
+    def _finding(self, view: View, edge: str) -> Finding:
+        before, now = _in_time(view.baseline, edge), _in_time(view, edge)
+        usual = {call.status for call in before}
+        expected = round(len(before) / len(view.baseline.requests) * len(view.requests))
+        kept = min(sum(1 for call in now if call.status in usual), expected)
+        observed = f"{edge}: {count(kept)} of {count(expected)} ({percent(kept / max(expected, 1))})"
+        lower, upper = self._bounds(kept, max(expected, 1))
+        if lower >= self._share:
+            return Finding("held", observed)
+        odd = [str(call.status or "no answer") for call in now if call.status not in usual]
+        late = len(view.calls(edge)) - len(now)
+        why = f"{edge} kept {percent(kept / max(expected, 1))} of its rate: {plural(len(now), 'call')} in time"
+        why += f", {count(late)} later" + (f", other statuses: {tally(odd)}" if odd else "")
+        if upper < self._share:
+            return Finding("violated", observed, why, "what the dependencies share: threads, connections", late > 0)
+        needed = bounds.enough_requests(expected - kept, self._share)
+        return Finding(
+            "inconclusive", observed, f"{why}; {count(needed)} calls would be enough", more_load(view, needed)
+        )
+
+    @property
+    def _share(self) -> float:
+        return self.keeps_percent / 100
+
+    def _bounds(self, kept: int, expected: int) -> tuple[float, float]:
+        if self._share == 1:
+            return kept / expected, kept / expected
+        return bounds.share_lower(kept, expected), bounds.share_upper(kept, expected)
+
+
+def _in_time(view: View, edge: str) -> Sequence[Call]:
+    return [call for call in view.calls(edge) if call.start < view.window.end + GRACE_S]
