@@ -319,6 +319,12 @@ def test_a_pool_keeps_a_connection_that_waits_and_gives_it_to_the_next_request(p
     assert saw.ms >= 500
 
 
+def test_an_unreachable_host_is_retried_after_the_connect_time_out(impatient: Testbed) -> None:
+    """Twice 200 ms, long before the second of the whole call is over."""
+    with impatient.inject(unreachable().on(EDGE)):
+        check(Is(status=503, least_ms=385, most_ms=GIVES_UP_MS), fresh(door(impatient), patience_s=10))
+
+
 @pytest.mark.parametrize("kind", ["unreachable", "hang"])
 def test_an_outage_of_all_replicas_costs_the_whole_time_out(pair: Testbed, kind) -> None:
     with pair.inject(outage("back", kind=kind)):
