@@ -208,6 +208,13 @@ def test_slow_close_is_met_by_those_who_wait_for_the_end_and_by_nobody_else(pair
         assert kept.end().ms < 295
 
 
+def test_an_end_that_is_held_back_comes_when_it_is_healed(pair: Testbed) -> None:
+    with warm(pair) as wire, injected(pair, slow_close(ms=60_000)) as injection:
+        check(OK, wire.ask("/", "Connection: close"))
+        injection.heal()
+        assert wire.end().what == "end"
+
+
 def test_a_restart_ends_what_exists_and_is_over_for_what_is_new(pair: Testbed) -> None:
     with warm(pair) as wire, injected(pair, restart()):
         check(END, wire.ask())
