@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Literal, Protocol, Self
 
 from faults.scope import Scoping
-from testbed.edge.operations import Operation, Scope
+from testbed.edge.operations import Operation, Scope, Signal
 from testbed.errors import FaultError, nearest
-from testbed.plan import Link, Replica
+from testbed.plan import Link, Replica, Seat, links_from
 
 Plane = Literal["link", "inlet", "process"]
 
@@ -34,19 +34,24 @@ class Site(Protocol):
     def seed(self) -> int:
         """The seed of this run."""
 
+    @property
+    def proxies(self) -> Sequence[Seat]:
+        """Where a mesh proxy runs."""
+
 
 @dataclass(frozen=True)
 class Target:
-    """Where a fault acts: an edge, a service or one replica; edge and replica together narrow each other."""
+    """Where a fault acts: an edge, a service, a replica or a proxy; edge and replica together narrow each other."""
 
     edge: str | None = None
     service: str | None = None
     replica: str | None = None
+    proxy: str | None = None
 
     def __str__(self) -> str:
         """Write the target as its author did: `'checkout -> pricing'` or `replica='pricing-1'`."""
         words = [repr(self.edge)] if self.edge else []
-        words += [f"{key}={value!r}" for key in ("service", "replica") if (value := getattr(self, key))]
+        words += [f"{key}={value!r}" for key in ("service", "replica", "proxy") if (value := getattr(self, key))]
         return ", ".join(words)
 
 
@@ -60,6 +65,7 @@ class Fault:
 
     plane: ClassVar[Plane]
     momentary: ClassVar[bool] = False  # True: over as soon as it is done (a restart)
+    on_proxies: ClassVar[bool] = False  # True: may act on a mesh proxy
 
     target: Target = field(default=Target(), repr=False)
     scoping: Scoping = field(default=Scoping(), repr=False)
@@ -71,11 +77,25 @@ class Fault:
     def validate(self) -> None:
         """Raise `FaultError` if a value is out of its range."""
 
-    def on(self, edge: str | None = None, *, service: str | None = None, replica: str | None = None) -> Self:
+    def on(
+        self,
+        edge: str | None = None,
+        *,
+        service: str | None = None,
+        replica: str | None = None,
+        proxy: str | None = None,
+    ) -> Self:
         """Aim at an edge ("checkout -> pricing"), at a whole service or at one replica ("pricing-1").
 
-        An edge together with `replica=` means the part of that edge which leads to that replica.
+        An edge together with `replica=` means the part of that edge which leads to that replica. `proxy` is the mesh
+        proxy of a replica ("checkout-1") or of a node ("node-1"); some process faults take it.
         """
+        if proxy and not self.on_proxies:
+            raise FaultError(f"{self}.on(proxy={proxy!r}) is not possible: kill, pause and restart act on a mesh proxy")
+        if proxy and not (edge or service or replica):
+            return replace(self, target=Target(proxy=proxy))
+        if proxy:
+            raise FaultError(f"{self}.on(...): proxy= goes with nothing else")
         if not (edge or service or replica) or (service and (edge or replica)):
             raise FaultError(f"{self}.on(...) takes an edge, service= or replica= (an edge may add replica=)")
         return replace(self, target=Target(normalised(edge) if edge else None, service, replica))
@@ -193,6 +213,8 @@ def normalised(edge: str) -> str:
 def links_of(fault: Fault, site: Site) -> tuple[Link, ...]:
     """The links that a fault's target names; `FaultError` with the nearest valid name if there are none."""
     target = fault.target
+    if target.proxy:
+        return links_from(_proxy(fault, site), site.links)
     if target == Target():
         raise FaultError(f"{fault} has no target: add .on('caller -> callee'), .on(service=...) or .on(replica=...)")
     _known(fault, "edge", target.edge, {link.edge for link in site.links})
@@ -217,6 +239,30 @@ def replicas_of(fault: Fault, site: Site) -> tuple[Replica, ...]:
         raise FaultError(f"{fault}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
     names = {link.callee for link in links_of(fault, site)}
     return tuple(r for r in site.replicas if r.name in names)
+
+
+def signals(fault: Fault, site: Site, action: Literal["kill", "pause"]) -> tuple[Signal, ...]:
+    """One signal for each process that a process fault's target names: of the app, or of a mesh proxy."""
+    if fault.target.proxy:
+        return (Signal(_proxy(fault, site).name, action, "proxy"),)
+    return tuple(Signal(replica.name, action) for replica in replicas_of(fault, site))
+
+
+def behind(fault: Fault, site: Site) -> tuple[str, ...]:
+    """The replicas whose calls go through the mesh proxy that a fault hits; none for any other fault."""
+    callers = {caller for link in fault.reach(site) for caller in link.callers} if fault.target.proxy else set()
+    return tuple(replica.name for replica in site.replicas if replica.name in callers)
+
+
+def _proxy(fault: Fault, site: Site) -> Seat:
+    """The mesh proxy that a fault's target names."""
+    name = fault.target.proxy
+    if found := next((seat for seat in site.proxies if seat.name == name), None):
+        return found
+    known = [seat.name for seat in site.proxies]
+    shared = next((seat.name for seat in site.proxies if name in {r.name for r in seat.replicas}), "")
+    hint = f": the calls of {name} go through {shared}" if shared else nearest(str(name), known)
+    raise FaultError(f"{fault}: there is no proxy {name!r}{hint if known else ': this mesh has none'}")
 
 
 def _known(fault: Fault, what: str, name: str | None, valid: set[str]) -> None:

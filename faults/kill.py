@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault, Site, links_of, replicas_of
-from testbed.edge.operations import Closed, Operation, Signal
+from faults.base import ProcessFault, Site, links_of, signals
+from testbed.edge.operations import Closed, Operation
 
 
 @dataclass(frozen=True, kw_only=True)
 class kill(ProcessFault):
     """Kill the process; callers are refused until it is healed (started again, ready, and reachable).
 
-    kill().on(replica="pricing-1")
+        kill().on(replica="pricing-1")
+
+    A mesh proxy is killed with `.on(proxy="checkout-1")` (`"node-1"` where placement is node): every replica whose
+    calls it takes is refused by it, and when it is healed it begins with closed breakers and empty pools.
     """
+
+    on_proxies = True
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """Close the links first: the testbed's own plane must not answer in the dead process's place."""
-        closed = tuple(Closed(link.name) for link in links_of(self, site))
-        return closed + tuple(Signal(replica.name, "kill") for replica in replicas_of(self, site))
+        closed = () if self.target.proxy else tuple(Closed(link.name) for link in links_of(self, site))
+        return closed + signals(self, site, "kill")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,9 +55,16 @@ class outage(Fault):
         """The plane of the kind."""
         return KINDS[self.kind]().plane
 
-    def on(self, edge: str | None = None, *, service: str | None = None, replica: str | None = None) -> Self:
+    def on(
+        self,
+        edge: str | None = None,
+        *,
+        service: str | None = None,
+        replica: str | None = None,
+        proxy: str | None = None,
+    ) -> Self:
         """Narrow the outage to one edge: only this caller meets it (not for `killed`)."""
-        if edge is None or service or replica:
+        if edge is None or service or replica or proxy:
             raise FaultError(f"{self} names its service itself; .on takes an edge into it, nothing else")
         return replace(self, target=Target(edge=edge))
 

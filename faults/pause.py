@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault, Site, replicas_of
-from testbed.edge.operations import Operation, Signal
+from faults.base import ProcessFault, Site, signals
+from testbed.edge.operations import Operation
 
 
 @dataclass(frozen=True, kw_only=True)
 class pause(ProcessFault):
     """Stop the process; its kernel still accepts connections, so callers meet read time-outs, never refusals.
 
-    What arrived meanwhile is answered late when it is healed (SIGCONT).
+    What arrived meanwhile is answered late when it is healed (SIGCONT). A mesh proxy is paused with
+    `.on(proxy="checkout-1")` (`"node-1"` where placement is node); it goes on with the state that it had.
 
         pause().on(replica="pricing-1")
     """
 
+    on_proxies = True
+
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One signal a replica."""
-        return tuple(Signal(replica.name, "pause") for replica in replicas_of(self, site))
+        return signals(self, site, "pause")

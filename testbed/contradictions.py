@@ -55,8 +55,9 @@ def _collide(a: Operation, b: Operation) -> str:
             return f"both close the link {link}"
         case Toxic(link, kind, stream), Toxic(other, kind2, stream2) if (link, kind, stream) == (other, kind2, stream2):
             return f"both put a {kind} on the link {link}"
-        case Signal(replica, action), Signal(other, action2) if replica == other:
-            return f"{replica} cannot be under {action} and {action2} at once"
+        case Signal(_, action) as one, Signal(_, action2) as two if one.process == two.process:
+            who = one.replica if one.role == "app" else f"the proxy of {one.replica}"
+            return f"{who} cannot be under {action} and {action2} at once"
         case Rule() as one, Rule() as two:
             return _rules(one, two)
     return ""
@@ -69,10 +70,14 @@ def _hides(a: Operation, b: Operation, named: Mapping[str, Link]) -> str:
             return f"the link {link} is closed, so nothing else can happen on it"
         case Toxic(link, "timeout" | "reset_peer" as kind), Toxic(other) if link == other:
             return f"{kind} lets no answer through on {link}"
-        case Signal(replica, "kill"), Toxic(link) if named[link].callee == replica:
+        case Signal(replica, "kill", "app"), Toxic(link) if named[link].callee == replica:
             return f"{replica} is dead, so nothing else can happen on {link}"
-        case Signal(replica, "kill"), Rule(_, (inlet,)) if named[inlet].callee == replica:
+        case Signal(replica, "kill", "app"), Rule(_, (inlet,)) if named[inlet].callee == replica:
             return f"{replica} is dead, so no request arrives there"
+        case Signal(seat, _, "proxy"), Toxic(link) | Closed(link) | Unanswered(link) if named[link].proxy == seat:
+            return f"the proxy of {seat} does nothing, so nothing happens on {link}"
+        case Signal(seat, _, "proxy"), Rule(_, (inlet,)) if named[inlet].proxy == seat:
+            return f"the proxy of {seat} does nothing, so no request of its arrives"
         case ((Closed(link) | Unanswered(link) | Toxic(link, "timeout", "upstream")), Rule(_, (inlet,))) if (
             named[inlet].name == link
         ):

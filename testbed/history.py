@@ -134,6 +134,7 @@ class FaultEvent:
     users: tuple[str, ...] | None = None  # fixed beforehand: exactly these users
     cohort: str | None = None  # fixed beforehand: this cohort
     drawn: bool = False  # drawn per request or attempt: nothing fixed beforehand
+    behind: tuple[str, ...] = ()  # of a fault of a mesh proxy: the replicas whose calls it takes
     injected: bool = True  # False: only resolved and recorded (the arm of a calibration without the fault)
 
 
@@ -169,6 +170,8 @@ class Evidence:
     complete: bool
     missing: str = ""
     edges: tuple[str, ...] = field(default=())  # the edges concerned; empty means all
+    since: float = 0.0  # what was under way between these two moments is concerned; until 0: the whole run
+    until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,19 +138,23 @@ class Index:
 
     def touch_source(self, fault: FaultEvent) -> str:
         """Return the source that shows what this fault touched."""
-        return "arrivals" if fault.plane == "inlet" or "attempts" not in self.sources else "attempts"
+        return "arrivals" if fault.plane == "inlet" or fault.behind or "attempts" not in self.sources else "attempts"
 
     def touched(self, fault: FaultEvent) -> frozenset[str]:
         """Return the ids of the requests that a fault touched ("" among them if a touched one had lost its context).
 
-        A request fault touched what an arrival carries its id for; any other fault touched the requests of which an
-        attempt (an arrival, where nobody records attempts) was on one of its links during its window.
+        A request fault touched what an arrival carries its id for; a fault of a mesh proxy touched the requests that
+        were at a replica whose calls that proxy takes (what does not get into it leaves no trace); any other fault
+        touched the requests of which an attempt (an arrival, where nobody records attempts) was on one of its links
+        during its window.
         """
         if fault not in self._touched:
             self._touched[fault] = frozenset(self._touches(fault))
         return self._touched[fault]
 
     def _touches(self, fault: FaultEvent) -> Iterable[str]:
+        if fault.behind:
+            return self._behind(fault)
         if fault.plane == "inlet":
             return (arrival.request for arrival in self.arrivals.all if fault.id in arrival.fault.split(","))
         links = frozenset(fault.links)
@@ -160,6 +164,14 @@ class Index:
         ids = {hop.request for hop in hops if _met(fault, links, hop)}
         return ids | {request.id for request in self._of_the_load(links) if _while(fault, request)}
 
+    def _behind(self, fault: FaultEvent) -> Iterable[str]:
+        """Return the requests that were at a replica behind the fault's proxy while it was in force."""
+        hops: list[Arrival | Attempt] = [*self.arrivals.all, *self.attempts.all]
+        there = {hop.request for hop in hops if hop.callee in fault.behind and _under_way(fault, hop)}
+        return there | {
+            request.id for request in self.requests if request.replica in fault.behind and _while(fault, request)
+        }
+
     def _of_the_load(self, links: frozenset[str]) -> Iterable[Request]:
         """Return the requests that the load itself sent over one of these links."""
         doors = {link.partition("--")[2] for link in links if link.partition("--")[0] == CLIENT}
@@ -168,8 +180,11 @@ class Index:
 
 def _met(fault: FaultEvent, links: frozenset[str], hop: _Hop) -> bool:
     """Whether an attempt or arrival was on one of the fault's links while the fault was in force."""
-    under_way = hop.start < fault.end and hop.start + hop.duration_ms / 1000 > fault.start
-    return under_way and f"{hop.caller}--{hop.callee}" in links
+    return _under_way(fault, hop) and f"{hop.caller}--{hop.callee}" in links
+
+
+def _under_way(fault: FaultEvent, hop: _Hop) -> bool:
+    return hop.start < fault.end and hop.start + hop.duration_ms / 1000 > fault.start
 
 
 def _while(fault: FaultEvent, request: Request) -> bool:

@@ -10,12 +10,12 @@ from itertools import groupby
 from types import TracebackType
 from typing import Protocol
 
-from faults.base import Fault
+from faults.base import Fault, behind
 from testbed.contradictions import refuse_contradictions
 from testbed.edge.operations import Closed, LinkOperation, Operation, Rule, Signal, Toxic, Unanswered
 from testbed.errors import TestbedError
 from testbed.history import FaultEvent, ProcessEvent
-from testbed.plan import Link, Replica
+from testbed.plan import Link, Replica, Seat
 
 FOREVER = float("inf")  # the end of a fault that has not been healed
 
@@ -55,12 +55,13 @@ class ProcessControl(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where faults are resolved: the plan's links and replicas, the load's users, the seed."""
+    """Where faults are resolved: the plan's links, replicas and proxies, the load's users, the seed."""
 
     links: Sequence[Link]
     replicas: Sequence[Replica]
     users: Mapping[str, str]
     seed: int
+    proxies: Sequence[Seat] = ()
 
 
 class Injector:
@@ -154,15 +155,15 @@ class Injector:
 
     def _signal(self, signal: Signal) -> None:
         act = {"kill": self._processes.kill, "pause": self._processes.pause}[signal.action]
-        self._record(signal.replica, act, signal.action)
+        self._record(signal.process, act, signal.action)
 
     def _unsignal(self, signal: Signal) -> None:
         act = {"kill": self._processes.restart, "pause": self._processes.resume}[signal.action]
-        self._record(signal.replica, act, "started" if signal.action == "kill" else "resumed")
+        self._record(signal.process, act, "started" if signal.action == "kill" else "resumed")
 
-    def _record(self, replica: str, act: Callable[[str], None], event: str) -> None:
-        act(f"{replica}/app")
-        self.process_events.append(ProcessEvent(time.time(), f"{replica}/app", event))
+    def _record(self, process: str, act: Callable[[str], None], event: str) -> None:
+        act(process)
+        self.process_events.append(ProcessEvent(time.time(), process, event))
 
 
 class Injection:
@@ -226,4 +227,5 @@ def _event(
         users=tuple(sorted(scope.users)) if scope and scope.users is not None else None,
         cohort=scope.cohort if scope else None,
         drawn=bool(scope and scope.requests is not None),
+        behind=behind(fault, site),
     )

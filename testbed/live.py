@@ -26,6 +26,7 @@ from testbed.load.shape import Shape
 from testbed.planner import Plan
 from testbed.runtime import Runtime, binaries
 from testbed.runtime.lease import Lease
+from testbed.watched import Watched
 
 if TYPE_CHECKING:
     import httpx
@@ -41,7 +42,8 @@ class Testbed:
         self._runtime, self._lease = runtime, lease
         self._recorder = Recorder(plan, directory)
         self._links = Links(plan.links_api)
-        self._injector = Injector(self._links, InletControl(plan.inlet_control), runtime, dry=_faults_are_off())
+        processes = Watched(runtime, self._recorder)
+        self._injector = Injector(self._links, InletControl(plan.inlet_control), processes, dry=_faults_are_off())
         self._traffic: Traffic | None = None
         self._users: Mapping[str, str] = {}
         self._runs = 0
@@ -190,7 +192,7 @@ class Testbed:
             record.current().injected.append(record.Injected(str(fault), edges, mesh, protected))
 
     def _place(self, users: Mapping[str, str]) -> Place:
-        return Place(self.plan.links, self.plan.replicas, users, self._seed)
+        return Place(self.plan.links, self.plan.replicas, users, self._seed, self.plan.proxies)
 
     def _watch(self) -> Sampler:
         """Begin to sample the callers' proxies and the testbed's own load."""
@@ -199,7 +201,7 @@ class Testbed:
         }
         spent = Spent(own | {"load": self._driver.cpu_seconds})
         proxies = [log for log in logs(self.plan) if log.process != "inlet"]
-        sampler = Sampler(proxies, spent, Probe(self.plan.inlet_control, self.plan.probe.listen))
+        sampler = Sampler(proxies, spent, Probe(self.plan.inlet_control, self.plan.probe.listen), self._recorder.mute)
         sampler.start()
         return sampler
 

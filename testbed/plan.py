@@ -69,6 +69,11 @@ class Link:
     shared_by: tuple[str, ...] = ()  # the replicas that `caller` stands for, where it is a service on a node
 
     @property
+    def proxy(self) -> str:
+        """The seat of the proxy that sends over it: the caller itself, or its node."""
+        return self.caller.rpartition("@")[2]
+
+    @property
     def callers(self) -> tuple[str, ...]:
         """The replicas that call over it."""
         return self.shared_by or (self.caller,)

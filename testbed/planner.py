@@ -39,6 +39,12 @@ class Plan:
         return self.nodes or self.replicas
 
     @property
+    def proxies(self) -> tuple[Seat, ...]:
+        """Where a mesh proxy does run."""
+        names = {process.name for process in self.processes if process.role == "proxy"}
+        return tuple(seat for seat in self.seats if f"{seat.name}/proxy" in names)
+
+    @property
     def links_api(self) -> str:
         """Where Toxiproxy is controlled."""
         return f"{self.network}.0.1:8474"
@@ -66,8 +72,7 @@ class Plan:
     def proxies_above(self, services: set[str]) -> tuple[str, ...]:
         """The mesh proxies that can have seen a failure of these services: those of all their callers, transitively."""
         above = services.union(*(self.topology.callers_of(service) for service in services))
-        owners = {f"{s.name}/proxy" for s in self.seats if any(r.service in above for r in s.replicas)}
-        return tuple(p.name for p in self.processes if p.role == "proxy" and p.name in owners)
+        return tuple(f"{s.name}/proxy" for s in self.proxies if any(r.service in above for r in s.replicas))
 
 
 def make_plan(topology: Topology, network: str, seed: int = 0) -> Plan:

@@ -8,8 +8,8 @@ from itertools import product
 
 from testbed.checks._base import Check
 from testbed.checks._text import count, plural
-from testbed.checks._view import View
-from testbed.history import FaultEvent, Pace
+from testbed.checks._view import View, latency
+from testbed.history import Evidence, FaultEvent, Pace
 from testbed.index import Index
 
 SENT_ENOUGH = 0.99  # of the plan; below it nothing is judged
@@ -67,6 +67,8 @@ def _no_trace(index: Index, fault: FaultEvent) -> str:
         return f"this mesh records no {source}, so nobody could have seen it"
     if index.touched(fault):
         return "those that it met carry no request id of this load: a service on the way does not forward baggage"
+    if fault.behind:
+        return f"none of them was at {', '.join(fault.behind[:4])} while it was in force"
     if fault.plane == "inlet":
         return "no arrival was hit by it; is there a request of its users, cohort and attempts on that edge?"
     return f"none of the {source} went over {', '.join(fault.links[:4])} while it was in force"
@@ -127,22 +129,32 @@ def _evidence_missing(check: Check, view: View) -> Iterator[Doubt]:
     for fault in view.population.faults:
         needed += [(view.index.touch_source(fault), edge) for edge in fault.edges]
     for source, edge in needed:
-        if missing := _missing(view.index, source, edge):
+        if missing := _missing(check.views(view), source, edge):
             where = f" on {edge}" if edge else ""
             why = f"the record of {source}{where} is not complete: {missing}"
             yield Doubt(why, f"the log of the {seer(view.index, source)}", seer(view.index, source))
 
 
-def _missing(index: Index, source: str, edge: str) -> str:
+def _missing(views: Sequence[View], source: str, edge: str) -> str:
+    index = views[0].index
     if source not in index.sources:
         mesh = f"mesh {index.run.mesh}" if index.run else "this run"
         return f"{mesh} cannot show {source}"
     about = [event for event in index.evidence if event.source == source]
     here = [event for event in about if not edge or not event.edges or edge in event.edges]
+    here = [event for event in here if event.complete or any(_concerns(event, view) for view in views)]
     broken = [event.missing or "no reason given" for event in here if not event.complete]
     # An incomplete record that names its edges vouches for the others.
     vouched = any(event.complete for event in here) or any(not event.complete for event in about)
     return broken[0] if broken else "" if vouched else "nothing says that all of it was gathered"
+
+
+def _concerns(event: Evidence, view: View) -> bool:
+    """Whether what is missing may belong to a request of this view: one that was under way at that time."""
+    return not event.until or any(
+        request.intended < event.until and request.intended + latency(request) / 1000 > event.since
+        for request in view.requests
+    )
 
 
 def _context_lost(check: Check, view: View) -> Iterator[Doubt]:

@@ -65,10 +65,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Something done to one replica's app process."""
+    """Something done to one replica's app process, or to a mesh proxy."""
 
-    replica: str
+    replica: str  # or the node, where the proxy is a node's
     action: Literal["kill", "pause", "restart"]
+    role: Literal["app", "proxy"] = "app"
+
+    @property
+    def process(self) -> str:
+        """The process's name in the plan."""
+        return f"{self.replica}/{self.role}"
 
 
 Operation = LinkOperation | Rule | Signal

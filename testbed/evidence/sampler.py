@@ -20,14 +20,15 @@ MOST = 0.05  # of one core for looking: where there are many proxies, they are l
 class Watch:
     """The counters of one caller's proxy: a sample for each edge."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, mute: Callable[[str], bool]) -> None:
         assert log.admin
-        self.log, self._admin = log, Kept(log.admin)
+        self.log, self._admin, self._mute = log, Kept(log.admin), mute
         self.asked = self.silent = 0  # at the ends of phases
 
     def look(self, *, boundary: bool) -> list[Sample]:
         """Return what it says now; nothing while it does not answer (it may be on its way to a new life)."""
-        stats, hosts = self._admin.get(STATS), self._admin.get(HOSTS)
+        mute = self._mute(self.log.process)
+        stats, hosts = (None, None) if mute else (self._admin.get(STATS), self._admin.get(HOSTS))
         told = stats is not None and hosts is not None
         self.asked += boundary
         self.silent += boundary and not told
@@ -44,10 +45,15 @@ class Watch:
 
 
 class Sampler:
-    """Watches from `start` to `stop`. `boundary` may be called from any one thread meanwhile."""
+    """Watches from `start` to `stop`. `boundary` may be called from any one thread meanwhile.
 
-    def __init__(self, logs: Sequence[Log], spent: Spent, probe: Probe) -> None:
-        self._watches = [Watch(log) for log in logs if log.admin]
+    `mute` says whether a process is known not to answer now (a fault stopped it), so that nobody waits for it.
+    """
+
+    def __init__(
+        self, logs: Sequence[Log], spent: Spent, probe: Probe, mute: Callable[[str], bool] = lambda process: False
+    ) -> None:
+        self._watches = [Watch(log, mute) for log in logs if log.admin]
         self._spent, self._probe = spent, probe
         self._looking, self._over = threading.Lock(), threading.Event()
         self._samples: list[Sample] = []

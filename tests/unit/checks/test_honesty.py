@@ -254,3 +254,38 @@ def test_what_was_lost_at_another_time_does_not_matter():
     assert story.verdict(attempts(EDGE, at_most=3)).outcome == "held"
     story.events.append(Attempt("", EDGE, "checkout-1", "pricing-1", 1, EPOCH + 4.0, 1, 200, call="c"))
     assert story.verdict(attempts(EDGE, at_most=3)).outcome == "inconclusive"
+
+
+# -- a record that is incomplete for a while
+
+
+def lossy(since, until):
+    """Requests from 0 s to 4 s, and calls that were lost between two moments."""
+    story = Story()
+    requests = story.phase("hold", 400)
+    story.attempts(requests)
+    lost = Evidence("calls", False, "node-1/proxy was killed", (EDGE,), EPOCH + since, EPOCH + until)
+    story.events.append(lost)
+    story.phase("recover", 100)
+    return story
+
+
+@pytest.mark.parametrize(("since", "until"), [(4.5, 5), (-5, -1)])
+def test_a_loss_makes_inconclusive_what_was_under_way_meanwhile(since, until):
+    check = gives_up(EDGE, within_ms=900)
+    assert lossy(1, 2).verdict(check).outcome == "inconclusive"
+    assert "calls on checkout -> pricing is not complete: node-1/proxy was killed" in lossy(1, 2).verdict(check).why
+    assert lossy(3.99, 4.5).verdict(check).outcome == "inconclusive"  # the last answers come at 4.01 s
+    assert lossy(since, until).verdict(check).outcome == "held"
+
+
+def test_a_request_without_an_answer_may_have_lost_something_at_any_later_time():
+    story = Story()
+    story.attempts(story.phase("hold", 100, status=0))
+    story.events.append(Evidence("calls", False, "lost", (EDGE,), EPOCH + 50, EPOCH + 60))
+    assert story.verdict(gives_up(EDGE, within_ms=900)).outcome == "inconclusive"
+
+
+def test_a_proxy_fault_that_nobody_met_says_who_should_have_been_where():
+    why = untouched_fault(behind=("checkout-1",)).verdict(COUNT).why
+    assert why.endswith("none of them was at checkout-1 while it was in force")

@@ -115,3 +115,20 @@ def test_sources_are_what_the_run_says_else_what_it_shows():
     assert History([run_info("requests", "calls"), arrival("r")]).index.sources == {"requests", "calls"}
     assert History([request("r"), arrival("r")]).index.sources == {"requests", "arrivals"}
     assert History([]).index.run is None
+
+
+def test_a_fault_of_a_proxy_touches_what_is_at_a_replica_behind_it():
+    """A call that a dead proxy did not take leaves no trace of its own."""
+    by = fault(plane="process", behind=("a-1", "c-1"), links=("a-1--b-1",))
+    at_entry = request("r1", replica="a-1")
+    arrived = arrival("r2", callee="c-1")
+    tried = attempt("r3", 12, 5, callee="c-1")
+    others = [request("r4", replica="a-2"), arrival("r5", callee="b-1"), arrival("r6", start=30.0, callee="c-1")]
+    assert touched(at_entry, arrived, tried, *others, by=by) == {"r1", "r2", "r3"}
+    assert History([run_info("requests", "attempts", "arrivals"), by]).index.touch_source(by) == "arrivals"
+
+
+def test_a_link_that_neighbours_share_is_met_by_each_of_them():
+    by = fault(links=("a@node-1--b-1", "a-1--b-1", "a-3--b-1"))
+    there = [attempt("r1", 12, 5), attempt("r3", 12, 5, caller="a-3")]
+    assert touched(*there, attempt("r2", 12, 5, caller="a-2"), by=by) == {"r1", "r3"}

@@ -1,0 +1,162 @@
+"""One growing log and its writer: its events, what it lacks, and what the ends and pauses of its writer have cost."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from testbed.envoy import FLUSH_MS, STAT_PREFIX
+from testbed.errors import TestbedError
+from testbed.evidence.lines import Reading, Seen
+from testbed.evidence.log import Log, Tail
+from testbed.history import Attempt, Call
+
+STEP_S = FLUSH_MS / 2000
+FOREVER = float("inf")
+_COUNTERS = f"/stats?filter=^http\\.{STAT_PREFIX}\\.downstream_rq_(total|active)$"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A stretch of time of which a log cannot tell everything."""
+
+    source: str  # "attempts", "calls"
+    why: str
+    start: float  # 0: since the log began
+    end: float = FOREVER  # for ever: it goes on
+
+
+def counters(admin: str) -> tuple[int, int]:
+    """Return how many requests an Envoy has taken in all and has in hand. Raises `TestbedError` if it is silent."""
+    connection = http.client.HTTPConnection(admin, timeout=5)
+    try:
+        connection.request("GET", _COUNTERS)
+        lines = connection.getresponse().read().decode().splitlines()
+    except (OSError, http.client.HTTPException) as problem:
+        raise TestbedError(f"the Envoy at {admin} does not tell its counters: {problem!r}") from problem
+    finally:
+        connection.close()
+    found = {name.rpartition("_")[2]: int(value) for name, _, value in (line.partition(": ") for line in lines)}
+    return found.get("total", 0), found.get("active", 0)
+
+
+class Reader:
+    """One log: its events since `forget`, and whether they are all there."""
+
+    def __init__(self, log: Log, directory: Path) -> None:
+        self.log, self._tail, self._life, self._read = log, Tail(directory / log.path), 1, log.reader(1)
+        self._ended = 0  # requests logged in this life of the process
+        self._total = self._active = 0  # what the process itself has counted in this life
+        self.answers = log.admin is not None  # whether there is an Envoy that tells its counters just now
+        self._losses: list[Loss] = []
+        self._braced = 0.0  # when `brace` was called; all that had ended by then was logged
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what has been logged so far."""
+        self.events: list[Seen] = []
+        self._garbage = 0
+        self._open: dict[str, int] = {}  # calls that do not have as many attempts as they say
+        self._losses = [loss for loss in self._losses if loss.end == FOREVER]
+
+    # -- what becomes of the writer
+
+    def restart(self) -> None:
+        """The writer has been started again, between two loads: what it logged before is nobody's evidence."""
+        self.begun()
+        self._tail.skip()
+        self.forget()
+
+    def brace(self, patience_s: float = 1.0) -> None:
+        """The writer is about to be killed: wait until everything that has ended by now is logged."""
+        self._braced = 0.0
+        if self.answers and self.log.admin:
+            now, (total, active) = time.time(), counters(self.log.admin)
+            deadline = time.monotonic() + patience_s
+            while self._ended < total - active and time.monotonic() < deadline:
+                time.sleep(STEP_S)
+                self._take(self._read(self._tail.read()))
+            self._braced = now if self._ended >= total - active else 0.0
+
+    def killed(self) -> None:
+        """The writer is dead: what it had in hand is lost, and nobody sees what its apps try to send until it lives."""
+        self._take(self._read(self._tail.read()))
+        self._tail.skip()  # a last line that is not whole
+        self._close()
+        self._open, self.answers = {}, False
+        why = f"{self.log.process} was killed: what it had in hand was not logged"
+        self._losses.append(Loss("attempts", why, self._braced, time.time()))
+        self._losses.append(Loss("calls", f"{why}, and nobody saw the calls that it did not take", self._braced))
+
+    def begun(self) -> None:
+        """The writer lives again: its counters begin at zero, and so do the names of its calls."""
+        self._life += 1
+        self._read, self._ended, self._total, self._active = self.log.reader(self._life), 0, 0, 0
+        self._close()
+
+    def paused(self) -> None:
+        """The writer stands still: what it has in hand is logged later, what waits for it without its whole wait."""
+        self.answers, now = False, time.time()
+        self._losses.append(Loss("attempts", f"{self.log.process} stands still", now))
+        why = f"{self.log.process} stood still, and does not know how long its callers waited"
+        self._losses.append(Loss("calls", why, now))
+
+    def resumed(self) -> None:
+        """The writer goes on."""
+        self._losses = [loss for loss in self._losses if loss.end < FOREVER or loss.source != "attempts"]
+        self._close()
+
+    def _close(self) -> None:
+        now = time.time()
+        self._losses = [replace(loss, end=min(loss.end, now)) for loss in self._losses]
+        self.answers = self.log.admin is not None
+
+    # -- what is there
+
+    def tells(self, source: str) -> bool:
+        """Whether this log is one of those that a source is made of."""
+        return (source == "arrivals") == (self.log.process == "inlet")
+
+    def whole(self) -> bool:
+        """Read on; True if nothing is in flight and everything is logged, or nothing more will come."""
+        if self.log.admin and self.answers:
+            self._total, self._active = counters(self.log.admin)
+        self._take(self._read(self._tail.read()))
+        if self.log.admin is None:
+            return not self._open
+        return not self.answers or (not self._open and self._active == 0 and self._ended == self._total)
+
+    def missing(self) -> str:
+        """What is not there, in words; "" if nothing is missing. A writer that stands still is not asked."""
+        asked, answered = self.answers, self._total - self._active
+        problems = {
+            f"{self._garbage} unreadable lines": self._garbage,
+            f"{self._active} requests still in flight": asked and self._active,
+            f"{self._ended} of {answered} requests logged": asked and self._ended != answered,
+            f"{len(self._open)} calls whose attempts are not all logged": self._open,
+        }
+        found = [text for text, there in problems.items() if there]
+        return f"{self.log.process}: {', '.join(found)}" if found else ""
+
+    def losses(self, source: str) -> Iterator[Loss]:
+        """Yield what cannot be known of a source; a loss that goes on ends now."""
+        now = time.time()
+        for loss in self._losses:
+            if source == loss.source:
+                yield replace(loss, end=min(loss.end, now))
+
+    def _take(self, reading: Reading) -> None:
+        self.events += reading.events
+        self._garbage += reading.garbage
+        self._ended += reading.ended
+        for event in reading.events:
+            if isinstance(event, Attempt | Call):
+                self._join(event)
+
+    def _join(self, event: Attempt | Call) -> None:
+        count = self._open.pop(event.call, 0) + (event.attempts if isinstance(event, Call) else -1)
+        if count:
+            self._open[event.call] = count

@@ -1,0 +1,40 @@
+"""Processes under fault, and the recorder told of each end, pause and new life of those that write evidence."""
+
+from __future__ import annotations
+
+from testbed.evidence.gather import Recorder
+from testbed.injection import ProcessControl
+
+
+class Watched:
+    """Implements `ProcessControl` with that of a runtime."""
+
+    def __init__(self, processes: ProcessControl, recorder: Recorder) -> None:
+        self._processes, self._recorder = processes, recorder
+
+    def kill(self, name: str) -> None:
+        """End it at once, when what it has seen to the end so far is logged."""
+        reader = self._recorder.reader(name)
+        if reader:
+            reader.brace()
+        self._processes.kill(name)
+        if reader:
+            reader.killed()
+
+    def pause(self, name: str) -> None:
+        """Stop it."""
+        if reader := self._recorder.reader(name):
+            reader.paused()
+        self._processes.pause(name)
+
+    def resume(self, name: str) -> None:
+        """Let it go on."""
+        self._processes.resume(name)
+        if reader := self._recorder.reader(name):
+            reader.resumed()
+
+    def restart(self, name: str) -> None:
+        """Start it again and wait until it is ready."""
+        self._processes.restart(name)
+        if reader := self._recorder.reader(name):
+            reader.begun()
