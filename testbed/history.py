@@ -134,8 +134,8 @@ class FaultEvent:
     users: tuple[str, ...] | None = None  # fixed beforehand: exactly these users
     cohort: str | None = None  # fixed beforehand: this cohort
     drawn: bool = False  # drawn per request or attempt: nothing fixed beforehand
-    behind: tuple[str, ...] = ()  # of a fault of a mesh proxy: the replicas whose calls it takes
     injected: bool = True  # False: only resolved and recorded (the arm of a calibration without the fault)
+    behind: tuple[str, ...] = ()  # of a fault of a mesh proxy: the replicas whose calls it takes
 
 
 @dataclass(frozen=True, slots=True)
