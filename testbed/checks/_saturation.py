@@ -28,7 +28,7 @@ def blame_the_testbed(check: Check, view: View, verdict: Verdict) -> Verdict:
     """Return the verdict, inconclusive if the testbed itself may be its reason."""
     views = check.views(view)
     suspects = {"violated": views[:1], "held": views[1:]}.get(verdict.outcome, ()) if verdict.timed else ()
-    found = next(iter((*_load_was_late(check, suspects), *_plane_was_slow(check, suspects))), None)
+    found = next(iter((*_plane_was_slow(check, suspects), *_load_was_late(check, suspects))), None)
     return _doubted(verdict, found) if found else verdict
 
 

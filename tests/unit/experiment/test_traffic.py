@@ -72,3 +72,16 @@ def test_a_name_is_used_once(name):
     with pytest.raises(TestbedError, match="phase of that name"):
         one.run(for_s=0.05, phase=name)
     one.stop()
+
+
+def test_there_is_a_look_at_both_ends_of_every_phase():
+    looks = []
+    schedule = Schedule(steady(get("/"), rps=100), seed=1)
+    sender = SlowAnswers(after_s=0.01)
+    one = Traffic(schedule, sender, lambda traffic: None, lambda: None, 5.0, boundary=lambda: looks.append(time.time()))
+    for phase in ("first", "second"):
+        one.run(for_s=0.1, phase=phase)
+    one.stop()
+    first, second = (phase for phase in one.phases if phase.name != DRAIN)
+    assert len(looks) == 4
+    assert looks[0] <= first.start < first.end <= looks[1] <= looks[2] <= second.start < second.end <= looks[3]
