@@ -56,6 +56,21 @@ class Runtime(Protocol):
     def restart_all(self, names: Iterable[str]) -> None:
         """Restart several at the same time."""
 
+    def throttle(self, name: str, share: float) -> None:
+        """Let a process have only this share (0 to 1) of one processor."""
+
+    def unthrottle(self, name: str) -> None:
+        """Let it have as much as it likes again; nothing to do if it has died meanwhile."""
+
+    def confine(self, name: str, mb: int) -> None:
+        """Restart a process with at most this much memory (MiB), to be killed by the kernel if it needs more.
+
+        The next `restart` sets it free.
+        """
+
+    def cannot(self, action: str) -> str:
+        """Why "cpu" (throttle) or "memory" (confine) is not possible here, "" if it is; asked beforehand."""
+
     def alive(self, name: str) -> bool:
         """Whether a process runs (a paused one does)."""
 

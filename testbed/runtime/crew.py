@@ -10,11 +10,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.runtime import Death, proc
+from testbed.runtime.cgroups import Group
 from testbed.runtime.lease import Lease
 
 REAPER = Path(__file__).with_name("reaper.py")
@@ -30,6 +31,7 @@ class Member:
     doomed: bool = False  # its end has been asked for
     end: str = ""  # how its last life ended
     spent_s: float = 0.0  # processor time of earlier lives
+    share: float = 1.0  # of one processor, as the reaper has confirmed it
 
 
 class Crew:
@@ -59,19 +61,31 @@ class Crew:
                 pass_fds=[lease.fileno()],
             )
 
-    def spawn(self, name: str, argv: Iterable[str], env: Mapping[str, str], gentle: bool) -> None:
-        """Order a process; `gentle` ones get a SIGTERM and a moment when the run is stopped."""
+    def spawn(
+        self, name: str, argv: Iterable[str], env: Mapping[str, str], gentle: bool, within: Group | None = None
+    ) -> None:
+        """Order a process, in a control group of its own if one is given.
+
+        `gentle` ones get a SIGTERM and a moment when the run is stopped.
+        """
         with self._changed:
             member = self._members.setdefault(name, Member())
-            member.alive, member.doomed, member.pid, member.end = True, False, 0, ""
+            member.alive, member.doomed, member.pid, member.end, member.share = True, False, 0, "", 1.0
         log, cwd = str(self.log(name)), str(self._directory)
-        self._order(do="spawn", name=name, argv=list(argv), env=dict(env), cwd=cwd, log=log, gentle=gentle)
+        group = asdict(within) if within else None
+        self._order(
+            do="spawn", name=name, argv=list(argv), env=dict(env), cwd=cwd, log=log, gentle=gentle, within=group
+        )
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Order a signal to a process and its group; SIGKILL is remembered as asked for."""
         with self._changed:
             self._members[name].doomed |= number == signal.SIGKILL
         self._order(do="signal", name=name, signal=int(number))
+
+    def throttle(self, name: str, share: float) -> None:
+        """Order a share of one processor for a process and its group; 1 lets it go."""
+        self._order(do="throttle", name=name, share=share)
 
     def wait(self, met: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until a condition on the members is met; False if it is not in time."""
@@ -152,6 +166,9 @@ class Crew:
 
     def _on_spawned(self, name: str, pid: int) -> None:
         self._members[name].pid = pid
+
+    def _on_throttled(self, name: str, share: float) -> None:
+        self._members[name].share = share
 
     def _on_failed(self, name: str, error: str) -> None:
         member = self._members[name]

@@ -12,6 +12,7 @@ from pathlib import Path
 from testbed.errors import TestbedError, nearest
 from testbed.plan import File, Process
 from testbed.runtime import Death, binaries, proc
+from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.crew import Crew
 from testbed.runtime.lease import Lease
 from testbed.runtime.preflight import check_addresses
@@ -20,6 +21,7 @@ from testbed.runtime.readiness import wait_ready
 READY_S = 20.0  # for a process to be ready
 SEEN_S = 2.0  # for a signal to show its effect
 QUOTED = 400  # characters of each log line in an error message
+Seen = Callable[[set[str]], bool]  # whether an effect shows in the states of a process's threads
 GRACE_S = 0.2  # for the apps to end by themselves when the run is stopped
 
 
@@ -35,6 +37,7 @@ class ProcessRuntime:
         self._tools: dict[str, str] = {}
         self._crew: Crew | None = None
         self._stopped = False
+        self._memory = Memory()
 
     # -- the whole run
 
@@ -73,11 +76,11 @@ class ProcessRuntime:
 
     def pause(self, name: str) -> None:
         """SIGSTOP a process and its group; return when all its threads are seen in state T."""
-        self._send(name, signal.SIGSTOP, lambda states: states <= {"T", "t"}, "stopped")
+        self._send(name, signal.SIGSTOP, _stopped, "stopped")
 
     def resume(self, name: str) -> None:
         """SIGCONT a process and its group; return when none of its threads is in state T."""
-        self._send(name, signal.SIGCONT, lambda states: not states & {"T", "t"}, "going on")
+        self._send(name, signal.SIGCONT, _going, "going on")
 
     def restart(self, name: str) -> None:
         """Start a process again as it was started first, after killing it if it lives; return when it is ready."""
@@ -88,6 +91,38 @@ class ProcessRuntime:
         again = {name: self._process(name) for name in names}
         self._kill_all(list(again))
         self._launch(again)
+
+    def throttle(self, name: str, share: float) -> None:
+        """Stop and continue a process and its group in short turns; return when it has been seen stopped."""
+        pid = self.pid(name)
+        self._throttle(name, share)
+        self._see(name, pid, _stopped, "stopped between its turns", pause_s=0.0002)
+
+    def unthrottle(self, name: str) -> None:
+        """End the turns; return when none of its threads is in state T."""
+        if self.alive(name):
+            pid = self.pid(name)
+            self._throttle(name, 1)
+            self._see(name, pid, _going, "going on")
+
+    def confine(self, name: str, mb: int) -> None:
+        """Restart a process in a control group of its own with this limit; return when it is ready.
+
+        Raises `TestbedError` if it does not come up within so little memory.
+        """
+        process, group = {name: self._process(name)}, self._memory.group(self._lease.block, mb)
+        self._kill_all([name])
+        deaths = self._running().deaths
+        known = len(deaths)
+        try:
+            self._launch(process, group)
+        except TestbedError as error:
+            deaths[known:] = [death for death in deaths[known:] if death.name != name]  # this error tells of it
+            raise TestbedError(f"{name} does not come up with {mb} MiB of memory: {error}") from error
+
+    def cannot(self, action: str) -> str:
+        """Why an action is not possible on this machine, "" if it is."""
+        return self._memory.missing if action == "memory" else ""
 
     def alive(self, name: str) -> bool:
         """Whether a process runs; a paused one does."""
@@ -151,13 +186,13 @@ class ProcessRuntime:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self._filled(file.text))
 
-    def _launch(self, processes: Mapping[str, Process]) -> None:
+    def _launch(self, processes: Mapping[str, Process], within: Group | None = None) -> None:
         """Spawn several processes at once and wait until all are ready."""
         crew = self._running()
         for name, process in processes.items():
             argv = [self._tools[process.argv[0]], *map(self._filled, process.argv[1:])]
             env = {**self._environment(), **{key: self._filled(value) for key, value in process.env.items()}}
-            crew.spawn(name, argv, env, gentle=process.role == "app")
+            crew.spawn(name, argv, env, gentle=process.role == "app", within=within)
         urls = {name: process.ready.url for name, process in processes.items()}
         late = wait_ready(urls, self._ready_s, lambda: self._none_ended(processes))
         if late:
@@ -196,15 +231,34 @@ class ProcessRuntime:
         if not crew.wait(lambda: not any(self.alive(name) for name in names), SEEN_S):
             raise TestbedError(f"killed, but not seen dead within {SEEN_S:g} s: {', '.join(filter(self.alive, names))}")
 
-    def _send(self, name: str, number: signal.Signals, seen: Callable[[set[str]], bool], effect: str) -> None:
+    def _throttle(self, name: str, share: float) -> None:
+        crew = self._running()
+        crew.throttle(name, share)
+        if not crew.wait(lambda: (member := crew.member(name)) is not None and member.share == share, SEEN_S):
+            raise TestbedError(f"{name} was to get {share:g} of a processor, but the reaper has not confirmed it")
+
+    def _send(self, name: str, number: signal.Signals, seen: Seen, effect: str) -> None:
         """Signal a process and watch its threads until the effect is seen."""
         pid = self.pid(name)
         self._running().signal(name, number)
+        self._see(name, pid, seen, f"{effect} after {number.name}")
+
+    def _see(self, name: str, pid: int, seen: Seen, effect: str, pause_s: float = 0.001) -> None:
         deadline = time.monotonic() + SEEN_S
         while time.monotonic() < deadline and self.alive(name):
             states = proc.states(pid)
             if states and not states & set("ZX") and seen(states):
                 return
-            time.sleep(0.001)
+            time.sleep(pause_s)
         state = "".join(sorted(proc.states(pid))) or "gone"
-        raise TestbedError(f"{name} (pid {pid}) was sent {number.name} but is not seen {effect}: state {state}")
+        raise TestbedError(f"{name} (pid {pid}) is not seen {effect}: state {state}")
+
+
+def _stopped(states: set[str]) -> bool:
+    """All threads stand still."""
+    return states <= {"T", "t"}
+
+
+def _going(states: set[str]) -> bool:
+    """No thread stands still."""
+    return not states & {"T", "t"}

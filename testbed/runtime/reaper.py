@@ -2,16 +2,21 @@
 
 Run as `python -I -S reaper.py OWNER_PID LEASE_FD FOLDER keep|remove` in a session of its own. JSON lines:
 
-    in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "gentle": bool}
+    in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "gentle": bool, "within": ..}
          {"do": "signal", "name": .., "signal": 9}           to the whole process group
+         {"do": "throttle", "name": .., "share": 0.2}        of one processor; 1: as much as it likes
          {"do": "stop", "grace": 0.2}                        SIGTERM to the gentle ones, then SIGKILL to all
     out  {"event": "hello", "pid": ..}
          {"event": "spawned" | "failed", "name": .., ...}
+         {"event": "throttled", "name": .., "share": ..}
          {"event": "exit", "name": .., "pid": .., "status": wait status, "cpu": seconds, "at": epoch seconds}
 
 It is two processes. The *worker* is the parent and takes the orders; the *guard* is the worker's parent and does
 nothing until the worker has died. Both are child subreapers: whatever the killed one leaves behind, setsid() or not,
 falls to the other, which kills it. Having no child left (ECHILD) is therefore the proof that nothing is left.
+
+`within` is null or a control group to make for the process: {"folder": .., "limits": {file: value}}. It is removed when
+the process has ended; all that were ever made stand in the file `cgroups` of the run's folder, for the guard's sake.
 """
 
 from __future__ import annotations
@@ -26,10 +31,14 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 STDIN, STDOUT, STDERR = 0, 1, 2
 MOST_FILES = 65_536  # some programs walk all descriptors up to the limit, so not more
+PERIOD_S, TURN_S = 0.02, 0.002  # a throttled process has one turn a period, but none shorter than this
+GROUPS = "cgroups"  # in the run's folder: one control group a line
+BUSY_S = 1.0  # for a control group to be free of the dead
 
 HANDLED = (signal.SIGCHLD, signal.SIGTERM)
 
@@ -39,7 +48,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Worker:
     """Takes orders on stdin and reports on stdout until it is told to stop, or its owner or its guard has died."""
 
-    def __init__(self, owner: int) -> None:
+    def __init__(self, owner: int, folder: str) -> None:
+        self.folder = folder
+        self.brakes: dict[str, Brake] = {}
+        self.groups: dict[str, str] = {}
         self.pids: dict[str, int] = {}
         self.names: dict[int, str] = {}
         self.gentle: set[int] = set()
@@ -53,8 +65,9 @@ class Worker:
     def run(self) -> None:
         """Serve until there is a reason to stop, then let the gentle ones end by themselves for a moment."""
         self.say(event="hello", pid=os.getpid())
-        while all(self.serve(fd) for fd, _ in self.poller.poll()):
+        while all(self.serve(fd) for fd, _ in self.poller.poll(self.patience())):
             self.reap()
+            self.brake()
         for pid in self.gentle:
             _signal_group(pid, signal.SIGTERM)
             _signal_group(pid, signal.SIGCONT)
@@ -84,9 +97,22 @@ class Worker:
         """Order: end the run."""
         self.grace = grace
 
-    def spawn(self, name: str, argv: list[str], env: dict[str, str], cwd: str, log: str, gentle: bool) -> None:
+    def spawn(
+        self,
+        name: str,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: str,
+        log: str,
+        gentle: bool,
+        within: dict[str, Any] | None,
+    ) -> None:
         """Order: start a process."""
         parent = os.getpid()
+        try:
+            group = self.make_group(**within) if within else ""
+        except OSError as error:
+            return self.say(event="failed", name=name, error=f"no control group: {error}")
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # the child must not run our handlers
         try:
             pid = os.fork()
@@ -96,8 +122,8 @@ class Worker:
             if os.getpid() == parent:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         if pid == 0:
-            _become(parent, argv, env, cwd, log)
-        self.pids[name], self.names[pid] = pid, name
+            _become(parent, argv, env, cwd, log, group)
+        self.pids[name], self.names[pid], self.groups[name] = pid, name, group
         self.gentle.update([pid] if gentle else [])
         self.say(event="spawned", name=name, pid=pid)
 
@@ -105,6 +131,34 @@ class Worker:
         """Order: signal a process group, if its leader has not been reaped yet."""
         if name in self.pids:
             _signal_group(self.pids[name], signal)
+
+    def make_group(self, folder: str, limits: dict[str, str]) -> str:
+        """Make a control group, set its limits, and note it down first, so that it will be removed."""
+        with open(f"{self.folder}/{GROUPS}", "a") as file:
+            file.write(f"{folder}\n")
+        os.mkdir(folder)
+        for name, limit in limits.items():
+            _write(f"{folder}/{name}", limit)
+        return folder
+
+    def throttle(self, name: str, share: float) -> None:
+        """Order: let a process group have only this share of one processor."""
+        if brake := self.brakes.pop(name, None):
+            brake.release()
+        if name in self.pids and share < 1:
+            self.brakes[name] = Brake(self.pids[name], share)
+        self.say(event="throttled", name=name, share=share)
+
+    def patience(self) -> float | None:
+        """How long (ms) nothing needs to be done of its own accord; None: for ever."""
+        due = min((brake.due for brake in self.brakes.values()), default=None)
+        return None if due is None else max(0.0, due - time.monotonic()) * 1000
+
+    def brake(self) -> None:
+        """Stop the throttled groups whose turn is over, let go on those whose turn has come."""
+        for brake in self.brakes.values():
+            if brake.due <= time.monotonic():
+                brake.advance()
 
     def reap(self) -> None:
         """Bury every child that has ended, with what is left of its process group, and report it."""
@@ -116,6 +170,9 @@ class Worker:
             self.gentle.discard(pid)
             if name is not None:
                 del self.pids[name]
+                self.brakes.pop(name, None)
+                with suppress(OSError):  # not empty yet, or there is none: it is tried again at the end
+                    os.rmdir(self.groups.pop(name))
                 cpu = usage.ru_utime + usage.ru_stime
                 self.say(event="exit", name=name, pid=pid, status=status, cpu=cpu, at=time.time())
 
@@ -125,6 +182,40 @@ class Worker:
         with suppress(OSError):
             while line:
                 line = line[os.write(STDOUT, line) :]
+
+
+class Brake:
+    """Gives one process group short turns and stops it (SIGSTOP) in between, so that it gets `share` of one processor.
+
+    A turn and the stop after it last as long as what was used in the turn lasts at that share: the turn itself, or the
+    processor time where several threads used more. A stop or turn that was too long is made up for by the next.
+    """
+
+    def __init__(self, pid: int, share: float) -> None:
+        self.pid, self.share = pid, share
+        self.turn = max(PERIOD_S * share, TURN_S)
+        self.stopped = True  # so that the first thing is a turn
+        self.due = self.begun = self.since = time.monotonic()
+        self.used = 0.0
+        self.advance()
+
+    def advance(self) -> None:
+        """Stop, or go on; `due` is when to do the other."""
+        now, used = time.monotonic(), _cpu_clock(self.pid)
+        if self.stopped:
+            self.release()
+            begun = max(self.due, now - self.turn / self.share)  # credit for one period at most
+        else:
+            begun = self.begun + max(now - self.since, used - self.used) / self.share
+            if begun > now:
+                self.stopped, self.due = True, begun
+                return _signal_group(self.pid, signal.SIGSTOP)
+        self.begun, self.since, self.used, self.due = begun, now, used, now + self.turn
+
+    def release(self) -> None:
+        """Let it go on."""
+        self.stopped = False
+        _signal_group(self.pid, signal.SIGCONT)
 
 
 def sweep() -> None:
@@ -152,7 +243,7 @@ def main(owner: int, lease: int, folder: str, keep: bool) -> None:
     worker = os.fork()
     if worker == 0:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
-        serving = Worker(owner)
+        serving = Worker(owner, folder)
         _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == guard:
             serving.run()
@@ -160,6 +251,7 @@ def main(owner: int, lease: int, folder: str, keep: bool) -> None:
         _redirect(os.open("/dev/null", os.O_RDWR), STDIN, STDOUT)
         os.waitpid(worker, 0)
     sweep()
+    _remove_groups(folder)
     if not keep and os.path.exists(folder):
         import shutil  # it takes 2 ms, which would be missed at the start
 
@@ -167,10 +259,12 @@ def main(owner: int, lease: int, folder: str, keep: bool) -> None:
     os._exit(0)  # without the interpreter's own tidying up
 
 
-def _become(parent: int, argv: list[str], env: dict[str, str], cwd: str, log: str) -> None:
+def _become(parent: int, argv: list[str], env: dict[str, str], cwd: str, log: str, group: str) -> None:
     """Turn the forked child into the program; never returns."""
     try:
         os.setsid()
+        if group:
+            _write(f"{group}/cgroup.procs", "0")
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
@@ -184,6 +278,39 @@ def _become(parent: int, argv: list[str], env: dict[str, str], cwd: str, log: st
         os.write(STDERR, f"cannot execute {argv[0]}: {error.strerror}\n".encode())
     finally:
         os._exit(127)
+
+
+def _remove_groups(folder: str) -> None:
+    """Remove every control group that was made and is still there; its processes have just been killed."""
+    with suppress(OSError), open(f"{folder}/{GROUPS}") as file:
+        left = file.read().split("\n")
+        deadline = time.monotonic() + BUSY_S
+        for group in filter(os.path.isdir, left):
+            while not _rmdir(group) and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+
+def _rmdir(folder: str) -> bool:
+    try:
+        os.rmdir(folder)
+    except FileNotFoundError:  # the other half was quicker
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def _cpu_clock(pid: int) -> float:
+    """Processor seconds of all threads of a process, exactly; 0 when it is gone. The clock's id is the kernel's ABI."""
+    try:
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return 0.0
 
 
 def _redirect(source: int, *targets: int) -> None:

@@ -19,6 +19,10 @@ def main(ending: str, directory: str, mark: str) -> None:
     runtime = ProcessRuntime(Path(directory), lease)
     env = {"MARK": mark}
     runtime.start([server(lease, 1, env=env), server(lease, 2, code=WITH_STRAY, env=env)], [])
+    if ending == "limited":  # one process stands still nearly all of the time, the other is in a control group
+        runtime.throttle("s2-1/app", 0.01)
+        if not runtime.cannot("memory"):
+            runtime.confine("s1-1/app", 64)
     if ending == "forked":  # a child that holds our end of the reaper's pipes, whatever becomes of us
         if (child := os.fork()) == 0:
             time.sleep(60)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from runtime_kit import eventually, marked
 
+from testbed.runtime.cgroups import Memory
 from testbed.runtime.lease import PORT
 
 pytestmark = pytest.mark.e2e
@@ -135,3 +136,23 @@ def test_nothing_that_was_started_outlives_both_halves_of_the_reaper(tmp_path: P
         kill_worker(run)
         eventually(lambda: len(run.rest()) <= 1, within_s=2)
         assert len(before) == RUN
+
+
+def kill_owner(run: Owner) -> None:
+    run.process.kill()
+
+
+@pytest.mark.parametrize("end", [kill_owner, kill_guard, kill_worker, kill_worker_then_owner])
+def test_processes_that_stand_still_and_control_groups_go_as_well(tmp_path: Path, end: Callable[[Owner], None]) -> None:
+    memory = Memory()
+    with owner(tmp_path, "limited") as run:
+        assert len(run.rest()) == RUN
+        folders = [] if memory.missing else _groups(memory, run)
+        assert memory.missing or folders
+        end(run)
+        assert_gone(run)
+        eventually(lambda: not any(folder.exists() for folder in folders), within_s=2)
+
+
+def _groups(memory: Memory, run: Owner) -> list[Path]:
+    return list(Path(memory.group(run.block, 1).folder).parent.glob(f"testbed-{run.block}-{run.process.pid}-*"))

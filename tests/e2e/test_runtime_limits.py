@@ -1,0 +1,147 @@
+"""The process runtime's limits: a share of a processor, measured on work of known length, and memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from runtime_kit import SERVER, eventually, server
+
+from testbed.errors import TestbedError
+from testbed.plan import Process
+from testbed.runtime import proc
+from testbed.runtime.cgroups import Memory
+from testbed.runtime.lease import Lease, lease_block
+from testbed.runtime.process import ProcessRuntime
+
+pytestmark = pytest.mark.e2e
+needs_memory = pytest.mark.skipif(bool(Memory().missing), reason="no control groups here that we may limit")
+
+# answers after its path's milliseconds of processor time; with SIDE set a second thread burns as much as it gets
+WORKER = """
+import os, socket, threading, time, hashlib
+def burn(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        hashlib.sha256(bytes(100_000)).digest()
+if os.environ.get("SIDE"):
+    threading.Thread(target=burn, args=(600,), daemon=True).start()
+server = socket.create_server((os.environ["ADDR"], 8080))
+while True:
+    client, _ = server.accept()
+    path = client.recv(65536).split()[1].decode()
+    burn(int(path[1:]) / 1000 if path[1:].isdigit() else 0)
+    client.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok")
+    client.close()
+"""
+
+
+@pytest.fixture
+def lease() -> Iterator[Lease]:
+    lease = lease_block()
+    yield lease
+    lease.release()
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, lease: Lease) -> Iterator[ProcessRuntime]:
+    runtime = ProcessRuntime(tmp_path / "run", lease)
+    yield runtime
+    runtime.stop()
+
+
+def work(process: Process, ms: int) -> float:
+    """The seconds that so much processor time takes, as its caller sees it."""
+    url = process.ready.url.replace("/healthz", f"/{ms}")
+    begun = time.perf_counter()
+    assert httpx.get(url, timeout=60, trust_env=False).status_code == 200
+    return time.perf_counter() - begun
+
+
+@pytest.mark.parametrize(("share", "ms"), [(0.5, 200), (0.2, 100), (0.05, 50)])
+def test_work_takes_one_share_th_longer(runtime: ProcessRuntime, lease: Lease, share: float, ms: int) -> None:
+    one = server(lease, code=WORKER)
+    runtime.start([one], [])
+    runtime.throttle(one.name, share)
+    took = [work(one, ms) for _ in range(3)]
+    assert min(took) >= 0.85 * ms / 1000 / share
+    assert min(took) < 10 * ms / 1000 / share  # machines are shared
+
+
+def test_all_threads_of_a_process_share_its_share(runtime: ProcessRuntime, lease: Lease) -> None:
+    one = server(lease, code=WORKER, env={"SIDE": "1"})
+    runtime.start([one], [])
+    runtime.throttle(one.name, 0.2)
+    begun, spent = time.monotonic(), runtime.cpu_seconds(one.name)
+    work(one, 150)
+    used, lasted = runtime.cpu_seconds(one.name) - spent, time.monotonic() - begun
+    assert used <= 0.2 * lasted * 1.15 + 0.03  # cpu_seconds counts in steps of 10 ms
+
+
+def test_a_throttled_process_can_be_paused_killed_and_restarted(runtime: ProcessRuntime, lease: Lease) -> None:
+    one = server(lease, code=SERVER)
+    runtime.start([one], [])
+    runtime.throttle(one.name, 0.01)
+    runtime.restart(one.name)
+    assert not states_within(runtime.pid(one.name), 0.5) & {"T"}
+    runtime.throttle(one.name, 0.01)
+    runtime.kill(one.name)
+    runtime.unthrottle(one.name)  # nothing to do
+    with pytest.raises(TestbedError, match="s1-1/app is not running"):
+        runtime.throttle(one.name, 0.5)
+    assert runtime.deaths() == []
+
+
+def test_a_share_that_is_changed_or_taken_back_is_so_at_once(runtime: ProcessRuntime, lease: Lease) -> None:
+    one = server(lease, code=SERVER)
+    runtime.start([one], [])
+    runtime.throttle(one.name, 0.01)
+    runtime.throttle(one.name, 0.5)
+    assert "T" in states_within(runtime.pid(one.name), 0.5)
+    runtime.unthrottle(one.name)
+    assert "T" not in states_within(runtime.pid(one.name), 0.5)
+
+
+def states_within(pid: int, seconds: float) -> set[str]:
+    deadline, seen = time.monotonic() + seconds, set[str]()
+    while time.monotonic() < deadline:
+        seen |= proc.states(pid)
+        time.sleep(0.001)
+    return seen
+
+
+@needs_memory
+def test_a_limit_of_memory_is_of_one_life(runtime: ProcessRuntime, lease: Lease) -> None:
+    one, two = server(lease, 1), server(lease, 2)
+    runtime.start([one, two], [])
+    assert runtime.cannot("memory") == ""
+    runtime.confine(one.name, 32)
+    group = groups(lease)[0]
+    assert str(os.getpid()) in group.name
+    assert (group / "cgroup.procs").read_text().split() == [str(runtime.pid(one.name))]
+    assert httpx.get(one.ready.url, timeout=5, trust_env=False).status_code == 200
+    runtime.restart(one.name)
+    eventually(lambda: not groups(lease), within_s=5)
+    assert runtime.deaths() == []
+
+
+@needs_memory
+def test_too_little_memory_is_an_error_and_no_death(runtime: ProcessRuntime, lease: Lease) -> None:
+    one = server(lease)
+    runtime.start([one], [])
+    with pytest.raises(TestbedError, match="s1-1/app does not come up with 1 MiB of memory: .*SIGKILL"):
+        runtime.confine(one.name, 1)
+    assert runtime.deaths() == []
+    runtime.restart(one.name)
+    runtime.stop()
+    assert not groups(lease)
+
+
+def groups(lease: Lease) -> list[Path]:
+    """The control groups of this run that are there."""
+    parent = Path(Memory().group(lease.block, 1).folder).parent
+    return list(parent.glob(f"testbed-{lease.block}-*"))
