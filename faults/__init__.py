@@ -5,17 +5,23 @@ from __future__ import annotations
 from faults.abort import abort
 from faults.bandwidth import bandwidth
 from faults.base import Fault
+from faults.cpu import cpu
+from faults.crash_loop import crash_loop
 from faults.delay import delay
+from faults.flapping import flapping
 from faults.hang import hang
 from faults.kill import kill, restart
 from faults.latency import latency
+from faults.memory import memory
 from faults.outage import outage
 from faults.pause import pause
 from faults.refused import refused
 from faults.reset import reset
+from faults.rolling import rolling
 from faults.silent import silent
 from faults.sliced import sliced
 from faults.slow_close import slow_close
+from faults.slow_start import slow_start
 from faults.throttle import throttle
 from faults.truncated import truncated
 from faults.unreachable import unreachable
@@ -26,18 +32,24 @@ FAULTS: dict[str, type[Fault]] = {
     for fault in (
         abort,
         bandwidth,
+        cpu,
+        crash_loop,
         delay,
+        flapping,
         hang,
         kill,
         latency,
+        memory,
         outage,
         pause,
         refused,
         reset,
         restart,
+        rolling,
         silent,
         sliced,
         slow_close,
+        slow_start,
         throttle,
         truncated,
         unreachable,
@@ -49,19 +61,25 @@ __all__ = [
     "Fault",
     "abort",
     "bandwidth",
+    "cpu",
+    "crash_loop",
     "delay",
+    "flapping",
     "hang",
     "kill",
     "latency",
+    "memory",
     "named",
     "outage",
     "pause",
     "refused",
     "reset",
     "restart",
+    "rolling",
     "silent",
     "sliced",
     "slow_close",
+    "slow_start",
     "throttle",
     "truncated",
     "unreachable",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Literal, Protocol, Self
 
@@ -66,9 +66,12 @@ class Fault:
     plane: ClassVar[Plane]
     momentary: ClassVar[bool] = False  # True: over as soon as it is done (a restart)
     on_proxies: ClassVar[bool] = False  # True: may act on a mesh proxy
+    alternates: ClassVar[bool] = False  # True: comes and goes by itself, so `beats` has more than one
+    instead: ClassVar[str] = ""  # what to write where a runtime cannot do it
 
     target: Target = field(default=Target(), repr=False)
     scoping: Scoping = field(default=Scoping(), repr=False)
+    waits_s: float = field(default=0, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense, before anything starts."""
@@ -119,6 +122,34 @@ class Fault:
     def _unscopable(self, method: str) -> FaultError:
         return FaultError(f"{self.name}(...).{method} is not possible: a {self.plane} fault cannot tell requests apart")
 
+    def after(self, *, s: float) -> Self:
+        """Come into force `s` seconds after it is injected, for faults that follow each other in one experiment."""
+        positive(self, s=s)
+        if self.waits_s:
+            raise FaultError(f"{self} waits already, so .after(s={s:g}) contradicts it")
+        return replace(self, waits_s=s)
+
+    @property
+    def lasts_s(self) -> float:
+        """How many seconds it lasts by itself; for ever (until it is healed) unless a fault says otherwise."""
+        return 0 if self.momentary else math.inf
+
+    @property
+    def passing(self) -> bool:
+        """Whether it is not in force all the time until it is healed: it waits, ends by itself, or comes and goes."""
+        return self.alternates or self.waits_s > 0 or math.isfinite(self.lasts_s)
+
+    def beats(self, site: Site) -> Iterator[Beat]:
+        """The fault in time: which part of it is in force when. Raises `FaultError` if it does not fit the site."""
+        yield Beat(replace(self, waits_s=0), self.waits_s, self.lasts_s)
+
+    def one_by_one(self, site: Site) -> tuple[Fault, ...]:
+        """The same fault on each replica that it reaches, to be in force by turns."""
+        if self.target.replica or self.target.proxy:
+            raise FaultError(f"{self} is on one process, so there are no turns: take .on(service=...) or an edge")
+        aims = dict.fromkeys(Target(self.target.edge, replica=link.callee) for link in self.reach(site))
+        return tuple(replace(self, target=aim) for aim in aims)
+
     @property
     def name(self) -> str:
         """The word that users write: `latency`."""
@@ -138,9 +169,20 @@ class Fault:
     def __str__(self) -> str:
         """Write the fault as its author did."""
         own = [f for f in fields(self) if f.repr]
-        shown = [f"{f.name}={value!r}" for f in own if (value := getattr(self, f.name)) != f.default]
+        values = [(f.name, value) for f in own if (value := getattr(self, f.name)) != f.default]
+        shown = [str(value) if isinstance(value, Fault) else f"{key}={value!r}" for key, value in values]
         aim = f".on({self.target})" if self.target != Target() else ""
-        return f"{self.name}({', '.join(shown)}){aim}{self.scoping}"
+        wait = f".after(s={self.waits_s:g})" if self.waits_s else ""
+        return f"{self.name}({', '.join(shown)}){aim}{self.scoping}{wait}"
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One stretch of a fault in time: `part` comes into force `after_s` after the beat before it ended, for `for_s`."""
+
+    part: Fault
+    after_s: float
+    for_s: float  # infinite: until the fault is healed
 
 
 class LinkFault(Fault):

@@ -76,6 +76,12 @@ class outage(Fault):
         """The links into the replicas that are down."""
         return tuple(link for part in self._parts(site) for link in part.reach(site))
 
+    def one_by_one(self, site: Site) -> tuple[Fault, ...]:
+        """The kind of failure on each replica of the service, to be in force by turns."""
+        if self.replicas is not None:
+            raise FaultError(f"{self}: replicas= says how many are down at once; one by one, leave it out")
+        return tuple(self._parts(site))
+
     def _parts(self, site: Site) -> list[Fault]:
         names = [r.name for r in site.replicas if r.service == self.service]
         if not names:

@@ -13,18 +13,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from faults import abort as abort
     from faults import bandwidth as bandwidth
+    from faults import cpu as cpu
+    from faults import crash_loop as crash_loop
     from faults import delay as delay
+    from faults import flapping as flapping
     from faults import hang as hang
     from faults import kill as kill
     from faults import latency as latency
+    from faults import memory as memory
     from faults import outage as outage
     from faults import pause as pause
     from faults import refused as refused
     from faults import reset as reset
     from faults import restart as restart
+    from faults import rolling as rolling
     from faults import silent as silent
     from faults import sliced as sliced
     from faults import slow_close as slow_close
+    from faults import slow_start as slow_start
     from faults import throttle as throttle
     from faults import truncated as truncated
     from faults import unreachable as unreachable
@@ -66,8 +72,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "faults": (
-        "abort bandwidth delay hang kill latency outage pause refused "
-        "reset restart silent sliced slow_close throttle truncated unreachable"
+        "abort bandwidth cpu crash_loop delay flapping hang kill latency memory outage pause refused reset restart "
+        "rolling silent sliced slow_close slow_start throttle truncated unreachable"
     ),
     "testbed.checks": (
         "amplification attempts availability breaker budget_respected bulkhead contained deadline_kept ejected "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 
 from testbed.edge.operations import NEVER_MS, Closed, Operation, Rule, Scope, Signal, Toxic, Unanswered
 from testbed.errors import FaultError
@@ -13,18 +13,21 @@ from testbed.plan import Link
 Operations = tuple[Operation, ...]
 
 
-def refuse_contradictions(planned: Mapping[str, Iterable[Operation]], links: Iterable[Link]) -> None:
+def refuse_contradictions(
+    planned: Mapping[str, Iterable[Operation]], links: Iterable[Link], passing: Collection[str] = ()
+) -> None:
     """Raise `FaultError` for the first two faults (text -> operations) that cannot both have their effect.
 
     Two faults contradict each other if they need the same thing in two states at once, or if one hides the other
-    altogether; a fault that is hidden on some of its links only (one of two replicas is dead) is an ordinary
-    combination.
+    altogether; a fault that is hidden on some of its links only (one of two replicas is dead), or for some of the time
+    only (the texts in `passing` come and go), is an ordinary combination.
     """
     known = list(links)
     named = {link.name: link for link in known} | {link.inlet: link for link in known if link.inlet}
     listed = [(text, tuple(operations)) for text, operations in planned.items()]
     for (first, ours), (second, theirs) in combinations(listed, 2):
-        reason = _collision(ours, theirs) or _hidden(ours, theirs, named)
+        lasting = [(a, b) for text, a, b in ((first, ours, theirs), (second, theirs, ours)) if text not in passing]
+        reason = _collision(ours, theirs) or _hidden(lasting, named)
         if reason:
             raise FaultError(f"{first} and {second} contradict each other: {reason}")
 
@@ -33,10 +36,11 @@ def _collision(ours: Operations, theirs: Operations) -> str:
     return next(filter(None, (_collide(a, b) for a, b in product(ours, theirs))), "")
 
 
-def _hidden(ours: Operations, theirs: Operations, named: Mapping[str, Link]) -> str:
-    for hiding, hidden in permutations((ours, theirs)):
+def _hidden(pairs: Iterable[tuple[Operations, Operations]], named: Mapping[str, Link]) -> str:
+    for hiding, hidden in pairs:
+        lasting = [a for a in hiding if not (isinstance(a, Closed) and a.brief)]
         single = [part for b in hidden for part in _parts(b)]
-        reasons = [next(filter(None, (_hides(a, b, named) for a in hiding)), "") for b in single]
+        reasons = [next(filter(None, (_hides(a, b, named) for a in lasting)), "") for b in single]
         if reasons and all(reasons):
             return reasons[0]
     return ""

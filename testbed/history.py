@@ -120,7 +120,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class FaultEvent:
-    """One injected fault and its window: from `start` (injected and verified) to `end` (heal began)."""
+    """One window of an injected fault: from `start` (injected and verified) to `end` (heal began).
+
+    A fault that acts over time has several, under one id; without links it was injected, but never in force.
+    """
 
     type: ClassVar[str] = "fault"
     id: str
@@ -136,6 +139,8 @@ class FaultEvent:
     drawn: bool = False  # drawn per request or attempt: nothing fixed beforehand
     injected: bool = True  # False: only resolved and recorded (the arm of a calibration without the fault)
     behind: tuple[str, ...] = ()  # of a fault of a mesh proxy: the replicas whose calls it takes
+    rising_s: float = 0.0  # before `start`: from the first thing done to the last thing verified
+    healing_s: float = 0.0  # after `end`: until the last thing was undone
 
 
 @dataclass(frozen=True, slots=True)

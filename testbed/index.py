@@ -140,13 +140,29 @@ class Index:
         """Return the source that shows what this fault touched."""
         return "arrivals" if fault.plane == "inlet" or fault.behind or "attempts" not in self.sources else "attempts"
 
+    @cached_property
+    def windows(self) -> Sequence[Sequence[FaultEvent]]:
+        """The windows of each part of a fault that was in force on links of its own (one replica after the other).
+
+        A part is left out if it is the last of several and healing has cut it short, to less than half of the first.
+        """
+        parts: dict[tuple[str, tuple[str, ...]], list[FaultEvent]] = defaultdict(list)
+        ends: dict[str, list[FaultEvent]] = {}  # the first and the last window of each fault
+        for window in self.faults:
+            parts[window.id, window.links].append(window)
+            ends[window.id] = [*ends.get(window.id, [])[:1], window]
+        cut = [
+            [last] for first, last in (e for e in ends.values() if len(e) == 2) if _lasted(last) < _lasted(first) / 2
+        ]
+        return [windows for windows in parts.values() if windows not in cut]
+
     def touched(self, fault: FaultEvent) -> frozenset[str]:
         """Return the ids of the requests that a fault touched ("" among them if a touched one had lost its context).
 
-        A request fault touched what an arrival carries its id for; a fault of a mesh proxy touched the requests that
-        were at a replica whose calls that proxy takes (what does not get into it leaves no trace); any other fault
-        touched the requests of which an attempt (an arrival, where nobody records attempts) was on one of its links
-        during its window.
+        A request fault touched what an arrival on its links carries its id for; a fault of a mesh proxy touched the
+        requests that were at a replica whose calls that proxy takes (what does not get into it leaves no trace); any
+        other fault touched the requests of which an attempt (an arrival, where nobody records attempts) was on one of
+        its links during its window, or while it was being injected or healed.
         """
         if fault not in self._touched:
             self._touched[fault] = frozenset(self._touches(fault))
@@ -155,9 +171,10 @@ class Index:
     def _touches(self, fault: FaultEvent) -> Iterable[str]:
         if fault.behind:
             return self._behind(fault)
-        if fault.plane == "inlet":
-            return (arrival.request for arrival in self.arrivals.all if fault.id in arrival.fault.split(","))
         links = frozenset(fault.links)
+        if fault.plane == "inlet":
+            marked = (arrival for arrival in self.arrivals.all if fault.id in arrival.fault.split(","))
+            return (arrival.request for arrival in marked if f"{arrival.caller}--{arrival.callee}" in links)
         seen: Joined[Attempt] | Joined[Arrival]
         seen = self.attempts if self.touch_source(fault) == "attempts" else self.arrivals
         hops = (hop for edge in fault.edges or self.edges for hop in seen.on(edge))
@@ -184,8 +201,16 @@ def _met(fault: FaultEvent, links: frozenset[str], hop: _Hop) -> bool:
 
 
 def _under_way(fault: FaultEvent, hop: _Hop) -> bool:
-    return hop.start < fault.end and hop.start + hop.duration_ms / 1000 > fault.start
+    return _overlap(fault, hop.start, hop.start + hop.duration_ms / 1000)
+
+
+def _lasted(fault: FaultEvent) -> float:
+    return fault.end - fault.start
 
 
 def _while(fault: FaultEvent, request: Request) -> bool:
-    return request.sent < fault.end and request.intended + request.latency_ms / 1000 > fault.start
+    return _overlap(fault, request.sent, request.intended + request.latency_ms / 1000)
+
+
+def _overlap(fault: FaultEvent, start: float, end: float) -> bool:
+    return start < fault.end + fault.healing_s and end > fault.start - fault.rising_s

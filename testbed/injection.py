@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from types import TracebackType
 from typing import Protocol
 
 from faults.base import Fault, behind
+from testbed.conductor import Conductor
 from testbed.contradictions import refuse_contradictions
 from testbed.edge.operations import Closed, LinkOperation, Operation, Rule, Signal, Toxic, Unanswered
-from testbed.errors import TestbedError
+from testbed.errors import FaultError, TestbedError
 from testbed.history import FaultEvent, ProcessEvent
 from testbed.plan import Link, Replica, Seat
 
@@ -52,6 +55,18 @@ class ProcessControl(Protocol):
     def restart(self, name: str) -> None:
         """Start it (again) and wait until it is ready."""
 
+    def throttle(self, name: str, share: float) -> None:
+        """Give it only this share of one processor."""
+
+    def unthrottle(self, name: str) -> None:
+        """Give it as much as it likes."""
+
+    def confine(self, name: str, mb: int) -> None:
+        """Start it again with this much memory (MiB)."""
+
+    def cannot(self, action: str) -> str:
+        """Why an action is not possible here, "" if it is."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -64,75 +79,140 @@ class Place:
     proxies: Sequence[Seat] = ()
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """A fault and all that it may ever do while it is injected."""
+
+    fault: Fault
+    operations: tuple[Operation, ...]
+
+    def __str__(self) -> str:
+        return str(self.fault)
+
+
 class Injector:
-    """Everything that is in force, and the only one who changes it."""
+    """Everything that is in force, and the only one who changes it; safe to use from several threads."""
 
     def __init__(self, links: LinkControl, inlet: RuleControl, processes: ProcessControl, *, dry: bool = False) -> None:
         """With `dry`, faults are resolved, checked and recorded, and mark the arrivals they meet, but break nothing."""
         self._links, self._inlet, self._processes, self._dry = links, inlet, processes, dry
-        self._active: dict[str, tuple[str, tuple[Operation, ...]]] = {}
+        self._claimed: dict[str, _Claim] = {}  # all that has been injected and not been healed
+        self._active: dict[str, tuple[Operation, ...]] = {}  # what is in force just now
+        self._conductors: dict[str, Conductor] = {}
+        self._changing = threading.RLock()
         self._count = 0
         self.events: list[FaultEvent] = []
         self.process_events: list[ProcessEvent] = []
 
-    def check(self, faults: Sequence[Fault], site: Place) -> dict[str, tuple[Operation, ...]]:
+    def check(self, faults: Sequence[Fault], site: Place) -> dict[str, _Claim]:
         """Resolve faults without doing anything; `FaultError` if they do not fit, also with what is in force."""
         ids = [f"f{self._count + number}" for number in range(1, len(faults) + 1)]
-        planned = {name: fault.operations(site, name) for name, fault in zip(ids, faults, strict=True)}
-        texts = dict(self._active.values()) | {
-            f"{fault}": planned[name] for name, fault in zip(ids, faults, strict=True)
-        }
-        if len(texts) < len(self._active) + len(faults):
+        new = {name: self._claim(fault, name, site) for name, fault in zip(ids, faults, strict=True)}
+        claims = [*self._claimed.values(), *new.values()]
+        texts = {str(claim): claim.operations for claim in claims}
+        if len(texts) < len(claims):
             raise TestbedError(f"the same fault twice: {', '.join(map(str, faults))}")
-        refuse_contradictions(texts, site.links)
-        return planned
+        refuse_contradictions(texts, site.links, {str(claim) for claim in claims if claim.fault.passing})
+        return new
+
+    def _claim(self, fault: Fault, name: str, site: Place) -> _Claim:
+        operations = fault.operations(site, name)
+        for op in operations:
+            if isinstance(op, Signal) and (why := self._processes.cannot(op.action)):
+                raise FaultError(f"{fault} is not possible here: {why}. {fault.instead}".rstrip())
+        return _Claim(fault, operations)
 
     def inject(self, faults: Sequence[Fault], site: Place) -> Injection:
         """Carry out all faults; if one fails, those before it are healed and the error goes on."""
-        planned = self.check(faults, site)
-        injection = Injection(self, tuple(planned))
+        new = self.check(faults, site)
+        self._count += len(new)
+        injection = Injection(self, tuple(new))
         try:
-            for (name, operations), fault in zip(planned.items(), faults, strict=True):
-                self._one(name, fault, operations, site)
+            for name, claim in new.items():
+                self._claimed[name], fault = claim, claim.fault
+                if fault.waits_s or (fault.passing and not fault.momentary):
+                    self._conduct(name, fault, site)
+                else:
+                    self._begin(name, fault, fault, site)
         except BaseException:
             injection.heal()
             raise
         return injection
 
-    def _one(self, name: str, fault: Fault, operations: tuple[Operation, ...], site: Place) -> None:
-        self._count += 1
-        operations = _harmless(operations) if self._dry else operations
-        self._active[name] = (str(fault), operations)
-        begun = time.time()
-        for kind, group in groupby(operations, key=_engine):
-            self._apply(kind, list(group))
-        if fault.momentary:
-            self.heal(name)
-        start, end = (begun, time.time()) if fault.momentary else (time.time(), FOREVER)
-        event = _event(name, fault, operations, site, start, end)
-        self.events.append(replace(event, injected=not self._dry))
+    def _conduct(self, name: str, fault: Fault, site: Place) -> None:
+        """Let a conductor play a fault over time; one that waits is on record from now on, as never in force."""
+        never = _event(name, fault, (), fault, site, time.time(), FOREVER)
+        with self._changing:
+            self.events.append(replace(never, links=(), injected=not self._dry))
 
-    def heal(self, name: str) -> None:
-        """Undo one fault, last operation first; goes on after a failure and raises it at the end."""
-        text, operations = self._active.pop(name, ("", ()))
-        self._end(name)
+        def begin(part: Fault) -> None:
+            self._begin(name, fault, part, site)
+
+        conductor = Conductor(str(fault), fault.beats(site), begin, lambda: self._lift(name))
+        self._conductors[name] = conductor
+        conductor.start()
+
+    def _begin(self, name: str, fault: Fault, part: Fault, site: Place) -> None:
+        """Put a fault, or the part whose turn it is, in force, and record its window."""
+        planned = part.operations(site, name)
+        operations = _harmless(planned) if self._dry else planned
+        with self._changing:
+            self._active[name] = operations
+            begun = time.time()
+            for kind, group in groupby(operations, key=_engine):
+                self._apply(kind, list(group))
+            self._brief(self._links.undo, operations)
+            if part.momentary:
+                self._lift(name)
+            met_at_once = part.momentary or any(map(_is_brief, operations))
+            start, end = begun if met_at_once else time.time(), time.time() if part.momentary else FOREVER
+            event = _event(name, fault, planned, part, site, start, end)
+            self.events = [e for e in self.events if not (e.id == name and not e.links)]
+            self.events.append(replace(event, rising_s=start - begun, injected=not self._dry))
+
+    def heal(self, *names: str) -> None:
+        """Undo faults, the latest first; goes on after a failure and raises it at the end."""
         failures = []
-        for kind, group in groupby(reversed(operations), key=_engine):
-            try:
-                self._undo(kind, list(group))
-            except Exception as failure:
-                failures.append(failure)
+        for name in reversed(names):
+            failures += _failures([partial(self._silence, name), partial(self._lift, name)])
+            self._claimed.pop(name, None)
         if failures:
-            raise TestbedError(f"healing {text} failed: {'; '.join(map(str, failures))}") from failures[0]
+            raise TestbedError("; ".join(map(str, failures))) from failures[0]
 
     def heal_all(self) -> None:
         """Undo everything that is in force, the latest first."""
-        for name in reversed(list(self._active)):
-            self.heal(name)
+        self.heal(*self._claimed)
 
-    def _end(self, name: str) -> None:
-        now = time.time()
-        self.events = [replace(e, end=now) if e.id == name and e.end == FOREVER else e for e in self.events]
+    def _silence(self, name: str) -> None:
+        """End the conductor of a fault, which heals what is in force."""
+        if conductor := self._conductors.pop(name, None):
+            conductor.stop()
+
+    def _lift(self, name: str) -> None:
+        """Undo what is in force of one fault, last operation first."""
+        with self._changing:
+            operations = self._active.pop(name, ())
+            ended = self._end(name)
+            groups = [(kind, list(group)) for kind, group in groupby(reversed(operations), key=_engine)]
+            steps = [partial(self._brief, self._links.apply, operations)]
+            failures = _failures([*steps, *(partial(self._undo, kind, group) for kind, group in groups)])
+            self._note(ended, healing_s=time.time() - ended.end if ended else 0)
+        if failures:
+            why = "; ".join(map(str, failures))
+            raise TestbedError(f"healing {self._claimed[name]} failed: {why}") from failures[0]
+
+    def _end(self, name: str) -> FaultEvent | None:
+        """Close the open window of a fault, if it has one, and return it."""
+        opened = next((event for event in self.events if event.id == name and event.end == FOREVER), None)
+        return self._note(opened, end=time.time())
+
+    def _note(self, event: FaultEvent | None, **changes: float) -> FaultEvent | None:
+        """Change what is on record of a window."""
+        if event is None:
+            return None
+        changed = replace(event, **changes)  # type: ignore[arg-type]
+        self.events[self.events.index(event)] = changed
+        return changed
 
     def _apply(self, engine: str, operations: list[Operation]) -> None:
         if engine == "links":
@@ -151,15 +231,33 @@ class Injector:
             _all_at_once(self._unsignal, operations)
 
     def _rules(self) -> list[Rule]:
-        return [op for _, operations in self._active.values() for op in operations if isinstance(op, Rule)]
+        return [op for operations in self._active.values() for op in operations if isinstance(op, Rule)]
+
+    def _brief(self, act: Callable[[LinkOperation], None], operations: Iterable[Operation]) -> None:
+        """Close, or open again, the links that are closed only while processes start."""
+        _all_at_once(act, [op for op in operations if _is_brief(op)])
 
     def _signal(self, signal: Signal) -> None:
-        act = {"kill": self._processes.kill, "pause": self._processes.pause}[signal.action]
-        self._record(signal.process, act, signal.action)
+        processes, amount = self._processes, signal.amount
+        act: dict[str, tuple[Callable[[str], None], str]] = {
+            "kill": (processes.kill, "killed"),
+            "pause": (processes.pause, "paused"),
+            "restart": (processes.restart, "restarted"),
+            "cpu": (lambda name: processes.throttle(name, amount), f"given {amount:g} of a processor"),
+            "memory": (lambda name: processes.confine(name, int(amount)), f"given {amount:g} MiB"),
+        }
+        self._record(signal.process, *act[signal.action])
 
     def _unsignal(self, signal: Signal) -> None:
-        act = {"kill": self._processes.restart, "pause": self._processes.resume}[signal.action]
-        self._record(signal.process, act, "started" if signal.action == "kill" else "resumed")
+        processes = self._processes
+        act = {
+            "kill": (processes.restart, "started"),
+            "pause": (processes.resume, "resumed"),
+            "cpu": (processes.unthrottle, "resumed"),
+            "memory": (processes.restart, "restarted"),
+        }
+        if signal.action in act:
+            self._record(signal.process, *act[signal.action])
 
     def _record(self, process: str, act: Callable[[str], None], event: str) -> None:
         act(process)
@@ -174,8 +272,7 @@ class Injection:
 
     def heal(self) -> None:
         """Undo the faults and see that they are gone; a second call does nothing."""
-        for name in reversed(self._names):
-            self._injector.heal(name)
+        self._injector.heal(*self._names)
 
     def __enter__(self) -> Injection:
         return self
@@ -184,6 +281,21 @@ class Injection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.heal()
+
+
+def _failures(steps: Iterable[Callable[[], None]]) -> list[Exception]:
+    """Take all steps, and return what went wrong."""
+    failures: list[Exception] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as failure:
+            failures.append(failure)
+    return failures
+
+
+def _is_brief(operation: Operation) -> bool:
+    return isinstance(operation, Closed) and operation.brief
 
 
 def _harmless(operations: Iterable[Operation]) -> tuple[Operation, ...]:
@@ -203,17 +315,20 @@ def _engine(operation: Operation) -> str:
 
 def _all_at_once(act: Callable[..., None], operations: Sequence[Operation]) -> None:
     """Act on all; the first failure is raised after every one has been tried."""
-    if len(operations) == 1:
-        return act(operations[0])
+    if len(operations) < 2:
+        for operation in operations:
+            act(operation)
+        return
     with ThreadPoolExecutor(min(8, len(operations))) as pool:
         for done in [pool.submit(act, operation) for operation in operations]:
             done.result()
 
 
 def _event(
-    name: str, fault: Fault, operations: Iterable[Operation], site: Place, start: float, end: float
+    name: str, fault: Fault, operations: Iterable[Operation], part: Fault, site: Place, start: float, end: float
 ) -> FaultEvent:
-    reach = fault.reach(site)
+    """Return one window of a fault: what it names is the whole, what it reaches is the part in force."""
+    reach = part.reach(site)
     scope = next((op.scope for op in operations if isinstance(op, Rule)), None)
     return FaultEvent(
         id=name,
@@ -227,5 +342,5 @@ def _event(
         users=tuple(sorted(scope.users)) if scope and scope.users is not None else None,
         cohort=scope.cohort if scope else None,
         drawn=bool(scope and scope.requests is not None),
-        behind=behind(fault, site),
+        behind=behind(part, site),
     )

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from faults.base import Fault
+from faults.timed import refuse_late
 from testbed import arm, record
 from testbed.edge.inlet import InletControl
 from testbed.edge.link import Links
@@ -24,7 +25,7 @@ from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
 from testbed.load.shape import Shape
 from testbed.planner import Plan
-from testbed.runtime import Runtime, binaries
+from testbed.runtime import Death, Runtime, binaries
 from testbed.runtime.lease import Lease
 from testbed.watched import Watched
 
@@ -73,6 +74,7 @@ class Testbed:
                 "experiment(...) without load=: nothing would be sent, so nothing could be seen. "
                 "Add load=steady(get('/'), rps=100)"
             )
+        refuse_late(faults, hold_s)
         self._injector.check(faults, self._place(load.population(self._seed)))
         with self.load(load) as traffic:
             self._phase(traffic, warmup_s, "warm-up")
@@ -91,7 +93,7 @@ class Testbed:
         self._users = shape.population(seed)
         self._recorder.begin()
         self._driver = Driver(binaries.find("load"), self.plan.entries, timeout_s=shape.timeout_s, seed=seed).start()
-        self._events_from = len(self._injector.events)
+        self._load_began = time.time()
         schedule = Schedule(shape, seed, prefix=f"r{self._runs}.")
         self._sampler = self._watch()
         patience_s, boundary = shape.timeout_s + 1, self._sampler.boundary
@@ -231,13 +233,14 @@ class Testbed:
         from dataclasses import replace
 
         now = time.time()
-        events = self._injector.events[self._events_from :]
+        events = [event for event in self._injector.events if event.end >= self._load_began]
         return [replace(event, end=now) if event.end == FOREVER else event for event in events]
 
     def _process_events(self, faults: list[FaultEvent]) -> list[ProcessEvent]:
         """Deaths are findings once a fault has been in force; before that, and on our own plane, our trouble."""
-        deaths = self._runtime.deaths()[self._seen_deaths :]
-        self._seen_deaths += len(deaths)
+        unseen = self._runtime.deaths()[self._seen_deaths :]
+        self._seen_deaths += len(unseen)
+        deaths = [death for death in unseen if not self._was_earlier(death)]
         first = min((fault.start for fault in faults if fault.injected), default=FOREVER)
         for death in deaths:
             if not death.name.endswith("/app") or death.at < first:
@@ -249,6 +252,12 @@ class Testbed:
             for death in deaths
         ]
         return [*self._injector.process_events, *died]
+
+    def _was_earlier(self, death: Death) -> bool:
+        """Whether an app died of a fault that was in force before this load began: that is no matter of this run."""
+        if death.at >= self._load_began or not death.name.endswith("/app"):
+            return False
+        return any(fault.injected and fault.start <= death.at <= fault.end for fault in self._injector.events)
 
     def _info(self) -> RunInfo:
         test = record.current()

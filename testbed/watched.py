@@ -38,3 +38,19 @@ class Watched:
         self._processes.restart(name)
         if reader := self._recorder.reader(name):
             reader.begun()
+
+    def throttle(self, name: str, share: float) -> None:
+        """Give an app only this share of one processor."""
+        self._processes.throttle(name, share)
+
+    def unthrottle(self, name: str) -> None:
+        """Give an app as much as it likes."""
+        self._processes.unthrottle(name)
+
+    def confine(self, name: str, mb: int) -> None:
+        """Start an app again with this much memory (MiB)."""
+        self._processes.confine(name, mb)
+
+    def cannot(self, action: str) -> str:
+        """Why an action is not possible here, "" if it is."""
+        return self._processes.cannot(action)

@@ -51,18 +51,22 @@ def hidden_attempts(view: View, edges: Sequence[str]) -> str:
 def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
     """Doubt everything that was seen from the start of a fault on that met no request."""
     index = view.index
-    for fault in index.faults:
+    for windows in index.windows:
+        fault = windows[0]
         met = fault.start < view.window.end
-        if met and fault.injected and index.request_ids.isdisjoint(index.touched(fault)):
+        if met and fault.injected and all(index.request_ids.isdisjoint(index.touched(window)) for window in windows):
             source = index.touch_source(fault)
-            there = sum(1 for request in index.requests if fault.start <= request.intended < fault.end)
+            there = sum(1 for r in index.requests if any(w.start <= r.intended < w.end for w in windows))
             why = f"the fault {fault.id} {fault.text} touched none of {plural(there, 'request')}: "
             why += _no_trace(index, fault)
-            yield Doubt(why, "does the load reach that edge? testbed graph shows who calls whom", seer(index, source))
+            next = "does the load reach that edge? testbed graph shows who calls whom"
+            yield Doubt(why, next if fault.links else "heal later, or let it wait less", seer(index, source))
 
 
 def _no_trace(index: Index, fault: FaultEvent) -> str:
     source = index.touch_source(fault)
+    if not fault.links:
+        return "it waited, and was healed before it had come into force"
     if source not in index.sources:
         return f"this mesh records no {source}, so nobody could have seen it"
     if index.touched(fault):

@@ -108,7 +108,8 @@ def _deaths(index: Index) -> Iterator[Verdict]:
 
 
 def _death(index: Index, event: ProcessEvent, after_s: float) -> Verdict:
-    faults = ", ".join(f"{fault.id} {fault.text}" for fault in index.faults if fault.start <= event.at)
+    begun = (f"{fault.id} {fault.text}" for fault in index.faults if fault.start <= event.at)
+    faults = ", ".join(dict.fromkeys(begun))
     return Verdict(
         check="no app dies",
         population="all",

@@ -22,9 +22,13 @@ class Toxic:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """One link disabled: open connections are closed, new ones refused."""
+    """One link disabled: open connections are closed, new ones refused.
+
+    `brief` means only while the fault is put in force, and again while it is undone: the callee starts anew meanwhile.
+    """
 
     link: str
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Something done to one replica's app process, or to a mesh proxy."""
+    """Something done to one replica's app process, or to a mesh proxy; undone by its opposite (none for a restart)."""
 
     replica: str  # or the node, where the proxy is a node's
-    action: Literal["kill", "pause", "restart"]
+    action: Literal["kill", "pause", "restart", "cpu", "memory"]
     role: Literal["app", "proxy"] = "app"
+    amount: float = 0  # cpu: share of one processor; memory: MiB of memory
 
     @property
     def process(self) -> str:

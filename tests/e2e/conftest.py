@@ -4,3 +4,4 @@ from testbed import topology
 
 small = topology("small.yaml", scope="module")
 unmeshed = topology("small.yaml", mesh="none", scope="module")
+heavy = topology("heavy.yaml", scope="module")

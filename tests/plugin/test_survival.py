@@ -8,12 +8,28 @@ from pathlib import Path
 
 import pytest
 
+SLEEPS = """
+import time
+from pathlib import Path
+from testbed import cpu, crash_loop, flapping, pause
+
+def test_it(tiny):
+    {block}
+        Path("up").touch()
+        time.sleep(60)
+"""
+BLOCKS = {
+    "idle": "if True:",
+    "stopped nearly all of the time": "with tiny.inject(cpu(share=0.01).on(service='back')):",
+    "between the deaths of a crash loop": "with tiny.inject(crash_loop(up_s=0.05, down_s=0.05).on(service='back')):",
+    "while a fault flaps": "with tiny.inject(flapping(pause().on(service='back'), up_s=0.02, down_s=0.02)):",
+}
+
 
 @pytest.mark.e2e
-def test_nothing_outlives_a_killed_pytest(project):
-    project.makepyfile(
-        "import time\ndef test_it(tiny):\n    __import__('pathlib').Path('up').touch()\n    time.sleep(60)\n"
-    )
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+def test_nothing_outlives_a_killed_pytest(project, block):
+    project.makepyfile(SLEEPS.format(block=block))
     child = subprocess.Popen([sys.executable, "-m", "pytest", "-q"], stdout=subprocess.DEVNULL)
     deadline = time.time() + 60
     while not (project.path / "up").exists() and time.time() < deadline:

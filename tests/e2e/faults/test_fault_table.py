@@ -18,11 +18,14 @@ from testbed import (
     Testbed,
     abort,
     bandwidth,
+    cpu,
+    crash_loop,
     delay,
     get,
     hang,
     kill,
     latency,
+    memory,
     only_statuses,
     outage,
     pause,
@@ -32,6 +35,7 @@ from testbed import (
     silent,
     sliced,
     slow_close,
+    slow_start,
     steady,
     throttle,
     truncated,
@@ -39,6 +43,7 @@ from testbed import (
 )
 from testbed.evidence.gather import counters
 from testbed.injection import Injection
+from testbed.runtime.cgroups import Memory
 
 pytestmark = pytest.mark.e2e
 
@@ -67,6 +72,7 @@ OK = Is(status=200)
 END, RESET, REFUSED = Is("end"), Is("reset"), Is("refused")
 FOREVER = float("inf")
 NOTHING = Is("nothing", most_ms=FOREVER)
+LATER = Is(status=200, most_ms=FOREVER)
 TIME_OUT = Is(status=504, least_ms=GIVES_UP_MS, most_ms=FOREVER)
 
 
@@ -112,6 +118,9 @@ ROWS = {
     hang(): Row("hang", NOTHING, NOTHING, TIME_OUT, under_way=NOTHING),
     kill(): Row("kill", END, REFUSED, Is(status=503), rest=END),
     pause(): Row("pause", NOTHING, NOTHING, TIME_OUT, under_way=after(90)),
+    cpu(share=0.2): Row("cpu", LATER, LATER, LATER, under_way=LATER),
+    slow_start(takes_s=60): Row("slow_start", END, REFUSED, Is(status=503), rest=END),
+    crash_loop(up_s=60, down_s=60): Row("crash_loop", END, REFUSED, Is(status=503), rest=END),
 }
 every = pytest.mark.parametrize(("fault", "row"), ROWS.items(), ids=[row.name for row in ROWS.values()])
 
@@ -221,6 +230,15 @@ def test_a_restart_ends_what_exists_and_is_over_for_what_is_new(pair: Testbed) -
         check(OK, fresh(link(pair), patience_s=10))
         assert fresh(door(pair), patience_s=10).status in (200, 503)
         check(OK, fresh(door(pair), patience_s=10))
+
+
+@pytest.mark.skipif(bool(Memory().missing), reason="no control groups here that we may limit")
+def test_a_limit_of_memory_ends_what_exists_and_an_app_within_it_answers_what_is_new(pair: Testbed) -> None:
+    with warm(pair) as wire, injected(pair, memory(mb=64)):
+        check(END, wire.ask())
+        check(OK, fresh(link(pair), "/big", patience_s=10))
+        assert fresh(door(pair), patience_s=10).status in (200, 503)
+        check(OK, fresh(door(pair), "/big", patience_s=10))
 
 
 def test_who_waits_for_an_unreachable_host_gets_through_when_tcp_asks_again(pair: Testbed) -> None:

@@ -73,6 +73,35 @@ def test_every_fault_must_touch_something():
     assert verdict.source == "inlet"
 
 
+OTHER = "checkout-1--pricing-2"
+
+
+def test_a_fault_that_comes_and_goes_must_touch_something_in_one_of_its_windows():
+    story = faulty(400)
+    story.fault(6.0, 6.001)  # too short for any request
+    assert story.verdict(COUNT).outcome == "held"
+
+
+def test_every_replica_must_be_met_in_its_turn():
+    story = faulty(400)
+    story.fault(6.0, 8.0, links=(OTHER,))
+    verdict = story.verdict(COUNT)
+    assert verdict.outcome == "inconclusive"
+    assert verdict.why.endswith(f"none of the attempts went over {OTHER} while it was in force")
+
+
+def test_a_last_turn_that_healing_has_cut_short_need_not_be_met():
+    story = faulty(400)
+    story.fault(7.9, 8.0, links=(OTHER,))
+    assert story.verdict(COUNT).outcome == "held"
+
+
+def test_a_fault_that_never_came_into_force_is_no_control_experiment():
+    story = quiet(400)
+    story.fault(4.5, 8.5, links=())
+    assert story.verdict(COUNT).why.endswith("it waited, and was healed before it had come into force")
+
+
 def test_a_mesh_that_records_nothing_cannot_show_a_touch():
     story = Story(sources=("requests",))
     story.phase("hold", 5)

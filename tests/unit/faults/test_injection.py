@@ -1,48 +1,12 @@
 import pytest
+from plane_of_faults import Plane, injector
 from site_of_faults import SITE
 
-from faults import abort, delay, kill, latency, pause, refused, restart
+from faults import abort, cpu, delay, kill, latency, memory, pause, refused, restart
 from testbed.errors import FaultError, TestbedError
 from testbed.injection import FOREVER, Injector
 
 EDGE = "checkout -> pricing"
-
-
-class Plane:
-    """Stands for all three controls and writes down what it is told; `fails` names what it refuses."""
-
-    def __init__(self, fails=()):
-        self.done, self.fails = [], fails
-
-    def _do(self, *what):
-        if what[0] in self.fails:
-            raise TestbedError(f"cannot {what[0]}")
-        self.done.append(what)
-
-    def apply(self, op):
-        self._do("apply", op.link)
-
-    def undo(self, op):
-        self._do("undo", op.link)
-
-    def set(self, rules):
-        self._do("rules", *(rule.fault for rule in rules))
-
-    def kill(self, name):
-        self._do("kill", name)
-
-    def pause(self, name):
-        self._do("pause", name)
-
-    def resume(self, name):
-        self._do("resume", name)
-
-    def restart(self, name):
-        self._do("restart", name)
-
-
-def injector(plane):
-    return Injector(plane, plane, plane)
 
 
 def test_a_kill_closes_links_first_and_opens_them_last():
@@ -106,6 +70,35 @@ def test_a_contradiction_with_what_is_in_force_changes_nothing():
 def test_the_same_fault_twice_is_refused():
     with pytest.raises(TestbedError, match="the same fault twice"):
         injector(Plane()).inject([delay(ms=5).on(EDGE), delay(ms=5).on(EDGE)], SITE)
+
+
+def test_what_the_runtime_cannot_do_is_refused_with_the_alternative():
+    plane = Plane(lacks=("memory",))
+    with pytest.raises(FaultError, match=r"memory\(mb=64\).* is not possible here: .*no brakes.* Use kill\(\)"):
+        injector(plane).inject([pause().on(replica="auth-1"), memory(mb=64).on(service="pricing")], SITE)
+    assert plane.done == []
+
+
+def test_links_are_closed_only_while_the_process_starts_with_its_limit_and_again_without():
+    plane = Plane()
+    with injector(plane).inject([memory(mb=64).on(replica="auth-1")], SITE):
+        assert [what for what, *_ in plane.done] == ["apply", "apply", "confine", "undo", "undo"]
+    assert [what for what, *_ in plane.done[5:]] == ["apply", "apply", "restart", "undo", "undo"]
+
+
+def test_a_share_of_a_processor_is_given_and_taken_back():
+    plane = Plane()
+    with injector(plane).inject([cpu(share=0.2).on(replica="auth-1")], SITE):
+        pass
+    assert plane.done == [("throttle", "auth-1/app", 0.2), ("unthrottle", "auth-1/app")]
+
+
+def test_all_faults_of_an_injection_are_healed_though_one_heal_fails():
+    plane = Plane(fails=("resume",))
+    injection = injector(plane).inject([cpu(share=0.2).on(replica="auth-1"), pause().on(replica="pricing-1")], SITE)
+    with pytest.raises(TestbedError, match="healing pause.*cannot resume"):
+        injection.heal()
+    assert plane.done[-1] == ("unthrottle", "auth-1/app")
 
 
 def test_a_restart_is_over_when_inject_returns():

@@ -132,3 +132,32 @@ def test_a_link_that_neighbours_share_is_met_by_each_of_them():
     by = fault(links=("a@node-1--b-1", "a-1--b-1", "a-3--b-1"))
     there = [attempt("r1", 12, 5), attempt("r3", 12, 5, caller="a-3")]
     assert touched(*there, attempt("r2", 12, 5, caller="a-2"), by=by) == {"r1", "r3"}
+
+
+def windows(*faults):
+    return [[(w.start, w.links) for w in part] for part in History(faults).index.windows]
+
+
+def test_the_windows_of_a_fault_are_together_unless_they_were_on_other_links():
+    one, two = ("a-1--b-1",), ("a-1--b-2",)
+    assert windows(fault(start=1, end=2), fault(start=3, end=4)) == [[(1, one), (3, one)]]
+    assert windows(fault(start=1, end=2), fault(start=3, end=4, links=two)) == [[(1, one)], [(3, two)]]
+    assert windows(fault(start=1, end=2), fault(start=1, end=2, id="f2")) == [[(1, one)], [(1, one)]]
+
+
+@pytest.mark.parametrize(("end", "there"), [(3.4, False), (3.6, True)])
+def test_a_last_part_that_healing_has_cut_short_is_left_out(end, there):
+    rolling = [fault(start=1, end=2), fault(start=3, end=end, links=("a-1--b-2",))]
+    assert len(windows(*rolling)) == 1 + there
+
+
+def test_what_was_under_way_while_a_fault_was_injected_or_healed_was_touched():
+    by = fault(rising_s=0.5, healing_s=0.5)
+    assert touched(attempt("r1", 9.6, 1), attempt("r2", 20.4, 1), by=by) == {"r1", "r2"}
+    assert touched(attempt("r1", 9.4, 1), attempt("r2", 20.6, 1), by=by) == frozenset()
+
+
+def test_a_part_of_a_request_fault_touched_what_arrived_on_its_own_links():
+    first, second = fault(plane="inlet"), fault(plane="inlet", links=("a-1--b-2",), start=30.0, end=40.0)
+    hits = [arrival("r1", fault="f1"), arrival("r2", fault="f1", callee="b-2", start=32.0)]
+    assert (touched(*hits, by=first), touched(*hits, by=second)) == ({"r1"}, {"r2"})

@@ -1,0 +1,32 @@
+"""Crash loop: a process dies and comes back, again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.base import Beat, Site, positive
+from faults.kill import kill
+from faults.timed import forever
+
+
+@dataclass(frozen=True, kw_only=True)
+class crash_loop(kill):
+    """Kill the process, start it `down_s` seconds later, kill it again after `up_s`, until it is healed.
+
+    Callers are refused while it is down. `up_s` counts from the order to start it, so it includes the start itself.
+    """
+
+    alternates: ClassVar[bool] = True
+
+    up_s: float
+    down_s: float
+
+    def validate(self) -> None:
+        """Raise `FaultError` for times of zero or less."""
+        positive(self, up_s=self.up_s, down_s=self.down_s)
+
+    def beats(self, site: Site) -> Iterator[Beat]:
+        """Yield the same kill for ever."""
+        return forever(kill(target=self.target), self.waits_s, self.up_s, self.down_s)

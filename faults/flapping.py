@@ -1,0 +1,33 @@
+"""Flapping: a fault comes and goes, again and again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from faults.base import Beat, Fault, positive
+from faults.timed import TimedFault, forever
+from testbed.errors import FaultError
+
+
+@dataclass(frozen=True)
+class flapping(TimedFault):
+    """Any fault, in force for `down_s` seconds, then gone for `up_s`, again and again until it is healed.
+
+    It begins with being in force. `up_s` counts from where healing begins, as windows do in the history.
+    """
+
+    up_s: float = field(kw_only=True)
+    down_s: float = field(kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `FaultError` for times of zero or less, or a fault that ends by itself."""
+        super().validate()
+        positive(self, up_s=self.up_s, down_s=self.down_s)
+        if math.isfinite(self.fault.lasts_s):
+            raise FaultError(f"{self}: {self.fault.name} ends by itself. Use crash_loop(up_s=, down_s=)")
+
+    def turns(self, parts: Sequence[Fault]) -> Iterator[Beat]:
+        """Yield the same part for ever."""
+        return forever(parts[0], 0, self.up_s, self.down_s)

@@ -1,0 +1,46 @@
+"""Rolling: one replica after the other fails, as when a bad release or a node drain goes through a service."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from faults.base import Beat, Fault, Site, positive
+from faults.timed import TimedFault
+from testbed.errors import FaultError
+
+
+@dataclass(frozen=True)
+class rolling(TimedFault):
+    """Any fault on a service or an edge, on one replica at a time: a new one every `every_s` seconds, each for `for_s`.
+
+    Without `for_s` each lasts until the next one's turn (a `restart` or `slow_start` takes its own time). The next
+    never begins before the last has healed. Over when all replicas have had their turn.
+    """
+
+    every_s: float = field(kw_only=True)
+    for_s: float | None = field(default=None, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `FaultError` for times of zero or less, or turns that would overlap."""
+        super().validate()
+        positive(self, every_s=self.every_s, for_s=self._for_s or 1)
+        if self.for_s is not None and math.isfinite(self.fault.lasts_s):
+            raise FaultError(f"{self}: {self.fault.name} takes its own time: leave out for_s")
+        if self._for_s > self.every_s:
+            raise FaultError(f"{self}: a turn of {self._for_s:g} s does not fit between two that are every_s apart")
+
+    @property
+    def _for_s(self) -> float:
+        own = self.every_s if math.isinf(self.fault.lasts_s) else self.fault.lasts_s
+        return own if self.for_s is None else self.for_s
+
+    def parts(self, site: Site) -> Sequence[Fault]:
+        """Return the fault on each replica."""
+        return self.fault.one_by_one(site)
+
+    def turns(self, parts: Sequence[Fault]) -> Iterator[Beat]:
+        """Yield each part once."""
+        yield Beat(parts[0], 0, self._for_s)
+        yield from (Beat(part, self.every_s - self._for_s, self._for_s) for part in parts[1:])

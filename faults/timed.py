@@ -1,0 +1,85 @@
+"""Faults that come and go: what every fault has in common whose parts are in force by turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import ClassVar, Self
+
+from faults.base import Beat, Fault, Plane, Site
+from testbed.edge.operations import Operation
+from testbed.errors import FaultError
+from testbed.plan import Link
+
+
+@dataclass(frozen=True)
+class TimedFault(Fault):
+    """A fault made of another one, `fault`, of which `parts` are in force by turns, as `turns` says."""
+
+    alternates: ClassVar[bool] = True
+
+    fault: Fault
+
+    def validate(self) -> None:
+        """Raise `FaultError` for what is no fault, or has times of its own."""
+        if not isinstance(self.fault, Fault):
+            raise FaultError(f"{self.name}({self.fault!r}): the first argument is a fault, such as outage('pricing')")
+        if self.fault.alternates or self.fault.waits_s:
+            raise FaultError(f"{self}: {self.fault} comes and goes, or waits, by itself already")
+
+    @property
+    def plane(self) -> Plane:  # type: ignore[override]
+        """The plane of the fault that comes and goes."""
+        return self.fault.plane
+
+    def on(
+        self,
+        edge: str | None = None,
+        *,
+        service: str | None = None,
+        replica: str | None = None,
+        proxy: str | None = None,
+    ) -> Self:
+        """Refuse: the fault inside is the one to aim."""
+        raise self._unscopable("on")
+
+    def _unscopable(self, method: str) -> FaultError:
+        inner = f"{self.fault.name}(...).{method}(...)"
+        return FaultError(f"{self.name}(...).{method} is not possible: write {self.name}({inner}, ...)")
+
+    def parts(self, site: Site) -> Sequence[Fault]:
+        """Return what is in force by turns."""
+        return (self.fault,)
+
+    def turns(self, parts: Sequence[Fault]) -> Iterator[Beat]:
+        """Yield the turns of these parts, for ever or for as long as there are some."""
+        raise NotImplementedError
+
+    def beats(self, site: Site) -> Iterator[Beat]:
+        """Yield the turns, all of them later by what the fault waits."""
+        turns = self.turns(self.parts(site))
+        first = next(turns)
+        yield replace(first, after_s=first.after_s + self.waits_s)
+        yield from turns
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """All that is ever done."""
+        return tuple(op for part in self.parts(site) for op in part.operations(site, fault))
+
+    def reach(self, site: Site) -> tuple[Link, ...]:
+        """All links on which it is ever met."""
+        return tuple(link for part in self.parts(site) for link in part.reach(site))
+
+
+def forever(part: Fault, waits_s: float, up_s: float, down_s: float) -> Iterator[Beat]:
+    """Yield a part that comes and goes until it is healed."""
+    yield Beat(part, waits_s, down_s)
+    yield from repeat(Beat(part, up_s, down_s))
+
+
+def refuse_late(faults: Sequence[Fault], hold_s: float) -> None:
+    """Raise `FaultError` for a fault that would be healed before it has come into force."""
+    for fault in faults:
+        if fault.waits_s >= hold_s:
+            raise FaultError(f"{fault} would never be in force: it waits {fault.waits_s:g} s, and hold_s={hold_s:g}")

@@ -1,0 +1,53 @@
+"""An injector whose three planes write down what they are told, and do as they are told or fail."""
+
+from testbed.errors import TestbedError
+from testbed.injection import Injector
+
+
+class Plane:
+    """Stands for all three controls and writes down what it is told; `fails` names what it refuses."""
+
+    def __init__(self, fails=(), lacks=()):
+        self.done, self.fails, self.lacks = [], fails, lacks
+
+    def _do(self, *what):
+        if what[0] in self.fails:
+            raise TestbedError(f"cannot {what[0]}")
+        self.done.append(what)
+
+    def apply(self, op):
+        self._do("apply", op.link)
+
+    def undo(self, op):
+        self._do("undo", op.link)
+
+    def set(self, rules):
+        self._do("rules", *(rule.fault for rule in rules))
+
+    def kill(self, name):
+        self._do("kill", name)
+
+    def pause(self, name):
+        self._do("pause", name)
+
+    def resume(self, name):
+        self._do("resume", name)
+
+    def restart(self, name):
+        self._do("restart", name)
+
+    def throttle(self, name, share):
+        self._do("throttle", name, share)
+
+    def unthrottle(self, name):
+        self._do("unthrottle", name)
+
+    def confine(self, name, mb):
+        self._do("confine", name, mb)
+
+    def cannot(self, action):
+        return "this machine has no brakes" if action in self.lacks else ""
+
+
+def injector(plane, dry=False):
+    return Injector(plane, plane, plane, dry=dry)

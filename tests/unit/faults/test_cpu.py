@@ -1,0 +1,24 @@
+import pytest
+from site_of_faults import SITE
+
+from faults import cpu
+from testbed.edge.operations import Signal
+from testbed.errors import FaultError
+
+
+def test_one_throttle_a_replica_and_no_link_is_touched():
+    assert cpu(share=0.2).on(service="pricing").operations(SITE, "f1") == (
+        Signal("pricing-1", "cpu", amount=0.2),
+        Signal("pricing-2", "cpu", amount=0.2),
+    )
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5, -0.1, float("nan"), "half"])
+def test_a_share_is_a_part_of_one_processor(share):
+    with pytest.raises(FaultError, match="share is above 0 and below 1"):
+        cpu(share=share)
+
+
+def test_an_edge_is_no_target():
+    with pytest.raises(FaultError, match="not an edge"):
+        cpu(share=0.5).on("checkout -> pricing").operations(SITE, "f1")
