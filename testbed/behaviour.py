@@ -12,13 +12,17 @@ Json = dict[str, Any]
 
 
 def behaviour(topology: Topology, service: str) -> Json:
-    """Return the behaviour of a service: wiring, forwarded headers, concurrency, routes; times in milliseconds."""
+    """Return the behaviour of a service, with its routes; times in milliseconds."""
     told = topology.services[service]
     table = dict(told.route_table)
     default = table.pop(DEFAULT_ROUTE)
     return {
         "wiring": told.wiring,
         "forward": list(dict.fromkeys((*topology.forward, *told.forward))),
+        "deadline": told.deadline,
+        "hang_up": told.on_hang_up,
+        "grace": told.grace,
+        "reset": told.reset,
         "concurrency": told.concurrency.model_dump() if told.concurrency else None,
         "default": _route(default),
         "routes": {key: _route(route) for key, route in table.items()},
@@ -58,4 +62,6 @@ def _on_failure(way: OnFailure) -> Json:
         return {"kind": "fail", "status": way.status, "keep": list(way.keep)}
     if way.call is not None:
         return {"kind": "call", "name": way.fallback, "call": _call(way.call)}
+    if way.stale:
+        return {"kind": "stale", "name": way.fallback}
     return {"kind": "default", "name": way.fallback, "answer": way.answer}

@@ -54,11 +54,15 @@ class Fallback(Model):
     """A fixed answer. Default: null."""
     call: Annotated[Call | None, BeforeValidator(_long_call), _NAME] = None
     """Another call to make instead of a fixed answer; it has an onFailure of its own."""
+    stale: bool = False
+    """Answer what this call answered the last time it succeeded, on this replica; 503 if it never did."""
 
     @model_validator(mode="after")
-    def _one_of_the_two(self) -> Self:
-        if self.call is not None and self.answer is not None:
-            raise wrong("has both answer and call: a fallback is one of the two")
+    def _one_of_them(self) -> Self:
+        chosen = {"answer": self.answer is not None, "call": self.call is not None, "stale": self.stale}
+        several = [name for name, given in chosen.items() if given]
+        if len(several) > 1:
+            raise wrong(f"has both {' and '.join(several)}: a fallback is one of them")
         return self
 
 
@@ -66,7 +70,7 @@ def _which_failure(value: object) -> str:
     if value == "ignore":
         return "<ignore>"
     keys = list(map(str, value)) if isinstance(value, Mapping) else []
-    likely = any(get_close_matches(key, ["fallback", "answer", "call"]) for key in keys)
+    likely = any(get_close_matches(key, ["fallback", "answer", "call", "stale"]) for key in keys)
     return "<Fallback>" if likely or isinstance(value, Fallback) else "<Fail>"
 
 

@@ -156,8 +156,16 @@ class Service(Route):
     """How its calls reach the mesh: a listener of the proxy for each upstream, or HTTP_PROXY."""
     forward: tuple[Header, ...] = ()
     """Headers of the incoming request to hand on, besides the topology's."""
+    deadline: Header | None = None
+    """The header by which callers say how many milliseconds they will still wait, such as
+    x-envoy-expected-rq-timeout-ms. The service then begins nothing after that (504), waits no longer for its own calls,
+    and tells them what is left. Default: it takes no notice."""
+    on_hang_up: Literal["stop", "continue"] = "stop"
+    """Whether it stops working for a caller that has closed its connection, or goes on as many do."""
+    grace: Millis = 0.0
+    """How long after SIGTERM it may finish what it has begun, without new connections. Default: it ends at once."""
     reset: Path | None = None
-    """A path that gets a POST between tests, so that the service forgets what it has learnt."""
+    """A path that gets a POST between tests, so that the service forgets what it has learnt (its stale answers)."""
 
     @property
     def route_table(self) -> dict[str, Route]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from testbed.model.calls import Call
+from testbed.model.calls import Call, Fallback
 from testbed.model.durations import format_ms
 from testbed.model.edges import CLIENT, Edge
 from testbed.model.layers import retry_chains
@@ -118,10 +118,19 @@ def no_deadline(topology: Topology) -> Iterator[Problem]:
         above = [topology.policy(edge) for edge in topology.edges() if edge.callee == caller and edge.caller != CLIENT]
         if not policy.respect_expected_rq_timeout:
             continue
-        if EXPECTED not in (header.lower() for header in topology.forward):
+        if EXPECTED not in (*(header.lower() for header in topology.forward), topology.services[caller].deadline):
             yield Problem(place, f"{policy.edge}: {caller} does not hand on {EXPECTED}: add it to forward")
         if not any(one and (one.timeout or one.per_try) for one in above):
             yield Problem(place, f"{policy.edge}: no caller of {caller} has a timeout, so there is no time to respect")
+
+
+def remembers(topology: Topology) -> Iterator[Problem]:
+    """Services whose stale answers outlive a test, because no reset makes them forget."""
+    for name, service in topology.services.items():
+        ways = [call.on_failure for _, _, call in service.every_call()]
+        if service.reset is None and any(isinstance(way, Fallback) and way.stale for way in ways):
+            text = f"{name} keeps its last good answers from one test to the next: give it a reset path"
+            yield Problem(("services", name), text)
 
 
 def repeated_writes(topology: Topology) -> Iterator[Problem]:
@@ -200,5 +209,6 @@ WITH_PROXY: tuple[Smell, ...] = (
     only_queues,
     no_deadline,
     repeated_writes,
+    remembers,
 )
-WITHOUT_PROXY: tuple[Smell, ...] = (unreachable, unenforced)
+WITHOUT_PROXY: tuple[Smell, ...] = (unreachable, unenforced, remembers)

@@ -25,6 +25,7 @@ class Reply:
     status: int = 200
     after_ms: float = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b'{"from":"upstream"}'
     ending: Ending = "whole"
     meet: threading.Barrier | None = None
     hold: threading.Event | None = None
@@ -170,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _send(self, reply: Reply) -> None:
-        body = b"" if reply.status in (204, 304) else b'{"from":"upstream"}'
+        body = b"" if reply.status in (204, 304) else reply.body
         head = [f"HTTP/1.1 {reply.status} Scripted", *(f"{name}: {value}" for name, value in reply.headers.items())]
         if reply.ending == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -178,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif reply.ending == "garbage":
             self._write(b"SSH-2.0-nothing\r\n\r\n")
         elif reply.ending == "chunked":
-            chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:5], body[5:]))
+            chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:5], body[5:]) if part)
             self._write(_head([*head, "Transfer-Encoding: chunked"]) + chunks + b"0\r\nTrailer: x\r\n\r\n")
         elif reply.ending == "until-close":
             self._write(_head([*head, "Connection: close"]) + body)

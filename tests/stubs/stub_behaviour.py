@@ -18,6 +18,10 @@ def static(name: str, answer: Any) -> Json:
     return {"kind": "default", "name": name, "answer": answer}
 
 
+def stale(name: str) -> Json:
+    return {"kind": "stale", "name": name}
+
+
 def instead(name: str, other: Json) -> Json:
     return {"kind": "call", "name": name, "call": other}
 
@@ -38,12 +42,20 @@ def behaviour(
     wiring: str = "listener",
     forward: list[str] | None = None,
     concurrency: Json | None = None,
+    deadline: str | None = None,
+    hang_up: str = "stop",
+    grace: float = 0,
+    reset: str | None = None,
     **default: Any,
 ) -> Json:
     return {
         "wiring": wiring,
         "forward": forward or [],
         "concurrency": concurrency,
+        "deadline": deadline,
+        "hang_up": hang_up,
+        "grace": grace,
+        "reset": reset,
         "default": route(*steps, **default),
         "routes": routes or {},
     }

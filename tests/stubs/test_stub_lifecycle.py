@@ -9,8 +9,9 @@ import socket
 import time
 
 import pytest
-from scripted_upstream import SILENCE
+from scripted_upstream import SILENCE, Reply
 from stub_behaviour import behaviour, call, instead, static
+from stub_process import ask
 
 from testbed.errors import TopologyError
 from topologies.stubs import stub_path
@@ -73,6 +74,11 @@ WRONG = [
     (("forward",), [1], "forward"),
     (("concurrency",), {"limit": 0, "queue": 1, "shed": 503}, "concurrency.limit"),
     (("concurrency",), {"limit": 1, "queue": 1}, "shed"),
+    (("deadline",), 5, "deadline"),
+    (("reset",), 5, "reset"),
+    (("hang_up",), "sometimes", "hang_up"),
+    (("grace",), -1, "grace"),
+    (("grace",), "1s", "grace"),
     (("default",), None, "default"),
     (("default", "steps"), {}, "default.steps"),
     (("default", "steps", 0), {"calls": []}, "parallel"),
@@ -94,6 +100,7 @@ WRONG = [
     (WAY, {"kind": "retry"}, "default.steps[0].parallel[0].on_failure.kind"),
     (WAY, {"kind": "fail", "status": 503}, "keep"),
     (WAY, {"kind": "default", "name": "x"}, "answer"),
+    (WAY, {"kind": "stale"}, "name"),
     (WAY, {"kind": "call", "name": "x", "call": {"to": "b"}}, "default.steps[0].parallel[0].on_failure.call"),
     (("routes",), {"/x": {}}, "routes[/x]"),
     (("routes",), [], "routes"),
@@ -209,3 +216,62 @@ def test_a_behaviour_of_the_model_is_understood(start, upstream):
     answer = start(json.loads(json.dumps(described(shop, "shop"))), {"price": price, "auth": auth}).get()
     price.start()
     assert (answer.status, answer.body["answers"]) == (200, {"list": [1]})
+
+
+def begin(stub, seen):
+    """Send a request on a connection of its own, and wait until it has reached the upstream."""
+    sock = stub.raw()
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+    while not seen:
+        time.sleep(0.002)
+    return sock
+
+
+def test_with_grace_it_finishes_what_it_has_and_takes_nothing_new(start, upstream):
+    a = upstream()
+    a.script(Reply(after_ms=800))
+    stub = start(behaviour(call("a"), grace=15_000), {"a": a})
+    idle = stub.connect()
+    assert ask(idle, "/healthz").status == 200
+    with begin(stub, a.seen) as sock:
+        stub.process.send_signal(signal.SIGTERM)
+        refused_from(stub)
+        assert stub.process.poll() is None
+        text = sock.recv(10_000)
+        assert text.startswith(b"HTTP/1.1 200")
+        assert b"connection: close" in text.lower()
+    began = time.monotonic()
+    assert stub.process.wait(10) == 0
+    assert time.monotonic() - began < 5  # not after the whole grace, though a connection was idle
+    idle.close()
+
+
+def test_the_grace_has_an_end(start, upstream):
+    a = upstream()
+    a.script(SILENCE)
+    stub = start(behaviour(call("a"), grace=500), {"a": a})
+    with begin(stub, a.seen):
+        began = time.monotonic()
+        stub.process.send_signal(signal.SIGTERM)
+        assert stub.process.wait(10) == 0
+        assert 0.45 <= time.monotonic() - began < 8
+
+
+def test_with_grace_but_nothing_to_do_it_ends_at_once(start):
+    stub = start(behaviour(grace=15_000))
+    began = time.monotonic()
+    stub.process.send_signal(signal.SIGTERM)
+    assert stub.process.wait(10) == 0
+    assert time.monotonic() - began < 5
+
+
+def refused_from(stub):
+    """Wait until new connections are refused."""
+    deadline = time.monotonic() + 0.7
+    while time.monotonic() < deadline:
+        try:
+            stub.raw().close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.01)
+    raise AssertionError("it still takes connections")

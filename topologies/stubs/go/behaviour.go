@@ -15,6 +15,10 @@ import (
 type (
 	behaviour struct {
 		wiring       string
+		deadline     string // the header, "" for none
+		hangUp       string
+		grace        time.Duration
+		reset        string // a path, "" for none
 		forward      []string
 		concurrency  *concurrency
 		defaultRoute *route
@@ -74,6 +78,9 @@ func (p *parser) behaviour(raw json.RawMessage) *behaviour {
 	top := p.object(raw, "it")
 	b := &behaviour{wiring: get[string](top, "wiring"), forward: get[[]string](top, "forward"), routes: map[string]*route{}}
 	p.require(b.wiring == "listener" || b.wiring == "proxy", "wiring", "'listener' or 'proxy'")
+	b.deadline, b.reset, b.hangUp = top.textOrNull("deadline"), top.textOrNull("reset"), get[string](top, "hang_up")
+	p.require(b.hangUp == "stop" || b.hangUp == "continue", "hang_up", "'stop' or 'continue'")
+	b.grace = milliseconds(top.number("grace"))
 	if raw, given := top.optional("concurrency"); given {
 		limits := p.object(raw, "concurrency")
 		b.concurrency = &concurrency{
@@ -145,10 +152,12 @@ func (p *parser) onFailure(o object) onFailure {
 		way.status, way.keep = o.integer("status", 200, 599), get[[]int](o, "keep")
 	case "default":
 		way.name, way.answer = get[string](o, "name"), o.raw("answer")
+	case "stale":
+		way.name = get[string](o, "name")
 	case "call":
 		way.name, way.call = get[string](o, "name"), p.call(o.raw("call"), o.where+".call")
 	default:
-		p.require(false, o.where+".kind", "fail, ignore, default or call")
+		p.require(false, o.where+".kind", "fail, ignore, default, stale or call")
 	}
 	return way
 }

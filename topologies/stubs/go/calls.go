@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -76,9 +78,10 @@ func (r *result) fallbacks() []string {
 
 // caller makes the calls of one request, with its headers; the context ends when its client leaves.
 type caller struct {
-	service *service
-	headers map[string]string
-	request string
+	service  *service
+	headers  map[string]string
+	request  string
+	deadline deadline
 }
 
 // step makes the calls at once and waits for all.
@@ -123,6 +126,14 @@ func (c *caller) fallBack(ctx context.Context, call *call, got outcome, r *resul
 	case "default":
 		r.calls[0].Fallback, r.own = &way.name, []string{way.name}
 		r.answers[way.name] = way.answer
+	case "stale":
+		answer, known := c.service.memory.get(call)
+		if !known {
+			r.failed = &failure{503, call.to + ": " + got.text() + ", and nothing to repeat yet"}
+			return
+		}
+		r.calls[0].Fallback, r.own = &way.name, []string{way.name}
+		r.answers[way.name] = answer
 	case "call":
 		r.calls[0].Fallback, r.own = &way.name, []string{way.name}
 		r.add(c.call(ctx, way.call))
@@ -146,6 +157,10 @@ func (c *caller) withRetries(ctx context.Context, call *call) outcome {
 			got.status, got.err = 0, "cancelled"
 			break
 		}
+		if c.deadline.over() {
+			got.status, got.err = 0, "deadline"
+			break
+		}
 		got.tries = number
 		c.try(ctx, call, &got, line)
 	}
@@ -160,16 +175,24 @@ func (c *caller) withRetries(ctx context.Context, call *call) outcome {
 // try makes one try and logs it.
 func (c *caller) try(parent context.Context, call *call, got *outcome, line attempt) {
 	ctx := parent
-	if call.timeout > 0 {
+	if end := c.deadline.within(call.timeout); !end.IsZero() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(parent, call.timeout)
+		ctx, cancel = context.WithDeadline(parent, end)
 		defer cancel()
 	}
 	up := c.service.upstreams[call.to]
 	host, start := up.nextHost(), time.Now()
-	text := requestText(call.method, up.prefix+call.path, up.name, c.headers)
-	status, header, err := c.service.pool.exchange(ctx, host, call.method, text)
+	text := requestText(call.method, up.prefix+call.path, up.name, c.deadline.tell(c.headers))
+	var body bytes.Buffer
+	into := io.Discard
+	if call.onFailure.kind == "stale" {
+		into = &body
+	}
+	status, header, err := c.service.pool.exchange(ctx, host, call.method, text, into)
 	got.status, got.err, got.fallbacks = status, errorName(err, parent), names(header)
+	if into == &body && got.ok() {
+		c.service.memory.keep(call, body.Bytes())
+	}
 	line.Kind, line.Host, line.Try, line.Status, line.Error = "try", host, got.tries, got.status, got.err
 	c.service.log.write(line, start, time.Since(start))
 }

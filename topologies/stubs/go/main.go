@@ -2,6 +2,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,14 +13,16 @@ import (
 )
 
 func main() {
-	exitOnTerm()
-	if err := serve(); err != nil {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	if err := serve(signals); err != nil {
 		fmt.Fprintln(os.Stderr, "stub:", err)
 		os.Exit(2)
 	}
 }
 
-func serve() error {
+// serve answers until SIGTERM; then it takes nothing new, and ends when every answer that was begun is out.
+func serve(signals <-chan os.Signal) error {
 	settings, err := readSettings(os.Getenv)
 	if err != nil {
 		return err
@@ -27,14 +31,18 @@ func serve() error {
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
-	return http.Serve(listener, newService(settings))
-}
-
-func exitOnTerm() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM)
+	server := &http.Server{Handler: newService(settings)}
 	go func() {
-		<-signals
-		os.Exit(0)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			fmt.Fprintln(os.Stderr, "stub:", err)
+			os.Exit(2)
+		}
 	}()
+	<-signals
+	if grace := settings.behaviour.grace; grace > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		server.Shutdown(ctx)
+	}
+	return nil
 }

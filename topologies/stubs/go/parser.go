@@ -62,6 +62,13 @@ func get[T any](o object, key string) (value T) {
 	return value
 }
 
+func (o object) textOrNull(key string) string {
+	if _, given := o.optional(key); given {
+		return get[string](o, key)
+	}
+	return ""
+}
+
 func (o object) number(key string) float64 {
 	value := get[float64](o, key)
 	o.parser.require(value >= 0, o.where+"."+key, "0 or more")

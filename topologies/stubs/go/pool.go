@@ -32,14 +32,15 @@ type connection struct {
 
 func newPool() *pool { return &pool{idle: map[string][]*connection{}} }
 
-// exchange sends one request and returns the answer's status and header, once the whole answer is here.
-func (p *pool) exchange(ctx context.Context, host, method, message string) (int, http.Header, error) {
+// exchange sends one request and returns the answer's status and header, once the whole answer is here (its body is
+// written to body).
+func (p *pool) exchange(ctx context.Context, host, method, message string, body io.Writer) (int, http.Header, error) {
 	c, err := p.take(ctx, host)
 	if err != nil {
 		return 0, nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-	response, err := c.exchange(method, message)
+	response, err := c.exchange(method, message, body)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -101,7 +102,7 @@ func (c *connection) silent() bool {
 	return err == nil && peeked == syscall.EAGAIN
 }
 
-func (c *connection) exchange(method, message string) (*http.Response, error) {
+func (c *connection) exchange(method, message string, body io.Writer) (*http.Response, error) {
 	if _, err := io.WriteString(c, message); err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func (c *connection) exchange(method, message string) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err = io.Copy(io.Discard, response.Body); err != nil {
+		if _, err = io.Copy(body, response.Body); err != nil {
 			return nil, err
 		}
 		if response.StatusCode >= 200 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type service struct {
 	gate    *gate // nil: no limit
 	pool    *pool
 	log     *attemptLog
+	memory  *memory
 	number  atomic.Uint64
 }
 
@@ -45,7 +47,8 @@ type story struct {
 }
 
 func newService(s *settings) *service {
-	own := &service{settings: s, pool: newPool(), log: newAttemptLog(s.attemptLog, s.replica)}
+	own := &service{settings: s, pool: newPool(), log: newAttemptLog(s.attemptLog, s.replica), memory: &memory{}}
+	own.memory.forget()
 	for _, name := range slices.Concat(contextHeaders, s.behaviour.forward) {
 		if name = strings.ToLower(name); name == deadlineHeader || !strings.HasPrefix(name, "x-envoy-") {
 			own.forward = append(own.forward, name)
@@ -65,6 +68,13 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "ok")
 		return
 	}
+	if r.Method == http.MethodPost && path == s.behaviour.reset {
+		s.memory.forget()
+	}
+	if s.behaviour.hangUp == "continue" {
+		r = r.WithContext(context.WithoutCancel(r.Context()))
+	}
+	left := newDeadline(s.behaviour.deadline, r.Header)
 	if s.gate != nil {
 		if err := s.gate.enter(r.Context()); errors.Is(err, errShed) {
 			s.shed(w)
@@ -74,7 +84,11 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		defer s.gate.leave()
 	}
-	s.work(w, r, path)
+	if left.over() {
+		s.write(w, answer{Status: http.StatusGatewayTimeout, Error: "deadline"})
+		return
+	}
+	s.work(w, r, path, left)
 }
 
 func (s *service) shed(w http.ResponseWriter) {
@@ -83,13 +97,13 @@ func (s *service) shed(w http.ResponseWriter) {
 }
 
 // work does what the route says and answers; a client that leaves ends it without an answer.
-func (s *service) work(w http.ResponseWriter, r *http.Request, path string) {
+func (s *service) work(w http.ResponseWriter, r *http.Request, path string, left deadline) {
 	way, tag := s.route(r.Method, path), baggageMember(r.Header, "tb.id")
 	ms := draw(way.work, unit(fmt.Sprintf("%s|%s|%s|%s", s.seed, s.requestName(tag, r.Header), s.service, path)))
 	if sleep(r.Context(), milliseconds(ms)) != nil {
 		panic(http.ErrAbortHandler)
 	}
-	calls := caller{service: s, headers: s.forwarded(r.Header), request: tag}
+	calls := caller{service: s, headers: s.forwarded(r.Header), request: tag, deadline: left}
 	total := newResult()
 	for _, step := range way.steps {
 		total.add(calls.step(r.Context(), step))

@@ -10,6 +10,9 @@ export function parseBehaviour(text) {
   const top = object(parseJson(text), 'it');
   need(['listener', 'proxy'].includes(get(top, 'wiring', 'it')), 'wiring', "'listener' or 'proxy'");
   need(list(get(top, 'forward', 'it'), 'forward').every(isText), 'forward', 'a list of header names');
+  for (const key of ['deadline', 'reset']) need(get(top, key, 'it') === null || isText(top[key]), key, 'null or a text');
+  need(['stop', 'continue'].includes(get(top, 'hang_up', 'it')), 'hang_up', "'stop' or 'continue'");
+  need(isAmount(get(top, 'grace', 'it')), 'grace', 'milliseconds, 0 or more');
   if (get(top, 'concurrency', 'it') !== null) checkConcurrency(object(top.concurrency, 'concurrency'));
   checkRoute(get(top, 'default', 'it'), 'default');
   for (const [name, route] of Object.entries(object(get(top, 'routes', 'it'), 'routes'))) {
@@ -82,12 +85,13 @@ function checkCall(value, where) {
 
 function checkOnFailure(value, where) {
   const kind = get(value, 'kind', where);
-  need(['fail', 'ignore', 'default', 'call'].includes(kind), `${where}.kind`, 'fail, ignore, default or call');
+  const kinds = ['fail', 'ignore', 'default', 'stale', 'call'];
+  need(kinds.includes(kind), `${where}.kind`, 'fail, ignore, default, stale or call');
   if (kind === 'fail') {
     integer(value, 'status', where, 200, 599);
     need(list(get(value, 'keep', where), `${where}.keep`).every(Number.isInteger), `${where}.keep`, 'a list of statuses');
   }
-  if (kind === 'default' || kind === 'call') need(isText(get(value, 'name', where)), `${where}.name`, 'a text');
+  if (['default', 'stale', 'call'].includes(kind)) need(isText(get(value, 'name', where)), `${where}.name`, 'a text');
   if (kind === 'default') get(value, 'answer', where);
   if (kind === 'call') checkCall(get(value, 'call', where), `${where}.call`);
 }

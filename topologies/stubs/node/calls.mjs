@@ -35,10 +35,13 @@ export async function sleep(ms, signal) {
   signal.throwIfAborted();
 }
 
-/** Makes the calls of one request: with its headers, until `signal` says that its client has left. */
+/**
+ * Makes the calls of one request: with its headers, until `signal` says that its client has left or its deadline is
+ * over; `memory` holds the last good answers of calls that have a stale fallback.
+ */
 export class Caller {
-  constructor({ upstreams, log, signal, headers, request }) {
-    Object.assign(this, { upstreams, log, signal, headers, request });
+  constructor({ upstreams, log, signal, headers, request, deadline, memory }) {
+    Object.assign(this, { upstreams, log, signal, headers, request, deadline, memory });
   }
 
   /** Make the calls at once and wait for all. Throws the signal's reason when the client left. */
@@ -69,9 +72,23 @@ export class Caller {
     } else if (way.kind === 'default') {
       result.answers[way.name] = way.answer;
       result.own.push(way.name);
+    } else if (way.kind === 'stale') {
+      this.#repeat(call, outcome, result);
     } else if (way.kind === 'call') {
       result.own.push(way.name);
       result.add(await this.#call(way.call));
+    }
+  }
+
+  /** Answer what the call answered when it last succeeded; 503 if it never did. */
+  #repeat(call, outcome, result) {
+    const { name } = call.on_failure;
+    if (this.memory.has(keyOf(call))) {
+      result.answers[name] = this.memory.get(keyOf(call));
+      result.own.push(name);
+    } else {
+      result.calls[0].fallback = null;
+      result.failed = { status: 503, error: `${call.to}: ${outcome.status || outcome.error}, and nothing to repeat yet` };
     }
   }
 
@@ -81,8 +98,9 @@ export class Caller {
     const began = performance.now();
     const common = { request: this.request, to: call.to, call: this.log.callId() };
     for (let number = 1; number <= call.retries + 1 && !succeeded(outcome.status); number++) {
-      if (!(await this.#stillWanted(number > 1 ? call.pause : 0))) {
-        Object.assign(outcome, { status: 0, error: 'cancelled' });
+      const error = await this.#unwanted(number > 1 ? call.pause : 0);
+      if (error) {
+        Object.assign(outcome, { status: 0, error });
         break;
       }
       outcome.tries = number;
@@ -94,8 +112,10 @@ export class Caller {
     return outcome;
   }
 
-  #stillWanted(pause) {
-    return sleep(pause, this.signal).then(() => true, () => false);
+  /** Wait, and return why nobody waits for another try, '' if somebody does. */
+  async #unwanted(pause) {
+    const left = await sleep(pause, this.signal).then(() => false, () => true);
+    return left ? 'cancelled' : this.deadline.over ? 'deadline' : '';
   }
 
   /** Make one try and log it. Returns its status (0 is no answer), error and the fallbacks that the answer names. */
@@ -104,14 +124,17 @@ export class Caller {
     const host = upstream.nextHost();
     const began = performance.now();
     const ended = { status: 0, error: '', fallbacks: [] };
+    const keep = call.on_failure.kind === 'stale';
     try {
       const answer = await exchange(host, {
         method: call.method,
         target: upstream.prefix + call.path,
-        headers: { host: upstream.name, ...this.headers },
-        timeout: call.timeout,
+        headers: { host: upstream.name, ...this.headers, ...this.deadline.told() },
+        timeout: this.deadline.within(call.timeout),
         signal: this.signal,
+        keep,
       });
+      if (keep && succeeded(answer.status)) this.memory.set(keyOf(call), valueOf(answer.body));
       Object.assign(ended, { status: answer.status, fallbacks: names(answer.headers[FALLBACK_HEADER]) });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -120,6 +143,17 @@ export class Caller {
     const { status, error } = ended;
     this.log.write({ kind: 'try', ...common, host, try: number, status, error }, began, performance.now() - began);
     return ended;
+  }
+}
+
+const keyOf = ({ to, method, path }) => `${to} ${method} ${path}`;
+
+/** Return what an answer says: its JSON, else its text. */
+function valueOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
   }
 }
 

@@ -8,7 +8,17 @@ const BACKLOG = 1024;
 // An idle connection of a client stays open for ever: who closes first would break the client's next request.
 const OPTIONS = { keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0, noDelay: true };
 
-process.on('SIGTERM', () => process.exit(0));
+const exit = () => process.exit(0);
+let stop = exit;
+process.on('SIGTERM', () => stop());
+
+/** Take nothing new; exit when every answer that was begun is out, `grace` milliseconds from now at the latest. */
+function finish(server, grace) {
+  if (grace === 0) exit();
+  setTimeout(exit, grace);
+  server.close(exit);
+  server.closeIdleConnections();
+}
 
 function refuse(message) {
   process.stderr.write(`stub: ${message}\n`);
@@ -18,9 +28,10 @@ function refuse(message) {
 function start() {
   const settings = readSettings(process.env);
   const service = new Service(settings);
-  createServer(OPTIONS, (request, response) => service.serve(request, response))
-    .on('error', (error) => refuse(`cannot listen: ${error.message}`))
-    .listen({ host: settings.address, port: settings.port, backlog: BACKLOG });
+  const server = createServer(OPTIONS, (request, response) => service.serve(request, response));
+  stop = () => finish(server, settings.behaviour.grace);
+  server.on('error', (error) => refuse(`cannot listen: ${error.message}`));
+  server.listen({ host: settings.address, port: settings.port, backlog: BACKLOG });
 }
 
 try {

@@ -35,10 +35,10 @@ class Pool extends Agent {
 const pool = new Pool();
 
 /**
- * Send one request to `host` ("ip:port") and return the answer's status and headers, once the whole answer is here.
+ * Send one request to `host` ("ip:port") and return the answer's status, headers and (to `keep`) body, all of it.
  * Throws `Failure`; `timeout` is in milliseconds, null for none; `signal` ends the try when the client leaves.
  */
-export function exchange(host, { method, target, headers, timeout, signal }) {
+export function exchange(host, { method, target, headers, timeout, signal, keep = false }) {
   return new Promise((resolve, reject) => {
     const colon = host.lastIndexOf(':');
     const [address, port] = [host.slice(0, colon), host.slice(colon + 1)];
@@ -49,11 +49,12 @@ export function exchange(host, { method, target, headers, timeout, signal }) {
       reject(Failure.of(error));
     };
     sent.on('error', fail).on('response', (answer) => {
+      const pieces = [];
       answer.on('error', fail).on('end', () => {
         clearTimeout(timer);
-        resolve({ status: answer.statusCode, headers: answer.headers });
+        resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(pieces).toString() });
       });
-      answer.resume();
+      answer.on('data', (piece) => keep && pieces.push(piece));
     });
     sent.end();
   });

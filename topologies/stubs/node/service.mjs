@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { AttemptLog } from './attempts.mjs';
 import { Caller, FALLBACK_HEADER, Result, sleep } from './calls.mjs';
+import { Deadline } from './deadline.mjs';
 import { Gate, Shed } from './gate.mjs';
 import { draw, unit } from './work.mjs';
 
@@ -16,6 +17,7 @@ export class Service {
   #gate;
   #log;
   #number = 0;
+  #memory = new Map(); // the last good answers of calls that have a stale fallback
 
   constructor(settings) {
     const { forward, concurrency } = settings.behaviour;
@@ -35,8 +37,10 @@ export class Service {
     }
     const client = new AbortController();
     setMaxListeners(0, client.signal); // as many calls at once as the behaviour says
-    response.on('close', () => response.writableFinished || client.abort());
+    const heeded = this.#settings.behaviour.hang_up === 'stop';
+    response.on('close', () => response.writableFinished || !heeded || client.abort());
     await whole(request);
+    if (request.method === 'POST' && path === this.#settings.behaviour.reset) this.#memory.clear();
     try {
       const { status, headers, body } = await this.#admitted(request, path, client.signal);
       send(response, status, { ...JSON_TYPE, ...headers }, this.#text(body));
@@ -47,7 +51,8 @@ export class Service {
   }
 
   async #admitted(request, path, signal) {
-    if (!this.#gate) return this.#worked(request, path, signal);
+    const deadline = new Deadline(this.#settings.behaviour.deadline, request.headers);
+    if (!this.#gate) return this.#worked(request, path, signal, deadline);
     try {
       await this.#gate.enter(signal);
     } catch (error) {
@@ -56,18 +61,19 @@ export class Service {
       return { status, headers: { 'x-testbed-shed': '1' }, body: { status, error: 'shed' } };
     }
     try {
-      return await this.#worked(request, path, signal);
+      return await this.#worked(request, path, signal, deadline);
     } finally {
       this.#gate.leave();
     }
   }
 
-  async #worked(request, path, signal) {
+  async #worked(request, path, signal, deadline) {
+    if (deadline.over) return { status: 504, headers: {}, body: { status: 504, error: 'deadline' } };
     const route = this.#route(request.method, path);
     const tag = baggageMember(request.headers.baggage, 'tb.id');
     const work = draw(route.work, this.#unit(tag, request.headers, path));
     await sleep(work, signal);
-    const result = await this.#called(route, request.headers, tag, signal);
+    const result = await this.#called(route, request.headers, { request: tag, signal, deadline });
     const { calls, answers, fallbacks, failed } = result;
     const status = failed?.status ?? route.answer.status;
     const body = { path, status, work, calls, answers, fallbacks, padding: 'x'.repeat(route.answer.bytes) };
@@ -75,11 +81,11 @@ export class Service {
     return { status, headers: fallbacks.length ? { [FALLBACK_HEADER]: fallbacks.join(',') } : {}, body };
   }
 
-  async #called(route, incoming, request, signal) {
+  async #called(route, incoming, told) {
     const headers = {};
     for (const name of this.#forward) if (incoming[name] !== undefined) headers[name] = incoming[name];
     const { upstreams } = this.#settings;
-    const caller = new Caller({ upstreams, log: this.#log, signal, headers, request });
+    const caller = new Caller({ ...told, upstreams, log: this.#log, headers, memory: this.#memory });
     const total = new Result();
     for (const step of route.steps) {
       total.add(await caller.step(step.parallel));
@@ -109,8 +115,9 @@ function whole(request) {
   return new Promise((resolve) => request.on('end', resolve).on('close', resolve).resume());
 }
 
-/** Send a whole answer: node:http puts the head and a text into one write. */
+/** Send a whole answer: node:http puts the head and a text into one write. The last one before the end says so. */
 function send(response, status, headers, text) {
+  if (response.req.socket.server?.listening === false) response.setHeader('connection', 'close');
   const sized = status === 204 || status === 304 ? {} : { 'content-length': Buffer.byteLength(text) };
   response.writeHead(status, { ...headers, ...sized });
   response.end(text);

@@ -18,6 +18,10 @@ def checked(behaviour: Any) -> dict[str, Any]:
     _require(_get(top, "wiring", "it") in ("listener", "proxy"), "wiring", "'listener' or 'proxy'")
     forward = _list(_get(top, "forward", "it"), "forward")
     _require(all(isinstance(name, str) for name in forward), "forward", "a list of header names")
+    for key in ("deadline", "reset"):
+        _require(_get(top, key, "it") is None or isinstance(top[key], str), key, "null or a text")
+    _require(_get(top, "hang_up", "it") in ("stop", "continue"), "hang_up", "'stop' or 'continue'")
+    _require(_number(_get(top, "grace", "it")), "grace", "milliseconds, 0 or more")
     if _get(top, "concurrency", "it") is not None:
         _concurrency(_object(top["concurrency"], "concurrency"))
     _route(_get(top, "default", "it"), "default")
@@ -89,12 +93,13 @@ def _call(value: Any, where: str) -> None:
 
 def _on_failure(value: dict[str, Any], where: str) -> None:
     kind = _get(value, "kind", where)
-    _require(kind in ("fail", "ignore", "default", "call"), f"{where}.kind", "fail, ignore, default or call")
+    kinds = ("fail", "ignore", "default", "stale", "call")
+    _require(kind in kinds, f"{where}.kind", "fail, ignore, default, stale or call")
     if kind == "fail":
         _integer(value, "status", where, 200, 599)
         keep = _list(_get(value, "keep", where), f"{where}.keep")
         _require(all(type(status) is int for status in keep), f"{where}.keep", "a list of statuses")
-    if kind in ("default", "call"):
+    if kind in ("default", "stale", "call"):
         _require(isinstance(_get(value, "name", where), str), f"{where}.name", "a text")
     if kind == "default":
         _get(value, "answer", where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
     from .attempts import AttemptLog
     from .client import Client
+    from .deadline import Deadline
     from .settings import Upstream
+
+    Key = tuple[str, str, str]  # of a call: to, method, path
 
 FALLBACK_HEADER = "x-testbed-fallback"
 
@@ -71,6 +75,8 @@ class Caller:
         client: Client,
         headers: dict[str, str],
         request: str,
+        deadline: Deadline,
+        memory: dict[Key, Any],
     ) -> None:
         self._pool = pool
         self._upstreams = upstreams
@@ -78,6 +84,8 @@ class Caller:
         self._client = client
         self._headers = headers
         self._request = request
+        self._deadline = deadline
+        self._memory = memory
 
     def step(self, calls: list[dict[str, Any]]) -> Result:
         """Make the calls at once and wait for all. Raises `Cancelled` when the client went away."""
@@ -119,9 +127,21 @@ class Caller:
         elif way["kind"] == "default":
             result.answers[way["name"]] = way["answer"]
             result.own.append(way["name"])
+        elif way["kind"] == "stale":
+            self._repeat(call, outcome, result)
         elif way["kind"] == "call":
             result.own.append(way["name"])
             result.add(self._call(way["call"]))
+
+    def _repeat(self, call: dict[str, Any], outcome: Outcome, result: Result) -> None:
+        """Answer what the call answered when it last succeeded; 503 if it never did."""
+        name = call["on_failure"]["name"]
+        if (key := _key(call)) in self._memory:
+            result.answers[name] = self._memory[key]
+            result.own.append(name)
+        else:
+            result.calls[0].update(fallback=None)
+            result.failed = (503, f"{call['to']}: {outcome.status or outcome.error}, and nothing to repeat yet")
 
     def _with_retries(self, call: dict[str, Any]) -> Outcome:
         """Try until success or out of tries. Both log lines are written here, when the try and the call have ended."""
@@ -129,8 +149,8 @@ class Caller:
         start, began = time.time(), time.monotonic()
         common = {"request": self._request, "to": call["to"], "call": call_id}
         for number in range(1, call["retries"] + 2):
-            if not self._still_wanted(call["pause"] if number > 1 else 0):
-                outcome.status, outcome.error = 0, "cancelled"
+            if why := self._unwanted(call["pause"] if number > 1 else 0):
+                outcome.status, outcome.error = 0, why
                 break
             outcome.tries = number
             self._try(call, outcome, common)
@@ -142,28 +162,44 @@ class Caller:
             self._log.write("call", start, outcome.ms, **common, **ended)
         return outcome
 
-    def _still_wanted(self, pause: float) -> bool:
+    def _unwanted(self, pause: float) -> str:
+        """Wait, and return why nobody waits for another try, "" if somebody does."""
         try:
             self._client.sleep(pause)
         except Cancelled:
-            return False
-        return True
+            return "cancelled"
+        return "deadline" if self._deadline.over else ""
 
     def _try(self, call: dict[str, Any], outcome: Outcome, common: dict[str, str]) -> None:
         upstream = self._upstreams[call["to"]]
         host = upstream.next_host()
         start, began = time.time(), time.monotonic()
-        deadline = None if call["timeout"] is None else began + call["timeout"] / 1000
-        request = request_bytes(call["method"], upstream.prefix + call["path"], upstream.name, self._headers)
+        deadline, headers = self._deadline.within(call["timeout"]), self._headers | self._deadline.told()
+        request = request_bytes(call["method"], upstream.prefix + call["path"], upstream.name, headers)
+        keep = call["on_failure"]["kind"] == "stale"
         outcome.status, outcome.error, outcome.fallbacks = 0, "", []
         try:
-            status, headers = self._pool.exchange(host, request, call["method"], self._client, deadline)
+            status, headers, body = self._pool.exchange(host, request, call["method"], self._client, deadline, keep)
             outcome.status, outcome.fallbacks = status, _names(headers.get(FALLBACK_HEADER, ""))
+            if keep and outcome.ok:
+                self._memory[_key(call)] = _value(body)
         except (OSError, EOFError, Cancelled, Malformed) as error:
             outcome.error = error_name(error)
         ms = (time.monotonic() - began) * 1000
         ended = {"host": host, "try": outcome.tries, "status": outcome.status, "error": outcome.error}
         self._log.write("try", start, ms, **common, **ended)
+
+
+def _key(call: dict[str, Any]) -> Key:
+    return call["to"], call["method"], call["path"]
+
+
+def _value(body: bytes) -> Any:
+    """Return what an answer says: its JSON, else its text."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")
 
 
 def _names(text: str) -> list[str]:

@@ -18,11 +18,12 @@ class Cancelled(Exception):
 class Client:
     """Waits that end early, with `Cancelled`, when the peer of `sock` closes its side."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, heeded: bool = True) -> None:
         self._sock = sock
+        self._heeded = heeded  # False: we go on for a client that has left
 
     def gone(self) -> bool:
-        """Whether the client has closed."""
+        """Whether the client has closed, if that matters."""
         return bool(self._poller().poll(0))
 
     def sleep(self, ms: float) -> None:
@@ -43,5 +44,6 @@ class Client:
 
     def _poller(self) -> select.poll:
         poller = select.poll()
-        poller.register(self._sock, select.POLLRDHUP)
+        if self._heeded:
+            poller.register(self._sock, select.POLLRDHUP)
         return poller

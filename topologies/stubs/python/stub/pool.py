@@ -35,24 +35,24 @@ class Pool:
         self._idle: dict[str, list[Connection]] = {}
 
     def exchange(
-        self, host: str, request: bytes, method: str, client: Client, deadline: float | None
-    ) -> tuple[int, dict[str, str]]:
-        """Send one request and return status and headers, once the whole answer is here.
+        self, host: str, request: bytes, method: str, client: Client, deadline: float | None, keep: bool = False
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send one request and return status, headers and (to `keep`) the body, once the whole answer is here.
 
         Raises what `error_name` understands: `OSError`, `EOFError`, `Cancelled`, `Malformed`.
         """
         idle = self._idle.setdefault(host, [])
         connection = _alive(idle) or Connection(host)
         try:
-            status, headers, keep = connection.exchange(request, method, client, deadline)
+            status, headers, body, reusable = connection.exchange(request, method, client, deadline, keep)
         except BaseException:
             connection.close()
             raise
-        if keep:
+        if reusable:
             idle.append(connection)
         else:
             connection.close()
-        return status, headers
+        return status, headers, body
 
 
 def _alive(idle: list[Connection]) -> Connection | None:
@@ -91,9 +91,12 @@ class Connection:
         return False
 
     def exchange(
-        self, request: bytes, method: str, client: Client, deadline: float | None
-    ) -> tuple[int, dict[str, str], bool]:
-        """Send one request, read the whole answer: status, headers, and whether the connection can be kept."""
+        self, request: bytes, method: str, client: Client, deadline: float | None, keep: bool
+    ) -> tuple[int, dict[str, str], bytes, bool]:
+        """Send one request, read the whole answer: status, headers, body, and whether the connection can be used again.
+
+        The body is read in any case; it is returned only to `keep`.
+        """
         if not self._connected:
             self._connect(client, deadline)
         self._send(request, client, deadline)
@@ -101,9 +104,13 @@ class Connection:
         status, headers = _final_head(reader)
         sized = "content-length" in headers or "transfer-encoding" in headers
         empty = method == "HEAD" or status in (204, 304)
-        if not empty:
-            reader.skip_body(headers, until_end=True)
-        return status, headers, (sized or empty) and "close" not in headers.get("connection", "").lower()
+        pieces = [piece for piece in reader.body(headers, until_end=True) if keep] if not empty else []
+        return (
+            status,
+            headers,
+            b"".join(pieces),
+            (sized or empty) and "close" not in headers.get("connection", "").lower(),
+        )
 
     def _connect(self, client: Client, deadline: float | None) -> None:
         address, _, port = self._host.rpartition(":")

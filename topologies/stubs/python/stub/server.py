@@ -9,7 +9,8 @@ import sys
 import threading
 
 from .behaviour import BadInput
-from .client import Cancelled, Client
+from .client import Cancelled
+from .connections import Connections
 from .service import Request, Service
 from .settings import Settings
 from .wire import PIECE, Malformed, Reader, message
@@ -24,13 +25,30 @@ def main() -> None:
     try:
         settings = Settings(dict(os.environ))
         service = Service(settings)
+        connections = Connections()
         listener = _listen(settings.address, settings.port)
     except BadInput as error:
         print(f"stub: {error}", file=sys.stderr)
         sys.exit(2)
-    while True:
-        connection, _ = listener.accept()
-        threading.Thread(target=_serve, args=(connection, service), daemon=True).start()
+    try:
+        if settings.behaviour["grace"]:
+            signal.signal(signal.SIGTERM, _stop)
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=_serve, args=(connection, service, connections), daemon=True).start()
+    except Stop:
+        listener.close()
+        connections.finish(settings.behaviour["grace"] / 1000)
+    os._exit(0)
+
+
+class Stop(Exception):
+    """SIGTERM came."""
+
+
+def _stop(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stop
 
 
 def _listen(address: str, port: int) -> socket.socket:
@@ -44,33 +62,39 @@ def _listen(address: str, port: int) -> socket.socket:
     return listener
 
 
-def _serve(connection: socket.socket, service: Service) -> None:
+def _serve(connection: socket.socket, service: Service, connections: Connections) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     reader = Reader(lambda: connection.recv(PIECE))
     with connection:
         try:
-            while _serve_one(connection, reader, service):
+            connections.idle(connection)
+            while _serve_one(connection, reader, service, connections) and connections.idle(connection):
                 pass
         except Malformed as error:
             connection.sendall(_answer(400, {"connection": "close"}, f"{error}\n".encode(), "GET"))
         except (OSError, EOFError, Cancelled):
             pass  # the client has gone: nobody to tell
+        finally:
+            connections.forget(connection)
 
 
-def _serve_one(connection: socket.socket, reader: Reader, service: Service) -> bool:
+def _serve_one(connection: socket.socket, reader: Reader, service: Service, connections: Connections) -> bool:
     """Answer the next request; False when the connection is to be closed after it."""
     first, headers = reader.head()
+    connections.busy(connection)
     method, target, version = _request_line(first)
     if headers.get("expect", "").lower() == "100-continue":
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    reader.skip_body(headers)
+    for _ in reader.body(headers):
+        pass
     path = _path(target)
     wish = headers.get("connection", "").lower()
     keep = "close" not in wish if version == "HTTP/1.1" else "keep-alive" in wish
     if (method, path) == ("GET", "/healthz"):
         status, extra, body = HEALTHY
     else:
-        status, extra, body = service.answer(Request(method, path, headers, Client(connection)))
+        status, extra, body = service.answer(Request(method, path, headers, service.client(connection)))
+    keep = keep and not connections.ending
     connection.sendall(_answer(status, extra if keep else {**extra, "connection": "close"}, body, method))
     return keep
 

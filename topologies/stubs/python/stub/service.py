@@ -7,15 +7,17 @@ import json
 
 from .attempts import AttemptLog
 from .calls import FALLBACK_HEADER, Caller, Result
+from .client import Client
+from .deadline import Deadline
 from .gate import Gate, Shed
 from .pool import Pool
 from .work import draw, unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from typing import Any
 
-    from .client import Client
     from .settings import Settings
 
     Answer = tuple[int, dict[str, str], bytes]
@@ -50,25 +52,35 @@ class Service:
         self._pool = Pool()
         self._log = AttemptLog(settings.attempt_log, settings.replica)
         self._numbers = itertools.count(1)
+        self._memory: dict[tuple[str, str, str], Any] = {}
+
+    def client(self, sock: socket.socket) -> Client:
+        """Return the client behind a connection: we stop when it leaves, or go on, as the behaviour says."""
+        return Client(sock, heeded=self._settings.behaviour["hang_up"] == "stop")
 
     def answer(self, request: Request) -> Answer:
         """Return status, headers and body. Raises `Cancelled` when the client leaves before."""
+        if (request.method, request.path) == ("POST", self._settings.behaviour["reset"]):
+            self._memory.clear()
+        deadline = Deadline(self._settings.behaviour["deadline"], request.headers)
         if self._gate is None:
-            return self._worked(request)
+            return self._worked(request, deadline)
         try:
             self._gate.enter(request.client)
         except Shed:
             return self._shed, {**JSON, "x-testbed-shed": "1"}, self._body(status=self._shed, error="shed")
         try:
-            return self._worked(request)
+            return self._worked(request, deadline)
         finally:
             self._gate.leave()
 
-    def _worked(self, request: Request) -> Answer:
+    def _worked(self, request: Request, deadline: Deadline) -> Answer:
+        if deadline.over:
+            return 504, JSON, self._body(status=504, error="deadline")
         route = self._route(request)
         ms = draw(route["work"], self._unit(request))
         request.client.sleep(ms)
-        result = self._called(route, request)
+        result = self._called(route, request, deadline)
         status, error = result.failed or (route["answer"]["status"], None)
         fields = {"path": request.path, "status": status, "work": ms, "calls": result.calls}
         fields |= {"answers": result.answers, "fallbacks": result.fallbacks, "padding": "x" * route["answer"]["bytes"]}
@@ -77,9 +89,10 @@ class Service:
         taken = {FALLBACK_HEADER: ",".join(result.fallbacks)} if result.fallbacks else {}
         return status, JSON | taken, self._body(**fields)
 
-    def _called(self, route: dict[str, Any], request: Request) -> Result:
+    def _called(self, route: dict[str, Any], request: Request, deadline: Deadline) -> Result:
         headers = {name: request.headers[name] for name in self._forward if name in request.headers}
-        caller = Caller(self._pool, self._settings.upstreams, self._log, request.client, headers, request.tag)
+        told = (headers, request.tag, deadline, self._memory)
+        caller = Caller(self._pool, self._settings.upstreams, self._log, request.client, *told)
         total = Result()
         for step in route["steps"]:
             total.add(caller.step(step["parallel"]))

@@ -1,10 +1,10 @@
-"""HTTP/1.1 as it stands on the wire: heads are parsed, bodies are read and thrown away."""
+"""HTTP/1.1 as it stands on the wire: heads are parsed, bodies come in pieces."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LINE_LIMIT = 65536
 PIECE = 65536
@@ -33,28 +33,32 @@ class Reader:
             headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
         return first, headers
 
-    def skip_body(self, headers: dict[str, str], until_end: bool = False) -> None:
-        """Read a body to its end; without a length it is empty or, `until_end`, lasts until the peer closes."""
+    def body(self, headers: dict[str, str], until_end: bool = False) -> Iterator[bytes]:
+        """Yield a body in pieces; without a length it is empty or, `until_end`, lasts until the peer closes."""
         if "chunked" in headers.get("transfer-encoding", "").lower():
-            self._skip_chunks()
+            yield from self._chunks()
         elif (length := headers.get("content-length")) is not None:
-            self._skip(_number(length, 10))
+            yield from self._take(_number(length, 10))
         elif until_end:
-            while self._receive():
-                pass
+            yield self._buffer
+            while piece := self._receive():
+                yield piece
 
-    def _skip_chunks(self) -> None:
+    def _chunks(self) -> Iterator[bytes]:
         while size := _number(self._line().partition(";")[0].strip(), 16):
-            self._skip(size + 2)
+            yield from self._take(size)
+            self._line()
         while self._line():
             pass
 
-    def _skip(self, size: int) -> None:
+    def _take(self, size: int) -> Iterator[bytes]:
         while size > len(self._buffer):
             size -= len(self._buffer)
-            self._buffer = b""
+            piece, self._buffer = self._buffer, b""
+            yield piece
             self._fill()
-        self._buffer = self._buffer[size:]
+        piece, self._buffer = self._buffer[:size], self._buffer[size:]
+        yield piece
 
     def _line(self) -> str:
         while (end := self._buffer.find(b"\n")) < 0:

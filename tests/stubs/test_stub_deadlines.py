@@ -1,0 +1,99 @@
+"""What a stub that is told of deadlines does for callers that will not wait for ever, and one that is not."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+from scripted_upstream import Reply
+from stub_behaviour import behaviour, call, static
+
+pytestmark = pytest.mark.e2e
+HEADER = "x-timeout-ms"
+ENVOYS = "x-envoy-expected-rq-timeout-ms"
+
+
+def work(ms):
+    return {"0": ms, "100": ms}
+
+
+@pytest.mark.parametrize("header", [HEADER, ENVOYS])
+def test_what_is_left_is_handed_on(start, upstream, header):
+    a = upstream()
+    stub = start(behaviour(call("a"), work=work(100), deadline=header), {"a": a})
+    assert stub.get(**{header.replace("-", "_"): "5000"}).status == 200
+    (seen,) = a.seen
+    left = {name.lower(): value for name, value in seen.headers.items()}[header]
+    assert 3000 < int(left) <= 4900
+
+
+def test_no_call_is_made_when_nobody_waits_any_more(start, upstream):
+    a = upstream()
+    stub = start(behaviour(call("a"), work=work(100), deadline=HEADER), {"a": a})
+    answer = stub.get(x_timeout_ms="50")
+    assert (answer.status, answer.body["error"]) == (503, "a: deadline")
+    assert (a.seen, answer.body["calls"][0]["tries"]) == ([], 0)
+
+
+def test_no_work_is_begun_when_nobody_waits_any_more(start, upstream):
+    a = upstream()
+    stub = start(behaviour(call("a"), work=work(100), deadline=HEADER), {"a": a})
+    answer = stub.get(x_timeout_ms="0")
+    assert (answer.status, answer.body) == (
+        504,
+        {"service": "shop", "replica": "shop-1", "status": 504, "error": "deadline"},
+    )
+    assert a.seen == []
+
+
+def test_a_request_whose_time_runs_out_in_the_queue_is_not_worked_on(start, upstream):
+    a = upstream()
+    a.script(Reply(after_ms=600), Reply())
+    limit = {"limit": 1, "queue": 1, "shed": 503}
+    stub = start(behaviour(call("a"), deadline=HEADER, concurrency=limit), {"a": a})
+    with stub.raw() as first:
+        first.sendall(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+        while not a.seen:
+            time.sleep(0.002)
+        assert stub.get(x_timeout_ms="100").status == 504
+        assert first.recv(1000).startswith(b"HTTP/1.1 200")
+    assert len(a.seen) == 1
+
+
+def test_it_waits_for_a_call_no_longer_than_its_own_caller(start, upstream):
+    a = upstream()
+    a.script(Reply(after_ms=5000))
+    told = behaviour(call("a", timeout=4000, retries=3, on_failure=static("x", 1)), deadline=HEADER)
+    answer = start(told, {"a": a}).get(x_timeout_ms="200")
+    assert 195 <= answer.ms < 3000
+    assert (answer.status, answer.body["answers"]) == (200, {"x": 1})  # a fallback that costs nothing may be in time
+    assert (len(a.seen), answer.body["calls"][0]["tries"]) == (1, 1)
+
+
+@pytest.mark.parametrize("told", ["", "soon", "-5", "1.5"])
+def test_a_header_that_is_no_number_is_no_deadline(start, upstream, told):
+    a = upstream()
+    stub = start(behaviour(call("a"), deadline=HEADER), {"a": a})
+    assert stub.get(**({"x_timeout_ms": told} if told else {})).status == 200
+    assert HEADER not in {name.lower() for name in a.seen[0].headers}
+
+
+def test_a_stub_that_is_not_told_takes_no_notice(start, upstream):
+    a = upstream()
+    assert start(behaviour(call("a"), work=work(20)), {"a": a}).get(x_timeout_ms="0").status == 200
+    assert len(a.seen) == 1
+
+
+def test_a_stub_may_go_on_for_a_caller_that_has_left(start, upstream):
+    a = upstream()
+    stub = start(behaviour(call("a"), call("a"), work=work(200), hang_up="continue"), {"a": a})
+    with stub.raw() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+        time.sleep(0.05)
+        sock.shutdown(socket.SHUT_RDWR)
+    deadline = time.monotonic() + 20
+    while len(a.seen) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(a.seen) == 2
+    assert stub.get().status == 200

@@ -1,0 +1,81 @@
+"""Words of a service's behaviour: what is refused, what is warned of, and what a stub is told."""
+
+from typing import Any
+
+import pytest
+
+from testbed.behaviour import behaviour
+from testbed.errors import TopologyError
+from testbed.model.services import EXPECTED
+from testbed.model.topology import Topology
+from testbed.wiring import wiring
+
+
+def shop(way: Any = "fail", **front: Any) -> Topology:
+    services = {
+        "front": {"language": "go", "calls": [{"to": "back", "onFailure": way}], **front},
+        "back": {"language": "go"},
+    }
+    return Topology(name="t", entry="front", services=services)
+
+
+STALE = {"fallback": "last", "stale": True}
+
+
+def told(topology: Topology) -> Any:
+    return behaviour(topology, "front")
+
+
+def test_a_stub_is_told_every_word() -> None:
+    plain = told(shop())
+    assert (plain["deadline"], plain["hang_up"], plain["grace"], plain["reset"]) == (None, "stop", 0, None)
+    full = told(shop(STALE, deadline="X-Timeout-Ms", onHangUp="continue", grace="2s", reset="/reset"))
+    assert (full["deadline"], full["hang_up"], full["grace"]) == ("x-timeout-ms", "continue", 2000)
+    assert full["reset"] == "/reset"
+    assert full["default"]["steps"][0]["parallel"][0]["on_failure"] == {"kind": "stale", "name": "last"}
+
+
+def test_checks_know_a_stale_fallback_by_its_name() -> None:
+    recorded = shop(STALE, reset="/reset").model_dump(mode="json", by_alias=True)
+    assert wiring(recorded).fallbacks == {"last"}
+
+
+@pytest.mark.parametrize(
+    ("way", "front", "words"),
+    [
+        ({**STALE, "answer": 1}, {}, "has both answer and stale: a fallback is one of them"),
+        ({**STALE, "call": "back"}, {}, "has both call and stale: a fallback is one of them"),
+        ({"fallback": "x", "stael": True}, {}, r"unknown key \(did you mean 'stale'\?\)"),
+        ({"stale": True}, {}, "fallback"),
+        ("fail", {"deadline": "x-envoy-max-retries"}, "cannot be forwarded"),
+        ("fail", {"deadline": "a b"}, "is not a header name"),
+        ("fail", {"onHangUp": "go"}, "onHangUp"),
+        ("fail", {"grace": "-1s"}, "grace"),
+    ],
+)
+def test_what_cannot_be_is_refused(way: Any, front: dict[str, Any], words: str) -> None:
+    with pytest.raises(TopologyError, match=words):
+        shop(way, **front)
+
+
+def test_a_memory_that_nobody_clears_is_warned_of() -> None:
+    (warning,) = shop(STALE).warnings()
+    assert "front keeps its last good answers from one test to the next: give it a reset path" in warning
+    assert shop(STALE, reset="/reset").warnings() == ()
+
+
+def test_a_service_with_a_deadline_hands_it_on() -> None:
+    def warnings(**middle: Any) -> tuple[str, ...]:
+        services = {
+            "front": {"language": "go", "calls": ["middle"]},
+            "middle": {"language": "go", "calls": ["back"], **middle},
+            "back": {"language": "go"},
+        }
+        policies = [
+            {"edge": "front -> middle", "timeout": "1s"},
+            {"edge": "middle -> back", "respectExpectedRqTimeout": True},
+        ]
+        return Topology(name="t", entry="front", services=services, policies=policies).warnings()
+
+    assert any(f"middle does not hand on {EXPECTED}" in warning for warning in warnings())
+    assert warnings(deadline=EXPECTED) == ()

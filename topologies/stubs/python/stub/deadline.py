@@ -1,0 +1,30 @@
+"""How long the caller still waits, as its header says: nothing is begun after that."""
+
+from __future__ import annotations
+
+import time
+
+
+class Deadline:
+    """A moment after which nobody waits for the answer; without a moment, somebody always does."""
+
+    def __init__(self, header: str | None, headers: dict[str, str]) -> None:
+        self._header = header
+        told = headers.get(header, "") if header else ""
+        self._at = time.monotonic() + int(told) / 1000 if told.isdecimal() else None
+
+    @property
+    def over(self) -> bool:
+        """Whether it has passed."""
+        return self._at is not None and time.monotonic() >= self._at
+
+    def within(self, timeout: float | None) -> float | None:
+        """Return the moment (monotonic seconds) at which to give up: after `timeout` milliseconds, or before."""
+        own = None if timeout is None else time.monotonic() + timeout / 1000
+        return min((moment for moment in (own, self._at) if moment is not None), default=None)
+
+    def told(self) -> dict[str, str]:
+        """Return the header that hands on what is left, in whole milliseconds."""
+        if self._header is None or self._at is None:
+            return {}
+        return {self._header: str(max(0, int((self._at - time.monotonic()) * 1000)))}
