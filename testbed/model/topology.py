@@ -83,7 +83,7 @@ class Topology(Model):
     name: Annotated[str, Spelling(r"[A-Za-z0-9][A-Za-z0-9._-]*", "have only letters, digits, dots, hyphens and _")]
     """What the topology is called in reports."""
     mesh: Literal["envoy", "none"] = "envoy"
-    """Who enforces the policies: an Envoy beside each replica, or nobody (the control arm)."""
+    """Who enforces the policies: Envoys (`placement` says where), or nobody (the control arm)."""
     placement: Literal["sidecar", "node"] = "sidecar"
     """Where the proxies run: one beside each replica, or one on each node for all replicas there, as a DaemonSet."""
     nodes: Annotated[int, whole(least=1, most=254)] = 2
