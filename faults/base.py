@@ -94,7 +94,9 @@ class Fault:
         proxy of a replica ("checkout-1") or of a node ("node-1"); some process faults take it.
         """
         if proxy and not self.on_proxies:
-            raise FaultError(f"{self}.on(proxy={proxy!r}) is not possible: kill, pause and restart act on a mesh proxy")
+            raise FaultError(
+                f"{self}.on(proxy={proxy!r}) is not possible: kill, pause, restart and crash_loop act on one"
+            )
         if proxy and not (edge or service or replica):
             return replace(self, target=Target(proxy=proxy))
         if proxy:

@@ -34,9 +34,12 @@ class Watched:
             reader.resumed()
 
     def restart(self, name: str) -> None:
-        """Start it again and wait until it is ready."""
+        """Start it again and wait until it is ready; one that lives is killed first."""
+        reader = self._recorder.reader(name)
+        if reader and reader.answers:
+            self.kill(name)
         self._processes.restart(name)
-        if reader := self._recorder.reader(name):
+        if reader:
             reader.begun()
 
     def throttle(self, name: str, share: float) -> None:

@@ -55,7 +55,9 @@ def test_a_fault_is_written_as_its_author_did():
 
 @pytest.mark.parametrize("fault", [latency(ms=5), abort(503)])
 def test_other_faults_do_not_act_on_proxies(fault):
-    with pytest.raises(FaultError, match=r"\.on\(proxy='node-1'\) is not possible: kill, pause and restart"):
+    with pytest.raises(
+        FaultError, match=r"\.on\(proxy='node-1'\) is not possible: kill, pause, restart and crash_loop"
+    ):
         fault.on(proxy="node-1")
 
 
