@@ -5,8 +5,10 @@ import time
 import pytest
 
 from testbed import (
+    History,
     Inconclusive,
     NotContained,
+    Run,
     TestbedError,
     cpu,
     crash_loop,
@@ -167,7 +169,7 @@ def windows(bed, fault):
     return [event for event in bed._injector.events if event.text == str(fault)]
 
 
-def test_a_rolling_outage_is_judged_window_by_window(small):
+def test_a_rolling_outage_is_judged_window_by_window_and_again_from_its_file(small, tmp_path):
     fault = rolling(outage("back"), every_s=0.6)
     run = small.experiment(fault, load=steady(get("/"), rps=100), **SHORT)
     (run_a, run_b), requests = run.history.index.faults, run.history.index.requests
@@ -175,7 +177,10 @@ def test_a_rolling_outage_is_judged_window_by_window(small):
     failed = {r.id for r in requests if r.status == 502}
     assert failed
     assert failed <= run.history.index.touched(run_a) | run.history.index.touched(run_b)
-    run.check(all=[only_statuses(200, 502), recovers(within_s=0.5)], touched=[only_statuses(502, 200)])
+    checks = {"all": [only_statuses(200, 502), recovers(within_s=0.5)], "touched": [only_statuses(502, 200)]}
+    report = run.check(**checks)
+    run.history.write(tmp_path / "run.jsonl")
+    assert Run(History.read(tmp_path / "run.jsonl")).judge(**checks) == report
 
 
 def test_faults_follow_each_other_in_one_experiment(small):
