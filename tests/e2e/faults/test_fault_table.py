@@ -41,7 +41,7 @@ from testbed import (
     truncated,
     unreachable,
 )
-from testbed.evidence.gather import counters
+from testbed.evidence.reader import counters
 from testbed.injection import Injection
 from testbed.runtime.cgroups import Memory
 
