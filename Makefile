@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit e2e bench docs clean
+.PHONY: help setup demo test lint types unit e2e bench calibrate soak docs clean
 
 help:  ## what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -45,6 +45,13 @@ e2e: setup  ## tests on real meshes
 
 bench: setup  ## measured ratios: start-up, injection, latency, load drivers
 	@$(BIN)/python -m benchmarks
+
+calibrate: setup  ## can every scenario in examples/ tell the difference? without the fault, without the policies
+	@$(BIN)/testbed calibrate examples
+
+TIMES ?= 50
+soak: setup  ## examples/ 50 times in random order (TIMES=5: five times); no verdict may change
+	@$(BIN)/testbed soak --times $(TIMES) examples
 
 docs: setup  ## write the part of docs/topology.md that comes from the schema
 	@sed '/^### Topology$$/,$$d' docs/topology.md > docs/topology.new

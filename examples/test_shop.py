@@ -49,6 +49,7 @@ def test_an_impatient_frontend_turns_the_same_slowness_into_errors(impatient_sho
         run.check(affected=[only_statuses(200)])
 
 
+@pytest.mark.control("30 ms are far below every timeout: a policy that reacts to them would be the mistake")
 def test_30_ms_between_oslo_and_frankfurt_are_harmless(shop: Testbed):
     run = shop.experiment(latency(ms=30).on("frontend -> checkout"), load=USERS, **SHORT)
     run.check(all=[only_statuses(200), slowest(under_ms=700)])

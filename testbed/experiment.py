@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -44,9 +44,18 @@ class Run:
         `touched` and `untouched` (selected by what happened, so descriptive only).
         """
         __tracebackhide__ = True
+        if arm.current() is not arm.Arm.AS_WRITTEN:
+            return self._judge_each(populations)
         report = self.judge(**populations)
-        if arm.current() is arm.Arm.AS_WRITTEN:  # a calibration wants every verdict of the scenario, not the first
-            report.raise_if_red()
+        report.raise_if_red()
+        return report
+
+    def _judge_each(self, populations: Mapping[str, Sequence[Check]]) -> Report:
+        """Collect every verdict, whatever it is: a calibration compares them all."""
+        from testbed.checks import judge_each
+
+        report = judge_each(self.history, **populations)
+        self.reports.append(report)
         return report
 
 

@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from os.path import relpath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.arm import Arm
@@ -76,6 +77,8 @@ def _explain(console: Console, one: Judgement) -> None:
     console.print()
     console.print(_text(f"{title(one.test)} {one.kind}", _style(one)))
     lines = [one.test, *one.reasons, *([f"hint: {one.hint}"] if one.hint else [])]
-    lines += [f"history: {relpath(path)}" for path in one.histories if one.bad]
     for line in lines:
         console.print(Padding(_text(line), (0, 0, 0, 2)))
+    if one.bad and one.histories:
+        kept = Path(relpath(one.histories[0]))
+        console.print(f"  histories: {kept.parent.parent}/*/{kept.name}", soft_wrap=True, markup=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from testbed.checks._base import Check, EdgeCheck, Outcome, Verdict
-from testbed.checks._judge import judge
+from testbed.checks._judge import judge, judge_each
 from testbed.checks._report import Report
 from testbed.checks._view import View
 from testbed.checks.amplification import amplification
@@ -70,6 +70,7 @@ __all__ = [
     "fallback",
     "gives_up",
     "judge",
+    "judge_each",
     "named",
     "no_duplicate_effects",
     "only_statuses",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from testbed.checks._base import Check, Verdict
@@ -39,6 +40,24 @@ def judge(
     run = index.run
     judged = verdicts if pairs else ()
     return Report(judged, run.test, run.mesh, run.seed) if run else Report(judged)
+
+
+def judge_each(history: History, **populations: Sequence[Check]) -> Report:
+    """Judge every check by itself: one that cannot be judged as written is inconclusive and keeps no other from it.
+
+    For the arms of a calibration, where the policy that a check asks about may be gone.
+    """
+    reports = [_alone(history, name, check) for name, checks in populations.items() for check in _listed(name, checks)]
+    verdicts = dict.fromkeys(verdict for report in reports for verdict in report.verdicts)  # a death is in each
+    return replace(reports[0], verdicts=tuple(verdicts)) if reports else judge(history)
+
+
+def _alone(history: History, name: str, check: Check) -> Report:
+    try:
+        return judge(history, **{name: [check]})
+    except CheckError as error:
+        why = str(error)
+        return Report((Verdict(str(check), name, check.phase or "", "inconclusive", "", check.bound, 0, why=why),))
 
 
 def _listed(name: str, checks: Sequence[Check]) -> Sequence[Check]:

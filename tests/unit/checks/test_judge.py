@@ -294,3 +294,12 @@ def test_a_hundred_thousand_requests_are_judged_in_seconds():
 )
 def test_a_check_of_a_reaction_says_so_in_its_verdict(check, reaction):
     assert faulty().verdict(check).reaction is reaction
+
+
+def test_judged_one_by_one_a_check_that_cannot_be_judged_keeps_no_other_from_it():
+    report = testbed.checks.judge_each(
+        faulty().history, all=[attempts("checkout -> prising", at_most=1), slowest(under_ms=1)]
+    )
+    assert [(verdict.outcome, verdict.n) for verdict in report.verdicts] == [("inconclusive", 0), ("violated", 400)]
+    assert "did you mean 'checkout -> pricing'" in report.verdicts[0].why
+    assert testbed.checks.judge_each(faulty().history).verdicts == ()
