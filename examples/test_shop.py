@@ -15,6 +15,7 @@ from testbed import (
     only_statuses,
     outage,
     p99,
+    pause,
     recovers,
     reset,
     slowest,
@@ -60,8 +61,8 @@ def test_one_bad_pricing_replica_of_two_is_not_noticed(shop: Testbed):
     run.check(all=[availability(at_least_percent=99), attempts("checkout -> pricing", at_most=3), recovers(within_s=1)])
 
 
-def test_without_the_legacy_auth_everyone_is_a_guest(shop: Testbed):
-    run = shop.experiment(outage("auth", kind="killed"), load=USERS, **RECOVERY)
+def test_while_the_legacy_auth_hangs_everyone_is_a_guest(shop: Testbed):
+    run = shop.experiment(pause().on(service="auth"), load=USERS, **RECOVERY)
     run.check(all=[only_statuses(200), fallback("guest"), gives_up("checkout -> auth", within_ms=350)])
     run.check(all=[recovers(within_s=1)])
 
@@ -80,5 +81,6 @@ def test_eager_retries_multiply(eager_shop: Testbed):
 
 
 def test_the_shops_own_retries_stay_within_their_bound(shop: Testbed):
-    run = shop.experiment(outage("inventory", kind="erroring"), load=steady(get("/checkout"), rps=20), **SHORT)
+    """And within their time: inventory hangs, which without time-outs would be the end of every request."""
+    run = shop.experiment(outage("inventory", kind="silent"), load=steady(get("/checkout"), rps=20), **SHORT)
     run.check(all=[attempts("pricing -> inventory", at_most=6, per="request"), only_statuses(200)])

@@ -169,8 +169,8 @@ def _fails_anyway(case: Case) -> Iterator[Finding]:
 
 
 _WITHOUT = (
-    "with nothing broken the bound is already missed: loosen it, or send more load if it is inconclusive. If the check "
-    "asks for a reaction to the fault, its class should say so (`reaction`, see docs/calibrate.md)"
+    "with nothing broken the bound is already missed: is the machine too busy (lower rps=), the bound too tight, the "
+    "load too small to prove it? A check that asks for a reaction to the fault should say so (`reaction`, docs/calibrate.md)"
 )
 
 
