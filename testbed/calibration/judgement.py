@@ -170,7 +170,7 @@ def _fails_anyway(case: Case) -> Iterator[Finding]:
 
 _WITHOUT = (
     "with nothing broken the bound is already missed: is the machine too busy (lower rps=), the bound too tight, the "
-    "load too small to prove it? A check that asks for a reaction to the fault should say so (`reaction`, docs/calibrate.md)"
+    "load too small to prove it? A check of a reaction to the fault should say that it is one (docs/calibrate.md)"
 )
 
 
