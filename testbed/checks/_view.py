@@ -117,7 +117,7 @@ def window_of(index: Index, phase: str | None) -> Window:
         return phase_window(index, phase)
     if "hold" in index.by_phase:
         return phase_window(index, "hold")
-    return _fault_window(index) if index.faults else _after_warm_up(index)
+    return _fault_window(index) if index.faults else after_warm_up(index)
 
 
 def phase_window(index: Index, name: str) -> Window:
@@ -131,7 +131,7 @@ def phase_window(index: Index, name: str) -> Window:
 def after_first_fault(index: Index) -> Window:
     """Return everything from the first fault on, whatever the phase; all but the warm-up where there is no fault."""
     if not index.faults:
-        return _after_warm_up(index)
+        return after_warm_up(index)
     start = min(fault.start for fault in index.faults)
     chosen = [request for request in index.requests if request.intended + request.latency_ms / 1000 > start]
     end = max([start, *(phase.end for phase in index.phases)])
@@ -144,7 +144,8 @@ def _fault_window(index: Index) -> Window:
     return _window("while a fault was active", chosen, times)
 
 
-def _after_warm_up(index: Index) -> Window:
+def after_warm_up(index: Index) -> Window:
+    """Return everything but the warm-up."""
     times = [(phase.start, phase.end) for phase in index.phases if phase.name != "warm-up"]
     return _window("all but warm-up", [r for r in index.requests if r.phase != "warm-up"], times)
 

@@ -13,7 +13,7 @@ from testbed.checks import _valid, bounds
 from testbed.checks._base import Check, Verdict
 from testbed.checks._clues import more_load, trail
 from testbed.checks._text import count, ms, outcomes, percent, plural, points, seconds, trim
-from testbed.checks._view import View, after_first_fault, latency, outside_scope
+from testbed.checks._view import View, after_first_fault, after_warm_up, latency, outside_scope
 from testbed.checks.recovers import ENOUGH
 from testbed.errors import CheckError, nearest
 from testbed.history import Call, Request
@@ -116,12 +116,15 @@ class contained(Check):
             off = len(hit) - self._most
             margin = f"{count(int(off))} too many" if off > 0 else f"{plural(len(late), 'request')} too late"
             return say(
-                "violated", margin=margin, why=self._why(noticed, late), next=trail(judged, (late or noticed)[0])
+                "violated",
+                margin=margin,
+                why=self._why(judged, noticed, late),
+                next=trail(judged, (late or noticed)[0]),
             )
         if self.at_most_percent is not None:
             share, n = self.at_most_percent / 100, len(units)
             if (least := bounds.share_lower(len(hit), n)) > share:
-                why = f"{self._why(noticed, late)}; with 95 % confidence at least {percent(least)} would notice"
+                why = f"{self._why(judged, noticed, late)}; with 95 % confidence at least {percent(least)} would notice"
                 return say("violated", margin=f"{points(least - share)} over", why=why, next=clue)
             if (most := bounds.share_upper(len(hit), n)) > share:
                 return say("inconclusive", why=self._unproved(len(hit), n, most), next=clue or more_load(judged, n))
@@ -164,7 +167,7 @@ class contained(Check):
         enough = f"{ENOUGH} would have been enough"
         return f"only {plural(later, 'request')} came after the deadline; {enough}" if later < ENOUGH else ""
 
-    def _why(self, noticed: Sequence[Request], late: Sequence[Request]) -> str:
+    def _why(self, view: View, noticed: Sequence[Request], late: Sequence[Request]) -> str:
         failed = [request for request in noticed if not request.ok]
         slow = [r for r in noticed if r.ok and self.slower_than_ms is not None and latency(r) > self.slower_than_ms]
         fell = len(noticed) - len(failed) - len(slow)
@@ -172,7 +175,17 @@ class contained(Check):
         parts += [f"{plural(len(slow), 'request')} took longer than {ms(self.slower_than_ms or 0)}"] if slow else []
         parts += [f"{plural(fell, 'request')} got a fallback"] if fell else []
         parts += [f"{count(len(late))} of them came after the deadline"] if late else []
+        parts += [before] if (before := self._before(view)) else []
         return "; ".join(parts)
+
+    def _before(self, view: View) -> str:
+        """Return who noticed something before the first fault, so that not all of it can be the fault's doing."""
+        if self.phase or not view.index.faults:
+            return ""
+        there = after_warm_up(view.index).requests
+        earlier = [r for r in there if r.intended + r.latency_ms / 1000 <= view.window.start]
+        noticed = sum(1 for request in earlier if self._noticed(request))
+        return f"so did {count(noticed)} of {count(len(earlier))} before the first fault" if noticed else ""
 
     def _unproved(self, hit: int, n: int, most: float) -> str:
         needed = bounds.enough_requests(hit, 1 - (self.at_most_percent or 0) / 100)

@@ -63,6 +63,10 @@ class deadline_kept(EdgeCheck):
         """Return the edge, or every one."""
         return (self.edge,) if self.edge else index.edges
 
+    def slow_limit_ms(self) -> float:
+        """Return the grace: where the testbed's own link and inlet take longer, they may be why a request is late."""
+        return self.grace_ms
+
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests, arrivals and attempts."""
         return ("requests", "arrivals", "attempts")

@@ -96,15 +96,15 @@ def test_without_the_breaker_retries_pile_up(unlimited):
 def test_what_arrives_after_its_caller_gave_up_is_late(impatient):
     far = latency(ms=250, direction="requests").on("front -> middle")
     run = impatient.experiment(far, load=load(), **SHORT)
-    verdict = violated(run, deadline_kept())
+    verdict = violated(run, deadline_kept(grace_ms=100))
     assert verdict.edge.startswith("front -> middle")  # and what middle then asks of back, for nobody
     assert "the whole request had ended for" in verdict.why
 
 
 def test_a_caller_that_gives_up_early_wastes_what_was_begun(impatient):
     run = impatient.experiment(latency(ms=250).on(BACK), load=load("/twice"), **SHORT)
-    run.check(all=[deadline_kept()])  # middle is told that its caller has left, and asks back no more
-    assert violated(run, deadline_kept(wasted_percent=10)).edge.startswith("front -> middle")
+    run.check(all=[deadline_kept(grace_ms=100)])  # middle is told that its caller has left, and asks back no more
+    assert violated(run, deadline_kept(wasted_percent=10, grace_ms=100)).edge.startswith("front -> middle")
 
 
 def test_a_caller_that_waits_long_enough_wastes_nothing(eager):

@@ -16,6 +16,7 @@ from testbed import (
 )
 
 pytestmark = pytest.mark.e2e
+GRACE_MS = 100  # what is late here is 150 ms late; a busy machine is not
 SHORT = {"warmup_s": 0.2, "baseline_s": 0.2, "hold_s": 1.5, "recover_s": 0.5}
 
 deadlines = topology("deadlines.yaml", scope="module")
@@ -27,7 +28,7 @@ def load(path):
 
 def test_a_service_that_minds_the_deadline_begins_nothing_after_it(deadlines):
     run = deadlines.experiment(load=load("/"), **SHORT)
-    run.check(all=[deadline_kept(), only_statuses(503)])
+    run.check(all=[deadline_kept(grace_ms=GRACE_MS), only_statuses(503)])
     with pytest.raises(Inconclusive):  # nobody asked back at all
         run.check(all=[deadline_kept("careful -> back")])
 
@@ -35,10 +36,11 @@ def test_a_service_that_minds_the_deadline_begins_nothing_after_it(deadlines):
 def test_one_that_does_not_works_for_nobody(deadlines):
     run = deadlines.experiment(load=load("/careless"), **SHORT)
     with pytest.raises(NotContained):
-        run.check(all=[deadline_kept()])
-    (verdict,) = run.judge(all=[deadline_kept()]).verdicts
+        run.check(all=[deadline_kept(grace_ms=GRACE_MS)])
+    (verdict,) = run.judge(all=[deadline_kept(grace_ms=GRACE_MS)]).verdicts
     assert (verdict.outcome, verdict.edge) == ("violated", "careless -> back")
-    assert "30 of 30 late" in " ".join(run.judge(all=[deadline_kept("careless -> back")]).verdicts[0].observed.split())
+    (verdict,) = run.judge(all=[deadline_kept("careless -> back", grace_ms=GRACE_MS)]).verdicts
+    assert verdict.observed.startswith("30 of 30 late")
 
 
 def test_the_last_good_answer_takes_the_place_of_a_failure(deadlines):

@@ -53,6 +53,15 @@ def test_what_is_on_its_way_when_the_caller_gives_up_is_within_the_grace():
     assert told(begins_ms=55).verdict(deadline_kept(EDGE, grace_ms=1)).outcome == "violated"
 
 
+def test_a_slow_testbed_may_itself_be_why_they_are_late():
+    story = told(begins_ms=70)
+    story.probes(0.0, 0.2, 15.0)
+    verdict = story.verdict(deadline_kept(EDGE))
+    assert verdict.outcome == "inconclusive"
+    assert "the testbed was saturated" in verdict.why
+    assert story.verdict(deadline_kept(EDGE, grace_ms=16)).outcome == "violated"
+
+
 def test_another_attempt_may_still_wait():
     story = told(begins_ms=70)
     story.events += [replace(e, start=e.start + 0.06, call="x") for e in story.events if isinstance(e, Attempt)]
