@@ -11,7 +11,7 @@ from testbed.checks import _valid
 from testbed.checks._base import EdgeCheck, Verdict
 from testbed.checks._combine import Finding, combine
 from testbed.checks._honesty import seer
-from testbed.checks._proxies import Proxy, failed, faults_on, proxies
+from testbed.checks._proxies import NO_HOST, OVERFLOW, Proxy, failed, faults_on, proxies
 from testbed.checks._text import count, plural, seconds
 from testbed.checks._view import View
 from testbed.errors import CheckError
@@ -167,11 +167,11 @@ class breaker(EdgeCheck):
 
     def _closes(self, proxy: Proxy, healed: float) -> Finding:
         limit = cast(float, self.closes_within_s)
-        last = max((at - healed for at, _ in proxy.refusals if at >= healed), default=0.0)
+        last, flag = max(((at - healed, flag) for at, flag in proxy.refusals if at >= healed), default=(0.0, ""))
         observed = f"{proxy.name} closed {seconds(last)} after healing"
         if last > limit:
             why = f"{proxy.name} refused a call {seconds(last)} after healing, {seconds(last - limit)} too late"
-            return Finding("violated", observed, why, "baseEjectionTime and interval: it grows each time", timed=True)
+            return Finding("violated", observed, why, _LINGERING[flag], timed=True)
         later = sum(1 for call in proxy.calls if call.start > healed + limit)
         if later < ENOUGH:
             why = f"{proxy.name} made only {plural(later, 'call')} later than {seconds(limit)} after healing; "
@@ -180,6 +180,10 @@ class breaker(EdgeCheck):
         return Finding("held", observed)
 
 
+_LINGERING = {
+    NO_HOST: "baseEjectionTime and interval: an ejection is longer each time",
+    OVERFLOW: "the limit: do calls pile up, or is it too low for the usual load?",
+}
 _MERGE = "Envoy acts on all ejections of a second but the first only when it is over (update_merge_window)"
 
 

@@ -10,6 +10,7 @@ from testbed import abort, breaker, delay, ejected, get, only_statuses, outage, 
 pytestmark = pytest.mark.e2e
 SMALL = Path(__file__).parent / "small.yaml"
 EDGE = "front -> back"
+SHORT = {"hold_s": 2.5, "recover_s": 0.3}  # for what must be seen to be broken
 OUTLIERS = {
     "consecutive5xxErrors": 3,
     "interval": "200ms",
@@ -43,15 +44,16 @@ def test_a_breaker_opens_probes_and_closes():
 
 
 def test_a_breaker_that_may_not_eject_never_opens():
-    run = experiment({"outlierDetection": OUTLIERS | {"maxEjectionPercent": 10}}, abort(503).on(EDGE))
-    found = verdict(run, breaker(EDGE, opens_within_s=3))
+    run = experiment({"outlierDetection": OUTLIERS | {"maxEjectionPercent": 10}}, abort(503).on(EDGE), **SHORT)
+    found = verdict(run, breaker(EDGE, opens_within_s=2))
     assert found.outcome == "violated"
     assert "front-1 refused none of its calls" in found.why
     assert re.search(r"[1-9]\d* detected, 0 ejected, [1-9]\d* not allowed by maxEjectionPercent, 0 sent", found.why)
 
 
 def test_a_breaker_in_panic_never_opens():
-    run = experiment({"outlierDetection": OUTLIERS | {"minHealthPercent": 50}}, abort(503).on(EDGE))
+    panicking = OUTLIERS | {"minHealthPercent": 50, "baseEjectionTime": "30s"}
+    run = experiment({"outlierDetection": panicking}, abort(503).on(EDGE), **SHORT)
     found = verdict(run, breaker(EDGE, attempts_while_open=0))
     assert found.outcome == "violated"
     assert re.search(r"[1-9]\d* ejected, 0 not allowed by maxEjectionPercent, [1-9]\d* sent", found.why)
@@ -60,13 +62,13 @@ def test_a_breaker_in_panic_never_opens():
 def test_a_limit_bounds_what_is_sent_while_it_is_reached():
     run = experiment({"circuitBreaker": {"maxRequests": 2}}, delay(ms=2000).on(EDGE), hold_s=3, recover_s=1)
     # Two at a time, each for at most 600 ms: no more than ten after the first two in three seconds.
-    run.check(all=[breaker(EDGE, opens_within_s=1, attempts_while_open=(2, 12), closes_within_s=0.9)])
+    run.check(all=[breaker(EDGE, opens_within_s=1, attempts_while_open=(2, 12))])
     assert verdict(run, breaker(EDGE, attempts_while_open=1)).outcome == "violated"
     assert verdict(run, breaker(EDGE, probes=1)).outcome == "inconclusive"
 
 
 def test_without_a_limit_nothing_is_refused():
-    run = experiment({}, delay(ms=2000).on(EDGE), hold_s=3, recover_s=1)
+    run = experiment({}, delay(ms=2000).on(EDGE), **SHORT)
     found = verdict(run, breaker(EDGE, attempts_while_open=(2, 12)))
     assert (found.outcome, found.observed) == ("violated", "front-1 never opened")
 

@@ -94,6 +94,8 @@ def test_a_limit_has_no_half_open_state():
         told.count(at, rq_open=1.0)
     assert told.verdict(breaker(EDGE, attempts_while_open=(7, 7))).outcome == "held"
     assert told.verdict(breaker(EDGE, attempts_while_open=6)).outcome == "violated"
+    told.refuse(7.5, flag="UO")
+    assert told.verdict(breaker(EDGE, closes_within_s=1)).next.startswith("the limit: do calls pile up")
     verdict = told.verdict(breaker(EDGE, probes=100))
     assert verdict.outcome == "inconclusive"
     assert "never half-open" in verdict.why
