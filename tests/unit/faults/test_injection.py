@@ -1,8 +1,24 @@
+import time
+
 import pytest
 from plane_of_faults import Plane, injector
 from site_of_faults import SITE
 
-from faults import abort, cpu, delay, kill, latency, memory, pause, refused, restart
+from faults import (
+    abort,
+    cpu,
+    crash_loop,
+    delay,
+    flapping,
+    kill,
+    latency,
+    memory,
+    outage,
+    pause,
+    refused,
+    restart,
+    rolling,
+)
 from testbed.errors import FaultError, TestbedError
 from testbed.injection import FOREVER, Injector
 
@@ -139,6 +155,29 @@ def test_a_dry_injector_records_every_fault_and_breaks_nothing():
         ("restart", False),
     ]
     assert all(event.links and event.end < FOREVER for event in faults.events)
+    assert faults.process_events == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        flapping(refused().on(EDGE), up_s=0.01, down_s=0.01),
+        rolling(outage("pricing", kind="killed"), every_s=0.01),
+        crash_loop(up_s=0.01, down_s=0.01).on(replica="auth-1"),
+        latency(ms=5).on(EDGE).after(s=0.01),
+        cpu(share=0.5).on(replica="auth-1"),
+        memory(mb=64).on(replica="auth-1"),
+    ],
+    ids=str,
+)
+def test_a_dry_injector_breaks_nothing_over_time_either(fault):
+    plane = Plane()
+    faults = Injector(plane, plane, plane, dry=True)
+    with faults.inject([fault], SITE):
+        time.sleep(0.05)
+    assert plane.done == []
+    assert faults.events
+    assert not any(event.injected for event in faults.events)
     assert faults.process_events == []
 
 
