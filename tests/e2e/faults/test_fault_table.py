@@ -50,6 +50,7 @@ pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
 BODY = 200_000  # of the answer to /big, as the topology has it
 SOON_MS = 900  # less than any time-out here
+SYN_AGAIN_S = 0.98  # a second, less what the clocks may differ
 GIVES_UP_MS = 985  # the sidecar's second; Envoy counts from the start of its event loop turn
 
 
@@ -244,12 +245,12 @@ def test_a_limit_of_memory_ends_what_exists_and_an_app_within_it_answers_what_is
 def test_who_waits_for_an_unreachable_host_gets_through_when_tcp_asks_again(pair: Testbed) -> None:
     """The SYN is sent again a second after the first (RFC 6298)."""
     with injected(pair, unreachable()) as injection:
+        begun = time.perf_counter()
         waiting = connecting(link(pair))
         time.sleep(0.2)
         injection.heal()
-        begun = time.perf_counter()
         assert connected(waiting, within_s=10)
-        assert time.perf_counter() - begun >= 0.5
+        assert time.perf_counter() - begun >= SYN_AGAIN_S
         waiting.close()
 
 
@@ -336,12 +337,13 @@ def in_hand(pair: Testbed) -> int:
 def test_a_pool_keeps_a_connection_that_waits_and_gives_it_to_the_next_request(pair: Testbed) -> None:
     """Healed 0.3 s after the sidecar's first SYN: a request meets its second, which comes after a second."""
     with injected(pair, unreachable()) as injection:
+        begun = time.perf_counter()
         with Wire(door(pair), 0.3) as given_up:
             check(NOTHING, given_up.ask())
         injection.heal()
         saw = fresh(door(pair), patience_s=10)
     assert saw.status in (200, 504)  # 504 where the machine is so slow that its time is over first
-    assert saw.ms >= 500
+    assert time.perf_counter() - begun >= SYN_AGAIN_S
 
 
 def test_an_unreachable_host_is_retried_after_the_connect_time_out(impatient: Testbed) -> None:
