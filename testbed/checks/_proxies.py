@@ -56,7 +56,9 @@ class Proxy:
         return round(sum(rises))
 
     def account(self, start: float, end: float) -> str:
-        """Return what its own counters say of ejections in words, "" if they say nothing."""
+        """Return what its own counters say of ejections in words, "" if it ejects nobody anyhow."""
+        if not any("ejections_active" in sample.values for sample in self.samples):
+            return ""
         detected = ("consecutive_5xx", "consecutive_gateway_failure", "consecutive_local_origin_failure")
         seen = sum(self.increase(f"ejections_detected_{kind}", start, end) for kind in detected)
         said = {
@@ -65,8 +67,6 @@ class Proxy:
             "not allowed by maxEjectionPercent": self.increase("ejections_overflow", start, end),
             "sent to ejected hosts in panic (minHealthPercent)": self.increase("lb_healthy_panic", start, end),
         }
-        if not self.samples:
-            return ""
         return f"its own counters: {', '.join(f'{count(number)} {what}' for what, number in said.items())}"
 
 

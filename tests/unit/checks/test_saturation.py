@@ -1,9 +1,10 @@
 """The testbed's own slowness puts in doubt what it can have caused: latencies that were too long, never counts."""
 
 import pytest
-from story import EDGE, faulty, quiet
+from story import EDGE, EPOCH, faulty, quiet
 
 from testbed.checks import attempts, gives_up, only_statuses, p90, p99, recovers, slowest
+from testbed.history import Sample
 
 SLOW = [
     p99(under_ms=300),
@@ -57,6 +58,13 @@ def test_counts_are_never_in_doubt():
 def test_a_long_stall_counts_for_the_probes_that_it_kept_from_being_sent():
     assert run(now_and_then(1, 40, ms=150.0)).verdict(slowest(under_ms=300)).outcome == "violated"
     assert run(now_and_then(1, 40, ms=400.0)).verdict(slowest(under_ms=300)).outcome == "inconclusive"
+
+
+def test_it_does_not_matter_which_way_a_stall_hit():
+    story = quiet(400, latency=500.0)
+    for at in range(46, 85):
+        story.events.append(Sample(EPOCH + at / 10, "probe", {"inlet_ms": 80.0, "through_ms": 0.5}))
+    assert story.verdict(slowest(under_ms=300)).outcome == "inconclusive"
 
 
 def test_a_slow_baseline_puts_in_doubt_only_what_held_against_it():
