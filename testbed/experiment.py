@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 CHUNK_S = 0.1  # how much schedule is handed to the driver at once
 AHEAD_S = 0.25  # how far ahead of the clock it is handed over
+SWAP = "swap policies"  # the stretch in which nothing is sent, because the mesh gets other policies
 DRAIN = "drain"  # the stretch after a phase in which its last requests get their answers
 
 
@@ -99,6 +101,8 @@ class Traffic:
         self._patience_s = patience_s  # how long a phase waits for its last answers
         self._feeder: threading.Thread | None = None
         self._stop = threading.Event()
+        self._feeding = threading.Lock()  # held while requests are handed over; by `pause`, so that none are
+        self._resumes = 0.0  # no request is due before
         self._planned: list[tuple[float, str]] = []  # when each request was due, and its id
         self._trouble: Exception | None = None
         self._run: Run | None = None
@@ -113,7 +117,7 @@ class Traffic:
         """
         if for_s <= 0:
             raise TestbedError(f"traffic.run(for_s={for_s:g}): a phase lasts longer than nothing")
-        if phase in {DRAIN, *(p.name for p in self.phases)}:
+        if phase in {DRAIN, SWAP, *(p.name for p in self.phases)}:
             raise TestbedError(f"traffic.run(phase={phase!r}): there is a phase of that name already")
         self._say(phase, for_s)
         self._boundary()
@@ -126,13 +130,33 @@ class Traffic:
         self._boundary()
         self._drain(end)
 
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Send nothing in this block, and enter it when every request has ended; then the schedule goes on.
+
+        Raises `TestbedError` if a request does not end. The stretch is a phase: "swap policies".
+        """
+        begun = time.time()
+        with self._feeding:
+            try:
+                if left := self._wait_for({name for _, name in self._planned}, time.time() + AHEAD_S):
+                    raise TestbedError(f"{len(left)} requests do not end, so the policies cannot be swapped")
+                yield
+            finally:
+                self._resumes = time.time() + 0.02
+        self.mark(SWAP, begun)
+
     def _drain(self, end: float) -> None:
         """Keep the load on until every request that was due before `end` has ended, or is overdue."""
-        due = {name for moment, name in list(self._planned) if moment < end}
-        while due - {r.id for r in self._sender.results()} and time.time() - end < self._patience_s:
-            self._stop.wait(0.01)
+        self._wait_for({name for moment, name in list(self._planned) if moment < end}, end)
         self._raise_trouble()
         self.mark(DRAIN, end)
+
+    def _wait_for(self, due: set[str], since: float) -> set[str]:
+        """Wait until these requests have ended, but not longer than a user would; return those that have not."""
+        while (left := due - {r.id for r in self._sender.results()}) and time.time() - since < self._patience_s:
+            self._stop.wait(0.01)
+        return left
 
     def mark(self, phase: str, start: float) -> None:
         """Name the stretch from `start` until now, as the experiment does for inject and heal."""
@@ -189,9 +213,11 @@ class Traffic:
         due = start
         try:
             while not self._stop.is_set():
-                planned = self._schedule.take(CHUNK_S)
-                self._planned += [(due + p.offset_s, p.id) for p in planned]
-                self._sender.send(planned, start_at=due)
+                with self._feeding:
+                    due = max(due, self._resumes)
+                    planned = self._schedule.take(CHUNK_S)
+                    self._planned += [(due + p.offset_s, p.id) for p in planned]
+                    self._sender.send(planned, start_at=due)
                 due += CHUNK_S
                 self._stop.wait(max(0.0, due - AHEAD_S - time.time()))
         except Exception as trouble:

@@ -144,6 +144,16 @@ class FaultEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyEvent:
+    """Other policies came into force while the load was on; no request was under way at that moment."""
+
+    type: ClassVar[str] = "policy"
+    at: float
+    text: str  # the edges whose policies were overridden, or "restored"
+    topology: dict[str, object]  # the whole model as JSON data, as it is in force from here on
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessEvent:
     """Something that happened to a process: started, killed, paused, resumed, died, ready."""
 
@@ -196,7 +206,9 @@ class Sample:
     life: int = 1  # which life of the process: in each, counters begin at zero
 
 
-Event = RunInfo | Phase | Request | Attempt | Call | Arrival | FaultEvent | ProcessEvent | Pace | Evidence | Sample
+_Traffic = Request | Attempt | Call | Arrival
+_Change = Phase | FaultEvent | PolicyEvent | ProcessEvent
+Event = RunInfo | _Traffic | _Change | Pace | Evidence | Sample
 
 
 _CODEC: Codec[Event] = Codec(get_args(Event))

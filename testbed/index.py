@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -16,6 +17,7 @@ from testbed.history import (
     FaultEvent,
     Pace,
     Phase,
+    PolicyEvent,
     ProcessEvent,
     Request,
     RunInfo,
@@ -90,7 +92,7 @@ class Index:
         self.run = next(iter(of(RunInfo)), None)
         self.phases, self.requests, self.faults = of(Phase), of(Request), of(FaultEvent)
         self.paces, self.evidence, self.processes = of(Pace), of(Evidence), of(ProcessEvent)
-        self.samples = of(Sample)
+        self.samples, self.swaps = of(Sample), of(PolicyEvent)
         self.attempts: Joined[Attempt] = Joined(of(Attempt))
         self.calls: Joined[Call] = Joined(of(Call))
         self.arrivals: Joined[Arrival] = Joined(of(Arrival))
@@ -107,6 +109,16 @@ class Index:
         from testbed.model.topology import recorded_topology
 
         return recorded_topology(self.run.topology if self.run else {})
+
+    @cached_property
+    def _wirings(self) -> Sequence[tuple[float, Wiring]]:
+        """What the topology said, each from the moment on at which it came into force."""
+        return [(-math.inf, self.wiring), *((swap.at, wiring(swap.topology)) for swap in self.swaps)]
+
+    def wirings(self, start: float, end: float) -> Sequence[Wiring]:
+        """Return what the topology said in a stretch: one, or several where policies were swapped in it."""
+        ends = [*(at for at, _ in self._wirings[1:]), math.inf]
+        return [one for (at, one), over in zip(self._wirings, ends, strict=True) if at < end and over > start]
 
     @cached_property
     def sources(self) -> frozenset[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -27,10 +28,14 @@ from testbed.load.shape import Shape
 from testbed.planner import Plan
 from testbed.runtime import Death, Runtime, binaries
 from testbed.runtime.lease import Lease
+from testbed.swap import Swap, Swaps
 from testbed.watched import Watched
 
 if TYPE_CHECKING:
     import httpx
+
+    from testbed.model.overrides import PolicyOverrides
+    from testbed.model.topology import Topology
 
 
 class Testbed:
@@ -39,8 +44,8 @@ class Testbed:
     __test__ = False
 
     def __init__(self, plan: Plan, runtime: Runtime, directory: Path, lease: Lease, say: Say = silent) -> None:
-        self.plan, self.topology, self.say = plan, plan.topology, say
-        self._runtime, self._lease = runtime, lease
+        self.say, self._runtime, self._lease = say, runtime, lease
+        self._swaps = Swaps(plan, runtime, self._still)
         self._recorder = Recorder(plan, directory)
         self._links = Links(plan.links_api)
         processes = Watched(runtime, self._recorder)
@@ -51,6 +56,16 @@ class Testbed:
         self._faulted: set[str] = set()  # services that saw a fault since the mesh was last clean
         self._seen_deaths = 0
         self._stopped = False
+
+    @property
+    def plan(self) -> Plan:
+        """What runs, with the policies that are in force now."""
+        return self._swaps.plan
+
+    @property
+    def topology(self) -> Topology:
+        """What runs, with the policies that are in force now."""
+        return self.plan.topology
 
     # -- what a test uses
 
@@ -94,6 +109,7 @@ class Testbed:
         self._recorder.begin()
         self._driver = Driver(binaries.find("load"), self.plan.entries, timeout_s=shape.timeout_s, seed=seed).start()
         self._load_began = time.time()
+        self._swaps_from, self._began_with = len(self._swaps.events), self.topology
         schedule = Schedule(shape, seed, prefix=f"r{self._runs}.")
         self._sampler = self._watch()
         patience_s, boundary = shape.timeout_s + 1, self._sampler.boundary
@@ -115,6 +131,17 @@ class Testbed:
         self._faulted |= {services[link.callee] for fault in faults for link in fault.reach(place)}
         self._note(faults, place)
         return injection
+
+    def policies(self, overrides: PolicyOverrides) -> Swap:
+        """Other policies until the end of the `with` block (or until `restore()`), without a restart of the services.
+
+        `overrides` maps edges to what changes, merged key by key into what is in force; None removes a policy. The
+        proxies that hold these edges begin anew (0.1 s): no breaker is open, nobody is ejected. A load pauses for it.
+        Raises `TopologyError` for what is unknown, contradictory or refused by the proxy; then nothing has changed.
+        """
+        self._must_run()
+        self.say("policies of " + ", ".join(map(str, overrides)))
+        return self._swaps.begin(overrides)
 
     def client(self, user: str = "", cohort: str = "") -> httpx.Client:
         """An httpx client at the entry, whose requests carry this user; for plain asserts."""
@@ -145,6 +172,7 @@ class Testbed:
         """Leave no toxic, no rule, no dead replica and no policy state behind (rule 7); quick if all is clean."""
         self._must_run()
         self._injector.heal_all()
+        self._swaps.end_all()
         dead = [name for name in self._apps() if not self._runtime.alive(name)]
         for name in dead:
             self._runtime.restart(name)
@@ -185,6 +213,21 @@ class Testbed:
             if injection is not None:
                 injection.heal()
         traffic.mark("heal", start)
+
+    @contextmanager
+    def _still(self, proxies: Sequence[str]) -> Iterator[None]:
+        """No request under way, nothing that was logged forgotten, while these proxies are restarted."""
+        for name in proxies:
+            if self._recorder.mute(name):
+                raise TestbedError(f"{name} is killed or paused by a fault: heal it before its policies are swapped")
+        if self._traffic is not None and proxies:
+            with self._traffic.pause(), self._recorder.renewing(proxies):
+                yield
+            return
+        try:
+            yield
+        finally:
+            self._recorder.restarted(proxies)
 
     def _note(self, faults: Sequence[Fault], place: Place) -> None:
         mesh = self.topology.mesh
@@ -227,7 +270,8 @@ class Testbed:
         faults = self._fault_events()
         events = [self._info(), *traffic.phases, *traffic.paces(requests), *faults, *requests, *evidence]
         sampled = self._sampler.events()
-        return History([*events, *sampled, traffic.completeness(requests), *self._process_events(faults)])
+        swaps = self._swaps.events[self._swaps_from :]
+        return History([*events, *swaps, *sampled, traffic.completeness(requests), *self._process_events(faults)])
 
     def _fault_events(self) -> list[FaultEvent]:
         from dataclasses import replace
@@ -240,7 +284,7 @@ class Testbed:
         """Deaths are findings once a fault has been in force; before that, and on our own plane, our trouble."""
         unseen = self._runtime.deaths()[self._seen_deaths :]
         self._seen_deaths += len(unseen)
-        deaths = [death for death in unseen if not self._was_earlier(death)]
+        deaths = [death for death in unseen if not self._was_earlier(death) and death not in self._swaps.refused]
         first = min((fault.start for fault in faults if fault.injected), default=FOREVER)
         for death in deaths:
             if not death.name.endswith("/app") or death.at < first:
@@ -266,7 +310,7 @@ class Testbed:
             test=test.test,
             seed=test.seed,
             mesh=self.topology.mesh,
-            topology=self.topology.model_dump(mode="json", by_alias=True),
+            topology=self._began_with.model_dump(mode="json", by_alias=True),
             versions=binaries.versions(),
             sources=("requests", "arrivals", *self.plan.mesh.sources, *self._sampler.sources),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,6 +14,7 @@ from testbed.session import slug
 
 if TYPE_CHECKING:
     from testbed.experiment import Run
+    from testbed.model.overrides import PolicyOverrides
     from testbed.model.topology import Topology
 
 
@@ -47,6 +48,12 @@ class Replay:
         """Stand in for an injection."""
         return Replayed(self)
 
+    def policies(self, overrides: PolicyOverrides) -> Replayed:
+        """Stand in for other policies, which the kept history names; refuses what could not be meant."""
+        before = self.topology
+        self.topology = before.with_overrides(policies=overrides)
+        return Replayed(self, lambda: setattr(self, "topology", before))
+
     def clean(self) -> None:
         """Nothing to clean."""
 
@@ -71,8 +78,9 @@ class Replay:
 class Replayed:
     """Traffic or an injection that happened in the past."""
 
-    def __init__(self, replay: Replay) -> None:
+    def __init__(self, replay: Replay, restore: Callable[[], None] = lambda: None) -> None:
         self._replay = replay
+        self.restore = restore
         self._run: Run | None = None
 
     def run(self, *args: Any, **kwargs: Any) -> None:
@@ -96,7 +104,7 @@ class Replayed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        self.restore()
 
 
 def write_runs(runs: Sequence[Run], path: Path) -> None:

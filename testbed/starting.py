@@ -43,7 +43,7 @@ def start_mesh(
     from testbed.experiment import silent
     from testbed.live import Testbed
     from testbed.planner import make_plan
-    from testbed.runtime import runtime_class
+    from testbed.runtime import NotReady, runtime_class
     from testbed.runtime.lease import lease_block
 
     if arm.current() is arm.Arm.WITHOUT_POLICIES:
@@ -58,9 +58,13 @@ def start_mesh(
         running = chosen(directory, lease, keep=keep)
         running.start(plan.processes, plan.files)
         return Testbed(plan, running, directory, lease, say)
-    except BaseException:
+    except BaseException as error:
         lease.release()
         shutil.rmtree(directory, ignore_errors=True)
+        if isinstance(error, NotReady):
+            from testbed.refusal import explained
+
+            raise explained(error, plan) from error
         raise
 
 

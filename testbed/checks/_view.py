@@ -99,10 +99,17 @@ class View:
         return tuple(dict.fromkeys(edge for fault in faults for edge in fault.edges))
 
     def policies(self, edges: Iterable[str]) -> str:
-        """Return the policies of these edges as in the topology, each with its edge if there are several."""
+        """Return the policies of these edges as in the topology, each with its edge if there are several.
+
+        Where policies were swapped in this stretch, one after the other.
+        """
         chosen = list(edges)
-        texts = [self.index.wiring.policies.get(edge, "no policy: no time-out, no retries") for edge in chosen]
+        texts = [", then ".join(self._policies(edge)) for edge in chosen]
         return texts[0] if len(texts) == 1 else "\n".join(f"{e}: {text}" for e, text in zip(chosen, texts, strict=True))
+
+    def _policies(self, edge: str) -> Iterable[str]:
+        known = self.index.wirings(self.window.start, self.window.end)
+        return dict.fromkeys(one.policies.get(edge, "no policy: no time-out, no retries") for one in known)
 
     def _caused(self, joined: Joined[T], edge: str) -> Sequence[T]:
         return [event for event in joined.on(edge) if event.request in self.ids]

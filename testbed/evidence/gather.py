@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -80,6 +81,16 @@ class Recorder:
         """Whether a proxy cannot be asked for its counters now, because it has been killed or paused."""
         reader = self.reader(process)
         return reader is not None and not reader.answers
+
+    @contextmanager
+    def renewing(self, processes: Sequence[str]) -> Iterator[None]:
+        """Keep what these processes have logged so far, while they are restarted in this block."""
+        self._settle(self._patience_s)
+        try:
+            yield
+        finally:
+            for name in processes:
+                self._readers[name].renewed()
 
     def collect(self, *, in_flight: bool = False) -> list[Seen | Evidence]:
         """Wait until the logs are whole (bounded), and return their events and, last, how whole they are.

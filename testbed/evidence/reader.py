@@ -70,6 +70,13 @@ class Reader:
         self._tail.skip()
         self.forget()
 
+    def renewed(self) -> None:
+        """The writer has been started again while a load is on: what it logged so far stays evidence."""
+        if lacking := self.missing():
+            self._losses += [Loss(source, lacking, 0.0, time.time()) for source in ("attempts", "calls")]
+        self._open, self._garbage = {}, 0
+        self.begun()
+
     def brace(self, patience_s: float = 1.0) -> None:
         """The writer is about to be killed: wait until everything that has ended by now is logged."""
         self._braced = 0.0

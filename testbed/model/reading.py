@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,14 +29,16 @@ class Source:
         """Write `file:line: text`, without what is not known."""
         return self._located(self.line(place), text)
 
-    def moved(self, old: Mapping[str, Place], new: Mapping[str, Place]) -> Source:
+    def moved(self, old: Mapping[str, Place], new: Mapping[str, Place], same: Collection[str] = ()) -> Source:
         """Return the source of a changed topology: named parts may have gone, come, or found another place.
 
-        Only whole parts keep their line; what has come has none.
+        Parts that are the `same` keep all their lines, others only the line of the whole; what has come has none.
         """
         gone, outer = set(old.values()), {place[:-1] for place in old.values()} | {()}
         kept = {place: line for place, line in self.lines.items() if place not in outer and place[:2] not in gone}
-        return Source(self.file, kept | {place: self.line(old[name]) for name, place in new.items() if name in old})
+        kept |= {place: self.line(old[name]) for name, place in new.items() if name in old}
+        inner = {(*new[n], *p[2:]): line for n in same for p, line in self.lines.items() if p[:2] == old[n]}
+        return Source(self.file, kept | inner)
 
     def error(self, problems: Iterable[Problem]) -> TopologyError:
         """Make the one error that lists all problems, in the order of the file."""

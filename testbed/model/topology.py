@@ -176,6 +176,10 @@ class Topology(Model):
         """What is legal but hardly meant, one sentence each, with the line where the topology was read from a file."""
         return tuple(self._source.at(smell.place, smell.message) for smell in smells_of(self))
 
+    def located(self, place: Place, message: str) -> str:
+        """Write a message about one place, with file and line where the topology was read from a file."""
+        return self._source.at(place, str(Problem(place, message)))
+
     def with_overrides(
         self,
         *,
@@ -212,7 +216,8 @@ class Topology(Model):
             made = Topology.model_validate(data)
         except ValidationError as error:
             raise _override_error(_by_edge(problem, data) for problem in explain(error, Topology)) from None
-        made._source = self._source.moved(_numbers(self), _numbers(made))
+        same = [policy.edge for policy in made.policies if policy in self.policies]
+        made._source = self._source.moved(_numbers(self), _numbers(made), same)
         return made
 
     def _known(self, service: str) -> str:

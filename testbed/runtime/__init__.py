@@ -26,6 +26,14 @@ class Death:
     how: str  # "exit code 3", "killed by SIGSEGV"
 
 
+class NotReady(TestbedError):
+    """A process ended before it was ready; `process` is its name."""
+
+    def __init__(self, message: str, process: str) -> None:
+        super().__init__(message)
+        self.process = process
+
+
 class Runtime(Protocol):
     """Starts a plan and does things to its processes; every method returns when its effect has been seen.
 
@@ -37,6 +45,9 @@ class Runtime(Protocol):
 
     def start(self, processes: Sequence[Process], files: Sequence[File]) -> None:
         """Write the files, start all processes at once, return when all are ready; on failure nothing is left."""
+
+    def write(self, files: Sequence[File]) -> None:
+        """Write files again, for the next life of the processes that read them."""
 
     def stop(self) -> None:
         """End everything; a second call does nothing."""

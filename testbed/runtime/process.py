@@ -11,7 +11,7 @@ from pathlib import Path
 
 from testbed.errors import TestbedError, nearest
 from testbed.plan import File, Process
-from testbed.runtime import Death, binaries, proc
+from testbed.runtime import Death, NotReady, binaries, proc
 from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.crew import Crew
 from testbed.runtime.lease import Lease
@@ -55,11 +55,18 @@ class ProcessRuntime:
         self._make_directory()
         self._crew = Crew(self._directory, self._lease, self._keep)
         try:
-            self._write(files)
+            self.write(files)
             self._launch(self._processes)
         except BaseException:
             self.stop()
             raise
+
+    def write(self, files: Iterable[File]) -> None:
+        """Write files below the run's folder, in the place of those that are there."""
+        for file in files:
+            path = self._directory / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self._filled(file.text))
 
     def stop(self) -> None:
         """End everything, verified, and remove the directory unless it is to be kept; a second call does nothing."""
@@ -180,12 +187,6 @@ class ProcessRuntime:
     def _filled(self, text: str) -> str:
         return text.replace("{dir}", str(self._directory))
 
-    def _write(self, files: Iterable[File]) -> None:
-        for file in files:
-            path = self._directory / file.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self._filled(file.text))
-
     def _launch(self, processes: Mapping[str, Process], within: Group | None = None) -> None:
         """Spawn several processes at once and wait until all are ready."""
         crew = self._running()
@@ -211,7 +212,7 @@ class ProcessRuntime:
         for name in names:
             member = crew.member(name)
             if member is not None and not member.alive:
-                raise TestbedError(f"{name} ended before it was ready ({member.end}){self._quoted_log(name)}")
+                raise NotReady(f"{name} ended before it was ready ({member.end}){self._quoted_log(name)}", name)
 
     def _lateness(self, late: Mapping[str, str]) -> str:
         each = [f"  {name}: {self._processes[name].ready.url}: {reason}" for name, reason in sorted(late.items())]

@@ -146,3 +146,30 @@ def test_junit_has_verdicts_and_seed(run, project):
     text = (project.path / "report.xml").read_text()
     assert 'name="testbed.seed"' in text
     assert 'name="testbed.outcome" value="held"' in text
+
+
+SWAPPED = f"""{IMPORTS}
+def test_swapped(tiny):
+    with tiny.load(steady(get("/"), rps=50)) as traffic, tiny.inject(delay(ms=300).on("front -> back")):
+        traffic.run(for_s=0.5, phase="patient")
+        with tiny.policies({{"front -> back": {{"timeout": "100ms"}}}}):
+            traffic.run(for_s=0.5, phase="hasty")
+    traffic.result().check(all=[only_statuses(200).during("patient"), only_statuses(200).during("hasty")])
+"""
+
+
+def test_a_verdict_about_swapped_policies_names_the_ones_in_force_also_when_judged_again(run, project):
+    for arguments in ((), ("--testbed-replay=.testbed/runs",)):
+        result = run(SWAPPED, *arguments)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*violated*hasty*", "*policy*{timeout: 100ms}*"])
+
+
+def test_what_a_test_left_in_force_is_not_there_for_the_next(run):
+    source = f"""{IMPORTS}
+def test_first(tiny):
+    tiny.policies({{"front -> back": None}})
+def test_second(tiny):
+    assert tiny.topology.policy("front -> back").timeout == 500
+"""
+    run(source).assert_outcomes(passed=2)

@@ -1,11 +1,11 @@
 from dataclasses import dataclass
 
 import pytest
-from story import EDGE, EPOCH, LINK, Story, faulty, quiet
+from story import EDGE, EPOCH, LINK, SHOP, Story, faulty, quiet
 
 from testbed.checks import Check, View, availability, judge, only_statuses
 from testbed.errors import CheckError
-from testbed.history import Arrival, Evidence
+from testbed.history import Arrival, Evidence, PolicyEvent
 
 
 @dataclass(frozen=True)
@@ -218,3 +218,14 @@ def test_phases_without_phase_events_are_known_by_their_requests():
     story.without(Phase)
     view = view_of(story)
     assert (view.window.start, round(view.window.end - EPOCH, 3)) == (EPOCH + 4.0, 4.04)
+
+
+def test_a_swap_in_the_window_names_both_policies_one_after_the_other():
+    story = faulty(5)
+    (hold,) = [event for event in story.events if event.type == "phase" and event.name == "hold"]
+    topology = {**SHOP, "policies": [{"edge": EDGE, "timeout": 900.0}]}
+    story.events.append(PolicyEvent((hold.start + hold.end) / 2, EDGE, topology))
+    policy = story.verdict(only_statuses(200)).policy
+    assert policy.startswith("{timeout: 500ms")
+    assert policy.endswith(", then {timeout: 900ms}")
+    assert story.verdict(only_statuses(200).during("recover")).policy == "{timeout: 900ms}"

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from testbed import TestbedError, get, steady
-from testbed.experiment import DRAIN, Traffic
+from testbed.experiment import DRAIN, SWAP, Traffic
 from testbed.history import Request
 from testbed.load.schedule import Schedule
 
@@ -85,3 +85,35 @@ def test_there_is_a_look_at_both_ends_of_every_phase():
     first, second = (phase for phase in one.phases if phase.name != DRAIN)
     assert len(looks) == 4
     assert looks[0] <= first.start < first.end <= looks[1] <= looks[2] <= second.start < second.end <= looks[3]
+
+
+def test_in_a_pause_nothing_is_due_and_nothing_is_under_way():
+    sender = SlowAnswers(after_s=0.1)
+    one = traffic(sender)
+    one.run(for_s=0.2, phase="before")
+    with one.pause():
+        planned = len(sender.sent)
+        assert len(sender.results()) == planned
+        begun = time.time()
+        time.sleep(0.4)
+        assert len(sender.sent) == planned
+    one.run(for_s=0.2, phase="after")
+    one.stop()
+    assert not [due for due, _ in sender.sent if begun < due < begun + 0.4]
+    assert [phase.name for phase in one.phases] == ["before", DRAIN, SWAP, "after", DRAIN]
+    paces = one.paces(one.requests())
+    assert [pace.planned for pace in paces if pace.phase == "after"] == [pytest.approx(19, abs=2)]
+
+
+def test_a_pause_refuses_to_begin_while_a_request_does_not_end():
+    one = traffic(SlowAnswers(after_s=60), patience_s=0.1)
+    one.run(for_s=0.1, phase="before")
+    with pytest.raises(TestbedError, match="requests do not end, so the policies cannot be swapped"), one.pause():
+        pytest.fail("must not get here")
+    one.stop()
+
+
+def test_no_phase_may_be_called_like_a_swap():
+    one = traffic(SlowAnswers(after_s=0.1))
+    with pytest.raises(TestbedError, match="there is a phase of that name already"):
+        one.run(for_s=0.1, phase=SWAP)

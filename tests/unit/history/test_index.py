@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.history import Arrival, Attempt, Call, FaultEvent, History, Phase, Request, RunInfo
+from testbed.history import Arrival, Attempt, Call, FaultEvent, History, Phase, PolicyEvent, Request, RunInfo
 
 EDGE = "a -> b"
 
@@ -161,3 +161,21 @@ def test_a_part_of_a_request_fault_touched_what_arrived_on_its_own_links():
     first, second = fault(plane="inlet"), fault(plane="inlet", links=("a-1--b-2",), start=30.0, end=40.0)
     hits = [arrival("r1", fault="f1"), arrival("r2", fault="f1", callee="b-2", start=32.0)]
     assert (touched(*hits, by=first), touched(*hits, by=second)) == ({"r1"}, {"r2"})
+
+
+def test_a_stretch_has_the_policies_that_were_in_force_in_it():
+    def topology(timeout):
+        return {"name": "t", "entry": "a", "policies": [{"edge": "a -> b", "timeout": timeout}]}
+
+    run = RunInfo(0.0, "t", 1, "envoy", topology(100), {}, ())
+    index = History(
+        [run, PolicyEvent(10.0, "a -> b", topology(200)), PolicyEvent(20.0, "restored", topology(100))]
+    ).index
+
+    def texts(start, end):
+        return [wiring.policies["a -> b"] for wiring in index.wirings(start, end)]
+
+    assert texts(0, 9) == texts(21, 30) == texts(0, 10) == ["{timeout: 100ms}"]
+    assert texts(10, 19) == ["{timeout: 200ms}"]
+    assert texts(5, 15) == ["{timeout: 100ms}", "{timeout: 200ms}"]
+    assert texts(0, 30) == ["{timeout: 100ms}", "{timeout: 200ms}", "{timeout: 100ms}"]

@@ -1,5 +1,6 @@
 """Words of a policy that contradict each other, that do nothing, and how a policy reads in texts."""
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -9,6 +10,7 @@ from policy_kit import shop
 from testbed.errors import TopologyError
 from testbed.graph import policy_summary
 from testbed.model.services import EXPECTED
+from testbed.model.topology import load_topology
 from testbed.schema import schema
 from testbed.wiring import wiring
 
@@ -186,3 +188,32 @@ def test_the_schema_refuses_what_the_model_refuses(policy: dict[str, Any]) -> No
     wrong = {"name": "t", "entry": "a", "services": services, "policies": [{"edge": "a -> b", **policy}]}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(wrong, schema())
+
+
+YAML = """name: t
+entry: a
+services:
+  a: {language: go, calls: [b, c]}
+  b: {language: go}
+  c: {language: go}
+policies:
+  - edge: a -> b
+    retries:
+      attempts: 2
+    outlierDetection:
+      interval: 1s
+  - edge: a -> c
+    timeout: 1s
+"""
+
+
+def test_a_place_keeps_its_line_where_an_override_has_not_touched_its_policy(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(YAML)
+    changed = load_topology(file).with_overrides(policies={"a -> c": {"timeout": "2s"}})
+    assert (
+        changed.located(("policies", 0, "retries", "attempts"), "no") == f"{file}:10: policies[0].retries.attempts: no"
+    )
+    assert changed.located(("policies", 1, "timeout"), "no") == f"{file}:13: policies[1].timeout: no"
+    without = load_topology(file).with_overrides(policies={"a -> b": None})
+    assert without.located(("policies", 0, "timeout"), "no") == f"{file}:14: policies[0].timeout: no"

@@ -1,0 +1,57 @@
+"""Reads back what a running Envoy has in force, and names the first value that is not what was written for it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from testbed.errors import TestbedError
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?s?")
+_FIRST_WORDS = ("ROUND_ROBIN", "STATIC", "DEFAULT")  # of enumerations: zero in the protocol
+_UNWRITTEN: tuple[object, ...] = (None, False, 0, "", [], {}, *_FIRST_WORDS)  # Envoy leaves such values out
+
+
+def difference(admin: str, config: str) -> str:
+    """Return where the Envoy with this admin address does not run `config` (JSON text), in words; "" if it does.
+
+    Raises `TestbedError` if it does not answer.
+    """
+    told = _ask(admin, "/config_dump")["configs"]
+    running = next(part["bootstrap"] for part in told if "bootstrap" in part)
+    return first_difference(json.loads(config)["static_resources"], running["static_resources"])
+
+
+def _ask(admin: str, path: str) -> Any:
+    connection = http.client.HTTPConnection(admin, timeout=5)
+    try:
+        connection.request("GET", path)
+        return json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError) as problem:
+        raise TestbedError(f"the Envoy at {admin} does not tell its configuration: {problem!r}") from problem
+    finally:
+        connection.close()
+
+
+def first_difference(wanted: Any, found: Any, place: str = "") -> str:
+    """Return where `found` lacks what is `wanted`, in words; more than is wanted is no difference."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        pairs = [(wanted[key], found.get(key), f"{place}.{key}") for key in wanted]
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        pairs = [(one, other, f"{place}[{n}]") for n, (one, other) in enumerate(zip(wanted, found, strict=True))]
+    else:
+        same = _plain(wanted) == _plain(found) or (wanted in _UNWRITTEN and found in _UNWRITTEN)
+        return "" if same else f"{place.removeprefix('.')} is {found!r}, not {wanted!r}"
+    return next((text for one, other, where in pairs if (text := first_difference(one, other, where))), "")
+
+
+def _plain(value: Any) -> Any:
+    """Bring what can be written in several ways into one: "0.15s" is "0.150s", 5 is "5", folders are left out."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value.removesuffix("s")), value.endswith("s")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value), False
+    return value.rpartition("/")[2] if isinstance(value, str) else value

@@ -1,0 +1,195 @@
+"""Policies are swapped on the running mesh: services go on, no request is lost, all is as before at the end."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from testbed import TestbedError, abort, attempts, get, only_statuses, start, steady
+from testbed.errors import TopologyError
+from testbed.history import Evidence, PolicyEvent
+from testbed.model.topology import Topology
+
+pytestmark = pytest.mark.e2e
+EDGE = "front -> back"
+RETRY = {EDGE: {"retries": {"attempts": 2, "retryOn": ["5xx"], "backoff": "5ms"}}}
+LOAD = steady(get("/"), rps=50)
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    with start("tests/e2e/small.yaml") as running:
+        yield running
+
+
+@pytest.fixture
+def small(mesh):
+    yield mesh
+    mesh.clean()
+
+
+def pids(mesh):
+    return {p.name: mesh._runtime.pid(p.name) for p in mesh.plan.processes}
+
+
+def assert_tried(mesh, times):
+    """Every call whose attempts all fail is tried so often."""
+    with mesh.load(LOAD) as traffic, mesh.inject(abort(503).on(EDGE)):
+        traffic.run(for_s=0.3, phase="failing")
+    traffic.result().check(all=[attempts(EDGE, exactly=times).during("failing")])
+
+
+def test_only_the_proxies_that_hold_the_edge_are_restarted_and_the_policy_works(small):
+    before = pids(small)
+    with small.policies(RETRY):
+        during = pids(small)
+        assert_tried(small, 3)
+    assert {name for name in before if before[name] != during[name]} == {"front-1/proxy"}
+    assert_tried(small, 1)
+
+
+def test_a_swap_is_quick(small):
+    took = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        with small.policies(RETRY):
+            took.append(time.perf_counter() - begun)
+    assert min(took) < 1.5
+
+
+def test_in_the_middle_of_a_load_nothing_is_lost_and_each_phase_names_its_policy(small, tmp_path):
+    with small.load(LOAD) as traffic, small.inject(abort(503).on(EDGE).for_attempts(1)):
+        traffic.run(for_s=0.6, phase="bare")
+        with small.policies(RETRY):
+            traffic.run(for_s=0.6, phase="retrying")
+        traffic.run(for_s=0.6, phase="bare again")
+    run = traffic.result()
+    events = run.history.events
+    assert all(event.complete for event in events if isinstance(event, Evidence)), [
+        event.missing for event in events if isinstance(event, Evidence)
+    ]
+    swaps = [event for event in events if isinstance(event, PolicyEvent)]
+    assert [swap.text for swap in swaps] == [EDGE, "restored"]
+    report = run.check(
+        all=[
+            only_statuses(200).during("retrying"),
+            only_statuses(502).during("bare"),
+            only_statuses(502).during("bare again"),
+            attempts(EDGE, exactly=2).during("retrying"),
+            attempts(EDGE, exactly=1).during("bare"),
+            attempts(EDGE, exactly=1).during("bare again"),
+        ]
+    )
+    texts = {verdict.phase: verdict.policy for verdict in report.verdicts if verdict.check.startswith("attempts")}
+    assert texts["bare"] == texts["bare again"] == "{timeout: 600ms}"
+    assert texts["retrying"].startswith("{timeout: 600ms, retries: {attempts: 2, retryOn: [5xx], ")
+
+
+@pytest.mark.parametrize("language", ["node", "python"])
+def test_services_in_other_languages_notice_no_swap(language):
+    """Their pooled connections to the proxy end with it; the next request makes a new one."""
+    services = {"front": {"language": language, "calls": ["back"]}, "back": {"language": "go"}}
+    data = {"name": "pair", "entry": "front", "services": services}
+    with start(Topology.model_validate(data)) as pair, pair.load(LOAD) as traffic:
+        traffic.run(for_s=0.5, phase="before")
+        with pair.policies({EDGE: {"timeout": "5s"}}):
+            traffic.run(for_s=0.5, phase="other")
+        traffic.run(for_s=0.5, phase="after")
+    traffic.result().check(all=[only_statuses(200).during(name) for name in ("before", "other", "after")])
+
+
+def test_swaps_are_nested_and_end_in_any_order(small):
+    outer = small.policies({EDGE: {"timeout": "1s"}})
+    inner = small.policies({EDGE: {"retries": {"attempts": 1}}})
+    policy = small.topology.policy(EDGE)
+    assert (policy.timeout, policy.retries.attempts) == (1000.0, 1)
+    outer.restore()
+    policy = small.topology.policy(EDGE)
+    assert (policy.timeout, policy.retries.attempts) == (600.0, 1)
+    inner.restore()
+    inner.restore()
+    assert small.topology.policy(EDGE).retries is None
+
+
+def test_a_policy_can_be_removed(small):
+    with small.policies({EDGE: None}):
+        assert small.topology.policy(EDGE) is None
+    assert small.topology.policy(EDGE).timeout == 600.0
+
+
+def test_what_a_test_left_in_force_is_gone_after_cleaning(small):
+    small.policies(RETRY)
+    small.clean()
+    assert small.topology.policy(EDGE).retries is None
+    assert_tried(small, 1)
+
+
+def test_a_test_that_fails_inside_the_block_leaves_the_old_policies(small):
+    with pytest.raises(ZeroDivisionError), small.policies(RETRY):
+        raise ZeroDivisionError
+    assert small.topology.policy(EDGE).retries is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({}, r"policies\(\{\}\) changes nothing"),
+        ({"front -> bak": {"timeout": "1s"}}, "no edge 'front -> bak'.*did you mean 'front -> back'"),
+        ({EDGE: {"timeuot": "1s"}}, r'override of policies\["front -> back"\].timeuot: unknown key .*timeout'),
+        ({"front->back": {"timeout": "1s"}, EDGE: None}, "given twice"),
+        ({"front -> old": None}, "there is no policy to remove"),
+        (
+            {EDGE: {"retries": {"attempts": 1}, "retryBudget": {}, "circuitBreaker": {"maxRetries": 1}}},
+            "retryBudget: contradicts circuitBreaker.maxRetries",
+        ),
+    ],
+)
+def test_a_mistake_is_one_message_and_changes_nothing(small, overrides, words):
+    before = pids(small)
+    with pytest.raises(TestbedError, match=words):
+        small.policies(overrides)
+    assert pids(small) == before
+
+
+def test_a_value_that_the_proxy_refuses_is_named_and_the_old_policies_stay(small):
+    with pytest.raises(TopologyError) as caught:
+        small.policies({EDGE: {"retries": {"attempts": 5_000_000_000}}})
+    text = str(caught.value)
+    print(text)
+    assert "small.yaml:9: policies[0].retries.attempts: front-1/proxy refuses it: " in text
+    assert "retry_policy.num_retries" in text
+    assert "integer out of range" in text
+    with small.client() as client:
+        assert client.get("/").status_code == 200
+    assert small.topology.policy(EDGE).retries is None
+
+
+def test_a_swap_under_load_that_the_proxy_refuses_disturbs_no_request(small):
+    with small.load(LOAD) as traffic:
+        traffic.run(for_s=0.3, phase="before")
+        with pytest.raises(TopologyError, match="refuses it"):
+            small.policies({EDGE: {"outlierDetection": {"consecutive5xxErrors": 5_000_000_000}}})
+        traffic.run(for_s=0.3, phase="after")
+    run = traffic.result()
+    run.check(all=[only_statuses(200)])
+    assert all(event.complete for event in run.history.events if isinstance(event, Evidence))
+
+
+def test_a_mesh_with_a_value_that_the_proxy_refuses_does_not_start_and_leaves_nothing(tmp_path):
+    text = Path("tests/e2e/small.yaml").read_text().replace("timeout: 600ms", "timeout: 99999999h")
+    mesh = tmp_path / "mesh.yaml"
+    mesh.write_text(text)
+    before = _traces()
+    with pytest.raises(TopologyError) as caught, start(mesh):
+        pass
+    assert str(caught.value).startswith(f"{mesh}:10: policies[0].timeout: front-1/proxy refuses it: invalid JSON in ")
+    assert str(caught.value).endswith("duration out of range")
+    assert _traces() <= before
+
+
+def _traces():
+    """Folders of runs, and processes below this one."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return {*Path(tempfile.gettempdir()).glob("testbed-*"), *children}
