@@ -110,15 +110,12 @@ class Index:
 
         return recorded_topology(self.run.topology if self.run else {})
 
-    @cached_property
-    def _wirings(self) -> Sequence[tuple[float, Wiring]]:
-        """What the topology said, each from the moment on at which it came into force."""
-        return [(-math.inf, self.wiring), *((swap.at, wiring(swap.topology)) for swap in self.swaps)]
-
-    def wirings(self, start: float, end: float) -> Sequence[Wiring]:
-        """Return what the topology said in a stretch: one, or several where policies were swapped in it."""
-        ends = [*(at for at, _ in self._wirings[1:]), math.inf]
-        return [one for (at, one), over in zip(self._wirings, ends, strict=True) if at < end and over > start]
+    def topologies(self, start: float, end: float) -> Sequence[Mapping[str, object]]:
+        """Return the topology as it was in force in a stretch: one, or several where policies were swapped in it."""
+        changes: list[tuple[float, Mapping[str, object]]]
+        changes = [(-math.inf, self.run.topology if self.run else {}), *((s.at, s.topology) for s in self.swaps)]
+        ends = [*(at for at, _ in changes[1:]), math.inf]
+        return [one for (at, one), over in zip(changes, ends, strict=True) if at < end and over > start]
 
     @cached_property
     def sources(self) -> frozenset[str]:

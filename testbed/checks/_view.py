@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from testbed.errors import CheckError, nearest
 from testbed.history import Arrival, Attempt, Call, FaultEvent, Request
 from testbed.index import Index, Joined
+from testbed.wiring import Wiring, wiring
+
+if TYPE_CHECKING:
+    from testbed.model.topology import Topology
 
 T = TypeVar("T", Attempt, Call, Arrival)
 
@@ -108,8 +112,30 @@ class View:
         return texts[0] if len(texts) == 1 else "\n".join(f"{e}: {text}" for e, text in zip(chosen, texts, strict=True))
 
     def _policies(self, edge: str) -> Iterable[str]:
-        known = self.index.wirings(self.window.start, self.window.end)
+        known = map(wiring, self._in_force)
         return dict.fromkeys(one.policies.get(edge, "no policy: no time-out, no retries") for one in known)
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """What the topology says that was in force. Raises `CheckError` where policies were swapped meanwhile."""
+        return wiring(self._one_in_force)
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The same as a model. Raises `TopologyError` if there is none that this version understands."""
+        from testbed.model.topology import recorded_topology
+
+        return recorded_topology(self._one_in_force)
+
+    @cached_property
+    def _in_force(self) -> Sequence[Mapping[str, object]]:
+        return self.index.topologies(self.window.start, self.window.end)
+
+    @property
+    def _one_in_force(self) -> Mapping[str, object]:
+        if len(self._in_force) > 1:
+            raise CheckError(f"policies were swapped in {self.window.name!r}: judge one phase, with .during(...)")
+        return self._in_force[0]
 
     def _caused(self, joined: Joined[T], edge: str) -> Sequence[T]:
         return [event for event in joined.on(edge) if event.request in self.ids]

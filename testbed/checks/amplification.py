@@ -121,7 +121,7 @@ class amplification(Check):
         from testbed.model.amplification import amplification as implied_by
         from testbed.model.routes import Node
 
-        topology = view.index.topology
+        topology = view.topology
         entry = topology.services[topology.entry]
         routes = {(request.method, request.path) for request in view.requests}
         return {r: implied_by(topology, self.service, Node(topology.entry, entry.route_key(*r))) for r in routes}

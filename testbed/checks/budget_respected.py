@@ -18,7 +18,7 @@ from testbed.checks._view import View
 from testbed.errors import CheckError
 from testbed.history import Attempt
 from testbed.index import Index
-from testbed.wiring import Budget, of_the_load
+from testbed.wiring import Budget, of_the_load, wiring
 
 CLOCK_S = 0.002  # two lines of one proxy may be this much out of order; it counts for the proxy, never against it
 
@@ -72,8 +72,18 @@ class budget_respected(EdgeCheck):
         super().fits(index)
         if of_the_load(self.edge):
             raise CheckError(f"{self}: the load sends every request once; name an edge between two services")
-        if self._from_policy and self.edge not in index.wiring.budgets:
+        if self._from_policy and not self._is_stated(index):
             raise CheckError(f"{self}: the policy of {self.edge} states no budget: give percent= and floor=")
+
+    def _is_stated(self, index: Index) -> bool:
+        """Whether a policy states a budget, be it one that was swapped in."""
+        topologies = index.topologies(-math.inf, math.inf)
+        return any(self.edge in wiring(topology).budgets for topology in topologies)
+
+    def _stated(self, view: View) -> Budget:
+        if self.edge not in view.wiring.budgets:
+            raise CheckError(f"{self}: the policy of {self.edge} stated no budget in {view.window.name!r}")
+        return view.wiring.budgets[self.edge]
 
     @property
     def _from_policy(self) -> bool:
@@ -110,7 +120,7 @@ class budget_respected(EdgeCheck):
 
     def judge(self, view: View) -> Verdict:
         """Compare the retries with what was allowed when each was made."""
-        budget = view.index.wiring.budgets[self.edge] if self._from_policy else self._budget
+        budget = self._stated(view) if self._from_policy else self._budget
         verdict = self._compare(view, budget)
         return replace(verdict, bound=self._words(budget))
 

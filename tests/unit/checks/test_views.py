@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 from story import EDGE, EPOCH, LINK, SHOP, Story, faulty, quiet
 
-from testbed.checks import Check, View, availability, judge, only_statuses
+from testbed.checks import Check, View, availability, budget_respected, judge, only_statuses
 from testbed.errors import CheckError
 from testbed.history import Arrival, Evidence, PolicyEvent
 
@@ -229,3 +229,15 @@ def test_a_swap_in_the_window_names_both_policies_one_after_the_other():
     assert policy.startswith("{timeout: 500ms")
     assert policy.endswith(", then {timeout: 900ms}")
     assert story.verdict(only_statuses(200).during("recover")).policy == "{timeout: 900ms}"
+
+
+def test_a_check_that_needs_the_policies_wants_a_window_with_one_set_of_them():
+    story = faulty(5)
+    (hold,) = [event for event in story.events if event.type == "phase" and event.name == "hold"]
+    topology = {**SHOP, "policies": [{"edge": EDGE, "retryBudget": {"percent": 20}}]}
+    story.events.append(PolicyEvent((hold.start + hold.end) / 2, EDGE, topology))
+    with pytest.raises(CheckError, match="policies were swapped in 'hold': judge one phase"):
+        story.verdict(budget_respected(EDGE))
+    with pytest.raises(CheckError, match="stated no budget in 'baseline'"):
+        story.verdict(budget_respected(EDGE).during("baseline"))
+    assert story.verdict(budget_respected(EDGE).during("recover")).outcome == "inconclusive"  # nothing was sent there

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from testbed.history import Arrival, Attempt, Call, FaultEvent, History, Phase, PolicyEvent, Request, RunInfo
+from testbed.wiring import wiring as read
 
 EDGE = "a -> b"
 
@@ -173,7 +174,7 @@ def test_a_stretch_has_the_policies_that_were_in_force_in_it():
     ).index
 
     def texts(start, end):
-        return [wiring.policies["a -> b"] for wiring in index.wirings(start, end)]
+        return [wiring.policies["a -> b"] for wiring in map(read, index.topologies(start, end))]
 
     assert texts(0, 9) == texts(21, 30) == texts(0, 10) == ["{timeout: 100ms}"]
     assert texts(10, 19) == ["{timeout: 200ms}"]
