@@ -220,7 +220,7 @@ def test_below_min_health_percent_everyone_is_used_again(folder: Path) -> None:
     with stage(folder, replicas=2, policy=policy) as one:
         one.apps["callee-1"].handler = lambda talk: talk.answer(500)
         statuses = Counter(one.get().status for _ in range(20))
-        assert statuses == {200: 10, 500: 10}
+        assert statuses[500] >= 6  # ten or so: the turn begins anew at the ejection; without panic it would be two
         found = counters(one, "lb_healthy_panic|ejections_active")
         assert found["outlier_detection.ejections_active"] == 1
         assert found["lb_healthy_panic"] >= 1
