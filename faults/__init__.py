@@ -5,17 +5,23 @@ from __future__ import annotations
 from faults.abort import abort
 from faults.bandwidth import bandwidth
 from faults.base import Fault
+from faults.corrupt import corrupt
 from faults.cpu import cpu
 from faults.crash_loop import crash_loop
 from faults.delay import delay
+from faults.duplicate import duplicate
 from faults.flapping import flapping
 from faults.hang import hang
 from faults.kill import kill, restart
 from faults.latency import latency
 from faults.memory import memory
 from faults.outage import outage
+from faults.packet_delay import packet_delay
+from faults.packet_loss import packet_loss
+from faults.partition import partition
 from faults.pause import pause
 from faults.refused import refused
+from faults.reorder import reorder
 from faults.reset import reset
 from faults.rolling import rolling
 from faults.silent import silent
@@ -32,17 +38,23 @@ FAULTS: dict[str, type[Fault]] = {
     for fault in (
         abort,
         bandwidth,
+        corrupt,
         cpu,
         crash_loop,
         delay,
+        duplicate,
         flapping,
         hang,
         kill,
         latency,
         memory,
         outage,
+        packet_delay,
+        packet_loss,
+        partition,
         pause,
         refused,
+        reorder,
         reset,
         restart,
         rolling,
@@ -61,9 +73,11 @@ __all__ = [
     "Fault",
     "abort",
     "bandwidth",
+    "corrupt",
     "cpu",
     "crash_loop",
     "delay",
+    "duplicate",
     "flapping",
     "hang",
     "kill",
@@ -71,8 +85,12 @@ __all__ = [
     "memory",
     "named",
     "outage",
+    "packet_delay",
+    "packet_loss",
+    "partition",
     "pause",
     "refused",
+    "reorder",
     "reset",
     "restart",
     "rolling",

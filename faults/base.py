@@ -12,7 +12,7 @@ from testbed.edge.operations import Operation, Scope, Signal
 from testbed.errors import FaultError, nearest
 from testbed.plan import Link, Replica, Seat, links_from
 
-Plane = Literal["link", "inlet", "process"]
+Plane = Literal["link", "inlet", "process", "packets"]
 
 
 class Site(Protocol):

@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from faults import abort as abort
     from faults import bandwidth as bandwidth
+    from faults import corrupt as corrupt
     from faults import cpu as cpu
     from faults import crash_loop as crash_loop
     from faults import delay as delay
+    from faults import duplicate as duplicate
     from faults import flapping as flapping
     from faults import hang as hang
     from faults import kill as kill
     from faults import latency as latency
     from faults import memory as memory
     from faults import outage as outage
+    from faults import packet_delay as packet_delay
+    from faults import packet_loss as packet_loss
+    from faults import partition as partition
     from faults import pause as pause
     from faults import refused as refused
+    from faults import reorder as reorder
     from faults import reset as reset
     from faults import restart as restart
     from faults import rolling as rolling
@@ -72,8 +78,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "faults": (
-        "abort bandwidth cpu crash_loop delay flapping hang kill latency memory outage pause refused reset restart "
-        "rolling silent sliced slow_close slow_start throttle truncated unreachable"
+        "abort bandwidth corrupt cpu crash_loop delay duplicate flapping hang kill latency memory outage "
+        "packet_delay packet_loss partition pause refused reorder reset restart rolling silent sliced slow_close "
+        "slow_start throttle truncated unreachable"
     ),
     "testbed.checks": (
         "amplification attempts availability breaker budget_respected bulkhead contained deadline_kept ejected "

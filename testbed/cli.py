@@ -146,3 +146,13 @@ def soak(args: tuple[str, ...], times: int, seed: int | None) -> None:
     from testbed.calibration.soak import soak as run
 
     sys.exit(0 if run(args, times, click.echo, seed) else 1)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@_plainly
+def sandbox(command: tuple[str, ...]) -> None:
+    """Run COMMAND (`testbed sandbox -- pytest ...`) in a private network, where packet faults need no root."""
+    from testbed.sandbox import enter
+
+    enter(command)

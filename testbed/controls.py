@@ -1,11 +1,11 @@
-"""What the injector needs of the planes: how links, inlet and processes are changed."""
+"""What the injector needs of the planes: small interfaces that the edge and the runtime implement."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from testbed.edge.operations import LinkOperation, Rule
+from testbed.edge.operations import Drop, LinkOperation, Netem, Rule
 
 
 class LinkControl(Protocol):
@@ -51,3 +51,22 @@ class ProcessControl(Protocol):
 
     def cannot(self, action: str) -> str:
         """Why an action is not possible here, "" if it is."""
+
+
+class PacketControl(Protocol):
+    """What the injector needs of the wire; each call acts for one fault."""
+
+    def ready(self, operations: Sequence[Drop | Netem]) -> None:
+        """Raise `Unsupported` if they cannot be carried out here."""
+
+    def caveat(self, operations: Sequence[Drop | Netem]) -> str:
+        """Return what to add to the fault's text where its effect is only approximate."""
+
+    def apply(self, operations: Sequence[Drop | Netem]) -> None:
+        """Carry out and read back."""
+
+    def seen(self, operations: Sequence[Drop | Netem]) -> int:
+        """Return how many packets have been hit so far."""
+
+    def undo(self, operations: Sequence[Drop | Netem]) -> None:
+        """Undo and read back."""

@@ -6,7 +6,8 @@ Exception
 │   ├── TopologyError       a topology that cannot be used (file, line, field, nearest valid name)
 │   ├── FaultError          a fault that cannot be injected as written
 │   ├── CheckError          a check that cannot be judged as written
-│   └── Unavailable         a binary or privilege that this machine lacks
+│   └── Unavailable         a binary that this machine lacks
+│       └── Unsupported     a kernel, a privilege or an engine that lacks something: the test is skipped
 └── AssertionError
     ├── NotContained        a policy failed: a check was violated
     └── Inconclusive        too little evidence to say either way
@@ -39,6 +40,10 @@ class CheckError(TestbedError):
 
 class Unavailable(TestbedError):
     """A binary, package or privilege is missing; the message says how to get it."""
+
+
+class Unsupported(Unavailable):
+    """This kernel, user or runtime cannot do it; inside a test, pytest skips the test and shows the reason."""
 
 
 class NotContained(AssertionError):

@@ -129,7 +129,7 @@ class FaultEvent:
     id: str
     name: str  # "latency"
     text: str  # "latency(ms=800).on('checkout -> pricing')"
-    plane: str  # "link", "inlet", "process"
+    plane: str  # "link", "inlet", "process", "packets"
     links: tuple[str, ...]  # "caller-1--callee-1" of every link that it acts on
     edges: tuple[str, ...]
     start: float
@@ -137,6 +137,7 @@ class FaultEvent:
     users: tuple[str, ...] | None = None  # fixed beforehand: exactly these users
     cohort: str | None = None  # fixed beforehand: this cohort
     drawn: bool = False  # drawn per request or attempt: nothing fixed beforehand
+    packets: int | None = None  # how many the kernel dropped or shaped; None for what is no packet fault
     injected: bool = True  # False: only resolved and recorded (the arm of a calibration without the fault)
     behind: tuple[str, ...] = ()  # of a fault of a mesh proxy: the replicas whose calls it takes
     rising_s: float = 0.0  # before `start`: from the first thing done to the last thing verified

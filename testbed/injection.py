@@ -14,8 +14,8 @@ from types import TracebackType
 from faults.base import Fault, behind
 from testbed.conductor import Conductor
 from testbed.contradictions import refuse_contradictions
-from testbed.controls import LinkControl, ProcessControl, RuleControl
-from testbed.edge.operations import Closed, LinkOperation, Operation, Rule, Signal, Toxic, Unanswered
+from testbed.controls import LinkControl, PacketControl, ProcessControl, RuleControl
+from testbed.edge.operations import Closed, Drop, LinkOperation, Netem, Operation, Rule, Signal, Toxic, Unanswered
 from testbed.errors import FaultError, TestbedError
 from testbed.history import FaultEvent, ProcessEvent
 from testbed.plan import Link, Replica, Seat
@@ -48,9 +48,17 @@ class _Claim:
 class Injector:
     """Everything that is in force, and the only one who changes it; safe to use from several threads."""
 
-    def __init__(self, links: LinkControl, inlet: RuleControl, processes: ProcessControl, *, dry: bool = False) -> None:
+    def __init__(
+        self,
+        links: LinkControl,
+        inlet: RuleControl,
+        processes: ProcessControl,
+        wire: PacketControl,
+        *,
+        dry: bool = False,
+    ) -> None:
         """With `dry`, faults are resolved, checked and recorded, and mark the arrivals they meet, but break nothing."""
-        self._links, self._inlet, self._processes, self._dry = links, inlet, processes, dry
+        self._links, self._inlet, self._processes, self._wire, self._dry = links, inlet, processes, wire, dry
         self._claimed: dict[str, _Claim] = {}  # all that has been injected and not been healed
         self._active: dict[str, tuple[Operation, ...]] = {}  # what is in force just now
         self._conductors: dict[str, Conductor] = {}
@@ -68,6 +76,8 @@ class Injector:
         if len(texts) < len(claims):
             raise TestbedError(f"the same fault twice: {', '.join(map(str, faults))}")
         refuse_contradictions(texts, site.links, {str(claim) for claim in claims if claim.fault.passing})
+        if not self._dry:
+            self._wire.ready([op for claim in new.values() for op in _on_the_wire(claim.operations)])
         return new
 
     def _claim(self, fault: Fault, name: str, site: Place) -> _Claim:
@@ -122,8 +132,9 @@ class Injector:
             met_at_once = part.momentary or any(map(_is_brief, operations))
             start, end = begun if met_at_once else time.time(), time.time() if part.momentary else FOREVER
             event = _event(name, fault, planned, part, site, start, end)
+            text = f"{fault}{self._wire.caveat(_on_the_wire(operations))}"
             self.events = [e for e in self.events if not (e.id == name and not e.links)]
-            self.events.append(replace(event, rising_s=start - begun, injected=not self._dry))
+            self.events.append(replace(event, text=text, rising_s=start - begun, injected=not self._dry))
 
     def heal(self, *names: str) -> None:
         """Undo faults, the latest first; goes on after a failure and raises it at the end."""
@@ -146,6 +157,7 @@ class Injector:
     def _lift(self, name: str) -> None:
         """Undo what is in force of one fault, last operation first."""
         with self._changing:
+            self._count_packets(name)
             operations = self._active.pop(name, ())
             ended = self._end(name)
             groups = [(kind, list(group)) for kind, group in groupby(reversed(operations), key=_engine)]
@@ -156,10 +168,22 @@ class Injector:
             why = "; ".join(map(str, failures))
             raise TestbedError(f"healing {self._claimed[name]} failed: {why}") from failures[0]
 
+    def count_packets(self) -> None:
+        """Write into the windows of all packet faults in force how many packets they have hit so far."""
+        with self._changing:
+            for name in self._active:
+                self._count_packets(name)
+
+    def _count_packets(self, name: str) -> None:
+        if found := _on_the_wire(self._active.get(name, ())):
+            self._note(self._opened(name), packets=self._wire.seen(found))
+
+    def _opened(self, name: str) -> FaultEvent | None:
+        return next((event for event in self.events if event.id == name and event.end == FOREVER), None)
+
     def _end(self, name: str) -> FaultEvent | None:
         """Close the open window of a fault, if it has one, and return it."""
-        opened = next((event for event in self.events if event.id == name and event.end == FOREVER), None)
-        return self._note(opened, end=time.time())
+        return self._note(self._opened(name), end=time.time())
 
     def _note(self, event: FaultEvent | None, **changes: float) -> FaultEvent | None:
         """Change what is on record of a window."""
@@ -174,6 +198,8 @@ class Injector:
             _all_at_once(self._links.apply, operations)
         elif engine == "inlet":
             self._inlet.set(self._rules())
+        elif engine == "wire":
+            self._wire.apply(_on_the_wire(operations))
         else:
             _all_at_once(self._signal, operations)
 
@@ -182,6 +208,8 @@ class Injector:
             _all_at_once(self._links.undo, operations)
         elif engine == "inlet":
             self._inlet.set(self._rules())
+        elif engine == "wire":
+            self._wire.undo(_on_the_wire(operations))
         else:
             _all_at_once(self._unsignal, operations)
 
@@ -266,6 +294,12 @@ def _engine(operation: Operation) -> str:
             return "inlet"
         case Signal():
             return "processes"
+        case Drop() | Netem():
+            return "wire"
+
+
+def _on_the_wire(operations: Iterable[Operation]) -> list[Drop | Netem]:
+    return [operation for operation in operations if isinstance(operation, Drop | Netem)]
 
 
 def _all_at_once(act: Callable[..., None], operations: Sequence[Operation]) -> None:

@@ -65,6 +65,7 @@ _PLAIN: dict[str, tuple[type, ...]] = {
     "dict[str, str]": (dict,),
     "dict[str, float]": (dict,),
     "str | None": (str, type(None)),
+    "int | None": (int, type(None)),
 }
 
 

@@ -15,6 +15,7 @@ from faults.timed import refuse_late
 from testbed import arm, record
 from testbed.edge.inlet import InletControl
 from testbed.edge.link import Links
+from testbed.edge.wire import Wire
 from testbed.errors import FaultError, TestbedError
 from testbed.evidence.gather import Recorder, logs
 from testbed.evidence.own_load import Probe, Spent
@@ -48,8 +49,9 @@ class Testbed:
         self._swaps = Swaps(plan, runtime, self._still)
         self._recorder = Recorder(plan, directory)
         self._links = Links(plan.links_api)
-        processes = Watched(runtime, self._recorder)
-        self._injector = Injector(self._links, InletControl(plan.inlet_control), processes, dry=_faults_are_off())
+        self._wire = Wire(plan.links, plan.network)
+        inlet, processes = InletControl(plan.inlet_control), Watched(runtime, self._recorder)
+        self._injector = Injector(self._links, inlet, processes, self._wire, dry=_faults_are_off())
         self._traffic: Traffic | None = None
         self._users: Mapping[str, str] = {}
         self._runs = 0
@@ -189,6 +191,7 @@ class Testbed:
         if not self._stopped:
             self._stopped = True
             self._links.close()
+            self._wire.close()
             self._runtime.stop()
             self._lease.release()
 
@@ -277,6 +280,7 @@ class Testbed:
         from dataclasses import replace
 
         now = time.time()
+        self._injector.count_packets()
         events = [event for event in self._injector.events if event.end >= self._load_began]
         return [replace(event, end=now) if event.end == FOREVER else event for event in events]
 
@@ -342,6 +346,8 @@ class Testbed:
         left = self._links.verify_clean()
         if left:
             raise TestbedError(f"links that are not clean after healing: {', '.join(left)}")
+        if rules := self._wire.left():
+            raise TestbedError(f"packet rules that are in force after healing: {', '.join(rules)}")
 
     def _must_run(self) -> None:
         if self._stopped:

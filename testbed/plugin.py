@@ -101,9 +101,19 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that sent load and judged none of it: it would pass whatever happened."""
+    """Fail a test that sent load and judged none of it: it would pass whatever happened.
+
+    Skip one that asks for what this kernel, user or runtime cannot do, and say why.
+    """
     __tracebackhide__ = True
-    result = yield
+    try:
+        result = yield
+    except Exception as error:
+        from testbed.errors import Unsupported
+
+        if isinstance(error, Unsupported):
+            pytest.skip(str(error))
+        raise
     if item.stash[RECORD].unjudged():
         from testbed.errors import Inconclusive
 

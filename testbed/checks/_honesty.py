@@ -27,8 +27,7 @@ class Doubt:
 
 def doubt(check: Check, view: View) -> Doubt | None:
     """Return the first reason why this check cannot be judged on this view, None if there is none."""
-    rules = (_touched_nothing, _same_id, _load_was_short, _nobody, _evidence_missing, _context_lost, _load_missed_some)
-    return next((found for rule in rules for found in rule(check, view)), None)
+    return next((found for rule in _RULES for found in rule(check, view)), None)
 
 
 def seer(index: Index, source: str) -> str:
@@ -39,7 +38,7 @@ def seer(index: Index, source: str) -> str:
 
 def hidden_attempts(view: View, edges: Sequence[str]) -> str:
     """Return why arrivals on these edges may be fewer than attempts, "" if nothing hid any."""
-    hiding = [f for f in view.faults if f.plane in ("link", "process") and set(edges) & set(f.edges)]
+    hiding = [f for f in view.faults if f.plane != "inlet" and set(edges) & set(f.edges)]
     if not hiding:
         return ""
     return (
@@ -61,6 +60,14 @@ def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
             why += _no_trace(index, fault)
             next = "does the load reach that edge? testbed graph shows who calls whom"
             yield Doubt(why, next if fault.links else "heal later, or let it wait less", seer(index, source))
+
+
+def _hit_no_packet(check: Check, view: View) -> Iterator[Doubt]:
+    """Doubt everything that was seen from the start of a packet fault on that hit no packet."""
+    for fault in view.index.faults:
+        if fault.start < view.window.end and fault.injected and fault.packets == 0:
+            why = f"the fault {fault.id} {fault.text} hit no packet: the kernel's own counters say so"
+            yield Doubt(why, "a higher percent=, more requests or a longer hold_s=", "kernel")
 
 
 def _no_trace(index: Index, fault: FaultEvent) -> str:
@@ -172,3 +179,15 @@ def _context_lost(check: Check, view: View) -> Iterator[Doubt]:
             caller = edge.partition(" -> ")[0]
             why = f"{count(lost)} of {count(len(there))} {source} on {edge} carry no request id"
             yield Doubt(why, f"does {caller} forward the baggage header?", seer(index, source))
+
+
+_RULES = (
+    _touched_nothing,
+    _hit_no_packet,
+    _same_id,
+    _load_was_short,
+    _nobody,
+    _evidence_missing,
+    _context_lost,
+    _load_missed_some,
+)

@@ -82,4 +82,24 @@ class Signal:
         return f"{self.replica}/{self.role}"
 
 
-Operation = LinkOperation | Rule | Signal
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The kernel drops a share (above 0, at most 1) of one link's packets as they come in."""
+
+    fault: str  # the fault's id in this run: all its rules are one chain
+    link: str
+    share: float
+    packets: Literal["requests", "answers"]  # those to the link, or those from it
+
+
+@dataclass(frozen=True, slots=True)
+class Netem:
+    """The kernel treats one link's packets as `treatment` says, in the words of tc's netem."""
+
+    fault: str
+    link: str
+    packets: Literal["requests", "answers"]
+    treatment: tuple[str, ...]  # ("corrupt", "5%")
+
+
+Operation = LinkOperation | Rule | Signal | Drop | Netem

@@ -30,7 +30,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at the machine and at every tool; builds nothing, starts nothing but `TOOL --version`."""
-    return [_system(), _loopback(), _python(), _privilege(), _memory(), *map(_tool, binaries.TOOLS)]
+    return [_system(), _loopback(), _python(), _privilege(), _memory(), _packets(), *map(_tool, binaries.TOOLS)]
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -70,7 +70,21 @@ def _python() -> Finding:
 
 def _privilege() -> Finding:
     user = "root" if os.geteuid() == 0 else "an ordinary user"
-    return Finding("privileges", True, source=f"{user}; none are needed")
+    return Finding("privileges", True, source=f"{user}; none are needed but for packet faults")
+
+
+def _packets() -> Finding:
+    """Packet faults are an extra: without them nothing is missing."""
+    from testbed.edge.packets import Packets
+
+    packets = Packets([], "127.0")
+    try:
+        packets.ready()
+    except Unavailable as error:
+        return Finding("packet faults", True, source="not for this user", advice=str(error))
+    finally:
+        packets.close()
+    return Finding("packet faults", True, source="the kernel drops packets for this user")
 
 
 def _memory() -> Finding:

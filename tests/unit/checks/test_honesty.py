@@ -64,6 +64,19 @@ def test_attempts_of_strangers_are_no_touch():
     assert "does not forward baggage" in verdict.why
 
 
+def test_a_packet_fault_that_hit_no_packet_proves_nothing_whatever_it_touched():
+    outcomes = {}
+    for packets in (None, 0, 3):
+        story = untouched_fault(plane="packets", packets=packets)
+        story.attempts(story.history.index.by_phase["hold"])
+        verdict = story.verdict(COUNT)
+        outcomes[packets] = verdict.outcome
+        if packets == 0:
+            assert verdict.why == f"the fault f1 {TEXT} hit no packet: the kernel's own counters say so"
+            assert verdict.source == "kernel"
+    assert outcomes == {None: "held", 0: "inconclusive", 3: "held"}
+
+
 def test_every_fault_must_touch_something():
     story = faulty(400)
     story.fault(4.0, 8.0, id="f2", plane="inlet", text="delay(ms=5)")

@@ -1,4 +1,4 @@
-"""An injector whose three planes write down what they are told, and do as they are told or fail."""
+"""An injector whose planes write down what they are told, and do as they are told or fail."""
 
 from testbed.errors import TestbedError
 from testbed.injection import Injector
@@ -9,6 +9,7 @@ class Plane:
 
     def __init__(self, fails=(), lacks=()):
         self.done, self.fails, self.lacks = [], fails, lacks
+        self.wire = Wire(self)
 
     def _do(self, *what):
         if what[0] in self.fails:
@@ -49,5 +50,28 @@ class Plane:
         return "this machine has no brakes" if action in self.lacks else ""
 
 
+class Wire:
+    """Stands for the kernel: every packet fault hits seven packets."""
+
+    def __init__(self, plane):
+        self.plane = plane
+
+    def ready(self, operations):
+        if operations:
+            self.plane._do("ready")
+
+    def caveat(self, operations):
+        return " (roughly)" if operations else ""
+
+    def apply(self, operations):
+        self.plane._do("drop", *(op.link for op in operations))
+
+    def seen(self, operations):
+        return 7
+
+    def undo(self, operations):
+        self.plane._do("let through", *(op.link for op in operations))
+
+
 def injector(plane, dry=False):
-    return Injector(plane, plane, plane, dry=dry)
+    return Injector(plane, plane, plane, plane.wire, dry=dry)

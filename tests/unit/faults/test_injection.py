@@ -14,13 +14,14 @@ from faults import (
     latency,
     memory,
     outage,
+    packet_loss,
     pause,
     refused,
     restart,
     rolling,
 )
 from testbed.errors import FaultError, TestbedError
-from testbed.injection import FOREVER, Injector
+from testbed.injection import FOREVER
 
 EDGE = "checkout -> pricing"
 
@@ -144,7 +145,7 @@ def test_the_event_names_what_the_fault_reaches_and_whom():
 
 def test_a_dry_injector_records_every_fault_and_breaks_nothing():
     plane = Plane()
-    faults = Injector(plane, plane, plane, dry=True)
+    faults = injector(plane, dry=True)
     for fault in (kill().on(replica="auth-1"), latency(ms=5).on(EDGE), restart().on(replica="auth-1")):
         with faults.inject([fault], SITE):
             pass
@@ -172,7 +173,7 @@ def test_a_dry_injector_records_every_fault_and_breaks_nothing():
 )
 def test_a_dry_injector_breaks_nothing_over_time_either(fault):
     plane = Plane()
-    faults = Injector(plane, plane, plane, dry=True)
+    faults = injector(plane, dry=True)
     with faults.inject([fault], SITE):
         time.sleep(0.05)
     assert plane.done == []
@@ -185,7 +186,7 @@ def test_a_dry_request_fault_still_marks_whom_it_meets():
     rules = []
     plane = Plane()
     plane.set = rules.append
-    with Injector(plane, plane, plane, dry=True).inject([abort(503).on(EDGE).for_cohort("trondheim")], SITE):
+    with injector(plane, dry=True).inject([abort(503).on(EDGE).for_cohort("trondheim")], SITE):
         (rule,) = rules[0]
     assert (rule.abort, rule.delay_ms, rule.scope.cohort) == (None, 0, "trondheim")
 
@@ -193,4 +194,25 @@ def test_a_dry_request_fault_still_marks_whom_it_meets():
 def test_a_dry_injector_refuses_what_the_other_refuses():
     plane = Plane()
     with pytest.raises(FaultError):
-        Injector(plane, plane, plane, dry=True).check([abort(503).on("checkout -> prising")], SITE)
+        injector(plane, dry=True).check([abort(503).on("checkout -> prising")], SITE)
+
+
+def test_a_packet_fault_is_asked_for_before_anything_is_done_and_counted_when_it_ends():
+    plane = Plane()
+    faults = injector(plane)
+    fault = packet_loss(percent=5, direction="requests").on(EDGE, replica="pricing-1")
+    with faults.inject([fault], SITE):
+        assert faults.events[0].packets is None
+        faults.count_packets()
+        assert faults.events[0].packets == 7
+    links = ("checkout-1--pricing-1", "checkout-2--pricing-1")
+    assert plane.done == [("ready",), ("drop", *links), ("let through", *reversed(links))]
+    (event,) = faults.events
+    assert (event.plane, event.packets, event.text) == ("packets", 7, f"{fault} (roughly)")
+
+
+def test_what_the_machine_cannot_do_is_refused_before_anything_is_done():
+    plane = Plane(fails=["ready"])
+    with pytest.raises(TestbedError, match="cannot ready"):
+        injector(plane).inject([latency(ms=5).on(EDGE), packet_loss(percent=5).on(EDGE)], SITE)
+    assert plane.done == []

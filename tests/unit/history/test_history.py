@@ -20,6 +20,7 @@ FIELDS = {
     "dict[str, object]": JSON,
     "dict[str, str]": st.dictionaries(st.text(), st.text()),
     "dict[str, float]": st.dictionaries(st.text(), st.floats(allow_nan=False)),
+    "int | None": st.none() | st.integers(-(2**40), 2**40),
     "str | None": st.none() | st.text(),
     "tuple[str, ...]": st.lists(st.text()).map(tuple),
     "tuple[str, ...] | None": st.none() | st.lists(st.text()).map(tuple),

