@@ -177,19 +177,20 @@ def test_a_swap_under_load_that_the_proxy_refuses_disturbs_no_request(small):
     assert all(event.complete for event in run.history.events if isinstance(event, Evidence))
 
 
-def test_a_mesh_with_a_value_that_the_proxy_refuses_does_not_start_and_leaves_nothing(tmp_path):
+def test_a_mesh_with_a_value_that_the_proxy_refuses_does_not_start_and_leaves_nothing(tmp_path, monkeypatch):
     text = Path("tests/e2e/small.yaml").read_text().replace("timeout: 600ms", "timeout: 99999999h")
-    mesh = tmp_path / "mesh.yaml"
+    mesh, folders = tmp_path / "mesh.yaml", tmp_path / "folders"
     mesh.write_text(text)
-    before = _traces()
+    folders.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folders))
+    before = _children()
     with pytest.raises(TopologyError) as caught, start(mesh):
         pass
     assert str(caught.value).startswith(f"{mesh}:10: policies[0].timeout: front-1/proxy refuses it: invalid JSON in ")
     assert str(caught.value).endswith("duration out of range")
-    assert _traces() <= before
+    assert list(folders.iterdir()) == []
+    assert _children() <= before
 
 
-def _traces():
-    """Folders of runs, and processes below this one."""
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return {*Path(tempfile.gettempdir()).glob("testbed-*"), *children}
+def _children():
+    return set(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split())
