@@ -39,8 +39,7 @@ def test_one_that_does_not_works_for_nobody(deadlines):
         run.check(all=[deadline_kept(grace_ms=GRACE_MS)])
     (verdict,) = run.judge(all=[deadline_kept(grace_ms=GRACE_MS)]).verdicts
     assert (verdict.outcome, verdict.edge) == ("violated", "careless -> back")
-    (verdict,) = run.judge(all=[deadline_kept("careless -> back", grace_ms=GRACE_MS)]).verdicts
-    assert verdict.observed.startswith("30 of 30 late")
+    assert "the whole request had ended for" in verdict.why
 
 
 def test_the_last_good_answer_takes_the_place_of_a_failure(deadlines):
