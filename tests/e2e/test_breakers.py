@@ -33,8 +33,9 @@ def verdict(run, check):
 
 
 def test_a_breaker_opens_probes_and_closes():
-    run = experiment({"outlierDetection": OUTLIERS}, abort(503).on(EDGE))
-    run.check(all=[breaker(EDGE, opens_within_s=3, attempts_while_open=0, probes=130, closes_within_s=3)])
+    lasting = OUTLIERS | {"baseEjectionTime": "1500ms"}  # one of 1 s can be over before Envoy acts on it
+    run = experiment({"outlierDetection": lasting}, abort(503).on(EDGE), hold_s=5, recover_s=5)
+    run.check(all=[breaker(EDGE, opens_within_s=3, attempts_while_open=0, probes=130, closes_within_s=4)])
     # Envoy acts on the second ejection only a second after the first: all that time it sends what comes.
     late = verdict(run, breaker(EDGE, opens_within_s=0.5))
     assert (late.outcome, late.source) == ("violated", "caller's proxy")

@@ -42,7 +42,7 @@ def test_without_one_the_slow_dependency_takes_all_workers():
     assert found.why.startswith("front -> other kept ")
 
 
-def overloaded(queue):
+def overloaded(queue, hold_s):
     """A service that can answer 80 requests a second and gets 120."""
     worker = {"language": "go", "work": "25ms", "concurrency": {"limit": 2, "queue": queue, "shed": 429}}
     front = {"language": "go", "calls": [{"to": "worker", "onFailure": {"status": 502, "keep": [429]}}]}
@@ -50,7 +50,7 @@ def overloaded(queue):
     topology = Topology.model_validate({"name": "busy", "entry": "front", "services": services})
     with start(topology) as mesh:
         load = steady(get("/"), rps=120)
-        return mesh.experiment(load=load, warmup_s=0, baseline_s=0, hold_s=5, recover_s=0)
+        return mesh.experiment(load=load, warmup_s=0, baseline_s=0, hold_s=hold_s, recover_s=0)
 
 
 SHEDS = [
@@ -60,11 +60,11 @@ SHEDS = [
 
 
 def test_a_short_queue_sheds_what_is_too_much():
-    overloaded(queue=2).check(all=SHEDS)
+    overloaded(queue=2, hold_s=9).check(all=SHEDS)
 
 
 def test_a_long_queue_makes_everybody_wait():
-    run = overloaded(queue=10_000)
+    run = overloaded(queue=10_000, hold_s=5)
     for check in SHEDS:
         found = verdict(run, check)
         assert found.outcome == "violated"
