@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit e2e bench calibrate soak docs clean
+.PHONY: help setup demo test patterns lint types unit e2e bench calibrate soak docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,10 +25,14 @@ help:  ## what there is to make
 setup: .venv/ready  ## install everything (the other commands do it as well)
 
 demo: setup  ## break a running shop in several ways, and see which policies contain it
-	@$(BIN)/python -m pytest examples -p no:randomly --no-header -q
+	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly --no-header -q
 
 test: setup lint types  ## all tests
 	@$(BIN)/python -m pytest -n 2
+	@$(MAKE) --no-print-directory patterns
+
+patterns: setup  ## the pattern gallery: each pattern at work, and the usual way in which it is broken
+	@$(BIN)/python -m pytest examples/patterns -n 2 --dist loadscope
 
 lint: setup  ## ruff
 	@$(BIN)/ruff check .

@@ -16,7 +16,9 @@ from testbed.model.topology import Topology
 from testbed.schema import reference, schema
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md", *sorted(ROOT.glob("docs/*.md"))]
+PATTERNS = [page for page in sorted(ROOT.glob("docs/patterns/*.md")) if page.name != "README.md"]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")]
+PAGES += sorted(ROOT.glob("docs/**/*.md"))
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)#]*)(#[^)]*)?\)")
 
@@ -39,7 +41,7 @@ def test_python_parses_and_imports_only_what_there_is(page):
 def test_every_topology_is_valid(page):
     for text in snippets(page, "yaml"):
         data = yaml.safe_load(text)
-        if data is not None and "services" in data:
+        if data is not None and "entry" in data:  # not an excerpt
             Topology.model_validate(data)
 
 
@@ -66,9 +68,25 @@ def headings(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-def test_every_page_is_in_the_index():
-    index = (ROOT / "docs/README.md").read_text()
-    assert [page.name for page in ROOT.glob("docs/*.md") if f"({page.name})" not in index] == ["README.md"]
+@pytest.mark.parametrize("folder", ["docs", "docs/patterns"])
+def test_every_page_is_in_the_index(folder):
+    index = (ROOT / folder / "README.md").read_text()
+    assert [page.name for page in ROOT.glob(f"{folder}/*.md") if f"({page.name})" not in index] == ["README.md"]
+
+
+def test_every_pattern_has_a_page_and_an_example():
+    examples = sorted(path.parent.name for path in ROOT.glob("examples/patterns/*/test_*.py"))
+    assert [page.stem for page in PATTERNS] == examples
+
+
+@pytest.mark.parametrize("page", PATTERNS, ids=lambda page: page.stem)
+def test_a_pattern_is_short_and_shows_its_own_example(page):
+    example = ROOT / "examples/patterns" / page.stem
+    files = {"yaml": example / "topology.yaml", "python": example / f"test_{page.stem.replace('-', '_')}.py"}
+    assert len(page.read_text().splitlines()) <= 60
+    for language, file in files.items():
+        (shown,) = snippets(page, language)
+        assert [line for line in shown.splitlines() if line not in file.read_text().splitlines()] == []
 
 
 def test_every_key_of_a_topology_is_documented():
