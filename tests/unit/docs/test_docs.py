@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import textwrap
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -32,7 +33,7 @@ def snippets(page, language):
 @pages
 def test_python_parses_and_imports_only_what_there_is(page):
     for text in snippets(page, "python"):
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(ast.parse(textwrap.dedent(text))):
             if isinstance(node, ast.ImportFrom) and node.module == "testbed":
                 assert [name.name for name in node.names if not hasattr(testbed, name.name)] == []
 
