@@ -1,0 +1,24 @@
+"""Retry storm: what becomes of one request when every layer tries again. See docs/patterns/retry-storm.md."""
+
+import pytest
+
+from testbed import NotContained, Testbed, amplification, delay, get, only_statuses, slowest, steady, topology
+
+shop = topology("topology.yaml", scope="module")
+
+USERS = steady(get("/"), rps=15)
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1, "recover_s": 0.5}
+SLOW_STOCK = delay(ms=2500).on("checkout -> stock")
+EAGER = {"timeout": "5s", "retries": {"attempts": 2, "retryOn": ["5xx"]}}
+
+
+def test_one_layer_of_retries_adds_and_does_not_multiply(shop: Testbed):
+    run = shop.experiment(SLOW_STOCK, load=USERS, **SHORT)
+    run.check(all=[only_statuses(200), slowest(under_ms=2000), amplification("stock", at_most=3)])
+
+
+def test_two_layers_of_retries_multiply(shop: Testbed):
+    with shop.policies({"page -> checkout": EAGER}):
+        run = shop.experiment(SLOW_STOCK, load=USERS, **SHORT)
+    with pytest.raises(NotContained, match=r"amplification\('stock', at_most=3\) for all: .*\b9\b"):
+        run.check(all=[amplification("stock", at_most=3)])

@@ -1,0 +1,42 @@
+"""Retry: one more try, elsewhere, for what may be tried again. See docs/patterns/retry.md."""
+
+import pytest
+
+from testbed import (
+    NotContained,
+    Testbed,
+    attempts,
+    get,
+    no_duplicate_effects,
+    only_statuses,
+    reset,
+    steady,
+    topology,
+)
+
+shop = topology("topology.yaml", scope="module")
+
+EDGE = "shop -> stock"
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0.5}
+LOST_ANSWERS = reset().on(EDGE, replica="stock-1")  # it does its work, and the answer breaks off
+ISTIOS_DEFAULT = ["connect-failure", "refused-stream", "unavailable", "cancelled"]
+
+
+def test_answers_that_get_lost_are_asked_for_again(shop: Testbed):
+    run = shop.experiment(LOST_ANSWERS, load=steady(get("/"), rps=30), **SHORT)
+    run.check(all=[only_statuses(200), attempts(EDGE, at_most=2)])
+
+
+def test_an_order_whose_answer_gets_lost_is_placed_twice(shop: Testbed):
+    run = shop.experiment(LOST_ANSWERS, load=steady(get("/order"), rps=30), **SHORT)
+    run.check(all=[only_statuses(200)])  # nobody notices
+    with pytest.raises(NotContained, match=r"no_duplicate_effects\('shop -> stock'\).*: 2 "):
+        run.check(all=[no_duplicate_effects(EDGE)])
+
+
+@pytest.mark.control("what is retried unless written otherwise is no 5xx and no reset, which is the mistake")
+def test_lost_answers_are_not_among_what_istio_retries_by_default(shop: Testbed):
+    with shop.policies({EDGE: {"retries": {"retryOn": ISTIOS_DEFAULT}}}):
+        run = shop.experiment(LOST_ANSWERS, load=steady(get("/"), rps=30), **SHORT)
+    with pytest.raises(NotContained, match=r"only_statuses\(200\) for all: .*503 x \d+"):
+        run.check(all=[only_statuses(200)])

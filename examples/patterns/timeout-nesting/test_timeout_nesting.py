@@ -1,0 +1,23 @@
+"""Timeout nesting: who gives up first, the caller or its caller. See docs/patterns/timeout-nesting.md."""
+
+import pytest
+
+from testbed import NotContained, Testbed, delay, fallback, get, only_statuses, slowest, steady, topology
+
+shop = topology("topology.yaml", scope="module")
+
+USERS = steady(get("/"), rps=30)
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.2, "recover_s": 0.5}
+SLOW_PRICING = delay(ms=2000).on("checkout -> pricing")
+
+
+def test_checkout_gives_up_before_its_caller_does(shop: Testbed):
+    run = shop.experiment(SLOW_PRICING, load=USERS, **SHORT)
+    run.check(all=[only_statuses(200), fallback("list-price"), slowest(under_ms=1600)])
+
+
+def test_an_impatient_caller_throws_the_fallback_away(shop: Testbed):
+    with shop.policies({"page -> checkout": {"timeout": "300ms"}}):
+        run = shop.experiment(SLOW_PRICING, load=USERS, **SHORT)
+    with pytest.raises(NotContained, match=r"only_statuses\(200\) for all: 503 x \d+, bound only 200"):
+        run.check(all=[only_statuses(200)])
