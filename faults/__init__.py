@@ -11,6 +11,7 @@ from faults.crash_loop import crash_loop
 from faults.delay import delay
 from faults.duplicate import duplicate
 from faults.flapping import flapping
+from faults.graceful_restart import graceful_restart
 from faults.hang import hang
 from faults.kill import kill, restart
 from faults.latency import latency
@@ -44,6 +45,7 @@ FAULTS: dict[str, type[Fault]] = {
         delay,
         duplicate,
         flapping,
+        graceful_restart,
         hang,
         kill,
         latency,
@@ -79,6 +81,7 @@ __all__ = [
     "delay",
     "duplicate",
     "flapping",
+    "graceful_restart",
     "hang",
     "kill",
     "latency",

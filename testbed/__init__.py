@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from faults import delay as delay
     from faults import duplicate as duplicate
     from faults import flapping as flapping
+    from faults import graceful_restart as graceful_restart
     from faults import hang as hang
     from faults import kill as kill
     from faults import latency as latency
@@ -78,9 +79,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "faults": (
-        "abort bandwidth corrupt cpu crash_loop delay duplicate flapping hang kill latency memory outage "
-        "packet_delay packet_loss partition pause refused reorder reset restart rolling silent sliced slow_close "
-        "slow_start throttle truncated unreachable"
+        "abort bandwidth corrupt cpu crash_loop delay duplicate flapping graceful_restart hang kill latency memory "
+        "outage packet_delay packet_loss partition pause refused reorder reset restart rolling silent sliced "
+        "slow_close slow_start throttle truncated unreachable"
     ),
     "testbed.checks": (
         "amplification attempts availability breaker budget_respected bulkhead contained deadline_kept ejected "

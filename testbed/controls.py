@@ -40,6 +40,9 @@ class ProcessControl(Protocol):
     def restart(self, name: str) -> None:
         """Start it (again) and wait until it is ready."""
 
+    def terminate(self, name: str, within_s: float) -> None:
+        """Ask it to end, and end it if it has not within this time."""
+
     def throttle(self, name: str, share: float) -> None:
         """Give it only this share of one processor."""
 

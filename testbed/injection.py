@@ -226,6 +226,7 @@ class Injector:
             "kill": (processes.kill, "killed"),
             "pause": (processes.pause, "paused"),
             "restart": (processes.restart, "restarted"),
+            "terminate": (lambda name: processes.terminate(name, amount), f"asked to end, within {amount:g} s"),
             "cpu": (lambda name: processes.throttle(name, amount), f"given {amount:g} of a processor"),
             "memory": (lambda name: processes.confine(name, int(amount)), f"given {amount:g} MiB"),
         }

@@ -42,6 +42,10 @@ class Watched:
         if reader:
             reader.begun()
 
+    def terminate(self, name: str, within_s: float) -> None:
+        """Ask an app to end, and end it if it has not within this time."""
+        self._processes.terminate(name, within_s)
+
     def throttle(self, name: str, share: float) -> None:
         """Give an app only this share of one processor."""
         self._processes.throttle(name, share)

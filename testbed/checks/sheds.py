@@ -55,6 +55,11 @@ class sheds(EdgeCheck):
         words = {"rejects_within_ms": "turned away within", "accepted_p99_ms": "p99 of the others under"}
         return ", ".join(f"{words[key]} {ms(value)}" for key, value in self._limits.items())
 
+    @property
+    def reaction(self) -> bool:
+        """Somebody is turned away because a fault leaves too little for all."""
+        return True
+
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests, and calls unless they are the load's own."""
         return ("requests",) if of_the_load(self.edge) else ("requests", "calls")

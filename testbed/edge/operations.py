@@ -69,12 +69,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Something done to one replica's app process, or to a mesh proxy; undone by its opposite (none for a restart)."""
+    """Something done to one replica's app process, or to a mesh proxy; undone by its opposite, where it has one."""
 
     replica: str  # or the node, where the proxy is a node's
-    action: Literal["kill", "pause", "restart", "cpu", "memory"]
+    action: Literal["kill", "pause", "restart", "terminate", "cpu", "memory"]
     role: Literal["app", "proxy"] = "app"
-    amount: float = 0  # cpu: share of one processor; memory: MiB of memory
+    amount: float = 0  # cpu: share of one processor; memory: MiB; terminate: seconds until it is killed
 
     @property
     def process(self) -> str:

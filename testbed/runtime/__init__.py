@@ -67,6 +67,9 @@ class Runtime(Protocol):
     def restart_all(self, names: Iterable[str]) -> None:
         """Restart several at the same time."""
 
+    def terminate(self, name: str, within_s: float) -> None:
+        """Ask a process to end, and kill it if it has not within this time."""
+
     def throttle(self, name: str, share: float) -> None:
         """Let a process have only this share (0 to 1) of one processor."""
 

@@ -78,9 +78,9 @@ class Crew:
         )
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Order a signal to a process and its group; SIGKILL is remembered as asked for."""
+        """Order a signal to a process and its group; an end by SIGKILL or SIGTERM is remembered as asked for."""
         with self._changed:
-            self._members[name].doomed |= number == signal.SIGKILL
+            self._members[name].doomed |= number in (signal.SIGKILL, signal.SIGTERM)
         self._order(do="signal", name=name, signal=int(number))
 
     def throttle(self, name: str, share: float) -> None:

@@ -99,6 +99,13 @@ class ProcessRuntime:
         self._kill_all(list(again))
         self._launch(again)
 
+    def terminate(self, name: str, within_s: float) -> None:
+        """SIGTERM a process and its group, SIGKILL those left after `within_s`; return when it has been reaped."""
+        self.pid(name)  # it must run, or there is nobody to ask
+        self._running().signal(name, signal.SIGTERM)
+        self._running().wait(lambda: not self.alive(name), within_s)
+        self._kill_all([name])
+
     def throttle(self, name: str, share: float) -> None:
         """Stop and continue a process and its group in short turns; return when it has been seen stopped."""
         pid = self.pid(name)

@@ -232,6 +232,24 @@ def test_kill_is_seen_and_is_not_an_unexpected_death(runtime: ProcessRuntime, le
             action(process.name)
 
 
+@pytest.mark.parametrize(
+    ("manners", "within_s", "how"),
+    [
+        pytest.param("lambda *_: sys.exit(3)", 10, "exit code 3", id="ends"),
+        pytest.param("signal.SIG_IGN", 0.1, "killed by SIGKILL", id="deaf"),
+    ],
+)
+def test_who_is_asked_to_end_may_end_by_itself_or_is_killed(
+    runtime: ProcessRuntime, lease: Lease, manners: str, within_s: float, how: str
+) -> None:
+    process = server(lease, code=f"import signal, sys; signal.signal(signal.SIGTERM, {manners})" + SERVER)
+    runtime.start([process], [])
+    runtime.terminate(process.name, within_s)
+    with pytest.raises(TestbedError, match=rf"s1-1/app is not running \({how}\)"):
+        runtime.terminate(process.name, within_s)
+    assert runtime.deaths() == []
+
+
 def test_restart_after_kill_and_of_a_living_one(runtime: ProcessRuntime, lease: Lease) -> None:
     process = server(lease)
     runtime.start([process], [])

@@ -22,6 +22,7 @@ from testbed import (
     crash_loop,
     delay,
     get,
+    graceful_restart,
     hang,
     kill,
     latency,
@@ -227,6 +228,15 @@ def test_an_end_that_is_held_back_comes_when_it_is_healed(pair: Testbed) -> None
 
 def test_a_restart_ends_what_exists_and_is_over_for_what_is_new(pair: Testbed) -> None:
     with warm(pair) as wire, injected(pair, restart()):
+        check(END, wire.ask())
+        check(OK, fresh(link(pair), patience_s=10))
+        assert fresh(door(pair), patience_s=10).status in (200, 503)
+        check(OK, fresh(door(pair), patience_s=10))
+
+
+def test_a_graceful_restart_ends_what_is_idle_and_is_over_for_what_is_new(pair: Testbed) -> None:
+    """What is in hand is answered first: tests/e2e/test_graceful_ends.py."""
+    with warm(pair) as wire, injected(pair, graceful_restart()):
         check(END, wire.ask())
         check(OK, fresh(link(pair), patience_s=10))
         assert fresh(door(pair), patience_s=10).status in (200, 503)

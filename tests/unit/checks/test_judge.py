@@ -7,7 +7,19 @@ import pytest
 from story import EDGE, EPOCH, Story, faulty, quiet
 
 import testbed.checks
-from testbed.checks import CHECKS, Check, attempts, availability, fallback, judge, only_statuses, p99, quantile, slowest
+from testbed.checks import (
+    CHECKS,
+    Check,
+    attempts,
+    availability,
+    fallback,
+    judge,
+    only_statuses,
+    p99,
+    quantile,
+    sheds,
+    slowest,
+)
 from testbed.errors import CheckError, Inconclusive, NotContained, TestbedError
 from testbed.history import History, ProcessEvent
 
@@ -286,6 +298,7 @@ def test_a_hundred_thousand_requests_are_judged_in_seconds():
         (only_statuses(503), True),
         (only_statuses(200, 503), False),
         (attempts(EDGE, at_least=2), True),
+        (sheds(EDGE, rejects_within_ms=9), True),
         (attempts(EDGE, exactly=1), False),
         (attempts(EDGE, at_most=3), False),
         (slowest(under_ms=9), False),

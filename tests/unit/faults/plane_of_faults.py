@@ -37,6 +37,9 @@ class Plane:
     def restart(self, name):
         self._do("restart", name)
 
+    def terminate(self, name, within_s):
+        self._do("terminate", name, within_s)
+
     def throttle(self, name, share):
         self._do("throttle", name, share)
 

@@ -1,0 +1,25 @@
+"""Bulkhead: a slow dependency may fill its own compartment, and not the whole ship. See docs/patterns/bulkhead.md."""
+
+import pytest
+
+from testbed import NotContained, Testbed, bulkhead, delay, get, only_statuses, steady, topology
+
+shop = topology("topology.yaml", scope="module")
+
+EDGE = "page -> recommendations"
+USERS = steady(get("/"), rps=30)
+SHORT = {"warmup_s": 0.3, "baseline_s": 1, "hold_s": 1.5, "recover_s": 0.3}
+SLOW = delay(ms=300).on(EDGE)
+
+
+def test_slow_recommendations_leave_the_cart_alone(shop: Testbed):
+    run = shop.experiment(SLOW, load=USERS, **SHORT)
+    run.check(all=[bulkhead(EDGE, keeps_percent=80), only_statuses(200)])
+
+
+@pytest.mark.control("the limit is the policy, and the mistake is to have none")
+def test_without_a_limit_they_take_every_worker(shop: Testbed):
+    with shop.policies({EDGE: {"circuitBreaker": None}}):
+        run = shop.experiment(SLOW, load=USERS, **SHORT)
+    with pytest.raises(NotContained, match=r"bulkhead\(.*page -> cart: \d+ of \d+ \("):
+        run.check(all=[bulkhead(EDGE, keeps_percent=80)])

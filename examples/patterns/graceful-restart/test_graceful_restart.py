@@ -1,0 +1,35 @@
+"""Graceful restart: finish what has begun, and let others take what is new. See docs/patterns/graceful-restart.md."""
+
+import pytest
+
+from testbed import (
+    NotContained,
+    Testbed,
+    graceful_restart,
+    no_duplicate_effects,
+    only_statuses,
+    post,
+    rolling,
+    steady,
+    topology,
+)
+
+shop = topology("topology.yaml", scope="module")
+
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2.5, "recover_s": 0.5}
+
+
+def release(service):
+    """A new version goes through the service, one replica after the other."""
+    return rolling(graceful_restart(within_s=5).on(service=service), every_s=0.5).after(s=0.3)
+
+
+def test_a_release_costs_no_order_and_doubles_none(shop: Testbed):
+    run = shop.experiment(release("orders"), load=steady(post("/"), rps=30), **SHORT)
+    run.check(all=[only_statuses(200), no_duplicate_effects("front -> orders")])
+
+
+def test_a_service_that_ends_at_once_leaves_orders_to_be_placed_again(shop: Testbed):
+    run = shop.experiment(release("abrupt-orders"), load=steady(post("/abrupt"), rps=30), **SHORT)
+    with pytest.raises(NotContained, match=r"no_duplicate_effects\('front -> abrupt-orders'\) for all: 1 to 2"):
+        run.check(all=[only_statuses(200), no_duplicate_effects("front -> abrupt-orders")])

@@ -1,0 +1,34 @@
+"""Graceful restart: a replica is asked to end, finishes what it has begun, and starts anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faults.base import ProcessFault, Site, links_of, positive, replicas_of
+from testbed.edge.operations import Closed, Operation, Signal
+
+
+@dataclass(frozen=True, kw_only=True)
+class graceful_restart(ProcessFault):
+    """Ask the process to end (SIGTERM), kill it after `within_s` seconds if it has not, and start it again at once.
+
+        rolling(graceful_restart().on(service="pricing"), every_s=5)
+
+    Over when it is ready again. While it finishes, the links stay open for what it has begun, so a new request is not
+    refused but broken off: `reset` retries that, `connect-failure` does not. From its end on callers are refused.
+    A service says in `grace` how long it finishes; without, it ends at once. Kubernetes waits 30 s as well.
+    """
+
+    momentary = True
+    within_s: float = 30
+
+    def validate(self) -> None:
+        """Raise `FaultError` unless the time is above zero."""
+        positive(self, within_s=self.within_s)
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """Close the links only when the process has ended."""
+        names = [replica.name for replica in replicas_of(self, site)]
+        asked = tuple(Signal(name, "terminate", amount=self.within_s) for name in names)
+        closed = tuple(Closed(link.name) for link in links_of(self, site))
+        return asked + closed + tuple(Signal(name, "restart") for name in names)

@@ -1,0 +1,36 @@
+import pytest
+from plane_of_faults import Plane, injector
+from site_of_faults import SITE
+
+from faults import graceful_restart
+from testbed.edge.operations import Closed, Signal
+from testbed.errors import FaultError
+
+
+def test_links_close_when_the_process_has_ended_and_not_before():
+    assert graceful_restart(within_s=5).on(replica="auth-1").operations(SITE, "f1") == (
+        Signal("auth-1", "terminate", amount=5),
+        Closed("checkout-1--auth-1"),
+        Closed("checkout-2--auth-1"),
+        Signal("auth-1", "restart"),
+    )
+
+
+def test_it_is_over_when_it_has_been_injected():
+    plane = Plane()
+    injector(plane).inject([graceful_restart(within_s=5).on(replica="auth-1")], SITE).heal()
+    assert plane.done[0] == ("terminate", "auth-1/app", 5)
+    assert sorted(plane.done[1:3]) == [("apply", "checkout-1--auth-1"), ("apply", "checkout-2--auth-1")]
+    assert plane.done[3] == ("restart", "auth-1/app")
+    assert sorted(plane.done[4:]) == [("undo", "checkout-1--auth-1"), ("undo", "checkout-2--auth-1")]
+
+
+def test_a_proxy_is_no_target():
+    with pytest.raises(FaultError, match=r"\.on\(proxy='checkout-1'\) is not possible"):
+        graceful_restart().on(proxy="checkout-1")
+
+
+@pytest.mark.parametrize("within_s", [0, -1, float("inf")])
+def test_it_takes_some_time(within_s):
+    with pytest.raises(FaultError, match="within_s must be above 0"):
+        graceful_restart(within_s=within_s)
