@@ -333,3 +333,22 @@ def stage(
     finally:
         made.stop()
         lease.release()
+
+
+def counters(one: Stage, words: str) -> dict[str, int]:
+    """What the sidecar has counted for its callee: every counter whose name holds one of these words."""
+    connection = http.client.HTTPConnection(f"{one.caller.address}:9990", timeout=5)
+    connection.request("GET", f"/stats?filter=^cluster\\.callee\\..*({words})")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    found = (line.partition(": ") for line in lines)
+    return {name.removeprefix("cluster.callee."): int(value) for name, _, value in found}
+
+
+def until_ejected(one: Stage, hosts: int = 1) -> None:
+    """Wait until the sidecar has ejected so many hosts, and its worker has heard of it (from its main thread)."""
+    deadline = time.monotonic() + 10
+    while counters(one, "ejections_active")["outlier_detection.ejections_active"] < hosts:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.1)

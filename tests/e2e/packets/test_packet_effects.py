@@ -22,7 +22,7 @@ TCPI_TOTAL_RETRANS = 100  # its place in struct tcp_info (linux/tcp.h), after 8 
 
 @pytest.fixture(autouse=True)
 def _packets_can_be_dropped():
-    """Skip where this user cannot; how that is said is tested in tests/plugin/test_packets.py."""
+    """Skip where this user cannot; how that is said is tested in tests/plugin/test_plugin_packets.py."""
     packets = Packets([], "127.0")
     try:
         packets.ready()
