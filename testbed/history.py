@@ -66,7 +66,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try by the caller's proxy (or by the app itself where there is none), refusals included."""
+    """One try that the caller's proxy made (or the app itself where there is none), refused connections included."""
 
     type: ClassVar[str] = "attempt"
     request: str  # the load's request id, "" if the context was lost
@@ -90,12 +90,13 @@ class Call:
     request: str
     edge: str
     caller: str
-    attempts: int
+    attempts: int  # those that left the proxy
     start: float
     duration_ms: float
     status: int
     flags: str = ""
     call: str = ""
+    refused: bool = False  # the proxy answered by itself instead of a (further) try: no host, or a limit reached
 
 
 @dataclass(frozen=True, slots=True)

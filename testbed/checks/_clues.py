@@ -12,12 +12,17 @@ MOST = 5  # hops of one request that are worth reading
 
 
 def trail(view: View, request: Request) -> str:
-    """Return how one request ended and its attempts in order (arrivals, where nobody records attempts), one a line."""
+    """Return how one request ended, then one a line its attempts, and its calls that a proxy refused.
+
+    Where nobody records attempts, its arrivals.
+    """
     user = f", user {request.user}" if request.user else ""
     head = f"request {request.id} ({request.method} {request.path}{user}): {outcome(request)}"
     head += f" after {ms(request.latency_ms)}"
-    hops: Sequence[Attempt | Arrival] = view.index.attempts.by_request.get(request.id, ())
-    hops = hops or view.index.arrivals.by_request.get(request.id, ())
+    index = view.index
+    hops: Sequence[Attempt | Arrival | Call] = index.attempts.by_request.get(request.id, ())
+    hops = hops or index.arrivals.by_request.get(request.id, ())
+    hops = [*hops, *(call for call in index.calls.by_request.get(request.id, ()) if call.refused)]
     shown = [hop_text(hop) for hop in sorted(hops, key=lambda hop: hop.start)]
     more = [f"... {len(shown) - MOST} more"] if len(shown) > MOST else []
     return "\n  ".join([head, *shown[:MOST], *more])

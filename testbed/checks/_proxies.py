@@ -28,14 +28,12 @@ class Proxy:
     @cached_property
     def sent(self) -> Sequence[Attempt]:
         """The attempts that left it, in their order."""
-        left = [one for one in self.attempts if one.callee and not _refused(one.flags)]
-        return sorted(left, key=lambda one: one.start)
+        return sorted(self.attempts, key=lambda one: one.start)
 
     @cached_property
     def refusals(self) -> Sequence[tuple[float, str]]:
         """When it refused calls by itself, and by which flag."""
-        found = [(c.start + c.duration_ms / 1000, flag) for c in self.calls if (flag := _refused(c.flags))]
-        return sorted(found)
+        return sorted((c.start + c.duration_ms / 1000, _why(c.flags)) for c in self.calls if c.refused)
 
     def hosts_ejected(self) -> Iterator[tuple[float, bool]]:
         """Yield for each sample whether all hosts were ejected by its own account."""
@@ -97,5 +95,5 @@ def failed(attempt: Attempt) -> bool:
     return attempt.status == 0 or attempt.status >= 500
 
 
-def _refused(flags: str) -> str:
+def _why(flags: str) -> str:
     return next((flag for flag in flags.split(",") if flag in (NO_HOST, OVERFLOW)), "")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from testbed.evidence.lines import Fields, Reading, Seen, by_listen, flags, read, request_id, times
 from testbed.history import Attempt, Call
 from testbed.plan import Link
 
 OUT_OF_TIME = "UT"  # Envoy flags the call, not the try, when the time of the whole call is over
-NOBODY = "UH"  # no host could be chosen: Envoy counts a try that was never made
+NOBODY, OVERFLOW = "UH", "UO"  # no host could be chosen; a limit was reached. Envoy counts a try that never left it
 
 
 def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
@@ -25,14 +25,17 @@ class _Connection:
     ended: float = 0.0  # when the last call on it was over
     flags: str = ""  # of the last call
     calls: int = 0
+    unsent: bool = False  # the call under way was refused a try
 
 
 @dataclass
 class ProxyLog:
     """Reads the log of one proxy, whose outgoing links these are: of one replica's, or of all replicas of a node.
 
-    A call and its tries get the same `call` key. Calls to a service that the proxy does not know are left out. A
-    proxy that is started again counts its connections anew, so the keys of its later lives say which life it was.
+    A call and its tries get the same `call` key. Calls to a service that the proxy does not know are left out, and
+    tries that it refused by itself, which it counts and of which it logs some: the call is `refused`. A retry that
+    `maxRetries` or a budget forbids leaves no line: the call has the flag UO as well, and the callee's own answer.
+    A proxy that is started again counts its connections anew, so the keys of its later lives say which life it was.
     """
 
     links: Sequence[Link]
@@ -51,25 +54,39 @@ class ProxyLog:
                 return None
             return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
 
-        return read(lines, event)
+        reading = read(lines, event)
+        return replace(reading, events=tuple(one for one in reading.events if not _unsent(one)))
 
     def _placed(self, line: Fields) -> _Line:
         """Find the call of a line. A try of a cancelled call is written after its call, any other before it."""
         start, duration = times(line)
         connection = self._connections.setdefault(str(line["connection"]), _Connection())
         late = start < connection.ended
+        said, unsent = flags(line["flags"]), False
         if line["kind"] == "call":
-            connection.ended, connection.flags = float(line["end"]), flags(line["flags"])
+            unsent, connection.unsent = connection.unsent or NOBODY in said.split(","), False
+            connection.ended, connection.flags = float(line["end"]), said
             connection.calls += 1
+        elif not late:
+            connection.unsent |= _refused(said)
         number = connection.calls + (line["kind"] == "attempt" and not late)
         caller, life = str(line["caller"]), f"{self.life}/" if self.life > 1 else ""
         key = f"{caller}:{life}{line['connection']}.{number}"
-        return _Line(line, caller, key, start, duration, unsaid=connection.flags if late else OUT_OF_TIME)
+        return _Line(line, caller, key, start, duration, connection.flags if late else OUT_OF_TIME, unsent)
 
 
 def _callee(cluster: str | None) -> str:
     """The service that a cluster leads to: the last part of "checkout.pricing"."""
     return str(cluster).rpartition(".")[2]
+
+
+def _refused(said: str) -> bool:
+    return bool({NOBODY, OVERFLOW} & set(said.split(",")))
+
+
+def _unsent(event: Seen) -> bool:
+    """Whether this is a try that never left the proxy."""
+    return isinstance(event, Attempt) and event.status == 0 and _refused(event.flags)
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,7 @@ class _Line:
     start: float
     duration_ms: float
     unsaid: str  # the flags of a try without answer for which Envoy gives none
+    unsent: bool  # the last try of this call never left the proxy
 
     def attempt(self, edge: str, link: Link | None) -> Attempt:
         status, said = int(self.fields["status"]), flags(self.fields["flags"])
@@ -104,10 +122,11 @@ class _Line:
             request=request_id(self.fields["baggage"]),
             edge=edge,
             caller=self.caller,
-            attempts=int(self.fields["attempts"]) - (NOBODY in said.split(",")),
+            attempts=int(self.fields["attempts"]) - self.unsent,
             start=self.start,
             duration_ms=self.duration_ms,
             status=int(self.fields["status"]),
             flags=said,
             call=self.key,
+            refused=self.unsent,
         )

@@ -209,8 +209,9 @@ def test_a_breaker_sheds_what_is_too_much(folder: Path) -> None:
     with stage(folder, lambda talk: (time.sleep(1), talk.answer())[1], policy=policy) as one:
         statuses = sorted(got.status for got in at_once(6, lambda: one.get(baggage="tb.id=r1")))
         assert statuses == [200, 200, 503, 503, 503, 503]
-        assert sorted(call.flags for call in calls(one, "r1")) == ["", "", "UO", "UO", "UO", "UO"]
-        assert one.apps["callee-1"].seen == 2
+        found = sorted((call.flags, call.attempts, call.refused) for call in calls(one, "r1"))
+        assert found == [("", 1, False)] * 2 + [("UO", 0, True)] * 4
+        assert len(attempts(one, "r1")) == one.apps["callee-1"].seen == 2
 
 
 def test_ejections_hold_and_a_call_without_host_has_no_attempt(folder: Path) -> None:

@@ -91,7 +91,8 @@ def test_max_retries_bounds_the_retries_under_way_and_flags_the_callees_own_answ
     policy = {"retries": {"attempts": 1, **ERRORS}, "circuitBreaker": {"maxRetries": 3}}
     with stage(folder, failing_after(0.4), policy=policy) as one:
         assert retried(one, 12) == 3
-        assert {(call.status, call.flags) for call in calls(one, "r1")} == {(500, "UO"), (500, "URX")}
+        seen = {(call.status, call.flags, call.refused) for call in calls(one, "r1")}
+        assert seen == {(500, "UO", False), (500, "URX", False)}
         assert counters(one, "retry_overflow") == {"upstream_rq_retry_overflow": 9}
 
 
@@ -163,7 +164,11 @@ def test_a_full_queue_rejects_at_once(folder: Path) -> None:
         assert sorted(answer.status for answer in got) == [200] * 3 + [503] * 5
         rejected = [answer for answer in got if answer.status == 503]
         assert {answer.header("x-envoy-overloaded") for answer in rejected} == {"true"}
-        assert Counter(call.flags for call in calls(one, "r1")) == {"": 3, "UO": 5}
+        assert Counter((c.flags, c.attempts, c.refused) for c in calls(one, "r1")) == {
+            ("", 1, False): 3,
+            ("UO", 0, True): 5,
+        }
+        assert len(attempts(one, "r1")) == one.apps["callee-1"].seen == 3
         assert counters(one, "pending_overflow") == {"upstream_rq_pending_overflow": 5}
 
 

@@ -51,7 +51,8 @@ class Told:
         return self.story.verdict(check)
 
     def _call(self, at, status, flags, attempts, ms):
-        call = Call(self._request(at), self.edge, self.caller, attempts, EPOCH + at, ms, status, flags, self._name(at))
+        start, name = EPOCH + at, self._name(at)
+        call = Call(self._request(at), self.edge, self.caller, attempts, start, ms, status, flags, name, not attempts)
         self.story.events.append(call)
 
     def _name(self, at):

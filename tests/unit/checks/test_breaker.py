@@ -89,7 +89,6 @@ def test_a_limit_has_no_half_open_state():
     for at in each(2.1, 6.0, 0.5):
         told.send(at, status=503)
         told.refuse(*each(at + 0.1, at + 0.5), flag="UO")
-        told.send(at + 0.2, status=0, flags="UO")  # Envoy logs a try that it did not make
     for at in each(0.0, 9.0, 0.25):
         told.count(at, rq_open=1.0)
     assert told.verdict(breaker(EDGE, attempts_while_open=(7, 7))).outcome == "held"
@@ -99,6 +98,12 @@ def test_a_limit_has_no_half_open_state():
     verdict = told.verdict(breaker(EDGE, probes=100))
     assert verdict.outcome == "inconclusive"
     assert "never half-open" in verdict.why
+
+
+def test_a_retry_that_a_limit_forbids_is_no_refusal():
+    told = Told()
+    told.send(*each(2.05, 6.0), status=503, flags="UO")  # the callee's own answers, each without its retry
+    assert told.verdict(breaker(EDGE, opens_within_s=1)).observed == "checkout-1 never opened"
 
 
 @pytest.mark.parametrize(

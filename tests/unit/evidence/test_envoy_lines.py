@@ -72,8 +72,33 @@ def test_a_try_for_which_there_was_no_host_was_never_made() -> None:
         line("call", 1, 3, attempts=2, status=503, flags="UH"),
         line("call", 4, 5, attempts=1, status=503, flags="UH"),
     ]
-    counts = [event.attempts for event in parse(lines, LINKS).events if isinstance(event, Call)]
-    assert counts == [1, 0]
+    assert told(lines) == ([(1, "UH", True), (0, "UH", True)], 1)
+
+
+def test_a_try_that_overflowed_was_never_made_whether_envoy_names_a_host_or_not() -> None:
+    lines = [
+        line("attempt", 1, 1, status=0, flags="UO", host=None),
+        line("call", 1, 1, status=503, flags="UO"),
+        line("attempt", 2, 3, status=503),
+        line("attempt", 4, 4, status=0, flags="UO", number="2"),
+        line("call", 2, 4, attempts=2, status=503, flags="UO"),
+        line("attempt", 5, 6),
+        line("call", 5, 6),
+    ]
+    assert told(lines) == ([(0, "UO", True), (1, "UO", True), (1, "", False)], 2)
+    assert parse(lines, LINKS).ended == 3
+
+
+def test_a_call_whose_retry_overflowed_has_the_callees_own_answer() -> None:
+    lines = [line("attempt", 1, 2, status=503), line("call", 1, 2, status=503, flags="UO")]
+    assert told(lines) == ([(1, "UO", False)], 1)
+
+
+def told(lines: list[str]) -> tuple[list[tuple[int, str, bool]], int]:
+    """What the calls say of themselves, and how many attempts there are."""
+    events = parse(lines, LINKS).events
+    calls = [(call.attempts, call.flags, call.refused) for call in events if isinstance(call, Call)]
+    return calls, sum(isinstance(event, Attempt) for event in events)
 
 
 def test_an_unknown_service_says_nothing_but_counts_as_ended() -> None:
