@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from faults.base import ProcessFault, Site, links_of, positive, replicas_of
-from testbed.edge.operations import Closed, Operation, Signal
+from testbed.edge.operations import Closed, Operation, Signal, Toxic
+
+HELD_MS = 1000  # until it is asked to end, and the inlet has seen which of its connections the app has closed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +17,10 @@ class graceful_restart(ProcessFault):
         rolling(graceful_restart().on(service="pricing"), every_s=5)
 
     Over when it is ready again. While it finishes, the links stay open for what it has begun, so a new request is not
-    refused but broken off: `reset` retries that, `connect-failure` does not. From its end on callers are refused.
+    refused but broken off, within 1 s: `reset` retries that, `connect-failure` does not. Held so long, it cannot be
+    sent on a connection that the app is just closing, which would be the inlet's own and none of the caller's.
+    From its end on callers are refused.
+
     A service says in `grace` how long it finishes; without, it ends at once. Kubernetes waits 30 s as well.
     """
 
@@ -27,8 +32,9 @@ class graceful_restart(ProcessFault):
         positive(self, within_s=self.within_s)
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
-        """Close the links only when the process has ended."""
-        names = [replica.name for replica in replicas_of(self, site)]
+        """Hold what is new, ask the process to end, close the links only when it has, and start it."""
+        links, names = links_of(self, site), [replica.name for replica in replicas_of(self, site)]
+        held = tuple(Toxic(link.name, "latency", "upstream", {"latency": HELD_MS}) for link in links)
         asked = tuple(Signal(name, "terminate", amount=self.within_s) for name in names)
-        closed = tuple(Closed(link.name) for link in links_of(self, site))
-        return asked + closed + tuple(Signal(name, "restart") for name in names)
+        closed = tuple(Closed(link.name) for link in links)
+        return held + asked + closed + tuple(Signal(name, "restart") for name in names)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from testbed.controls import ProcessControl
 from testbed.evidence.gather import Recorder
+
+ON_THE_WAY_S = 0.15  # for the last requests to an app, and its last answers, to get through links and inlet
 
 
 class Watched:
@@ -43,8 +47,10 @@ class Watched:
             reader.begun()
 
     def terminate(self, name: str, within_s: float) -> None:
-        """Ask an app to end, and end it if it has not within this time."""
+        """Ask an app to end when what was sent to it has come, and end it if it has not within this time."""
+        time.sleep(ON_THE_WAY_S)
         self._processes.terminate(name, within_s)
+        time.sleep(ON_THE_WAY_S)
 
     def throttle(self, name: str, share: float) -> None:
         """Give an app only this share of one processor."""

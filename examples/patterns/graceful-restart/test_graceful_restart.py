@@ -16,12 +16,12 @@ from testbed import (
 
 shop = topology("topology.yaml", scope="module")
 
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2.5, "recover_s": 0.5}
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2.2, "recover_s": 0.4}
 
 
 def release(service):
     """A new version goes through the service, one replica after the other."""
-    return rolling(graceful_restart(within_s=5).on(service=service), every_s=0.5).after(s=0.3)
+    return rolling(graceful_restart(within_s=5).on(service=service), every_s=0.3).after(s=0.3)
 
 
 def test_a_release_costs_no_order_and_doubles_none(shop: Testbed):

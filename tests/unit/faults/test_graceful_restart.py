@@ -3,15 +3,17 @@ from plane_of_faults import Plane, injector
 from site_of_faults import SITE
 
 from faults import graceful_restart
-from testbed.edge.operations import Closed, Signal
+from testbed.edge.operations import Closed, Signal, Toxic
 from testbed.errors import FaultError
+
+LINKS = ["checkout-1--auth-1", "checkout-2--auth-1"]
 
 
 def test_links_close_when_the_process_has_ended_and_not_before():
     assert graceful_restart(within_s=5).on(replica="auth-1").operations(SITE, "f1") == (
+        *(Toxic(link, "latency", "upstream", {"latency": 1000}) for link in LINKS),
         Signal("auth-1", "terminate", amount=5),
-        Closed("checkout-1--auth-1"),
-        Closed("checkout-2--auth-1"),
+        *map(Closed, LINKS),
         Signal("auth-1", "restart"),
     )
 
@@ -19,10 +21,12 @@ def test_links_close_when_the_process_has_ended_and_not_before():
 def test_it_is_over_when_it_has_been_injected():
     plane = Plane()
     injector(plane).inject([graceful_restart(within_s=5).on(replica="auth-1")], SITE).heal()
-    assert plane.done[0] == ("terminate", "auth-1/app", 5)
-    assert sorted(plane.done[1:3]) == [("apply", "checkout-1--auth-1"), ("apply", "checkout-2--auth-1")]
-    assert plane.done[3] == ("restart", "auth-1/app")
-    assert sorted(plane.done[4:]) == [("undo", "checkout-1--auth-1"), ("undo", "checkout-2--auth-1")]
+    apply, undo = [("apply", link) for link in LINKS], [("undo", link) for link in LINKS]
+    assert sorted(plane.done[:2]) == apply  # hold
+    assert plane.done[2] == ("terminate", "auth-1/app", 5)
+    assert sorted(plane.done[3:5]) == apply  # close
+    assert plane.done[5] == ("restart", "auth-1/app")
+    assert [sorted(plane.done[6:8]), sorted(plane.done[8:])] == [undo, undo]
 
 
 def test_a_proxy_is_no_target():
