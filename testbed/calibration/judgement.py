@@ -102,7 +102,7 @@ def cell(told: Told | None, arm: Arm) -> str:
 
 
 def _names(verdicts: Iterable[Seen]) -> str:
-    return ", ".join(dict.fromkeys(seen.name for seen in verdicts))
+    return ", ".join(dict.fromkeys(seen.title for seen in verdicts))
 
 
 def _spared(told: Told) -> list[Seen]:

@@ -121,6 +121,7 @@ def _seen(test: record.Record) -> Generator[Seen]:
             yield Seen(
                 number,
                 verdict.check,
+                verdict.title,
                 verdict.population,
                 verdict.phase,
                 verdict.outcome,

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from testbed.checks._base import Outcome
 from testbed.record import Injected
-from testbed.report.table import short
 
 Key = tuple[int, str, str, str, int]  # run, check, population, phase, and the how manieth of these
 
@@ -21,6 +20,7 @@ class Seen:
 
     run: int
     check: str
+    title: str  # the check without its bounds
     population: str
     phase: str
     outcome: Outcome
@@ -31,15 +31,10 @@ class Seen:
     reaction: bool  # the check asks for something that only a fault brings
 
     @property
-    def name(self) -> str:
-        """The check without its bounds."""
-        return short(self.check)
-
-    @property
     def text(self) -> str:
         """What was seen and demanded, in one line."""
         seen = self.observed or "not judged"
-        return f"{self.name} ({self.population}, {self.phase}): {seen}, bound {self.bound}"
+        return f"{self.title} ({self.population}, {self.phase}): {seen}, bound {self.bound}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class Verdict:
     why: str = ""  # for red verdicts: the reason, and what would have been enough
     next: str = ""  # for red verdicts: the next thing to look at
     timed: bool = True  # False: counts decided, so a slow testbed cannot be the reason
+    title: str = ""  # the check without its bounds: "attempts checkout -> pricing"
     reaction: bool = False  # the claim is that something happens because of a fault: without one it cannot hold
 
 
@@ -148,6 +149,7 @@ class Check(ABC):
             why=why,
             next=next,
             timed=timed,
+            title=self.title,
             reaction=self.reaction,
         )
 
@@ -157,6 +159,13 @@ class Check(ABC):
             value = getattr(self, one.name)
             if one.name != "phase" and (not one.kw_only or value != one.default):
                 yield f"{one.name}={value!r}" if one.kw_only else repr(value)
+
+    @property
+    def title(self) -> str:
+        """The check without its bounds, which tables show beside it: `attempts checkout -> pricing`."""
+        bounds = tuple(f"{one.name}=" for one in fields(self) if one.kw_only)
+        about = [text.strip("'\"") for text in self.arguments() if not text.startswith(bounds)]
+        return f"{self.name} {', '.join(about)}".strip()
 
     def __str__(self) -> str:
         """Write the check as its author did."""

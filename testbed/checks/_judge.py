@@ -56,8 +56,10 @@ def _alone(history: History, name: str, check: Check) -> Report:
     try:
         return judge(history, **{name: [check]})
     except CheckError as error:
-        why = str(error)
-        return Report((Verdict(str(check), name, check.phase or "", "inconclusive", "", check.bound, 0, why=why),))
+        phase, why = check.phase or "", str(error)
+        return Report(
+            (Verdict(str(check), name, phase, "inconclusive", "", check.bound, 0, why=why, title=check.title),)
+        )
 
 
 def _listed(name: str, checks: Sequence[Check]) -> Sequence[Check]:
@@ -140,4 +142,5 @@ def _death(index: Index, event: ProcessEvent, after_s: float) -> Verdict:
         source="runtime",
         why=f"{event.process} died {seconds(after_s)} after {faults} began: {event.detail}",
         next=f"the log of {event.process}",
+        title="no app dies",
     )

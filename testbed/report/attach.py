@@ -18,7 +18,11 @@ def attach(report: pytest.TestReport, item: pytest.Item, record: Record, session
     from testbed.report.junit import properties
     from testbed.report.story import story
 
-    told = [(story(run.history), one) for run in record.runs for one in run.reports]
+    told = [
+        (story(run.history, {verdict.phase for verdict in one.verdicts}), one)
+        for run in record.runs
+        for one in run.reports
+    ]
     judged = [one for _, one in told]
     report.testbed = [  # type: ignore[attr-defined]
         {"test": item.nodeid, "passed": report.passed, **about, **row} for about, one in told for row in one.rows()

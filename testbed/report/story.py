@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.errors import TopologyError
 
 if TYPE_CHECKING:
     from testbed.history import History
+    from testbed.index import Index
     from testbed.model.topology import Topology
 
 MOST = 3  # edges that are worth reading
 AIM = re.compile(r"\.((?:on|for)(?:_[a-z_]+)?)\(([^()]*)\)")
 
 
-def story(history: History) -> dict[str, list[str]]:
+def story(history: History, phases: Collection[str] = ()) -> dict[str, list[str]]:
     """Return what was "broken", the policies "against" it, and the "warnings" about the topology's policies.
 
+    `phases` are those that were judged: the policies are those in force in them (without one, while a fault was).
     Plain data (JSON types), each a list of short texts; all empty for a run that says nothing of itself.
     """
-    faults = list(dict.fromkeys(fault.text for fault in history.index.faults))
-    topology = _topology(history)
-    if topology is None:
-        return {"broken": [plainly(text) for text in faults], "against": [], "warnings": []}
+    index = history.index
+    broken = [plainly(text) for text in dict.fromkeys(fault.text for fault in index.faults)]
+    topologies = _in_force(index, phases)
+    if not topologies:
+        return {"broken": broken, "against": [], "warnings": []}
+    hit = {edge for fault in index.faults for edge in fault.edges}
+    known = [edge for edge in map(str, topologies[0].edges()) if edge in hit]
+    return {
+        "broken": broken or ["nothing: a control run"],
+        "against": [f"{edge}: {_defence(topologies, edge)}" for edge in known[:MOST]],
+        "warnings": list(dict.fromkeys(text for topology in topologies for text in topology.warnings())),
+    }
+
+
+def _defence(topologies: Sequence[Topology], edge: str) -> str:
     from testbed.graph import edge_summary
 
-    edges = dict.fromkeys(edge for fault in history.index.faults for edge in fault.edges)
-    known = [edge for edge in map(str, topology.edges()) if edge in edges]
-    return {
-        "broken": [plainly(text) for text in faults] or ["nothing: a control run"],
-        "against": [f"{edge}: {edge_summary(topology, edge)}" for edge in known[:MOST]],
-        "warnings": list(topology.warnings()),
-    }
+    return ", then ".join(dict.fromkeys(edge_summary(topology, edge) for topology in topologies))
 
 
 def plainly(fault: str) -> str:
@@ -43,13 +52,16 @@ def plainly(fault: str) -> str:
     return phrase
 
 
-def _topology(history: History) -> Topology | None:
-    from testbed.model.topology import Topology
+def _in_force(index: Index, phases: Collection[str]) -> Sequence[Topology]:
+    """Return every topology that was in force in these phases, in their order; none that cannot be read."""
+    from testbed.model.topology import recorded_topology
 
-    run = history.index.run
-    if run is None or not run.topology:
-        return None
+    times = [(phase.start, phase.end) for phase in index.phases if phase.name in phases]
+    times = times or [(fault.start, fault.end) for fault in index.faults] or [(-math.inf, math.inf)]
+    found: list[Mapping[str, object]] = []
+    for start, end in times:
+        found += [one for one in index.topologies(start, end) if one and one not in found]
     try:
-        return Topology.model_validate(run.topology)
-    except (TopologyError, ValueError):  # a history of another version: its verdicts still count
-        return None
+        return [recorded_topology(one) for one in found]
+    except TopologyError:  # a history of another version: its verdicts still count
+        return []

@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from testbed.checks._text import plural
-from testbed.report.table import short
 
 if TYPE_CHECKING:
     import pytest
@@ -117,7 +116,7 @@ def _several(table: Table, name: str, texts: Sequence[str]) -> None:
 def _sentence(row: Row) -> str:
     """Return `affected, hold: fallback list-price: 30 of 30 answers (asked: all with list-price)`."""
     seen = f"{row['observed'] or 'not judged'} (asked: {row['bound']})"
-    return f"{row['population']}, {row['phase']}: {short(row['check'])}: {seen}"
+    return f"{row['population']}, {row['phase']}: {row['title']}: {seen}"
 
 
 def _meaning(rows: Sequence[Row]) -> Table:

@@ -78,7 +78,7 @@ def cells_of(verdict: Verdict) -> dict[str, str]:
     """Return the texts of a row by the titles of their columns."""
     return {
         "who, when": f"{verdict.population}, {verdict.phase}",
-        "check": short(verdict.check),
+        "check": verdict.title,
         "observed": verdict.observed or "not judged",
         "bound": verdict.bound,
         "n": f"{verdict.n:,}",
@@ -89,13 +89,6 @@ def cells_of(verdict: Verdict) -> dict[str, str]:
 def _sentence(cells: Mapping[str, str]) -> str:
     seen = f"{cells['observed']}, bound {cells['bound']}, n {cells['n']}"
     return f"{cells['check']} ({cells['who, when']}): {seen}"
-
-
-def short(check: str) -> str:
-    """Return a check without its bound, which has a column of its own: `attempts checkout -> pricing`."""
-    name, _, arguments = check.partition(")")[0].partition("(")
-    fixed = [part.strip(" '\"") for part in arguments.split(",") if "=" not in part]
-    return f"{name} {', '.join(fixed)}".strip()
 
 
 def _reasons(verdict: Verdict, said: Mapping[str, str]) -> RenderableType:

@@ -14,7 +14,9 @@ FAULT = Injected("delay(ms=800)", (EDGE,), "envoy", (EDGE,))
 
 def seen(outcome="held", check="slowest(under_ms=700)", **changes):
     """One verdict."""
-    usual = Seen(1, check, "all", "hold", outcome, "318 ms", "under 700 ms", 400, "", reaction=False)
+    usual = Seen(
+        1, check, check.partition("(")[0], "all", "hold", outcome, "318 ms", "under 700 ms", 400, "", reaction=False
+    )
     return replace(usual, **changes)
 
 

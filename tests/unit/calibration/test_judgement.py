@@ -13,7 +13,7 @@ from testbed.calibration.told import Told, read
 HELD, VIOLATED, OPEN = seen(), seen("violated", observed="918 ms"), seen("inconclusive", observed="")
 FALLBACK = "fallback('list-price')"
 TAKEN = seen(check=FALLBACK, reaction=True)
-NOT_TAKEN = seen("violated", check=FALLBACK, reaction=True)
+NOT_TAKEN = seen("violated", check=FALLBACK, title="fallback list-price", reaction=True)
 EXPECTED = quiet(VIOLATED)  # pytest.raises(NotContained) caught it
 UNMESHED = replace(FAULT, mesh="none", protected=())
 

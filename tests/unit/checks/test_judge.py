@@ -12,6 +12,7 @@ from testbed.checks import (
     Check,
     attempts,
     availability,
+    breaker,
     fallback,
     judge,
     only_statuses,
@@ -20,6 +21,7 @@ from testbed.checks import (
     sheds,
     slowest,
 )
+from testbed.checks._judge import judge_each
 from testbed.errors import CheckError, Inconclusive, NotContained, TestbedError
 from testbed.history import History, ProcessEvent
 
@@ -316,3 +318,20 @@ def test_judged_one_by_one_a_check_that_cannot_be_judged_keeps_no_other_from_it(
     assert [(verdict.outcome, verdict.n) for verdict in report.verdicts] == [("inconclusive", 0), ("violated", 400)]
     assert "did you mean 'checkout -> pricing'" in report.verdicts[0].why
     assert testbed.checks.judge_each(faulty().history).verdicts == ()
+
+
+@pytest.mark.parametrize(
+    ("check", "title"),
+    [
+        (availability(at_least_percent=99), "availability"),
+        (quantile(95, under_ms=250).during("hold"), "quantile 95"),
+        (p99(under_ms=250), "p99"),
+        (only_statuses(200, 404), "only_statuses 200, 404"),
+        (attempts("checkout->pricing", at_most=3, per="request"), "attempts checkout -> pricing"),
+        (breaker("checkout -> pricing", attempts_while_open=(0, 12)), "breaker checkout -> pricing"),
+        (fallback("list-price"), "fallback list-price"),
+    ],
+)
+def test_a_verdict_says_what_it_is_about_without_the_bounds(check, title):
+    assert check.title == title
+    assert [verdict.title for verdict in judge_each(quiet().history, all=[check]).verdicts] == [title]

@@ -5,11 +5,12 @@ import pytest
 from testbed.checks import Report, Verdict
 from testbed.report.junit import properties
 from testbed.report.markdown import markdown, step_summary
-from testbed.report.table import short, table
+from testbed.report.table import table
 
 POLICY = "{timeout: 500ms, retries: {attempts: 2, retryOn: [5xx, reset]}}"
 HELD = Verdict(
     check="attempts('checkout -> pricing', at_most=3)",
+    title="attempts checkout -> pricing",
     population="affected",
     phase="hold",
     outcome="held",
@@ -23,6 +24,7 @@ HELD = Verdict(
 )
 VIOLATED = Verdict(
     check="p99(under_ms=250)",
+    title="p99",
     population="all",
     phase="hold",
     outcome="violated",
@@ -39,6 +41,7 @@ VIOLATED = Verdict(
 )
 INCONCLUSIVE = Verdict(
     check="availability(at_least_percent=99).during('recover')",
+    title="availability",
     population="untouched (descriptive)",
     phase="recover",
     outcome="inconclusive",
@@ -129,21 +132,6 @@ def test_colours_are_there_only_when_asked_for(monkeypatch):
     assert "\x1b[1;31mviolated" in table(REPORT, width=100, colour=True)
 
 
-@pytest.mark.parametrize(
-    ("check", "shown"),
-    [
-        ("availability(at_least_percent=99)", "availability"),
-        ("quantile(95, under_ms=250).during('x')", "quantile 95"),
-        ("only_statuses(200, 404)", "only_statuses 200, 404"),
-        ("attempts('a -> b', at_most=3, per='request')", "attempts a -> b"),
-        ("fallback('list-price')", "fallback list-price"),
-        ("no app dies", "no app dies"),
-    ],
-)
-def test_a_row_names_the_check_without_its_bound(check, shown):
-    assert short(check) == shown
-
-
 def test_junit_properties_have_names_of_their_own():
     pairs = dict(properties(REPORT))
     assert list(pairs) == ["testbed.outcome", "testbed.mesh", "testbed.check.1", "testbed.check.2", "testbed.check.3"]
@@ -200,7 +188,7 @@ def test_a_steps_summary_is_capped_and_says_so():
 
 
 def test_what_could_be_markup_is_shown_as_it_is():
-    odd = Verdict("f(a|b)", "all", "hold", "held", "<b>*x*</b> & `y`", "[1]", 1)
+    odd = Verdict("f(a|b)", "all", "hold", "held", "<b>*x*</b> & `y`", "[1]", 1, title="f a|b")
     assert r"&lt;b&gt;\*x\*&lt;/b&gt; &amp; \`y\`" in markdown(Report((odd,)))
     assert r"f a\|b" in markdown(Report((odd,)))
     assert "[1]" in table(Report((odd,)), width=100)

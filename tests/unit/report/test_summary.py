@@ -1,8 +1,9 @@
 import os
+from dataclasses import replace
 
 import pytest
 
-from testbed.history import FaultEvent, History, RunInfo
+from testbed.history import FaultEvent, History, Phase, PolicyEvent, RunInfo
 from testbed.report.progress import Progress, line
 from testbed.report.story import plainly, story
 from testbed.report.summary import summary, tally
@@ -21,7 +22,7 @@ FAULT = FaultEvent("f1", "delay", "delay(ms=800).on('front -> back')", "inlet", 
 
 
 def row(test="test_shop.py::test_slow_back", outcome="held", passed=True, **more):
-    seen = {"check": "slowest(under_ms=700)", "observed": "508 ms", "bound": "under 700 ms"}
+    seen = {"check": "slowest(under_ms=700)", "title": "slowest", "observed": "508 ms", "bound": "under 700 ms"}
     return {"test": test, "outcome": outcome, "passed": passed, "population": "all", "phase": "hold", **seen, **more}
 
 
@@ -44,6 +45,23 @@ def test_a_story_says_what_was_broken_and_what_stood_against_it():
     assert told["against"] == ["front -> back: timeout 500ms; on failure: fallback list"]
     assert story(History([RUN]))["broken"] == ["nothing: a control run"]
     assert story(History([FAULT]))["against"] == []
+    assert story(History([replace(RUN, topology={"of": "another version"}), FAULT]))["against"] == []
+
+
+@pytest.mark.parametrize(
+    ("phases", "timeouts"),
+    [
+        (["old"], "timeout 500ms"),
+        (["new"], "timeout 100ms"),
+        (["old", "new"], "timeout 500ms; on failure: fallback list, then timeout 100ms"),
+        ([], "timeout 500ms; on failure: fallback list, then timeout 100ms"),
+    ],
+)
+def test_a_story_names_the_policies_that_were_in_force_when_it_was_judged(phases, timeouts):
+    new = SHOP | {"policies": [{"edge": "front -> back", "timeout": "100ms"}]}
+    swap = PolicyEvent(1.5, "front -> back", new)
+    told = story(History([RUN, Phase("old", 1, 1.5), Phase("new", 1.6, 2), FAULT, swap]), phases)
+    assert told["against"] == [f"front -> back: {timeouts}; on failure: fallback list"]
 
 
 def test_a_test_whose_failure_was_contained_says_so_above_its_facts():
