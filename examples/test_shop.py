@@ -24,7 +24,7 @@ from testbed import (
 )
 
 USERS = steady(get("/checkout"), rps=60, users=400, cohorts={"trondheim": "5%"})
-SHORT = {"warmup_s": 0.5, "baseline_s": 1.5, "hold_s": 3.5, "recover_s": 0.5}
+SHORT = {"warmup_s": 0.5, "baseline_s": 1, "hold_s": 2.5, "recover_s": 0.5}
 RECOVERY = {**SHORT, "recover_s": 1.5}
 
 # Pricing is slow for the 5 % of the users who are in Trondheim: a far database replica, a bad route.
