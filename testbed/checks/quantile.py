@@ -116,7 +116,8 @@ class quantile(Check):
             why = f"there is no {self._word} to compare with: too many requests of the baseline got no answer"
             return say("inconclusive", why=why, next=_slowest(view.baseline))
         if now.upper < math.inf and most < self._limit:
-            return say("held", margin=f"{ms(self._limit - most)} to spare")
+            beyond_doubt = now.upper < self._limit  # it would hold against a baseline of nothing as well
+            return say("held", margin=f"{ms(self._limit - most)} to spare", timed=not beyond_doubt)
         if before.upper < math.inf and least >= self._limit:
             why = f"{self._word} rose by at least {ms(least)} over the baseline"
             return say("violated", margin=_over(least - self._limit), why=why, next=_slowest(view))

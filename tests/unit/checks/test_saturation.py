@@ -74,6 +74,11 @@ def test_a_slow_baseline_puts_in_doubt_only_what_held_against_it():
     assert run(80.0, start=0.5).verdict(p99(above_baseline_ms=20)).outcome == "violated"
 
 
+def test_what_would_hold_against_a_baseline_of_nothing_is_beyond_doubt():
+    story = run(80.0, latency=20.0, start=0.5)
+    assert story.verdict(p99(above_baseline_ms=60)).outcome == "held"
+
+
 def test_another_phase_does_not_matter():
     assert run(80.0, start=0.0).verdict(slowest(under_ms=300)).outcome == "violated"
 
