@@ -178,6 +178,7 @@ class Testbed:
         dead = [name for name in self._apps() if not self._runtime.alive(name)]
         for name in dead:
             self._runtime.restart(name)
+        self._recorder.restarted(dead)
         if self._faulted or dead:
             proxies = self.plan.proxies_above(self._faulted)
             self._runtime.restart_all(proxies)
@@ -299,7 +300,8 @@ class Testbed:
             ProcessEvent(death.at, death.name, "died", f"{death.how}\n{self._runtime.log_tail(death.name)}")
             for death in deaths
         ]
-        return [*self._injector.process_events, *died]
+        done = [event for event in self._injector.process_events if event.at >= self._load_began]
+        return [*done, *died]
 
     def _was_earlier(self, death: Death) -> bool:
         """Whether an app died of a fault that was in force before this load began: that is no matter of this run."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from testbed.controls import ProcessControl
 from testbed.evidence.gather import Recorder
+from testbed.evidence.reader import Reader
 
 ON_THE_WAY_S = 0.15  # for the last requests to an app, and its last answers, to get through links and inlet
 
@@ -27,29 +30,31 @@ class Watched:
 
     def pause(self, name: str) -> None:
         """Stop it."""
-        if reader := self._recorder.reader(name):
+        if reader := self._proxy(name):
             reader.paused()
         self._processes.pause(name)
 
     def resume(self, name: str) -> None:
         """Let it go on."""
         self._processes.resume(name)
-        if reader := self._recorder.reader(name):
+        if reader := self._proxy(name):
             reader.resumed()
 
     def restart(self, name: str) -> None:
         """Start it again and wait until it is ready; one that lives is killed first."""
-        reader = self._recorder.reader(name)
-        if reader and reader.answers:
-            self.kill(name)
-        self._processes.restart(name)
-        if reader:
-            reader.begun()
+        with self._renewing(name):
+            self._processes.restart(name)
 
     def terminate(self, name: str, within_s: float) -> None:
         """Ask an app to end when what was sent to it has come, and end it if it has not within this time."""
         time.sleep(ON_THE_WAY_S)
+        reader, patient_until = self._recorder.reader(name), time.time() + within_s
         self._processes.terminate(name, within_s)
+        if reader and time.time() < patient_until:
+            reader.ended()
+        elif reader:  # it was killed in the end
+            reader.brace()
+            reader.killed()
         time.sleep(ON_THE_WAY_S)
 
     def throttle(self, name: str, share: float) -> None:
@@ -62,8 +67,24 @@ class Watched:
 
     def confine(self, name: str, mb: int) -> None:
         """Start an app again with this much memory (MiB)."""
-        self._processes.confine(name, mb)
+        with self._renewing(name):
+            self._processes.confine(name, mb)
 
     def cannot(self, action: str) -> str:
         """Why an action is not possible here, "" if it is."""
         return self._processes.cannot(action)
+
+    @contextmanager
+    def _renewing(self, name: str) -> Iterator[None]:
+        """Kill a process that lives and writes evidence; in this block it is started again."""
+        reader = self._recorder.reader(name)
+        if reader and reader.lives:
+            self.kill(name)
+        yield
+        if reader:
+            reader.begun()
+
+    def _proxy(self, name: str) -> Reader | None:
+        """Who reads the log of a proxy; an app that stands still knows itself how long its tries took."""
+        reader = self._recorder.reader(name)
+        return reader if reader and reader.log.admin else None

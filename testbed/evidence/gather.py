@@ -73,14 +73,13 @@ class Recorder:
                 reader.restart()
 
     def reader(self, process: str) -> Reader | None:
-        """Return who reads the log of a proxy, to be told of its ends and pauses; None for any other process."""
-        found = self._readers.get(process)
-        return found if found and found.log.admin else None
+        """Return who reads what a proxy, or an app without one, logs, to be told of its ends; None for any other."""
+        return self._readers.get(process)
 
     def mute(self, process: str) -> bool:
         """Whether a proxy cannot be asked for its counters now, because it has been killed or paused."""
         reader = self.reader(process)
-        return reader is not None and not reader.answers
+        return reader is not None and reader.log.admin is not None and not reader.answers
 
     @contextmanager
     def renewing(self, processes: Sequence[str]) -> Iterator[None]:

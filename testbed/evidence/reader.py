@@ -51,6 +51,7 @@ class Reader:
         self._ended = 0  # requests logged in this life of the process
         self._total = self._active = 0  # what the process itself has counted in this life
         self.answers = log.admin is not None  # whether there is an Envoy that tells its counters just now
+        self.lives = True  # whether the process runs
         self._losses: list[Loss] = []
         self._braced = 0.0  # when `brace` was called; all that had ended by then was logged
         self.forget()
@@ -78,8 +79,11 @@ class Reader:
         self.begun()
 
     def brace(self, patience_s: float = 1.0) -> None:
-        """The writer is about to be killed: wait until everything that has ended by now is logged."""
-        self._braced = 0.0
+        """The writer is about to be killed: wait until everything that has ended by now is logged.
+
+        An app that writes its own log does so at once.
+        """
+        self._braced = time.time() if self.log.admin is None else 0.0
         if self.answers and self.log.admin:
             now, (total, active) = time.time(), counters(self.log.admin)
             deadline = time.monotonic() + patience_s
@@ -89,18 +93,28 @@ class Reader:
             self._braced = now if self._ended >= total - active else 0.0
 
     def killed(self) -> None:
-        """The writer is dead: what it had in hand is lost, and nobody sees what its apps try to send until it lives."""
+        """The writer is dead: what it had in hand is lost.
+
+        Nobody sees what the apps of a dead proxy try to send until it lives; a dead app sends nothing.
+        """
         self._take(self._read(self._tail.read()))
         self._tail.skip()  # a last line that is not whole
         self._close()
-        self._open, self.answers = {}, False
+        self._open, self.answers, self.lives = {}, False, False
         why = f"{self.log.process} was killed: what it had in hand was not logged"
         self._losses.append(Loss("attempts", why, self._braced, time.time()))
-        self._losses.append(Loss("calls", f"{why}, and nobody saw the calls that it did not take", self._braced))
+        if self.log.admin is None:
+            self._losses.append(Loss("calls", why, self._braced, time.time()))
+        else:
+            self._losses.append(Loss("calls", f"{why}, and nobody saw the calls that it did not take", self._braced))
+
+    def ended(self) -> None:
+        """The writer has ended by itself, when all that it had in hand was done."""
+        self.answers, self.lives = False, False
 
     def begun(self) -> None:
         """The writer lives again: its counters begin at zero, and so do the names of its calls."""
-        self._life += 1
+        self._life, self.lives = self._life + 1, True
         self._read, self._ended, self._total, self._active = self.log.reader(self._life), 0, 0, 0
         self._close()
 

@@ -10,10 +10,12 @@ from testbed import (
     NotContained,
     Run,
     TestbedError,
+    attempts,
     cpu,
     crash_loop,
     flapping,
     get,
+    kill,
     latency,
     memory,
     only_statuses,
@@ -216,3 +218,21 @@ def test_trouble_in_the_middle_of_a_fault_is_an_error_of_the_test(heavy):
     time.sleep(0.5)
     with pytest.raises(TestbedError, match="flapping.* went wrong while it was in force.* back-1/app is not running"):
         injection.heal()
+
+
+def test_what_a_killed_app_had_in_hand_is_missed_where_only_itself_keeps_a_record(unmeshed):
+    dies = kill().on(replica="front-1").after(s=0.5)
+    with unmeshed.inject(latency(ms=200).on(EDGE)):
+        run = unmeshed.experiment(dies, load=steady(get("/"), rps=50), **SHORT)
+    died = next(event.at for event in run.history.index.processes if event.event == "killed")
+    gaps = [one for one in run.history.index.evidence if not one.complete]
+    assert {gap.source for gap in gaps} == {"attempts", "calls"}
+    for gap in gaps:
+        assert (gap.edges, gap.missing.split(":")[0]) == ((EDGE, "front -> old"), "front-1/app was killed")
+        assert died - 2 < gap.since <= gap.until <= died
+    with pytest.raises(Inconclusive, match="front-1/app was killed"):
+        run.check(all=[attempts(EDGE, at_most=1)])
+    run.check(all=[attempts(EDGE, at_most=1).during("baseline")])
+    quiet = unmeshed.experiment(load=steady(get("/"), rps=50), **SHORT)
+    assert quiet.history.index.processes == []  # what an earlier load saw is no matter of this one
+    quiet.check(all=[attempts(EDGE, at_most=1)])

@@ -106,6 +106,25 @@ def test_a_pause_costs_the_calls_their_times_and_while_it_lasts_the_attempts(wri
     assert reader.missing() == "a-1/proxy: 0 of 1 requests logged"
 
 
+def test_an_app_that_writes_its_own_log_loses_what_it_had_in_hand_and_no_more(writer: Writer) -> None:
+    log = Log("a-1/app", writer.path.name, lambda life: ProxyLog(LINKS, life).read, LINKS)
+    reader = Reader(log, writer.path.parent)
+    writer.call()
+    before = time.time()
+    with writer.path.open("a") as file:
+        file.write(writer.line("attempt") + "\n")  # the first try of a call that will never end
+    reader.brace()
+    reader.killed()
+    dead = time.time()
+    assert (reader.whole(), reader.lives) == (True, False)
+    assert [loss.source for loss in losses(reader)] == ["attempts", "calls"]
+    assert all(before <= loss.start <= loss.end <= dead for loss in losses(reader))
+    reader.begun()
+    assert (reader.whole(), reader.lives, len(reader.events)) == (True, True, 3)
+    reader.ended()
+    assert (reader.lives, len(losses(reader))) == (False, 2)
+
+
 def test_a_new_load_forgets_losses_that_are_over(writer: Writer, reader: Reader) -> None:
     reader.killed()
     reader.forget()
