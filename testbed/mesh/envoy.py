@@ -20,6 +20,7 @@ from testbed.plan import File, Link, Node, Process, Ready, Replica, Seat, links_
 if TYPE_CHECKING:
     from testbed.model.topology import Topology
 
+FOR_ALL, NOBODY = "HTTP_PROXY", "NOBODY"  # names that no service can have: those are in small letters
 DELAYED_CLOSE = "1s"  # Envoy's and Istio's: so much later the app learns that an answer broke off in its body
 
 FIELDS = {
@@ -113,7 +114,7 @@ def _listeners(topology: Topology, seat: Seat, replica: Replica, links: Sequence
     edges = {name: leading[0].edge for name, leading in upstreams(mine).items()}
     routes = {name: route(cluster_name(seat, edge), topology.policy(edge)) for name, edge in edges.items()}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
-    ways = [("proxy", [*hosts, _nobody(routes)])] if routes else []
+    ways = [(FOR_ALL, [*hosts, _nobody(routes)])] if routes else []
     ways += [(name, [_virtual_host(name, ["*"], [found])]) for name, found in routes.items()]
     return [
         _listener(_owned(seat, replica.name, name), seat, replica, door, way)
@@ -151,4 +152,4 @@ def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:
 def _nobody(known: dict[str, Json]) -> Json:
     text = f"this proxy knows no service %REQ(:AUTHORITY)%; it knows {', '.join(known)}\n"
     answer = {"status": 404, "body_format": {"text_format_source": {"inline_string": text}}}
-    return _virtual_host("nobody", ["*"], [{"match": {"prefix": "/"}, "direct_response": answer}])
+    return _virtual_host(NOBODY, ["*"], [{"match": {"prefix": "/"}, "direct_response": answer}])

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import subprocess
 import textwrap
 from dataclasses import fields
 from pathlib import Path
@@ -103,3 +104,9 @@ def test_every_event_of_a_history_is_documented(event):
     text = (ROOT / "docs/evidence.md").read_text()
     (row,) = [line for line in text.splitlines() if line.startswith(f"| `{event.type}` |")]
     assert re.findall(r"`(\w+)`", row)[1:] == [field.name for field in fields(event)]
+
+
+def test_make_help_names_every_target_that_says_what_it_does():
+    told = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    described = re.findall(r"^(\S+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [line.split()[0] for line in told.splitlines()] == described

@@ -10,6 +10,7 @@ from testbed.mesh import mesh_named, upstreams
 from testbed.mesh.envoy import proxy_config
 from testbed.model.topology import Topology
 from testbed.plan import Link, Replica
+from testbed.planner import make_plan
 
 CALLER = Replica("a-1", "a", 1, "127.9.1.1")
 
@@ -144,7 +145,19 @@ def test_a_cluster_knows_the_links_and_binds_to_its_own_address() -> None:
 def test_a_listener_for_all_and_one_for_each_upstream() -> None:
     listeners = config()["listeners"]
     ports = [(one["name"], one["address"]["socket_address"]["port_value"]) for one in listeners]
-    assert ports == [("proxy", 4140), ("list-price", 4141), ("b", 4142)]
+    assert ports == [("HTTP_PROXY", 4140), ("list-price", 4141), ("b", 4142)]
+
+
+def test_no_name_of_a_service_is_taken() -> None:
+    """Envoy refuses two listeners, or two virtual hosts of one listener, of the same name."""
+    names = ("proxy", "nobody")
+    services = {"a": {"language": "go", "calls": list(names)}} | {name: {"language": "go"} for name in names}
+    plan = make_plan(Topology.model_validate({"name": "t", "entry": "a", "services": services}), "127.9")
+    listeners = json.loads(next(file.text for file in plan.files if file.path == "a-1/envoy.json"))
+    found = [one["name"] for one in listeners["static_resources"]["listeners"]]
+    assert found == ["HTTP_PROXY", *names]
+    manager = listeners["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    assert [host["name"] for host in manager["route_config"]["virtual_hosts"]] == [*names, "NOBODY"]
 
 
 def test_the_process_says_what_it_binds() -> None:

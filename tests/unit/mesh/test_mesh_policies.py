@@ -108,4 +108,4 @@ def test_the_remaining_time_is_respected_on_the_routes_that_say_so() -> None:
 
     assert not any(overrides(timeout="1s").values())
     said = overrides(respectExpectedRqTimeout=True)
-    assert {name for name, there in said.items() if there} == {"proxy/b", "b/b"}
+    assert {name for name, there in said.items() if there} == {"HTTP_PROXY/b", "b/b"}
