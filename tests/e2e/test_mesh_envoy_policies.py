@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from planes import Conversation, Got, Stage, counters, hello, stage, until_ejected
 
+from testbed import attempts as attempts_per_call
+from testbed import get, steady
 from testbed.edge.operations import Closed
 from testbed.history import Attempt, Call
 from testbed.model.services import EXPECTED
@@ -377,3 +379,31 @@ def test_an_app_that_hands_the_remaining_time_on_has_its_calls_end_with_it(respe
     data = {"name": "hops", "entry": "front", "services": services, "policies": policies, "forward": [EXPECTED]}
     with start(Topology.model_validate(data)) as shop, shop.client() as client:
         assert client.get("/", headers={EXPECTED: "200"}).status_code == status
+
+
+@pytest.mark.parametrize("respects", [True, False])
+def test_the_deadline_that_a_proxy_sets_ends_the_calls_of_the_next_hop(respects: bool) -> None:
+    """The front waits 400 ms; the back works 1.5 s, for nobody unless the middle's proxy knows that."""
+    services = {
+        "front": {"language": "go", "calls": [{"to": "middle", "onFailure": {"keep": [504]}}]},
+        "middle": {"language": "go", "onHangUp": "continue", "calls": ["back"]},
+        "back": {"language": "go", "work": "1500ms"},
+    }
+    policies = [
+        {"edge": "front -> middle", "timeout": "400ms"},
+        {"edge": "middle -> back", "timeout": "10s", "respectExpectedRqTimeout": respects},
+    ]
+    data = {"name": "hops", "entry": "front", "services": services, "policies": policies, "forward": [EXPECTED]}
+    with start(Topology.model_validate(data)) as shop:
+        with shop.load(steady(get("/"), rps=5)) as traffic:
+            traffic.run(for_s=1, phase="load")
+        run = traffic.result()
+    run.check(all=[attempts_per_call("middle -> back", exactly=1)])
+    seen = run.history.index.calls.on("middle -> back")
+    assert len(seen) >= 5
+    if respects:
+        assert {(call.status, call.flags) for call in seen} == {(504, "UT")}
+        assert min(call.duration_ms for call in seen) >= 200  # 400 at most, less what the first hop took
+    else:
+        assert {call.status for call in seen} == {200}
+        assert min(call.duration_ms for call in seen) >= 1490

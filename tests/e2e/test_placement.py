@@ -211,3 +211,18 @@ def test_a_proxy_that_is_not_there_is_refused(plain):
     )
     with pytest.raises(FaultError, match=hint):
         plain.inject(pause().on(proxy=wrong))
+
+
+def test_policies_are_swapped_in_every_proxy_that_holds_the_edge(plain):
+    retry = {EDGE: {"retries": {"attempts": 2, "retryOn": ["5xx"], "backoff": "5ms"}}}
+    names = {process.name for process in plain.plan.processes}
+    before = {name: plain._runtime.pid(name) for name in names}
+    with plain.load(LOAD) as traffic, plain.inject(abort(503).on(EDGE)):
+        traffic.run(for_s=0.5, phase="bare")
+        with plain.policies(retry):
+            renewed = {name for name in names if plain._runtime.pid(name) != before[name]}
+            traffic.run(for_s=0.5, phase="retrying")
+        traffic.run(for_s=0.5, phase="restored")
+    wanted = {"bare": 1, "retrying": 3, "restored": 1}
+    traffic.result().check(all=[attempts(EDGE, exactly=tries).during(phase) for phase, tries in wanted.items()])
+    assert renewed == {f"{seat.name}/proxy" for seat in plain.plan.proxies}
