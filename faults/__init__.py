@@ -2,109 +2,44 @@
 
 from __future__ import annotations
 
-from faults.abort import abort
-from faults.bandwidth import bandwidth
-from faults.base import Fault
-from faults.corrupt import corrupt
-from faults.cpu import cpu
-from faults.crash_loop import crash_loop
-from faults.delay import delay
-from faults.duplicate import duplicate
-from faults.flapping import flapping
-from faults.graceful_restart import graceful_restart
-from faults.hang import hang
-from faults.kill import kill, restart
-from faults.latency import latency
-from faults.memory import memory
-from faults.outage import outage
-from faults.packet_delay import packet_delay
-from faults.packet_loss import packet_loss
-from faults.partition import partition
-from faults.pause import pause
-from faults.refused import refused
-from faults.reorder import reorder
-from faults.reset import reset
-from faults.rolling import rolling
-from faults.silent import silent
-from faults.sliced import sliced
-from faults.slow_close import slow_close
-from faults.slow_start import slow_start
-from faults.throttle import throttle
-from faults.truncated import truncated
-from faults.unreachable import unreachable
+from faults.abort import abort as abort
+from faults.bandwidth import bandwidth as bandwidth
+from faults.base import Fault as Fault
+from faults.corrupt import corrupt as corrupt
+from faults.cpu import cpu as cpu
+from faults.crash_loop import crash_loop as crash_loop
+from faults.delay import delay as delay
+from faults.duplicate import duplicate as duplicate
+from faults.flapping import flapping as flapping
+from faults.graceful_restart import graceful_restart as graceful_restart
+from faults.hang import hang as hang
+from faults.kill import kill as kill
+from faults.kill import restart as restart
+from faults.latency import latency as latency
+from faults.memory import memory as memory
+from faults.outage import outage as outage
+from faults.packet_delay import packet_delay as packet_delay
+from faults.packet_loss import packet_loss as packet_loss
+from faults.partition import partition as partition
+from faults.pause import pause as pause
+from faults.refused import refused as refused
+from faults.reorder import reorder as reorder
+from faults.reset import reset as reset
+from faults.rolling import rolling as rolling
+from faults.silent import silent as silent
+from faults.sliced import sliced as sliced
+from faults.slow_close import slow_close as slow_close
+from faults.slow_start import slow_start as slow_start
+from faults.throttle import throttle as throttle
+from faults.truncated import truncated as truncated
+from faults.unreachable import unreachable as unreachable
 from testbed.errors import FaultError, nearest
 
 FAULTS: dict[str, type[Fault]] = {
-    fault.__name__: fault
-    for fault in (
-        abort,
-        bandwidth,
-        corrupt,
-        cpu,
-        crash_loop,
-        delay,
-        duplicate,
-        flapping,
-        graceful_restart,
-        hang,
-        kill,
-        latency,
-        memory,
-        outage,
-        packet_delay,
-        packet_loss,
-        partition,
-        pause,
-        refused,
-        reorder,
-        reset,
-        restart,
-        rolling,
-        silent,
-        sliced,
-        slow_close,
-        slow_start,
-        throttle,
-        truncated,
-        unreachable,
-    )
+    name: value
+    for name, value in list(globals().items())
+    if isinstance(value, type) and issubclass(value, Fault) and value is not Fault
 }
-
-__all__ = [
-    "FAULTS",
-    "Fault",
-    "abort",
-    "bandwidth",
-    "corrupt",
-    "cpu",
-    "crash_loop",
-    "delay",
-    "duplicate",
-    "flapping",
-    "graceful_restart",
-    "hang",
-    "kill",
-    "latency",
-    "memory",
-    "named",
-    "outage",
-    "packet_delay",
-    "packet_loss",
-    "partition",
-    "pause",
-    "refused",
-    "reorder",
-    "reset",
-    "restart",
-    "rolling",
-    "silent",
-    "sliced",
-    "slow_close",
-    "slow_start",
-    "throttle",
-    "truncated",
-    "unreachable",
-]
 
 
 def named(name: str) -> type[Fault]:
