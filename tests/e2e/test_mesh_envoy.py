@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from planes import App, Conversation, Got, Stage, ask, hello, stage, until_ejected
+from planes import App, Conversation, Got, Stage, ask, counters, hello, stage, until_ejected
 
 from testbed.edge.operations import Closed, Toxic
 from testbed.history import Attempt, Call, Evidence
@@ -34,7 +34,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="module")
 def retrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Two callees, two retries on errors and per-try time-outs."""
-    retries = {"attempts": 2, "perTryTimeout": "200ms", "retryOn": ["5xx", 418], "backoff": "20ms"}
+    retries = {"attempts": 2, "perTryTimeout": "400ms", "retryOn": ["5xx", 418], "backoff": "20ms"}
     with stage(tmp_path_factory.mktemp("retrying") / "run", replicas=2, policy={"retries": retries}) as made:
         yield made
 
@@ -128,14 +128,14 @@ def test_without_a_policy_many_at_once_are_all_served(plain: Stage) -> None:
 
 
 def test_a_timeout_covers_the_call(folder: Path) -> None:
-    with stage(folder, lambda talk: time.sleep(1), policy={"timeout": "150ms"}) as one:
+    with stage(folder, lambda talk: time.sleep(3), policy={"timeout": "150ms"}) as one:
         got = one.get(baggage="tb.id=r1")
         assert got.status == 504
-        assert 135 <= got.ms < 900
+        assert 135 <= got.ms < 2900
         (attempt,), (call,) = attempts(one, "r1"), calls(one, "r1")
         assert (attempt.status, attempt.flags) == (0, "UT")
         assert (call.status, call.flags, call.attempts) == (504, "UT", 1)
-        assert 135 <= call.duration_ms < 900
+        assert 135 <= call.duration_ms < 2900
 
 
 def test_retries_go_to_the_other_replica_and_then_stop(retrying: Stage) -> None:
@@ -165,11 +165,11 @@ def test_a_retry_heals_one_bad_replica(retrying: Stage) -> None:
 
 
 def test_the_try_has_its_own_start_and_duration(retrying: Stage) -> None:
-    """Two tries that time out after 200 ms each and one that answers after 50 ms."""
+    """Two tries that time out after 400 ms each and one that answers after 50 ms."""
     count = iter(range(3))
 
     def third_time_lucky(talk: Conversation) -> None:
-        time.sleep(0.05 if next(count) == 2 else 1)
+        time.sleep(0.05 if next(count) == 2 else 2)
         talk.answer()
 
     retrying.behave(third_time_lucky)
@@ -178,8 +178,8 @@ def test_the_try_has_its_own_start_and_duration(retrying: Stage) -> None:
     first, second, third = attempts(retrying, "timing")
     (call,) = calls(retrying, "timing")
     assert [attempt.flags for attempt in (first, second, third)] == ["UT", "UT", ""]
-    assert all(180 <= attempt.duration_ms < 600 for attempt in (first, second))
-    assert 35 <= third.duration_ms < 450
+    assert all(380 <= attempt.duration_ms < 1500 for attempt in (first, second))
+    assert 35 <= third.duration_ms < 400
     assert before <= call.start <= first.start
     for earlier, later in ((first, second), (second, third)):
         assert earlier.start + earlier.duration_ms / 1000 <= later.start
@@ -254,7 +254,7 @@ def test_a_lost_context_is_seen_as_such(plain: Stage) -> None:
 def test_a_caller_that_goes_away_leaves_a_try_that_gave_up(plain: Stage) -> None:
     plain.behave(lambda talk: time.sleep(1))
     with pytest.raises(TimeoutError):
-        ask(plain.door, "/", "GET", None, {"baggage": "tb.id=gone"}, timeout_s=0.1)
+        ask(plain.door, "/", "GET", None, {"baggage": "tb.id=gone"}, timeout_s=0.5)
     (attempt,), (call,) = attempts(plain, "gone"), calls(plain, "gone")
     assert (attempt.status, attempt.flags, attempt.call) == (0, "DC", call.call)
     assert (call.status, call.flags) == (0, "DC")
@@ -295,7 +295,8 @@ def test_evidence_says_what_is_still_in_flight(plain: Stage) -> None:
     waiting = threading.Thread(target=plain.get)
     waiting.start()
     try:
-        time.sleep(0.1)
+        while not counters(plain, "upstream_rq_active$")["upstream_rq_active"]:
+            time.sleep(0.01)
         begun = time.monotonic()
         missing = {
             event.source: event.missing for event in plain.recorder.collect(in_flight=True) if event.type == "evidence"

@@ -74,7 +74,7 @@ def test_a_budget_bounds_the_retries_that_are_under_way_at_once(folder: Path) ->
     """20 fail at once, 20 % of them are 4; without the budget all 20 are retried."""
     budget = {"percent": 20, "minRetryConcurrency": 1}
     policy = {"retries": {"attempts": 1, **ERRORS}, "retryBudget": budget}
-    with stage(folder, failing_after(0.4), policy=policy) as one:
+    with stage(folder, failing_after(0.8), policy=policy) as one:
         made = retried(one, 20)
         found = counters(one, "upstream_rq_retry$|retry_overflow")
     assert 1 <= made <= 5
@@ -84,14 +84,14 @@ def test_a_budget_bounds_the_retries_that_are_under_way_at_once(folder: Path) ->
 def test_a_budget_always_allows_its_minimum(folder: Path) -> None:
     """Three retries at once are allowed, however few percent that is: a lone caller's storm is not bounded by 0 %."""
     budget = {"percent": 0, "minRetryConcurrency": 3}
-    with stage(folder, failing_after(0.4), policy={"retries": {"attempts": 1, **ERRORS}, "retryBudget": budget}) as one:
+    with stage(folder, failing_after(0.8), policy={"retries": {"attempts": 1, **ERRORS}, "retryBudget": budget}) as one:
         assert retried(one, 12) == 3
 
 
 def test_max_retries_bounds_the_retries_under_way_and_flags_the_callees_own_answer(folder: Path) -> None:
     """Envoy's own default is 3: written out here, it shows what an unconfigured Envoy does to 12 failures at once."""
     policy = {"retries": {"attempts": 1, **ERRORS}, "circuitBreaker": {"maxRetries": 3}}
-    with stage(folder, failing_after(0.4), policy=policy) as one:
+    with stage(folder, failing_after(0.8), policy=policy) as one:
         assert retried(one, 12) == 3
         seen = {(call.status, call.flags, call.refused) for call in calls(one, "r1")}
         assert seen == {(500, "UO", False), (500, "URX", False)}
@@ -152,16 +152,16 @@ def test_a_hedge_saves_the_answer_when_one_replica_is_slow(folder: Path) -> None
 
 def test_max_connections_alone_only_queues(folder: Path) -> None:
     with stage(folder, slow(0.1), policy={"circuitBreaker": {"maxConnections": 1}}) as one:
-        got = at_once(5, one.get)
-        assert {answer.status for answer in got} == {200}
-        assert max(answer.ms for answer in got) >= 490  # one after the other
+        begun = time.monotonic()
+        assert {answer.status for answer in at_once(5, one.get)} == {200}
+        assert time.monotonic() - begun >= 0.49  # one after the other
         found = counters(one, "cx_overflow|cx_total$")
         assert (found["upstream_cx_total"], found["upstream_cx_overflow"] >= 4) == (1, True)
 
 
 def test_a_full_queue_rejects_at_once(folder: Path) -> None:
     breaker = {"maxConnections": 1, "maxPendingRequests": 2}
-    with stage(folder, slow(0.3), policy={"circuitBreaker": breaker}) as one:
+    with stage(folder, slow(0.6), policy={"circuitBreaker": breaker}) as one:
         got = at_once(8, lambda: one.get(baggage="tb.id=r1"))
         assert sorted(answer.status for answer in got) == [200] * 3 + [503] * 5
         rejected = [answer for answer in got if answer.status == 503]
@@ -175,7 +175,7 @@ def test_a_full_queue_rejects_at_once(folder: Path) -> None:
 
 
 def test_requests_beyond_the_limit_are_counted_as_active_overflow(folder: Path) -> None:
-    with stage(folder, slow(0.3), policy={"circuitBreaker": {"maxRequests": 2}}) as one:
+    with stage(folder, slow(0.8), policy={"circuitBreaker": {"maxRequests": 2}}) as one:
         assert sorted(answer.status for answer in at_once(6, one.get)) == [200] * 2 + [503] * 4
         assert counters(one, "active_overflow|pending_overflow") == {
             "upstream_rq_active_overflow": 4,
@@ -349,9 +349,9 @@ def test_the_callers_remaining_time_is_the_timeout(folder: Path) -> None:
     heads: list[str] = []
     policy = {"timeout": "2s", "respectExpectedRqTimeout": True}
     with stage(folder, lambda talk: (heads.append(talk.head.decode()), time.sleep(1), None)[2], policy=policy) as one:
-        got = one.get(x_envoy_expected_rq_timeout_ms="150")
-        assert (got.status, got.ms >= 140) == (504, True)
-        assert "x-envoy-expected-rq-timeout-ms: 150\r\n" in heads[0]
+        got = one.get(x_envoy_expected_rq_timeout_ms="400")
+        assert (got.status, got.ms >= 390) == (504, True)
+        assert "x-envoy-expected-rq-timeout-ms: 400\r\n" in heads[0]
         assert "upstream-rq-timeout-ms" not in heads[0]
 
 

@@ -16,6 +16,12 @@ services:
 policies:
   - {edge: front -> back, timeout: 500ms}
 """
+PYPROJECT = """
+[tool.pytest]
+strict = true
+filterwarnings = ["error"]
+addopts = ["-p", "no:hypothesispytest"]  # its summary imports all of hypothesis: half of the time of a short run
+"""
 CONFTEST = """
 from testbed import topology
 tiny = topology("mesh.yaml")
@@ -28,7 +34,7 @@ def project(pytester, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", CACHE)
     pytester.makefile(".yaml", mesh=MESH)
     pytester.makeconftest(CONFTEST)
-    pytester.makepyprojecttoml("[tool.pytest]\nstrict = true\nfilterwarnings = ['error']\n")
+    pytester.makepyprojecttoml(PYPROJECT)
     return pytester
 
 

@@ -8,11 +8,13 @@ import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
-SCENARIOS = """
+BEGINNING = """
 from testbed import *
+SHORT = dict(load=steady(get("/"), rps=50), warmup_s=0, baseline_s=0.1, hold_s=0.6, recover_s=0.1)
+"""
+SCENARIOS = """
 import pytest
 
-SHORT = dict(load=steady(get("/"), rps=50), warmup_s=0.1, baseline_s=0.3, hold_s=0.8, recover_s=0.3)
 SLOW = delay(ms=1500).on("front -> back")
 HARMLESS = delay(ms=1).on("front -> back")
 
@@ -44,9 +46,6 @@ def test_of_no_mesh():
     pass
 """
 BLIND = """
-from testbed import *
-SHORT = dict(load=steady(get("/"), rps=50), warmup_s=0.1, baseline_s=0.3, hold_s=0.8, recover_s=0.3)
-
 def test_blind(tiny):
     tiny.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[only_statuses(200)])
 
@@ -58,8 +57,6 @@ def test_unmeshed(unmeshed):
 """
 FLIPPING = """
 from pathlib import Path
-from testbed import *
-SHORT = dict(load=steady(get("/"), rps=50), warmup_s=0.1, baseline_s=0.3, hold_s=0.8, recover_s=0.3)
 
 def test_flips(tiny):
     again = Path("ran").exists()
@@ -80,7 +77,7 @@ def testbed(project):
     )
 
     def testbed(source, command, *args):
-        project.makepyfile(test_it=source)
+        project.makepyfile(test_it=BEGINNING + source)
         return project.run(Path(sys.executable).with_name("testbed"), command, *args, timeout=450)
 
     return testbed
