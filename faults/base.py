@@ -306,7 +306,9 @@ def _proxy(fault: Fault, site: Site) -> Seat:
     known = [seat.name for seat in site.proxies]
     shared = next((seat.name for seat in site.proxies if name in {r.name for r in seat.replicas}), "")
     hint = f": the calls of {name} go through {shared}" if shared else nearest(str(name), known)
-    raise FaultError(f"{fault}: there is no proxy {name!r}{hint if known else ': this mesh has none'}")
+    if not known:
+        hint = ": this mesh has none. Use .on(replica=...), which acts on the app"
+    raise FaultError(f"{fault}: there is no proxy {name!r}{hint}")
 
 
 def _known(fault: Fault, what: str, name: str | None, valid: set[str]) -> None:

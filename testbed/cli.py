@@ -96,6 +96,15 @@ def doctor() -> None:
 
 @main.command()
 @_plainly
+def support() -> None:
+    """Print what each fault can be aimed at and what each check can be told, on every mesh."""
+    from testbed.support import LEGEND, checks, faults, table
+
+    click.echo(f"{table(faults())}\n\n{table(checks())}\n\n{LEGEND}")
+
+
+@main.command()
+@_plainly
 def setup() -> None:
     """Build now what a first run would build (Toxiproxy, the Go programs), with progress."""
     from testbed.runtime.binaries import TOOLS, find

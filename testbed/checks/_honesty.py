@@ -143,7 +143,9 @@ def _evidence_missing(check: Check, view: View) -> Iterator[Doubt]:
         if missing := _missing(check.views(view), source, edge):
             where = f" on {edge}" if edge else ""
             why = f"the record of {source}{where} is not complete: {missing}"
-            yield Doubt(why, f"the log of the {seer(view.index, source)}", seer(view.index, source))
+            there = source in view.index.sources
+            next = f"the log of the {seer(view.index, source)}" if there else "testbed support: which mesh shows it"
+            yield Doubt(why, next, seer(view.index, source))
 
 
 def _missing(views: Sequence[View], source: str, edge: str) -> str:

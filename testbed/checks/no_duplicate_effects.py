@@ -36,7 +36,7 @@ class no_duplicate_effects(EdgeCheck):
 
     def validate(self) -> None:
         """Raise `CheckError` for no method, an unknown one, or a number that is not at least 1."""
-        if isinstance(self.methods, str) or not self.methods:
+        if not isinstance(self.methods, tuple | list | set | frozenset) or not self.methods:
             raise CheckError(f'{self}: methods is a list of methods such as ("POST", "PATCH")')
         object.__setattr__(self, "methods", tuple(self.methods))
         for method in self.methods:

@@ -28,6 +28,7 @@ from testbed import (
 )
 from testbed.errors import FaultError
 from testbed.runtime.cgroups import Memory
+from testbed.support import sources
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
@@ -236,3 +237,4 @@ def test_what_a_killed_app_had_in_hand_is_missed_where_only_itself_keeps_a_recor
     quiet = unmeshed.experiment(load=steady(get("/"), rps=50), **SHORT)
     assert quiet.history.index.processes == []  # what an earlier load saw is no matter of this one
     quiet.check(all=[attempts(EDGE, at_most=1)])
+    assert quiet.history.index.sources == sources("none")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from testbed import get, latency, only_statuses, outage, slowest, start, steady
+from testbed.support import sources
 
 pytestmark = pytest.mark.e2e
 SMALL = Path(__file__).parent / "small.yaml"
@@ -28,6 +29,7 @@ def test_counters_are_there_at_both_ends_of_every_phase_and_a_new_life_begins_at
         traffic.run(for_s=0.5, phase="again")
     run = traffic.result()
     run.judge(all=[only_statuses(200, 502, 503)])
+    assert run.history.index.sources == sources("envoy")
     index = run.history.index
     samples = [one for one in index.samples if one.edge == EDGE]
     for phase in (one for one in index.phases if one.name != "drain"):

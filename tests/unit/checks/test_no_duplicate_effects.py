@@ -76,6 +76,7 @@ def test_an_old_history_does_not_say_the_method():
     [
         ({"methods": ()}, "methods is a list of methods"),
         ({"methods": "POST"}, "methods is a list of methods"),
+        ({"methods": 1}, "methods is a list of methods"),
         ({"methods": ("post",)}, r"there is no method 'post' \(did you mean 'POST'\?\)"),
         ({"at_most": 0}, "at_most must be a number above 0"),
         ({"at_most": 1.5}, "at_most must be a whole number"),
