@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import RequestFault, Site
+from faults.base import RequestFault
+from faults.target import Site
 from testbed.edge.operations import Operation, Rule
 from testbed.errors import FaultError
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault, Site, replicas_of
+from faults.base import ProcessFault
+from faults.target import Site, replicas_of
 from testbed.edge.operations import Operation, Signal
 from testbed.errors import FaultError
 

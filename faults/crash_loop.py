@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import Beat, Site, positive
+from faults.base import Beat, positive
 from faults.kill import kill
+from faults.target import Site
 from faults.timed import forever
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault, Site, links_of, signals
+from faults.base import ProcessFault
+from faults.target import Site, links_of, signals
 from testbed.edge.operations import Closed, Operation
 
 

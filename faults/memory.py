@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import ProcessFault, Site, links_of, replicas_of
+from faults.base import ProcessFault
+from faults.target import Site, links_of, replicas_of
 from testbed.edge.operations import Closed, Operation, Signal
 from testbed.errors import FaultError
 

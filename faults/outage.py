@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 from faults.abort import abort
-from faults.base import Fault, Plane, Site, Target
+from faults.base import Fault, Plane
 from faults.hang import hang
 from faults.kill import kill
 from faults.refused import refused
 from faults.silent import silent
+from faults.target import Site, Target
 from faults.unreachable import unreachable
 from testbed.edge.operations import Operation
 from testbed.errors import FaultError, nearest

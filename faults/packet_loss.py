@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import Site, links_of
 from faults.packets import PacketFault, a_share, dropped
+from faults.target import Site, links_of
 from testbed.edge.operations import Operation
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from faults.base import Fault, LinkFault, Plane, Site, links_of
+from faults.base import Fault, LinkFault, Plane
+from faults.target import Site, links_of
 from testbed.edge.operations import Drop, Netem, Operation
 from testbed.errors import FaultError, nearest
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from faults.base import Site
 from faults.packets import WAYS, PacketFault, Way, dropped
+from faults.target import Site
 from testbed.edge.operations import Operation
 from testbed.errors import FaultError, nearest
 from testbed.plan import Link

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault, Site, signals
+from faults.base import ProcessFault
+from faults.target import Site, signals
 from testbed.edge.operations import Operation
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import LinkFault, Site
+from faults.base import LinkFault
 from faults.streams import toxics
+from faults.target import Site
 from testbed.edge.operations import Operation
 
 

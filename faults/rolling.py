@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from faults.base import Beat, Fault, Site, positive
+from faults.base import Beat, Fault, positive
+from faults.target import Site
 from faults.timed import TimedFault
 from testbed.errors import FaultError
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import LinkFault, Site, not_negative
+from faults.base import LinkFault, not_negative
 from faults.streams import Direction, known_direction, toxics, whole
+from faults.target import Site
 from testbed.edge.operations import Operation
 from testbed.edge.toxics import KINDS
 from testbed.errors import FaultError

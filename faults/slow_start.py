@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault, Site, links_of, positive, replicas_of
+from faults.base import ProcessFault, positive
+from faults.target import Site, links_of, replicas_of
 from testbed.edge.operations import Closed, Operation, Signal
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from faults.base import Fault, Site, links_of
+from faults.base import Fault
+from faults.target import Site, links_of
 from testbed.edge.operations import Operation, Stream, Toxic
 from testbed.edge.toxics import Range
 from testbed.errors import FaultError

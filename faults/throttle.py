@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import RequestFault, Site
+from faults.base import RequestFault
 from faults.streams import whole
+from faults.target import Site
 from testbed.edge.operations import Operation, Rule
 from testbed.edge.rules import RATE
 

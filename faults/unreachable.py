@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import LinkFault, Site, links_of
+from faults.base import LinkFault
+from faults.target import Site, links_of
 from testbed.edge.operations import Operation, Unanswered
 
 

@@ -11,7 +11,8 @@ from functools import partial
 from itertools import groupby
 from types import TracebackType
 
-from faults.base import Fault, behind
+from faults.base import Fault
+from faults.target import behind
 from testbed.conductor import Conductor
 from testbed.contradictions import refuse_contradictions
 from testbed.controls import LinkControl, PacketControl, ProcessControl, RuleControl
@@ -19,6 +20,7 @@ from testbed.edge.operations import Closed, Drop, LinkOperation, Netem, Operatio
 from testbed.errors import FaultError, TestbedError
 from testbed.history import FaultEvent, ProcessEvent
 from testbed.plan import Link, Replica, Seat
+from testbed.signals import Signals
 
 FOREVER = float("inf")  # the end of a fault that has not been healed
 
@@ -58,14 +60,18 @@ class Injector:
         dry: bool = False,
     ) -> None:
         """With `dry`, faults are resolved, checked and recorded, and mark the arrivals they meet, but break nothing."""
-        self._links, self._inlet, self._processes, self._wire, self._dry = links, inlet, processes, wire, dry
+        self._links, self._inlet, self._signals, self._wire, self._dry = links, inlet, Signals(processes), wire, dry
         self._claimed: dict[str, _Claim] = {}  # all that has been injected and not been healed
         self._active: dict[str, tuple[Operation, ...]] = {}  # what is in force just now
         self._conductors: dict[str, Conductor] = {}
         self._changing = threading.RLock()
         self._count = 0
         self.events: list[FaultEvent] = []
-        self.process_events: list[ProcessEvent] = []
+
+    @property
+    def process_events(self) -> Sequence[ProcessEvent]:
+        """What was done to processes, in its order."""
+        return self._signals.events
 
     def check(self, faults: Sequence[Fault], site: Place) -> dict[str, _Claim]:
         """Resolve faults without doing anything; `FaultError` if they do not fit, also with what is in force."""
@@ -83,7 +89,7 @@ class Injector:
     def _claim(self, fault: Fault, name: str, site: Place) -> _Claim:
         operations = fault.operations(site, name)
         for op in operations:
-            if isinstance(op, Signal) and (why := self._processes.cannot(op.action)):
+            if isinstance(op, Signal) and (why := self._signals.cannot(op.action)):
                 raise FaultError(f"{fault} is not possible here: {why}. {fault.instead}".rstrip())
         return _Claim(fault, operations)
 
@@ -201,7 +207,7 @@ class Injector:
         elif engine == "wire":
             self._wire.apply(_on_the_wire(operations))
         else:
-            _all_at_once(self._signal, operations)
+            _all_at_once(self._signals.apply, operations)
 
     def _undo(self, engine: str, operations: list[Operation]) -> None:
         if engine == "links":
@@ -211,7 +217,7 @@ class Injector:
         elif engine == "wire":
             self._wire.undo(_on_the_wire(operations))
         else:
-            _all_at_once(self._unsignal, operations)
+            _all_at_once(self._signals.undo, operations)
 
     def _rules(self) -> list[Rule]:
         return [op for operations in self._active.values() for op in operations if isinstance(op, Rule)]
@@ -219,33 +225,6 @@ class Injector:
     def _brief(self, act: Callable[[LinkOperation], None], operations: Iterable[Operation]) -> None:
         """Close, or open again, the links that are closed only while processes start."""
         _all_at_once(act, [op for op in operations if _is_brief(op)])
-
-    def _signal(self, signal: Signal) -> None:
-        processes, amount = self._processes, signal.amount
-        act: dict[str, tuple[Callable[[str], None], str]] = {
-            "kill": (processes.kill, "killed"),
-            "pause": (processes.pause, "paused"),
-            "restart": (processes.restart, "restarted"),
-            "terminate": (lambda name: processes.terminate(name, amount), f"asked to end, within {amount:g} s"),
-            "cpu": (lambda name: processes.throttle(name, amount), f"given {amount:g} of a processor"),
-            "memory": (lambda name: processes.confine(name, int(amount)), f"given {amount:g} MiB"),
-        }
-        self._record(signal.process, *act[signal.action])
-
-    def _unsignal(self, signal: Signal) -> None:
-        processes = self._processes
-        act = {
-            "kill": (processes.restart, "started"),
-            "pause": (processes.resume, "resumed"),
-            "cpu": (processes.unthrottle, "resumed"),
-            "memory": (processes.restart, "restarted"),
-        }
-        if signal.action in act:
-            self._record(signal.process, *act[signal.action])
-
-    def _record(self, process: str, act: Callable[[str], None], event: str) -> None:
-        act(process)
-        self.process_events.append(ProcessEvent(time.time(), process, event))
 
 
 class Injection:

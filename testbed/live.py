@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from faults.base import Fault
 from faults.timed import refuse_late
-from testbed import arm, record
+from testbed import arm, clients, record
 from testbed.edge.inlet import InletControl
 from testbed.edge.link import Links
 from testbed.edge.wire import Wire
@@ -147,21 +147,11 @@ class Testbed:
 
     def client(self, user: str = "", cohort: str = "") -> httpx.Client:
         """An httpx client at the entry, whose requests carry this user; for plain asserts."""
-        import httpx
-
-        hooks = {"request": [self._marker(user, cohort)]}
-        return httpx.Client(base_url=self.url, event_hooks=hooks, trust_env=False, timeout=30)
+        return clients.client(self.url, self._runs, user, cohort)
 
     def async_client(self, user: str = "", cohort: str = "") -> httpx.AsyncClient:
         """The same, for `async def` tests."""
-        import httpx
-
-        mark = self._marker(user, cohort)
-
-        async def marked(request: httpx.Request) -> None:
-            mark(request)
-
-        return httpx.AsyncClient(base_url=self.url, event_hooks={"request": [marked]}, trust_env=False, timeout=30)
+        return clients.async_client(self.url, self._runs, user, cohort)
 
     @property
     def url(self) -> str:
@@ -320,17 +310,6 @@ class Testbed:
             versions=binaries.versions(),
             sources=("requests", "arrivals", *self.plan.mesh.sources, *self._sampler.sources),
         )
-
-    def _marker(self, user: str, cohort: str) -> Callable[[httpx.Request], None]:
-        count = iter(range(1, 1_000_000_000))
-
-        def mark(request: httpx.Request) -> None:
-            name = f"c{self._runs}-{id(count):x}-{next(count)}"
-            members = [f"tb.id={name}"] + [f"tb.{k}={v}" for k, v in (("user", user), ("cohort", cohort)) if v]
-            request.headers["baggage"] = ",".join(members)
-            request.headers["x-request-id"] = name
-
-        return mark
 
     def _apps(self) -> list[str]:
         return [process.name for process in self.plan.processes if process.role == "app"]

@@ -1,0 +1,121 @@
+"""Where a fault acts: its target, and the links, replicas and processes that this names in a running mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from testbed.edge.operations import Signal
+from testbed.errors import FaultError, nearest
+from testbed.plan import Link, Replica, Seat, links_from
+
+if TYPE_CHECKING:
+    from faults.base import Fault
+
+
+class Site(Protocol):
+    """The little that a fault may know of the running mesh."""
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """Every link, the load's own links into the entry included."""
+
+    @property
+    def replicas(self) -> Sequence[Replica]:
+        """Every replica."""
+
+    @property
+    def users(self) -> Mapping[str, str]:
+        """The user ids of the load that runs, each with its cohort ("" for none)."""
+
+    @property
+    def seed(self) -> int:
+        """The seed of this run."""
+
+    @property
+    def proxies(self) -> Sequence[Seat]:
+        """Where a mesh proxy runs."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a fault acts: an edge, a service, a replica or a proxy; edge and replica together narrow each other."""
+
+    edge: str | None = None
+    service: str | None = None
+    replica: str | None = None
+    proxy: str | None = None
+
+    def __str__(self) -> str:
+        """Write the target as its author did: `'checkout -> pricing'` or `replica='pricing-1'`."""
+        words = [repr(self.edge)] if self.edge else []
+        words += [f"{key}={value!r}" for key in ("service", "replica", "proxy") if (value := getattr(self, key))]
+        return ", ".join(words)
+
+
+def normalised(edge: str) -> str:
+    """Return an edge text with single spaces: `"a->b"` becomes `"a -> b"`."""
+    return " -> ".join(part.strip() for part in edge.split("->"))
+
+
+def links_of(fault: Fault, site: Site) -> tuple[Link, ...]:
+    """The links that a fault's target names; `FaultError` with the nearest valid name if there are none."""
+    target = fault.target
+    if target.proxy:
+        return links_from(_proxy(fault, site), site.links)
+    if target == Target():
+        raise FaultError(f"{fault} has no target: add .on('caller -> callee'), .on(service=...) or .on(replica=...)")
+    _known(fault, "edge", target.edge, {link.edge for link in site.links})
+    _known(fault, "service", target.service, {r.service for r in site.replicas})
+    _known(fault, "replica", target.replica, {r.name for r in site.replicas})
+    services = {r.name: r.service for r in site.replicas}
+    found = tuple(
+        link
+        for link in site.links
+        if target.edge in (None, link.edge)
+        and target.replica in (None, link.callee)
+        and target.service in (None, services[link.callee])
+    )
+    if not found:
+        raise FaultError(f"{fault}: replica {target.replica!r} is not at the receiving end of {target.edge}")
+    return found
+
+
+def replicas_of(fault: Fault, site: Site) -> tuple[Replica, ...]:
+    """The replicas that a process fault's target names."""
+    if fault.target.edge:
+        raise FaultError(f"{fault}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
+    names = {link.callee for link in links_of(fault, site)}
+    return tuple(r for r in site.replicas if r.name in names)
+
+
+def signals(fault: Fault, site: Site, action: Literal["kill", "pause"]) -> tuple[Signal, ...]:
+    """One signal for each process that a process fault's target names: of the app, or of a mesh proxy."""
+    if fault.target.proxy:
+        return (Signal(_proxy(fault, site).name, action, "proxy"),)
+    return tuple(Signal(replica.name, action) for replica in replicas_of(fault, site))
+
+
+def behind(fault: Fault, site: Site) -> tuple[str, ...]:
+    """The replicas whose calls go through the mesh proxy that a fault hits; none for any other fault."""
+    callers = {caller for link in fault.reach(site) for caller in link.callers} if fault.target.proxy else set()
+    return tuple(replica.name for replica in site.replicas if replica.name in callers)
+
+
+def _proxy(fault: Fault, site: Site) -> Seat:
+    """The mesh proxy that a fault's target names."""
+    name = fault.target.proxy
+    if found := next((seat for seat in site.proxies if seat.name == name), None):
+        return found
+    known = [seat.name for seat in site.proxies]
+    shared = next((seat.name for seat in site.proxies if name in {r.name for r in seat.replicas}), "")
+    hint = f": the calls of {name} go through {shared}" if shared else nearest(str(name), known)
+    if not known:
+        hint = ": this mesh has none. Use .on(replica=...), which acts on the app"
+    raise FaultError(f"{fault}: there is no proxy {name!r}{hint}")
+
+
+def _known(fault: Fault, what: str, name: str | None, valid: set[str]) -> None:
+    if name is not None and name not in valid:
+        raise FaultError(f"{fault}: there is no {what} {name!r}{nearest(name, valid)}")
