@@ -23,7 +23,7 @@ from testbed import (
     steady,
 )
 
-USERS = steady(get("/checkout"), rps=60, users=400, cohorts={"trondheim": "5%"})
+USERS = steady(get("/checkout"), rps=70, users=400, cohorts={"trondheim": "5%"})
 SHORT = {"warmup_s": 0.5, "baseline_s": 1, "hold_s": 2.5, "recover_s": 0.5}
 RECOVERY = {**SHORT, "recover_s": 1.5}
 
@@ -32,7 +32,7 @@ SLOW_PRICING = delay(ms=800).on("checkout -> pricing").for_cohort("trondheim")
 
 
 def test_slow_pricing_costs_trondheim_the_offer_and_nothing_else(shop: Testbed):
-    run = shop.experiment(SLOW_PRICING, load=USERS, warmup_s=0.5, baseline_s=5.5, hold_s=5.5, recover_s=0.5)
+    run = shop.experiment(SLOW_PRICING, load=USERS, warmup_s=0.5, baseline_s=6, hold_s=6, recover_s=0.5)
     run.check(
         affected=[
             only_statuses(200),
@@ -58,7 +58,7 @@ def test_30_ms_between_oslo_and_frankfurt_are_harmless(shop: Testbed):
 
 
 def test_one_bad_pricing_replica_of_two_is_not_noticed(shop: Testbed):
-    run = shop.experiment(outage("pricing", replicas=1, kind="erroring"), load=USERS, **RECOVERY | {"hold_s": 5.5})
+    run = shop.experiment(outage("pricing", replicas=1, kind="erroring"), load=USERS, **RECOVERY | {"hold_s": 4.5})
     run.check(all=[availability(at_least_percent=99), attempts("checkout -> pricing", at_most=3), recovers(within_s=1)])
 
 
