@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from faults.base import Fault
 from faults.timed import refuse_late
 from testbed import arm, clients, record
+from testbed.deaths import Deaths
 from testbed.edge.inlet import InletControl
 from testbed.edge.link import Links
 from testbed.edge.wire import Wire
@@ -27,7 +29,7 @@ from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
 from testbed.load.shape import Shape
 from testbed.planner import Plan
-from testbed.runtime import Death, Runtime, binaries
+from testbed.runtime import Runtime, binaries
 from testbed.runtime.lease import Lease
 from testbed.swap import Swap, Swaps
 from testbed.watched import Watched
@@ -56,7 +58,7 @@ class Testbed:
         self._users: Mapping[str, str] = {}
         self._runs = 0
         self._faulted: set[str] = set()  # services that saw a fault since the mesh was last clean
-        self._seen_deaths = 0
+        self._deaths = Deaths(runtime)
         self._stopped = False
 
     @property
@@ -261,43 +263,19 @@ class Testbed:
             evidence = self._recorder.collect(in_flight=not idle)
         finally:
             self._abandon()
-        faults = self._fault_events()
-        events = [self._info(), *traffic.phases, *traffic.paces(requests), *faults, *requests, *evidence]
-        sampled = self._sampler.events()
-        swaps = self._swaps.events[self._swaps_from :]
-        return History([*events, *swaps, *sampled, traffic.completeness(requests), *self._process_events(faults)])
+        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
+        mesh = [*self._swaps.events[self._swaps_from :], *self._sampler.events()]
+        return History([self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()])
 
     def _fault_events(self) -> list[FaultEvent]:
-        from dataclasses import replace
-
         now = time.time()
         self._injector.count_packets()
         events = [event for event in self._injector.events if event.end >= self._load_began]
         return [replace(event, end=now) if event.end == FOREVER else event for event in events]
 
-    def _process_events(self, faults: list[FaultEvent]) -> list[ProcessEvent]:
-        """Deaths are findings once a fault has been in force; before that, and on our own plane, our trouble."""
-        unseen = self._runtime.deaths()[self._seen_deaths :]
-        self._seen_deaths += len(unseen)
-        deaths = [death for death in unseen if not self._was_earlier(death) and death not in self._swaps.refused]
-        first = min((fault.start for fault in faults if fault.injected), default=FOREVER)
-        for death in deaths:
-            if not death.name.endswith("/app") or death.at < first:
-                raise TestbedError(
-                    f"{death.name} died ({death.how}); its last words:\n{self._runtime.log_tail(death.name)}"
-                )
-        died = [
-            ProcessEvent(death.at, death.name, "died", f"{death.how}\n{self._runtime.log_tail(death.name)}")
-            for death in deaths
-        ]
+    def _process_events(self) -> list[ProcessEvent]:
         done = [event for event in self._injector.process_events if event.at >= self._load_began]
-        return [*done, *died]
-
-    def _was_earlier(self, death: Death) -> bool:
-        """Whether an app died of a fault that was in force before this load began: that is no matter of this run."""
-        if death.at >= self._load_began or not death.name.endswith("/app"):
-            return False
-        return any(fault.injected and fault.start <= death.at <= fault.end for fault in self._injector.events)
+        return [*done, *self._deaths.since(self._load_began, self._injector.events, self._swaps.refused)]
 
     def _info(self) -> RunInfo:
         test = record.current()
