@@ -54,8 +54,9 @@ calibrate: setup  ## can every scenario in examples/ tell the difference? withou
 	@$(BIN)/testbed calibrate examples
 
 TIMES ?= 50
-soak: setup  ## examples/ 50 times in random order (TIMES=5: five times); no verdict may change
-	@$(BIN)/testbed soak --times $(TIMES) examples
+OF ?= examples/test_shop.py
+soak: setup  ## the demo 50 times in random order (TIMES=5, OF=examples: the gallery, too); no verdict may change
+	@$(BIN)/testbed soak --times $(TIMES) $(OF) -n 2
 
 docs: setup  ## write the part of docs/topology.md that comes from the schema
 	@sed '/^### Topology$$/,$$d' docs/topology.md > docs/topology.new
