@@ -61,7 +61,7 @@ def contradictions(topology: Topology, mesh: str | None, policies: PolicyOverrid
         if message := _contradiction(topology, key, override, known, keys.count(key) > 1):
             yield Problem(("policies", key), message)
     if (mesh or topology.mesh) == "none" and any(override is not None for override in policies.values()):
-        yield Problem(("policies",), "mesh none has no proxy that could enforce them")
+        yield Problem(("policies",), "mesh none has no proxy that could enforce them; take mesh: envoy")
 
 
 def _contradiction(topology: Topology, key: str, override: object, known: list[str], twice: bool) -> str:

@@ -8,7 +8,7 @@ from faults import FAULTS
 from faults.base import LinkFault, RequestFault
 from testbed.checks import CHECKS, attempts, breaker
 from testbed.cli import main
-from testbed.errors import FaultError
+from testbed.errors import FaultError, TopologyError
 from testbed.planner import make_plan
 from testbed.support import AIMS, checks, example, faults, place_of, settings, sources
 
@@ -49,6 +49,11 @@ def test_a_proxy_is_a_target_where_there_is_one(name):
     assert row["mesh: none"] == "service, replica"
     with pytest.raises(FaultError, match=r"this mesh has none. Use \.on\(replica="):
         example(FAULTS[name]).on(proxy="front-1").operations(PLACES["mesh: none"], "f1")
+
+
+def test_policies_need_a_proxy_too():
+    with pytest.raises(TopologyError, match=r"no proxy that could enforce them; take mesh: envoy"):
+        settings()["mesh: none"].with_overrides(policies={AIMS["edge"]: {"timeout": "1s"}})
 
 
 def test_what_not_every_machine_has_is_said():
