@@ -21,7 +21,7 @@ from testbed.planner import Plan, make_plan
 EDGE, SERVICE = "front -> back", "back"
 AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
-GIVEN |= {"which": "list-price", "codes": 200, "q": 95}
+GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # a check with another required argument adds its own
 GUESSES: Sequence[object] = (1, 0.5, 99, "hold")  # values of bounds, of which a check wants one or several
 SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "users": ((), {"percent": 5}),
