@@ -48,12 +48,12 @@ def client(small):
 
 def test_latency_is_added_to_the_answer_and_gone_when_healed(small, client):
     plain = median(ms for _, ms in times(client))
-    with small.inject(latency(ms=100).on(EDGE)):
-        slow = [ms for _, ms in times(client)]
+    with small.inject(latency(ms=200).on(EDGE)):
+        slow = [ms for _, ms in times(client, 10)]
     healed = median(ms for _, ms in times(client))
-    assert min(slow) >= 100
-    assert 80 <= median(slow) - plain < 300  # the machine is shared: the benchmark has the exact figure
-    assert healed < 60
+    assert min(slow) >= 200
+    assert 150 <= median(slow) - plain < 600  # the machine is shared: the benchmark has the exact figure
+    assert healed < 150
 
 
 def test_latency_with_jitter_is_spread_over_its_range(small, client):
@@ -64,10 +64,10 @@ def test_latency_with_jitter_is_spread_over_its_range(small, client):
 
 
 def test_latency_on_one_replica_hits_that_replica_only(small, client):
-    with small.inject(latency(ms=100).on(EDGE, replica="back-1")):
+    with small.inject(latency(ms=200).on(EDGE, replica="back-1")):
         slow = sorted(ms for _, ms in times(client, 20))
-    assert slow[5] < 80
-    assert slow[10] >= 100
+    assert slow[5] < 150
+    assert slow[10] >= 200
 
 
 def test_refused_is_seen_as_a_failed_connection(small, client):
@@ -93,9 +93,9 @@ def test_reset_is_seen_by_connections_that_were_open_and_by_new_ones(small, clie
 
 
 def test_delay_is_added_before_the_callee_works(small, client):
-    with small.inject(delay(ms=100).on(EDGE)):
-        assert min(ms for _, ms in times(client)) >= 85  # Envoy counts from the start of its event loop turn
-    assert median(ms for _, ms in times(client)) < 60
+    with small.inject(delay(ms=200).on(EDGE)):
+        assert min(ms for _, ms in times(client, 10)) >= 185  # Envoy counts from the start of its event loop turn
+    assert median(ms for _, ms in times(client)) < 150
 
 
 @pytest.mark.parametrize("status", [404, 429])
@@ -155,10 +155,10 @@ def test_a_partial_outage_hits_one_replica_of_two(small, client, kind):
 
 
 def test_faults_compose_and_heal_one_by_one(small, client):
-    with small.inject(latency(ms=50).on(EDGE)) as slow, small.inject(abort(404).on(EDGE)):
-        assert all(status == 404 and ms >= 50 for status, ms in times(client))
+    with small.inject(latency(ms=150).on(EDGE)) as slow, small.inject(abort(404).on(EDGE)):
+        assert all(status == 404 and ms >= 150 for status, ms in times(client, 10))
         slow.heal()
-        assert median(ms for _, ms in times(client)) < 45
+        assert median(ms for _, ms in times(client)) < 140
     assert statuses(client) == [200] * 20
 
 

@@ -118,6 +118,6 @@ def test_an_answer_that_is_cut_off_in_its_body_has_its_status_and_is_broken(link
 
 def test_latency_is_met_by_each_answer_and_not_by_the_connect(link: Stage) -> None:
     link.toxi.apply(Toxic(LINK, "latency", "downstream", {"latency": 100}))
-    times = [link.get().ms for _ in range(3)]
+    times = [link.get().ms for _ in range(6)]
     assert min(times) >= 100
     assert min(times) < 190  # once, not for the connect as well
