@@ -219,3 +219,14 @@ def test_bounds_that_complete_each_other_are_fine():
     checks.append(attempts("frontend -> checkout", at_most=1))
     assert len(judge(faulty(5).history, all=checks).verdicts) == 4
     assert len(judge(faulty(5).history, all=[attempts(EDGE, at_most=3), attempts(EDGE, at_least=3)]).verdicts) == 2
+
+
+def test_a_call_that_the_proxy_refused_stands_in_the_trail_of_its_request():
+    story = faulty(status=lambda i: 503 if i == 7 else 200, tries=lambda i: 0 if i == 7 else 1)
+    refused = [event for event in story.events if isinstance(event, Call) and not event.attempts]
+    story.events = [
+        replace(event, status=503, flags="UO", refused=True) if event in refused else event for event in story.events
+    ]
+    verdict = story.verdict(attempts(EDGE, exactly=1))
+    assert verdict.outcome == "violated"
+    assert verdict.next.endswith("\n  checkout -> pricing from checkout-1: 503 UO after 0 ms")
