@@ -275,7 +275,10 @@ def test_who_gives_up_on_a_request_that_hangs_is_seen_by_the_inlet(pair: Testbed
     )
     hit = [one for one in run.history.index.arrivals.all if one.fault]
     assert {(one.status, one.flags, one.own) for one in hit} == {(0, "DI,DC", False)}
-    assert all(one.duration_ms >= GIVES_UP_MS for one in hit)
+    gave_up = [one for one in run.history.index.attempts.all if one.request in {each.request for each in hit}]
+    assert len(gave_up) == len(hit)
+    assert all(one.duration_ms >= GIVES_UP_MS for one in gave_up)
+    assert all(one.duration_ms >= GIVES_UP_MS / 2 for one in hit)  # the inlet's clock begins later than the caller's
     run.check(affected=[only_statuses(503)], unaffected=[only_statuses(200)])
 
 
