@@ -28,11 +28,11 @@ demo: setup  ## break a running shop in several ways, and see which policies con
 	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly --no-header -q
 
 test: setup lint types  ## all tests
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3
 	@$(MAKE) --no-print-directory patterns
 
 patterns: setup  ## the pattern gallery: each pattern at work, and the usual way in which it is broken
-	@$(BIN)/python -m pytest examples/patterns -n 2 --dist loadscope
+	@$(BIN)/python -m pytest examples/patterns -n 3 --dist loadscope
 
 lint: setup  ## ruff
 	@$(BIN)/ruff check .
