@@ -335,6 +335,17 @@ def stage(
         lease.release()
 
 
+def at_once(number: int, act: Callable[[], Got]) -> list[Got]:
+    """Do something many times at the same time, and return what each got."""
+    got: list[Got] = []
+    threads = [threading.Thread(target=lambda: got.append(act())) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got
+
+
 def counters(one: Stage, words: str) -> dict[str, int]:
     """What the sidecar has counted for its callee: every counter whose name holds one of these words."""
     connection = http.client.HTTPConnection(f"{one.caller.address}:9990", timeout=5)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from planes import App, Conversation, Got, Stage, ask, counters, hello, stage, until_ejected
+from planes import App, Conversation, Got, Stage, ask, at_once, counters, hello, stage, until_ejected
 
 from testbed.edge.operations import Closed, Toxic
 from testbed.history import Attempt, Call, Evidence
@@ -50,16 +50,6 @@ def calls(one: Stage, request: str) -> list[Call]:
 def proxied(one: Stage, host: str, path: str = "/") -> Got:
     """An absolute-form request to the HTTP_PROXY listener."""
     return ask(f"{one.caller.address}:4140", f"http://{host}{path}", "GET", None, {"Host": host})
-
-
-def at_once(number: int, act: Callable[[], Got]) -> list[Got]:
-    got: list[Got] = []
-    threads = [threading.Thread(target=lambda: got.append(act())) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return got
 
 
 # -- ways in

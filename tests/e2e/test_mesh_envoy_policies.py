@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from planes import Conversation, Got, Stage, counters, hello, stage, until_ejected
+from planes import Conversation, Stage, at_once, counters, hello, stage, until_ejected
 
 from testbed import attempts as attempts_per_call
 from testbed import get, steady
@@ -27,16 +27,6 @@ ERRORS = {"retryOn": ["5xx"], "backoff": "5ms"}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
-
-
-def at_once(number: int, act: Callable[[], Got]) -> list[Got]:
-    got: list[Got] = []
-    threads = [threading.Thread(target=lambda: got.append(act())) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return got
 
 
 def attempts(one: Stage, request: str) -> list[Attempt]:
