@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,7 +14,7 @@ from testbed.errors import TestbedError
 from testbed.plan import Process
 from testbed.runtime import proc
 from testbed.runtime.cgroups import Memory
-from testbed.runtime.lease import Lease, lease_block
+from testbed.runtime.lease import Lease
 from testbed.runtime.process import ProcessRuntime
 
 pytestmark = pytest.mark.e2e
@@ -38,20 +37,6 @@ while True:
     client.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok")
     client.close()
 """
-
-
-@pytest.fixture
-def lease() -> Iterator[Lease]:
-    lease = lease_block()
-    yield lease
-    lease.release()
-
-
-@pytest.fixture
-def runtime(tmp_path: Path, lease: Lease) -> Iterator[ProcessRuntime]:
-    runtime = ProcessRuntime(tmp_path / "run", lease)
-    yield runtime
-    runtime.stop()
 
 
 def work(process: Process, ms: int) -> float:

@@ -7,7 +7,6 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,24 +16,10 @@ from runtime_kit import SERVER, WITH_STRAY, eventually, marked, server
 from testbed.errors import TestbedError
 from testbed.plan import File, Process, Ready
 from testbed.runtime import Death, Runtime, proc, runtime_class
-from testbed.runtime.lease import PORT, Lease, lease_block
+from testbed.runtime.lease import PORT, Lease
 from testbed.runtime.process import ProcessRuntime
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def lease() -> Iterator[Lease]:
-    lease = lease_block()
-    yield lease
-    lease.release()
-
-
-@pytest.fixture
-def runtime(tmp_path: Path, lease: Lease) -> Iterator[ProcessRuntime]:
-    runtime = ProcessRuntime(tmp_path / "run", lease)
-    yield runtime
-    runtime.stop()
 
 
 def get(process: Process) -> int:
