@@ -13,7 +13,7 @@ import pytest
 
 from testbed.errors import TestbedError
 from testbed.plan import Process, Ready
-from testbed.runtime.lease import Lease, lease_block
+from testbed.runtime.lease import Lease
 from testbed.runtime.preflight import check_addresses
 from testbed.runtime.process import ProcessRuntime
 
@@ -27,13 +27,6 @@ server = socket.create_server((host, 0), family=family, dualstack_ipv6=family ==
 print(server.getsockname()[1], flush=True)
 time.sleep(60)
 """
-
-
-@pytest.fixture
-def lease() -> Iterator[Lease]:
-    lease = lease_block()
-    yield lease
-    lease.release()
 
 
 @contextmanager
