@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ class Wiring:
     policies: Mapping[str, str] = field(default_factory=dict)  # edge -> the policy as one line of YAML
     budgets: Mapping[str, Budget] = field(default_factory=dict)  # edge -> retries under way at once, by its policy
     fallbacks: frozenset[str] = frozenset()  # every fallback name that a service may take
+    patience_ms: float = math.inf  # the shortest time-out of all policies
 
 
 def wiring(topology: Mapping[str, object]) -> Wiring:
@@ -47,6 +49,7 @@ def wiring(topology: Mapping[str, object]) -> Wiring:
         policies={normal_edge(str(policy.get("edge"))): _policy_text(policy) for policy in policies},
         budgets={normal_edge(str(policy.get("edge"))): b for policy in policies if (b := _budget(policy))},
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
+        patience_ms=min((ms for policy in policies for ms in _timeouts(policy)), default=math.inf),
     )
 
 
@@ -106,6 +109,13 @@ def _budget(policy: Mapping[str, object]) -> Budget | None:
     breaker = _mapping(policy.get("circuitBreaker", policy.get("circuit_breaker")))
     most = breaker.get("maxRetries", breaker.get("max_retries"))
     return None if most is None else Budget(0.0, int(_number(most)))
+
+
+def _timeouts(policy: Mapping[str, object]) -> Iterator[float]:
+    """Yield the time-outs of a policy in milliseconds, where they are recorded as numbers."""
+    retries = _mapping(policy.get("retries"))
+    given = (policy.get("timeout"), retries.get("perTryTimeout", retries.get("per_try_timeout")))
+    yield from (ms for value in given if (ms := _number(value)) > 0)
 
 
 def _number(value: object) -> float:

@@ -1,5 +1,8 @@
 """Whether the testbed's own slowness may be the reason for a verdict about time (rule 5); counts never are in doubt.
 
+A count stands whatever the machine does: those requests did fail. But where the way to the callee alone took as long as
+half of a policy's time-out, that time-out may have failed them, so a red count says it as the next thing to look at.
+
 A testbed that is slow only ever adds to a latency. So a bound that held is proved all the more, and one that was broken
 is in doubt; where two phases are compared, a slow baseline puts in doubt what held.
 
@@ -28,8 +31,21 @@ def blame_the_testbed(check: Check, view: View, verdict: Verdict) -> Verdict:
     """Return the verdict, inconclusive if the testbed itself may be its reason."""
     views = check.views(view)
     suspects = {"violated": views[:1], "held": views[1:]}.get(verdict.outcome, ()) if verdict.timed else ()
-    found = next(iter((*_plane_was_slow(check, suspects), *_load_was_late(check, suspects))), None)
-    return _doubted(verdict, found) if found else verdict
+    slow = _plane_was_slow(suspects, check.slow_limit_ms())
+    found = next(iter((*slow, *_load_was_late(check, suspects))), None)
+    return _doubted(verdict, found) if found else _warned(check, views[0], verdict)
+
+
+def _warned(check: Check, view: View, verdict: Verdict) -> Verdict:
+    """Return a red count with a word on the testbed, where its slowness may have run into a policy's time-out."""
+    patience = view.index.wiring.patience_ms
+    if verdict.outcome != "violated" or check.slow_limit_ms() < math.inf or patience == math.inf:
+        return verdict
+    found = next(_plane_was_slow([view], patience / 2), None)
+    if found is None:
+        return verdict
+    why = f"the count stands, but a time-out of {ms(patience)} may have met the testbed itself: {found.why}"
+    return replace(verdict, next="; ".join(filter(None, (f"{why}; {found.next}", verdict.next))))
 
 
 def _doubted(verdict: Verdict, doubt: Doubt) -> Verdict:
@@ -48,8 +64,7 @@ def _load_was_late(check: Check, views: Sequence[View]) -> Iterator[Doubt]:
             yield Doubt(why, RELIEF, "load")
 
 
-def _plane_was_slow(check: Check, views: Sequence[View]) -> Iterator[Doubt]:
-    limit = check.slow_limit_ms()
+def _plane_was_slow(views: Sequence[View], limit: float) -> Iterator[Doubt]:
     for view in views:
         times = _weighted(view.index, view.window)
         slow = sum(weight for took, weight in times if took > limit)

@@ -32,6 +32,7 @@ tiny = topology("mesh.yaml")
 def project(pytester, monkeypatch):
     """A user's repository: a topology and the one line of conftest.py."""
     monkeypatch.setenv("XDG_CACHE_HOME", CACHE)
+    monkeypatch.setenv("TMPDIR", str(pytester.mkdir("folders")))  # where --testbed-keep leaves a mesh's logs
     pytester.makefile(".yaml", mesh=MESH)
     pytester.makeconftest(CONFTEST)
     pytester.makepyprojecttoml(PYPROJECT)

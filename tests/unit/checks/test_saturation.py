@@ -55,6 +55,25 @@ def test_counts_are_never_in_doubt():
     assert story.verdict(attempts(EDGE, at_most=2)).outcome == "violated"
 
 
+@pytest.mark.parametrize("check", [only_statuses(200), attempts(EDGE, at_most=2)])
+def test_a_red_count_says_that_a_time_out_may_have_met_the_testbed(check):
+    story = faulty(400, tries=3, status=503)
+    story.probes(4.0, 8.0, 90.0)  # half of 150 ms and more
+    verdict = story.verdict(check)
+    assert (verdict.outcome, verdict.why) == ("violated", faulty(400, tries=3, status=503).verdict(check).why)
+    assert verdict.next.startswith(
+        "the count stands, but a time-out of 150 ms may have met the testbed itself: in hold an empty way through link "
+        "and inlet alone took longer than 75 ms for 100 % of the time"
+    )
+
+
+def test_a_red_count_on_a_quick_testbed_says_nothing_of_it():
+    story = faulty(400, tries=3, status=503)
+    story.probes(4.0, 8.0, 70.0)
+    assert "testbed" not in story.verdict(only_statuses(200)).next
+    assert "testbed" not in faulty(400, tries=3, status=503).verdict(only_statuses(200)).next
+
+
 def test_a_long_stall_counts_for_the_probes_that_it_kept_from_being_sent():
     assert run(now_and_then(1, 40, ms=150.0)).verdict(slowest(under_ms=300)).outcome == "violated"
     assert run(now_and_then(1, 40, ms=400.0)).verdict(slowest(under_ms=300)).outcome == "inconclusive"

@@ -104,3 +104,8 @@ def test_a_real_topology_is_understood():
     assert found.fallbacks == {"old"}
     assert found.replicas["auth"] == ("auth-1", "auth-2")
     assert found.policies["web -> api"].startswith("{timeout: 500ms, outlierDetection: {consecutive5xxErrors: 3, ")
+
+
+def test_the_shortest_time_out_of_all_policies_is_known():
+    assert wiring(NESTED).patience_ms == 150
+    assert wiring({"entry": "users"}).patience_ms == float("inf")
