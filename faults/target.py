@@ -87,7 +87,11 @@ def replicas_of(fault: Fault, site: Site) -> tuple[Replica, ...]:
     if fault.target.edge:
         raise FaultError(f"{fault}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
     names = {link.callee for link in links_of(fault, site)}
-    return tuple(r for r in site.replicas if r.name in names)
+    found = tuple(r for r in site.replicas if r.name in names)
+    if there := next((r for r in found if r.elsewhere), None):
+        why = f"{there.service} runs already, at {there.app}, so its process is not the testbed's to touch"
+        raise FaultError(f"{fault}: {why}. Break an edge into it, as outage({there.service!r}, kind='refused') does")
+    return found
 
 
 def signals(fault: Fault, site: Site, action: Literal["kill", "pause"]) -> tuple[Signal, ...]:

@@ -18,7 +18,7 @@ def behaviour(topology: Topology, service: str) -> Json:
     default = table.pop(DEFAULT_ROUTE)
     return {
         "wiring": told.wiring,
-        "forward": list(dict.fromkeys((*topology.forward, *told.forward))),
+        "forward": list(dict.fromkeys((*topology.forward, *topology.context, *told.forward))),
         "deadline": told.deadline,
         "hang_up": told.on_hang_up,
         "grace": told.grace,

@@ -36,6 +36,34 @@ def _plainly(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
+FIRST_RUN = "The first run builds Toxiproxy and two small Go programs (about a minute, once), and says so."
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("tests/resilience"))
+@click.option("--entry", prompt="Which service do your users call", default="web", show_default=True)
+@click.option(
+    "--command", prompt="How is it started (a command; nothing: a stub for now)", default="", show_default=False
+)
+@click.option("--calls", prompt="Which services does it call (with commas)", default="pricing", show_default=True)
+@click.option("--path", default="/", show_default=True, help="The path that the load asks for.")
+@_plainly
+def init(folder: Path, entry: str, command: str, calls: str, path: str) -> None:
+    """Write a topology, its fixture and a first scenario into FOLDER (tests/resilience), which pass as they are.
+
+    Asks three questions, unless the options answer them. Overwrites nothing.
+    """
+    from testbed.runtime.binaries import locate
+    from testbed.scaffold import Answers, files, write
+
+    names = [name.strip() for name in calls.split(",")]
+    for written in write(folder, files(Answers(entry.strip(), command.strip(), names, path))):
+        click.echo(f"wrote {written}")
+    if not all(map(locate, ("toxiproxy", "stub-go", "load"))):
+        click.echo(FIRST_RUN)
+    click.echo(f"Now: pytest {folder}")
+
+
 TOPOLOGY = click.argument("file", type=click.Path(path_type=Path))
 
 

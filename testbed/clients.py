@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     import httpx
 
 
-def client(url: str, run: int, user: str, cohort: str) -> httpx.Client:
+def client(url: str, run: int, user: str, cohort: str, carriers: Sequence[str] = ()) -> httpx.Client:
     """Return a client of this user whose ids tell after which run it was made."""
     import httpx
 
     return httpx.Client(
-        base_url=url, event_hooks={"request": [_marker(run, user, cohort)]}, trust_env=False, timeout=30
+        base_url=url, event_hooks={"request": [_marker(run, user, cohort, carriers)]}, trust_env=False, timeout=30
     )
 
 
-def async_client(url: str, run: int, user: str, cohort: str) -> httpx.AsyncClient:
+def async_client(url: str, run: int, user: str, cohort: str, carriers: Sequence[str] = ()) -> httpx.AsyncClient:
     """Return the same for `async def` tests."""
     import httpx
 
-    mark = _marker(run, user, cohort)
+    mark = _marker(run, user, cohort, carriers)
 
     async def marked(request: httpx.Request) -> None:
         mark(request)
@@ -31,13 +31,13 @@ def async_client(url: str, run: int, user: str, cohort: str) -> httpx.AsyncClien
     return httpx.AsyncClient(base_url=url, event_hooks={"request": [marked]}, trust_env=False, timeout=30)
 
 
-def _marker(run: int, user: str, cohort: str) -> Callable[[httpx.Request], None]:
+def _marker(run: int, user: str, cohort: str, carriers: Sequence[str]) -> Callable[[httpx.Request], None]:
     numbers = count(1)
 
     def mark(request: httpx.Request) -> None:
         name = f"c{run}-{id(numbers):x}-{next(numbers)}"
         members = [f"tb.id={name}"] + [f"tb.{k}={v}" for k, v in (("user", user), ("cohort", cohort)) if v]
-        request.headers["baggage"] = ",".join(members)
         request.headers["x-request-id"] = name
+        request.headers.update(dict.fromkeys(("baggage", *carriers), ",".join(members)))
 
     return mark

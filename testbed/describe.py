@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from testbed.graph import edge_summary, placement
+from testbed.plan import Process
 from testbed.planner import Plan
+
+ELSEWHERE = "runs already: only the edges into it can be faulted"
 
 
 def as_data(plan: Plan) -> dict[str, object]:
@@ -27,12 +30,18 @@ def as_text(plan: Plan) -> str:
         f"{topology.name}: {len(topology.services)} services, {len(plan.replicas)} replicas, "
         f"{len(plan.processes)} processes, {len(plan.links)} links, mesh {topology.mesh}"
     )
-    processes = [f"  {p.name:<22} {p.argv[0]:<10} {', '.join(p.listens[:1])}{_more(p.listens)}" for p in plan.processes]
+    processes = [f"  {p.name:<22} {_what(p):<10} {', '.join(p.listens[:1])}{_more(p.listens)}" for p in plan.processes]
+    processes += [f"  {r.name:<22} {'-':<10} {r.app}, {ELSEWHERE}" for r in plan.replicas if r.elsewhere]
     nodes = [f"  {line}" for line in placement(topology)]
     edges = [f"  {edge:<28} {edge_summary(topology, str(edge))}" for edge in map(str, topology.edges())]
     warnings = [f"  {warning}" for warning in topology.warnings()]
     parts = [head, "", "processes", *processes, *(["", "nodes", *nodes] if nodes else []), "", "edges", *edges]
     return "\n".join(parts + (["", "warnings", *warnings] if warnings else []))
+
+
+def _what(process: Process) -> str:
+    """The program, without its folders, or the image."""
+    return process.image or process.argv[0].rpartition("/")[2]
 
 
 def _more(listens: tuple[str, ...]) -> str:

@@ -36,6 +36,11 @@ def duration(milliseconds: float | None) -> str:
     return OFF if milliseconds is None else f"{milliseconds / 1000:.9f}".rstrip("0").rstrip(".") + "s"
 
 
+def request_context(more: Sequence[str]) -> str:
+    """Return the format of what a request carries of its context: the baggage, and other headers with commas."""
+    return ",".join(f"%REQ({name.upper()})%" for name in ("baggage", *more))
+
+
 def json_log(path: str, fields: Mapping[str, str]) -> Json:
     """Return an access log that writes one JSON line with these operators to a file."""
     format_ = {"json_format": dict(fields)}

@@ -31,6 +31,13 @@ class Run:
         self.history = history
         self.reports: list[Report] = []
 
+    @property
+    def warnings(self) -> list[str]:
+        """What was seen of the services themselves: links that were never used, context that is not handed on."""
+        from testbed.propagation import notes
+
+        return notes(self.history.index)
+
     def judge(self, **populations: Sequence[Check]) -> Report:
         """Evaluate every check and return the report without raising for red verdicts."""
         from testbed.checks import judge

@@ -13,6 +13,7 @@ from testbed.session import Session, session_of
 
 if TYPE_CHECKING:
     from testbed.live import Testbed
+    from testbed.model.overrides import Addresses
     from testbed.replay import Replay
     from testbed.starting import Policies
 
@@ -26,6 +27,7 @@ def topology(
     placement: str | None = None,
     policies: Policies | None = None,
     replicas: Mapping[str, int] | None = None,
+    addresses: Addresses | None = None,
     request_faults: bool | None = None,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     scope: ScopeName = "session",
@@ -33,12 +35,13 @@ def topology(
     """Make a fixture that is the running mesh (a `Testbed`), one for each pytest process, clean for every test.
 
     `path` is relative to the file that calls this, then to pytest's rootdir. `mesh`, `placement`, `policies` (merged
-    key by key into those of the file; None removes a policy), `replicas` and `request_faults` override the file.
+    key by key into those of the file; None removes a policy), `replicas`, `addresses` (services that run already, with
+    host and port) and `request_faults` override the file.
     `parameters` maps a test id to such overrides: every test that uses the fixture runs once for each.
     """
     folder = Path(sys._getframe(1).f_code.co_filename).parent
     common: dict[str, Any] = {"mesh": mesh, "placement": placement, "policies": policies, "replicas": replicas}
-    common |= {"request_faults": request_faults}
+    common |= {"addresses": addresses, "request_faults": request_faults}
     variants = dict(parameters or {})
     params, ids = (list(variants.values()), list(variants)) if parameters else (None, None)
 

@@ -54,9 +54,8 @@ def mermaid(topology: Topology) -> str:
 
 def _title(topology: Topology, name: str) -> str:
     service = topology.services[name]
-    return (
-        f"{name} ({service.language})" if service.replicas == 1 else f"{name} ({service.language} x{service.replicas})"
-    )
+    kind = f"already at {service.address}" if service.address else service.kind
+    return f"{name} ({kind})" if service.replicas == 1 else f"{name} ({kind} x{service.replicas})"
 
 
 def _branches(topology: Topology, caller: str, indent: str, unfolded: set[str]) -> Iterator[str]:

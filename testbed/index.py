@@ -27,6 +27,7 @@ from testbed.wiring import CLIENT, Wiring, wiring
 
 if TYPE_CHECKING:
     from testbed.model.topology import Topology
+    from testbed.propagation import Dropper, Unused
 
 
 class _OfRequest(Protocol):
@@ -144,6 +145,20 @@ class Index:
     def request_ids(self) -> frozenset[str]:
         """The ids of the load's requests."""
         return frozenset(request.id for request in self.requests)
+
+    @cached_property
+    def droppers(self) -> Sequence[Dropper]:
+        """The services that do not hand on the context of a request."""
+        from testbed.propagation import droppers
+
+        return tuple(droppers(self))
+
+    @cached_property
+    def unused(self) -> Sequence[Unused]:
+        """The links that their callers never used."""
+        from testbed.propagation import unused
+
+        return tuple(unused(self))
 
     def touch_source(self, fault: FaultEvent) -> str:
         """Return the source that shows what this fault touched."""

@@ -114,7 +114,7 @@ class Testbed:
         self._driver = Driver(binaries.find("load"), self.plan.entries, timeout_s=shape.timeout_s, seed=seed).start()
         self._load_began = time.time()
         self._swaps_from, self._began_with = len(self._swaps.events), self.topology
-        schedule = Schedule(shape, seed, prefix=f"r{self._runs}.")
+        schedule = Schedule(shape, seed, prefix=f"r{self._runs}.", carriers=self.topology.context)
         self._sampler = self._watch()
         patience_s, boundary = shape.timeout_s + 1, self._sampler.boundary
         self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon, patience_s, self.say, boundary)
@@ -149,11 +149,11 @@ class Testbed:
 
     def client(self, user: str = "", cohort: str = "") -> httpx.Client:
         """An httpx client at the entry, whose requests carry this user; for plain asserts."""
-        return clients.client(self.url, self._runs, user, cohort)
+        return clients.client(self.url, self._runs, user, cohort, self.topology.context)
 
     def async_client(self, user: str = "", cohort: str = "") -> httpx.AsyncClient:
         """The same, for `async def` tests."""
-        return clients.async_client(self.url, self._runs, user, cohort)
+        return clients.async_client(self.url, self._runs, user, cohort, self.topology.context)
 
     @property
     def url(self) -> str:
@@ -298,8 +298,7 @@ class Testbed:
         for replica in self.plan.replicas:
             path = self.topology.services[replica.service].reset
             if path:
-                url = f"http://{replica.address}:{self.topology.ports.app}{path}"
-                httpx.post(url, timeout=5, trust_env=False).raise_for_status()
+                httpx.post(f"http://{replica.app}{path}", timeout=5, trust_env=False).raise_for_status()
 
     def _verify_clean(self) -> None:
         left = self._links.verify_clean()

@@ -18,6 +18,8 @@ class Replica:
     number: int  # 1, 2, ...
     address: str  # "127.50.4.1"
     node: str = ""  # "node-1" where placement is node
+    app: str = ""  # "127.50.4.1:8080", where its app is reached; somewhere else for one that is not on its own address
+    elsewhere: bool = False  # it runs already: there is no process to start, stop or signal
 
     @property
     def replicas(self) -> tuple[Replica, ...]:
@@ -91,9 +93,22 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """When a process counts as started: `url` answers 200."""
+    """When a process counts as started.
 
-    url: str
+    `url` answers 200 to 399 (http), accepts a connection (tcp), or says SERVING (grpc); where a `log` (a regular
+    expression) or a `command` is given, a line of its log matches, or the command exits with 0.
+    """
+
+    url: str  # "http://127.50.4.1:8080/healthz", "tcp://127.50.4.1:8080", "grpc://127.50.4.1:8080"
+    log: str = ""
+    command: tuple[str, ...] = ()
+    within_s: float | None = None  # None: as long as the runtime waits for everything
+
+    def __str__(self) -> str:
+        """Write what is looked at."""
+        if self.log:
+            return f"a line like {self.log!r} in its log"
+        return f"`{' '.join(self.command)}`" if self.command else self.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,9 @@ class Process:
 
     `argv[0]` is a tool name that the runtime resolves (envoy, toxiproxy, node, python, stub-go), every other
     word may hold `{dir}`, the run's own folder. `env` is added to a small clean environment.
+
+    One of the user's `own` is a program on PATH or in `cwd`, started there and with the user's environment, after the
+    testbed's processes and those that it `needs` are ready.
     """
 
     name: str  # "pricing-1/app", "pricing-1/proxy", "links", "inlet"
@@ -111,6 +129,10 @@ class Process:
     listens: tuple[str, ...] = ()  # every "ip:port" it binds, for the port-in-use check
     env: Mapping[str, str] = field(default_factory=dict)
     replica: str | None = None
+    own: bool = False
+    cwd: str = ""  # "": the run's own folder
+    needs: tuple[str, ...] = ()  # names of processes
+    image: str = ""  # of a container, whose own command runs where argv is empty
 
 
 def links_from(seat: Seat, links: Iterable[Link]) -> tuple[Link, ...]:

@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from testbed import programs
 from testbed.behaviour import behaviour
 from testbed.edge.inlet import inlet_process
 from testbed.edge.link import links_process
 from testbed.mesh import Mesh, mesh_named
 from testbed.model.topology import Topology
 from testbed.plan import File, Link, Node, Process, Ready, Replica, Seat, links_from
+from testbed.programs import candidates
 from topologies.stubs import stub_path
 
 CLIENT = "client"  # the load, as a caller
@@ -32,6 +34,7 @@ class Plan:
     processes: tuple[Process, ...]
     files: tuple[File, ...]
     nodes: tuple[Node, ...] = ()  # where placement is node
+    wildcards: tuple[int, ...] = ()  # ports of the apps that listen on all addresses
 
     @property
     def seats(self) -> tuple[Seat, ...]:
@@ -75,23 +78,21 @@ class Plan:
         return tuple(f"{s.name}/proxy" for s in self.proxies if any(r.service in above for r in s.replicas))
 
 
-def make_plan(topology: Topology, network: str, seed: int = 0) -> Plan:
-    """Lay a topology out on an address block such as "127.50"."""
+def make_plan(topology: Topology, network: str, seed: int = 0, wildcards: tuple[int, ...] = ()) -> Plan:
+    """Lay a topology out on an address block such as "127.50".
+
+    `wildcards` are ports for the apps that listen on all addresses; without, they are the first of the block.
+    """
     mesh = mesh_named(topology.mesh)
-    replicas = tuple(_replicas(topology, network))
+    wildcards = wildcards or tuple(candidates(network))
+    replicas = tuple(programs.replicas(topology, network, wildcards))
     nodes = tuple(_nodes(replicas, network))
     links = tuple(_links(topology, replicas))
-    bare = Plan(topology, mesh, network, replicas, links, (), (), nodes)
+    bare = Plan(topology, mesh, network, replicas, links, (), (), nodes, wildcards)
     parts = [_test_plane(bare), *(part for seat in bare.seats for part in _seat_parts(bare, seat, seed))]
     processes = tuple(process for part in parts for process in part[0])
     files = tuple(file for part in parts for file in part[1])
     return replace(bare, processes=processes, files=files)
-
-
-def _replicas(topology: Topology, network: str) -> Iterator[Replica]:
-    for number, (name, service) in enumerate(topology.services.items(), 1):
-        for copy in range(1, service.replicas + 1):
-            yield Replica(f"{name}-{copy}", name, copy, f"{network}.{number}.{copy}", topology.node_of(name, copy))
 
 
 def _nodes(replicas: tuple[Replica, ...], network: str) -> Iterator[Node]:
@@ -131,7 +132,7 @@ def _link(
         edge=edge,
         listen=f"{callee.address}:{LINK_PORT + index}",
         inlet=inlet,
-        app=f"{callee.address}:{topology.ports.app}",
+        app=callee.app,
         shared_by=together,
     )
 
@@ -141,20 +142,30 @@ Part = tuple[list[Process], list[File]]
 
 def _test_plane(plan: Plan) -> Part:
     links, link_files = links_process([*plan.links, plan.probe], plan.links_api)
-    inlet, inlet_files = inlet_process(plan.links, admin=plan.inlet_admin, control=plan.inlet_control)
+    inlet, inlet_files = inlet_process(
+        plan.links, admin=plan.inlet_admin, control=plan.inlet_control, context=plan.topology.context
+    )
     return [links, inlet], [*link_files, *inlet_files]
 
 
 def _seat_parts(plan: Plan, seat: Seat, seed: int) -> Iterator[Part]:
     """Yield the apps of a seat and the proxy that they share, if they need one."""
     for replica in seat.replicas:
-        yield [_app(plan, replica, links_from(replica, plan.links), seed)], []
+        if not replica.elsewhere:
+            yield [_app(plan, replica, links_from(replica, plan.links), seed)], []
     proxy = plan.mesh.proxy(plan.topology, seat, links_from(seat, plan.links))
     if proxy is not None:
         yield [proxy[0]], proxy[1]
 
 
 def _app(plan: Plan, replica: Replica, outgoing: tuple[Link, ...], seed: int) -> Process:
+    wiring = plan.mesh.wiring(plan.topology, replica, outgoing)
+    if plan.topology.services[replica.service].is_own:
+        return programs.process(plan.topology, replica, wiring, plan.replicas)
+    return _stub(plan, replica, wiring, seed)
+
+
+def _stub(plan: Plan, replica: Replica, wiring: dict[str, str], seed: int) -> Process:
     service, port = plan.topology.services[replica.service], plan.topology.ports.app
     env = {
         "ADDR": replica.address,
@@ -163,12 +174,12 @@ def _app(plan: Plan, replica: Replica, outgoing: tuple[Link, ...], seed: int) ->
         "REPLICA": replica.name,
         "SEED": str(seed),
         "BEHAVIOUR": json.dumps(behaviour(plan.topology, replica.service)),
-        **plan.mesh.wiring(plan.topology, replica, outgoing),
+        **wiring,
     }
     return Process(
         name=f"{replica.name}/app",
         role="app",
-        argv=stub_command(service.language),
+        argv=stub_command(service.kind),
         ready=Ready(f"http://{replica.address}:{port}/healthz"),
         listens=(f"{replica.address}:{port}",),
         env=env,

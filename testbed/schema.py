@@ -54,7 +54,8 @@ def _kind(value: Mapping[str, Any]) -> str:
             kinds = dict.fromkeys(_kind(one) for one in value[several] if one.get("type") != "null")
             return " or ".join(kind for kind in kinds if kind != "number" or "duration" not in kinds)
     if "enum" in value or "const" in value:
-        return ", ".join(f"`{one}`" for one in value.get("enum", [value.get("const")]))
+        choices = value.get("enum", [value.get("const")])
+        return ", ".join(f"`{one if isinstance(one, str) else json.dumps(one)}`" for one in choices)
     if value.get("type") == "array":
         return f"list of {_kind(value.get('items', {}))}"
     if value.get("type") == "object" and isinstance(value.get("additionalProperties"), dict):

@@ -14,6 +14,7 @@ from testbed.errors import TopologyError, nearest
 if TYPE_CHECKING:
     from testbed.experiment import Say
     from testbed.live import Testbed
+    from testbed.model.overrides import Addresses
     from testbed.model.topology import Topology
 
 Policies = Mapping[str, Mapping[str, Any] | None]
@@ -43,18 +44,22 @@ def start_mesh(
     from testbed.experiment import silent
     from testbed.live import Testbed
     from testbed.planner import make_plan
+    from testbed.preparing import prepared
+    from testbed.programs import wildcards
     from testbed.runtime import NotReady, runtime_class
     from testbed.runtime.lease import lease_block
+    from testbed.runtime.wildcards import free_ports
 
     if arm.current() is arm.Arm.WITHOUT_POLICIES:
         topology = topology.without_policies()
     say = say or silent
-    say(f"starting {topology.name}")
     chosen = runtime_class(runtime)
+    topology = prepared(topology, runtime, say)
+    say(f"starting {topology.name}")
     lease = lease_block()
     directory = Path(tempfile.mkdtemp(prefix="testbed-"))
     try:
-        plan = make_plan(topology, lease.network, seed)
+        plan = make_plan(topology, lease.network, seed, free_ports(lease.network, wildcards(topology)))
         running = chosen(directory, lease, keep=keep)
         running.start(plan.processes, plan.files)
         return Testbed(plan, running, directory, lease, say)
@@ -76,6 +81,7 @@ def start(
     placement: str | None = None,
     policies: Policies | None = None,
     replicas: Mapping[str, int] | None = None,
+    addresses: Addresses | None = None,
     request_faults: bool | None = None,
     runtime: str = "process",
     seed: int = 0,
@@ -89,7 +95,12 @@ def start(
 
     read = path if isinstance(path, Topology) else load_topology(find_topology(path, Path.cwd()))
     chosen = read.with_overrides(
-        mesh=mesh, placement=placement, policies=policies, replicas=replicas, request_faults=request_faults
+        mesh=mesh,
+        placement=placement,
+        policies=policies,
+        replicas=replicas,
+        addresses=addresses,
+        request_faults=request_faults,
     )
     running = start_mesh(chosen, runtime=runtime, seed=seed)
     try:

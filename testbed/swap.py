@@ -78,7 +78,8 @@ class Swaps:
         topology = self._base.topology
         for swap in wanted:
             topology = topology.with_overrides(policies=swap.overrides)
-        return replace(self._base, topology=topology, files=make_plan(topology, self._base.network).files)
+        again = make_plan(topology, self._base.network, wildcards=self._base.wildcards)
+        return replace(self._base, topology=topology, files=again.files)
 
     def _restart(self, changed: dict[str, tuple[Process, File]]) -> None:
         self._runtime.write([file for _, file in changed.values()])

@@ -30,7 +30,10 @@ class Wiring:
     replicas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # service -> replica names
     policies: Mapping[str, str] = field(default_factory=dict)  # edge -> the policy as one line of YAML
     budgets: Mapping[str, Budget] = field(default_factory=dict)  # edge -> retries under way at once, by its policy
-    fallbacks: frozenset[str] = frozenset()  # every fallback name that a service may take
+    fallbacks: frozenset[str] = frozenset()  # every fallback name that a stub may take
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # services that are no stubs -> their commands
+    context: tuple[str, ...] = ("baggage",)  # headers that carry a request's id, user and cohort
+    without_requests: frozenset[str] = frozenset()  # services that are spoken to in a protocol without requests
     patience_ms: float = math.inf  # the shortest time-out of all policies
 
 
@@ -49,8 +52,14 @@ def wiring(topology: Mapping[str, object]) -> Wiring:
         policies={normal_edge(str(policy.get("edge"))): _policy_text(policy) for policy in policies},
         budgets={normal_edge(str(policy.get("edge"))): b for policy in policies if (b := _budget(policy))},
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
+        own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
+        context=("baggage", *map(str, _sequence(topology.get("context")))),
+        without_requests=frozenset(name for name, service in services.items() if service.get("protocol") == "tcp"),
         patience_ms=min((ms for policy in policies for ms in _timeouts(policy)), default=math.inf),
     )
+
+
+_OWN = ("command", "image", "address")
 
 
 def of_the_load(edge: str) -> bool:
@@ -66,6 +75,10 @@ def normal_edge(text: str) -> str:
 def _replicas(name: str, service: Mapping[str, object]) -> tuple[str, ...]:
     count = service.get("replicas", 1)
     return tuple(f"{name}-{number}" for number in range(1, (count if isinstance(count, int) else 1) + 1))
+
+
+def _command(service: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(map(str, _sequence(service.get("command"))))
 
 
 def _calls_of(service: Mapping[str, object]) -> Iterator[Mapping[str, object]]:

@@ -11,6 +11,7 @@ from testbed.checks._text import count, plural
 from testbed.checks._view import View, latency
 from testbed.history import Evidence, FaultEvent, Pace
 from testbed.index import Index
+from testbed.propagation import beyond, met_strangers
 
 SENT_ENOUGH = 0.99  # of the plan; below it nothing is judged
 SEERS = {"requests": "load", "arrivals": "inlet", "samples": "caller's proxy"}
@@ -47,12 +48,28 @@ def hidden_attempts(view: View, edges: Sequence[str]) -> str:
     )
 
 
+def _past_the_mesh(check: Check, view: View) -> Iterator[Doubt]:
+    """Doubt what is said of a link that its caller never used, or follows from a fault on such links only."""
+    about = [set(check.on_edges(view.index)), *(set(f.edges) for f in view.index.faults if f.start < view.window.end)]
+    for one in view.index.unused:
+        if one.edge in about[0] or any(edges == {one.edge} for edges in about[1:]):
+            yield Doubt(str(one), one.remedy, seer(view.index, "attempts"))
+
+
+def _cannot_find_its_requests(check: Check, view: View) -> Iterator[Doubt]:
+    """Doubt everything from the start of a fault on that tells requests apart where nothing carries their id."""
+    for fault in view.index.faults:
+        if fault.start < view.window.end and (dropper := beyond(view.index, fault)):
+            why = f"{fault.text} cannot find its requests: {dropper}"
+            yield Doubt(why, dropper.remedy, seer(view.index, "attempts"))
+
+
 def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
     """Doubt everything that was seen from the start of a fault on that met no request."""
     index = view.index
     for windows in index.windows:
         fault = windows[0]
-        met = fault.start < view.window.end
+        met = fault.start < view.window.end and not any(met_strangers(index, window) for window in windows)
         if met and fault.injected and all(index.request_ids.isdisjoint(index.touched(window)) for window in windows):
             source = index.touch_source(fault)
             there = sum(1 for r in index.requests if any(w.start <= r.intended < w.end for w in windows))
@@ -184,6 +201,8 @@ def _context_lost(check: Check, view: View) -> Iterator[Doubt]:
 
 
 _RULES = (
+    _past_the_mesh,
+    _cannot_find_its_requests,
     _touched_nothing,
     _hit_no_packet,
     _same_id,

@@ -48,8 +48,8 @@ class fallback(Check):
         return (self.name, self.which)
 
     def fits(self, index: Index) -> None:
-        """Raise `CheckError` if no service of the topology can take such a fallback."""
-        if index.wiring.edges and self.which not in index.wiring.fallbacks:
+        """Raise `CheckError` if no service of the topology can take such a fallback, as far as stubs go."""
+        if index.wiring.edges and not index.wiring.own and self.which not in index.wiring.fallbacks:
             hint = nearest(self.which, index.wiring.fallbacks) or " (this topology has none at all)"
             raise CheckError(f"{self}: there is no fallback {self.which!r}{hint}")
 

@@ -1,5 +1,6 @@
 -- The inlet's memory: which link a request came by, which attempt it is, and which rules hit it.
--- inlet.py writes the globals CONTROL (the control address) and LINKS (inlet address -> {app, edge}) above this text.
+-- inlet.py writes the globals CONTROL (the control address), CARRIERS (headers) and LINKS (inlet address -> {app, edge})
+-- above this text.
 
 local GENERATION = 20000 -- calls remembered in one generation of the attempt counters
 
@@ -159,6 +160,15 @@ local function member(baggage, name)
   return baggage:match("[,%s]tb%." .. name .. "%s*=%s*([%w._-]+)")
 end
 
+-- What the request carries of its context: the members of all the headers that may have them.
+local function carried(headers)
+  local found = ""
+  for _, name in ipairs(CARRIERS) do
+    found = found .. "," .. (headers:get(name) or "")
+  end
+  return found
+end
+
 local function meets(rule, request)
   return (rule.users == nil or rule.users[request.user or ""])
     and (rule.cohort == nil or rule.cohort == request.cohort)
@@ -199,7 +209,7 @@ function envoy_on_request(handle)
     headers:remove("x-envoy-internal") -- it is this Envoy's own, not the caller's
   end
   headers:replace("x-testbed-app", link.app)
-  local baggage = "," .. (headers:get("baggage") or "")
+  local baggage = carried(headers)
   local id = member(baggage, "id")
   local attempt = attempt_of(headers, id, link.edge)
   local metadata = handle:streamInfo():dynamicMetadata()

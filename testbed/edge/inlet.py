@@ -63,37 +63,41 @@ FIELDS = {
 }
 
 
-def inlet_process(links: Sequence[Link], *, admin: str, control: str) -> tuple[Process, list[File]]:
+def inlet_process(
+    links: Sequence[Link], *, admin: str, control: str, context: Sequence[str] = ()
+) -> tuple[Process, list[File]]:
     """Return the inlet of these links; those without an inlet address are left out.
 
-    `admin` and `control` are "ip:port". The log is `LOG` below the run's folder.
+    `admin` and `control` are "ip:port"; `context` are headers that are read like baggage. The log is `LOG` below the
+    run's folder.
     """
     mine = [link for link in links if link.inlet]
     listens = (admin, control, *(link.inlet for link in mine if link.inlet))
-    text = envoy.bootstrap(admin, [_listener(mine, control)], _clusters(mine))
+    text = envoy.bootstrap(admin, [_listener(mine, control, context)], _clusters(mine))
     process = Process("inlet", "inlet", envoy.command(CONFIG), Ready(f"http://{admin}/ready"), listens)
     return process, [File(CONFIG, text)]
 
 
-def script(links: Iterable[Link], control: str) -> str:
+def script(links: Iterable[Link], control: str, context: Sequence[str] = ()) -> str:
     """Return the Lua of the inlet: its own text with the links written above it."""
     rows = (f'  ["{link.inlet}"] = {{ app = "{link.callee}", edge = "{link.edge}" }},\n' for link in links)
-    head = f'CONTROL = "{control}"\nLINKS = {{\n{"".join(rows)}}}\n'
+    carriers = ", ".join(f'"{name}"' for name in ("baggage", *context))
+    head = f'CONTROL = "{control}"\nCARRIERS = {{ {carriers} }}\nLINKS = {{\n{"".join(rows)}}}\n'
     return head + files("testbed.edge").joinpath("inlet.lua").read_text()
 
 
-def _listener(links: Sequence[Link], control: str) -> Json:
+def _listener(links: Sequence[Link], control: str, context: Sequence[str]) -> Json:
     inlets = [link.inlet for link in links if link.inlet]
     return {
         "name": "inlet",
         "address": envoy.socket_address(control),
         "additional_addresses": [{"address": envoy.socket_address(inlet)} for inlet in inlets],
         "enable_reuse_port": False,  # with it, an address in use would go unnoticed
-        "filter_chains": [{"filters": [_connection_manager(links, control)]}],
+        "filter_chains": [{"filters": [_connection_manager(links, control, context)]}],
     }
 
 
-def _connection_manager(links: Sequence[Link], control: str) -> Json:
+def _connection_manager(links: Sequence[Link], control: str, context: Sequence[str]) -> Json:
     return envoy.connection_manager(
         delayed_close_timeout=envoy.OFF,
         server_header_transformation="PASS_THROUGH",
@@ -103,10 +107,10 @@ def _connection_manager(links: Sequence[Link], control: str) -> Json:
         common_http_protocol_options={"idle_timeout": envoy.OFF, "max_headers_count": 10_000},
         http_protocol_options=_http1() | {"accept_http_10": True},
         **envoy.trusting(*_early_headers()),
-        http_filters=[_lua(links, control), _fault(), _reset(), _router()],
+        http_filters=[_lua(links, control, context), _fault(), _reset(), _router()],
         route_config={"virtual_hosts": [{"name": "apps", "domains": ["*"], "routes": _routes()}]},
         local_reply_config={"mappers": [_mark_broken()]},
-        access_log=[envoy.json_log(f"{{dir}}/{LOG}", FIELDS)],
+        access_log=[envoy.json_log(f"{{dir}}/{LOG}", FIELDS | {"baggage": envoy.request_context(context)})],
     )
 
 
@@ -124,8 +128,8 @@ def _early_headers() -> list[Json]:
     return steps
 
 
-def _lua(links: Sequence[Link], control: str) -> Json:
-    code = {"inline_string": script(links, control)}
+def _lua(links: Sequence[Link], control: str, context: Sequence[str]) -> Json:
+    code = {"inline_string": script(links, control, context)}
     return named("envoy.filters.http.lua", typed("extensions.filters.http.lua.v3.Lua", default_source_code=code))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,13 @@ from testbed.evidence.log import Log
 from testbed.evidence.reader import STEP_S, Reader
 from testbed.history import Evidence
 from testbed.plan import Link, Seat, links_from
+from testbed.wiring import CLIENT
 
 if TYPE_CHECKING:
     from testbed.mesh import Mesh
     from testbed.model.topology import Topology
 
+UNSEEN = "what a service of your own sends is recorded by its proxy only, and this mesh has none"
 PATIENCE_S = 3.0  # for the last answers, and the last lines, to come
 
 
@@ -59,6 +61,7 @@ class Recorder:
     def __init__(self, plan: Recorded, directory: Path, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self._readers = {log.process: Reader(log, directory) for log in logs(plan)}
+        self._unseen = _unseen(plan, self._readers.values())
 
     def begin(self) -> None:
         """Forget what has been logged so far."""
@@ -117,6 +120,9 @@ class Recorder:
             edges = sorted({link.edge for reader, _ in missing for link in reader.log.links})
             if readers:
                 yield Evidence(source, not missing, "; ".join(text for _, text in missing), tuple(edges))
+            if source != "arrivals" and self._unseen:
+                callers = sorted({edge.partition(" -> ")[0] for edge in self._unseen})
+                yield Evidence(source, False, f"{', '.join(callers)}: {UNSEEN}", self._unseen)
             for reader in readers:
                 yield from _lost(reader, source)
 
@@ -130,6 +136,13 @@ def logs(plan: Recorded) -> Iterator[Log]:
         log = plan.mesh.log(plan.topology, seat, links_from(seat, plan.links))
         if log is not None:
             yield log
+
+
+def _unseen(plan: Recorded, readers: Iterable[Reader]) -> tuple[str, ...]:
+    """Return the edges on which nobody records what is sent: their callers have no proxy, and are none of the stubs."""
+    seen = {link.edge for reader in readers if reader.tells("attempts") for link in reader.log.links}
+    sent = {link.edge for link in plan.links if link.caller != CLIENT}
+    return tuple(sorted(sent - seen)) if plan.mesh.sources else ()
 
 
 def _lost(reader: Reader, source: str) -> Iterator[Evidence]:

@@ -32,12 +32,15 @@ class Planned:
 class Schedule:
     """Cuts one load's endless sequence into chunks; each continues exactly where the last one ended."""
 
-    def __init__(self, shape: Shape, seed: int, prefix: str = "r") -> None:
-        """Start at the first request. Ids are `prefix` and a number; give each load of a run a prefix of its own."""
+    def __init__(self, shape: Shape, seed: int, prefix: str = "r", carriers: Sequence[str] = ()) -> None:
+        """Start at the first request. Ids are `prefix` and a number; give each load of a run a prefix of its own.
+
+        `carriers` are headers that carry id, user and cohort as baggage does.
+        """
         if not NAME.fullmatch(prefix):
             raise TestbedError(f"id prefix {prefix!r}: only letters, digits, '.', '_' and '-'")
         self.elapsed_s = 0.0
-        self._rest = requests(shape, seed, prefix)
+        self._rest = requests(shape, seed, prefix, carriers)
         self._next = next(self._rest)
 
     def take(self, for_s: float) -> list[Planned]:
@@ -52,7 +55,7 @@ class Schedule:
         return chunk
 
 
-def requests(shape: Shape, seed: int, prefix: str = "r") -> Iterator[Planned]:
+def requests(shape: Shape, seed: int, prefix: str = "r", carriers: Sequence[str] = ()) -> Iterator[Planned]:
     """Yield a load's requests without end, in order of time, with offsets from the start of the load.
 
     The same shape and seed give the same sequence. Streams are independent: the main one (`rps`), and one for each
@@ -61,7 +64,7 @@ def requests(shape: Shape, seed: int, prefix: str = "r") -> Iterator[Planned]:
     cohort = shape.population(seed)
     streams = [_stream(shape, seed, cohort, number, name) for number, name in enumerate(["", *shape.cohort_rps])]
     for number, (offset_s, user) in enumerate(heapq.merge(*streams), start=1):
-        yield _planned(shape, offset_s, f"{prefix}{number:06d}", user, cohort[user], seed)
+        yield _planned(shape, offset_s, f"{prefix}{number:06d}", user, cohort[user], seed, carriers)
 
 
 def _stream(shape: Shape, seed: int, cohort: Mapping[str, str], number: int, name: str) -> Iterator[tuple[float, str]]:
@@ -101,15 +104,18 @@ def _users(groups: Sequence[Sequence[str]], random: Random) -> Iterator[str]:
         yield from (user for _, user in sorted(places))
 
 
-def _planned(shape: Shape, offset_s: float, id: str, user: str, cohort: str, seed: int) -> Planned:
+def _planned(
+    shape: Shape, offset_s: float, id: str, user: str, cohort: str, seed: int, carriers: Sequence[str]
+) -> Planned:
     template = shape.template
     own = {name: text.replace("{user}", user).replace("{cohort}", cohort) for name, text in shape.user_headers.items()}
+    mark = f"tb.id={id},tb.user={user}" + (f",tb.cohort={cohort}" if cohort else "")
     headers = {
         **template.headers,
         **{name: text for name, text in own.items() if text},
-        "baggage": f"tb.id={id},tb.user={user}" + (f",tb.cohort={cohort}" if cohort else ""),
         "x-request-id": id,
         "traceparent": _traceparent(seed, id),
+        **dict.fromkeys(("baggage", *carriers), mark),
     }
     return Planned(offset_s, id, user, cohort, template.method, template.path, headers, template.body)
 

@@ -117,13 +117,18 @@ def _listeners(topology: Topology, seat: Seat, replica: Replica, links: Sequence
     ways = [(FOR_ALL, [*hosts, _nobody(routes)])] if routes else []
     ways += [(name, [_virtual_host(name, ["*"], [found])]) for name, found in routes.items()]
     return [
-        _listener(_owned(seat, replica.name, name), seat, replica, door, way)
+        _listener(_owned(seat, replica.name, name), seat, _told(topology, replica), door, way)
         for (name, way), door in zip(ways, _doors(topology, replica, mine), strict=True)
     ]
 
 
-def _listener(name: str, seat: Seat, replica: Replica, door: str, hosts: list[Json]) -> Json:
-    log, caller = f"{{dir}}/{mesh_log(seat.name)}", {"caller": replica.name}
+def _told(topology: Topology, replica: Replica) -> dict[str, str]:
+    """What every line of a replica's calls says besides the usual."""
+    return {"caller": replica.name, "baggage": envoy.request_context(topology.context)}
+
+
+def _listener(name: str, seat: Seat, caller: dict[str, str], door: str, hosts: list[Json]) -> Json:
+    log = f"{{dir}}/{mesh_log(seat.name)}"
     manager = envoy.connection_manager(
         delayed_close_timeout=DELAYED_CLOSE,
         **envoy.trusting(),

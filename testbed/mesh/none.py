@@ -31,9 +31,10 @@ class NoMesh:
         return None
 
     def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
-        """Return the app's own log, which no counter vouches for."""
+        """Return the app's own log, which no counter vouches for; None for a service that is none of the stubs."""
+        stub = not any(topology.services[replica.service].is_own for replica in seat.replicas)
         read = partial(app.parse, links=links)
-        return Log(f"{seat.name}/app", attempt_log(seat.name), lambda life: read, links) if links else None
+        return Log(f"{seat.name}/app", attempt_log(seat.name), lambda life: read, links) if links and stub else None
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return all addresses of each upstream, and where to log the tries."""
@@ -43,4 +44,6 @@ class NoMesh:
         for service, leading in upstreams(links).items():
             found |= address_variables(service, leading[0].listen)
             found[f"{variable(service)}_URLS"] = ",".join(f"http://{link.listen}" for link in leading)
+        if topology.services[replica.service].is_own:
+            return found
         return found | {"ATTEMPT_LOG": f"{{dir}}/{attempt_log(replica.name)}"}

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Data = dict[str, Any]
 PolicyOverrides = Mapping[str, Mapping[str, Any] | None]
+Addresses = Mapping[str, str | tuple[str, int]]
+_OF_ADDRESSES = ("protocol", "reset")  # what stays true of a service wherever it runs
 
 
 def written(model: BaseModel) -> Data:
@@ -103,16 +105,26 @@ def _alias(model: type[BaseModel], key: str) -> str:
     return (field.alias or key) if field else key
 
 
-def services_with(topology: Topology, replicas: Mapping[str, int]) -> Data:
-    """The services, some with another number of replicas."""
+def services_with(topology: Topology, replicas: Mapping[str, int], addresses: Addresses) -> Data:
+    """The services, some with another number of replicas, some at an address where they run already."""
     return {
-        name: {**written(service), "replicas": replicas[name]} if name in replicas else service
+        name: _elsewhere(service, addresses[name])
+        if name in addresses
+        else {**written(service), "replicas": replicas[name]}
+        if name in replicas
+        else service
         for name, service in topology.services.items()
     }
 
 
-def unknown_services(topology: Topology, replicas: Mapping[str, int]) -> Iterator[Problem]:
-    """Replica counts for services that are not there."""
-    for name in replicas:
-        if name not in topology.services:
-            yield Problem(("replicas", name), f"no service {name!r}{nearest(name, topology.services)}")
+def _elsewhere(service: BaseModel, address: object) -> Data:
+    """A service that runs already; of how it was to be started, nothing is left."""
+    return {key: value for key, value in written(service).items() if key in _OF_ADDRESSES} | {"address": address}
+
+
+def unknown_services(topology: Topology, **named: Mapping[str, object]) -> Iterator[Problem]:
+    """Overrides (`replicas`, `addresses`) of services that are not there."""
+    for what, services in named.items():
+        for name in services:
+            if name not in topology.services:
+                yield Problem((what, name), f"no service {name!r}{nearest(name, topology.services)}")

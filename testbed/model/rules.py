@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from testbed.errors import nearest
+from testbed.model import own
 from testbed.model.edges import CLIENT, Edge
 from testbed.model.problems import Place, Problem
 from testbed.model.routes import Node, callee_of, calls_from, nodes
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from testbed.model.policies import Policy
     from testbed.model.topology import Topology
 
-FIRST_LINK_PORT = 10_000
+FIRST_LINK_PORT = own.LINKS
 
 
 def broken_rules(topology: Topology) -> list[Problem]:
@@ -26,6 +27,7 @@ def broken_rules(topology: Topology) -> list[Problem]:
         *_contradictions(topology),
         *_ports(topology),
         *_placement(topology),
+        *own.broken(topology),
     ]
     return names or list(_cycles(topology))
 

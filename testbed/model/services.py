@@ -13,6 +13,7 @@ from testbed.model.calls import Call, Method, Path, Step, every_call
 from testbed.model.durations import DURATION_SCHEMA, Millis, to_ms
 from testbed.model.edges import CLIENT
 from testbed.model.problems import Place, wrong
+from testbed.model.programs import Program, kinds_of
 
 METHODS: tuple[str, ...] = Method.__args__  # type: ignore[attr-defined]
 DEFAULT_ROUTE = "*"
@@ -131,10 +132,13 @@ def _several_nodes(value: object) -> object:
     return [value] if isinstance(value, int) else value
 
 
-class Service(Route):
-    """One service; all its replicas are alike. Its own calls, work and answer are those of its default route."""
+class Service(Program, Route):
+    """One service; all its replicas are alike. It is exactly one of language (a stub), command, image or address.
 
-    language: Literal["node", "go", "python"]
+    The calls, work and answer of a stub are those of its default route; of any other service, calls has the names only.
+    """
+
+    language: Literal["node", "go", "python"] | None = None
     """Which of the stubs runs it."""
     replicas: Annotated[int, whole(least=1, most=254)] = 1
     """How many copies run."""
@@ -166,6 +170,16 @@ class Service(Route):
     """How long after SIGTERM it may finish what it has begun, without new connections. Default: it ends at once."""
     reset: Path | None = None
     """A path that gets a POST between tests, so that the service forgets what it has learnt (its stale answers)."""
+
+    @property
+    def kind(self) -> str:
+        """What it is: "node", "go" or "python", or "command", "image" or "address"."""
+        return self.language or (kinds_of(self) or [""])[0]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the user's own, and none of the stubs."""
+        return self.language is None
 
     @property
     def route_table(self) -> dict[str, Route]:

@@ -118,7 +118,8 @@ def no_deadline(topology: Topology) -> Iterator[Problem]:
         above = [topology.policy(edge) for edge in topology.edges() if edge.callee == caller and edge.caller != CLIENT]
         if not policy.respect_expected_rq_timeout:
             continue
-        if EXPECTED not in (*(header.lower() for header in topology.forward), topology.services[caller].deadline):
+        told = topology.services[caller]
+        if not told.is_own and EXPECTED not in (*(header.lower() for header in topology.forward), told.deadline):
             yield Problem(place, f"{policy.edge}: {caller} does not hand on {EXPECTED}: add it to forward")
         if not any(one and (one.timeout or one.per_try) for one in above):
             yield Problem(place, f"{policy.edge}: no caller of {caller} has a timeout, so there is no time to respect")

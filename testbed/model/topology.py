@@ -15,6 +15,7 @@ from testbed.model.base import Model, ShortForm, Spelling, whole
 from testbed.model.calls import Call, Fail, Fallback, Parallel, Retry, calls_of
 from testbed.model.edges import CLIENT, Edge, EdgeText
 from testbed.model.overrides import (
+    Addresses,
     PolicyOverrides,
     contradictions,
     merged_policies,
@@ -99,7 +100,9 @@ class Topology(Model):
     ports: Ports = Ports()
     """Ports that every replica has on its own address."""
     forward: tuple[Header, ...] = ()
-    """Headers that every service hands on, besides traceparent, tracestate, baggage and x-request-id."""
+    """Headers that every stub hands on, besides traceparent, tracestate, baggage, x-request-id and those of context."""
+    context: tuple[Header, ...] = ()
+    """Headers that carry a request's id, user and cohort besides baggage, for services that hand on one of these."""
 
     _source: Source = PrivateAttr(default_factory=Source)
 
@@ -172,6 +175,11 @@ class Topology(Model):
         settings = self.edge_settings.get(str(edge if isinstance(edge, Edge) else self.edge(edge)))
         return settings is None or settings.request_faults
 
+    @property
+    def folder(self) -> Path:
+        """The folder of its file, or the current one where it was made in Python."""
+        return Path(self._source.file).absolute().parent if self._source.file else Path.cwd()
+
     def warnings(self) -> tuple[str, ...]:
         """What is legal but hardly meant, one sentence each, with the line where the topology was read from a file."""
         return tuple(self._source.at(smell.place, smell.message) for smell in smells_of(self))
@@ -187,19 +195,23 @@ class Topology(Model):
         placement: str | None = None,
         policies: PolicyOverrides | None = None,
         replicas: Mapping[str, int] | None = None,
+        addresses: Addresses | None = None,
         request_faults: bool | None = None,
     ) -> Topology:
         """Return a topology with some things different; None leaves a thing as it is.
 
-        `policies` maps edges to what changes in their policy, merged key by key; None removes the policy.
+        `policies` maps edges to what changes in their policy, merged key by key; None removes the policy. `addresses`
+        maps services that run already to host and port; of how such a service was to be started, nothing is left.
         `request_faults` holds for all edges. With mesh none there is nothing to place, so a file's placement is left
         out. Raises TopologyError for what is unknown, wrong or contradictory.
         """
-        policies, replicas = policies or {}, replicas or {}
-        problems = [*unknown_services(self, replicas), *contradictions(self, mesh, policies)]
+        policies, replicas, addresses = policies or {}, replicas or {}, addresses or {}
+        unknown = unknown_services(self, replicas=replicas, addresses=addresses)
+        problems = [*unknown, *contradictions(self, mesh, policies)]
         if problems:
             raise _override_error(problems)
-        data = written(self) | {"services": services_with(self, replicas), "policies": merged_policies(self, policies)}
+        services = services_with(self, replicas, addresses)
+        data = written(self) | {"services": services, "policies": merged_policies(self, policies)}
         data |= {key: value for key, value in (("mesh", mesh), ("placement", placement)) if value is not None}
         if mesh == "none" and placement is None:
             data.pop("placement", None)

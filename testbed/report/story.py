@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.errors import TopologyError
+from testbed.propagation import notes
 
 if TYPE_CHECKING:
     from testbed.history import History
@@ -19,7 +20,9 @@ AIM = re.compile(r"\.((?:on|for)(?:_[a-z_]+)?)\(([^()]*)\)")
 
 
 def story(history: History, phases: Collection[str] = ()) -> dict[str, list[str]]:
-    """Return what was "broken", the policies "against" it, and the "warnings" about the topology's policies.
+    """Return what was "broken", the policies "against" it, the "warnings" about the topology's policies, and "notes".
+
+    The notes are about the services themselves: what the testbed saw of them that its reader should know.
 
     `phases` are those that were judged: the policies are those in force in them (without one, while a fault was).
     Plain data (JSON types), each a list of short texts; all empty for a run that says nothing of itself.
@@ -28,13 +31,14 @@ def story(history: History, phases: Collection[str] = ()) -> dict[str, list[str]
     broken = [plainly(text) for text in dict.fromkeys(fault.text for fault in index.faults)]
     topologies = _in_force(index, phases)
     if not topologies:
-        return {"broken": broken, "against": [], "warnings": []}
+        return {"broken": broken, "against": [], "warnings": [], "notes": notes(index)}
     hit = {edge for fault in index.faults for edge in fault.edges}
     known = [edge for edge in map(str, topologies[0].edges()) if edge in hit]
     return {
         "broken": broken or ["nothing: a control run"],
         "against": [f"{edge}: {_defence(topologies, edge)}" for edge in known[:MOST]],
         "warnings": list(dict.fromkeys(text for topology in topologies for text in topology.warnings())),
+        "notes": notes(index),
     }
 
 

@@ -92,6 +92,7 @@ def _facts(block: Sequence[Row]) -> Table:
     table = _pairs()
     _several(table, "broken", [text for row in block for text in row.get("broken", ())])
     _several(table, "defended by", [text for row in block for text in row.get("against", ())])
+    _several(table, "warning", [text for row in block for text in row.get("notes", ())])
     for row in block:
         table.add_row(_text(row["outcome"], COLOURS[row["outcome"]]), _text(_sentence(row)))
     red = [row for row in block if row["outcome"] != "held"]

@@ -62,16 +62,22 @@ class Crew:
             )
 
     def spawn(
-        self, name: str, argv: Iterable[str], env: Mapping[str, str], gentle: bool, within: Group | None = None
+        self,
+        name: str,
+        argv: Iterable[str],
+        env: Mapping[str, str],
+        gentle: bool,
+        within: Group | None = None,
+        cwd: str = "",
     ) -> None:
-        """Order a process, in a control group of its own if one is given.
+        """Order a process, in a control group of its own if one is given, in the run's folder unless told otherwise.
 
         `gentle` ones get a SIGTERM and a moment when the run is stopped.
         """
         with self._changed:
             member = self._members.setdefault(name, Member())
             member.alive, member.doomed, member.pid, member.end, member.share = True, False, 0, "", 1.0
-        log, cwd = str(self.log(name)), str(self._directory)
+        log, cwd = str(self.log(name)), cwd or str(self._directory)
         group = asdict(within) if within else None
         self._order(
             do="spawn", name=name, argv=list(argv), env=dict(env), cwd=cwd, log=log, gentle=gentle, within=group

@@ -12,6 +12,11 @@ from testbed.plan import Process
 from testbed.runtime import proc
 
 SHOWN = 5
+EVERYWHERE = "0.0.0.0"
+ALONE = (
+    "who listens on all addresses must be alone with its port; leave out port: where it takes the one in PORT, "
+    "or run it as an image with --testbed-runtime=docker, where every replica has a network of its own"
+)
 
 
 def check_addresses(processes: Iterable[Process]) -> None:
@@ -28,13 +33,26 @@ def check_addresses(processes: Iterable[Process]) -> None:
 
 def _conflicts(processes: Iterable[Process]) -> Iterator[str]:
     wanted: dict[str, str] = {}
+    first: dict[str, str] = {}  # port -> the first address with it, and
+    widest: dict[str, str] = {}  # the first that is all addresses
     for process in processes:
         for address in process.listens:
+            ip, _, port = address.rpartition(":")
+            rival = (first if ip == EVERYWHERE else widest).get(port)
             if address in wanted:
-                yield f"{address}, wanted by both {wanted[address]} and {process.name}"
+                yield f"{address}, wanted by both {wanted[address]} and {process.name}{_alone(ip)}"
+            elif rival:
+                yield f"{address}, wanted by {process.name}, and {rival}, wanted by {wanted[rival]}{_alone(EVERYWHERE)}"
             elif reason := _unavailable(address):
                 yield f"{address}, wanted by {process.name}: {reason}"
             wanted[address] = process.name
+            first.setdefault(port, address)
+            if ip == EVERYWHERE:
+                widest.setdefault(port, address)
+
+
+def _alone(ip: str) -> str:
+    return f": {ALONE}" if ip == EVERYWHERE else ""
 
 
 def _unavailable(address: str) -> str:

@@ -46,11 +46,24 @@ def cpu_seconds(pid: int) -> float:
 
 
 def listener_on(address: str, port: int) -> Listener | None:
-    """Return who makes `address:port` unavailable: a listener there, or one on all addresses (IPv6's too)."""
+    """Return who makes `address:port` unavailable: a listener there, or one on all addresses (IPv6's too).
+
+    All addresses are unavailable if a single one is.
+    """
     for listener in _listeners(port):
-        if listener.address in (address, f"::ffff:{address}", "0.0.0.0", "::"):
+        if address == "0.0.0.0" or listener.address in (address, f"::ffff:{address}", "0.0.0.0", "::"):
             return listener
     return None
+
+
+def listening(group: int) -> list[str]:
+    """Return every "ip:port" on which the processes of a group listen."""
+    inodes: set[str] = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            if int(_stat(f"/proc/{pid}")[2]) == group:
+                inodes |= {_link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    return sorted(f"{one.address}:{one.port}" for one in _listeners() if f"socket:[{one.inode}]" in inodes)
 
 
 def owner(listener: Listener) -> str:
@@ -68,14 +81,14 @@ def _stat(folder: str) -> list[str]:
     return Path(folder, "stat").read_text().rpartition(")")[2].split()
 
 
-def _listeners(port: int) -> Iterator[Listener]:
+def _listeners(port: int | None = None) -> Iterator[Listener]:
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with suppress(OSError):
             for line in Path(table).read_text().splitlines()[1:]:
                 words = line.split()
                 address, _, local_port = words[1].partition(":")
-                if words[3] == LISTEN and int(local_port, 16) == port:
-                    yield Listener(_address(address), port, uid=int(words[7]), inode=words[9])
+                if words[3] == LISTEN and port in (None, int(local_port, 16)):
+                    yield Listener(_address(address), int(local_port, 16), uid=int(words[7]), inode=words[9])
 
 
 def _address(text: str) -> str:

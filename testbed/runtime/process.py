@@ -11,12 +11,14 @@ from pathlib import Path
 
 from testbed.errors import TestbedError, nearest
 from testbed.plan import File, Process
-from testbed.runtime import Death, NotReady, binaries, proc
+from testbed.runtime import Death, NotReady, binaries, commands, proc
 from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.crew import Crew
 from testbed.runtime.lease import Lease
 from testbed.runtime.preflight import check_addresses
+from testbed.runtime.probes import probe
 from testbed.runtime.readiness import wait_ready
+from testbed.runtime.waves import waves
 
 READY_S = 20.0  # for a process to be ready
 SEEN_S = 2.0  # for a signal to show its effect
@@ -50,7 +52,7 @@ class ProcessRuntime:
         if self._crew is not None:
             raise TestbedError("this runtime has been started already")
         self._processes = {process.name: process for process in processes}
-        self._tools = {tool: str(binaries.find(tool)) for tool in {process.argv[0] for process in processes}}
+        self._tools = {tool: str(binaries.find(tool)) for tool in {p.argv[0] for p in processes if not p.own}}
         check_addresses(processes)
         self._make_directory()
         self._crew = Crew(self._directory, self._lease, self._keep)
@@ -195,23 +197,34 @@ class ProcessRuntime:
         return text.replace("{dir}", str(self._directory))
 
     def _launch(self, processes: Mapping[str, Process], within: Group | None = None) -> None:
-        """Spawn several processes at once and wait until all are ready."""
+        """Spawn processes and wait until all are ready: the testbed's at once, the user's as they need each other."""
+        for wave in waves(processes):
+            self._launch_wave(wave, within)
+
+    def _launch_wave(self, processes: Mapping[str, Process], within: Group | None) -> None:
         crew = self._running()
+        ways = {}
         for name, process in processes.items():
-            argv = [self._tools[process.argv[0]], *map(self._filled, process.argv[1:])]
-            env = {**self._environment(), **{key: self._filled(value) for key, value in process.env.items()}}
-            crew.spawn(name, argv, env, gentle=process.role == "app", within=within)
-        urls = {name: process.ready.url for name, process in processes.items()}
-        late = wait_ready(urls, self._ready_s, lambda: self._none_ended(processes))
+            argv = [self._program(process), *map(self._filled, process.argv[1:])]
+            env = {**self._environment(process), **{key: self._filled(value) for key, value in process.env.items()}}
+            ways[name] = probe(process.ready, crew.log(name), env, process.cwd)
+            crew.spawn(name, argv, env, gentle=process.role == "app", within=within, cwd=process.cwd)
+        own_s = {name: p.ready.within_s for name, p in processes.items() if p.ready.within_s is not None}
+        late = wait_ready(ways, self._ready_s, lambda: self._none_ended(processes), own_s)
         if late:
             raise TestbedError(self._lateness(late))
 
-    def _environment(self) -> dict[str, str]:
-        """Small and the same everywhere: nothing of the owner's (proxies, tokens, Python paths) gets in."""
-        inherited = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8"}
-        return {key: os.environ.get(key, default) for key, default in inherited.items()} | {
-            "TMPDIR": str(self._directory / "tmp")
-        }
+    def _program(self, process: Process) -> str:
+        """Return the path of what a process runs."""
+        if process.own:
+            return commands.program(self._filled(process.argv[0]), Path(process.cwd))
+        return self._tools[process.argv[0]]
+
+    def _environment(self, process: Process) -> dict[str, str]:
+        """Small and the same everywhere, so that nothing of the owner's gets in; the user's own have the user's."""
+        told = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8"}
+        small = {key: os.environ.get(key, default) for key, default in told.items()}
+        return (commands.inherited() if process.own else {}) | small | {"TMPDIR": str(self._directory / "tmp")}
 
     def _none_ended(self, names: Iterable[str]) -> None:
         crew = self._running()
@@ -222,9 +235,20 @@ class ProcessRuntime:
                 raise NotReady(f"{name} ended before it was ready ({member.end}){self._quoted_log(name)}", name)
 
     def _lateness(self, late: Mapping[str, str]) -> str:
-        each = [f"  {name}: {self._processes[name].ready.url}: {reason}" for name, reason in sorted(late.items())]
-        text = "\n".join([f"not ready after {self._ready_s:g} s:", *each])
+        ready = {name: self._processes[name].ready for name in sorted(late)}
+        each = [f"  {name}: {ready[name]}: {late[name]}{self._listening(name)}" for name in ready]
+        waited = {one.within_s if one.within_s is not None else self._ready_s for one in ready.values()}
+        text = "\n".join([f"not ready after {max(waited):g} s:", *each])
         return text + "".join(f"\n{name}{self._quoted_log(name)}" for name in sorted(late)[:3])
+
+    def _listening(self, name: str) -> str:
+        """Say where one of the user's own does listen, if it is not where it should."""
+        process, member = self._processes[name], self._running().member(name)
+        there = proc.listening(member.pid) if process.own and member and member.pid else []
+        elsewhere = [address for address in there if address not in process.listens]
+        if not elsewhere:
+            return ""
+        return f"; it listens on {', '.join(elsewhere)} instead of {process.listens[0]} (binds: and port: say where)"
 
     def _quoted_log(self, name: str) -> str:
         tail = self.log_tail(name)

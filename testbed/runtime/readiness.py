@@ -1,4 +1,4 @@
-"""Waits until many HTTP addresses answer 200, all at once, over raw sockets and with little processor time."""
+"""Waits until many addresses answer, all at once, over raw sockets and with little processor time."""
 
 from __future__ import annotations
 
@@ -8,29 +8,78 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Collection, Mapping
+from typing import Protocol
 from urllib.parse import urlsplit
+
+from testbed.runtime.probes import Ask
 
 PAUSE_S = 0.005  # between two looks at the same address, at least
 PAUSE_EACH_S = 0.0005  # more for every address waited for: never above 2,000 looks a second (a tenth of a core)
 PATIENCE_S = 1.0  # for one answer; then a new connection is made
+ASK_S = 0.05  # between two looks that are no HTTP request, at least
 
 
-def wait_ready(urls: Mapping[str, str], timeout_s: float, check: Callable[[], None]) -> dict[str, str]:
-    """Return when every URL has answered 200, or after `timeout_s` the names that have not, each with the reason.
+def wait_ready(
+    ways: Mapping[str, str | Ask],
+    timeout_s: float,
+    check: Callable[[], None],
+    own_s: Mapping[str, float] | None = None,
+) -> dict[str, str]:
+    """Return when all are ready; or, when time is up for some, the names of those, each with the reason.
 
-    `check` is called again and again meanwhile; what it raises ends the waiting.
+    A way to see it is a URL that answers 200 to 399 (http) or takes a connection (tcp), or a function that is asked.
+    All have `timeout_s` unless `own_s` gives them a time of their own. `check` is called again and again meanwhile;
+    what it raises ends the waiting.
     """
-    deadline = time.monotonic() + timeout_s
-    waiting = {_Probe(name, url) for name, url in urls.items()}
+    begin = time.monotonic()
+    waiting = {_probe(name, way) for name, way in ways.items()}
+    ends = {name: begin + (own_s or {}).get(name, timeout_s) for name in ways}
     with selectors.DefaultSelector() as selector:
-        while waiting and time.monotonic() < deadline:
+        while waiting and time.monotonic() < min(ends[probe.name] for probe in waiting):
             check()
             pause = PAUSE_S + PAUSE_EACH_S * len(waiting)
             _look(selector, waiting, pause)
             waiting = {probe for probe in waiting if not probe.ready}
         for probe in waiting:
             probe.close(selector)
-    return {probe.name: probe.reason for probe in waiting}
+    now = time.monotonic()
+    return {probe.name: probe.reason for probe in waiting if now >= ends[probe.name]}
+
+
+class _Probe(Protocol):
+    """One way to see that something is ready."""
+
+    name: str
+    ready: bool
+    reason: str  # why it is not
+
+    def begin(self, selector: selectors.DefaultSelector, now: float) -> None:
+        """Look, or begin to."""
+
+    def close(self, selector: selectors.DefaultSelector) -> None:
+        """Look no more."""
+
+
+def _probe(name: str, way: str | Ask) -> _Probe:
+    return _Address(name, way) if isinstance(way, str) else _Asked(name, way)
+
+
+class _Asked:
+    """A function that is asked, at times, and with pauses no shorter than its answers take."""
+
+    def __init__(self, name: str, ask: Ask) -> None:
+        self.name, self.ready, self.reason, self._ask, self._due = name, False, "not asked yet", ask, 0.0
+
+    def begin(self, selector: selectors.DefaultSelector, now: float) -> None:
+        """Ask, if it is time."""
+        if now >= self._due:
+            self.reason = self._ask()
+            self.ready = not self.reason
+            done = time.monotonic()
+            self._due = done + max(ASK_S, done - now)
+
+    def close(self, selector: selectors.DefaultSelector) -> None:
+        """Nothing is open."""
 
 
 def _look(selector: selectors.DefaultSelector, probes: Collection[_Probe], pause: float) -> None:
@@ -44,12 +93,13 @@ def _look(selector: selectors.DefaultSelector, probes: Collection[_Probe], pause
             key.data.advance(selector)
 
 
-class _Probe:
-    """One address that is asked until it answers 200."""
+class _Address:
+    """One address that is asked until it answers 200 to 399, or takes a connection where that is enough."""
 
     def __init__(self, name: str, url: str) -> None:
         parts = urlsplit(url)
         self.name, self.ready, self.reason = name, False, "not asked yet"
+        self._connects = parts.scheme == "tcp"
         self._address = (parts.hostname or "", parts.port or 80)
         head = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
         self._request = head.encode()
@@ -74,6 +124,8 @@ class _Probe:
         assert self._socket is not None
         try:
             if selector.get_key(self._socket).events == selectors.EVENT_WRITE:
+                if self._connects:
+                    return self._connected(selector, self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
                 self._socket.send(self._request)
                 selector.modify(self._socket, selectors.EVENT_READ, self)
             else:
@@ -88,12 +140,16 @@ class _Probe:
             self._socket.close()
             self._socket = None
 
+    def _connected(self, selector: selectors.DefaultSelector, code: int) -> None:
+        self.ready = code == 0
+        self._fail(selector, os.strerror(code).lower())
+
     def _read(self, selector: selectors.DefaultSelector, data: bytes) -> None:
         self._answer += data
         line, complete, _ = self._answer.partition(b"\r\n")
         if complete or not data:
             status = line.split(b" ")[1:2]
-            self.ready = status == [b"200"]
+            self.ready = bool(status) and status[0][:1] in (b"2", b"3")
             self._fail(selector, f"answers {status[0].decode(errors='replace')}" if status else "connection closed")
 
     def _fail(self, selector: selectors.DefaultSelector, reason: str) -> None:

@@ -1,0 +1,37 @@
+"""How a service comes to hand on the context of a request, in two lines of its language's OpenTelemetry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+RECIPES: Mapping[str, str] = {
+    "Python": (
+        "pip install opentelemetry-distro && opentelemetry-bootstrap -a install\n"
+        "command: [opentelemetry-instrument, python, app.py]"
+    ),
+    "Node": (
+        "npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node\n"
+        "env: {NODE_OPTIONS: --require @opentelemetry/auto-instrumentations-node/register}"
+    ),
+    "Go": (
+        "otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, "
+        "propagation.Baggage{}))\n"
+        "wrap server and client: otelhttp.NewHandler(mux, name), otelhttp.NewTransport(http.DefaultTransport)"
+    ),
+    "Java": "download opentelemetry-javaagent.jar\nenv: {JAVA_TOOL_OPTIONS: -javaagent:opentelemetry-javaagent.jar}",
+}
+_SIGNS: Mapping[str, str] = {
+    "Python": r"python[0-9.]*|uvicorn|gunicorn|hypercorn|flask|uv|poetry|.*\.py",
+    "Node": r"node|npm|npx|yarn|pnpm|bun|.*\.[cm]?[jt]s",
+    "Go": r"go|.*\.go",
+    "Java": r"java|mvnw?|gradlew?|.*\.jar",
+}
+
+
+def recipe(command: Sequence[str]) -> str:
+    """Return the two lines for the language that a command seems to be in; for an unknown one, those of all."""
+    words = [word.rpartition("/")[2] for word in command]
+    language = next((name for word in words for name, sign in _SIGNS.items() if re.fullmatch(sign, word)), "")
+    names = [language] if language else list(RECIPES)
+    return "\n".join(f"in {name}, by OpenTelemetry:\n{RECIPES[name]}" for name in names)

@@ -1,0 +1,107 @@
+"""Services of the user's own in the plan: where they are reached, and the processes that they become. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from testbed.errors import TopologyError
+from testbed.mesh import variable
+from testbed.plan import Process, Ready, Replica
+from testbed.templates import fill, parts_of
+
+if TYPE_CHECKING:
+    from testbed.model.services import Service
+    from testbed.model.topology import Topology
+
+WILDCARDS, EACH = 22_000, 40  # where the ports for all addresses begin, and how many a block has
+LOCALHOST, EVERYWHERE = "127.0.0.1", "0.0.0.0"
+
+
+def candidates(network: str) -> range:
+    """Return the ports that apps in this block may take on all addresses; no other run has them, nor a listener."""
+    block = int(network.partition(".")[2] or 0)
+    return range(WILDCARDS + EACH * block, WILDCARDS + EACH * (block + 1))
+
+
+def wildcards(topology: Topology) -> int:
+    """Return how many replicas need a port on all addresses."""
+    services = topology.services.values()
+    return sum(one.replicas for one in services if one.binds == "all" and one.port is None)
+
+
+def replicas(topology: Topology, network: str, ports: Sequence[int]) -> Iterator[Replica]:
+    """Yield every replica with its address in the block, and where its app is reached."""
+    if wildcards(topology) > len(ports):
+        text = f"{wildcards(topology)} replicas listen on all addresses, but one run has only {len(ports)} ports"
+        raise TopologyError(f"{text} for that: let some listen on ADDR (binds: own)")
+    free = iter(ports)
+    for number, (name, service) in enumerate(topology.services.items(), 1):
+        for copy in range(1, service.replicas + 1):
+            address = f"{network}.{number}.{copy}"
+            app = _app(topology, service, address, free)
+            node = topology.node_of(name, copy)
+            yield Replica(f"{name}-{copy}", name, copy, address, node, app, elsewhere=service.kind == "address")
+
+
+def _app(topology: Topology, service: Service, address: str, free: Iterator[int]) -> str:
+    if service.address:
+        return service.address
+    if service.binds == "all":
+        return f"{LOCALHOST}:{service.port or next(free)}"
+    return f"{address}:{service.port or topology.ports.app}"
+
+
+def process(
+    topology: Topology, replica: Replica, wiring: Mapping[str, str], all_replicas: Sequence[Replica]
+) -> Process:
+    """Return the process that one replica of a command or an image is."""
+    service = topology.services[replica.service]
+    values = _values(topology, replica, wiring)
+    host, _, port = replica.app.rpartition(":")
+    listens = f"{EVERYWHERE if service.binds == 'all' else host}:{port}"
+    return Process(
+        name=f"{replica.name}/app",
+        role="app",
+        argv=tuple(fill(word, values) for word in service.command or ()),
+        ready=_ready(service, replica.app, values),
+        listens=(listens,),
+        env=_environment(service, listens, wiring) | {key: fill(text, values) for key, text in service.env.items()},
+        replica=replica.name,
+        own=True,
+        cwd=str(topology.folder / (service.workdir or "")),
+        needs=tuple(f"{one.name}/app" for one in all_replicas if one.service in service.needs and not one.elsewhere),
+        image=service.image or "",
+    )
+
+
+def _environment(service: Service, listens: str, wiring: Mapping[str, str]) -> dict[str, str]:
+    """What every service of the user's own gets; addresses of the mesh are not to be asked through HTTP_PROXY."""
+    host, _, port = listens.rpartition(":")
+    found = {"ADDR": host, "PORT": port, **wiring}
+    direct = {"localhost", LOCALHOST, *(value.rpartition(":")[0] for key, value in wiring.items() if _is_address(key))}
+    if proxy := wiring.get("HTTP_PROXY"):
+        hosts = ",".join(sorted(direct))
+        found |= {"http_proxy": proxy, "NO_PROXY": hosts, "no_proxy": hosts}
+    return found
+
+
+def _is_address(variable: str) -> bool:
+    return variable.endswith("_ADDR")
+
+
+def _values(topology: Topology, replica: Replica, wiring: Mapping[str, str]) -> dict[str, str]:
+    """What the names in double braces stand for."""
+    found = parts_of("self", replica.app) | {"self.name": replica.name, "dir": "{dir}"}
+    for service in topology.upstreams(replica.service):
+        found |= parts_of(f"upstream.{service}", wiring[f"{variable(service)}_ADDR"])
+    return found
+
+
+def _ready(service: Service, app: str, values: Mapping[str, str]) -> Ready:
+    told = service.ready
+    if told is None:
+        return Ready(f"tcp://{app}")
+    url = f"http://{app}{told.http}" if told.http else f"{'grpc' if told.grpc else 'tcp'}://{app}"
+    command = tuple(fill(word, values) for word in told.command or ())
+    return Ready(url, told.log or "", command, told.within / 1000)

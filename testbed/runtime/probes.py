@@ -1,0 +1,81 @@
+"""Ways to see that a process is ready, besides HTTP and TCP: a line of its log, a command, gRPC's health service."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from testbed.errors import Unavailable
+from testbed.plan import Ready
+from testbed.runtime import commands
+
+COMMAND_S = 5.0  # for a readiness command, and
+ANSWER_S = 1.0  # for an answer to a health check, to come
+SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}
+HEALTH = "/grpc.health.v1.Health/Check"
+
+Ask = Callable[[], str]
+"""Looks once, and returns why the process is not ready, "" if it is."""
+
+
+def probe(ready: Ready, log: Path, env: Mapping[str, str], cwd: str) -> str | Ask:
+    """Return how to look: a URL that is asked over sockets, or a function. Only what is logged from now on counts."""
+    if ready.log:
+        return _log(log, re.compile(ready.log))
+    if ready.command:
+        return _command(ready.command, env, cwd)
+    scheme, _, address = ready.url.partition("://")
+    return _health(address) if scheme == "grpc" else ready.url
+
+
+def _log(path: Path, pattern: re.Pattern[str]) -> Ask:
+    begin = path.stat().st_size if path.exists() else 0
+
+    def ask() -> str:
+        if not path.exists():
+            return "nothing is logged"
+        with open(path, "rb") as log:
+            log.seek(begin)
+            lines = log.read().decode(errors="replace").splitlines()
+        return "" if any(map(pattern.search, lines)) else f"no such line among {len(lines)}"
+
+    return ask
+
+
+def _command(words: Sequence[str], env: Mapping[str, str], cwd: str) -> Ask:
+    argv = [commands.program(words[0], Path(cwd)), *words[1:]]
+
+    def ask() -> str:
+        try:
+            done = subprocess.run(
+                argv, env=env, cwd=cwd, timeout=COMMAND_S, capture_output=True, text=True, errors="replace"
+            )
+        except subprocess.TimeoutExpired:
+            return f"does not end within {COMMAND_S:g} s"
+        said = (done.stderr or done.stdout).strip().splitlines()
+        return "" if done.returncode == 0 else f"exit code {done.returncode}{f': {said[-1]}' if said else ''}"
+
+    return ask
+
+
+def _health(address: str) -> Ask:
+    """Ask for the health of the whole server; the two messages are so small that no generated code is needed."""
+    try:
+        import grpc
+    except ImportError:
+        raise Unavailable(
+            "to see by gRPC that a service is ready, the testbed needs grpcio: pip install grpcio"
+        ) from None
+
+    def ask() -> str:
+        with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+            check = channel.unary_unary(HEALTH, request_serializer=bytes, response_deserializer=bytes)
+            try:
+                said = check(b"", timeout=ANSWER_S)
+            except grpc.RpcError as error:
+                return f"{error.code().name}: {error.details()}"
+        return "" if said.startswith(SERVING) else "says that it does not serve"
+
+    return ask

@@ -1,0 +1,81 @@
+"""Real small services that drop the context, or call past the mesh: found before any verdict is believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_service import command, written
+
+from testbed import abort, attempts, get, latency, only_statuses, start, steady
+from testbed.errors import Inconclusive
+from testbed.experiment import Run
+
+pytestmark = pytest.mark.e2e
+
+LOAD = steady(get("/"), rps=30, users=20)
+SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 1, "hold_s": 1, "recover_s": 0}
+
+
+def services(**env: str) -> dict[str, Any]:
+    web = command() | {"calls": ["back"], "env": {"CALLS": "BACK_URL", **env}}
+    back = {"language": "go", "calls": ["base"]}
+    return {"front": {"language": "go", "calls": ["web"]}, "web": web, "back": back, "base": {"language": "go"}}
+
+
+def text_of(run: Run, **checks: Any) -> str:
+    with pytest.raises(Inconclusive) as caught:
+        run.check(**checks)
+    return " ".join(str(caught.value).split())
+
+
+@pytest.mark.parametrize("edge", ["web -> back", "back -> base"])
+def test_faults_for_some_users_beyond_a_service_that_drops_the_context(tmp_path: Path, edge: str) -> None:
+    with start(written(tmp_path, services(FORWARD="traceparent"))) as shop:
+        run = shop.experiment(abort(503).on(edge).for_users(percent=50), load=LOAD, **SHORT)
+        said = text_of(run, unaffected=[only_statuses(200)])
+        whole = shop.experiment(abort(503).on(edge), load=LOAD, **SHORT)
+    assert "web does not forward the header baggage" in said
+    assert "opentelemetry-instrument" in said
+    assert len(run.warnings) == 1
+    whole.check(all=[only_statuses(503)])
+
+
+def test_a_service_that_hands_it_on_is_not_named(tmp_path: Path) -> None:
+    with start(written(tmp_path, services())) as shop:
+        run = shop.experiment(abort(503).on("back -> base").for_users(percent=50), load=LOAD, **SHORT)
+    assert run.warnings == []
+    run.check(unaffected=[only_statuses(200)], affected=[only_statuses(503)])
+
+
+@pytest.mark.parametrize("mesh", ["envoy", "none"])
+def test_a_service_that_calls_past_the_mesh(tmp_path: Path, mesh: str) -> None:
+    web = command() | {"calls": ["back"], "env": {"CALLS": "DIRECT", "DIRECT": "http://127.0.0.1:18273/"}}
+    back = command() | {"binds": "all", "port": 18_273}
+    topology = written(tmp_path, {"web": web, "back": back}, mesh=mesh)
+    with start(topology) as shop:
+        run = shop.experiment(latency(ms=300).on("web -> back"), load=LOAD, **SHORT)
+    assert "web never used its link to back in" in text_of(run, all=[only_statuses(200)])
+    assert "BACK_URL or BACK_ADDR" in run.warnings[0]
+
+
+def test_one_link_that_is_not_used_spoils_no_check_of_another(tmp_path: Path) -> None:
+    web = command() | {"calls": ["back", "other"], "env": {"CALLS": "BACK_URL"}}
+    made = written(tmp_path, {"web": web, "back": {"language": "go"}, "other": {"language": "go"}})
+    with start(made) as shop:
+        run = shop.experiment(latency(ms=20).on("web -> back"), load=LOAD, **SHORT)
+    run.check(all=[only_statuses(200), attempts("web -> back", at_most=1)])
+    assert "web never used its link to other" in run.warnings[0]
+    assert "web never used its link to other" in text_of(run, all=[attempts("web -> other", at_most=1)])
+
+
+def test_another_header_carries_the_context_where_the_topology_says_so(tmp_path: Path) -> None:
+    made = written(tmp_path, services(FORWARD="x-shop-context"), context=["X-Shop-Context"])
+    with start(made) as shop:
+        run = shop.experiment(abort(503).on("back -> base").for_users(percent=50), load=LOAD, **SHORT)
+    assert run.warnings == []
+    run.check(
+        unaffected=[only_statuses(200), attempts("web -> back", at_most=1)],
+        affected=[only_statuses(503), attempts("back -> base", exactly=1)],
+    )

@@ -1,0 +1,80 @@
+"""`testbed init`: what it writes is valid, says what it was told, and takes nothing away."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from testbed.cli import main
+from testbed.errors import TestbedError
+from testbed.model.topology import load_topology
+from testbed.scaffold import Answers, files, write
+
+STUBS = Answers("web", "", ["pricing", "list-price"])
+
+
+def init(folder: Path, *options: str, answers: str = "") -> Result:
+    return CliRunner().invoke(main, ["init", str(folder), *options], input=answers)
+
+
+def test_three_answers_are_enough(tmp_path: Path) -> None:
+    folder = tmp_path / "tests/resilience"
+    result = init(folder, answers="shop-web\nnpm start\nlist-price, db\n")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in folder.iterdir()) == ["conftest.py", "shop-web.yaml", "test_slow_list_price.py"]
+    topology = load_topology(folder / "shop-web.yaml")
+    assert topology.services["shop-web"].command == ("npm", "start")
+    assert topology.upstreams("shop-web") == ("list-price", "db")
+    assert result.output.splitlines()[-1] == f"Now: pytest {folder}"
+
+
+def test_flags_answer_the_questions(tmp_path: Path) -> None:
+    result = init(tmp_path, "--entry", "api", "--command", "", "--calls", "auth", "--path", "/login")
+    assert result.exit_code == 0, result.output
+    assert "?" not in result.output
+    assert load_topology(tmp_path / "api.yaml").services["api"].kind == "go"
+    assert 'get("/login")' in (tmp_path / "test_slow_auth.py").read_text()
+
+
+def test_what_it_writes_has_no_warning_and_is_python(tmp_path: Path) -> None:
+    write(tmp_path, files(STUBS))
+    assert load_topology(tmp_path / "web.yaml").warnings() == ()
+    for name in ("conftest.py", "test_slow_pricing.py"):
+        ast.parse((tmp_path / name).read_text())
+
+
+def test_a_conftest_that_is_there_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("import os\n")
+    write(tmp_path, files(STUBS))
+    text = (tmp_path / "conftest.py").read_text()
+    assert text == 'import os\n\nfrom testbed import topology\n\nweb = topology("web.yaml")\n'
+
+
+def test_other_files_are_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text("mine")
+    result = init(tmp_path, "--entry", "web", "--command", "", "--calls", "pricing")
+    assert (result.exit_code, [path.name for path in tmp_path.iterdir()]) == (2, ["web.yaml"])
+    assert "web.yaml: there already, and left as it is" in result.output
+    assert (tmp_path / "web.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (Answers("Web", "", ["pricing"]), "'Web' is not a service name"),
+        (Answers("web", "", ["web"]), "at least two services"),
+        (Answers("web", "", [""]), "at least two services"),
+        (Answers("web", "", ["client"]), "is the name of the load"),
+    ],
+)
+def test_wrong_answers_are_refused_before_anything_is_written(answers: Answers, words: str) -> None:
+    with pytest.raises(TestbedError, match=words):
+        files(answers)
+
+
+def test_a_quoted_command_stays_as_it_is(tmp_path: Path) -> None:
+    write(tmp_path, files(Answers("web", "sh -c 'exec \"$SHELL\" # x: y'", ["pricing"])))
+    assert load_topology(tmp_path / "web.yaml").services["web"].command == ("sh", "-c", 'exec "$SHELL" # x: y')
