@@ -22,6 +22,7 @@ from typing import Any
 
 from testbed.edge.operations import Drop
 from testbed.errors import FaultError, TestbedError, Unsupported, nearest
+from testbed.leftovers.owner import MARK, me
 from testbed.plan import Link
 
 ANSWER_S = 5.0
@@ -135,7 +136,11 @@ class _Session:
         if program is None:
             raise Unsupported("dropping packets needs nft, which was not found: apt-get install nftables")
         self._process = subprocess.Popen(
-            [*enter, program, "-j", "-i"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [*enter, program, "-j", "-i"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, MARK: str(me())},
         )
         try:
             self.chains(f"add table inet {table} {{ flags owner; }}")
