@@ -86,9 +86,10 @@ def plan(file: Path, as_json: bool) -> None:
     """Print what FILE would run, and what its policies amount to; start nothing."""
     from testbed.describe import as_data, as_text
     from testbed.model.topology import load_topology
+    from testbed.plan import Ground
     from testbed.planner import make_plan
 
-    made = make_plan(load_topology(file), network="127.50")
+    made = make_plan(load_topology(file), Ground("127.50"))
     click.echo(json.dumps(as_data(made), indent=2) if as_json else as_text(made))
 
 
@@ -183,36 +184,6 @@ def soak(args: tuple[str, ...], times: int, seed: int | None) -> None:
     from testbed.calibration.soak import soak as run
 
     sys.exit(0 if run(args, times, click.echo, seed) else 1)
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="Everything as JSON: each process, group and folder.")
-@_plainly
-def ps(as_json: bool) -> None:
-    """List the meshes that run, and what is left of those whose owner has died."""
-    from shutil import get_terminal_size
-
-    from testbed.leftovers import table
-    from testbed.leftovers.found import look, runs
-
-    there = runs(look())
-    width = get_terminal_size((120, 0)).columns
-    text = table.table(there, width=width, colour=sys.stdout.isatty())
-    click.echo(json.dumps(table.as_data(there), indent=2) if as_json else text)
-
-
-@main.command()
-@click.argument("names", nargs=-1, metavar="[RUN]...")
-@click.option("--all", "everything", is_flag=True, help="End every run as well.")
-@_plainly
-def down(names: tuple[str, ...], everything: bool) -> None:
-    """Remove what is left of runs whose owner has died; end RUN, or with --all every run that goes on.
-
-    A run's owner is asked to end, as by Ctrl-C, and killed if it does not. Exits with 1 if something is still there.
-    """
-    from testbed.leftovers.down import down as end
-
-    sys.exit(0 if end(names, everything, click.echo) else 1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

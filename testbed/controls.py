@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from testbed.edge.operations import Drop, LinkOperation, Netem, Rule
@@ -10,6 +10,9 @@ from testbed.edge.operations import Drop, LinkOperation, Netem, Rule
 
 class LinkControl(Protocol):
     """What the injector needs of the links."""
+
+    def ready(self, operations: Iterable[LinkOperation]) -> None:
+        """Raise `Unsupported` if they cannot be carried out here."""
 
     def apply(self, operation: LinkOperation) -> None:
         """Carry out and read back."""

@@ -83,7 +83,9 @@ class Injector:
             raise TestbedError(f"the same fault twice: {', '.join(map(str, faults))}")
         refuse_contradictions(texts, site.links, {str(claim) for claim in claims if claim.fault.passing})
         if not self._dry:
-            self._wire.ready([op for claim in new.values() for op in _on_the_wire(claim.operations)])
+            asked = [op for claim in new.values() for op in claim.operations]
+            self._links.ready([op for op in asked if isinstance(op, LinkOperation)])
+            self._wire.ready(_on_the_wire(asked))
         return new
 
     def _claim(self, fault: Fault, name: str, site: Place) -> _Claim:
@@ -141,11 +143,6 @@ class Injector:
             text = f"{fault}{self._wire.caveat(_on_the_wire(operations))}"
             self.events = [e for e in self.events if not (e.id == name and not e.links)]
             self.events.append(replace(event, text=text, rising_s=start - begun, injected=not self._dry))
-
-    def check_conductors(self) -> None:
-        """Raise `TestbedError` if a fault that acts over time has gone wrong meanwhile."""
-        for conductor in list(self._conductors.values()):
-            conductor.check()
 
     def heal(self, *names: str) -> None:
         """Undo faults, the latest first; goes on after a failure and raises it at the end."""

@@ -29,8 +29,7 @@ from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
 from testbed.load.shape import Shape
 from testbed.planner import Plan
-from testbed.runtime import Runtime, binaries
-from testbed.runtime.lease import Lease
+from testbed.runtime import Lease, Runtime, binaries
 from testbed.swap import Swap, Swaps
 from testbed.watched import Watched
 
@@ -49,10 +48,11 @@ class Testbed:
     def __init__(self, plan: Plan, runtime: Runtime, directory: Path, lease: Lease, say: Say = silent) -> None:
         self.say, self._runtime, self._lease = say, runtime, lease
         self._swaps = Swaps(plan, runtime, self._still)
-        self._recorder = Recorder(plan, directory)
-        self._links = Links(plan.links_api)
-        self._wire = Wire(plan.links, plan.network)
-        inlet, processes = InletControl(plan.inlet_control), Watched(runtime, self._recorder)
+        self._reach = reach = runtime.reach
+        self._recorder = Recorder(plan, directory, reach=reach)
+        self._links = Links(reach(plan.links_api), inside=runtime.inside)
+        self._wire = Wire(plan, runtime.inside, reach)
+        inlet, processes = InletControl(reach(plan.inlet_control)), Watched(runtime, self._recorder)
         self._injector = Injector(self._links, inlet, processes, self._wire, dry=_faults_are_off())
         self._traffic: Traffic | None = None
         self._users: Mapping[str, str] = {}
@@ -111,15 +111,13 @@ class Testbed:
         seed = self._seed
         self._users = shape.population(seed)
         self._recorder.begin()
-        self._driver = Driver(binaries.find("load"), self.plan.entries, timeout_s=shape.timeout_s, seed=seed).start()
+        self._driver = Driver(binaries.find("load"), self._entries, timeout_s=shape.timeout_s, seed=seed).start()
         self._load_began = time.time()
         self._swaps_from, self._began_with = len(self._swaps.events), self.topology
         schedule = Schedule(shape, seed, prefix=f"r{self._runs}.", carriers=self.topology.context)
         self._sampler = self._watch()
-        patience_s = shape.timeout_s + 1
-        self._traffic = Traffic(
-            schedule, self._driver, self._finish, self._abandon, patience_s, self.say, self._boundary
-        )
+        patience_s, boundary = shape.timeout_s + 1, self._sampler.boundary
+        self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon, patience_s, self.say, boundary)
         return self._traffic
 
     def inject(self, *faults: Fault) -> Injection:
@@ -160,7 +158,7 @@ class Testbed:
     @property
     def url(self) -> str:
         """The base URL of the entry (its first replica)."""
-        return next(iter(self.plan.entries.values()))
+        return next(iter(self._entries.values()))
 
     # -- what the plugin uses
 
@@ -191,6 +189,10 @@ class Testbed:
             self._lease.release()
 
     # -- how it is done
+
+    @property
+    def _entries(self) -> dict[str, str]:
+        return self.plan.entries(self._reach)
 
     @property
     def _seed(self) -> int:
@@ -243,15 +245,11 @@ class Testbed:
             name: partial(self._runtime.cpu_seconds, name) for name in ("links", "inlet")
         }
         spent = Spent(own | {"load": self._driver.cpu_seconds})
-        proxies = [log for log in logs(self.plan) if log.process != "inlet"]
-        sampler = Sampler(proxies, spent, Probe(self.plan.inlet_control, self.plan.probe.listen), self._recorder.mute)
+        proxies = [log for log in logs(self.plan, self._reach) if log.process != "inlet"]
+        probe = Probe(self._reach(self.plan.inlet_control), self._reach(self.plan.probe.listen))
+        sampler = Sampler(proxies, spent, probe, self._recorder.mute)
         sampler.start()
         return sampler
-
-    def _boundary(self) -> None:
-        """Between two phases: no evidence counts that was taken while a fault did not do what it should."""
-        self._sampler.boundary()
-        self._injector.check_conductors()
 
     def _abandon(self) -> None:
         self._traffic = None
@@ -305,7 +303,8 @@ class Testbed:
         for replica in self.plan.replicas:
             path = self.topology.services[replica.service].reset
             if path:
-                httpx.post(f"http://{replica.app}{path}", timeout=5, trust_env=False).raise_for_status()
+                address = replica.app if replica.elsewhere else self._reach(replica.app)
+                httpx.post(f"http://{address}{path}", timeout=5, trust_env=False).raise_for_status()
 
     def _verify_clean(self) -> None:
         left = self._links.verify_clean()

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Role = Literal["app", "proxy", "links", "inlet"]
+Reach = Callable[[str], str]  # an "ip:port" of a plan -> the "ip:port" at which this very process reaches it
+
+
+def as_planned(address: str) -> str:
+    """The `Reach` of a plan on our own machine's addresses: none of them is another one for us."""
+    return address
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where a plan's addresses lie."""
+
+    network: str  # "127.50" or "10.213": replica r of the s-th service is <network>.s.r, s = 0 is the test's own plane
+    plane: str = ""  # the one address at which all links and inlets listen; "": each at its callee's own
+
+    def own(self, number: int) -> str:
+        """Return an address of the test's own plane: 1 is the links' own, 2 the inlet's."""
+        return self.plane or f"{self.network}.0.{number}"
+
+    def holds(self, link: str) -> bool:
+        """Whether a link ("ip:port") can be one of this run's: at its plane, or anywhere on its network."""
+        ip = link.rpartition(":")[0]
+        return ip.startswith(f"{self.network}.") and self.plane in ("", ip)
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One running copy of a service, with its own loopback address (like a pod)."""
+    """One running copy of a service, with an address of its own (like a pod)."""
 
     name: str  # "pricing-1"
     service: str  # "pricing"
@@ -133,6 +156,7 @@ class Process:
     cwd: str = ""  # "": the run's own folder
     needs: tuple[str, ...] = ()  # names of processes
     image: str = ""  # of a container, whose own command runs where argv is empty
+    reached: tuple[str, ...] = ()  # those at which the test itself talks to it
 
 
 def links_from(seat: Seat, links: Iterable[Link]) -> tuple[Link, ...]:

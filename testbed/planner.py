@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 from testbed import programs
 from testbed.behaviour import behaviour
 from testbed.edge.inlet import inlet_process
 from testbed.edge.link import links_process
+from testbed.errors import TopologyError
 from testbed.mesh import Mesh, mesh_named
 from testbed.model.topology import Topology
-from testbed.plan import File, Link, Node, Process, Ready, Replica, Seat, links_from
+from testbed.plan import File, Ground, Link, Node, Process, Reach, Ready, Replica, Seat, as_planned, links_from
 from testbed.programs import candidates
 from topologies.stubs import stub_path
 
@@ -28,7 +30,7 @@ class Plan:
 
     topology: Topology
     mesh: Mesh
-    network: str  # "127.50": replica r of the s-th service is 127.50.s.r
+    ground: Ground
     replicas: tuple[Replica, ...]
     links: tuple[Link, ...]
     processes: tuple[Process, ...]
@@ -50,27 +52,26 @@ class Plan:
     @property
     def links_api(self) -> str:
         """Where Toxiproxy is controlled."""
-        return f"{self.network}.0.1:8474"
+        return f"{self.ground.own(1)}:8474"
 
     @property
     def inlet_admin(self) -> str:
         """The inlet's own admin address."""
-        return f"{self.network}.0.2:{self.topology.ports.admin}"
+        return f"{self.ground.own(2)}:9990"
 
     @property
     def inlet_control(self) -> str:
         """Where the inlet takes its rules."""
-        return f"{self.network}.0.2:9991"
+        return f"{self.ground.own(2)}:9991"
 
     @property
     def probe(self) -> Link:
         """A link of our own to the inlet's control address: what it takes is what link and inlet take."""
-        return Link("testbed--inlet", "testbed", "inlet", "", f"{self.network}.0.1:8475", None, self.inlet_control)
+        return Link("testbed--inlet", "testbed", "inlet", "", f"{self.ground.own(1)}:8475", None, self.inlet_control)
 
-    @property
-    def entries(self) -> dict[str, str]:
+    def entries(self, reach: Reach = as_planned) -> dict[str, str]:
         """Entry replica to the base URL at which the load enters."""
-        return {link.callee: f"http://{link.listen}" for link in self.links if link.caller == CLIENT}
+        return {link.callee: f"http://{reach(link.listen)}" for link in self.links if link.caller == CLIENT}
 
     def proxies_above(self, services: set[str]) -> tuple[str, ...]:
         """The mesh proxies that can have seen a failure of these services: those of all their callers, transitively."""
@@ -78,17 +79,17 @@ class Plan:
         return tuple(f"{s.name}/proxy" for s in self.proxies if any(r.service in above for r in s.replicas))
 
 
-def make_plan(topology: Topology, network: str, seed: int = 0, wildcards: tuple[int, ...] = ()) -> Plan:
-    """Lay a topology out on an address block such as "127.50".
+def make_plan(topology: Topology, ground: Ground, seed: int = 0, wildcards: tuple[int, ...] = ()) -> Plan:
+    """Lay a topology out on a ground. Raises `TopologyError` where its one plane has no port for another link.
 
     `wildcards` are ports for the apps that listen on all addresses; without, they are the first of the block.
     """
     mesh = mesh_named(topology.mesh)
-    wildcards = wildcards or tuple(candidates(network))
-    replicas = tuple(programs.replicas(topology, network, wildcards))
-    nodes = tuple(_nodes(replicas, network))
-    links = tuple(_links(topology, replicas))
-    bare = Plan(topology, mesh, network, replicas, links, (), (), nodes, wildcards)
+    wildcards = wildcards or tuple(candidates(ground.network))
+    replicas = tuple(programs.replicas(topology, ground, wildcards))
+    nodes = tuple(_nodes(replicas, ground.network))
+    links = tuple(_links(topology, replicas, ground))
+    bare = Plan(topology, mesh, ground, replicas, links, (), (), nodes, wildcards)
     parts = [_test_plane(bare), *(part for seat in bare.seats for part in _seat_parts(bare, seat, seed))]
     processes = tuple(process for part in parts for process in part[0])
     files = tuple(file for part in parts for file in part[1])
@@ -112,26 +113,30 @@ def _callers(replicas: tuple[Replica, ...]) -> dict[str, tuple[str, tuple[str, .
     return found
 
 
-def _links(topology: Topology, replicas: tuple[Replica, ...]) -> Iterator[Link]:
+def _links(topology: Topology, replicas: tuple[Replica, ...], ground: Ground) -> Iterator[Link]:
+    """Every caller has a port of its own at its callee's address; at one address for all, every link has one."""
+    numbers = count()
     for index, (caller, (service, together)) in enumerate(_callers(replicas).items()):
         upstreams = [topology.entry] if caller == CLIENT else topology.upstreams(service)
         for callee in replicas:
             if callee.service in upstreams:
-                yield _link(topology, index, caller, service, callee, together)
+                door = (ground.plane, next(numbers)) if ground.plane else (callee.address, index)
+                yield _link(topology, door, caller, service, callee, together)
 
 
 def _link(
-    topology: Topology, index: int, caller: str, service: str, callee: Replica, together: tuple[str, ...]
+    topology: Topology, door: tuple[str, int], caller: str, service: str, callee: Replica, together: tuple[str, ...]
 ) -> Link:
-    edge = f"{service} -> {callee.service}"
-    inlet = f"{callee.address}:{INLET_PORT + index}" if topology.has_request_faults(edge) else None
+    (ip, number), edge = door, f"{service} -> {callee.service}"
+    if number >= INLET_PORT - LINK_PORT:
+        raise TopologyError(f"{topology.name} needs more links than {ip} has ports for ({number}): fewer replicas")
     return Link(
         name=f"{caller}--{callee.name}",
         caller=caller,
         callee=callee.name,
         edge=edge,
-        listen=f"{callee.address}:{LINK_PORT + index}",
-        inlet=inlet,
+        listen=f"{ip}:{LINK_PORT + number}",
+        inlet=f"{ip}:{INLET_PORT + number}" if topology.has_request_faults(edge) else None,
         app=callee.app,
         shared_by=together,
     )
@@ -145,6 +150,8 @@ def _test_plane(plan: Plan) -> Part:
     inlet, inlet_files = inlet_process(
         plan.links, admin=plan.inlet_admin, control=plan.inlet_control, context=plan.topology.context
     )
+    entries = (link.listen for link in plan.links if link.caller == CLIENT)
+    links = replace(links, reached=(plan.links_api, plan.probe.listen, *entries))
     return [links, inlet], [*link_files, *inlet_files]
 
 
@@ -167,6 +174,7 @@ def _app(plan: Plan, replica: Replica, outgoing: tuple[Link, ...], seed: int) ->
 
 def _stub(plan: Plan, replica: Replica, wiring: dict[str, str], seed: int) -> Process:
     service, port = plan.topology.services[replica.service], plan.topology.ports.app
+    address = f"{replica.address}:{port}"
     env = {
         "ADDR": replica.address,
         "PORT": str(port),
@@ -180,10 +188,11 @@ def _stub(plan: Plan, replica: Replica, wiring: dict[str, str], seed: int) -> Pr
         name=f"{replica.name}/app",
         role="app",
         argv=stub_command(service.kind),
-        ready=Ready(f"http://{replica.address}:{port}/healthz"),
-        listens=(f"{replica.address}:{port}",),
+        ready=Ready(f"http://{address}/healthz"),
+        listens=(address,),
         env=env,
         replica=replica.name,
+        reached=(address,) if service.reset else (),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import TopologyError
 from testbed.mesh import variable
-from testbed.plan import Process, Ready, Replica
+from testbed.plan import Ground, Process, Ready, Replica
 from testbed.templates import fill, parts_of
 
 if TYPE_CHECKING:
@@ -24,30 +24,33 @@ def candidates(network: str) -> range:
     return range(WILDCARDS + EACH * block, WILDCARDS + EACH * (block + 1))
 
 
-def wildcards(topology: Topology) -> int:
-    """Return how many replicas need a port on all addresses."""
-    services = topology.services.values()
+def wildcards(topology: Topology, ground: Ground) -> int:
+    """Return how many replicas need a port on all addresses; with a network of its own each has all ports."""
+    services = () if ground.plane else topology.services.values()
     return sum(one.replicas for one in services if one.binds == "all" and one.port is None)
 
 
-def replicas(topology: Topology, network: str, ports: Sequence[int]) -> Iterator[Replica]:
-    """Yield every replica with its address in the block, and where its app is reached."""
-    if wildcards(topology) > len(ports):
-        text = f"{wildcards(topology)} replicas listen on all addresses, but one run has only {len(ports)} ports"
+def replicas(topology: Topology, ground: Ground, ports: Sequence[int]) -> Iterator[Replica]:
+    """Yield every replica with its address on the ground, and where its app is reached."""
+    if (wanted := wildcards(topology, ground)) > len(ports):
+        text = f"{wanted} replicas listen on all addresses, but one run has only {len(ports)} ports"
         raise TopologyError(f"{text} for that: let some listen on ADDR (binds: own)")
     free = iter(ports)
     for number, (name, service) in enumerate(topology.services.items(), 1):
+        if ground.plane and (service.address or "").startswith("127."):
+            text = f"{service.address} is this machine's loopback, which no container reaches: give it another address"
+            raise TopologyError(topology.located(("services", name, "address"), text))
         for copy in range(1, service.replicas + 1):
-            address = f"{network}.{number}.{copy}"
-            app = _app(topology, service, address, free)
+            address = f"{ground.network}.{number}.{copy}"
+            app = _app(topology, service, ground, address, free)
             node = topology.node_of(name, copy)
             yield Replica(f"{name}-{copy}", name, copy, address, node, app, elsewhere=service.kind == "address")
 
 
-def _app(topology: Topology, service: Service, address: str, free: Iterator[int]) -> str:
+def _app(topology: Topology, service: Service, ground: Ground, address: str, free: Iterator[int]) -> str:
     if service.address:
         return service.address
-    if service.binds == "all":
+    if service.binds == "all" and not ground.plane:
         return f"{LOCALHOST}:{service.port or next(free)}"
     return f"{address}:{service.port or topology.ports.app}"
 
@@ -72,6 +75,7 @@ def process(
         cwd=str(topology.folder / (service.workdir or "")),
         needs=tuple(f"{one.name}/app" for one in all_replicas if one.service in service.needs and not one.elsewhere),
         image=service.image or "",
+        reached=(replica.app,) if service.reset else (),
     )
 
 

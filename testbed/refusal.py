@@ -27,7 +27,7 @@ def explained(error: NotReady, plan: Plan, words: Words = envoys_words) -> Testb
         return error
 
     def refused(topology: Topology) -> str:
-        made = make_plan(topology, plan.network)
+        made = make_plan(topology, plan.ground)
         return next(words(file.text) for file in made.files if file.path == paths[0])
 
     said = refused(plan.topology)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from testbed.replay import Replay
     from testbed.report.progress import Progress
 
-FOLDER = ".testbed"  # below the rootdir: histories that were kept, and the logs of meshes
+FOLDER = ".testbed"  # below the rootdir: histories that were kept
 
 
 @dataclass
@@ -46,8 +46,7 @@ class Session:
             from testbed.replay import Replay
 
             return Replay(chosen, self.replay)
-        meshes = self.rootdir / FOLDER / "meshes" if self.keep else None
-        bed = start_mesh(chosen, runtime=self.runtime, seed=self.seed, keep=meshes, say=self.say)
+        bed = start_mesh(chosen, runtime=self.runtime, seed=self.seed, keep=self.keep, say=self.say)
         self.beds.append(bed)
         return bed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,21 +36,17 @@ def start_mesh(
     *,
     runtime: str = "process",
     seed: int = 0,
-    keep: Path | None = None,
+    keep: bool = False,
     say: Say | None = None,
 ) -> Testbed:
-    """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs."""
+    """Start a mesh and return it; on failure nothing is left running. `keep` leaves its folder with all logs."""
     from testbed import arm
     from testbed.experiment import silent
-    from testbed.leftovers import folders
-    from testbed.leftovers.sweep import sweep
     from testbed.live import Testbed
-    from testbed.plan import File
     from testbed.planner import make_plan
     from testbed.preparing import prepared
     from testbed.programs import wildcards
     from testbed.runtime import NotReady, runtime_class
-    from testbed.runtime.lease import lease_block
     from testbed.runtime.wildcards import free_ports
 
     if arm.current() is arm.Arm.WITHOUT_POLICIES:
@@ -58,14 +55,13 @@ def start_mesh(
     chosen = runtime_class(runtime)
     topology = prepared(topology, runtime, say)
     say(f"starting {topology.name}")
-    sweep()
-    lease = lease_block()
-    directory = folders.new(keep)
+    lease = chosen.lease()
+    directory = Path(tempfile.mkdtemp(prefix="testbed-"))
     try:
-        plan = make_plan(topology, lease.network, seed, free_ports(lease.network, wildcards(topology)))
-        running = chosen(directory, lease, keep=keep is not None)
-        about = File(folders.ABOUT, folders.about(topology.name, runtime, lease.network))
-        running.start(plan.processes, [*plan.files, about])
+        ports = free_ports(lease.ground.network, wildcards(topology, lease.ground))
+        plan = make_plan(topology, lease.ground, seed, ports)
+        running = chosen(directory, lease, keep=keep)
+        running.start(plan.processes, plan.files)
         return Testbed(plan, running, directory, lease, say)
     except BaseException as error:
         lease.release()

@@ -16,9 +16,11 @@ from testbed.errors import CheckError, FaultError
 from testbed.injection import Place
 from testbed.mesh import MESHES, mesh_named
 from testbed.model.topology import Topology
+from testbed.plan import Ground
 from testbed.planner import Plan, make_plan
 
 EDGE, SERVICE = "front -> back", "back"
+GROUND = Ground("127.50")
 AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
 GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # a check with another required argument adds its own
@@ -48,7 +50,7 @@ def _topology(**more: object) -> Topology:
 
 def faults() -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes in each setting, and which scopes."""
-    plans = {name: make_plan(topology, "127.50") for name, topology in settings().items()}
+    plans = {name: make_plan(topology, GROUND) for name, topology in settings().items()}
     return [_row(name, example(kind), plans) for name, kind in sorted(FAULTS.items())]
 
 
@@ -60,7 +62,7 @@ def _row(name: str, fault: Fault, plans: Mapping[str, Plan]) -> dict[str, str]:
 
 def needs(fault: Fault) -> str:
     """Return what a fault needs that not every machine has, by what it does; `testbed doctor` says what is there."""
-    place = place_of(make_plan(_topology(), "127.50"))
+    place = place_of(make_plan(_topology(), GROUND))
     for aimed in (fault, *(_aimed(fault, **{what: name}) for what, name in AIMS.items())):
         with suppress(FaultError):
             return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(place, "f1"))))) or "-"
@@ -128,7 +130,7 @@ def checks() -> list[dict[str, str]]:
 
 def sources(mesh: str) -> frozenset[str]:
     """Return what a run on this mesh can show; counters need a proxy that tells them."""
-    counters = ["samples"] if make_plan(_topology(mesh=mesh), "127.50").proxies else []
+    counters = ["samples"] if make_plan(_topology(mesh=mesh), GROUND).proxies else []
     return frozenset(["requests", "arrivals", *mesh_named(mesh).sources, *counters])
 
 

@@ -78,14 +78,14 @@ class Swaps:
         topology = self._base.topology
         for swap in wanted:
             topology = topology.with_overrides(policies=swap.overrides)
-        again = make_plan(topology, self._base.network, wildcards=self._base.wildcards)
+        again = make_plan(topology, self._base.ground, wildcards=self._base.wildcards)
         return replace(self._base, topology=topology, files=again.files)
 
     def _restart(self, changed: dict[str, tuple[Process, File]]) -> None:
         self._runtime.write([file for _, file in changed.values()])
         self._runtime.restart_all(changed)
         for name, (proxy, file) in changed.items():
-            if wrong := difference(proxy.listens[0], file.text):
+            if wrong := difference(self._runtime.reach(proxy.listens[0]), file.text):
                 raise TestbedError(f"{name} does not run the policies that it was given: {wrong}")
 
 

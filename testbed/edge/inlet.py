@@ -74,7 +74,8 @@ def inlet_process(
     mine = [link for link in links if link.inlet]
     listens = (admin, control, *(link.inlet for link in mine if link.inlet))
     text = envoy.bootstrap(admin, [_listener(mine, control, context)], _clusters(mine))
-    process = Process("inlet", "inlet", envoy.command(CONFIG), Ready(f"http://{admin}/ready"), listens)
+    ready, reached = Ready(f"http://{admin}/ready"), (admin, control)
+    process = Process("inlet", "inlet", envoy.command(CONFIG), ready, listens, reached=reached)
     return process, [File(CONFIG, text)]
 
 

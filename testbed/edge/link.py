@@ -13,8 +13,9 @@ from typing import Any
 from urllib.parse import quote
 
 from testbed.edge.operations import Closed, LinkOperation, Toxic, Unanswered
+from testbed.edge.places import LINKS, Inside, here
 from testbed.edge.toxics import checked
-from testbed.edge.unanswered import FullQueue
+from testbed.edge.unanswered import Held, hold
 from testbed.errors import FaultError, TestbedError, nearest
 from testbed.plan import File, Link, Process, Ready
 
@@ -34,7 +35,7 @@ def links_process(links: Sequence[Link], api: str) -> tuple[Process, list[File]]
     host, _, port = api.rpartition(":")
     argv = ("toxiproxy", "-host", host, "-port", port, "-config", f"{{dir}}/{CONFIG}")
     listens = (api, *(link.listen for link in links))
-    process = Process("links", "links", argv, Ready(f"http://{api}/version"), listens, {"LOG_LEVEL": "error"})
+    process = Process(LINKS, "links", argv, Ready(f"http://{api}/version"), listens, {"LOG_LEVEL": "error"})
     return process, [File(CONFIG, toxiproxy_config(links))]
 
 
@@ -44,10 +45,16 @@ class Links:
     Every method raises `TestbedError` if the server does not answer in time or has done something else.
     """
 
-    def __init__(self, api_address: str, timeout_s: float = TIMEOUT_S) -> None:
-        self._address, self._timeout_s = api_address, timeout_s
+    def __init__(self, api_address: str, timeout_s: float = TIMEOUT_S, inside: Inside = here) -> None:
+        """`inside` tells how to act in the network that the links are in."""
+        self._address, self._timeout_s, self._inside = api_address, timeout_s, inside
         self._client: Any = None
-        self._held: dict[str, FullQueue] = {}
+        self._held: dict[str, Held] = {}
+
+    def ready(self, operations: Iterable[LinkOperation]) -> None:
+        """Raise `Unsupported`, with the reason, if these cannot be carried out here; nothing is done yet."""
+        if any(isinstance(operation, Unanswered) for operation in operations):
+            self._inside(LINKS)
 
     def apply(self, operation: LinkOperation) -> None:
         """Add a toxic, close a link or take it off the network, and see that it is so.
@@ -61,8 +68,9 @@ class Links:
             case Closed(link):
                 self._enable(link, False)
             case Unanswered(link):
+                enter = self._inside(LINKS)
                 self._enable(link, False)
-                self._held[link] = FullQueue(self._ask("get", _path(link), link)["listen"])
+                self._held[link] = hold(self._ask("get", _path(link), link)["listen"], enter)
 
     def undo(self, operation: LinkOperation) -> None:
         """Remove the toxic or open the link again, and see that it is so."""

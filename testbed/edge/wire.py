@@ -3,38 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from testbed.edge.netem import Shaper
 from testbed.edge.operations import Drop, Netem
 from testbed.edge.packets import Packets
-from testbed.plan import Link
+from testbed.edge.places import LOAD, Inside, Places, here
+from testbed.errors import Unsupported
+from testbed.evidence.kept import Kept
+from testbed.plan import Ground, Link, Process, Reach, as_planned
 from testbed.sandbox import wire_like
 
 T = TypeVar("T")
 APPROXIMATE = " (approximate for bodies over 1.4 KB: outside `testbed sandbox` a packet holds up to 64 KB)"
 
 
+class Wired(Protocol):
+    """What the wire needs of a plan."""
+
+    @property
+    def ground(self) -> Ground:
+        """Where the addresses lie."""
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """Every link."""
+
+    @property
+    def probe(self) -> Link:
+        """A link of our own."""
+
+    @property
+    def processes(self) -> Sequence[Process]:
+        """Everything that runs."""
+
+
 class Wire:
     """Carries out packet operations, one fault at a time, and counts what they hit."""
 
-    def __init__(self, links: Sequence[Link], network: str) -> None:
-        self._packets, self._shaper = Packets(links, network), Shaper(links)
+    def __init__(self, plan: Wired, inside: Inside = here, reach: Reach = as_planned) -> None:
+        places = Places((process.name for process in plan.processes), inside)
+        self._packets, self._shaper = Packets(plan.links, plan.ground, places), Shaper(plan.links, plan.ground, places)
+        self._plane, self._probe, self._reach = plan.ground.plane, plan.probe.listen, reach
+        self._entries = {link.name for link in plan.links if link.caller == LOAD}
+        self._load_hears: bool | None = None
 
     def ready(self, operations: Sequence[Drop | Netem]) -> None:
         """Raise `Unsupported` if this machine or user cannot carry them out; nothing is done yet."""
-        for kind in {type(operation) for operation in operations}:
-            (self._packets if kind is Drop else self._shaper).ready()
+        drops, shapes = _sorted(operations)
+        if drops:
+            self._packets.ready(drops)
+        if shapes:
+            self._shaper.ready(shapes)
+        if self._plane and any(drop.link in self._entries and drop.packets == "answers" for drop in drops):
+            self._load_must_hear()
 
     def caveat(self, operations: Sequence[Drop | Netem]) -> str:
         """Return what to say of a loss whose packets are larger than on a wire, "" of anything else."""
         some = any(isinstance(operation, Drop) and operation.share < 1 for operation in operations)
-        return APPROXIMATE if some and not wire_like() else ""
+        return APPROXIMATE if some and (self._plane or not wire_like()) else ""
 
     def apply(self, operations: Sequence[Drop | Netem]) -> None:
         """Put the operations of one fault in force, and see that they are."""
-        drops = [operation for operation in operations if isinstance(operation, Drop)]
-        shapes = [operation for operation in operations if isinstance(operation, Netem)]
+        drops, shapes = _sorted(operations)
         if drops:
             self._packets.apply(drops)
         if shapes:
@@ -56,8 +87,28 @@ class Wire:
         """Remove every rule."""
         self._packets.close()
 
+    def _load_must_hear(self) -> None:
+        """See that what comes from the links' one address comes through our own network, where it can be dropped.
+
+        It need not: whoever publishes the ports of containers may run in another network, or on another machine.
+        """
+        if self._load_hears is None:
+            probe = Kept(self._reach(self._probe))
+            self._load_hears = bool(self._packets.look(self._probe, lambda: probe.get("/probe")))
+            probe.close()
+        if not self._load_hears:
+            raise Unsupported(
+                f"answers to the load come from {self._probe} by a way that does not lead through this machine's own "
+                "network, so they cannot be dropped; packets of requests can: direction='requests'"
+            )
+
     def _each(
         self, operations: Sequence[Drop | Netem], dropped: Callable[[str], T], shaped: Callable[[str], T]
     ) -> Iterator[T]:
         for kind in {type(operation) for operation in operations}:
             yield (dropped if kind is Drop else shaped)(operations[0].fault)
+
+
+def _sorted(operations: Sequence[Drop | Netem]) -> tuple[list[Drop], list[Netem]]:
+    drops = [operation for operation in operations if isinstance(operation, Drop)]
+    return drops, [operation for operation in operations if isinstance(operation, Netem)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,7 +17,7 @@ from testbed.evidence.lines import Seen
 from testbed.evidence.log import Log
 from testbed.evidence.reader import STEP_S, Reader
 from testbed.history import Evidence
-from testbed.plan import Link, Seat, links_from
+from testbed.plan import Link, Reach, Seat, as_planned, links_from
 from testbed.wiring import CLIENT
 
 if TYPE_CHECKING:
@@ -58,9 +59,11 @@ class Recorded(Protocol):
 class Recorder:
     """Collects the evidence of one running mesh, one load after the other."""
 
-    def __init__(self, plan: Recorded, directory: Path, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, plan: Recorded, directory: Path, patience_s: float = PATIENCE_S, reach: Reach = as_planned
+    ) -> None:
         self._patience_s = patience_s
-        self._readers = {log.process: Reader(log, directory) for log in logs(plan)}
+        self._readers = {log.process: Reader(log, directory) for log in logs(plan, reach)}
         self._unseen = _unseen(plan, self._readers.values())
 
     def begin(self) -> None:
@@ -127,8 +130,14 @@ class Recorder:
                 yield from _lost(reader, source)
 
 
-def logs(plan: Recorded) -> Iterator[Log]:
-    """Return every log of a run: the inlet's, and one for each seat whose replicas' calls the mesh records."""
+def logs(plan: Recorded, reach: Reach = as_planned) -> Iterator[Log]:
+    """Return every log of a run, with the `admin` that we reach."""
+    for log in _logs(plan):
+        yield replace(log, admin=reach(log.admin)) if log.admin else log
+
+
+def _logs(plan: Recorded) -> Iterator[Log]:
+    """Return the inlet's log, and one for each seat whose replicas' calls the mesh records."""
     inlets = [link for link in plan.links if link.inlet]
     parse = partial(inlet.parse, links=inlets, control=plan.inlet_control)
     yield Log("inlet", INLET_LOG, lambda life: parse, inlets, plan.inlet_admin)

@@ -16,7 +16,6 @@ from typing import IO, Any, Self
 
 from testbed.errors import TestbedError, Unavailable
 from testbed.history import Pace, Request
-from testbed.leftovers.owner import MARK, me
 from testbed.load.lines import address, chunk_text, pace_of, request_of, rounds
 from testbed.load.schedule import Planned
 
@@ -82,8 +81,7 @@ class Driver:
         self._complaints = TemporaryFile()  # noqa: SIM115
         pipe = subprocess.PIPE
         try:
-            env = {MARK: str(me())}
-            self._process = subprocess.Popen(self._argv, stdin=pipe, stdout=pipe, stderr=self._complaints, env=env)
+            self._process = subprocess.Popen(self._argv, stdin=pipe, stdout=pipe, stderr=self._complaints, env={})
         except OSError as error:
             self._complaints.close()
             raise Unavailable(f"cannot start the load driver {self._argv[0]}: {error.strerror}") from error

@@ -60,6 +60,7 @@ class EnvoyMesh:
             Ready(f"http://{admin}/ready"),
             (admin, *doors),
             replica=None if isinstance(seat, Node) else seat.name,
+            reached=(admin,),
         )
         return process, [File(config, proxy_config(topology, seat, links))]
 

@@ -6,13 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from testbed.errors import TestbedError, nearest
-from testbed.plan import File, Process
-
-if TYPE_CHECKING:
-    from testbed.runtime.lease import Lease
+from testbed.plan import File, Ground, Process
 
 RUNTIMES = {"process": "testbed.runtime.process:ProcessRuntime"}  # name -> where its class is
 
@@ -34,6 +31,17 @@ class NotReady(TestbedError):
         self.process = process
 
 
+class Lease(Protocol):
+    """A hold on the addresses of one run: nobody else gets them until it is given up, or its holders have died."""
+
+    @property
+    def ground(self) -> Ground:
+        """Where the addresses lie."""
+
+    def release(self) -> None:
+        """Give them up; a second call does nothing."""
+
+
 class Runtime(Protocol):
     """Starts a plan and does things to its processes; every method returns when its effect has been seen.
 
@@ -42,6 +50,22 @@ class Runtime(Protocol):
 
     def __init__(self, directory: Path, lease: Lease, *, keep: bool = False) -> None:
         """`directory` is the run's own: it is removed at the end, unless it is to be kept."""
+
+    @classmethod
+    def lease(cls) -> Lease:
+        """Lease the addresses of one run. Raises `TestbedError` if there are none left."""
+
+    def reach(self, address: str) -> str:
+        """Return where this very process reaches an "ip:port" of the plan (one of `Process.reached`).
+
+        Asked after the start; the answer stays right as long as the mesh runs, whatever is killed or restarted.
+        """
+
+    def inside(self, name: str) -> tuple[str, ...]:
+        """Return the words that, put before a command, run a tool of ours in the network that a process is in.
+
+        () where that is our own network. Raises `Unsupported`, with the reason, where it cannot be done.
+        """
 
     def start(self, processes: Sequence[Process], files: Sequence[File]) -> None:
         """Write the files, start all processes at once, return when all are ready; on failure nothing is left."""

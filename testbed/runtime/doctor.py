@@ -76,8 +76,10 @@ def _privilege() -> Finding:
 def _packets() -> Finding:
     """Packet faults are an extra: without them nothing is missing."""
     from testbed.edge.packets import Packets
+    from testbed.edge.places import Places
+    from testbed.plan import Ground
 
-    packets = Packets([], "127.0")
+    packets = Packets([], Ground("127.0"), Places(()))
     try:
         packets.ready()
     except Unavailable as error:

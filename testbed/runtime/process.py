@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from collections import deque
@@ -11,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError, nearest
-from testbed.leftovers.owner import MARK, me
-from testbed.plan import File, Process
+from testbed.plan import File, Process, as_planned
 from testbed.runtime import Death, NotReady, binaries, commands, proc
 from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.crew import Crew
-from testbed.runtime.lease import Lease
+from testbed.runtime.lease import Lease, lease_block
 from testbed.runtime.preflight import check_addresses
 from testbed.runtime.probes import probe
 from testbed.runtime.readiness import wait_ready
@@ -42,6 +40,22 @@ class ProcessRuntime:
         self._crew: Crew | None = None
         self._stopped = False
         self._memory = Memory()
+
+    # -- where it runs
+
+    @classmethod
+    def lease(cls) -> Lease:
+        """Lease a block of loopback addresses. Raises `TestbedError` when all are taken."""
+        return lease_block()
+
+    def reach(self, address: str) -> str:
+        """Every address of the plan is this machine's own."""
+        return as_planned(address)
+
+    def inside(self, name: str) -> tuple[str, ...]:
+        """Every process shares our own network."""
+        self._process(name)
+        return ()
 
     # -- the whole run
 
@@ -77,8 +91,6 @@ class ProcessRuntime:
         if self._crew is not None and not self._stopped:
             self._stopped = True
             self._crew.stop(GRACE_S)
-            if not self._keep and self._directory.exists():
-                self._tidy()
 
     # -- one process
 
@@ -192,19 +204,10 @@ class ProcessRuntime:
         return self._processes[name]
 
     def _make_directory(self) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory.mkdir(parents=True, exist_ok=True)
         if any(self._directory.iterdir()):
             raise TestbedError(f"{self._directory} is not empty: a run needs a folder of its own, removed at the end")
         (self._directory / "tmp").mkdir()
-
-    def _tidy(self) -> None:
-        """Do what is left to do where both halves of the reaper have been killed."""
-        from testbed.leftovers import processes
-        from testbed.runtime.reaper import remove_groups
-
-        processes.remove(processes.living_in(str(self._directory)))
-        remove_groups(str(self._directory))
-        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _filled(self, text: str) -> str:
         return text.replace("{dir}", str(self._directory))
@@ -218,14 +221,16 @@ class ProcessRuntime:
         crew = self._running()
         ways = {}
         for name, process in processes.items():
-            argv = [self._program(process), *map(self._filled, process.argv[1:])]
             env = {**self._environment(process), **{key: self._filled(value) for key, value in process.env.items()}}
             ways[name] = probe(process.ready, crew.log(name), env, process.cwd)
-            crew.spawn(name, argv, env, gentle=process.role == "app", within=within, cwd=process.cwd)
+            crew.spawn(name, self._argv(process), env, gentle=process.role == "app", within=within, cwd=process.cwd)
         own_s = {name: p.ready.within_s for name, p in processes.items() if p.ready.within_s is not None}
         late = wait_ready(ways, self._ready_s, lambda: self._none_ended(processes), own_s)
         if late:
             raise TestbedError(self._lateness(late))
+
+    def _argv(self, process: Process) -> list[str]:
+        return [self._program(process), *map(self._filled, process.argv[1:])]
 
     def _program(self, process: Process) -> str:
         """Return the path of what a process runs."""
@@ -237,8 +242,7 @@ class ProcessRuntime:
         """Small and the same everywhere, so that nothing of the owner's gets in; the user's own have the user's."""
         told = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8"}
         small = {key: os.environ.get(key, default) for key, default in told.items()}
-        ours = {"TMPDIR": str(self._directory / "tmp"), MARK: str(me())}
-        return (commands.inherited() if process.own else {}) | small | ours
+        return (commands.inherited() if process.own else {}) | small | {"TMPDIR": str(self._directory / "tmp")}
 
     def _none_ended(self, names: Iterable[str]) -> None:
         crew = self._running()

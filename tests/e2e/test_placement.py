@@ -49,7 +49,7 @@ def shared(bed):
 
 def ask(bed, replica, path="/"):
     """One request to one of the callers; its status."""
-    return HTTP.get(f"{bed.plan.entries[replica]}{path}").status_code
+    return HTTP.get(f"{bed.plan.entries()[replica]}{path}").status_code
 
 
 def at_once(bed, *replicas):

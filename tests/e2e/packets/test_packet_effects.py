@@ -12,24 +12,12 @@ from scipy.stats import binom
 
 from testbed import availability, get, only_statuses, packet_loss, partition, slowest, steady
 from testbed.edge.packets import Packets
-from testbed.errors import Unsupported
+from testbed.edge.places import Places
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
 INTO_FRONT = "client -> front"
 TCPI_TOTAL_RETRANS = 100  # its place in struct tcp_info (linux/tcp.h), after 8 bytes and 23 words
-
-
-@pytest.fixture(autouse=True)
-def _packets_can_be_dropped():
-    """Skip where this user cannot; how that is said is tested in tests/plugin/test_plugin_packets.py."""
-    packets = Packets([], "127.0")
-    try:
-        packets.ready()
-    except Unsupported as reason:
-        pytest.skip(str(reason))
-    finally:
-        packets.close()
 
 
 def timed(client, n):
@@ -166,9 +154,9 @@ def test_a_loss_that_loses_nothing_proves_nothing(small):
 
 def test_the_rules_go_with_their_owner(small):
     """The kernel removes the table when the process that holds it ends, however it ends."""
-    packets = Packets(small.plan.links, small.plan.network)
+    packets = Packets(small.plan.links, small.plan.ground, Places(()))
     packets.ready()
-    table, holder = packets._table, packets._session._process
+    table, holder = packets._table, packets._sessions[()]._process
     assert table in tables()
     holder.kill()
     holder.wait()

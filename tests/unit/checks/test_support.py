@@ -9,11 +9,12 @@ from faults.base import LinkFault, RequestFault
 from testbed.checks import CHECKS, attempts, breaker
 from testbed.cli import main
 from testbed.errors import FaultError, TopologyError
+from testbed.plan import Ground
 from testbed.planner import make_plan
 from testbed.support import AIMS, checks, example, faults, place_of, settings, sources
 
 ROWS = {row["fault"]: row for row in faults()}
-PLACES = {name: place_of(make_plan(topology, "127.50")) for name, topology in settings().items()}
+PLACES = {name: place_of(make_plan(topology, Ground("127.50"))) for name, topology in settings().items()}
 
 
 def test_there_is_a_row_for_everything_that_is_registered():

@@ -2,12 +2,17 @@
 
 import pytest
 
+from testbed.edge import packets as module
 from testbed.edge.operations import Drop
 from testbed.edge.packets import Packets, rules
+from testbed.edge.places import Places
 from testbed.errors import FaultError, TestbedError, Unsupported
-from testbed.plan import Link
+from testbed.plan import Ground, Link
 
 LINK = Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", None, "127.9.2.1:8080")
+NODE = Link("a@node-1--b-1", "a@node-1", "b-1", "a -> b", "127.9.2.1:10002", None, "", ("a-1", "a-2"))
+ENTRY = Link("client--a-1", "client", "a-1", "client -> a", "127.9.1.1:10000", None, "127.9.1.1:8080")
+GROUND = Ground("127.9")
 MATCH = "ip daddr 127.9.2.1 tcp dport 10001"
 
 
@@ -29,17 +34,116 @@ def test_everything_needs_no_draw_and_a_tiny_share_is_not_nothing():
 
 
 def test_an_address_outside_the_runs_own_is_never_matched():
-    packets = Packets([LINK], network="127.90")
-    with pytest.raises(TestbedError, match=r"outside this run's own 127\.90"):
-        packets.apply([Drop("f1", LINK.name, 1, "requests")])
+    for ground in (Ground("127.90"), Ground("127.9", "127.9.0.2"), Ground("12", "12.0.0.2")):
+        with pytest.raises(TestbedError, match=f"127.9.2.1:10001 is outside this run's own {ground.network}"):
+            Packets([LINK], ground, Places(())).apply([Drop("f1", LINK.name, 1, "requests")])
 
 
 def test_an_unknown_link_is_refused():
     with pytest.raises(FaultError, match="no link 'a-1--b-2'.*did you mean 'a-1--b-1'"):
-        Packets([LINK], network="127.9").apply([Drop("f1", "a-1--b-2", 1, "requests")])
+        Packets([LINK], GROUND, Places(())).apply([Drop("f1", "a-1--b-2", 1, "requests")])
 
 
 def test_without_nft_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(Unsupported, match="apt-get install nftables"):
-        Packets([LINK], network="127.9").ready()
+        Packets([LINK], GROUND, Places(())).ready()
+
+
+# -- in which network
+
+
+@pytest.mark.parametrize(
+    ("link", "processes", "requests_to", "answers_to"),
+    [
+        (LINK, ["a-1/app", "a-1/proxy", "b-1/app"], "links", "a-1/proxy"),
+        (LINK, ["a-1/app", "b-1/app"], "links", "a-1/app"),
+        (NODE, ["a-1/app", "a-2/app", "node-1/proxy"], "links", "node-1/proxy"),
+        (ENTRY, ["a-1/app", "a-1/proxy"], "links", "client"),
+    ],
+)
+def test_requests_come_in_where_the_links_are_and_answers_where_the_caller_is(link, processes, requests_to, answers_to):
+    places = Places(processes)
+    assert places.receiver(link, "requests") == requests_to
+    assert places.receiver(link, "answers") == answers_to
+
+
+def test_the_load_runs_in_our_own_network_and_nobody_is_asked_where_it_is():
+    places = Places(["a-1/app"], lambda process: ("enter", process))
+    assert places.enter("client") == ()
+    assert places.enter("links") == ("enter", "links")
+
+
+class Kernel:
+    """Stands for every `nft` of a run: one fault's rules by the network that they are in; each has seen 5 packets."""
+
+    def __init__(self):
+        self.rules, self.closed = {}, []
+
+    def session(self, enter, table):
+        return Session(self, enter)
+
+
+class Session:
+    def __init__(self, kernel, enter):
+        self.kernel, self.enter = kernel, enter
+
+    def chain(self, steps, chain):
+        added = [step.split(chain)[1].strip() for step in steps.split("; ") if step.startswith("add rule")]
+        there = self.kernel.rules.setdefault(self.enter, [])
+        there += added
+        return [{"expr": [{"counter": {"packets": 5}}, {rule.split()[-1]: None}]} for rule in there]
+
+    def chains(self, steps):
+        self.kernel.rules.pop(self.enter)
+        return {}
+
+    def close(self):
+        self.kernel.closed.append(self.enter)
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    made = Kernel()
+    monkeypatch.setattr(module, "Session", made.session)
+    return made
+
+
+def pods(inside, *links):
+    return Packets(links, GROUND, Places(["a-1/proxy", "a-1/app"], inside))
+
+
+def test_every_network_has_its_own_rules_and_all_count_as_one(kernel):
+    packets = pods(lambda process: ("into", process), LINK, ENTRY)
+    drops = [Drop("f1", link.name, 1, way) for link in (LINK, ENTRY) for way in ("requests", "answers")]
+    packets.apply(drops)
+    placed = {where: [rule for rule in rules if "drop" in rule] for where, rules in kernel.rules.items()}
+    assert placed == {
+        ("into", "links"): [f"{MATCH} counter drop", "ip daddr 127.9.1.1 tcp dport 10000 counter drop"],
+        ("into", "a-1/proxy"): ["ip saddr 127.9.2.1 tcp sport 10001 counter drop"],
+        (): ["ip saddr 127.9.1.1 tcp sport 10000 counter drop"],
+    }
+    assert packets.seen("f1") == module.Seen(20, 20)
+    packets.undo("f1")
+    assert kernel.rules == {}
+    packets.close()
+    assert sorted(kernel.closed) == sorted(placed)
+
+
+def test_where_all_share_one_network_there_is_one(kernel):
+    packets = Packets([LINK], GROUND, Places(["a-1/proxy"]))
+    packets.apply([Drop("f1", LINK.name, 1, way) for way in ("requests", "answers")])
+    assert set(kernel.rules) == {()}
+
+
+def test_a_network_that_cannot_be_entered_is_said_before_anything_is_done(kernel):
+    def inside(process):
+        raise Unsupported(f"no way into {process}")
+
+    packets = pods(inside, LINK)
+    for act in (packets.ready, packets.apply):
+        with pytest.raises(Unsupported, match="no way into links"):
+            act([Drop("f1", LINK.name, 1, "requests")])
+    assert kernel.rules == {}
+    packets.undo("f1")
+    assert packets.seen("f1") == module.Seen(0, 0)

@@ -7,6 +7,7 @@ import pytest
 from testbed import TestbedError, arm, swap
 from testbed.errors import TopologyError
 from testbed.model.topology import Topology
+from testbed.plan import Ground
 from testbed.planner import make_plan
 from testbed.runtime import Death, NotReady
 from testbed.swap import Swaps
@@ -30,6 +31,9 @@ class Machine:
     def __init__(self, refuse="nothing"):
         self.refuse, self.files, self.restarts, self.ends = refuse, {}, [], []
 
+    def reach(self, address):
+        return f"published:{address}"
+
     def write(self, files):
         self.files |= {file.path: file.text for file in files}
 
@@ -47,8 +51,8 @@ class Machine:
 @pytest.fixture
 def told(monkeypatch):
     """What the proxies say that they run: what they were given, unless a test says otherwise."""
-    answers = {"difference": ""}
-    monkeypatch.setattr(swap, "difference", lambda admin, config: answers["difference"])
+    answers = {"difference": "", "asked": []}
+    monkeypatch.setattr(swap, "difference", lambda at, config: (answers["asked"].append(at), answers["difference"])[1])
     monkeypatch.setattr(swap, "explained", lambda error, plan: TopologyError(f"explained: {error}"))
     return answers
 
@@ -61,7 +65,7 @@ def made(machine):
         stills.append(names)
         yield
 
-    return Swaps(make_plan(SHOP, "127.9"), machine, still), stills
+    return Swaps(make_plan(SHOP, Ground("127.9")), machine, still), stills
 
 
 def timeout(swaps):
@@ -76,6 +80,7 @@ def test_only_the_proxies_with_another_configuration_are_restarted(told):
         assert machine.restarts == stills == [("a-1/proxy", "a-2/proxy")]
         assert '"timeout": "2s"' in machine.files["a-1/envoy.json"]
         assert timeout(swaps) == 2000.0
+        assert told["asked"] == ["published:127.9.1.1:9990", "published:127.9.1.2:9990"]
     assert len(machine.restarts) == 2
     assert '"timeout": "1s"' in machine.files["a-2/envoy.json"]
     assert [event.text for event in swaps.events] == [EDGE, "restored"]

@@ -16,6 +16,9 @@ class Plane:
             raise TestbedError(f"cannot {what[0]}")
         self.done.append(what)
 
+    def ready(self, ops):
+        pass
+
     def apply(self, op):
         self._do("apply", op.link)
 

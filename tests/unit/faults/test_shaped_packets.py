@@ -33,11 +33,10 @@ def test_each_in_netems_words(fault, words):
 def test_a_class_with_netem_below_it_and_a_filter_for_each_way_of_each_link():
     fault = corrupt(percent=1).on(EDGE, replica="pricing-1")
     class_, queue, *filters = [" ".join(words) for words in commands(17, fault.operations(SITE, "f1"), LISTENS)]
-    assert class_ == "class add dev lo parent 1: classid 1:11 htb rate 100gbit quantum 60000"
-    assert queue == "qdisc add dev lo parent 1:11 handle 11: netem corrupt 1%"
+    assert class_ == "class add parent 1: classid 1:11 htb rate 100gbit quantum 60000"
+    assert queue == "qdisc add parent 1:11 handle 11: netem corrupt 1%"
     assert filters[0] == (
-        "filter add dev lo parent 1: protocol ip prio 17 u32 "
-        "match ip dst 127.9.2.1/32 match ip dport 10001 0xffff flowid 1:11"
+        "filter add parent 1: protocol ip prio 17 u32 match ip dst 127.9.2.1/32 match ip dport 10001 0xffff flowid 1:11"
     )
     assert "match ip src 127.9.2.1/32 match ip sport 10001" in filters[1]
     assert len(filters) == 4

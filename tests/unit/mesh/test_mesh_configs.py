@@ -9,7 +9,7 @@ from testbed.errors import TopologyError
 from testbed.mesh import mesh_named, upstreams
 from testbed.mesh.envoy import proxy_config
 from testbed.model.topology import Topology
-from testbed.plan import Link, Replica
+from testbed.plan import Ground, Link, Replica
 from testbed.planner import make_plan
 
 CALLER = Replica("a-1", "a", 1, "127.9.1.1")
@@ -152,7 +152,7 @@ def test_no_name_of_a_service_is_taken() -> None:
     """Envoy refuses two listeners, or two virtual hosts of one listener, of the same name."""
     names = ("proxy", "nobody")
     services = {"a": {"language": "go", "calls": list(names)}} | {name: {"language": "go"} for name in names}
-    plan = make_plan(Topology.model_validate({"name": "t", "entry": "a", "services": services}), "127.9")
+    plan = make_plan(Topology.model_validate({"name": "t", "entry": "a", "services": services}), Ground("127.9"))
     listeners = json.loads(next(file.text for file in plan.files if file.path == "a-1/envoy.json"))
     found = [one["name"] for one in listeners["static_resources"]["listeners"]]
     assert found == ["HTTP_PROXY", *names]

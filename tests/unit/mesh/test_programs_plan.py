@@ -11,7 +11,7 @@ from testbed.describe import as_text
 from testbed.errors import FaultError, TopologyError
 from testbed.injection import Place
 from testbed.model.topology import Topology, load_topology
-from testbed.plan import Process, Ready
+from testbed.plan import Ground, Process, Ready
 from testbed.planner import Plan, make_plan
 from testbed.programs import candidates
 from testbed.runtime.waves import waves
@@ -21,7 +21,7 @@ DB = {"address": "10.1.2.3:5432"}
 
 def plan(mesh: str = "envoy", ports: tuple[int, ...] = (), **services: Any) -> Plan:
     data = {"name": "t", "mesh": mesh, "entry": next(iter(services)), "services": services}
-    return make_plan(Topology.model_validate(data), "127.9", wildcards=ports)
+    return make_plan(Topology.model_validate(data), Ground("127.9"), wildcards=ports)
 
 
 def app(made: Plan, name: str = "web-1") -> Process:
@@ -81,7 +81,7 @@ def test_names_in_variables_and_words_are_filled_in() -> None:
 def test_its_folder_is_relative_to_the_file(tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text("{name: t, entry: web, services: {web: {command: x, workdir: services/web}, b: {command: y}}}")
-    made = make_plan(load_topology(file), "127.9")
+    made = make_plan(load_topology(file), Ground("127.9"))
     assert app(made).cwd == str(tmp_path / "services/web")
     assert app(made, "b-1").cwd.rstrip("/") == str(tmp_path)
 

@@ -6,6 +6,7 @@ import pytest
 from policy_kit import shop
 
 from testbed.model.topology import Topology
+from testbed.plan import Ground
 from testbed.planner import make_plan
 from testbed.refusal import culprit, explained
 from testbed.runtime import NotReady
@@ -52,7 +53,7 @@ def error(process: str = "api-1/proxy") -> NotReady:
 
 
 def test_the_error_has_the_proxys_words_and_the_field() -> None:
-    plan = make_plan(shop(**POLICY), "127.9")
+    plan = make_plan(shop(**POLICY), Ground("127.9"))
     told = explained(error(), plan, lambda config: "out of range" if '"32400s"' in config else "")
     assert str(told) == "policies[1].timeout: api-1/proxy refuses it: out of range"
 
@@ -60,7 +61,7 @@ def test_the_error_has_the_proxys_words_and_the_field() -> None:
 @pytest.mark.parametrize("process", ["api-1/proxy", "api-1/app", "inlet"])
 def test_what_ended_for_another_reason_keeps_its_error(process: str) -> None:
     ended = error(process)
-    assert explained(ended, make_plan(shop(**POLICY), "127.9"), lambda config: "") is ended
+    assert explained(ended, make_plan(shop(**POLICY), Ground("127.9")), lambda config: "") is ended
 
 
 @pytest.mark.parametrize(

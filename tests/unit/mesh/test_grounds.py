@@ -1,0 +1,164 @@
+"""Where a plan lies: every replica's links at its own address, or all of them at one, each with a port of its own."""
+
+import json
+
+import pytest
+
+from testbed.describe import as_data
+from testbed.errors import TopologyError
+from testbed.evidence.gather import logs
+from testbed.model.topology import Topology
+from testbed.plan import Ground
+from testbed.planner import INLET_PORT, LINK_PORT, make_plan
+
+SHOP = {
+    "name": "t",
+    "entry": "front",
+    "services": {
+        "front": {"language": "go", "replicas": 2, "calls": ["back", "auth"]},
+        "back": {"language": "go", "replicas": 2, "calls": ["auth"], "reset": "/reset"},
+        "auth": {"language": "python"},
+    },
+}
+LOOPBACK, CONTAINERS = Ground("127.9"), Ground("10.213", "10.213.0.2")
+GROUNDS = pytest.mark.parametrize("ground", [LOOPBACK, CONTAINERS], ids=["loopback", "containers"])
+PLACEMENTS = pytest.mark.parametrize("placement", ["sidecar", "node"])
+
+
+def shop(**changes):
+    return Topology.model_validate(SHOP | changes)
+
+
+def outside(address):
+    return f"published {address}"
+
+
+@GROUNDS
+@PLACEMENTS
+def test_no_two_processes_want_the_same_address(ground, placement):
+    plan = make_plan(shop(placement=placement), ground)
+    wanted = [address for process in plan.processes for address in process.listens]
+    assert len(set(wanted)) == len(wanted)
+    assert {link.listen for link in plan.links} | {link.inlet for link in plan.links} <= set(wanted)
+
+
+@GROUNDS
+def test_a_plan_is_the_same_each_time(ground):
+    assert json.dumps(as_data(make_plan(shop(), ground))) == json.dumps(as_data(make_plan(shop(), ground)))
+
+
+def test_on_the_loopback_a_link_is_at_its_callee_with_the_port_of_its_caller():
+    links = {link.name: link for link in make_plan(shop(), LOOPBACK).links}
+    assert links["front-1--back-2"].listen == "127.9.2.2:10001"
+    assert links["front-2--back-2"].listen == "127.9.2.2:10002"
+    assert links["front-2--auth-1"].inlet == "127.9.3.1:20002"
+
+
+@PLACEMENTS
+def test_at_one_address_every_link_has_its_port_in_the_plans_order(placement):
+    links = make_plan(shop(placement=placement), CONTAINERS).links
+    assert [link.listen for link in links] == [f"10.213.0.2:{LINK_PORT + n}" for n in range(len(links))]
+    assert [link.inlet for link in links] == [f"10.213.0.2:{INLET_PORT + n}" for n in range(len(links))]
+    assert {link.app for link in links if link.callee == "back-2"} == {"10.213.2.2:8080"}
+
+
+def test_an_edge_without_request_faults_keeps_its_port():
+    edges = {"front -> back": {"requestFaults": False}}
+    with_and_without = [make_plan(shop(**more), CONTAINERS).links for more in ({}, {"edges": edges})]
+    assert [link.listen for link in with_and_without[0]] == [link.listen for link in with_and_without[1]]
+    assert {link.inlet for link in with_and_without[1] if link.edge == "front -> back"} == {None}
+
+
+def test_the_tests_own_plane_is_at_that_address_too():
+    plan = make_plan(shop(ports={"admin": 9991}), CONTAINERS)
+    own = [plan.links_api, plan.probe.listen, plan.inlet_admin, plan.inlet_control]
+    assert own == [f"10.213.0.2:{port}" for port in (8474, 8475, 9990, 9991)]
+    assert [make_plan(shop(), LOOPBACK).links_api, make_plan(shop(), LOOPBACK).inlet_admin] == [
+        "127.9.0.1:8474",
+        "127.9.0.2:9990",
+    ]
+
+
+def test_more_links_than_there_are_ports_are_refused():
+    many = {name: {"language": "go", "replicas": 102, "calls": calls} for name, calls in (("a", ["b"]), ("b", []))}
+    big = Topology.model_validate({"name": "big", "entry": "a", "services": many})
+    assert len(make_plan(big, LOOPBACK).links) > INLET_PORT - LINK_PORT
+    with pytest.raises(TopologyError, match=r"big needs more links than 10\.213\.0\.2 has ports for"):
+        make_plan(big, CONTAINERS)
+
+
+@GROUNDS
+def test_only_the_runs_own_addresses_are_held(ground):
+    plan = make_plan(shop(), ground)
+    assert all(ground.holds(link.listen) for link in (*plan.links, plan.probe))
+    assert not ground.holds("127.90.2.1:10000")
+    assert not ground.holds("10.2.0.2:10000")
+
+
+def test_with_a_plane_no_replicas_address_is_a_links():
+    assert not CONTAINERS.holds("10.213.1.1:10000")
+
+
+@GROUNDS
+def test_every_process_names_where_the_test_itself_talks_to_it(ground):
+    plan = make_plan(shop(), ground)
+    reached = {process.name: process.reached for process in plan.processes}
+    entries = [link.listen for link in plan.links if link.caller == "client"]
+    assert reached["links"] == (plan.links_api, plan.probe.listen, *entries)
+    assert reached["inlet"] == (plan.inlet_admin, plan.inlet_control)
+    assert reached["front-1/proxy"] == (f"{ground.network}.1.1:9990",)
+    assert reached["front-1/app"] == ()
+    assert reached["back-2/app"] == (f"{ground.network}.2.2:8080",)
+    assert all(set(process.reached) <= set(process.listens) for process in plan.processes)
+
+
+# -- what the test asks, it asks from outside
+
+
+def test_the_load_enters_where_it_is_reached():
+    plan = make_plan(shop(), CONTAINERS)
+    assert plan.entries() == {"front-1": "http://10.213.0.2:10000", "front-2": "http://10.213.0.2:10001"}
+    assert plan.entries(outside)["front-2"] == "http://published 10.213.0.2:10001"
+
+
+def test_counters_are_asked_from_outside_and_lines_are_compared_with_the_plan():
+    plan = make_plan(shop(), CONTAINERS)
+    found = {log.process: log for log in logs(plan, outside)}
+    assert found["inlet"].admin == "published 10.213.0.2:9990"
+    assert found["front-1/proxy"].admin == "published 10.213.1.1:9990"
+    assert found["front-1/proxy"].links == next(log for log in logs(plan) if log.process == "front-1/proxy").links
+    line = {"local": "10.213.0.2:20000", "baggage": "tb.id=r1", "attempt": "1", "fault": "", "start": "1", "end": "2"}
+    line |= {"status": "200", "flags": "-", "details": "via_upstream", "method": "GET", "path": "/"}
+    (event,) = found["inlet"].reader(1)([json.dumps(line)]).events
+    assert event.caller == "client"
+
+
+def test_a_log_without_counters_stays_so():
+    assert {log.admin for log in logs(make_plan(shop(mesh="none"), LOOPBACK), outside) if log.process != "inlet"} == {
+        None
+    }
+
+
+# -- services of the user's own
+
+
+def own(ground, **service):
+    services = {"web": {"command": "x", "calls": ["db"]}, "db": service}
+    return make_plan(Topology.model_validate({"name": "t", "entry": "web", "services": services}), ground)
+
+
+def test_with_a_network_of_its_own_an_app_that_listens_on_all_addresses_has_its_own_port():
+    asked = {"command": "x", "binds": "all", "reset": "/reset", "replicas": 50}
+    plan = own(CONTAINERS, **asked)
+    assert plan.replicas[-1].app == "10.213.2.50:8080"
+    (last,) = (process for process in plan.processes if process.name == "db-50/app")
+    assert (last.listens, last.reached) == (("0.0.0.0:8080",), ("10.213.2.50:8080",))
+    with pytest.raises(TopologyError, match="50 replicas listen on all addresses"):
+        own(LOOPBACK, **asked)
+
+
+def test_what_runs_already_on_this_machines_loopback_is_out_of_a_containers_reach():
+    assert own(CONTAINERS, address="10.1.2.3:5432").links[-1].app == "10.1.2.3:5432"
+    assert own(LOOPBACK, address="127.0.0.1:5432").links[-1].app == "127.0.0.1:5432"
+    with pytest.raises(TopologyError, match="services.db.address: 127.0.0.1:5432 is this machine's loopback"):
+        own(CONTAINERS, address="127.0.0.1:5432")
