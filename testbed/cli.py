@@ -175,15 +175,17 @@ def calibrate(args: tuple[str, ...], path: Path | None) -> None:
 @ARGS
 @click.option("--times", type=click.IntRange(min=2), default=50, show_default=True, help="How many rounds.")
 @click.option("--seed", type=int, help="The seed of the rounds, to do the same again.")
+@click.option("--strict", is_flag=True, help="Set no round aside, whatever the machine does meanwhile.")
 @_plainly
-def soak(args: tuple[str, ...], times: int, seed: int | None) -> None:
+def soak(args: tuple[str, ...], times: int, seed: int | None, strict: bool) -> None:
     """Run your scenarios many times, each time in another order and with another seed; no verdict may change.
 
-    Takes what pytest takes. Exits with 1 if one verdict of one round differs from the first round's.
+    Takes what pytest takes. Exits with 1 if one verdict of one round differs from the first round's. A round that only
+    differs in tests during which the machine was starved is told, set aside and run again.
     """
     from testbed.calibration.soak import soak as run
 
-    sys.exit(0 if run(args, times, click.echo, seed) else 1)
+    sys.exit(0 if run(args, times, click.echo, seed, strict) else 1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

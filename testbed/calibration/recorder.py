@@ -101,6 +101,7 @@ def _told(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
         runs=len(test.runs),
         control=str(marker.args[0]) if marker else None,
         history=kept,
+        starved=_starved(test),
     )
 
 
@@ -131,6 +132,12 @@ def _seen(test: record.Record) -> Generator[Seen]:
                 verdict.why,
                 verdict.reaction,
             )
+
+
+def _starved(test: record.Record) -> str:
+    from testbed.checks._saturation import starved
+
+    return next(filter(None, (starved(run.history.index) for run in test.runs)), "")
 
 
 def _outcome(report: pytest.TestReport) -> Any:

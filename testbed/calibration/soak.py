@@ -15,6 +15,7 @@ from testbed.calibration.told import Seen, Told
 
 Say = Callable[[str], None]
 Round = Mapping[str, Told]
+RED = ("failed", "error")
 
 
 @dataclass(frozen=True)
@@ -28,32 +29,86 @@ class Change:
     histories: tuple[str, ...]
 
 
-def soak(args: Sequence[str], times: int, say: Say, seed: int | None = None) -> bool:
+@dataclass
+class Tally:
+    """What the rounds of a soak came to."""
+
+    rounds: int = 0
+    verdicts: int = 0
+    changed: int = 0
+    failed: int = 0
+    set_aside: int = 0
+
+    @property
+    def stable(self) -> bool:
+        """Whether every test passed and no verdict changed."""
+        return not self.changed and not self.failed
+
+
+def soak(args: Sequence[str], times: int, say: Say, seed: int | None = None, strict: bool = False) -> bool:
     """Run the suite `times` times; say after each round what changed, at the end how much was compared.
 
-    Round n has the seed `seed + n` (of a new one, which is said). Returns whether every test passed and no verdict ever
-    changed. Histories of the first round, and of every test with a changed verdict, stay below .testbed/soak.
+    Every round has another seed, from `seed` on (of a new one, which is said). A round in which only tests changed or
+    failed that ran while the testbed was starved of processor time says nothing of the suite: it is told, set aside and
+    run again, unless `strict`; at most as many as are counted. Returns whether all were counted, every test passed and
+    no verdict ever changed. Histories of the first round, and of every test with a changed verdict, stay below
+    .testbed/soak.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     if not find_spec("pytest_randomly"):
         say("pytest-randomly is not installed: every round keeps the order of the files")
     first: Round = {}
-    failed = changed = compared = 0
-    for number in range(1, times + 1):
-        begun = time.time()
+    tally, number = Tally(), 0
+    while tally.rounds < times and tally.set_aside <= max(tally.rounds, 3):
+        number, begun = number + 1, time.time()
         now = run_suite([*args, *_flags(seed + number)], kept=f"soak/round-{number}", heard=lambda *_: None)
-        first = first or now
-        found, red = compare(first, now), sum(1 for told in now.values() if told.outcome in ("failed", "error"))
-        verdicts = sum(len(told.verdicts) for told in now.values())
-        if number > 1:
+        found = compare(first or now, now)
+        aside = "" if strict else _set_aside(now, found)
+        _count(tally, now, found, aside)
+        which = "a round that does not count" if aside else f"round {tally.rounds} of {times}"
+        say(f"{which}: {_counts(now, found)}; {time.time() - begun:.0f} s, seed {seed + number}")
+        for text in (*map(describe, found), *filter(None, [aside])):
+            say(text)
+        if first or aside:
             _forget(now, keep={change.test for change in found})
-        counts = f"{len(now)} tests ({red} failed), {verdicts} verdicts, {len(found)} changed"
-        say(f"round {number} of {times}: {counts}; {time.time() - begun:.0f} s, seed {seed + number}")
-        for change in found:
-            say(describe(change))
-        failed, changed, compared = failed + red, changed + len(found), compared + verdicts
-    say(f"{times} rounds: {compared} verdicts, {changed} changed; {failed} tests failed. The same again: --seed={seed}")
-    return not changed and not failed
+        first = first or ({} if aside else now)
+    say(_sum(tally, seed))
+    return tally.stable and tally.rounds == times
+
+
+def _set_aside(now: Round, found: Sequence[Change]) -> str:
+    """Return why a round does not count: something changed or failed, and all of it while the testbed was starved."""
+    tests = {change.test for change in found} | {test for test, told in now.items() if told.outcome in RED}
+    why = [now[test].starved if test in now else "" for test in tests]
+    return f"    set aside: the testbed was saturated: {why[0]}" if tests and all(why) else ""
+
+
+def _count(tally: Tally, now: Round, found: Sequence[Change], aside: str) -> None:
+    if aside:
+        tally.set_aside += 1
+        return
+    tally.rounds += 1
+    tally.changed += len(found)
+    tally.failed += _red(now)
+    tally.verdicts += _verdicts_of(now)
+
+
+def _red(now: Round) -> int:
+    return sum(1 for told in now.values() if told.outcome in RED)
+
+
+def _verdicts_of(now: Round) -> int:
+    return sum(len(told.verdicts) for told in now.values())
+
+
+def _counts(now: Round, found: Sequence[Change]) -> str:
+    return f"{len(now)} tests ({_red(now)} failed), {_verdicts_of(now)} verdicts, {len(found)} changed"
+
+
+def _sum(tally: Tally, seed: int) -> str:
+    aside = f"; {tally.set_aside} more set aside: the testbed was saturated" if tally.set_aside else ""
+    counted = f"{tally.rounds} rounds: {tally.verdicts} verdicts, {tally.changed} changed; {tally.failed} tests failed"
+    return f"{counted}{aside}. The same again: --seed={seed}"
 
 
 def _flags(seed: int) -> list[str]:

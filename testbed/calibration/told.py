@@ -51,6 +51,7 @@ class Told:
     runs: int = 0
     control: str | None = None  # the reason given to @pytest.mark.control
     history: str = ""  # the path of its history
+    starved: str = ""  # how badly the testbed lacked processor time in one of its runs
 
     @property
     def keyed(self) -> Mapping[Key, Seen]:

@@ -20,10 +20,11 @@ from dataclasses import replace
 from testbed.checks._base import Check, Verdict
 from testbed.checks._honesty import RELIEF, Doubt, paces
 from testbed.checks._text import ms, percent
-from testbed.checks._view import View, Window
+from testbed.checks._view import EVERYONE, View, Window
 from testbed.index import Index
 
 SLOW_SHARE = 0.05  # of the time; single hiccups of a shared machine are shorter, and would doubt everything
+STARVED_MS = 25.0  # for an empty way; on an idle machine it takes less than 1 ms, at a load of 5 on two cores 4 (p95)
 PROBE_EVERY_MS = 100.0  # a probe that takes longer stands for those that could not be sent meanwhile
 
 
@@ -77,6 +78,19 @@ def _plane_was_slow(views: Sequence[View], limit: float) -> Iterator[Doubt]:
             )
             used = spent(view.index, view.window)
             yield Doubt("; ".join(filter(None, (why, _busy(used)))), _relief(used), "testbed")
+
+
+def starved(index: Index) -> str:
+    """Return how badly the testbed lacked processor time in a run, "" if it did not.
+
+    An empty way through link and inlet counts as slow above 25 ms, or above half of the policies' shortest time-out.
+    """
+    if not index.phases:
+        return ""
+    times = [time for phase in index.phases for time in (phase.start, phase.end)]
+    whole = View(index, EVERYONE, Window("the whole run", min(times), max(times), index.requests, ()))
+    limit = min(STARVED_MS, index.wiring.patience_ms / 2)
+    return next((doubt.why for doubt in _plane_was_slow([whole], limit)), "")
 
 
 def _weighted(index: Index, window: Window) -> list[tuple[float, float]]:

@@ -126,7 +126,7 @@ def test_a_mark_without_a_reason_is_refused(run):
 
 
 def test_a_verdict_that_changes_fails_a_soak_and_keeps_both_histories(testbed, project):
-    result = testbed(FLIPPING, "soak", "--times", "2")
+    result = testbed(FLIPPING, "soak", "--strict", "--times", "2")
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
@@ -143,6 +143,6 @@ def test_a_verdict_that_changes_fails_a_soak_and_keeps_both_histories(testbed, p
 
 
 def test_verdicts_that_stay_pass_a_soak(testbed):
-    result = testbed(FLIPPING, "soak", "--times", "2", "-k", "stays")
+    result = testbed(FLIPPING, "soak", "--strict", "--times", "2", "-k", "stays")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["2 rounds: 2 verdicts, 0 changed; 0 tests failed.*"])

@@ -4,6 +4,7 @@ import pytest
 from story import EDGE, EPOCH, faulty, quiet
 
 from testbed.checks import attempts, gives_up, only_statuses, p90, p99, recovers, slowest
+from testbed.checks._saturation import starved
 from testbed.history import Sample
 
 SLOW = [
@@ -65,6 +66,13 @@ def test_a_red_count_says_that_a_time_out_may_have_met_the_testbed(check):
         "the count stands, but a time-out of 150 ms may have met the testbed itself: in hold an empty way through link "
         "and inlet alone took longer than 75 ms for 100 % of the time"
     )
+
+
+def test_a_run_was_starved_if_the_empty_way_took_long_for_a_part_of_it():
+    assert starved(quiet(400).history.index) == ""
+    assert "longer than 25 ms" in starved(run(30.0).history.index)
+    assert starved(run(20.0).history.index) == ""
+    assert starved(run(now_and_then(1, 40)).history.index) == ""
 
 
 def test_a_red_count_on_a_quick_testbed_says_nothing_of_it():
