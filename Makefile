@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test patterns lint types unit e2e bench calibrate soak docs clean
+.PHONY: help setup demo test patterns lint types unit e2e bench calibrate soak survive docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -53,10 +53,16 @@ bench: setup  ## measured ratios: start-up, injection, latency, load drivers
 calibrate: setup  ## can every scenario in examples/ tell the difference? without the fault, without the policies
 	@$(BIN)/testbed calibrate examples
 
+KILLS ?= 100
+survive: setup  ## kill -9 at random moments, 100 times and as often under xdist (KILLS=20); nothing may be left behind
+	@TESTBED_KILLS=$(KILLS) TESTBED_KILLS_XDIST=$(KILLS) \
+	  $(BIN)/python -m pytest -q -x tests/e2e/survival/test_random_kills.py
+
 TIMES ?= 50
 OF ?= examples/test_shop.py
-soak: setup  ## the demo 50 times in random order (TIMES=5, OF=examples: the gallery, too); no verdict may change
+soak: setup  ## the demo 50 times in random order (TIMES=5, OF=examples: the gallery, too), then `make survive`
 	@$(BIN)/testbed soak --times $(TIMES) $(OF) -n 2
+	@$(MAKE) --no-print-directory survive
 
 docs: setup  ## write the part of docs/topology.md that comes from the schema
 	@sed '/^### Topology$$/,$$d' docs/topology.md > docs/topology.new

@@ -188,6 +188,36 @@ def soak(args: tuple[str, ...], times: int, seed: int | None, strict: bool) -> N
     sys.exit(0 if run(args, times, click.echo, seed, strict) else 1)
 
 
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON: each process, group and folder.")
+@_plainly
+def ps(as_json: bool) -> None:
+    """List the meshes that run, and what is left of those whose owner has died."""
+    from shutil import get_terminal_size
+
+    from testbed.leftovers import table
+    from testbed.leftovers.found import look, runs
+
+    there = runs(look())
+    width = get_terminal_size((120, 0)).columns
+    text = table.table(there, width=width, colour=sys.stdout.isatty())
+    click.echo(json.dumps(table.as_data(there), indent=2) if as_json else text)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[RUN]...")
+@click.option("--all", "everything", is_flag=True, help="End every run as well.")
+@_plainly
+def down(names: tuple[str, ...], everything: bool) -> None:
+    """Remove what is left of runs whose owner has died; end RUN, or with --all every run that goes on.
+
+    A run's owner is asked to end, as by Ctrl-C, and killed if it does not. Exits with 1 if something is still there.
+    """
+    from testbed.leftovers.down import down as end
+
+    sys.exit(0 if end(names, everything, click.echo) else 1)
+
+
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @_plainly

@@ -37,8 +37,13 @@ class Conductor:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
-        if self._failure is not None:
-            raise TestbedError(f"{self._text} went wrong while it was in force: {self._failure}") from self._failure
+        self.check()
+
+    def check(self) -> None:
+        """Raise `TestbedError` for whatever has gone wrong in the thread; once."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise TestbedError(f"{self._text} went wrong while it was in force: {failure}") from failure
 
     def _play(self) -> None:
         try:

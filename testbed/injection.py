@@ -144,6 +144,11 @@ class Injector:
             self.events = [e for e in self.events if not (e.id == name and not e.links)]
             self.events.append(replace(event, text=text, rising_s=start - begun, injected=not self._dry))
 
+    def check_conductors(self) -> None:
+        """Raise `TestbedError` if a fault that acts over time has gone wrong meanwhile."""
+        for conductor in list(self._conductors.values()):
+            conductor.check()
+
     def heal(self, *names: str) -> None:
         """Undo faults, the latest first; goes on after a failure and raises it at the end."""
         failures = []

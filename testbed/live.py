@@ -116,8 +116,10 @@ class Testbed:
         self._swaps_from, self._began_with = len(self._swaps.events), self.topology
         schedule = Schedule(shape, seed, prefix=f"r{self._runs}.", carriers=self.topology.context)
         self._sampler = self._watch()
-        patience_s, boundary = shape.timeout_s + 1, self._sampler.boundary
-        self._traffic = Traffic(schedule, self._driver, self._finish, self._abandon, patience_s, self.say, boundary)
+        patience_s = shape.timeout_s + 1
+        self._traffic = Traffic(
+            schedule, self._driver, self._finish, self._abandon, patience_s, self.say, self._boundary
+        )
         return self._traffic
 
     def inject(self, *faults: Fault) -> Injection:
@@ -250,6 +252,11 @@ class Testbed:
         sampler = Sampler(proxies, spent, probe, self._recorder.mute)
         sampler.start()
         return sampler
+
+    def _boundary(self) -> None:
+        """Between two phases: no evidence counts that was taken while a fault did not do what it should."""
+        self._sampler.boundary()
+        self._injector.check_conductors()
 
     def _abandon(self) -> None:
         self._traffic = None

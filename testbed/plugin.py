@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from testbed.interrupts import Interrupts, ask_to_end, end_with_parent
 from testbed.session import FOLDER, KEY, Session, session_of
 
+INTERRUPTS: pytest.StashKey[Interrupts] = pytest.StashKey()
 RECORD: pytest.StashKey[Any] = pytest.StashKey()
 SEED = "testbed_seed"
 CONTROL = "control(reason): no policy matters to this scenario, and why; `testbed calibrate` then expects just that"
@@ -21,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("testbed", "chaos and fault injection for meshed services")
     group.addoption("--testbed-runtime", default="process", metavar="NAME", help="where meshes run (default: process)")
     group.addoption("--testbed-seed", type=int, metavar="N", help="the seed of everything random (default: a new one)")
-    group.addoption("--testbed-keep", action="store_true", help=f"keep the history of every test below {FOLDER}/")
+    group.addoption("--testbed-keep", action="store_true", help=f"keep every history and log below {FOLDER}/")
     group.addoption("--testbed-replay", metavar="PATH", help="start nothing: judge the histories kept at PATH again")
 
 
@@ -39,19 +41,38 @@ def pytest_configure(config: pytest.Config) -> None:
         replay=Path(replay) if replay else None,
     )
     config.addinivalue_line("markers", CONTROL)
+    config.stash[INTERRUPTS] = Interrupts()
+    config.stash[INTERRUPTS].take()
+    if hasattr(config, "workerinput"):
+        end_with_parent()
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(_Xdist(seed), "testbed-xdist")
 
 
 class _Xdist:
-    """The hook of pytest-xdist that hands the seed to each worker."""
+    """The hooks of pytest-xdist: each worker gets the seed, and is told when the controller is interrupted."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self._workers: dict[Any, int] = {}  # of this machine, with their pids
 
     def pytest_configure_node(self, node: Any) -> None:
         """Give the seed to a new worker."""
         node.workerinput[SEED] = self._seed
+
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Remember a worker; xdist has asked it for its pid, but does not tell."""
+        if node.gateway.spec.popen:
+            self._workers[node] = node.gateway._rinfo().pid
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Forget a worker."""
+        self._workers.pop(node, None)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """End the tests that run: xdist itself would let them go on for five seconds."""
+        for pid in self._workers.values():
+            ask_to_end(pid)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -62,7 +83,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Let go of the terminal."""
+    """Let go of the terminal and the signals."""
+    config.stash[INTERRUPTS].release()
     progress = session_of(config).progress
     if progress is not None:
         progress.close()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from testbed.replay import Replay
     from testbed.report.progress import Progress
 
-FOLDER = ".testbed"  # below the rootdir: histories that were kept
+FOLDER = ".testbed"  # below the rootdir: histories that were kept, and the logs of meshes
 
 
 @dataclass
@@ -46,7 +46,8 @@ class Session:
             from testbed.replay import Replay
 
             return Replay(chosen, self.replay)
-        bed = start_mesh(chosen, runtime=self.runtime, seed=self.seed, keep=self.keep, say=self.say)
+        meshes = self.rootdir / FOLDER / "meshes" if self.keep else None
+        bed = start_mesh(chosen, runtime=self.runtime, seed=self.seed, keep=meshes, say=self.say)
         self.beds.append(bed)
         return bed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,13 +35,16 @@ def start_mesh(
     *,
     runtime: str = "process",
     seed: int = 0,
-    keep: bool = False,
+    keep: Path | None = None,
     say: Say | None = None,
 ) -> Testbed:
-    """Start a mesh and return it; on failure nothing is left running. `keep` leaves its folder with all logs."""
+    """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs."""
     from testbed import arm
     from testbed.experiment import silent
+    from testbed.leftovers import folders
+    from testbed.leftovers.sweep import sweep
     from testbed.live import Testbed
+    from testbed.plan import File
     from testbed.planner import make_plan
     from testbed.preparing import prepared
     from testbed.programs import wildcards
@@ -55,13 +57,15 @@ def start_mesh(
     chosen = runtime_class(runtime)
     topology = prepared(topology, runtime, say)
     say(f"starting {topology.name}")
+    sweep()
     lease = chosen.lease()
-    directory = Path(tempfile.mkdtemp(prefix="testbed-"))
+    directory = folders.new(keep)
     try:
         ports = free_ports(lease.ground.network, wildcards(topology, lease.ground))
         plan = make_plan(topology, lease.ground, seed, ports)
-        running = chosen(directory, lease, keep=keep)
-        running.start(plan.processes, plan.files)
+        running = chosen(directory, lease, keep=keep is not None)
+        about = File(folders.ABOUT, folders.about(topology.name, runtime, lease.ground.network))
+        running.start(plan.processes, [*plan.files, about])
         return Testbed(plan, running, directory, lease, say)
     except BaseException as error:
         lease.release()

@@ -17,6 +17,7 @@ import pytest
 
 from testbed import arm, record
 from testbed.errors import Inconclusive, NotContained, TestbedError
+from testbed.interrupts import end_with_parent
 from testbed.session import session_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     session = session_of(config)
     session.kept = os.environ[KEPT]
     if not hasattr(config, "workerinput"):
+        end_with_parent()
         shutil.rmtree(session.history_path("any").parent, ignore_errors=True)
         config.stash[_pipe] = os.fdopen(int(os.environ[PIPE]), "w")
 

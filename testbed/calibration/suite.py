@@ -15,9 +15,11 @@ from testbed.arm import Arm
 from testbed.calibration.recorder import ARM, COLLECTED, KEPT, PIPE
 from testbed.calibration.told import Told, read
 from testbed.errors import TestbedError
+from testbed.interrupts import taken
 
 SEED, REPLAY = "--testbed-seed", "--testbed-replay"
 LAST_WORDS = 25  # lines of pytest's output that a message quotes
+PATIENCE_S = 15.0  # for pytest to end when it is asked to
 ENDED = (0, 1)  # pytest's exit codes for a suite that ran to its end
 NOTHING = 5  # and for one without any test
 
@@ -35,15 +37,14 @@ def run_suite(args: Sequence[str], *, arm: Arm = Arm.AS_WRITTEN, kept: str, hear
     told: dict[str, Told] = {}
     with tempfile.TemporaryFile("w+") as log:
         reading, writing = os.pipe()
-        with os.fdopen(reading) as lines:
+        with os.fdopen(reading) as lines, taken():
             child = _start(args, arm, kept, writing, log)
             try:
                 _listen(lines, told, heard)
-            except BaseException:
-                child.terminate()
-                raise
-            finally:
                 code = child.wait()
+            except BaseException:
+                _end(child)
+                raise
         if code not in ENDED:
             raise TestbedError(_trouble(args, arm, code, log))
     return told
@@ -56,6 +57,16 @@ def _start(args: Sequence[str], arm: Arm, kept: str, writing: int, log: IO[str])
         return subprocess.Popen(command, env=env, pass_fds=(writing,), stdout=log, stderr=subprocess.STDOUT)
     finally:
         os.close(writing)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End pytest at once; it takes its meshes with it."""
+    child.terminate()
+    try:
+        child.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _listen(lines: IO[str], told: dict[str, Told], heard: Heard) -> None:

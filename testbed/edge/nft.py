@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from testbed.errors import TestbedError, Unsupported
+from testbed.leftovers.owner import MARK, me
 
 ANSWER_S = 5.0
 SANDBOX = "run it as `testbed sandbox -- pytest ...` (a namespace of its own, no root needed) or as root"
@@ -29,7 +30,11 @@ class Session:
         if program is None:
             raise Unsupported("dropping packets needs nft, which was not found: apt-get install nftables")
         self._process = subprocess.Popen(
-            [*enter, program, "-j", "-i"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [*enter, program, "-j", "-i"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, MARK: str(me())},
         )
         try:
             self.chains(f"add table inet {table} {{ flags owner; }}")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from testbed.errors import TestbedError
+from testbed.leftovers.owner import MARK, me
 
 PROBE_S = 0.05  # on loopback, a SYN that is answered at all is answered within microseconds
 MOST = 8  # connections that a queue for none may hold
@@ -83,7 +84,8 @@ class _Elsewhere:
     def __init__(self, address: str, enter: tuple[str, ...]) -> None:
         command = [*enter, sys.executable, "-m", "testbed.edge.unanswered", address]
         ours = str(Path(__file__).parents[2])
-        env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (ours, os.environ.get("PYTHONPATH"))))}
+        path = os.pathsep.join(filter(None, (ours, os.environ.get("PYTHONPATH"))))
+        env = {**os.environ, "PYTHONPATH": path, MARK: str(me())}
         pipe = subprocess.PIPE
         self._program = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=env)
         if (said := self._answer()) != HELD:

@@ -16,6 +16,7 @@ from typing import IO, Any, Self
 
 from testbed.errors import TestbedError, Unavailable
 from testbed.history import Pace, Request
+from testbed.leftovers.owner import MARK, me
 from testbed.load.lines import address, chunk_text, pace_of, request_of, rounds
 from testbed.load.schedule import Planned
 
@@ -81,7 +82,8 @@ class Driver:
         self._complaints = TemporaryFile()  # noqa: SIM115
         pipe = subprocess.PIPE
         try:
-            self._process = subprocess.Popen(self._argv, stdin=pipe, stdout=pipe, stderr=self._complaints, env={})
+            env = {MARK: str(me())}
+            self._process = subprocess.Popen(self._argv, stdin=pipe, stdout=pipe, stderr=self._complaints, env=env)
         except OSError as error:
             self._complaints.close()
             raise Unavailable(f"cannot start the load driver {self._argv[0]}: {error.strerror}") from error

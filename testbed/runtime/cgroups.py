@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from testbed.errors import Unavailable
+from testbed.leftovers.owner import me
 
 MIB = 1024 * 1024
 PROBE_MB = 64
@@ -52,13 +53,13 @@ class Memory:
         """Return a new group with a limit of `mb` MiB, swap included. Raises `Unavailable` where `missing` says why."""
         parent, files = self._home()
         limits = {name: LIMITS[name] or str(mb * MIB) for name in files}
-        return Group(str(parent / f"testbed-{block}-{os.getpid()}-{next(NAMES)}"), limits)
+        return Group(str(parent / me().called(f"{block}-{next(NAMES)}")), limits)
 
     def _home(self) -> tuple[Path, tuple[str, ...]]:
         """Return where groups can be made, and the files of their limits."""
         if self._found is None:
             reasons = []
-            for parent in self._candidates():
+            for parent in self.parents():
                 try:
                     self._found = parent, _try(parent)
                     return self._found
@@ -68,7 +69,7 @@ class Memory:
             raise Unavailable(reasons[0] if reasons else nothing)
         return self._found
 
-    def _candidates(self) -> Iterator[Path]:
+    def parents(self) -> Iterator[Path]:
         """Yield folders for groups of our own, nearest first: below our own group, so that its limits hold as well."""
         for version, mount, below in self._mounts():
             own = mount / _relative(self._own(version), below)
@@ -111,7 +112,7 @@ def _read(path: Path) -> str:
 
 def _try(parent: Path) -> tuple[str, ...]:
     """Make a group, limit it, put a process into it, remove it; return the files of its limits. Raises `OSError`."""
-    folder = parent / f"testbed-probe-{os.getpid()}-{next(NAMES)}"
+    folder = parent / me().called(f"probe-{next(NAMES)}")
     folder.mkdir()
     try:
         files = tuple(name for name in LIMITS if (folder / name).exists())

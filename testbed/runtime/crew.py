@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from testbed.errors import TestbedError
+from testbed.leftovers.owner import MARK, me
 from testbed.runtime import Death, proc
 from testbed.runtime.cgroups import Group
 from testbed.runtime.lease import Lease
@@ -50,13 +51,14 @@ class Crew:
         self._reader.start()
 
     def _start(self, lease: Lease, keep: bool) -> subprocess.Popen[bytes]:
-        arguments = [os.getpid(), lease.fileno(), self._directory, "keep" if keep else "remove"]
+        arguments = [me(), lease.fileno(), self._directory, "keep" if keep else "remove"]
         with open(self._directory / "reaper.log", "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-I", "-S", str(REAPER), *map(str, arguments)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env={**os.environ, MARK: str(me())},
                 start_new_session=True,
                 pass_fds=[lease.fileno()],
             )

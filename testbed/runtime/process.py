@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections import deque
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError, nearest
+from testbed.leftovers.owner import MARK, me
 from testbed.plan import File, Process, as_planned
 from testbed.runtime import Death, NotReady, binaries, commands, proc
 from testbed.runtime.cgroups import Group, Memory
@@ -91,6 +93,8 @@ class ProcessRuntime:
         if self._crew is not None and not self._stopped:
             self._stopped = True
             self._crew.stop(GRACE_S)
+            if not self._keep and self._directory.exists():
+                self._tidy()
 
     # -- one process
 
@@ -204,10 +208,19 @@ class ProcessRuntime:
         return self._processes[name]
 
     def _make_directory(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(self._directory.iterdir()):
             raise TestbedError(f"{self._directory} is not empty: a run needs a folder of its own, removed at the end")
         (self._directory / "tmp").mkdir()
+
+    def _tidy(self) -> None:
+        """Do what is left to do where both halves of the reaper have been killed."""
+        from testbed.leftovers import processes
+        from testbed.runtime.reaper import remove_groups
+
+        processes.remove(processes.living_in(str(self._directory)))
+        remove_groups(str(self._directory))
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _filled(self, text: str) -> str:
         return text.replace("{dir}", str(self._directory))
@@ -242,7 +255,8 @@ class ProcessRuntime:
         """Small and the same everywhere, so that nothing of the owner's gets in; the user's own have the user's."""
         told = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8"}
         small = {key: os.environ.get(key, default) for key, default in told.items()}
-        return (commands.inherited() if process.own else {}) | small | {"TMPDIR": str(self._directory / "tmp")}
+        ours = {"TMPDIR": str(self._directory / "tmp"), MARK: str(me())}
+        return (commands.inherited() if process.own else {}) | small | ours
 
     def _none_ended(self, names: Iterable[str]) -> None:
         crew = self._running()

@@ -1,6 +1,7 @@
 """The parent of every process of a run: starts them, reports their exits, leaves none alive when the owner is gone.
 
-Run as `python -I -S reaper.py OWNER_PID LEASE_FD FOLDER keep|remove` in a session of its own. JSON lines:
+Run as `python -I -S reaper.py OWNER LEASE_FD FOLDER keep|remove` in a session of its own; OWNER is the text of a
+`testbed.leftovers.owner.Owner`. JSON lines:
 
     in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "gentle": bool, "within": ..}
          {"do": "signal", "name": .., "signal": 9}           to the whole process group
@@ -22,6 +23,7 @@ the process has ended; all that were ever made stand in the file `cgroups` of th
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import resource
@@ -31,14 +33,17 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from testbed.runtime.brake import Brake
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 STDIN, STDOUT, STDERR = 0, 1, 2
 MOST_FILES = 65_536  # some programs walk all descriptors up to the limit, so not more
-PERIOD_S, TURN_S = 0.02, 0.002  # a throttled process has one turn a period, but none shorter than this
 GROUPS = "cgroups"  # in the run's folder: one control group a line
 BUSY_S = 1.0  # for a control group to be free of the dead
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 HANDLED = (signal.SIGCHLD, signal.SIGTERM)
 
@@ -146,7 +151,7 @@ class Worker:
         if brake := self.brakes.pop(name, None):
             brake.release()
         if name in self.pids and share < 1:
-            self.brakes[name] = Brake(self.pids[name], share)
+            self.brakes[name] = _load("brake", HERE).Brake(self.pids[name], share)
         self.say(event="throttled", name=name, share=share)
 
     def patience(self) -> float | None:
@@ -184,40 +189,6 @@ class Worker:
                 line = line[os.write(STDOUT, line) :]
 
 
-class Brake:
-    """Gives one process group short turns and stops it (SIGSTOP) in between, so that it gets `share` of one processor.
-
-    A turn and the stop after it last as long as what was used in the turn lasts at that share: the turn itself, or the
-    processor time where several threads used more. A stop or turn that was too long is made up for by the next.
-    """
-
-    def __init__(self, pid: int, share: float) -> None:
-        self.pid, self.share = pid, share
-        self.turn = max(PERIOD_S * share, TURN_S)
-        self.stopped = True  # so that the first thing is a turn
-        self.due = self.begun = self.since = time.monotonic()
-        self.used = 0.0
-        self.advance()
-
-    def advance(self) -> None:
-        """Stop, or go on; `due` is when to do the other."""
-        now, used = time.monotonic(), _cpu_clock(self.pid)
-        if self.stopped:
-            self.release()
-            begun = max(self.due, now - self.turn / self.share)  # credit for one period at most
-        else:
-            begun = self.begun + max(now - self.since, used - self.used) / self.share
-            if begun > now:
-                self.stopped, self.due = True, begun
-                return _signal_group(self.pid, signal.SIGSTOP)
-        self.begun, self.since, self.used, self.due = begun, now, used, now + self.turn
-
-    def release(self) -> None:
-        """Let it go on."""
-        self.stopped = False
-        _signal_group(self.pid, signal.SIGCONT)
-
-
 def sweep() -> None:
     """Kill and reap until this process has no child left, and hence, as a subreaper, no descendant."""
     while True:
@@ -232,7 +203,14 @@ def sweep() -> None:
         time.sleep(0.002)
 
 
-def main(owner: int, lease: int, folder: str, keep: bool) -> None:
+def end_helpers(owner: str) -> None:
+    """End what a dead owner had started by itself: that ends with its owner, unless a fork of the owner keeps it up."""
+    processes = _load("testbed.leftovers.processes", os.path.dirname(os.path.dirname(HERE)))
+    left = [process for process in processes.found() if str(process.owner) == owner]
+    processes.remove([process for process in left if not processes.is_reaper(process)])
+
+
+def main(owner: str, lease: int, folder: str, keep: bool) -> None:
     """Split into guard and worker, and see to it that nothing is left when either ends."""
     os.set_inheritable(lease, False)
     for number in (signal.SIGINT, signal.SIGHUP):
@@ -243,7 +221,7 @@ def main(owner: int, lease: int, folder: str, keep: bool) -> None:
     worker = os.fork()
     if worker == 0:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
-        serving = Worker(owner, folder)
+        serving = Worker(int(owner.partition("-")[0]), folder)
         _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == guard:
             serving.run()
@@ -251,11 +229,13 @@ def main(owner: int, lease: int, folder: str, keep: bool) -> None:
         _redirect(os.open("/dev/null", os.O_RDWR), STDIN, STDOUT)
         os.waitpid(worker, 0)
     sweep()
-    _remove_groups(folder)
+    remove_groups(folder)
     if not keep and os.path.exists(folder):
         import shutil  # it takes 2 ms, which would be missed at the start
 
         shutil.rmtree(folder, ignore_errors=True)
+    if not _lives(owner):
+        end_helpers(owner)
     os._exit(0)  # without the interpreter's own tidying up
 
 
@@ -280,7 +260,7 @@ def _become(parent: int, argv: list[str], env: dict[str, str], cwd: str, log: st
         os._exit(127)
 
 
-def _remove_groups(folder: str) -> None:
+def remove_groups(folder: str) -> None:
     """Remove every control group that was made and is still there; its processes have just been killed."""
     with suppress(OSError), open(f"{folder}/{GROUPS}") as file:
         left = file.read().split("\n")
@@ -303,14 +283,6 @@ def _rmdir(folder: str) -> bool:
 def _write(path: str, text: str) -> None:
     with open(path, "w") as file:
         file.write(text)
-
-
-def _cpu_clock(pid: int) -> float:
-    """Processor seconds of all threads of a process, exactly; 0 when it is gone. The clock's id is the kernel's ABI."""
-    try:
-        return time.clock_gettime(~pid << 3 | 2)
-    except OSError:
-        return 0.0
 
 
 def _redirect(source: int, *targets: int) -> None:
@@ -359,11 +331,30 @@ def _scan(parent: int) -> list[int]:
 
 
 def _parent(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
+
+
+def _lives(owner: str) -> bool:
+    """Whether the owner is there, and is not another process under its pid, nor dead and unburied."""
+    pid, started, *_ = owner.split("-")
+    fields = _stat(int(pid))
+    return bool(fields) and fields[0] not in "ZX" and fields[19] == started
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat after the command's name; none when it is gone."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
+            return file.read().rpartition(")")[2].split()
     except OSError:
-        return 0
+        return []
+
+
+def _load(name: str, folder: str) -> Any:
+    """Load a module that few runs need, from a folder that is not on the isolated interpreter's path."""
+    sys.path.append(folder)
+    return importlib.import_module(name)
 
 
 def _signal_group(pid: int, number: int) -> None:
@@ -390,4 +381,4 @@ def _raise_file_limit() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], keep=sys.argv[4] == "keep")
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], keep=sys.argv[4] == "keep")

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from testbed.leftovers.owner import me
 from testbed.runtime import binaries
 
 PATIENCE_S = 30.0
@@ -14,7 +15,7 @@ PATIENCE_S = 30.0
 
 def envoys_words(config: str) -> str:
     """Return why Envoy refuses a configuration (JSON text), in its own words; "" if it takes it."""
-    with tempfile.TemporaryDirectory(prefix="testbed-validate-") as folder:
+    with tempfile.TemporaryDirectory(prefix=me().called("validate-")) as folder:
         path = Path(folder) / "envoy.json"
         path.write_text(re.sub(r"\{dir\}/[^\"]*/", f"{folder}/", config))
         command = [str(binaries.find("envoy")), "--mode", "validate", "-c", str(path), "--disable-hot-restart"]

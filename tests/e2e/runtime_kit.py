@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from testbed.plan import Process, Ready, Role
-from testbed.runtime.lease import Lease
+from testbed.runtime.lease import PORT, Lease
 
 SERVER = """
 import os, socket, time
@@ -66,6 +67,16 @@ def marked(mark: str) -> set[int]:
             if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes():
                 found.add(int(pid))
     return found
+
+
+def is_free(block: int) -> bool:
+    """Whether nobody holds an address block."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((f"127.{block}.0.254", PORT))
+        except OSError:
+            return False
+    return True
 
 
 def eventually(met: Callable[[], object], within_s: float) -> float:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from runtime_kit import eventually
+from runtime_kit import eventually, is_free
 
 from testbed.errors import TestbedError
 from testbed.runtime import lease as lease_module
-from testbed.runtime.lease import PORT, lease_block
+from testbed.runtime.lease import lease_block
 
 pytestmark = pytest.mark.e2e
 
@@ -36,15 +36,6 @@ def holder() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
             process.kill()
 
 
-def taken(block: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((f"127.{block}.0.254", PORT))
-        except OSError:
-            return True
-    return False
-
-
 def test_two_processes_never_hold_the_same_block() -> None:
     with holder() as (_, first), holder() as (_, second):
         assert len({*first, *second}) == 40
@@ -52,18 +43,18 @@ def test_two_processes_never_hold_the_same_block() -> None:
 
 def test_kill_9_of_the_holder_frees_its_blocks() -> None:
     with holder() as (process, blocks):
-        assert all(map(taken, blocks))
+        assert not any(map(is_free, blocks))
         process.kill()
         process.wait(5)
-        eventually(lambda: not any(map(taken, blocks)), within_s=2)
+        eventually(lambda: all(map(is_free, blocks)), within_s=2)
 
 
 def test_a_released_block_is_free_and_releasing_twice_is_harmless() -> None:
     lease = lease_block()
-    assert taken(lease.block)
+    assert not is_free(lease.block)
     lease.release()
     lease.release()
-    assert not taken(lease.block)
+    assert is_free(lease.block)
 
 
 def test_all_taken_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

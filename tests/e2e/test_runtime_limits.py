@@ -106,7 +106,7 @@ def test_a_limit_of_memory_is_of_one_life(runtime: ProcessRuntime, lease: Lease)
     assert runtime.cannot("memory") == ""
     runtime.confine(one.name, 32)
     group = groups(lease)[0]
-    assert str(os.getpid()) in group.name
+    assert group.name.startswith(f"testbed-{os.getpid()}-")
     assert (group / "cgroup.procs").read_text().split() == [str(runtime.pid(one.name))]
     assert httpx.get(one.ready.url, timeout=5, trust_env=False).status_code == 200
     runtime.restart(one.name)
@@ -129,4 +129,4 @@ def test_too_little_memory_is_an_error_and_no_death(runtime: ProcessRuntime, lea
 def groups(lease: Lease) -> list[Path]:
     """The control groups of this run that are there."""
     parent = Path(Memory().group(lease.block, 1).folder).parent
-    return list(parent.glob(f"testbed-{lease.block}-*"))
+    return list(parent.glob(f"testbed-{os.getpid()}-*-{lease.block}-*"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -15,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from runtime_kit import eventually, marked
+from runtime_kit import eventually, is_free, marked
 
 from testbed.runtime.cgroups import Memory
-from testbed.runtime.lease import PORT
 
 pytestmark = pytest.mark.e2e
 
@@ -64,15 +62,6 @@ def owner(tmp_path: Path, ending: str) -> Iterator[Owner]:
 def assert_gone(run: Owner) -> None:
     eventually(lambda: not run.rest(), within_s=2)
     assert not run.directory.exists()
-
-
-def is_free(block: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((f"127.{block}.0.254", PORT))
-        except OSError:
-            return False
-    return True
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
@@ -154,4 +143,4 @@ def test_processes_that_stand_still_and_control_groups_go_as_well(tmp_path: Path
 
 
 def _groups(memory: Memory, run: Owner) -> list[Path]:
-    return list(Path(memory.group(run.block, 1).folder).parent.glob(f"testbed-{run.block}-{run.process.pid}-*"))
+    return list(Path(memory.group(run.block, 1).folder).parent.glob(f"testbed-{run.process.pid}-*-{run.block}-*"))

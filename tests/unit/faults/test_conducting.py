@@ -164,6 +164,19 @@ def test_a_failure_in_a_later_turn_is_raised_when_it_is_healed(fails, words):
         injection.heal()
 
 
+def test_a_failure_in_a_later_turn_is_raised_once_at_the_end_of_the_phase():
+    plane = Plane()
+    faults = injector(plane)
+    with faults.inject([flapping(PAUSE, up_s=0.01, down_s=0.05)], SITE):
+        faults.check_conductors()
+        plane.fails = ("pause",)
+        wait_for(lambda: not conductors())
+        plane.fails = ()
+        with pytest.raises(TestbedError, match="flapping.* went wrong while it was in force: .*cannot pause"):
+            faults.check_conductors()
+        faults.check_conductors()
+
+
 def test_a_failure_reaches_the_test_though_nobody_heals():
     plane = Plane()
     faults = injector(plane)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import Unavailable
+from testbed.leftovers.owner import me, named
 from testbed.runtime import cgroups
 from testbed.runtime.cgroups import Memory
 
@@ -43,7 +44,8 @@ def test_v1_groups_are_made_below_our_own(machine):
     memory, _ = machine(V1, "4:memory:/session/7\n0::/\n", files, own)
     group = memory.group(50, 64)
     assert Path(group.folder).parent.match(own)
-    assert Path(group.folder).name.startswith("testbed-50-")
+    owner, rest = named(Path(group.folder).name) or pytest.fail("it does not say whose it is")
+    assert (owner, rest.startswith("50-")) == (me(), True)
     assert group.limits == dict.fromkeys(("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"), "67108864")
     assert memory.missing == ""
 

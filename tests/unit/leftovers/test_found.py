@@ -1,0 +1,118 @@
+"""Things sorted by run; orphans told from what has a living owner; real folders and processes found and removed."""
+
+import os
+import subprocess
+import tempfile
+
+import pytest
+
+from testbed.leftovers import KINDS, folders, processes
+from testbed.leftovers.found import clear, runs
+from testbed.leftovers.owner import MARK, Owner, State, me
+from testbed.leftovers.sweep import sweep
+from testbed.leftovers.table import as_data, table
+from testbed.leftovers.thing import Thing
+
+A, B = Owner(10, 1, "1f2e3d4c", "9a8b7c6d"), Owner(11, 1, "1f2e3d4c", "9a8b7c6d")
+GONE = Owner(2**22 + 1, 1, me().boot, me().place)  # a pid that no process can have
+
+
+def thing(owner, run="", kind="process"):
+    return Thing(kind, "1 1", owner, run)
+
+
+def test_what_only_its_owner_is_known_of_belongs_to_his_one_run():
+    found = runs([thing(A, "a1"), thing(A), thing(B)], lambda _: State.ALIVE)
+    assert [(run.name, len(run.things)) for run in found] == [("a1", 2), ("11", 1)]
+
+
+def test_of_an_owner_of_several_runs_it_stands_apart():
+    found = runs([thing(A, "a1"), thing(A, "a2"), thing(A)], lambda _: State.ALIVE)
+    assert [run.name for run in found] == ["a1", "a2", "10"]
+
+
+@pytest.fixture
+def spare(tmp_path, monkeypatch):
+    """A temporary directory of our own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def folder(parent, name):
+    made = parent / name
+    (made / "below").mkdir(parents=True)
+    (made / "below" / "file").touch()
+    return made
+
+
+def test_a_start_sweeps_the_folders_of_the_dead_alone(spare):
+    dead = folder(spare, GONE.called("aa"))
+    kept = [
+        folder(spare, me().called("bb")),
+        folder(spare, Owner(1, 1, me().boot, "00000000").called("cc")),
+        folder(spare, "testbed-dd"),
+        folder(spare, "else"),
+    ]
+    (spare / GONE.called("link")).symlink_to(kept[-1])
+    (spare / GONE.called("file")).touch()
+    sweep()
+    assert not dead.exists()
+    assert all((one / "below" / "file").exists() for one in kept)
+    assert (spare / GONE.called("link")).is_symlink()
+    assert (spare / GONE.called("file")).exists()
+
+
+def test_a_start_sweeps_the_processes_of_a_run_with_its_folder_wherever_they_have_gone(spare):
+    home = folder(spare, GONE.called("aa"))
+    env = {MARK: str(GONE), "TMPDIR": f"{home}/tmp", "PATH": os.defpath}
+    with subprocess.Popen(["sleep", "60"], env=env, start_new_session=True) as stray:
+        (found,) = [one for one in processes.found() if one.owner == GONE]
+        assert (processes.pid_of(found), found.run, found.about) == (stray.pid, "aa", "sleep 60")
+        sweep()
+        assert stray.wait(5) == -9
+    assert not home.exists()
+
+
+def test_a_process_that_has_the_pid_of_one_that_was_found_is_not_killed():
+    with subprocess.Popen(["sleep", "60"]) as somebody:
+        assert clear([Thing("process", f"{somebody.pid} 1", GONE)]) == []
+        assert somebody.poll() is None
+        somebody.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_what_belongs_to_another_user_is_not_even_found(spare):
+    other = folder(spare, GONE.called("aa"))
+    os.chown(other, 12345, 12345)
+    assert folders.found() == []
+
+
+def test_what_cannot_be_removed_is_told(spare, monkeypatch):
+    monkeypatch.setattr(folders.shutil, "rmtree", lambda *_, **__: None)
+    stuck = Thing("folder", str(folder(spare, GONE.called("aa"))), GONE)
+    assert clear([stuck]) == [stuck]
+
+
+def test_a_table_names_run_owner_topology_and_state(spare):
+    home = folder(spare, me().called("aa"))
+    (home / folders.ABOUT).write_text(folders.about("shop", "process", "127.50"))
+    there = runs([Thing("folder", str(home), me(), "aa"), Thing("folder", "/nowhere", GONE, "bb"), thing(me(), "aa")])
+    text = " ".join(table(there, width=200).split())
+    assert "aa running" in text
+    assert folders.read_about(str(home))["command"]
+    assert f"(pid {os.getpid()})" in text
+    assert "shop process 1 process" in text
+    assert "bb orphan a process" in text
+    assert "`testbed down` removes it" in text
+    first, second = as_data(there)
+    assert (first["topology"], first["network"], first["state"], second["topology"]) == (
+        "shop", "127.50", "running", None,
+    )  # fmt: skip
+
+
+def test_nothing_is_one_line():
+    assert table([]) == "nothing runs, and nothing is left behind"
+
+
+def test_kinds_are_removed_in_an_order_that_works():
+    assert list(KINDS).index("process") < list(KINDS).index("control group") < list(KINDS).index("folder")
