@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test patterns lint types unit e2e bench calibrate soak survive docs clean
+.PHONY: help setup demo test containers patterns lint types unit e2e bench calibrate soak survive docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,11 +28,17 @@ demo: setup  ## break a running shop in several ways, and see which policies con
 	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly --no-header -q
 
 test: setup lint types  ## all tests
-	@$(BIN)/python -m pytest -n 3
-	@$(MAKE) --no-print-directory patterns
+	@$(BIN)/python -m pytest -n 3 --ignore tests/docker
+	@$(MAKE) --no-print-directory patterns containers
 
 patterns: setup  ## the pattern gallery: each pattern at work, and the usual way in which it is broken
 	@$(BIN)/python -m pytest examples/patterns -n 3 --dist loadscope
+
+containers: setup  ## tests/docker, and the unchanged demo in Docker containers; one line if there is no daemon or image
+	@if why=$$($(BIN)/python -m testbed.runtime.docker); then \
+	  $(BIN)/python -m pytest tests/docker && \
+	  $(BIN)/python -m pytest examples/test_shop.py --testbed-runtime=docker -p no:randomly --no-header -q; \
+	else echo "containers: skipped, $$why"; fi
 
 lint: setup  ## ruff
 	@$(BIN)/ruff check .

@@ -29,14 +29,15 @@ PLUGIN_ROUNDS = 9
 def cold_starts() -> Iterator[Figure]:
     """From no process to the first end-to-end answer, and from there to no process."""
     for name, topology, rounds, asked in (("the shop", SHOP, 5, 1000), ("50 services", FIFTY, 3, 5000)):
-        starts, stops = zip(*(_cold_start(topology) for _ in range(rounds)), strict=True)
+        starts, stops = zip(*(cold_start(topology) for _ in range(rounds)), strict=True)
         yield Figure(f"start {name}", median(starts), asked, note=f"to the first end-to-end 200, {rounds} rounds")
         yield Figure(f"stop {name}", median(stops), 500)
 
 
-def _cold_start(topology: str | Topology) -> tuple[float, float]:
+def cold_start(topology: str | Topology, runtime: str = "process") -> tuple[float, float]:
+    """Start, ask once, stop; the milliseconds that start and stop took."""
     begun = time.perf_counter()
-    with testbed.start(topology) as mesh:
+    with testbed.start(topology, runtime=runtime) as mesh:
         with mesh.client() as client:
             client.get("/").raise_for_status()
         ready = stopping = time.perf_counter()

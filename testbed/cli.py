@@ -226,3 +226,17 @@ def sandbox(command: tuple[str, ...]) -> None:
     from testbed.sandbox import enter
 
     enter(command)
+
+
+@main.group()
+def images() -> None:
+    """The image in which programs of this machine run on --testbed-runtime=docker."""
+
+
+@images.command()
+@_plainly
+def build() -> None:
+    """Make the base image from Debian packages (mmdebstrap), without any registry."""
+    from testbed.runtime.docker.images import build as make
+
+    make(lambda text: click.echo(text, err=True))

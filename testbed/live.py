@@ -268,6 +268,7 @@ class Testbed:
         """Wait for what is in flight, read the evidence, look for deaths, close the history."""
         try:
             self.say("gathering the evidence")
+            self._runtime.deaths()  # a runtime that has died says so better than those whom it no longer runs
             idle = self._driver.wait_idle()
             self._sampler.boundary()
             self._sampler.stop()

@@ -142,7 +142,8 @@ class Process:
     word may hold `{dir}`, the run's own folder. `env` is added to a small clean environment.
 
     One of the user's `own` is a program on PATH or in `cwd`, started there and with the user's environment, after the
-    testbed's processes and those that it `needs` are ready.
+    testbed's processes and those that it `needs` are ready. One with an `image` is a container of the user's: `argv` is
+    a command in that image, the image's own if it is empty, and `env` is all that it is given.
     """
 
     name: str  # "pricing-1/app", "pricing-1/proxy", "links", "inlet"

@@ -24,9 +24,11 @@ def prepared(topology: Topology, runtime: str, say: Say) -> Topology:
     for name in topology.services:
         _has_folder(topology, name)
     found = topology.with_overrides(addresses=_addresses(topology)) if _addresses(topology) else topology
-    if runtime == "process":
-        for name in topology.services:
+    for name in topology.services:
+        if runtime == "process":
             _startable(topology, name, say)
+        else:
+            _contained(topology, name)
     return found
 
 
@@ -65,6 +67,13 @@ def _startable(topology: Topology, name: str, say: Say) -> None:
         _build(topology, name, service.build, folder)
     if service.command and "{{" not in service.command[0]:
         _there(topology, name, "command", service.command[0], folder)
+
+
+def _contained(topology: Topology, name: str) -> None:
+    service = topology.services[name]
+    if service.command and not service.image:
+        text = "a command of this machine's does not run in a container: give the service an image, or an address"
+        raise _error(topology, name, "command", text)
 
 
 def _there(topology: Topology, name: str, field: str, program: str, folder: Path) -> None:

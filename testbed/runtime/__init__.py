@@ -11,7 +11,10 @@ from typing import Protocol, cast
 from testbed.errors import TestbedError, nearest
 from testbed.plan import File, Ground, Process
 
-RUNTIMES = {"process": "testbed.runtime.process:ProcessRuntime"}  # name -> where its class is
+RUNTIMES = {  # name -> where its class is
+    "process": "testbed.runtime.process:ProcessRuntime",
+    "docker": "testbed.runtime.docker.runtime:DockerRuntime",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from testbed.errors import TestbedError
 from testbed.leftovers.owner import MARK, me
 from testbed.runtime import Death, proc
 from testbed.runtime.cgroups import Group
+from testbed.runtime.folder import log_of
 from testbed.runtime.lease import Lease
 
 REAPER = Path(__file__).with_name("reaper.py")
@@ -112,7 +113,7 @@ class Crew:
 
     def log(self, name: str) -> Path:
         """Return the log file of a process."""
-        return self._directory / f"{name.replace('/', '-')}.log"
+        return log_of(name, self._directory)
 
     def stop(self, grace_s: float) -> None:
         """End everything and wait for the reaper: it ends when it has no child left. Raises if it does not end."""

@@ -14,6 +14,7 @@ from testbed.runtime import binaries
 from testbed.runtime.cgroups import Memory
 
 OLDEST_PYTHON = (3, 11)
+DAEMON_S = 5.0  # for a Docker daemon to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at the machine and at every tool; builds nothing, starts nothing but `TOOL --version`."""
-    return [_system(), _loopback(), _python(), _privilege(), _memory(), _packets(), *map(_tool, binaries.TOOLS)]
+    here = [_system(), _loopback(), _python(), _privilege(), _memory(), _packets()]
+    return [*here, *_docker(), *map(_tool, binaries.TOOLS)]
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -87,6 +89,25 @@ def _packets() -> Finding:
     finally:
         packets.close()
     return Finding("packet faults", True, source="the kernel drops packets for this user")
+
+
+def _docker() -> list[Finding]:
+    """Another extra: the daemon, and the image that the docker runtime starts from."""
+    from testbed.runtime.docker import images
+    from testbed.runtime.docker.engine import Engine
+
+    try:
+        engine = Engine(DAEMON_S)
+    except Unavailable as error:
+        return [Finding("docker", True, source="no daemon", advice=f"{error}. Only --testbed-runtime=docker needs it")]
+    version = str(engine.info.get("ServerVersion", ""))
+    there, name = engine.has_image(images.base_image()), images.base_image()
+    engine.close()
+    advice = "" if there else f"`testbed images build` makes {name}; only --testbed-runtime=docker needs it"
+    return [
+        Finding("docker", True, version, "daemon", engine.address),
+        Finding("docker image", True, source=name if there else "not there", advice=advice),
+    ]
 
 
 def _memory() -> Finding:

@@ -23,25 +23,26 @@ Ask = Callable[[], str]
 def probe(ready: Ready, log: Path, env: Mapping[str, str], cwd: str) -> str | Ask:
     """Return how to look: a URL that is asked over sockets, or a function. Only what is logged from now on counts."""
     if ready.log:
-        return _log(log, re.compile(ready.log))
+        return line_in(lambda: _lines(log), ready.log)
     if ready.command:
         return _command(ready.command, env, cwd)
     scheme, _, address = ready.url.partition("://")
-    return _health(address) if scheme == "grpc" else ready.url
+    return health(address) if scheme == "grpc" else ready.url
 
 
-def _log(path: Path, pattern: re.Pattern[str]) -> Ask:
-    begin = path.stat().st_size if path.exists() else 0
+def line_in(lines: Callable[[], list[str]], pattern: str) -> Ask:
+    """Look for a line of a log, among those that are not there yet."""
+    begin, wanted = len(lines()), re.compile(pattern)
 
     def ask() -> str:
-        if not path.exists():
-            return "nothing is logged"
-        with open(path, "rb") as log:
-            log.seek(begin)
-            lines = log.read().decode(errors="replace").splitlines()
-        return "" if any(map(pattern.search, lines)) else f"no such line among {len(lines)}"
+        new = lines()[begin:]
+        return "" if any(map(wanted.search, new)) else f"no such line among {len(new)}"
 
     return ask
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines() if log.exists() else []
 
 
 def _command(words: Sequence[str], env: Mapping[str, str], cwd: str) -> Ask:
@@ -54,13 +55,18 @@ def _command(words: Sequence[str], env: Mapping[str, str], cwd: str) -> Ask:
             )
         except subprocess.TimeoutExpired:
             return f"does not end within {COMMAND_S:g} s"
-        said = (done.stderr or done.stdout).strip().splitlines()
-        return "" if done.returncode == 0 else f"exit code {done.returncode}{f': {said[-1]}' if said else ''}"
+        return said_by(done.returncode, done.stderr or done.stdout)
 
     return ask
 
 
-def _health(address: str) -> Ask:
+def said_by(code: int, output: str) -> str:
+    """Say what a readiness command means by its exit code and its last line."""
+    said = output.strip().splitlines()
+    return "" if code == 0 else f"exit code {code}{f': {said[-1]}' if said else ''}"
+
+
+def health(address: str) -> Ask:
     """Ask for the health of the whole server; the two messages are so small that no generated code is needed."""
     try:
         import grpc

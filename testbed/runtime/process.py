@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import time
@@ -11,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError, nearest
-from testbed.leftovers.owner import MARK, me
 from testbed.plan import File, Process, as_planned
-from testbed.runtime import Death, NotReady, binaries, commands, proc
+from testbed.runtime import Death, NotReady, binaries, commands, folder, proc
 from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.crew import Crew
 from testbed.runtime.lease import Lease, lease_block
@@ -21,10 +19,10 @@ from testbed.runtime.preflight import check_addresses
 from testbed.runtime.probes import probe
 from testbed.runtime.readiness import wait_ready
 from testbed.runtime.waves import waves
+from testbed.runtime.wording import lateness, quoted
 
 READY_S = 20.0  # for a process to be ready
 SEEN_S = 2.0  # for a signal to show its effect
-QUOTED = 400  # characters of each log line in an error message
 Seen = Callable[[set[str]], bool]  # whether an effect shows in the states of a process's threads
 GRACE_S = 0.2  # for the apps to end by themselves when the run is stopped
 
@@ -72,7 +70,7 @@ class ProcessRuntime:
         self._processes = {process.name: process for process in processes}
         self._tools = {tool: str(binaries.find(tool)) for tool in {p.argv[0] for p in processes if not p.own}}
         check_addresses(processes)
-        self._make_directory()
+        folder.make(self._directory)
         self._crew = Crew(self._directory, self._lease, self._keep)
         try:
             self.write(files)
@@ -83,10 +81,7 @@ class ProcessRuntime:
 
     def write(self, files: Iterable[File]) -> None:
         """Write files below the run's folder, in the place of those that are there."""
-        for file in files:
-            path = self._directory / file.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self._filled(file.text))
+        folder.write(self._directory, files)
 
     def stop(self) -> None:
         """End everything, verified, and remove the directory unless it is to be kept; a second call does nothing."""
@@ -207,12 +202,6 @@ class ProcessRuntime:
             raise TestbedError(f"no process called {name!r}{nearest(name, self._processes)}")
         return self._processes[name]
 
-    def _make_directory(self) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(self._directory.iterdir()):
-            raise TestbedError(f"{self._directory} is not empty: a run needs a folder of its own, removed at the end")
-        (self._directory / "tmp").mkdir()
-
     def _tidy(self) -> None:
         """Do what is left to do where both halves of the reaper have been killed."""
         from testbed.leftovers import processes
@@ -221,9 +210,6 @@ class ProcessRuntime:
         processes.remove(processes.living_in(str(self._directory)))
         remove_groups(str(self._directory))
         shutil.rmtree(self._directory, ignore_errors=True)
-
-    def _filled(self, text: str) -> str:
-        return text.replace("{dir}", str(self._directory))
 
     def _launch(self, processes: Mapping[str, Process], within: Group | None = None) -> None:
         """Spawn processes and wait until all are ready: the testbed's at once, the user's as they need each other."""
@@ -234,29 +220,30 @@ class ProcessRuntime:
         crew = self._running()
         ways = {}
         for name, process in processes.items():
-            env = {**self._environment(process), **{key: self._filled(value) for key, value in process.env.items()}}
+            env = {
+                **self._environment(process),
+                **{key: folder.filled(value, self._directory) for key, value in process.env.items()},
+            }
             ways[name] = probe(process.ready, crew.log(name), env, process.cwd)
             crew.spawn(name, self._argv(process), env, gentle=process.role == "app", within=within, cwd=process.cwd)
         own_s = {name: p.ready.within_s for name, p in processes.items() if p.ready.within_s is not None}
         late = wait_ready(ways, self._ready_s, lambda: self._none_ended(processes), own_s)
         if late:
-            raise TestbedError(self._lateness(late))
+            told = {name: late[name] + self._listening(name) for name in late}
+            raise TestbedError(lateness(told, self._ready_s, self._processes, self.log_tail))
 
     def _argv(self, process: Process) -> list[str]:
-        return [self._program(process), *map(self._filled, process.argv[1:])]
+        return [self._program(process), *(folder.filled(word, self._directory) for word in process.argv[1:])]
 
     def _program(self, process: Process) -> str:
         """Return the path of what a process runs."""
         if process.own:
-            return commands.program(self._filled(process.argv[0]), Path(process.cwd))
+            return commands.program(folder.filled(process.argv[0], self._directory), Path(process.cwd))
         return self._tools[process.argv[0]]
 
     def _environment(self, process: Process) -> dict[str, str]:
         """Small and the same everywhere, so that nothing of the owner's gets in; the user's own have the user's."""
-        told = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8"}
-        small = {key: os.environ.get(key, default) for key, default in told.items()}
-        ours = {"TMPDIR": str(self._directory / "tmp"), MARK: str(me())}
-        return (commands.inherited() if process.own else {}) | small | ours
+        return (commands.inherited() if process.own else {}) | folder.environment(self._directory)
 
     def _none_ended(self, names: Iterable[str]) -> None:
         crew = self._running()
@@ -264,14 +251,7 @@ class ProcessRuntime:
         for name in names:
             member = crew.member(name)
             if member is not None and not member.alive:
-                raise NotReady(f"{name} ended before it was ready ({member.end}){self._quoted_log(name)}", name)
-
-    def _lateness(self, late: Mapping[str, str]) -> str:
-        ready = {name: self._processes[name].ready for name in sorted(late)}
-        each = [f"  {name}: {ready[name]}: {late[name]}{self._listening(name)}" for name in ready]
-        waited = {one.within_s if one.within_s is not None else self._ready_s for one in ready.values()}
-        text = "\n".join([f"not ready after {max(waited):g} s:", *each])
-        return text + "".join(f"\n{name}{self._quoted_log(name)}" for name in sorted(late)[:3])
+                raise NotReady(f"{name} ended before it was ready ({member.end}){quoted(self.log_tail(name))}", name)
 
     def _listening(self, name: str) -> str:
         """Say where one of the user's own does listen, if it is not where it should."""
@@ -281,12 +261,6 @@ class ProcessRuntime:
         if not elsewhere:
             return ""
         return f"; it listens on {', '.join(elsewhere)} instead of {process.listens[0]} (binds: and port: say where)"
-
-    def _quoted_log(self, name: str) -> str:
-        tail = self.log_tail(name)
-        if not tail:
-            return "; its log is empty"
-        return "; its last lines:\n" + "\n".join(f"  | {line[:QUOTED]}" for line in tail.splitlines())
 
     def _kill_all(self, names: Sequence[str]) -> None:
         crew = self._running()

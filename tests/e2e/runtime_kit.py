@@ -10,12 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from testbed.plan import Process, Ready, Role
-from testbed.runtime.lease import PORT, Lease
+from testbed.runtime import Lease
+from testbed.runtime.lease import PORT
 
 SERVER = """
 import os, socket, time
 time.sleep(float(os.environ.get("SLOW", "0")))
-server = socket.create_server((os.environ["ADDR"], 8080))
+server = socket.create_server((os.environ["ADDR"], int(os.environ.get("PORT", "8080"))))
 print("up", os.getpid(), flush=True)
 while True:
     client, _ = server.accept()
@@ -38,6 +39,24 @@ if os.fork() == 0:
     + SERVER
 )
 
+# answers after its path's milliseconds of processor time; with SIDE set a second thread burns as much as it gets
+WORKER = """
+import os, socket, threading, time, hashlib
+def burn(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        hashlib.sha256(bytes(100_000)).digest()
+if os.environ.get("SIDE"):
+    threading.Thread(target=burn, args=(600,), daemon=True).start()
+server = socket.create_server((os.environ["ADDR"], 8080))
+while True:
+    client, _ = server.accept()
+    path = client.recv(65536).split()[1].decode()
+    burn(int(path[1:]) / 1000 if path[1:].isdigit() else 0)
+    client.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok")
+    client.close()
+"""
+
 
 def server(
     lease: Lease,
@@ -45,17 +64,18 @@ def server(
     *,
     code: str = SERVER,
     role: Role = "app",
+    port: int = 8080,
     env: Mapping[str, str] | None = None,
 ) -> Process:
     """A tiny HTTP server on the address of replica 1 of service `number`, named "s<number>-1/app"."""
-    address = lease.address(number, 1)
+    address = f"{lease.ground.network}.{number}.1"
     return Process(
         name=f"s{number}-1/{role}",
         role=role,
         argv=("python", "-I", "-S", "-c", code),
-        ready=Ready(f"http://{address}:8080/healthz"),
-        listens=(f"{address}:8080",),
-        env={"ADDR": address, **(env or {})},
+        ready=Ready(f"http://{address}:{port}/healthz"),
+        listens=(f"{address}:{port}",),
+        env={"ADDR": address, **({} if port == 8080 else {"PORT": str(port)}), **(env or {})},
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from runtime_kit import SERVER, eventually, server
+from runtime_kit import SERVER, WORKER, eventually, server
 
 from testbed.errors import TestbedError
 from testbed.plan import Process
@@ -19,24 +19,6 @@ from testbed.runtime.process import ProcessRuntime
 
 pytestmark = pytest.mark.e2e
 needs_memory = pytest.mark.skipif(bool(Memory().missing), reason="no control groups here that we may limit")
-
-# answers after its path's milliseconds of processor time; with SIDE set a second thread burns as much as it gets
-WORKER = """
-import os, socket, threading, time, hashlib
-def burn(seconds):
-    end = time.thread_time() + seconds
-    while time.thread_time() < end:
-        hashlib.sha256(bytes(100_000)).digest()
-if os.environ.get("SIDE"):
-    threading.Thread(target=burn, args=(600,), daemon=True).start()
-server = socket.create_server((os.environ["ADDR"], 8080))
-while True:
-    client, _ = server.accept()
-    path = client.recv(65536).split()[1].decode()
-    burn(int(path[1:]) / 1000 if path[1:].isdigit() else 0)
-    client.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok")
-    client.close()
-"""
 
 
 def work(process: Process, ms: int) -> float:

@@ -19,6 +19,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(tool.variable, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
 
 
 def found(name: str) -> Finding:
@@ -27,7 +28,7 @@ def found(name: str) -> Finding:
 
 def test_a_good_machine() -> None:
     findings = examine()
-    machine = ["system", "127.0.0.0/8", "interpreter", "privileges", "memory limits", "packet faults"]
+    machine = ["system", "127.0.0.0/8", "interpreter", "privileges", "memory limits", "packet faults", "docker"]
     assert [finding.name for finding in findings] == [*machine, *binaries.TOOLS]
     assert all(finding.ok for finding in findings)
     assert found("python").path == sys.executable
@@ -39,6 +40,13 @@ def test_packet_faults_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     packets = found("packet faults")
     assert (packets.ok, packets.source) == (True, "not for this user")
     assert "apt-get install nftables" in packets.advice
+
+
+def test_containers_are_an_extra() -> None:
+    docker = found("docker")
+    assert (docker.ok, docker.source) == (True, "no daemon")
+    assert "there is no unix:///" in docker.advice
+    assert "only --testbed-runtime=docker needs it" in docker.advice.lower()
 
 
 def test_what_is_not_built_yet_is_no_fault() -> None:

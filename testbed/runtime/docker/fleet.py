@@ -1,0 +1,210 @@
+"""The containers of one run: makes and starts them many at once, ends them, and knows where they are."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.errors import Unsupported
+from testbed.leftovers.owner import started as alive_since
+from testbed.plan import Process
+from testbed.runtime import NotReady, proc
+from testbed.runtime.docker.engine import EngineGone, Facts, Refused, Spec, at_once
+from testbed.runtime.docker.lease import DockerLease
+from testbed.runtime.docker.leftovers import remove_run
+from testbed.runtime.docker.pods import Pod
+from testbed.runtime.docker.watch import Watch
+from testbed.runtime.probes import Ask, health, line_in, said_by
+
+LIMITS = {"cpu": ("CpuCfsQuota", "processor time"), "memory": ("MemoryLimit", "memory")}  # as its `info` says
+NO_LIMIT = -1
+PLENTY = 1 << 50  # bytes: the daemon takes no -1 for these
+LEAST_US, PERIOD_US = 1_000, 20_000  # the kernel's shortest quota; what one turn and the wait after it take
+
+
+@dataclass
+class Berth:
+    """A container that has been made, and its present life."""
+
+    container: str
+    pid: int = 0
+    started: int = 0  # of that pid, by which it is known again
+    spent_s: float = 0.0  # processor time of earlier lives
+    limited: bool = False
+
+
+class Fleet:
+    """All containers of one run, by the names of their processes; the pods' holders by the names of the pods."""
+
+    def __init__(self, lease: DockerLease) -> None:
+        self._lease, self._engine = lease, lease.engine
+        self.watch = Watch(self._engine, lease.run)
+        self._berths: dict[str, Berth] = {}
+        self._holders: dict[str, Berth] = {}
+        self._homes: dict[str, str] = {}  # process -> pod
+        self.published: dict[str, str] = {}  # "10.213.1.1:8080" -> "127.0.0.1:32768"
+
+    # -- all of them
+
+    def hold(self, pods: Sequence[Pod], specs: Mapping[str, Spec]) -> None:
+        """Make and start the holders, so that every pod has its network; learn where its ports are published."""
+        at_once(lambda pod: self._hold(pod, specs[pod.name]), pods)
+        self._tell_guard()
+
+    def _hold(self, pod: Pod, spec: Spec) -> None:
+        berth = self._holders[pod.name] = Berth(self._engine.create(spec))
+        self._engine.start(berth.container)
+        facts = self._engine.facts(berth.container)
+        self._lives(berth, facts.pid)
+        self._homes |= dict.fromkeys(pod.processes, pod.name)
+        self.published |= {f"{pod.addresses[0]}:{port}": door for port, door in facts.ports.items()}
+
+    def make(self, specs: Mapping[str, Spec]) -> None:
+        """Make the containers of processes; they are not started yet."""
+
+        def one(name: str) -> None:
+            self._berths[name] = Berth(self._engine.create(specs[name]))
+
+        at_once(one, specs)
+
+    def start(self, names: Sequence[str]) -> None:
+        """Start several that do not run. Raises `NotReady` for one that the daemon cannot start."""
+        self.watch.begins(names)
+        try:
+            at_once(self._start, names)
+        finally:
+            self._tell_guard()
+
+    def _start(self, name: str) -> None:
+        berth = self._berths[name]
+        try:
+            self._engine.start(berth.container)
+        except Refused as refusal:
+            self.watch.never_began(name)
+            raise NotReady(f"{name} could not be started: {refusal}", name) from refusal
+        self._lives(berth, self._engine.facts(berth.container).pid)
+
+    def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
+        """Signal several whose end is wanted; `watch` tells when they have ended."""
+        names = list(names)
+        self.watch.doom(names)
+        at_once(lambda name: self._end(name, number), names)
+
+    def _end(self, name: str, number: signal.Signals) -> None:
+        if number == signal.SIGKILL:
+            self._berths[name].spent_s = self.cpu_seconds(name)
+        self._engine.signal(self._berths[name].container, number)
+
+    def remove(self) -> None:
+        """Remove everything, at once and without notice. Where the daemon has gone, kill what this user may kill."""
+        self.watch.close()
+        try:
+            remove_run(self._engine, self._lease.run)
+        except EngineGone:
+            for pid, started in self._pids().items():
+                if alive_since(pid) == started:
+                    with suppress(OSError):
+                        os.kill(pid, signal.SIGKILL)
+
+    # -- one of them
+
+    def way(self, process: Process) -> str | Ask:
+        """Return how to see that a process, which has not been started yet, is ready in its next life.
+
+        A published port takes every connection, whether anybody listens behind it or not: what counts as ready when it
+        takes one is asked at its own address.
+        """
+        berth, ready = self._berths[process.name], process.ready
+        if ready.log:
+            return line_in(lambda: self._engine.log(berth.container).splitlines(), ready.log)
+        if ready.command:
+            return lambda: said_by(*self._engine.run(berth.container, ready.command))
+        scheme, _, rest = ready.url.partition("://")
+        address, slash, path = rest.partition("/")
+        door = address if scheme == "tcp" else self.published.get(address, address)
+        return health(door) if scheme == "grpc" else f"{scheme}://{door}{slash}{path}"
+
+    def log(self, name: str, lines: int | str) -> str:
+        """Return the last lines that a process wrote, in all its lives."""
+        return self._engine.log(self._berths[name].container, lines)
+
+    def facts(self, name: str) -> Facts:
+        """Ask what has become of a process."""
+        return self._engine.facts(self._berths[name].container)
+
+    def freeze(self, name: str) -> None:
+        """Stop a process where it is."""
+        self._engine.pause(self._berths[name].container)
+
+    def thaw(self, name: str) -> None:
+        """Let it go on."""
+        self._engine.unpause(self._berths[name].container)
+
+    def throttle(self, name: str, share: float) -> None:
+        """Let a process have only this share of one processor."""
+        period = max(PERIOD_US, round(LEAST_US / share))
+        self._limit(name, cpu_period=period, cpu_quota=round(period * share))
+
+    def confine(self, name: str, mb: int) -> None:
+        """Let a process have only so much memory, swap included."""
+        self._limit(name, mem_limit=mb * 1024 * 1024, memswap_limit=mb * 1024 * 1024)
+
+    def free(self, name: str) -> None:
+        """Take all limits off a process."""
+        if self._berths[name].limited:
+            self._limit(name, cpu_quota=NO_LIMIT, mem_limit=PLENTY, memswap_limit=NO_LIMIT)
+            self._berths[name].limited = False
+
+    def _limit(self, name: str, **limits: int) -> None:
+        self._berths[name].limited = True
+        self._engine.limit(self._berths[name].container, **limits)
+
+    def cpu_seconds(self, name: str) -> float:
+        """Return the processor time of all lives of a process, but for the last of one that died unexpectedly."""
+        berth = self._berths[name]
+        if (member := self.watch.member(name)) is None or not member.alive:
+            return berth.spent_s
+        here = self._is_here(berth)
+        return berth.spent_s + (proc.cpu_seconds(berth.pid) if here else self._engine.cpu_seconds(berth.container))
+
+    def inside(self, name: str) -> tuple[str, ...]:
+        """Return the words that run a tool of ours in the network of a process: that of its holder."""
+        berth = self._holders[self._homes[name]]
+        if not self._is_here(berth):
+            raise Unsupported(
+                f"the network of {name} is not on this machine: the Docker daemon's containers are elsewhere"
+            )
+        if os.geteuid() != 0:
+            raise Unsupported(f"only root may enter the network of {name}, a container; run the tests as root")
+        return ("nsenter", f"--net=/proc/{berth.pid}/ns/net")
+
+    def _is_here(self, berth: Berth) -> bool:
+        """Whether a container is a process of this machine, and /proc can tell of it."""
+        with suppress(OSError):
+            return berth.container in Path(f"/proc/{berth.pid}/cgroup").read_text()
+        return False
+
+    def _lives(self, berth: Berth, pid: int) -> None:
+        berth.pid, berth.started = pid, 0
+        if self._is_here(berth):
+            berth.started = alive_since(pid) or 0
+
+    def _pids(self) -> dict[int, int]:
+        """Every process of the run that is one of this machine, with its start time."""
+        return {
+            berth.pid: berth.started for berth in (*self._holders.values(), *self._berths.values()) if berth.started
+        }
+
+    def _tell_guard(self) -> None:
+        self._lease.guard.watch(self._pids())
+
+
+def refuse_to_limit(info: Mapping[str, object], action: str) -> str:
+    """Why the daemon cannot limit the "cpu" or "memory" of a container, "" if it can; every other action it can."""
+    key, what = LIMITS.get(action, ("", ""))
+    refused = bool(key) and not info.get(key)
+    return f"the Docker daemon says that it cannot limit the {what} of a container here" if refused else ""

@@ -1,0 +1,77 @@
+"""The base image, in which the programs of this machine run: its name, and how it is made without a registry."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from testbed.errors import TestbedError, Unavailable
+from testbed.runtime.docker.engine import Engine
+
+VARIABLE = "TESTBED_IMAGE"
+DEFAULT = "testbed-base"
+PACKAGES = ("libstdc++6", "iproute2", "ca-certificates")  # what Node, a pod of several addresses and TLS need
+SUITE = "bookworm"  # where this machine is no Debian; else its own, so that its programs find the libraries they know
+Say = Callable[[str], None]
+
+
+def base_image() -> str:
+    """Return the name of the image: the environment variable, or the default."""
+    return os.environ.get(VARIABLE) or DEFAULT
+
+
+def check(engine: Engine, own: dict[str, str]) -> None:
+    """Raise `Unavailable` if the base image, or one of a user's own (image -> who needs it), is not there."""
+    if not engine.has_image(base_image()):
+        raise Unavailable(f"there is no image {base_image()!r} at the Docker daemon: `testbed images build` makes it")
+    for image, process in own.items():
+        if not engine.has_image(image):
+            raise Unavailable(
+                f"{process}: there is no image {image!r} at the Docker daemon. Nothing is pulled during a test: "
+                f"run `docker pull {image}` or `docker build -t {image} ...` first"
+            )
+
+
+def build(say: Say) -> None:
+    """Make the base image of Debian packages, with progress. Raises `Unavailable` for what is missing."""
+    engine, name = Engine(timeout_s=300), base_image()
+    program = shutil.which("mmdebstrap")
+    if program is None:
+        raise Unavailable(f"making {name} needs mmdebstrap, which was not found: apt-get install mmdebstrap")
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="testbed-image-") as folder:
+        tar = Path(folder) / "base.tar"
+        say(f"[1/2] {name}: Debian {suite()} with {', '.join(PACKAGES)} (about 40 s, once)")
+        _bootstrap(program, tar, say)
+        say(f"[2/2] {name}: handing {tar.stat().st_size / 1e6:.0f} MB to the Docker daemon")
+        engine.import_image(tar, name)
+    engine.close()
+    say(f"{name} is there, after {time.monotonic() - begun:.0f} s")
+
+
+def suite() -> str:
+    """Return the Debian or Ubuntu release to make the image of."""
+    try:
+        told = platform.freedesktop_os_release()
+    except OSError:
+        return SUITE
+    return told.get("VERSION_CODENAME", SUITE) if told.get("ID") in ("debian", "ubuntu") else SUITE
+
+
+def _bootstrap(program: str, tar: Path, say: Say) -> None:
+    words = [program, "--variant=minbase", f"--include={','.join(PACKAGES)}", suite(), str(tar)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as made:
+        assert made.stdout is not None
+        last = [""]
+        for line in map(str.strip, made.stdout):
+            last = [*last[-4:], line] if line else last
+            if line.startswith("I:") and not line.endswith("..."):
+                say(f"      {line.removeprefix('I: ')}")
+    if made.returncode:
+        raise TestbedError(f"mmdebstrap failed (exit code {made.returncode}):\n" + "\n".join(last))

@@ -1,0 +1,107 @@
+"""Leases a network for one run: the daemon itself refuses a second one with the same addresses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from testbed.errors import TestbedError
+from testbed.plan import Ground
+from testbed.runtime.docker import labels
+from testbed.runtime.docker.engine import Engine, Refused
+from testbed.runtime.docker.guard import Guard
+from testbed.runtime.docker.leftovers import remove_run, sweep
+
+FIRST, LAST = 128, 254  # of 10.x.0.0/16: what routers, VPNs and Docker itself hardly ever give out
+WIDTH = 0xFFFF0000  # the mask of one block
+PLANE, GATEWAY = "0.1", "0.254"  # service 0 is the test's own plane, so no replica and no node can have these
+
+
+class DockerLease:
+    """A network of its own, and the guard that removes it, with every container in it, when this process has died."""
+
+    def __init__(self, engine: Engine, marks: Mapping[str, str], network: str, guard: Guard) -> None:
+        self.engine, self.labels, self.guard = engine, marks, guard
+        self.ground = Ground(network, plane=f"{network}.{PLANE}")
+        self._released = False
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.labels[labels.RUN]
+
+    @property
+    def name(self) -> str:
+        """The network's name; the containers' begin with it."""
+        return _name(self.labels)
+
+    def release(self) -> None:
+        """Remove what is left of the run; a second call does nothing, and a daemon that has gone is no trouble."""
+        if not self._released:
+            self._released = True
+            with suppress(TestbedError):
+                remove_run(self.engine, self.run)
+                self.guard.dismiss()
+            self.guard.close()
+            self.engine.close()
+
+
+def lease_network() -> DockerLease:
+    """Sweep what dead owners have left, then make a network on the first free block from a random start.
+
+    Raises `Unavailable` if there is no daemon that this user may use, `TestbedError` if no block is free.
+    """
+    engine, marks = Engine(), labels.of_a_new_run()
+    guard = Guard(marks[labels.RUN])
+    try:
+        sweep(engine)
+        return DockerLease(engine, marks, _network(engine, marks), guard)
+    except BaseException:
+        guard.dismiss()
+        guard.close()
+        engine.close()
+        raise
+
+
+def _network(engine: Engine, marks: Mapping[str, str]) -> str:
+    """Make the network and return its prefix, such as "10.213"."""
+    why = "this machine has routes to all of them"
+    for network in _candidates(Path("/proc/net/route").read_text()):
+        try:
+            engine.create_network(_name(marks), f"{network}.0.0/16", f"{network}.{GATEWAY}", marks)
+        except Refused as refusal:
+            why = str(refusal)
+            if "overlap" not in why.lower():
+                raise
+        else:
+            return network
+    raise TestbedError(f"no address block 10.{FIRST}-10.{LAST} is free for another run: {why}")
+
+
+def _name(marks: Mapping[str, str]) -> str:
+    return f"testbed-{marks[labels.RUN]}"
+
+
+def _candidates(routes: str) -> Iterator[str]:
+    """Yield blocks from a random start: first those to which this machine has no route, then parts of wider routes."""
+    number, start, taken = LAST - FIRST + 1, int.from_bytes(os.urandom(2), "big"), list(_destinations(routes))
+    blocks = [10 << 24 | FIRST + (start + step) % number << 16 for step in range(number)]
+    met = {block: _met(block, taken) for block in blocks}
+    yield from (f"10.{block >> 16 & 255}" for wide in (False, True) for block in blocks if met[block] is wide)
+
+
+def _met(block: int, taken: Sequence[tuple[int, int]]) -> bool | None:
+    """Whether a wider route leads to a block; None if there is a route just to it, or to a part of it."""
+    masks = [mask for destination, mask in taken if (block ^ destination) & mask & WIDTH == 0]
+    return None if any(mask & WIDTH == WIDTH for mask in masks) else bool(masks)
+
+
+def _destinations(routes: str) -> Iterator[tuple[int, int]]:
+    """Yield destination and mask of every route but the default one, from the text of /proc/net/route."""
+    for line in routes.splitlines()[1:]:
+        words = line.split()
+        destination, mask = (int.from_bytes(bytes.fromhex(words[place]), "little") for place in (1, 7))
+        if mask:
+            yield destination, mask

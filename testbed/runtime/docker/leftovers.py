@@ -1,0 +1,67 @@
+"""What runs have left at the Docker daemon: finds containers and networks by their labels, and removes them."""
+
+from __future__ import annotations
+
+import time
+
+from testbed.errors import TestbedError, Unavailable
+from testbed.leftovers.owner import State, state
+from testbed.runtime.docker import labels
+from testbed.runtime.docker.engine import Engine, at_once
+
+Found = tuple[str, str, dict[str, str]]  # "container" or "network", its id, its labels
+LOOK_S = 2.0  # for a daemon that may not be there
+PATIENCE_S = 10.0  # for a network to be free of containers that are being removed
+
+
+def found() -> list[Found]:
+    """Return every container and network of any run of ours; none where there is no daemon."""
+    try:
+        engine = Engine(LOOK_S)
+    except Unavailable:
+        return []
+    try:
+        return _listed(engine, {"label": labels.RUN})
+    except TestbedError:
+        return []
+    finally:
+        engine.close()
+
+
+def sweep(engine: Engine) -> None:
+    """Remove what dead owners have left; a reaper that does the same just now is no trouble."""
+    left = _listed(engine, {"label": labels.RUN})
+    owners = {name: labels.owner(marks) for _, name, marks in left}
+    dead = {owner for owner in owners.values() if owner is not None and state(owner) is State.DEAD}
+    if dead:
+        _remove(engine, [one for one in left if owners[one[1]] in dead])
+
+
+def remove(*ids: str) -> None:
+    """Remove containers and networks by their ids; those that have gone meanwhile are no trouble."""
+    engine = Engine()
+    try:
+        _remove(engine, [one for one in _listed(engine, {"label": labels.RUN}) if one[1] in ids])
+    finally:
+        engine.close()
+
+
+def remove_run(engine: Engine, run: str) -> None:
+    """Remove all that belongs to one run, and see that it is gone."""
+    deadline = time.monotonic() + PATIENCE_S
+    while left := _listed(engine, labels.only(run)):
+        if time.monotonic() > deadline:
+            what = ", ".join(f"{kind} {name[:12]}" for kind, name, _ in left)
+            raise TestbedError(f"removed, but still there after {PATIENCE_S:g} s: {what}")
+        _remove(engine, left)
+
+
+def _listed(engine: Engine, filters: dict[str, str]) -> list[Found]:
+    containers = [("container", name, marks) for name, marks in engine.containers(filters)]
+    return [*containers, *(("network", name, marks) for name, marks in engine.networks(filters))]
+
+
+def _remove(engine: Engine, things: list[Found]) -> None:
+    """Containers first: a network with containers in it cannot be removed."""
+    at_once(engine.remove, [name for kind, name, _ in things if kind == "container"])
+    at_once(engine.remove_network, [name for kind, name, _ in things if kind == "network"])

@@ -1,0 +1,128 @@
+"""From a plan's processes to containers: which share a network namespace, what each sees of the machine. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from testbed.plan import Process
+from testbed.runtime.docker import labels
+from testbed.runtime.docker.engine import Spec
+from testbed.runtime.folder import filled
+
+# A pod's holder keeps its network namespace while apps and proxies in it die and come back, as Kubernetes' pause does.
+HOLD = ("sleep", "infinity")
+HOLD_MORE = 'for each in "$@"; do ip addr add "$each/16" dev eth0 || exit 1; done; exec sleep infinity'
+EARLY = {"net.ipv4.ip_nonlocal_bind": "1"}  # so that nobody has to wait until the holder has added an address
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """Processes that have an address in common, and hence a network namespace."""
+
+    name: str  # "checkout-1"
+    addresses: tuple[str, ...]  # the first is the one that the network gives it
+    processes: tuple[str, ...]
+    ports: tuple[int, ...]  # those of the first address at which the test talks to it
+
+
+@dataclass(frozen=True, slots=True)
+class Yard:
+    """What all containers of one run have in common."""
+
+    network: str  # its name, with which the containers' names begin
+    labels: Mapping[str, str]
+    image: str
+    user: str  # "1000:1000"
+    folder: Path  # the run's own
+    tools: Mapping[str, Path]
+
+    def holder(self, pod: Pod) -> str:
+        """Return the name of the container that keeps a pod's network."""
+        return self.name(f"{pod.name}/pod")
+
+    def name(self, of: str) -> str:
+        """Return the name of a process's container."""
+        return f"{self.network}-{of.replace('/', '-').replace('@', '-')}"
+
+
+def pods(processes: Iterable[Process]) -> tuple[Pod, ...]:
+    """Group processes by the addresses that they listen on; two that share one share all."""
+    groups: list[tuple[list[Process], dict[str, None]]] = []
+    for process in processes:
+        found = dict.fromkeys(map(_ip, (*process.listens, ready_address(process))))
+        mine = [group for group in groups if group[1].keys() & found.keys()]
+        members = [*(one for group in mine for one in group[0]), process]
+        addresses = dict.fromkeys(one for group in (*mine, ([], found)) for one in group[1])
+        groups = [*(group for group in groups if group not in mine), (members, addresses)]
+    return tuple(_pod(members, tuple(addresses)) for members, addresses in groups)
+
+
+def _pod(members: Sequence[Process], addresses: tuple[str, ...]) -> Pod:
+    doors = [door for process in members for door in (ready_address(process), *process.reached)]
+    ports = dict.fromkeys(int(door.rpartition(":")[2]) for door in doors if _ip(door) == addresses[0])
+    return Pod(members[0].name.partition("/")[0], addresses, tuple(one.name for one in members), tuple(ports))
+
+
+def ready_address(process: Process) -> str:
+    """Return the "ip:port" at which a process says that it is ready."""
+    parts = urlsplit(process.ready.url)
+    return f"{parts.hostname}:{parts.port or 80}"
+
+
+def _ip(address: str) -> str:
+    return address.rpartition(":")[0]
+
+
+def holder(pod: Pod, yard: Yard) -> Spec:
+    """Return the container that keeps a pod's network."""
+    first, *more = pod.addresses
+    return Spec(
+        name=yard.holder(pod),
+        image=yard.image,
+        argv=("/bin/sh", "-c", HOLD_MORE, "holder", *more) if more else HOLD,
+        network=yard.network,
+        address=first,
+        ports=pod.ports,
+        labels={**yard.labels, labels.PROCESS: ""},
+        user="0",
+        capabilities=("NET_ADMIN",) if more else (),
+        sysctls=EARLY if more else {},
+    )
+
+
+def container(process: Process, pod: Pod, yard: Yard, environment: Mapping[str, str]) -> Spec:
+    """Return the container of a process: a program of this machine in the base image, or a user's own image."""
+    name, network = yard.name(process.name), f"container:{yard.holder(pod)}"
+    marks = {**yard.labels, labels.PROCESS: process.name}
+    argv = tuple(filled(word, yard.folder) for word in process.argv)
+    own = {key: filled(value, yard.folder) for key, value in process.env.items()}
+    if process.image:
+        uses = "{dir}" in "".join((*process.argv, *process.env.values()))
+        return Spec(
+            name, process.image, argv, network, env=own, labels=marks, folders={str(yard.folder): True} if uses else {}
+        )
+    tool = yard.tools[process.argv[0]]
+    return Spec(
+        name,
+        yard.image,
+        (str(tool.resolve()), *argv[1:]),
+        network,
+        env={**environment, **own},
+        labels=marks,
+        user=yard.user,
+        folders={str(yard.folder): True, **dict.fromkeys(_seen(process.argv[0], tool, process.argv[1:]), False)},
+        cwd=str(yard.folder),
+    )
+
+
+def _seen(name: str, tool: Path, words: Iterable[str]) -> Iterator[str]:
+    """What a program needs of this machine: itself (Python its whole prefix), and the folders of files in its words."""
+    program = tool.resolve()
+    yield str(program.parents[1] if name == "python" else program)
+    for word in words:
+        path = Path(word)
+        if path.is_absolute() and path.is_file():  # one of the run's own begins with {dir}
+            yield str(path.parent)

@@ -1,0 +1,144 @@
+"""No daemon, one that this user may not use, and one that dies in mid-test (a daemon of the test's own)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from runtime_kit import eventually
+
+import testbed
+from testbed import get, steady
+from testbed.errors import TestbedError, Unavailable
+from testbed.model.topology import Topology
+from testbed.runtime import binaries, proc
+from testbed.runtime.docker.engine import Engine
+from testbed.runtime.docker.leftovers import found, remove
+
+pytestmark = pytest.mark.e2e
+ONE = Topology(name="one", entry="app", mesh="none", services={"app": {"language": "go"}})
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may start a Docker daemon, or become another user")
+
+
+def test_without_a_daemon_there_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with (
+        pytest.raises(Unavailable, match=r"no Docker daemon: there is no .*docker\.sock.*--testbed-runtime=process"),
+        testbed.start(ONE, runtime="docker"),
+    ):
+        pass
+    assert found() == []
+
+
+@needs_root
+def test_a_user_without_access_is_told_so() -> None:
+    drop = "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)"
+    words = [sys.executable, "-c", f"import docker; from testbed.runtime.docker.engine import Engine; {drop}; Engine()"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "testbed.errors.Unavailable: user 65534 may not use the Docker daemon at" in done.stderr
+
+
+class Daemon:
+    """A dockerd of our own, with folders of its own, whose network needs no rule of the machine's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.host = f"unix://{folder}/docker.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; again if it gives up, as it does where the machine is so busy that its containerd is late."""
+        places = {"data-root": "data", "exec-root": "exec", "pidfile": "docker.pid"}
+        words = [f"--{option}={self._folder}/{place}" for option, place in places.items()]
+        quiet = ["--bridge=none", "--iptables=false", "--ip-masq=false", "--storage-driver=vfs"]
+        with (self._folder / "dockerd.log").open("ab") as log:
+            for _ in range(3):
+                command = ["dockerd", f"--host={self.host}", *words, *quiet]
+                self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+                if self._answers():
+                    return
+        raise AssertionError((self._folder / "dockerd.log").read_text()[-2000:])
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        while self._process.poll() is None:
+            with suppress(TestbedError):
+                Engine().close()
+                return True
+            time.sleep(0.2)
+        return False
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End it, and what it has left where it could not end well: containerd and its shims name our folder."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(30)
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            with suppress(OSError):
+                if str(self._folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def daemon(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder = tmp_path_factory.mktemp("dockerd")
+    daemon = Daemon(folder)
+    monkeypatch.setenv("DOCKER_HOST", daemon.host)
+    monkeypatch.setenv("TESTBED_IMAGE", "only-sleep")
+    daemon.start()
+    engine = Engine()
+    engine.import_image(only_sleep(folder), "only-sleep")
+    engine.close()
+    yield daemon
+    daemon.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def only_sleep(folder: Path) -> Path:
+    """A root file system with nothing but `sleep`, which a pod's holder needs, and the libraries of that and Envoy."""
+    program, envoy = shutil.which("sleep"), binaries.find("envoy")
+    assert program is not None
+    told = subprocess.run(["ldd", program, envoy], capture_output=True, text=True, check=True).stdout.split()
+    tar = folder / "only-sleep.tar"
+    with tarfile.open(tar, mode="w") as file:
+        file.add(Path(program).resolve(), "bin/sleep")
+        for path in {word for word in told if word.startswith("/") and not word.endswith(":")}:
+            file.add(Path(path).resolve(), path.lstrip("/"))
+    return tar
+
+
+@needs_root
+def test_a_daemon_that_dies_in_mid_test_is_one_message_and_nothing_goes_on(daemon: Daemon) -> None:
+    with testbed.start(ONE, runtime="docker") as bed:
+        pids = list(bed._runtime._running()._pids())  # type: ignore[attr-defined]
+        assert len(pids) == 5
+        traffic = bed.load(steady(get("/"), rps=20))
+        traffic.run(for_s=0.5, phase="well")
+        daemon.kill()
+        traffic.run(for_s=0.5, phase="without a daemon")
+        with pytest.raises(TestbedError, match=r"the Docker daemon at unix://.* has died in the middle of this run"):
+            traffic.result()
+    eventually(lambda: not any(map(alive, pids)), within_s=5)
+    daemon.start()
+    left = [name for _, name, _ in found()]
+    assert len(left) == 6
+    remove(*left)
+    assert found() == []
+
+
+def alive(pid: int) -> bool:
+    return bool(proc.states(pid) - {"Z", "X"})

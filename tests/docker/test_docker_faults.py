@@ -1,0 +1,167 @@
+"""Each kind of fault once, on a mesh in containers, measured at the caller, and gone when it is healed."""
+
+import os
+import time
+from statistics import median
+
+import pytest
+from runtime_kit import eventually
+
+from testbed import (
+    abort,
+    attempts,
+    cpu,
+    get,
+    graceful_restart,
+    kill,
+    latency,
+    memory,
+    only_statuses,
+    outage,
+    packet_loss,
+    partition,
+    pause,
+    restart,
+    steady,
+    unreachable,
+)
+from testbed.errors import FaultError
+
+pytestmark = pytest.mark.e2e
+EDGE = "front -> back"
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0.5}
+packets = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter a container's network")
+
+
+def timed(client, n=20, path="/"):
+    """The status and the milliseconds of n requests, one after the other."""
+    seen = []
+    for _ in range(n):
+        begun = time.perf_counter()
+        status = client.get(path).status_code
+        seen.append((status, (time.perf_counter() - begun) * 1000))
+    return seen
+
+
+def statuses(client, n=20):
+    return [status for status, _ in timed(client, n)]
+
+
+@pytest.fixture
+def client(small):
+    with small.client() as client:
+        assert statuses(client, 5) == [200] * 5
+        yield client
+        assert statuses(client)[2:] == [200] * 18  # healed
+
+
+@pytest.fixture
+def heavy_client(heavy):
+    with heavy.client() as client:
+        assert statuses(client, 5) == [200] * 5
+        yield client
+        assert statuses(client)[2:] == [200] * 18
+
+
+def test_an_experiment_is_judged_as_on_processes(small):
+    run = small.experiment(latency(ms=100).on(EDGE, replica="back-1"), load=steady(get("/"), rps=20), **SHORT)
+    run.check(all=[only_statuses(200, 502), attempts(EDGE, at_most=1)])
+    hold = sorted(one.latency_ms for one in run.history.index.by_phase["hold"])
+    assert hold[len(hold) // 4] < 100 <= hold[len(hold) * 3 // 4]  # one of two replicas
+
+
+def test_latency(small, client):
+    plain = median(ms for _, ms in timed(client))
+    with small.inject(latency(ms=200).on(EDGE)):
+        slow = [ms for _, ms in timed(client, 6)]
+    assert min(slow) >= 200
+    assert median(slow) - plain >= 150
+
+
+def test_abort(small, client):
+    with small.inject(abort(404).on(EDGE)):
+        assert statuses(client) == [404] * 20
+
+
+def test_kill(small, client):
+    with small.inject(kill().on(replica="back-1")):
+        assert sorted(statuses(client)) == [200] * 10 + [502] * 10
+    assert small._runtime.deaths() == []
+
+
+def test_pause(small, client):
+    with small.inject(pause().on(service="back")):
+        seen = timed(client, 3)
+    assert [status for status, _ in seen] == [502] * 3
+    assert min(ms for _, ms in seen) >= 585  # the policy's time-out
+
+
+def test_restart(small, client):
+    before = small._runtime._fleet.facts("back-1/app").pid
+    with small.inject(restart().on(replica="back-1")):
+        assert statuses(client)[4:] == [200] * 16
+    assert small._runtime._fleet.facts("back-1/app").pid != before
+
+
+def test_a_graceful_end_loses_nothing(small):
+    fault = graceful_restart(within_s=10).on(replica="back-1")
+    run = small.experiment(fault, load=steady(get("/"), rps=20), **SHORT | {"hold_s": 2.5})
+    run.check(all=[only_statuses(200, 502)])
+
+
+def test_a_proxy_is_killed_and_comes_back(small, client):
+    with small.inject(kill().on(proxy="front-1")):
+        assert 200 not in statuses(client, 5)
+
+
+@packets
+def test_unreachable_is_a_connect_time_out(small, client):
+    with small.inject(unreachable().on(EDGE)):
+        seen = timed(client, 3)
+    assert [status for status, _ in seen] == [502] * 3
+    assert min(ms for _, ms in seen) >= 585
+
+
+@packets
+def test_a_partition_is_silence_and_packet_loss_a_step_in_latency(small, client):
+    with small.inject(partition("front", "back")):
+        seen = timed(client, 2)
+    assert [status for status, _ in seen] == [502, 502]
+    assert min(ms for _, ms in seen) >= 585
+    deadline = time.monotonic() + 30
+    while client.get("/").status_code != 200:
+        assert time.monotonic() < deadline
+    with small.inject(packet_loss(percent=20).on(EDGE)) as loss:
+        lossy = [ms for _, ms in timed(client, 40)]
+        loss.heal()
+    assert max(lossy) >= 150  # Linux waits 200 ms before it sends again for the first time
+
+
+def test_an_outage_of_one_replica_is_refused(small, client):
+    with small.inject(outage("back", replicas=1, kind="refused")):
+        assert sorted(statuses(client)) == [200] * 10 + [502] * 10
+
+
+def test_a_share_of_the_processor(heavy, heavy_client):
+    with heavy.inject(cpu(share=0.1).on(service="back")):
+        begun, used = time.perf_counter(), heavy._runtime.cpu_seconds("back-1/app")
+        assert {status for status, _ in timed(heavy_client, 10, "/hard")} == {200}
+        took, spent = time.perf_counter() - begun, heavy._runtime.cpu_seconds("back-1/app") - used
+    assert spent > 0.03
+    assert took >= 0.85 * (spent - 0.02) / 0.1
+
+
+def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
+    with heavy.inject(memory(mb=24).on(service="back")):
+        assert statuses(heavy_client, 10) == [200] * 10
+        assert heavy_client.get("/big").status_code == 502
+        assert statuses(heavy_client, 10) == [502] * 10
+        eventually(heavy._runtime.deaths, within_s=10)
+    (death,) = heavy._runtime.deaths()
+    assert (death.name, death.how) == ("back-1/app", "killed by SIGKILL for want of memory")
+
+
+def test_what_the_daemon_cannot_do_is_refused_before_anything_is_sent(heavy, monkeypatch):
+    monkeypatch.setitem(heavy._lease.engine.info, "MemoryLimit", False)
+    with pytest.raises(FaultError, match=r"memory\(mb=24\).*cannot limit the memory of a container here"):
+        heavy.experiment(memory(mb=24).on(service="back"), load=steady(get("/"), rps=20))

@@ -1,0 +1,263 @@
+"""The docker runtime with real containers: starting, ending, and everything that can go wrong with either."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from runtime_kit import SERVER, eventually, server
+
+import testbed
+from testbed import kill
+from testbed.behaviour import behaviour
+from testbed.errors import TestbedError, Unavailable
+from testbed.model.topology import Topology
+from testbed.plan import File, Process, Ready
+from testbed.runtime import Death, binaries
+from testbed.runtime.docker import labels
+from testbed.runtime.docker.engine import Engine
+from testbed.runtime.docker.lease import DockerLease, lease_network
+from testbed.runtime.docker.leftovers import found
+from testbed.runtime.docker.runtime import DockerRuntime
+
+pytestmark = pytest.mark.e2e
+PICKY = "import signal, sys; signal.signal(signal.SIGTERM, {manners})"
+DIES = """
+import os, threading
+threading.Timer(1.5, lambda: print("bye", flush=True) or os._exit(7)).start()
+"""
+
+
+def get(runtime: DockerRuntime, process: Process, path: str = "/healthz", timeout_s: float = 10) -> int:
+    address = process.ready.url.removeprefix("http://").partition("/")[0]
+    return httpx.get(f"http://{runtime.reach(address)}{path}", timeout=timeout_s, trust_env=False).status_code
+
+
+def things(run: str) -> list[str]:
+    """The kinds of what is there of a run: containers and networks."""
+    return sorted(kind for kind, _, marks in found() if marks[labels.RUN] == run)
+
+
+# -- the whole run
+
+
+def test_start_and_stop(tmp_path: Path, lease: DockerLease) -> None:
+    runtime, one, two = DockerRuntime(tmp_path / "run", lease), server(lease, 1), server(lease, 2)
+    runtime.start([one, two], [File("s1-1/settings.json", '{"folder": "{dir}"}')])
+    assert [get(runtime, one), get(runtime, two)] == [200, 200]
+    assert (tmp_path / "run/s1-1/settings.json").read_text() == f'{{"folder": "{tmp_path}/run"}}'
+    assert runtime.log_tail(one.name) == "up 1"
+    assert things(lease.run) == ["container"] * 4 + ["network"]
+    runtime.stop()
+    assert not (tmp_path / "run").exists()
+    assert runtime.deaths() == []
+    assert things(lease.run) == []
+    runtime.stop()
+    with pytest.raises(TestbedError, match="stopped"):
+        runtime.restart(one.name)
+
+
+def test_a_process_sees_a_small_environment_and_runs_as_the_tester(
+    runtime: DockerRuntime, lease: DockerLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "secret")
+    code = (
+        "import os; print(sorted(os.environ), os.getuid(), os.getcwd() == os.environ['WHERE'], flush=True)\n" + SERVER
+    )
+    one = server(lease, code=code, env={"WHERE": "{dir}"})
+    runtime.start([one], [])
+    words = ["ADDR", "HOME", "HOSTNAME", "LANG", "PATH", "TESTBED_OWNER", "TMPDIR", "WHERE"]
+    assert runtime.log_tail(one.name).splitlines()[0] == f"{words} {os.getuid()} True"
+
+
+def test_keep_leaves_the_folder_and_every_log(tmp_path: Path, lease: DockerLease) -> None:
+    runtime = DockerRuntime(tmp_path / "run", lease, keep=True)
+    runtime.start([server(lease)], [])
+    runtime.stop()
+    assert (tmp_path / "run/s1-1-app.log").read_text() == "up 1\n"
+
+
+def test_two_runs_have_networks_of_their_own(lease: DockerLease) -> None:
+    other = lease_network()
+    try:
+        assert other.ground.network != lease.ground.network
+        assert things(other.run) == ["network"]
+    finally:
+        other.release()
+    assert things(other.run) == []
+
+
+def test_an_app_and_its_proxy_share_a_network_that_outlives_either(runtime: DockerRuntime, lease: DockerLease) -> None:
+    app, proxy = server(lease), server(lease, role="proxy", port=9990)
+    runtime.start([app, proxy], [])
+    runtime.kill(app.name)
+    assert get(runtime, proxy) == 200
+    runtime.restart(app.name)
+    assert [get(runtime, app), get(runtime, proxy)] == [200, 200]
+
+
+def test_a_users_own_image_is_a_service_like_any_other(own_image: str) -> None:
+    """It starts by its own entry point, is told where to listen, and is killed and healed; readiness in every way."""
+    stub = Topology(name="stub", entry="own", services={"own": {"language": "go"}})
+    env = {"SERVICE": "own", "REPLICA": "own-1", "SEED": "1", "BEHAVIOUR": json.dumps(behaviour(stub, "own"))}
+    own = {"image": own_image, "env": env, "ready": {"http": "/healthz"}}
+    services = {
+        "front": {"language": "go", "calls": [{"to": each, "onFailure": {"status": 502}} for each in ("own", "old")]},
+        "own": own,
+        "old": {**own, "ready": {"tcp": True}, "needs": ["own"]},
+    }
+    mixed = Topology(name="mixed", entry="front", services=services)
+    with testbed.start(mixed, runtime="docker") as bed, bed.client() as client:
+        assert client.get("/").status_code == 200
+        with bed.inject(kill().on(service="own")):
+            assert client.get("/").status_code == 502
+        assert client.get("/").status_code == 200
+
+
+@pytest.fixture
+def own_image(engine: Engine, tmp_path: Path) -> str:
+    """An image of a single program, as `FROM scratch` makes it: the Go stub."""
+    tar, name = io.BytesIO(), "testbed-test-own:1"
+    with tarfile.open(fileobj=tar, mode="w") as file:
+        file.add(binaries.find("stub-go").resolve(), "serve")
+    engine._api.import_image_from_data(tar.getvalue(), "testbed-test-own", "1", changes='ENTRYPOINT ["/serve"]')
+    return name
+
+
+# -- what does not start
+
+
+def test_a_container_that_exits_at_once(runtime: DockerRuntime, lease: DockerLease, tmp_path: Path) -> None:
+    bad = server(lease, 1, code="import sys; print('no such setting: colour'); sys.exit(3)")
+    with pytest.raises(TestbedError) as caught:
+        runtime.start([bad, server(lease, 2)], [])
+    assert str(caught.value) == (
+        "s1-1/app ended before it was ready (exit code 3); its last lines:\n  | no such setting: colour"
+    )
+    assert things(lease.run) == []
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_container_that_is_never_ready(lease: DockerLease, tmp_path: Path) -> None:
+    runtime = DockerRuntime(tmp_path / "run", lease, ready_s=1)
+    silent = server(lease, 1, code="print('waiting for Godot', flush=True)\n" + SERVER, env={"SLOW": "60"})
+    with pytest.raises(TestbedError) as caught:
+        runtime.start([silent, server(lease, 2, env={"STATUS": "503 Service Unavailable"})], [])
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "not ready after 1 s:"
+    assert lines[1].startswith(f"  s1-1/app: {silent.ready.url}: ")
+    assert lines[2] == f"  s2-1/app: {silent.ready.url.replace('.1.1:', '.2.1:')}: answers 503"
+    assert lines[3:5] == ["s1-1/app; its last lines:", "  | waiting for Godot"]
+    assert things(lease.run) == []
+
+
+def test_an_image_that_does_not_exist(
+    runtime: DockerRuntime, lease: DockerLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Process("s1-1/app", "app", (), Ready(f"http://{lease.ground.network}.1.1/"), image="shop/pricing:9")
+    with pytest.raises(Unavailable, match=r"s1-1/app: there is no image 'shop/pricing:9'.*docker pull shop/pricing:9"):
+        runtime.start([own], [])
+    monkeypatch.setenv("TESTBED_IMAGE", "no-such-base")
+    with pytest.raises(Unavailable, match=r"no image 'no-such-base' at the Docker daemon: `testbed images build`"):
+        runtime.start([server(lease)], [])
+    assert things(lease.run) == ["network"]
+
+
+def test_a_program_that_is_not_in_the_image(runtime: DockerRuntime, lease: DockerLease, own_image: str) -> None:
+    ready = Ready(f"http://{lease.ground.network}.1.1:8080/")
+    with pytest.raises(TestbedError, match=r"s1-1/app could not be started: .*no-such-program"):
+        runtime.start([Process("s1-1/app", "app", ("no-such-program",), ready, image=own_image)], [])
+    assert things(lease.run) == []
+
+
+# -- one process
+
+
+def test_kill_and_restart(runtime: DockerRuntime, lease: DockerLease) -> None:
+    one = server(lease)
+    runtime.start([one], [])
+    door = runtime.reach(f"{lease.ground.network}.1.1:8080")
+    runtime.kill(one.name)
+    assert not runtime.alive(one.name)
+    for action in (runtime.kill, runtime.pause, runtime.resume):
+        with pytest.raises(TestbedError, match=r"s1-1/app is not running \(killed by SIGKILL\)"):
+            action(one.name)
+    runtime.restart(one.name)
+    assert get(runtime, one) == 200
+    assert runtime.reach(f"{lease.ground.network}.1.1:8080") == door
+    runtime.restart(one.name)
+    assert runtime.log_tail(one.name) == "up 1\nup 1\nup 1"
+    assert runtime.log_tail(one.name, lines=1) == "up 1"
+    assert runtime.deaths() == []
+
+
+@pytest.mark.parametrize(
+    ("manners", "within_s", "how"),
+    [
+        pytest.param("lambda *_: sys.exit(3)", 10, "exit code 3", id="ends"),
+        pytest.param("signal.SIG_IGN", 0.1, "killed by SIGKILL", id="deaf"),
+    ],
+)
+def test_who_is_asked_to_end_may_end_by_itself_or_is_killed(
+    runtime: DockerRuntime, lease: DockerLease, manners: str, within_s: float, how: str
+) -> None:
+    one = server(lease, code=PICKY.format(manners=manners) + SERVER)
+    runtime.start([one], [])
+    runtime.terminate(one.name, within_s)
+    with pytest.raises(TestbedError, match=rf"s1-1/app is not running \({how}\)"):
+        runtime.terminate(one.name, within_s)
+    assert runtime.deaths() == []
+
+
+def test_pause_and_resume_and_the_end_of_a_paused_one(runtime: DockerRuntime, lease: DockerLease) -> None:
+    one = server(lease)
+    runtime.start([one], [])
+    runtime.pause(one.name)
+    assert runtime.alive(one.name)
+    with pytest.raises(httpx.ReadTimeout):
+        get(runtime, one, timeout_s=0.3)
+    runtime.resume(one.name)
+    runtime.resume(one.name)
+    assert get(runtime, one) == 200
+    runtime.pause(one.name)
+    runtime.restart(one.name)
+    assert get(runtime, one) == 200
+
+
+def test_an_end_that_nobody_asked_for_is_a_death_with_its_last_words(
+    runtime: DockerRuntime, lease: DockerLease
+) -> None:
+    one = server(lease, code=DIES + SERVER)
+    runtime.start([one, server(lease, 2)], [])
+    eventually(runtime.deaths, within_s=20)
+    (death,) = runtime.deaths()
+    assert death == Death("s1-1/app", death.at, "exit code 7")
+    assert abs(time.time() - death.at) < 10
+    assert runtime.log_tail(one.name, lines=1) == "bye"
+
+
+def test_a_tool_of_ours_runs_in_the_network_of_a_process(runtime: DockerRuntime, lease: DockerLease) -> None:
+    one = server(lease)
+    runtime.start([one], [])
+    if os.geteuid() != 0:
+        with pytest.raises(TestbedError, match="only root may enter"):
+            runtime.inside(one.name)
+        return
+    told = runtime.inside(one.name)
+    runtime.restart(one.name)
+    assert runtime.inside(one.name) == told
+    seen = subprocess.run([*told, "ip", "-4", "addr"], capture_output=True, text=True, check=True)
+    assert f"inet {lease.ground.network}.1.1/16" in seen.stdout
+
+
+def test_no_process_of_that_name(runtime: DockerRuntime, lease: DockerLease) -> None:
+    runtime.start([server(lease)], [])
+    with pytest.raises(TestbedError, match=r"no process called 's1-1/ap' \(did you mean 's1-1/app'\?\)"):
+        runtime.kill("s1-1/ap")

@@ -1,0 +1,79 @@
+"""Whatever ends the owner of a run in containers, nothing of it is left; what survives even the reaper can be swept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from runtime_kit import eventually
+
+from testbed.leftovers.owner import State, state
+from testbed.runtime import proc
+from testbed.runtime.docker import labels
+from testbed.runtime.docker.lease import lease_network
+from testbed.runtime.docker.leftovers import Found, found, remove
+
+pytestmark = pytest.mark.e2e
+
+
+@dataclass
+class Owner:
+    """A process that owns a run."""
+
+    process: subprocess.Popen[bytes]
+    run: str
+    reaper: int
+    pids: list[int]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def left(self) -> list[Found]:
+        return [one for one in found() if one[2][labels.RUN] == self.run]
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[Owner]:
+    words = [sys.executable, str(Path(__file__).with_name("docker_owner.py")), str(tmp_path / "run")]
+    kit = str(Path(__file__).parents[1] / "e2e")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": kit}) as process:
+        assert process.stdout is not None
+        told = Owner(process, **json.loads(process.stdout.readline()))
+        yield told
+        process.kill()
+    remove(*(name for _, name, _ in told.left()))
+
+
+def test_nothing_outlives_a_killed_owner_by_more_than_two_seconds(owner: Owner, tmp_path: Path) -> None:
+    assert len(owner.left()) == 5
+    owner.kill()
+    took = eventually(lambda: not owner.left(), within_s=10)
+    assert took < 2 * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))  # two seconds, on a machine that is not busy
+    eventually(lambda: not proc.states(owner.reaper) and not (tmp_path / "run").exists(), within_s=5)
+    assert not any(map(proc.states, owner.pids))
+
+
+def test_an_interrupt_of_the_whole_group_is_no_matter_for_the_reaper(owner: Owner) -> None:
+    os.kill(owner.reaper, signal.SIGINT)
+    owner.process.send_signal(signal.SIGINT)
+    owner.process.wait()
+    eventually(lambda: not owner.left(), within_s=10)
+
+
+def test_what_survives_the_reaper_says_whose_it_was_and_is_swept_by_the_next_start(owner: Owner) -> None:
+    os.kill(owner.reaper, signal.SIGKILL)
+    owner.kill()
+    left = owner.left()
+    assert sorted(kind for kind, _, _ in left) == ["container"] * 4 + ["network"]
+    whose = {labels.owner(marks) for _, _, marks in left}
+    assert [(one.pid, state(one)) for one in whose if one] == [(owner.process.pid, State.DEAD)]
+    lease_network().release()
+    assert owner.left() == []
