@@ -199,6 +199,9 @@ class RequestFault(Fault):
     def inlets(self, site: Site) -> tuple[str, ...]:
         """The inlet addresses to act on; `FaultError` where an edge runs without request faults."""
         links = links_of(self, site)
+        if tcp := sorted({link.edge for link in links if link.protocol == "tcp"}):
+            why = f"{tcp[0]} is a tcp edge: it carries connections, and no requests that could be told apart"
+            raise FaultError(f"{self}: {why}. Use {self.twin}, or a packet fault")
         bare = sorted({link.edge for link in links if link.inlet is None})
         if bare:
             why = f"{bare[0]} has requestFaults: off, so only link and process faults reach it"

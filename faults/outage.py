@@ -34,8 +34,8 @@ class outage(Fault):
     """The first `replicas` replicas of `service` (all of them if None) fail as `kind` says.
 
     What callers see: `refused` a connection refused, `unreachable` a connect time-out, `silent` a read time-out on
-    every connection, `hang` one on every request (health checks by TCP alone stay well), `erroring` a 503 to each
-    request, `killed` a process that is really gone, and refused until it is healed.
+    every connection, `hang` one on every request (health checks by TCP alone stay well), `erroring` a 503 (on
+    gRPC: UNAVAILABLE) to each request, `killed` a process that is really gone, and refused until it is healed.
 
         outage("pricing", replicas=1, kind="unreachable")
     """
@@ -90,7 +90,9 @@ class outage(Fault):
             raise FaultError(f"{self}: there is no service {self.service!r}{nearest(self.service, services)}")
         if (self.replicas or 0) > len(names):
             raise FaultError(f"{self}: {self.service} has {len(names)} replicas")
-        return [self._part(name) for name in names[: self.replicas]]
+        return [self._part(name, site) for name in names[: self.replicas]]
 
-    def _part(self, replica: str) -> Fault:
-        return KINDS[self.kind]().on(self.target.edge, replica=replica)
+    def _part(self, replica: str, site: Site) -> Fault:
+        grpc = any(link.callee == replica and link.protocol == "grpc" for link in site.links)
+        made = abort(grpc_status="UNAVAILABLE") if grpc and self.kind == "erroring" else KINDS[self.kind]()
+        return made.on(self.target.edge, replica=replica)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from faults import truncated as truncated
     from faults import unreachable as unreachable
     from testbed.checks import amplification as amplification
+    from testbed.checks import answered as answered
     from testbed.checks import attempts as attempts
     from testbed.checks import availability as availability
     from testbed.checks import breaker as breaker

@@ -17,6 +17,7 @@ def behaviour(topology: Topology, service: str) -> Json:
     table = dict(told.route_table)
     default = table.pop(DEFAULT_ROUTE)
     return {
+        "protocol": told.protocol,
         "wiring": told.wiring,
         "forward": list(dict.fromkeys((*topology.forward, *topology.context, *told.forward))),
         "deadline": told.deadline,
@@ -24,15 +25,15 @@ def behaviour(topology: Topology, service: str) -> Json:
         "grace": told.grace,
         "reset": told.reset,
         "concurrency": told.concurrency.model_dump() if told.concurrency else None,
-        "default": _route(default),
-        "routes": {key: _route(route) for key, route in table.items()},
+        "default": _route(topology, default),
+        "routes": {key: _route(topology, route) for key, route in table.items()},
     }
 
 
-def _route(route: Route) -> Json:
+def _route(topology: Topology, route: Route) -> Json:
     return {
         "work": knots(route.work) if route.work is not None else None,
-        "steps": [{"parallel": [_call(call) for call in calls_of(step)]} for step in route.calls],
+        "steps": [{"parallel": [_call(topology, call) for call in calls_of(step)]} for step in route.calls],
         "answer": {"status": route.answer.status, "bytes": route.answer.bytes},
     }
 
@@ -43,25 +44,26 @@ def knots(work: dict[str, float]) -> dict[str, float]:
     return {"0": 0.0} | given | {"100": given.get("100", max(given.values()))}
 
 
-def _call(call: Call) -> Json:
+def _call(topology: Topology, call: Call) -> Json:
     return {
         "to": call.to,
+        "protocol": "grpc" if topology.services[call.to].protocol == "grpc" else "http",  # proxies make HTTP/2 of it
         "method": call.method,
         "path": call.path,
         "timeout": call.timeout,
         "retries": call.retry.retries if call.retry else 0,
         "pause": call.retry.pause if call.retry else 0.0,
-        "on_failure": _on_failure(call.on_failure),
+        "on_failure": _on_failure(topology, call.on_failure),
     }
 
 
-def _on_failure(way: OnFailure) -> Json:
+def _on_failure(topology: Topology, way: OnFailure) -> Json:
     if way == "ignore":
         return {"kind": "ignore"}
     if not isinstance(way, Fallback):
         return {"kind": "fail", "status": way.status, "keep": list(way.keep)}
     if way.call is not None:
-        return {"kind": "call", "name": way.fallback, "call": _call(way.call)}
+        return {"kind": "call", "name": way.fallback, "call": _call(topology, way.call)}
     if way.stale:
         return {"kind": "stale", "name": way.fallback}
     return {"kind": "default", "name": way.fallback, "answer": way.answer}

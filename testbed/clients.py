@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
@@ -29,6 +30,20 @@ def async_client(url: str, run: int, user: str, cohort: str, carriers: Sequence[
         mark(request)
 
     return httpx.AsyncClient(base_url=url, event_hooks={"request": [marked]}, trust_env=False, timeout=30)
+
+
+def forget(address: str, path: str, protocol: str) -> None:
+    """Ask a service to forget what it has learnt: a POST to a path, over gRPC in a call. Raises if it does not."""
+    if protocol == "grpc":
+        import grpc
+
+        with grpc.insecure_channel(address) as channel:
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/testbed.v1.Stub/Call")
+            call(json.dumps({"method": "POST", "path": path}).encode(), 5)
+        return
+    import httpx
+
+    httpx.post(f"http://{address}{path}", timeout=5, trust_env=False).raise_for_status()
 
 
 def _marker(run: int, user: str, cohort: str, carriers: Sequence[str]) -> Callable[[httpx.Request], None]:

@@ -8,6 +8,7 @@ from itertools import combinations, product
 
 from testbed.edge.operations import NEVER_MS, Closed, Operation, Rule, Scope, Signal, Toxic, Unanswered
 from testbed.errors import FaultError
+from testbed.grpc_status import name_of
 from testbed.plan import Link
 
 Operations = tuple[Operation, ...]
@@ -93,21 +94,23 @@ def _hides(a: Operation, b: Operation, named: Mapping[str, Link]) -> str:
 
 def _rules(a: Rule, b: Rule) -> str:
     shared = sorted(set(a.inlets) & set(b.inlets))
-    both = [text for text, value in _EFFECTS.items() if getattr(a, value) is not None and getattr(b, value) is not None]
+    both = [text for value, text in _EFFECTS.items() if getattr(a, value) is not None and getattr(b, value) is not None]
     if not shared or not both or _disjoint(a.scope, b.scope):
         return ""
     return f"both {both[0]} the same requests at {shared[0]}"
 
 
-_EFFECTS = {"answer": "abort", "delay": "delay_ms", "throttle": "kb_per_s"}  # words -> field of a rule
+_EFFECTS = {"abort": "answer", "grpc_status": "answer", "delay_ms": "delay", "kb_per_s": "throttle"}
+"""Field of a rule -> what two rules with it both do."""
 
 
 def _outdone(one: Rule, two: Rule) -> str:
     """Why a rule leaves nothing to do for another that meets no other requests, or ""."""
     if one.delay_ms == NEVER_MS:
         return "a request that hangs is never answered"
-    if one.abort is not None and two.kb_per_s is not None:
-        return f"a request that is answered with {one.abort} at once has no body to throttle"
+    status = one.abort if one.grpc_status is None else name_of(one.grpc_status)
+    if status is not None and two.kb_per_s is not None:
+        return f"a request that is answered with {status} at once has no body to throttle"
     return ""
 
 

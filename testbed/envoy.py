@@ -11,8 +11,11 @@ UNLIMITED = 4294967295  # a limit at its maximum: off
 FOREVER = "86400s"  # a time-out that no test lives to see, where Envoy takes no zero
 OFF = "0s"
 ORIGIN = "x-testbed-origin"  # see `trusting`
+CALL = "x-testbed-call"  # a name for each call on a connection that carries many at once; ends at the inlet
 FLUSH_MS = 50  # how long a log line may wait in Envoy's buffer
 STAT_PREFIX = "testbed"  # of all listeners of one Envoy, so that their counters add up
+
+HTTP2: Json = {"max_concurrent_streams": 2**31 - 1}  # the most there is; Envoy's own default is 1024
 
 
 def typed(kind: str, **fields: object) -> Json:
@@ -55,6 +58,7 @@ def connection_manager(**fields: object) -> Json:
         "stream_idle_timeout": OFF,
         "request_timeout": OFF,
         "common_http_protocol_options": {"idle_timeout": OFF},
+        "http2_protocol_options": HTTP2,
     }
     kind = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     return named("envoy.filters.network.http_connection_manager", typed(kind, **(quiet | fields)))

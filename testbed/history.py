@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, get_args
 
 from testbed.errors import TestbedError
+from testbed.grpc_status import as_http as _same
 from testbed.jsonl import Codec
 
 if TYPE_CHECKING:
     from testbed.index import Index
+
+
+def as_http(status: int, grpc: int | None) -> int:
+    """Return the HTTP status by which checks judge an answer: its own, or what its gRPC status stands for."""
+    return status if grpc is None else _same(grpc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,11 @@ class Request:
         """Whether a user would call it an answer: any status from 200 to 399."""
         return 200 <= self.status < 400
 
+    @property
+    def as_http(self) -> int:
+        """The status, by the name that calls have for it: the load speaks HTTP."""
+        return self.status
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -78,8 +89,14 @@ class Attempt:
     duration_ms: float
     status: int  # 0: no answer
     flags: str = ""  # Envoy's response flags, or the client library's error
-    source: str = "proxy"  # "proxy" or "app"
+    source: str = "proxy"  # "proxy" or "app"; "connection": one of a tcp edge, which has no status and no request
     call: str = ""  # joins the attempts of one call: the same for all tries of it
+    grpc_status: int | None = None  # of a gRPC answer
+
+    @property
+    def as_http(self) -> int:
+        """The status; of gRPC the HTTP status that says the same."""
+        return as_http(self.status, self.grpc_status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +114,12 @@ class Call:
     flags: str = ""
     call: str = ""
     refused: bool = False  # the proxy answered by itself instead of a (further) try: no host, or a limit reached
+    grpc_status: int | None = None  # of a gRPC answer, the proxy's own as well
+
+    @property
+    def as_http(self) -> int:
+        """The status; of gRPC the HTTP status that says the same."""
+        return as_http(self.status, self.grpc_status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +140,12 @@ class Arrival:
     path: str = ""
     own: bool = False  # True: answered by the test's own plane (UF, UC, UO, UH), never the callee's answer
     method: str = ""  # "" in a history that was written before arrivals had it
+    grpc_status: int | None = None  # of a gRPC answer
+
+    @property
+    def as_http(self) -> int:
+        """The status; of gRPC the HTTP status that says the same."""
+        return as_http(self.status, self.grpc_status)
 
 
 @dataclass(frozen=True, slots=True)

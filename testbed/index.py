@@ -184,7 +184,8 @@ class Index:
         """Return the ids of the requests that a fault touched ("" among them if a touched one had lost its context).
 
         A request fault touched what an arrival on its links carries its id for; a fault of a mesh proxy touched the
-        requests that were at a replica whose calls that proxy takes (what does not get into it leaves no trace); any
+        requests that were at a replica whose calls that proxy takes (what does not get into it leaves no trace); one of
+        a tcp edge those that were at a replica with a connection there; any
         other fault touched the requests of which an attempt (an arrival, where nobody records attempts) was on one of
         its links during its window, or while it was being injected or healed.
         """
@@ -196,6 +197,8 @@ class Index:
         if fault.behind:
             return self._behind(fault)
         links = frozenset(fault.links)
+        if fault.edges and all(self.wiring.protocols.get(edge) == "tcp" for edge in fault.edges):
+            return self._near_connections(fault, links)
         if fault.plane == "inlet":
             marked = (arrival for arrival in self.arrivals.all if fault.id in arrival.fault.split(","))
             return (arrival.request for arrival in marked if f"{arrival.caller}--{arrival.callee}" in links)
@@ -204,6 +207,12 @@ class Index:
         hops = (hop for edge in fault.edges or self.edges for hop in seen.on(edge))
         ids = {hop.request for hop in hops if _met(fault, links, hop)}
         return ids | {request.id for request in self._of_the_load(links) if _while(fault, request)}
+
+    def _near_connections(self, fault: FaultEvent, links: frozenset[str]) -> Iterable[str]:
+        """Return the requests that were at a replica with a connection that met a fault: which used it nobody knows."""
+        met = {hop.caller for edge in fault.edges for hop in self.attempts.on(edge) if _met(fault, links, hop)}
+        there = {hop.request for hop in self.arrivals.all if hop.callee in met and _under_way(fault, hop)}
+        return there | {r.id for r in self.requests if r.replica in met and _while(fault, r)}
 
     def _behind(self, fault: FaultEvent) -> Iterable[str]:
         """Return the requests that were at a replica behind the fault's proxy while it was in force."""

@@ -306,13 +306,11 @@ class Testbed:
         return [process.name for process in self.plan.processes if process.role == "app"]
 
     def _reset_services(self) -> None:
-        import httpx
-
         for replica in self.plan.replicas:
-            path = self.topology.services[replica.service].reset
-            if path:
+            service = self.topology.services[replica.service]
+            if service.reset:
                 address = replica.app if replica.elsewhere else self._reach(replica.app)
-                httpx.post(f"http://{address}{path}", timeout=5, trust_env=False).raise_for_status()
+                clients.forget(address, service.reset, service.protocol)
 
     def _verify_clean(self) -> None:
         left = self._links.verify_clean()

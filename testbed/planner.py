@@ -13,7 +13,7 @@ from testbed.edge.inlet import inlet_process
 from testbed.edge.link import links_process
 from testbed.errors import TopologyError
 from testbed.mesh import Mesh, mesh_named
-from testbed.model.topology import Topology
+from testbed.model.topology import Service, Topology
 from testbed.plan import File, Ground, Link, Node, Process, Reach, Ready, Replica, Seat, as_planned, links_from
 from testbed.programs import candidates
 from topologies.stubs import stub_path
@@ -139,6 +139,7 @@ def _link(
         inlet=f"{ip}:{INLET_PORT + number}" if topology.has_request_faults(edge) else None,
         app=callee.app,
         shared_by=together,
+        protocol=topology.protocol(edge),
     )
 
 
@@ -187,8 +188,8 @@ def _stub(plan: Plan, replica: Replica, wiring: dict[str, str], seed: int) -> Pr
     return Process(
         name=f"{replica.name}/app",
         role="app",
-        argv=stub_command(service.kind),
-        ready=Ready(f"http://{address}/healthz"),
+        argv=stub_command(service.kind, packages=_speaks_grpc(plan.topology, replica.service)),
+        ready=_ready(service, address),
         listens=(address,),
         env=env,
         replica=replica.name,
@@ -196,9 +197,24 @@ def _stub(plan: Plan, replica: Replica, wiring: dict[str, str], seed: int) -> Pr
     )
 
 
-def stub_command(language: str) -> tuple[str, ...]:
-    """How the stub of a language is started; the first word is a tool name."""
+def _speaks_grpc(topology: Topology, service: str) -> bool:
+    """Whether a service is called, or calls, in gRPC."""
+    return "grpc" in {topology.services[name].protocol for name in (service, *topology.upstreams(service))}
+
+
+def _ready(service: Service, address: str) -> Ready:
+    """When a stub serves: by gRPC's own health protocol where it answers no HTTP/1.1, as grpcio does not."""
+    bare = service.language == "python" and service.protocol == "grpc"
+    return Ready(f"grpc://{address}" if bare else f"http://{address}/healthz")
+
+
+def stub_command(language: str, *, packages: bool = False) -> tuple[str, ...]:
+    """How the stub of a language is started, in Python with or without installed packages; first a tool's name."""
     if language == "go":
         return ("stub-go",)
     main = stub_path(language)
-    return ("node", f"{main}/main.mjs") if language == "node" else ("python", "-I", "-S", f"{main}/main.py")
+    return (
+        ("node", f"{main}/main.mjs")
+        if language == "node"
+        else ("python", *(["-P"] if packages else ["-I", "-S"]), f"{main}/main.py")
+    )

@@ -24,7 +24,7 @@ GROUND = Ground("127.50")
 AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
 GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # a check with another required argument adds its own
-GUESSES: Sequence[object] = (1, 0.5, 99, "hold")  # values of bounds, of which a check wants one or several
+GUESSES: Sequence[object] = (1, 0.5, 99, "hold", "OK")  # values of bounds, of which a check wants one or several
 SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "users": ((), {"percent": 5}),
     "cohort": (("oslo",), {}),

@@ -30,6 +30,7 @@ class Wiring:
     replicas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # service -> replica names
     policies: Mapping[str, str] = field(default_factory=dict)  # edge -> the policy as one line of YAML
     budgets: Mapping[str, Budget] = field(default_factory=dict)  # edge -> retries under way at once, by its policy
+    protocols: Mapping[str, str] = field(default_factory=dict)  # edge -> what it carries: "http", "grpc", ...
     fallbacks: frozenset[str] = frozenset()  # every fallback name that a stub may take
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # services that are no stubs -> their commands
     context: tuple[str, ...] = ("baggage",)  # headers that carry a request's id, user and cohort
@@ -51,6 +52,7 @@ def wiring(topology: Mapping[str, object]) -> Wiring:
         replicas={name: _replicas(name, service) for name, service in services.items()},
         policies={normal_edge(str(policy.get("edge"))): _policy_text(policy) for policy in policies},
         budgets={normal_edge(str(policy.get("edge"))): b for policy in policies if (b := _budget(policy))},
+        protocols={edge: str(services.get(edge.partition(" -> ")[2], {}).get("protocol", "http")) for edge in edges},
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
         own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
         context=("baggage", *map(str, _sequence(topology.get("context")))),

@@ -13,6 +13,7 @@ from testbed.checks._judge import judge_each as judge_each
 from testbed.checks._report import Report as Report
 from testbed.checks._view import View as View
 from testbed.checks.amplification import amplification as amplification
+from testbed.checks.answered import answered as answered
 from testbed.checks.attempts import attempts as attempts
 from testbed.checks.availability import availability as availability
 from testbed.checks.breaker import breaker as breaker

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from testbed.checks._text import ms, outcome, plural, seconds
 from testbed.checks._view import View
+from testbed.grpc_status import name_of
 from testbed.history import Arrival, Attempt, Call, Request
 
 MOST = 5  # hops of one request that are worth reading
@@ -28,6 +29,11 @@ def trail(view: View, request: Request) -> str:
     return "\n  ".join([head, *shown[:MOST], *more])
 
 
+def answer(hop: Attempt | Arrival | Call) -> str:
+    """Return how one hop ended: `503`, `UNAVAILABLE`, or `no answer`."""
+    return name_of(hop.grpc_status) if hop.grpc_status is not None else str(hop.status or "no answer")
+
+
 def hop_text(hop: Attempt | Arrival | Call) -> str:
     """Return one hop in words: `checkout -> pricing, pricing-1, try 2: 503 FI after 20.1 ms`."""
     if isinstance(hop, Call):
@@ -35,7 +41,7 @@ def hop_text(hop: Attempt | Arrival | Call) -> str:
     else:
         number = hop.number if isinstance(hop, Attempt) else hop.attempt
         where = f"{hop.edge}, {hop.callee or 'no replica chosen'}, try {number}"
-    status = str(hop.status or "no answer")
+    status = answer(hop)
     return f"{where}: {' '.join(filter(None, (status, hop.flags)))} after {ms(hop.duration_ms)}"
 
 

@@ -92,7 +92,7 @@ def faults_on(view: View, edges: Sequence[str]) -> tuple[FaultEvent, ...]:
 
 def failed(attempt: Attempt) -> bool:
     """Whether a proxy that watches its hosts would count this attempt as a failure."""
-    return attempt.status == 0 or attempt.status >= 500
+    return attempt.status == 0 or attempt.as_http >= 500
 
 
 def _why(flags: str) -> str:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 
 from testbed.errors import CheckError
+from testbed.grpc_status import number
+from testbed.index import Index
 
 
 def positive(check: str, **values: object) -> None:
@@ -37,6 +39,25 @@ def exactly_one(check: str, **values: object) -> Mapping[str, object]:
         found = f"not {len(given)} of them" if given else "there is no bound"
         raise CheckError(f"{check}: give exactly one of {names}; {found}")
     return given
+
+
+def grpc_statuses(check: str, names: str | tuple[str, ...] | None) -> tuple[int, ...]:
+    """Return the numbers of gRPC statuses, none for None. Raises `CheckError` for what is no name of one."""
+    try:
+        return tuple(map(number, () if names is None else names if isinstance(names, tuple) else (names,)))
+    except ValueError as problem:
+        raise CheckError(f"{check}: {problem}") from None
+
+
+def carries(check: str, index: Index, edge: str, grpc: bool) -> None:
+    """Raise `CheckError` where an edge's answers have no status of the kind that is asked for."""
+    protocol = index.wiring.protocols.get(edge, "")
+    if grpc and protocol not in ("", "grpc"):
+        raise CheckError(f"{check}: {edge} carries {protocol}, whose answers have no gRPC status; use status=")
+    if not grpc and protocol == "grpc":
+        raise CheckError(f'{check}: {edge} carries gRPC: use grpc_status="OK", or another of its statuses')
+    if not grpc and protocol == "tcp":
+        raise CheckError(f"{check}: {edge} carries tcp: a connection has no status")
 
 
 def _number(value: object) -> bool:

@@ -16,9 +16,12 @@ from testbed.checks._honesty import hidden_attempts, seer
 from testbed.checks._text import count, plural, spread, tally
 from testbed.checks._view import View
 from testbed.errors import CheckError, nearest
+from testbed.grpc_status import name_of
+from testbed.history import Arrival, Attempt
 from testbed.index import Index
 from testbed.wiring import of_the_load
 
+Hop = Attempt | Arrival
 Counts = Sequence[tuple[int, str]]  # how many attempts, and an id of the request that they belong to
 
 
@@ -28,12 +31,14 @@ class attempts(EdgeCheck):
 
     2 retries are at most 3 attempts. Counted at the caller: by its proxy, or in the app's own log where there is none.
     Where neither exists arrivals are counted, which a broken link hides: then they prove only that there were too many.
+    With `grpc_status` ("UNAVAILABLE", or several) only attempts that ended so are counted.
     """
 
     exactly: int | None = field(default=None, kw_only=True)
     at_most: int | None = field(default=None, kw_only=True)
     at_least: int | None = field(default=None, kw_only=True)
     per: Literal["call", "request"] = field(default="call", kw_only=True)
+    grpc_status: str | tuple[str, ...] | None = field(default=None, kw_only=True)
 
     def validate(self) -> None:
         """Raise `CheckError` unless there is one bound, a whole number of 0 or more (1 or more for at_least)."""
@@ -43,12 +48,15 @@ class attempts(EdgeCheck):
             raise CheckError(f"{self}: at_least=0 would always hold")
         if self.per not in ("call", "request"):
             raise CheckError(f"{self}: there is no per={self.per!r}{nearest(str(self.per), ('call', 'request'))}")
+        _valid.grpc_statuses(str(self), self.grpc_status)
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for an unknown edge, and for the load's own, which never retries."""
         super().fits(index)
         if of_the_load(self.edge):
             raise CheckError(f"{self}: the load sends every request once; name an edge between two services")
+        if self.grpc_status is not None:
+            _valid.carries(str(self), index, self.edge, grpc=True)
 
     @property
     def _given(self) -> dict[str, int | None]:
@@ -58,7 +66,16 @@ class attempts(EdgeCheck):
     def bound(self) -> str:
         """The bound in words."""
         kind, number = next((kind, number) for kind, number in self._given.items() if number is not None)
-        return f"{kind.replace('_', ' ')} {number} per {self.per}"
+        which = f" that ended {' or '.join(map(name_of, self._wanted))}" if self._wanted else ""
+        return f"{kind.replace('_', ' ')} {number} per {self.per}{which}"
+
+    @property
+    def _wanted(self) -> tuple[int, ...]:
+        return _valid.grpc_statuses(str(self), self.grpc_status)
+
+    def _counts_in(self, hop: Hop) -> bool:
+        """Whether it ended as asked for, if that was asked for."""
+        return not self._wanted or hop.grpc_status in self._wanted
 
     @property
     def least(self) -> int:
@@ -78,11 +95,14 @@ class attempts(EdgeCheck):
 
     def topic(self) -> Hashable:
         """Return edge, unit and kind of bound."""
-        return (self.name, self.edge, self.per, *(kind for kind, value in self._given.items() if value is not None))
+        bounds = (kind for kind, value in self._given.items() if value is not None)
+        return (self.name, self.edge, self.per, self._wanted, *bounds)
 
     def contradicts(self, other: Check) -> str:
         """Return why two bounds on one edge cannot both hold."""
         if not isinstance(other, attempts) or (other.edge, other.per) != (self.edge, self.per):
+            return ""
+        if other._wanted != self._wanted:
             return ""
         if self.least > other.most or other.least > self.most:
             return "no number of attempts satisfies both"
@@ -123,13 +143,13 @@ class attempts(EdgeCheck):
     def _counts(self, view: View, at_caller: bool) -> Counts:
         """Return one count for each call or request, those without any attempt included."""
         if self.per == "request":
-            seen = view.attempts(self.edge) if at_caller else view.arrivals(self.edge)
-            number = Counter(event.request for event in seen)
+            seen: Sequence[Hop] = view.attempts(self.edge) if at_caller else view.arrivals(self.edge)
+            number = Counter(event.request for event in seen if self._counts_in(event))
             return [(number[request.id], request.id) for request in view.requests]
         tries = view.attempts(self.edge)
         request_of = {call.call: call.request for call in view.calls(self.edge) if call.call}
         request_of |= {attempt.call: attempt.request for attempt in tries}
-        number = Counter(attempt.call for attempt in tries)
+        number = Counter(attempt.call for attempt in tries if self._counts_in(attempt))
         return [(number[call], request) for call, request in request_of.items()]
 
     def _off(self, wrong: Counts) -> str:

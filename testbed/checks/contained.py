@@ -199,7 +199,7 @@ class contained(Check):
 def _where(view: View, request: Request) -> str:
     """Return the edge furthest down on which a request failed, or spent most of its time; else the load's own."""
     calls = view.index.calls.by_request.get(request.id, ())
-    failed = [call for call in calls if not 200 <= call.status < 400]
+    failed = [call for call in calls if not 200 <= call.as_http < 400]
     spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
     chosen = _furthest(failed) or (_furthest(spent) if request.ok else [])
     return chosen[0].edge if chosen else f"{CLIENT} -> {view.index.wiring.entry or request.replica}"

@@ -155,7 +155,7 @@ def _end(hop: Attempt | Arrival) -> float:
 
 def _hung_up(arrival: Arrival) -> bool:
     """Whether the caller closed its connection before there was an answer."""
-    return "DC" in arrival.flags.split(",")
+    return bool({"DC", "DR"} & set(arrival.flags.split(",")))
 
 
 def _work(arrivals: Sequence[Arrival]) -> float:

@@ -75,8 +75,8 @@ class sheds(EdgeCheck):
     def judge(self, view: View) -> Verdict:
         """Judge those that were turned away one by one, the others by their p99."""
         calls, source = timed_calls(view, self.edge), seer(view.index, self.needs(view)[-1])
-        shed = [one for one in calls if one[1].status in self.statuses]
-        rest = [one for one in calls if one[1].status not in self.statuses]
+        shed = [one for one in calls if one[1].as_http in self.statuses]
+        rest = [one for one in calls if one[1].as_http not in self.statuses]
         return combine(self, view, list(self._findings(view, shed, rest)), len(calls), source)
 
     def _findings(self, view: View, shed: Timed, rest: Timed) -> Iterator[Finding]:

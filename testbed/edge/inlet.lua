@@ -69,6 +69,15 @@ local function number(text)
   return tonumber(text) or error("not a number: " .. text, 0)
 end
 
+-- What a rule aborts with is a status, "503", or a gRPC status, "grpc-14".
+local function read_abort(text)
+  local grpc = text:match("^grpc%-(%d+)$")
+  if grpc ~= nil then
+    return nil, number(grpc)
+  end
+  return number(text), nil
+end
+
 local function shown(value)
   return value and string.format("%.17g", value) or "*"
 end
@@ -79,8 +88,9 @@ local function read_rule(line)
   if #field ~= 10 then
     error("a rule has 10 fields, this one " .. #field, 0)
   end
+  local abort, grpc = read_abort(field[3])
   local rule = {
-    fault = field[1], inlets = set_of(field[2]), abort = number(field[3]), delay = number(field[4]),
+    fault = field[1], inlets = set_of(field[2]), abort = abort, grpc = grpc, delay = number(field[4]),
     rate = number(field[5]), users = set_of(field[6]), cohort = field[7] ~= "*" and field[7] or nil,
     requests = number(field[8]), attempts = set_of(field[9]), seed = field[10],
   }
@@ -94,7 +104,7 @@ end
 
 local function write_rule(rule)
   return table.concat({
-    rule.fault, written(rule.inlets), shown(rule.abort), shown(rule.delay), shown(rule.rate), written(rule.users),
+    rule.fault, written(rule.inlets), rule.grpc and "grpc-" .. shown(rule.grpc) or shown(rule.abort), shown(rule.delay), shown(rule.rate), written(rule.users),
     rule.cohort or "*", shown(rule.requests), written(rule.attempts), rule.seed,
   }, "\t") .. "\n"
 end
@@ -179,12 +189,12 @@ end
 
 -- Several rules on one request: delays add up, the first abort is the answer, the first rate its speed; all are logged.
 local function apply(headers, found, request)
-  local faults, delay, abort, rate = {}, 0, nil, nil
+  local faults, delay, abort, grpc, rate = {}, 0, nil, nil, nil
   for _, rule in ipairs(found) do
     if meets(rule, request) then
       faults[#faults + 1] = rule.fault
       delay, abort = delay + (rule.delay or 0), abort or rule.abort
-      rate = rate or rule.rate
+      grpc, rate = grpc or rule.grpc, rate or rule.rate
     end
   end
   if delay > 0 then
@@ -192,6 +202,9 @@ local function apply(headers, found, request)
   end
   if abort ~= nil then
     headers:replace("x-envoy-fault-abort-request", string.format("%d", abort))
+  end
+  if grpc ~= nil then
+    headers:replace("x-envoy-fault-abort-grpc-request", string.format("%d", grpc))
   end
   if rate ~= nil then
     headers:replace("x-envoy-fault-throughput-response", string.format("%d", rate))

@@ -45,7 +45,8 @@ CONTROL_HEADERS = tuple(f"x-envoy-{name}" for name in _STEERING)
 _PROTO, _INTERNAL = "x-forwarded-proto", "x-envoy-internal"  # Envoy adds these two where the caller sent none
 _KEPT = {_PROTO: "x-testbed-proto", _INTERNAL: "x-testbed-internal"}  # there if the caller did send one
 _APP = "x-testbed-app"  # names the cluster; never leaves the inlet
-_FAULTS = tuple(f"x-envoy-fault-{what}" for what in ("abort-request", "delay-request", "throughput-response"))
+_FAULT_WORDS = ("abort-request", "abort-grpc-request", "delay-request", "throughput-response")
+_FAULTS = tuple(f"x-envoy-fault-{what}" for what in _FAULT_WORDS)
 _BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke off or was not there: pass that on
 
 FIELDS = {
@@ -56,6 +57,7 @@ FIELDS = {
     "start": "%START_TIME(%s.%6f)%",
     "end": "%EMIT_TIME(%s.%6f)%",
     "status": "%RESPONSE_CODE%",
+    "grpc": "%GRPC_STATUS_NUMBER%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "method": "%REQ(:METHOD)%",
@@ -168,7 +170,7 @@ def _route(match: Json, *removed: str) -> Json:
     return {
         "match": match,
         "route": {"cluster_header": _APP, "timeout": envoy.OFF, "idle_timeout": envoy.OFF},
-        "request_headers_to_remove": [_APP, envoy.ORIGIN, *_KEPT.values(), *_FAULTS, *removed],
+        "request_headers_to_remove": [_APP, envoy.ORIGIN, envoy.CALL, *_KEPT.values(), *_FAULTS, *removed],
     }
 
 
@@ -177,7 +179,7 @@ def _clusters(links: Iterable[Link]) -> list[Json]:
 
 
 def _cluster(name: str, app: str) -> Json:
-    same = {"http_protocol_options": _http1(), "http2_protocol_options": {}}
+    same = {"http_protocol_options": _http1(), "http2_protocol_options": envoy.HTTP2}
     common = {"idle_timeout": envoy.OFF, "max_headers_count": 10_000, "max_response_headers_kb": 8192}
     return {
         "name": name,

@@ -65,6 +65,7 @@ class Rule:
     delay_ms: float | None = None  # 0: only mark the arrivals that it meets
     scope: Scope = Scope()
     kb_per_s: int | None = None  # KiB (1024 bytes) of the answer's body
+    grpc_status: int | None = None  # number of a gRPC status to abort with, in the place of `abort`
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from testbed.edge.toxics import Range
 from testbed.errors import FaultError, TestbedError
 
 ANY = "*"
+GRPC = "grpc-"  # before the number of a gRPC status
 RATE = Range(1, 10_000_000)  # KiB/s of an answer's body; Envoy takes no less
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _ADDRESS = re.compile(r"[0-9.]+:[0-9]+")
@@ -19,9 +20,9 @@ _ADDRESS = re.compile(r"[0-9.]+:[0-9]+")
 def encode(rules: Iterable[Rule]) -> str:
     """Return the rules as text: a line each, ten fields with tabs between, `*` for what is not given.
 
-    The fields are fault, inlets, abort, delay in ms, KiB/s, users, cohort, requests, attempts, seed; sets are sorted,
-    with commas. Raises `FaultError` for what the inlet cannot do: a name outside [A-Za-z0-9._-], a status outside
-    200..599, a delay that is not whole milliseconds, a rate outside `RATE`, a share outside 0..1.
+    The fields are fault, inlets, abort (503, or grpc-14), delay in ms, KiB/s, users, cohort, requests, attempts, seed;
+    sets are sorted, with commas. Raises `FaultError` for what the inlet cannot do: a name outside [A-Za-z0-9._-], a
+    status outside 200..599, a delay that is not whole milliseconds, a rate outside `RATE`, a share outside 0..1.
     """
     return "".join(_line(rule) for rule in rules)
 
@@ -40,7 +41,7 @@ def _line(rule: Rule) -> str:
     fields = (
         rule.fault,
         ",".join(sorted(set(rule.inlets))),
-        _number(rule.abort),
+        _number(rule.abort) if rule.grpc_status is None else f"{GRPC}{rule.grpc_status}",
         _number(rule.delay_ms),
         _number(rule.kb_per_s),
         _set(scope.users),
@@ -61,8 +62,9 @@ def _rule(fields: list[str]) -> Rule:
         attempts=None if attempts == ANY else frozenset(map(int, _members(attempts))),
         seed=int(seed),
     )
-    status, kb_per_s = (None if text == ANY else int(text) for text in (abort, rate))
-    return Rule(fault, tuple(_members(inlets)), status, None if delay == ANY else float(delay), scope, kb_per_s)
+    grpc = int(abort.removeprefix(GRPC)) if abort.startswith(GRPC) else None
+    status, kb_per_s = (None if text == ANY or text.startswith(GRPC) else int(text) for text in (abort, rate))
+    return Rule(fault, tuple(_members(inlets)), status, None if delay == ANY else float(delay), scope, kb_per_s, grpc)
 
 
 def _members(text: str) -> list[str]:
@@ -86,7 +88,11 @@ def _check(rule: Rule) -> None:
         _refuse(not _ADDRESS.fullmatch(inlet), f"{inlet!r} is not an inlet address such as 127.50.1.1:20001")
     _refuse(not rule.inlets, f"the rule {rule.fault} has no inlet to act on")
     status, delay, rate, share = rule.abort, rule.delay_ms, rule.kb_per_s, scope.requests
-    _refuse((status, delay, rate) == (None, None, None), f"the rule {rule.fault} neither aborts, delays nor throttles")
+    grpc = rule.grpc_status
+    nothing = (status, grpc, delay, rate) == (None, None, None, None)
+    _refuse(nothing, f"the rule {rule.fault} neither aborts, delays nor throttles")
+    _refuse(grpc is not None and status is not None, f"the rule {rule.fault} aborts with two statuses")
+    _refuse(grpc is not None and not 0 < grpc <= 16, f"abort takes a gRPC status from 1 to 16, not {grpc}")
     _refuse(status is not None and not 200 <= status <= 599, f"abort takes a status from 200 to 599, not {status}")
     whole = delay is None or (math.isfinite(delay) and delay >= 0 and delay % 1 == 0)
     _refuse(not whole, f"a delay is whole milliseconds, 0 or more, not {delay}")

@@ -36,6 +36,7 @@ def _attempt(line: Fields, edge: Link, link: Link | None) -> Attempt:
         flags=str(line["error"]),
         source="app",
         call=str(line["call"]),
+        grpc_status=line.get("grpc"),
     )
 
 
@@ -50,4 +51,5 @@ def _call(line: Fields, edge: Link) -> Call:
         status=int(line["status"]),
         flags=str(line["error"]),
         call=str(line["call"]),
+        grpc_status=line.get("grpc"),
     )

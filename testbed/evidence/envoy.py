@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from testbed.evidence.lines import Fields, Reading, Seen, by_listen, flags, read, request_id, times
+from testbed.evidence.connections import connection
+from testbed.evidence.lines import Fields, Reading, Seen, by_listen, flags, grpc, read, request_id, times
 from testbed.history import Attempt, Call
 from testbed.plan import Link
 
@@ -48,8 +49,10 @@ class ProxyLog:
         edges = {(caller, link.edge.partition(" -> ")[2]): link.edge for link in self.links for caller in link.callers}
 
         def event(line: Fields) -> Seen | None:
+            edge = edges.get((str(line["caller"]), _callee(line["service"])))
+            if line["kind"] == "connection":
+                return connection(line, edge, hosts.get(line["host"]), self.life) if edge else None
             seen = self._placed(line)
-            edge = edges.get((seen.caller, _callee(line["service"])))
             if edge is None:
                 return None
             return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
@@ -114,6 +117,7 @@ class _Line:
             status=status,
             flags=said or (self.unsaid if status == 0 else ""),
             call=self.key,
+            grpc_status=grpc(self.fields),
         )
 
     def call(self, edge: str) -> Call:
@@ -129,4 +133,5 @@ class _Line:
             flags=said,
             call=self.key,
             refused=self.unsent,
+            grpc_status=grpc(self.fields),
         )

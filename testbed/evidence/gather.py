@@ -104,7 +104,7 @@ class Recorder:
         Raises `TestbedError` if a proxy does not answer.
         """
         self._settle(0.0 if in_flight else self._patience_s)
-        found = [event for reader in self._readers.values() for event in reader.events]
+        found = [event for reader in self._readers.values() for event in reader.everything()]
         return [*found, *self._verdicts()]
 
     def _settle(self, patience_s: float = 1.0) -> None:

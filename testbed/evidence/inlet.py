@@ -2,21 +2,22 @@
 
 Whose answer was it? The callee's, if Envoy says `via_upstream` or the answer had begun. An injected fault's, if `FI`.
 The callee's doing, too, if it closed or reset the connection without an answer (`UC`, `UR`): the inlet passed that on,
-so the arrival has status 0 and is not our own. Nobody's, if the caller went away first (`DC`). Everything else is the
-test's own plane: `UF` (the callee's process is not there; passed on as a closed connection, status 0), and what must
-not happen at all (`UO`, `UH`, `UPE`, `NR`, a time-out, ...).
+so the arrival has status 0 and is not our own. Nobody's, if the caller went away first (`DC`; `DR` where it gave up one
+request of a connection that carries many). Everything else is the test's own plane: `UF` (the callee's process is not
+there; passed on as a closed connection, status 0), and what must not happen at all (`UO`, `UH`, `UPE`, `NR`, a
+time-out, ...).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from testbed.evidence.lines import Fields, Reading, Seen, flags, read, request_id, times
+from testbed.evidence.lines import Fields, Reading, Seen, flags, grpc, read, request_id, times
 from testbed.history import Arrival
 from testbed.plan import Link
 
 PASSED_ON = frozenset({"UC", "UR", "UF", "LR"})  # no answer: the inlet closed the caller's connection
-NOT_OURS = frozenset({"FI", "DC", "UC", "UR"})
+NOT_OURS = frozenset({"FI", "DC", "DR", "UC", "UR"})
 
 
 def parse(lines: Iterable[str], links: Sequence[Link], control: str) -> Reading:
@@ -32,6 +33,7 @@ def parse(lines: Iterable[str], links: Sequence[Link], control: str) -> Reading:
 def _arrival(line: Fields, link: Link) -> Arrival:
     start, duration = times(line)
     said, details = flags(line["flags"]), str(line["details"])
+    unanswered = _unanswered(said, details)
     return Arrival(
         request=request_id(line["baggage"]),
         edge=link.edge,
@@ -40,12 +42,13 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         attempt=int(line["attempt"]),
         start=start,
         duration_ms=duration,
-        status=0 if _unanswered(said, details) else int(line["status"]),
+        status=0 if unanswered else int(line["status"]),
         flags=said,
         fault=line["fault"] or "",
         path=line["path"] or "",
         own=_own(said, details),
         method=line["method"] or "",
+        grpc_status=None if unanswered else grpc(line),
     )
 
 

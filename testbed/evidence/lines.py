@@ -53,6 +53,12 @@ def flags(text: str | None) -> str:
     return "" if text in (None, "-") else str(text)
 
 
+def grpc(fields: Fields) -> int | None:
+    """Return the gRPC status of a line's answer; None where there is no answer, or none of gRPC."""
+    found = fields.get("grpc")
+    return int(found) if found is not None and int(fields["status"]) else None
+
+
 def times(fields: Fields) -> tuple[float, float]:
     """Return start (epoch seconds) and duration (ms) of a line with `start` and `end` in epoch seconds."""
     start, end = float(fields["start"]), float(fields["end"])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from testbed.envoy import FLUSH_MS, STAT_PREFIX
 from testbed.errors import TestbedError
+from testbed.evidence.connections import CONNECTION, Standing, is_open
 from testbed.evidence.lines import Reading, Seen
 from testbed.evidence.log import Log, Tail
 from testbed.history import Attempt, Call
@@ -53,6 +54,7 @@ class Reader:
         self.answers = log.admin is not None  # whether there is an Envoy that tells its counters just now
         self.lives = True  # whether the process runs
         self._losses: list[Loss] = []
+        self._standing = Standing()
         self._braced = 0.0  # when `brace` was called; all that had ended by then was logged
         self.forget()
 
@@ -116,6 +118,7 @@ class Reader:
         """The writer lives again: its counters begin at zero, and so do the names of its calls."""
         self._life, self.lives = self._life + 1, True
         self._read, self._ended, self._total, self._active = self.log.reader(self._life), 0, 0, 0
+        self.events += self._standing.cut(time.time())
         self._close()
 
     def paused(self) -> None:
@@ -136,6 +139,10 @@ class Reader:
         self.answers = self.log.admin is not None
 
     # -- what is there
+
+    def everything(self) -> list[Seen]:
+        """Return the events, and the connections that are open."""
+        return [*self.events, *self._standing.until(time.time())]
 
     def tells(self, source: str) -> bool:
         """Whether this log is one of those that a source is made of."""
@@ -170,11 +177,13 @@ class Reader:
                 yield replace(loss, end=min(loss.end, now))
 
     def _take(self, reading: Reading) -> None:
-        self.events += reading.events
+        self.events += [event for event in reading.events if not is_open(event)]
         self._garbage += reading.garbage
         self._ended += reading.ended
         for event in reading.events:
-            if isinstance(event, Attempt | Call):
+            if isinstance(event, Attempt) and event.source == CONNECTION:
+                self._standing.note(event)
+            elif isinstance(event, Attempt | Call):
                 self._join(event)
 
     def _join(self, event: Attempt | Call) -> None:

@@ -15,6 +15,7 @@ from testbed.evidence.envoy import ProxyLog
 from testbed.evidence.log import Log
 from testbed.mesh import ATTEMPTS, CALLS, address_variables, upstreams
 from testbed.mesh.envoy_policies import cluster, filters, route
+from testbed.mesh.envoy_tcp import tcp
 from testbed.plan import File, Link, Node, Process, Ready, Replica, Seat, links_from
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ FOR_ALL, NOBODY = "HTTP_PROXY", "NOBODY"  # names that no service can have: thos
 DELAYED_CLOSE = "1s"  # Envoy's and Istio's: so much later the app learns that an answer broke off in its body
 
 FIELDS = {
-    "connection": "%CONNECTION_ID%",
+    "connection": "%CONNECTION_ID%",  # or of the call, see `_manager`
     "baggage": "%REQ(BAGGAGE)%",
     "service": "%UPSTREAM_CLUSTER%",
     "start": "%START_TIME(%s.%6f)%",  # of the try in an attempt line, of the call in a call line
     "end": "%EMIT_TIME(%s.%6f)%",
     "status": "%RESPONSE_CODE%",
+    "grpc": "%GRPC_STATUS_NUMBER%",  # null where the request is not gRPC
     "flags": "%RESPONSE_FLAGS%",
 }
 ATTEMPT_FIELDS = {"kind": "attempt", "host": "%UPSTREAM_HOST%", "number": "%REQ(X-ENVOY-ATTEMPT-COUNT)%"} | FIELDS
@@ -93,7 +95,8 @@ def proxy_config(topology: Topology, seat: Seat, links: Sequence[Link]) -> str:
     for link in links:
         edges.setdefault(link.edge, []).append(link.listen)
     clusters = [
-        cluster(cluster_name(seat, edge), seat, addresses, topology.policy(edge)) for edge, addresses in edges.items()
+        cluster(cluster_name(seat, edge), seat, addresses, topology.policy(edge), topology.protocol(edge))
+        for edge, addresses in edges.items()
     ]
     listeners = [listener for replica in seat.replicas for listener in _listeners(topology, seat, replica, links)]
     return envoy.bootstrap(f"{seat.address}:{topology.ports.admin}", listeners, clusters)
@@ -113,13 +116,18 @@ def _listeners(topology: Topology, seat: Seat, replica: Replica, links: Sequence
     """One replica's ways in: HTTP_PROXY, and a listener for each upstream."""
     mine = links_from(replica, links)
     edges = {name: leading[0].edge for name, leading in upstreams(mine).items()}
-    routes = {name: route(cluster_name(seat, edge), topology.policy(edge)) for name, edge in edges.items()}
+    told = {name: (cluster_name(seat, edge), topology.policy(edge)) for name, edge in edges.items()}
+    routes = {name: route(*told[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
-    ways = [(FOR_ALL, [*hosts, _nobody(routes)])] if routes else []
-    ways += [(name, [_virtual_host(name, ["*"], [found])]) for name, found in routes.items()]
+    caller = _told(topology, replica)
+    ways = {FOR_ALL: _manager(seat, caller, [*hosts, _nobody(routes)])} if edges else {}
+    ways |= {name: tcp(*told[name], replica, _log(seat)) for name in edges}
+    for name, found in routes.items():
+        one_by_one = topology.protocol(edges[name]) == "http"
+        ways[name] = _manager(seat, caller, [_virtual_host(name, ["*"], [found])], one_by_one)
     return [
-        _listener(_owned(seat, replica.name, name), seat, _told(topology, replica), door, way)
-        for (name, way), door in zip(ways, _doors(topology, replica, mine), strict=True)
+        _listener(_owned(seat, replica.name, name), door, way)
+        for (name, way), door in zip(ways.items(), _doors(topology, replica, mine), strict=True)
     ]
 
 
@@ -128,20 +136,35 @@ def _told(topology: Topology, replica: Replica) -> dict[str, str]:
     return {"caller": replica.name, "baggage": envoy.request_context(topology.context)}
 
 
-def _listener(name: str, seat: Seat, caller: dict[str, str], door: str, hosts: list[Json]) -> Json:
-    log = f"{{dir}}/{mesh_log(seat.name)}"
-    manager = envoy.connection_manager(
+def _manager(seat: Seat, caller: dict[str, str], hosts: list[Json], one_by_one: bool = True) -> Json:
+    """Return what takes requests; a connection of an app carries them one by one, or many at once (HTTP/2)."""
+    log = _log(seat)
+    if not one_by_one:
+        caller = caller | {"connection": f"%REQ({envoy.CALL})%"}  # as if each call had a connection of its own
+    return envoy.connection_manager(
         delayed_close_timeout=DELAYED_CLOSE,
-        **envoy.trusting(),
+        **envoy.trusting(*([] if one_by_one else [_named_call()])),
         route_config={"ignore_port_in_host_matching": True, "virtual_hosts": hosts},
         http_filters=[*filters(), _router(log, caller)],
         access_log=[envoy.json_log(log, CALL_FIELDS | caller)],
     )
+
+
+def _named_call() -> Json:
+    header = {"key": envoy.CALL, "value": "%CONNECTION_ID%-%START_TIME(%s%9f)%"}
+    return {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+
+
+def _log(seat: Seat) -> str:
+    return f"{{dir}}/{mesh_log(seat.name)}"
+
+
+def _listener(name: str, door: str, way: Json) -> Json:
     return {
         "name": name,
         "address": envoy.socket_address(door),
         "enable_reuse_port": False,  # with it, an address in use would go unnoticed
-        "filter_chains": [{"filters": [manager]}],
+        "filter_chains": [{"filters": [way]}],
     }
 
 

@@ -77,8 +77,8 @@ def _retries(retries: Retries) -> Json:
     return found
 
 
-def cluster(name: str, seat: Seat, addresses: list[str], policy: Policy | None) -> Json:
-    """Return the cluster of an edge: its limits, its ejections, its balancer, its connections."""
+def cluster(name: str, seat: Seat, addresses: list[str], policy: Policy | None, protocol: str = "http") -> Json:
+    """Return the cluster of an edge: its limits, its ejections, its balancer, its connections, its protocol."""
     outliers = policy.outlier_detection if policy else None
     pool = (policy.connection_pool if policy else None) or ConnectionPool()
     found: Json = {
@@ -94,12 +94,17 @@ def cluster(name: str, seat: Seat, addresses: list[str], policy: Policy | None) 
             "update_merge_window": MERGE_WINDOW,
         },
         "typed_extension_protocol_options": envoy.upstream_options(
-            explicit_http_config={"http_protocol_options": {}}, common_http_protocol_options=_connections(pool)
+            explicit_http_config=_spoken(protocol), common_http_protocol_options=_connections(pool)
         ),
     }
     if outliers:
         found["outlier_detection"] = _outliers(outliers)
     return found
+
+
+def _spoken(protocol: str) -> Json:
+    """What Envoy speaks to the callee; without TLS nobody can ask it."""
+    return {"http_protocol_options": {}} if protocol == "http" else {"http2_protocol_options": envoy.HTTP2}
 
 
 def _limits(policy: Policy | None) -> Json:

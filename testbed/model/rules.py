@@ -10,6 +10,7 @@ from testbed.errors import nearest
 from testbed.model import own
 from testbed.model.edges import CLIENT, Edge
 from testbed.model.problems import Place, Problem
+from testbed.model.protocols import misfits
 from testbed.model.routes import Node, callee_of, calls_from, nodes
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def broken_rules(topology: Topology) -> list[Problem]:
         *_placement(topology),
         *own.broken(topology),
     ]
-    return names or list(_cycles(topology))
+    return names or [*misfits(topology), *_cycles(topology)]
 
 
 def _services(topology: Topology) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from testbed.model.durations import DURATION_SCHEMA, Millis, to_ms
 from testbed.model.edges import CLIENT
 from testbed.model.problems import Place, wrong
 from testbed.model.programs import Program, kinds_of
+from testbed.model.protocols import Protocol
 
 METHODS: tuple[str, ...] = Method.__args__  # type: ignore[attr-defined]
 DEFAULT_ROUTE = "*"
@@ -140,6 +141,8 @@ class Service(Program, Route):
 
     language: Literal["node", "go", "python"] | None = None
     """Which of the stubs runs it."""
+    protocol: Protocol = "http"
+    """What it is spoken to in: http (HTTP/1.1), http2 (without TLS), grpc, or tcp for anything else."""
     replicas: Annotated[int, whole(least=1, most=254)] = 1
     """How many copies run."""
     node: (

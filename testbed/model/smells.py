@@ -12,6 +12,7 @@ from testbed.model.edges import CLIENT, Edge
 from testbed.model.layers import retry_chains
 from testbed.model.policies import Policy
 from testbed.model.problems import Place, Problem
+from testbed.model.protocols import status_words
 from testbed.model.routes import Node, callee_of, calls_from, nodes
 from testbed.model.services import EXPECTED
 from testbed.model.timing import Times, policy_time
@@ -194,6 +195,14 @@ def multiplied(topology: Topology) -> Iterator[Problem]:
         yield Problem(chain[0].place, f"{chain[0].edge}: {text}")
 
 
+def never_met(topology: Topology) -> Iterator[Problem]:
+    """Conditions of a retry that no answer of a gRPC callee can meet."""
+    for place, policy in _policies(topology):
+        if words := status_words(topology, policy):
+            text = "its errors are HTTP 200 with a gRPC status: write unavailable, resource-exhausted, internal, ..."
+            yield Problem(place, f"{policy.edge}: retryOn {', '.join(words)} never happens on gRPC: {text}")
+
+
 def _policies(topology: Topology) -> Iterator[tuple[Place, Policy]]:
     for index, policy in enumerate(topology.policies):
         yield ("policies", index), policy
@@ -207,6 +216,7 @@ WITH_PROXY: tuple[Smell, ...] = (
     multiplied,
     never_ejects,
     without_effect,
+    never_met,
     only_queues,
     no_deadline,
     repeated_writes,

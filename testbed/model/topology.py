@@ -25,6 +25,7 @@ from testbed.model.overrides import (
 )
 from testbed.model.policies import CircuitBreaker, ConnectionPool, OutlierDetection, Policy
 from testbed.model.problems import Place, Problem, explain, several
+from testbed.model.protocols import Protocol
 from testbed.model.reading import Source, read_yaml
 from testbed.model.retries import Backoff, Retries, RetryBudget
 from testbed.model.rules import FIRST_LINK_PORT, broken_rules, no_edge
@@ -173,7 +174,11 @@ class Topology(Model):
     def has_request_faults(self, edge: Edge | str) -> bool:
         """Whether the edge has an inlet, so that single requests on it can be hit."""
         settings = self.edge_settings.get(str(edge if isinstance(edge, Edge) else self.edge(edge)))
-        return settings is None or settings.request_faults
+        return self.protocol(edge) != "tcp" and (settings is None or settings.request_faults)
+
+    def protocol(self, edge: Edge | str) -> Protocol:
+        """What an edge carries: the protocol of its callee."""
+        return self.services[(edge if isinstance(edge, Edge) else self.edge(edge)).callee].protocol
 
     @property
     def folder(self) -> Path:
@@ -216,7 +221,8 @@ class Topology(Model):
         if mesh == "none" and placement is None:
             data.pop("placement", None)
         if request_faults is not None:
-            data["edges"] = {str(edge): {"requestFaults": request_faults} for edge in self.edges()}
+            able = [edge for edge in self.edges() if self.protocol(edge) != "tcp"]
+            data["edges"] = {str(edge): {"requestFaults": request_faults} for edge in able}
         return self._derived(data)
 
     def without_policies(self) -> Topology:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from testbed.edge.inlet import InletControl, inlet_process
 from testbed.edge.link import Links, links_process
@@ -183,7 +184,8 @@ class Stage:
     directory: Path
     topology: Topology
     inlet: bool = True
-    apps: dict[str, App] = field(default_factory=dict)
+    make: Callable[[str, Any], Any] = App  # what serves at a callee's address
+    apps: dict[str, Any] = field(default_factory=dict)
     request: str = ""  # the id that requests carry which have none
     sent: int = 0  # how many of them
 
@@ -202,11 +204,13 @@ class Stage:
         address = callee.address
         inlet = f"{address}:20001" if self.inlet else None
         name = f"caller-1--{callee.name}"
-        return Link(name, "caller-1", callee.name, EDGE, f"{address}:10001", inlet, f"{address}:8080")
+        protocol = self.topology.protocol(EDGE)
+        places = (f"{address}:10001", None if protocol == "tcp" else inlet, f"{address}:8080")
+        return Link(name, "caller-1", callee.name, EDGE, *places, protocol=protocol)
 
     def start(self, handler: Handler) -> None:
         for callee in self.callees:
-            self.apps[callee.name] = App(f"{callee.address}:8080", handler)
+            self.apps[callee.name] = self.make(f"{callee.address}:8080", handler)
         processes: list[Process] = []
         files: list[File] = []
         parts = [links_process(self.links, self.plan.links_api)]
@@ -305,11 +309,13 @@ def ask(
         connection.close()
 
 
-def shop(replicas: int = 1, policy: dict[str, object] | None = None, mesh: str = "envoy") -> Topology:
+def shop(
+    replicas: int = 1, policy: dict[str, object] | None = None, mesh: str = "envoy", protocol: str = "http"
+) -> Topology:
     """A caller and a callee, and perhaps a policy between them."""
     services = {
         "caller": {"language": "go", "calls": ["callee"]},
-        "callee": {"language": "go", "replicas": replicas},
+        "callee": {"language": "go", "replicas": replicas, "protocol": protocol},
     }
     policies: Sequence[dict[str, object]] = [{"edge": EDGE, **policy}] if policy else []
     data = {"name": "planes", "mesh": mesh, "entry": "caller", "services": services, "policies": policies}
@@ -324,9 +330,11 @@ def stage(
     replicas: int = 1,
     policy: dict[str, object] | None = None,
     inlet: bool = True,
+    protocol: str = "http",
+    make: Callable[[str, Any], Any] = App,
 ) -> Iterator[Stage]:
     lease = lease_block()
-    made = Stage(lease, directory, shop(replicas, policy), inlet)
+    made = Stage(lease, directory, shop(replicas, policy, protocol=protocol), inlet, make)
     try:
         made.start(handler)
         yield made

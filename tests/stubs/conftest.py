@@ -34,19 +34,24 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def words(language: str) -> list[str]:
-    """The command that starts the stub of the language under test."""
-    return command("node", SECOND_NODE) if language == "node-wheel" else command(language)
+def words(language: str) -> Callable[[str], list[str]]:
+    """The command that starts the stub of the language under test, which speaks gRPC if its behaviour says so."""
+
+    def chosen(told: str) -> list[str]:
+        grpc = '"grpc"' in told
+        return command("node", SECOND_NODE) if language == "node-wheel" else command(language, packages=grpc)
+
+    return chosen
 
 
 @pytest.fixture
-def launch(words: list[str], tmp_path: Path) -> Iterator[Start]:
+def launch(words: Callable[[str], list[str]], tmp_path: Path) -> Iterator[Start]:
     """Start a stub without waiting for it; the texts on its stderr are the test's business."""
     stubs: list[Stub] = []
 
     def start(told: Any, upstreams: Mapping[str, Upstream | list[Upstream]] | None = None, **env: str) -> Stub:
         text = told if isinstance(told, str) else json.dumps(told)
-        stubs.append(Stub(words, text, tmp_path, wired(upstreams or {}) | env))
+        stubs.append(Stub(words(text), text, tmp_path, wired(upstreams or {}) | env))
         return stubs[-1]
 
     yield start
@@ -61,7 +66,10 @@ def start(launch: Start) -> Iterator[Start]:
 
     def started(*args: Any, **env: str) -> Stub:
         stub = launch(*args, **env)
-        stub.wait_ready()
+        if isinstance(args[0], dict) and args[0]["protocol"] == "grpc":
+            stub.wait_listening()
+        else:
+            stub.wait_ready()
         stubs.append(stub)
         return stub
 

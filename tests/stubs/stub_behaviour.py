@@ -10,7 +10,7 @@ IGNORE: Json = {"kind": "ignore"}
 
 
 def call(to: str, *, on_failure: Json | None = None, **fields: Any) -> Json:
-    defaults: Json = {"method": "GET", "path": "/", "timeout": None, "retries": 0, "pause": 0}
+    defaults: Json = {"protocol": "http", "method": "GET", "path": "/", "timeout": None, "retries": 0, "pause": 0}
     return {"to": to, **defaults, **fields, "on_failure": on_failure or FAIL}
 
 
@@ -39,6 +39,7 @@ def route(*steps: Json | list[Json], work: Json | None = None, status: int = 200
 def behaviour(
     *steps: Json | list[Json],
     routes: dict[str, Json] | None = None,
+    protocol: str = "http",
     wiring: str = "listener",
     forward: list[str] | None = None,
     concurrency: Json | None = None,
@@ -49,6 +50,7 @@ def behaviour(
     **default: Any,
 ) -> Json:
     return {
+        "protocol": protocol,
         "wiring": wiring,
         "forward": forward or [],
         "concurrency": concurrency,

@@ -37,13 +37,13 @@ class Answer:
         return json.loads(self.text)
 
 
-def command(language: str, node: str | None = None) -> list[str]:
-    """How the runtime starts a stub."""
+def command(language: str, node: str | None = None, *, packages: bool = False) -> list[str]:
+    """How the runtime starts a stub, in Python with or without installed packages."""
     if language == "go":
         return [str(find("stub-go"))]
     if language == "node":
         return [node or str(find("node")), str(stub_path("node") / "main.mjs")]
-    return [sys.executable, "-I", "-S", str(stub_path("python") / "main.py")]
+    return [sys.executable, *(["-P"] if packages else ["-I", "-S"]), str(stub_path("python") / "main.py")]
 
 
 def free_port(address: str) -> int:
@@ -87,6 +87,17 @@ class Stub:
             except ConnectionRefusedError:
                 time.sleep(0.001)
         raise AssertionError(f"not ready within {START_S} s")
+
+    def wait_listening(self) -> None:
+        """Wait until it takes connections: a Python stub in gRPC mode answers no HTTP/1.1."""
+        while time.monotonic() < self.began + START_S:
+            assert self.process.poll() is None, self.errors()
+            try:
+                self.raw().close()
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.005)
+        raise AssertionError(f"not listening within {START_S} s")
 
     def errors(self) -> str:
         return self._errors.read_text()

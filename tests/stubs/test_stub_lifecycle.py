@@ -69,6 +69,8 @@ def refusal(stub):
 CALL = ("default", "steps", 0, "parallel", 0)
 WAY = (*CALL, "on_failure")
 WRONG = [
+    (("protocol",), "h3", "protocol"),
+    ((*CALL, "protocol"), "tcp", "default.steps[0].parallel[0].protocol"),
     (("wiring",), "sidecar", "wiring"),
     (("forward",), "x-tenant", "forward"),
     (("forward",), [1], "forward"),

@@ -41,6 +41,12 @@ def test_a_line_reads_as_documented() -> None:
     assert line == f"f1\t{INLET}\t503\t20\t8\tu1,u2\ttrondheim\t0.25\t1,2\t7\n"
 
 
+def test_a_grpc_status_takes_the_place_of_the_status() -> None:
+    rule = Rule("f1", (INLET,), grpc_status=14, delay_ms=5.0)
+    assert encode([rule]) == f"f1\t{INLET}\tgrpc-14\t5\t*\t*\t*\t*\t*\t0\n"
+    assert decode(encode([rule])) == (rule,)
+
+
 def test_nobody_is_not_everybody() -> None:
     everybody = Rule("f1", (INLET,), abort=503)
     nobody = Rule("f1", (INLET,), abort=503, scope=Scope(users=frozenset()))
@@ -58,6 +64,9 @@ def test_nobody_is_not_everybody() -> None:
         pytest.param(Rule("f1", (), abort=503), "no inlet", id="no inlet"),
         pytest.param(Rule("f1", (INLET,)), "neither", id="nothing to do"),
         pytest.param(Rule("f1", (INLET,), abort=99), "200 to 599", id="status too low"),
+        pytest.param(Rule("f1", (INLET,), grpc_status=0), "1 to 16", id="no error"),
+        pytest.param(Rule("f1", (INLET,), grpc_status=17), "1 to 16", id="no gRPC status"),
+        pytest.param(Rule("f1", (INLET,), abort=503, grpc_status=14), "two statuses", id="two statuses"),
         pytest.param(Rule("f1", (INLET,), abort=600), "200 to 599", id="status too high"),
         pytest.param(Rule("f1", (INLET,), delay_ms=0.5), "whole milliseconds", id="half a millisecond"),
         pytest.param(Rule("f1", (INLET,), delay_ms=-1), "whole milliseconds", id="less than no delay"),

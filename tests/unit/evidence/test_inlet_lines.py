@@ -53,6 +53,7 @@ def test_a_plain_arrival() -> None:
         (404, "NR", "route_not_found", 404, True),
         (0, "DC", "downstream_remote_disconnect", 0, False),  # the caller gave up
         (0, "DI,DC", "downstream_remote_disconnect", 0, False),
+        (0, "DI,DR", "http2.remote_reset", 0, False),  # the caller gave up this one of many requests
         (418, "FI", "fault_filter_abort", 418, False),  # an injected fault
         (418, "DI,FI", "fault_filter_abort", 418, False),
         (503, "DI,UC", BEFORE, 0, False),

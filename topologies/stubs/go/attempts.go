@@ -26,6 +26,7 @@ type attempt struct {
 	Try     int     `json:"try,omitempty"`
 	Tries   int     `json:"tries,omitempty"`
 	Status  int     `json:"status"`
+	Grpc    *int    `json:"grpc,omitempty"`
 	Error   string  `json:"error"`
 	Start   float64 `json:"start"` // epoch seconds
 	Ms      float64 `json:"ms"`

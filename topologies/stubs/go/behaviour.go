@@ -14,6 +14,7 @@ import (
 // The behaviour description, checked: every key must be there.
 type (
 	behaviour struct {
+		protocol     string
 		wiring       string
 		deadline     string // the header, "" for none
 		hangUp       string
@@ -32,6 +33,7 @@ type (
 	}
 	call struct {
 		to, method, path string
+		grpc             bool
 		timeout, pause   time.Duration // timeout 0: wait for ever
 		retries          int
 		onFailure        onFailure
@@ -77,6 +79,8 @@ func (b *behaviour) called(visit func(*call)) {
 func (p *parser) behaviour(raw json.RawMessage) *behaviour {
 	top := p.object(raw, "it")
 	b := &behaviour{wiring: get[string](top, "wiring"), forward: get[[]string](top, "forward"), routes: map[string]*route{}}
+	b.protocol = get[string](top, "protocol")
+	p.require(slices.Contains([]string{"http", "http2", "grpc"}, b.protocol), "protocol", "'http', 'http2' or 'grpc'")
 	p.require(b.wiring == "listener" || b.wiring == "proxy", "wiring", "'listener' or 'proxy'")
 	b.deadline, b.reset, b.hangUp = top.textOrNull("deadline"), top.textOrNull("reset"), get[string](top, "hang_up")
 	p.require(b.hangUp == "stop" || b.hangUp == "continue", "hang_up", "'stop' or 'continue'")
@@ -133,6 +137,9 @@ func (p *parser) call(raw json.RawMessage, where string) *call {
 	c := &call{to: get[string](o, "to"), method: get[string](o, "method"), path: get[string](o, "path")}
 	p.require(c.to != "", where+".to", "a text")
 	p.require(c.method != "", where+".method", "a text")
+	protocol := get[string](o, "protocol")
+	p.require(protocol == "http" || protocol == "grpc", where+".protocol", "'http' or 'grpc'")
+	c.grpc = protocol == "grpc"
 	visible := !strings.ContainsFunc(c.path, func(r rune) bool { return r <= ' ' || r > '~' })
 	p.require(visible && strings.HasPrefix(c.path, "/"), where+".path", "a path of visible ASCII from /")
 	if _, given := o.optional("timeout"); given {

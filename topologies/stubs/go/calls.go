@@ -21,6 +21,15 @@ type outcome struct {
 	took          time.Duration
 	err           string
 	fallbacks     []string // named by the answer
+	grpc          *int     // the status of a gRPC call; status is then the HTTP status that says the same
+}
+
+// tell writes how it ended into a line of the attempt log.
+func (o outcome) tell(line *attempt) {
+	line.Status, line.Error, line.Grpc = o.status, o.err, o.grpc
+	if o.grpc != nil {
+		line.Status = http.StatusOK
+	}
 }
 
 func (o outcome) ok() bool { return 200 <= o.status && o.status < 400 }
@@ -154,11 +163,11 @@ func (c *caller) withRetries(ctx context.Context, call *call) outcome {
 	line := attempt{Request: c.request, To: call.to, Call: c.service.log.callID()}
 	for number := 1; number <= call.retries+1 && !got.ok(); number++ {
 		if number > 1 && sleep(ctx, call.pause) != nil || ctx.Err() != nil {
-			got.status, got.err = 0, "cancelled"
+			got.status, got.err, got.grpc = 0, "cancelled", nil
 			break
 		}
 		if c.deadline.over() {
-			got.status, got.err = 0, "deadline"
+			got.status, got.err, got.grpc = 0, "deadline", nil
 			break
 		}
 		got.tries = number
@@ -166,7 +175,8 @@ func (c *caller) withRetries(ctx context.Context, call *call) outcome {
 	}
 	got.took = time.Since(start)
 	if got.tries > 0 {
-		line.Kind, line.Tries, line.Status, line.Error = "call", got.tries, got.status, got.err
+		line.Kind, line.Tries = "call", got.tries
+		got.tell(&line)
 		c.service.log.write(line, start, got.took)
 	}
 	return got
@@ -182,18 +192,28 @@ func (c *caller) try(parent context.Context, call *call, got *outcome, line atte
 	}
 	up := c.service.upstreams[call.to]
 	host, start := up.nextHost(), time.Now()
-	text := requestText(call.method, up.prefix+call.path, up.name, c.deadline.tell(c.headers))
+	headers := c.deadline.tell(c.headers)
 	var body bytes.Buffer
-	into := io.Discard
-	if call.onFailure.kind == "stale" {
-		into = &body
+	if call.grpc {
+		code, header := c.service.rpcs.exchange(ctx, host, up.name, call, headers, &body)
+		got.status, got.err, got.grpc, got.fallbacks = asHTTP(code), rpcError(code), &code, names(header)
+		if parent.Err() != nil {
+			got.status, got.err, got.grpc = 0, "cancelled", nil
+		}
+	} else {
+		text := requestText(call.method, up.prefix+call.path, up.name, headers)
+		into := io.Discard
+		if call.onFailure.kind == "stale" {
+			into = &body
+		}
+		status, header, err := c.service.pool.exchange(ctx, host, call.method, text, into)
+		got.status, got.err, got.fallbacks = status, errorName(err, parent), names(header)
 	}
-	status, header, err := c.service.pool.exchange(ctx, host, call.method, text, into)
-	got.status, got.err, got.fallbacks = status, errorName(err, parent), names(header)
-	if into == &body && got.ok() {
+	if call.onFailure.kind == "stale" && got.ok() {
 		c.service.memory.keep(call, body.Bytes())
 	}
-	line.Kind, line.Host, line.Try, line.Status, line.Error = "try", host, got.tries, got.status, got.err
+	line.Kind, line.Host, line.Try = "try", host, got.tries
+	got.tell(&line)
 	c.service.log.write(line, start, time.Since(start))
 }
 

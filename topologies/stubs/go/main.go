@@ -31,7 +31,9 @@ func serve(signals <-chan os.Signal) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
-	server := &http.Server{Handler: newService(settings)}
+	server := &http.Server{Handler: newService(settings), Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(settings.behaviour.protocol != "http")
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			fmt.Fprintln(os.Stderr, "stub:", err)

@@ -23,6 +23,7 @@ type service struct {
 	forward []string
 	gate    *gate // nil: no limit
 	pool    *pool
+	rpcs    *rpcs
 	log     *attemptLog
 	memory  *memory
 	number  atomic.Uint64
@@ -47,7 +48,7 @@ type story struct {
 }
 
 func newService(s *settings) *service {
-	own := &service{settings: s, pool: newPool(), log: newAttemptLog(s.attemptLog, s.replica), memory: &memory{}}
+	own := &service{settings: s, pool: newPool(), rpcs: newRPCs(), log: newAttemptLog(s.attemptLog, s.replica), memory: &memory{}}
 	own.memory.forget()
 	for _, name := range slices.Concat(contextHeaders, s.behaviour.forward) {
 		if name = strings.ToLower(name); name == deadlineHeader || !strings.HasPrefix(name, "x-envoy-") {
@@ -62,13 +63,23 @@ func newService(s *settings) *service {
 
 // ServeHTTP reads the body first: only then does net/http notice a client that leaves.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.behaviour.protocol == "grpc" && isRPC(r) {
+		s.serveRPC(w, r)
+		return
+	}
 	io.Copy(io.Discard, r.Body)
 	path := pathOf(r.RequestURI)
 	if r.Method == http.MethodGet && path == "/healthz" {
 		io.WriteString(w, "ok")
 		return
 	}
-	if r.Method == http.MethodPost && path == s.behaviour.reset {
+	s.write(w, s.answer(r, r.Method, path, w.Header()))
+}
+
+// answer does what the behaviour says for a request of this method and path, in HTTP or in gRPC; own takes the answer's
+// own headers. A client that leaves ends it with a panic, without an answer.
+func (s *service) answer(r *http.Request, method, path string, own http.Header) answer {
+	if method == http.MethodPost && path == s.behaviour.reset {
 		s.memory.forget()
 	}
 	if s.behaviour.hangUp == "continue" {
@@ -77,28 +88,22 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	left := newDeadline(s.behaviour.deadline, r.Header)
 	if s.gate != nil {
 		if err := s.gate.enter(r.Context()); errors.Is(err, errShed) {
-			s.shed(w)
-			return
+			own.Set("X-Testbed-Shed", "1")
+			return answer{Status: s.behaviour.concurrency.shed, Error: "shed"}
 		} else if err != nil {
 			panic(http.ErrAbortHandler)
 		}
 		defer s.gate.leave()
 	}
 	if left.over() {
-		s.write(w, answer{Status: http.StatusGatewayTimeout, Error: "deadline"})
-		return
+		return answer{Status: http.StatusGatewayTimeout, Error: "deadline"}
 	}
-	s.work(w, r, path, left)
+	return s.work(r, method, path, own, left)
 }
 
-func (s *service) shed(w http.ResponseWriter) {
-	w.Header().Set("X-Testbed-Shed", "1")
-	s.write(w, answer{Status: s.behaviour.concurrency.shed, Error: "shed"})
-}
-
-// work does what the route says and answers; a client that leaves ends it without an answer.
-func (s *service) work(w http.ResponseWriter, r *http.Request, path string, left deadline) {
-	way, tag := s.route(r.Method, path), baggageMember(r.Header, "tb.id")
+// work does what the route says; a client that leaves ends it without an answer.
+func (s *service) work(r *http.Request, method, path string, own http.Header, left deadline) answer {
+	way, tag := s.route(method, path), baggageMember(r.Header, "tb.id")
 	ms := draw(way.work, unit(fmt.Sprintf("%s|%s|%s|%s", s.seed, s.requestName(tag, r.Header), s.service, path)))
 	if sleep(r.Context(), milliseconds(ms)) != nil {
 		panic(http.ErrAbortHandler)
@@ -114,29 +119,35 @@ func (s *service) work(w http.ResponseWriter, r *http.Request, path string, left
 			break
 		}
 	}
-	s.tell(w, way, total, &story{Path: path, Work: ms})
+	return tell(way, total, own, &story{Path: path, Work: ms})
 }
 
-func (s *service) tell(w http.ResponseWriter, way *route, total *result, told *story) {
+func tell(way *route, total *result, own http.Header, told *story) answer {
 	told.Calls, told.Answers, told.Fallbacks = total.calls, total.answers, total.fallbacks()
 	told.Padding = strings.Repeat("x", way.bytes)
 	if len(told.Fallbacks) > 0 {
-		w.Header().Set(fallbackHeader, strings.Join(told.Fallbacks, ","))
+		own.Set(fallbackHeader, strings.Join(told.Fallbacks, ","))
 	}
 	body := answer{Status: way.status, story: told}
 	if total.failed != nil {
 		body.Status, body.Error = total.failed.status, total.failed.text
 	}
-	s.write(w, body)
+	return body
 }
 
-// write sends the answer in one go: net/http puts header and a small body into one segment.
-func (s *service) write(w http.ResponseWriter, body answer) {
+// text returns the answer as JSON.
+func (s *service) text(body answer) []byte {
 	body.Service, body.Replica = s.service, s.replica
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
 	}
+	return text
+}
+
+// write sends the answer in one go: net/http puts header and a small body into one segment.
+func (s *service) write(w http.ResponseWriter, body answer) {
+	text := s.text(body)
 	w.Header().Set("Content-Type", "application/json")
 	if body.Status != http.StatusNoContent && body.Status != http.StatusNotModified {
 		w.Header().Set("Content-Length", strconv.Itoa(len(text)))

@@ -57,21 +57,26 @@ func readUpstreams(b *behaviour, env func(string) string) (map[string]*upstream,
 	var failed error
 	b.called(func(c *call) {
 		if upstreams[c.to] == nil && failed == nil {
-			upstreams[c.to], failed = readUpstream(c.to, b.wiring, env)
+			upstreams[c.to], failed = readUpstream(c, b.wiring, env)
 		}
 	})
 	return upstreams, failed
 }
 
-func readUpstream(name, wiring string, env func(string) string) (*upstream, error) {
-	u := &upstream{name: name}
-	variable := strings.ReplaceAll(strings.ToUpper(name), "-", "_")
+func readUpstream(c *call, wiring string, env func(string) string) (*upstream, error) {
+	u := &upstream{name: c.to}
+	variable := strings.ReplaceAll(strings.ToUpper(c.to), "-", "_")
 	source, urls := variable+"_URL", env(variable+"_URL")
 	switch {
 	case env(variable+"_URLS") != "":
 		source, urls = variable+"_URLS", env(variable+"_URLS")
+	case c.grpc:
+		source, urls = variable+"_ADDR", env(variable+"_ADDR")
+		if urls != "" {
+			urls = "http://" + urls
+		}
 	case wiring == "proxy":
-		source, urls, u.prefix = "HTTP_PROXY", env("HTTP_PROXY"), "http://"+name
+		source, urls, u.prefix = "HTTP_PROXY", env("HTTP_PROXY"), "http://"+c.to
 	}
 	if urls == "" {
 		return nil, fmt.Errorf("%s is not set", source)

@@ -8,6 +8,7 @@ const MOST = 2 ** 31;
 /** Return the behaviour, checked, with every `work` as sorted [percent, milliseconds] knots. */
 export function parseBehaviour(text) {
   const top = object(parseJson(text), 'it');
+  need(['http', 'http2', 'grpc'].includes(get(top, 'protocol', 'it')), 'protocol', "'http', 'http2' or 'grpc'");
   need(['listener', 'proxy'].includes(get(top, 'wiring', 'it')), 'wiring', "'listener' or 'proxy'");
   need(list(get(top, 'forward', 'it'), 'forward').every(isText), 'forward', 'a list of header names');
   for (const key of ['deadline', 'reset']) need(get(top, key, 'it') === null || isText(top[key]), key, 'null or a text');
@@ -21,12 +22,12 @@ export function parseBehaviour(text) {
   return top;
 }
 
-/** Return the names of all upstreams that a checked behaviour can call. */
+/** Return the names of all upstreams that a checked behaviour can call, each with the protocol it is called in. */
 export function called(behaviour) {
-  const names = new Set();
+  const names = new Map();
   for (const route of [behaviour.default, ...Object.values(behaviour.routes)]) {
     for (const first of route.steps.flatMap((step) => step.parallel)) {
-      for (let call = first; call; call = call.on_failure.call) names.add(call.to);
+      for (let call = first; call; call = call.on_failure.call) names.set(call.to, call.protocol);
     }
   }
   return names;
@@ -75,6 +76,7 @@ function checkCall(value, where) {
   for (const key of ['to', 'method']) {
     need(isText(get(call, key, where)) && call[key] !== '', `${where}.${key}`, 'a text');
   }
+  need(['http', 'grpc'].includes(get(call, 'protocol', where)), `${where}.protocol`, "'http' or 'grpc'");
   need(isText(get(call, 'path', where)) && /^\/[!-~]*$/.test(call.path), `${where}.path`, 'a path of visible ASCII from /');
   const timeout = get(call, 'timeout', where);
   need(timeout === null || (isAmount(timeout) && timeout > 0), `${where}.timeout`, 'null or more than 0 ms');

@@ -2,6 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { rounded } from './attempts.mjs';
 import { exchange, Failure } from './pool.mjs';
+import { asHttp, nameOf } from './rpc.mjs';
 
 export const FALLBACK_HEADER = 'x-testbed-fallback';
 
@@ -94,21 +95,21 @@ export class Caller {
 
   /** Try until success or out of tries, and log the call. */
   async #withRetries(call) {
-    const outcome = { status: 0, tries: 0, error: '', fallbacks: [] };
+    const outcome = { status: 0, tries: 0, error: '', fallbacks: [], grpc: null };
     const began = performance.now();
     const common = { request: this.request, to: call.to, call: this.log.callId() };
     for (let number = 1; number <= call.retries + 1 && !succeeded(outcome.status); number++) {
       const error = await this.#unwanted(number > 1 ? call.pause : 0);
       if (error) {
-        Object.assign(outcome, { status: 0, error });
+        Object.assign(outcome, { status: 0, error, grpc: null });
         break;
       }
       outcome.tries = number;
       Object.assign(outcome, await this.#try(call, number, common));
     }
     outcome.ms = rounded(performance.now() - began);
-    const { tries, status, error, ms } = outcome;
-    if (tries > 0) this.log.write({ kind: 'call', ...common, tries, status, error }, began, ms);
+    const { tries, ms } = outcome;
+    if (tries > 0) this.log.write({ kind: 'call', ...common, tries, ...told(outcome) }, began, ms);
     return outcome;
   }
 
@@ -123,28 +124,49 @@ export class Caller {
     const upstream = this.upstreams.get(call.to);
     const host = upstream.nextHost();
     const began = performance.now();
-    const ended = { status: 0, error: '', fallbacks: [] };
+    const ended = { status: 0, error: '', fallbacks: [], grpc: null };
     const keep = call.on_failure.kind === 'stale';
     try {
-      const answer = await exchange(host, {
-        method: call.method,
-        target: upstream.prefix + call.path,
-        headers: { host: upstream.name, ...this.headers, ...this.deadline.told() },
-        timeout: this.deadline.within(call.timeout),
-        signal: this.signal,
-        keep,
-      });
-      if (keep && succeeded(answer.status)) this.memory.set(keyOf(call), valueOf(answer.body));
-      Object.assign(ended, { status: answer.status, fallbacks: names(answer.headers[FALLBACK_HEADER]) });
+      const answer = await (call.protocol === 'grpc' ? this.#rpc(call, upstream, host) : this.#request(call, upstream, host));
+      Object.assign(ended, answer.ended, { fallbacks: names(answer.headers[FALLBACK_HEADER]) });
+      if (keep && succeeded(ended.status)) this.memory.set(keyOf(call), valueOf(answer.body));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       ended.error = this.signal.aborted ? 'cancelled' : error.word;
     }
-    const { status, error } = ended;
-    this.log.write({ kind: 'try', ...common, host, try: number, status, error }, began, performance.now() - began);
+    this.log.write({ kind: 'try', ...common, host, try: number, ...told(ended) }, began, performance.now() - began);
     return ended;
   }
+
+  async #request(call, upstream, host) {
+    const { status, headers, body } = await exchange(host, {
+      method: call.method,
+      target: upstream.prefix + call.path,
+      headers: { host: upstream.name, ...this.#told() },
+      timeout: this.deadline.within(call.timeout),
+      signal: this.signal,
+      keep: call.on_failure.kind === 'stale',
+    });
+    return { ended: { status }, headers, body };
+  }
+
+  async #rpc({ method, path, timeout }, { name }, host) {
+    const rpc = await import('./rpc_client.mjs'); // only where it is needed
+    const within = this.deadline.within(timeout);
+    const told = { name, method, path, headers: this.#told(), timeout: within, signal: this.signal };
+    const { code, trailers, text } = await rpc.call(host, told);
+    if (this.signal.aborted) throw new Failure('cancelled');
+    const ended = { status: asHttp(code), grpc: code, error: code === 0 ? '' : nameOf(code) };
+    return { ended, headers: trailers, body: text };
+  }
+
+  #told() {
+    return { ...this.headers, ...this.deadline.told() };
+  }
 }
+
+/** Return what the attempt log says of how a try or a call ended. */
+const told = ({ status, error, grpc }) => (grpc === null ? { status, error } : { status: 200, grpc, error });
 
 const keyOf = ({ to, method, path }) => `${to} ${method} ${path}`;
 

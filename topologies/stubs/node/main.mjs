@@ -25,17 +25,19 @@ function refuse(message) {
   process.exit(2);
 }
 
-function start() {
+async function start() {
   const settings = readSettings(process.env);
   const service = new Service(settings);
-  const server = createServer(OPTIONS, (request, response) => service.serve(request, response));
+  const first = createServer(OPTIONS, (request, response) => service.serve(request, response));
+  const { protocol } = settings.behaviour;
+  const server = protocol === 'http' ? first : (await import('./versions.mjs')).bothVersions(first, service, protocol);
   stop = () => finish(server, settings.behaviour.grace);
   server.on('error', (error) => refuse(`cannot listen: ${error.message}`));
   server.listen({ host: settings.address, port: settings.port, backlog: BACKLOG });
 }
 
 try {
-  start();
+  await start();
 } catch (error) {
   if (!(error instanceof BadInput)) throw error;
   refuse(error.message);

@@ -35,18 +35,36 @@ export class Service {
       send(response, 200, { 'content-type': 'text/plain' }, 'ok');
       return;
     }
+    const signal = this.leaving(response);
+    await whole(request);
+    const answer = await this.#answer(request, path, signal);
+    if (answer === null) response.destroy();
+    else send(response, answer.status, { ...JSON_TYPE, ...answer.headers }, answer.text);
+  }
+
+  /** Answer a request that came over gRPC, whose headers are metadata; null if its client leaves. */
+  async answer(method, path, headers, signal) {
+    return this.#answer({ method, headers }, path, signal);
+  }
+
+  /** Return a signal for when the client leaves, if that is heeded. */
+  leaving(response) {
     const client = new AbortController();
     setMaxListeners(0, client.signal); // as many calls at once as the behaviour says
     const heeded = this.#settings.behaviour.hang_up === 'stop';
-    response.on('close', () => response.writableFinished || !heeded || client.abort());
-    await whole(request);
+    const leave = () => heeded && client.abort();
+    response.on('close', () => response.writableFinished || leave()).on('aborted', leave); // a stream of HTTP/2 says it so
+    return client.signal;
+  }
+
+  async #answer(request, path, signal) {
     if (request.method === 'POST' && path === this.#settings.behaviour.reset) this.#memory.clear();
     try {
-      const { status, headers, body } = await this.#admitted(request, path, client.signal);
-      send(response, status, { ...JSON_TYPE, ...headers }, this.#text(body));
+      const { status, headers, body } = await this.#admitted(request, path, signal);
+      return { status, headers, error: body.error, text: this.#text(body) };
     } catch (error) {
-      response.destroy();
-      if (!client.signal.aborted) process.stderr.write(`stub: ${error.stack}\n`);
+      if (!signal.aborted) process.stderr.write(`stub: ${error.stack}\n`);
+      return null;
     }
   }
 
@@ -117,7 +135,7 @@ function whole(request) {
 
 /** Send a whole answer: node:http puts the head and a text into one write. The last one before the end says so. */
 function send(response, status, headers, text) {
-  if (response.req.socket.server?.listening === false) response.setHeader('connection', 'close');
+  if (response.req.httpVersionMajor === 1 && response.req.socket.server?.listening === false) response.setHeader('connection', 'close');
   const sized = status === 204 || status === 304 ? {} : { 'content-length': Buffer.byteLength(text) };
   response.writeHead(status, { ...headers, ...sized });
   response.end(text);

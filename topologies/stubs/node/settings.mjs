@@ -35,7 +35,7 @@ export function readSettings(env) {
     replica: env.REPLICA,
     seed: env.SEED,
     behaviour,
-    upstreams: new Map([...called(behaviour)].map((name) => [name, upstream(name, behaviour.wiring, env)])),
+    upstreams: new Map([...called(behaviour)].map(([name, protocol]) => [name, upstream(name, protocol, behaviour.wiring, env)])),
     attemptLog: openLog(env.ATTEMPT_LOG),
   };
 }
@@ -46,10 +46,14 @@ function port(text) {
   return number;
 }
 
-function upstream(name, wiring, env) {
+function upstream(name, protocol, wiring, env) {
   const variable = name.toUpperCase().replaceAll('-', '_');
   const urls = env[`${variable}_URLS`];
   if (urls) return new Upstream(name, urls.split(',').map((url) => hostOf(`${variable}_URLS`, url)));
+  if (protocol === 'grpc') {
+    const address = env[`${variable}_ADDR`];
+    return new Upstream(name, [hostOf(`${variable}_ADDR`, address && `http://${address}`)]);
+  }
   if (wiring === 'proxy') return new Upstream(name, [hostOf('HTTP_PROXY', env.HTTP_PROXY)], `http://${name}`);
   return new Upstream(name, [hostOf(`${variable}_URL`, env[`${variable}_URL`])]);
 }

@@ -15,6 +15,7 @@ class BadInput(Exception):
 def checked(behaviour: Any) -> dict[str, Any]:
     """Return the behaviour, checked, with every `work` as sorted (percent, milliseconds) knots."""
     top = _object(behaviour, "it")
+    _require(_get(top, "protocol", "it") in ("http", "grpc"), "protocol", "'http' or 'grpc'")
     _require(_get(top, "wiring", "it") in ("listener", "proxy"), "wiring", "'listener' or 'proxy'")
     forward = _list(_get(top, "forward", "it"), "forward")
     _require(all(isinstance(name, str) for name in forward), "forward", "a list of header names")
@@ -30,14 +31,15 @@ def checked(behaviour: Any) -> dict[str, Any]:
     return top
 
 
-def called(behaviour: dict[str, Any]) -> set[str]:
-    """Return the names of all upstreams that a checked behaviour can call."""
+def called(behaviour: dict[str, Any]) -> dict[str, str]:
+    """Return the names of all upstreams that a checked behaviour can call, each with the protocol it is called in."""
     routes = [behaviour["default"], *behaviour["routes"].values()]
-    return {name for route in routes for step in route["steps"] for call in step["parallel"] for name in _callees(call)}
+    calls = (call for route in routes for step in route["steps"] for call in step["parallel"])
+    return {name: protocol for call in calls for name, protocol in _callees(call)}
 
 
-def _callees(call: dict[str, Any]) -> Iterator[str]:
-    yield call["to"]
+def _callees(call: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield call["to"], call["protocol"]
     if call["on_failure"]["kind"] == "call":
         yield from _callees(call["on_failure"]["call"])
 
@@ -81,6 +83,7 @@ def _call(value: Any, where: str) -> None:
     for key in ("to", "method"):
         text = _get(call, key, where)
         _require(isinstance(text, str) and text != "", f"{where}.{key}", "a text")
+    _require(_get(call, "protocol", where) in ("http", "grpc"), f"{where}.protocol", "'http' or 'grpc'")
     path = _get(call, "path", where)
     visible = isinstance(path, str) and path.isascii() and path.isprintable() and " " not in path
     _require(visible and path.startswith("/"), f"{where}.path", "a path of visible ASCII from /")

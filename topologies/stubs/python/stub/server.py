@@ -25,6 +25,12 @@ def main() -> None:
     try:
         settings = Settings(dict(os.environ))
         service = Service(settings)
+        if settings.behaviour["protocol"] == "grpc":
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # before there are threads
+            from .rpc_server import serve  # only where it is needed: it takes 0.1 s and more
+
+            serve(settings, service)
+            return
         connections = Connections()
         listener = _listen(settings.address, settings.port)
     except BadInput as error:

@@ -42,7 +42,11 @@ class Settings:
         self.seed = env["SEED"]
         _integer("SEED", self.seed)
         self.behaviour = _behaviour(env["BEHAVIOUR"])
-        self.upstreams = {to: _upstream(to, self.behaviour["wiring"], env) for to in called(self.behaviour)}
+        wiring = self.behaviour["wiring"]
+        self.upstreams = {
+            to: _rpc_upstream(to, env) if protocol == "grpc" else _upstream(to, wiring, env)
+            for to, protocol in called(self.behaviour).items()
+        }
         self.attempt_log = _appendable(env.get("ATTEMPT_LOG", ""))
 
 
@@ -75,6 +79,15 @@ def _upstream(name: str, wiring: str, env: dict[str, str]) -> Upstream:
     if wiring == "proxy":
         return Upstream(name, [_host("HTTP_PROXY", env.get("HTTP_PROXY", ""))], f"http://{name}")
     return Upstream(name, [_host(f"{prefix}_URL", env.get(f"{prefix}_URL", ""))])
+
+
+def _rpc_upstream(name: str, env: dict[str, str]) -> Upstream:
+    """Where gRPC calls go: `<UPSTREAM>_ADDR`, or several where the stub has to balance itself."""
+    prefix = name.upper().replace("-", "_")
+    if urls := env.get(f"{prefix}_URLS"):
+        return Upstream(name, [_host(f"{prefix}_URLS", url) for url in urls.split(",")])
+    address = env.get(f"{prefix}_ADDR", "")
+    return Upstream(name, [_host(f"{prefix}_ADDR", f"http://{address}" if address else "")])
 
 
 def _host(name: str, url: str) -> str:

@@ -1,0 +1,88 @@
+"""Answered: every call on an edge ended with one of these statuses, of HTTP or of gRPC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from testbed.checks import _valid
+from testbed.checks._base import EdgeCheck, Verdict
+from testbed.checks._clues import answer, trail
+from testbed.checks._honesty import seer
+from testbed.checks._text import count, plural, tally
+from testbed.checks._view import View
+from testbed.errors import CheckError
+from testbed.grpc_status import name_of
+from testbed.history import Call
+from testbed.index import Index
+from testbed.wiring import of_the_load
+
+
+@dataclass(frozen=True)
+class answered(EdgeCheck):
+    """Every call on an edge ended with one of these statuses, after all its tries. A count.
+
+    `answered("checkout -> stock", grpc_status=("OK", "UNAVAILABLE"))`, or `status=200` on an edge that carries HTTP.
+    """
+
+    status: int | tuple[int, ...] | None = field(default=None, kw_only=True)
+    grpc_status: str | tuple[str, ...] | None = field(default=None, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `CheckError` unless there are statuses, of one protocol."""
+        if (self.status is None) == (self.grpc_status is None):
+            raise CheckError(f"{self}: give status= (HTTP) or grpc_status=, one of the two")
+        if not self._grpc and not self._http:
+            raise CheckError(f"{self}: name at least one status")
+        for code in self._http:
+            if not isinstance(code, int) or not 100 <= code <= 599:
+                raise CheckError(f"{self}: {code!r} is not an HTTP status (100 to 599)")
+
+    def fits(self, index: Index) -> None:
+        """Raise `CheckError` for an unknown edge, and for the load's own, whose requests have a check of their own."""
+        super().fits(index)
+        if of_the_load(self.edge):
+            raise CheckError(f"{self}: on the load's own edge use only_statuses(200)")
+        _valid.carries(str(self), index, self.edge, grpc=bool(self._grpc))
+
+    @property
+    def _grpc(self) -> tuple[int, ...]:
+        return _valid.grpc_statuses(str(self), self.grpc_status)
+
+    @property
+    def _http(self) -> tuple[int, ...]:
+        return self.status if isinstance(self.status, tuple) else () if self.status is None else (self.status,)
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        return "only " + ", ".join([*map(str, self._http), *map(name_of, self._grpc)])
+
+    @property
+    def reaction(self) -> bool:
+        """Nothing but errors: a fault made them."""
+        return 0 not in self._grpc if self._grpc else all(code >= 500 for code in self._http)
+
+    def needs(self, view: View) -> tuple[str, ...]:
+        """Return requests and calls."""
+        return ("requests", "calls")
+
+    def judge(self, view: View) -> Verdict:
+        """Look at every call."""
+        calls, source = view.calls(self.edge), seer(view.index, "calls")
+        others = [call for call in calls if not self._as_asked(call)]
+        observed, n = tally([answer(call) for call in calls]) or "no call", len(calls)
+        if not calls:
+            why = f"none of {plural(len(view.requests), 'request')} used {self.edge}; one would have been enough"
+            clue = "the load's paths; does it reach that edge?"
+            return self.verdict(view, "inconclusive", observed, 0, source=source, why=why, next=clue)
+        if not others:
+            return self.verdict(view, "held", observed, n, source=source, margin="none other")
+        ended = tally([answer(call) for call in others])
+        why = f"{plural(len(others), 'call')} of {count(n)} ended otherwise: {ended}"
+        request = next((one for one in view.requests if one.id == others[0].request), None)
+        clue = trail(view, request) if request else ""
+        margin = f"{count(len(others))} other"
+        return self.verdict(view, "violated", observed, n, source=source, margin=margin, why=why, next=clue)
+
+    def _as_asked(self, call: Call) -> bool:
+        return call.grpc_status in self._grpc if self._grpc else call.grpc_status is None and call.status in self._http

@@ -1,0 +1,295 @@
+"""gRPC mode: the same behaviour as over HTTP, called by grpcio and calling grpcio, in all three languages."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import time
+
+import grpc
+import pytest
+from rpc_client import Reply, RpcUpstream, client
+from stub_behaviour import behaviour, call, instead, route, stale, static
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def rpc_upstream():
+    servers = []
+
+    def made():
+        servers.append(RpcUpstream())
+        return servers[-1]
+
+    yield made
+    for server in servers:
+        server.stop()
+
+
+def served(*steps, **more):
+    return behaviour(*steps, protocol="grpc", **more)
+
+
+def rpc(to, **more):
+    return call(to, protocol="grpc", **more)
+
+
+# -- answers
+
+
+def test_a_call_is_answered_with_what_happened(start):
+    with client(start(served(size=3))) as there:
+        ended = there.call("/price", x_request_id="r1")
+    assert ended.status == "OK"
+    named = ("service", "replica", "status", "path", "calls", "fallbacks", "padding")
+    assert [ended.body[key] for key in named] == ["shop", "shop-1", 200, "/price", [], [], "xxx"]
+
+
+def test_the_path_and_the_method_choose_the_route(start):
+    told = served(routes={"POST /reserve": route(status=409), "/slow": route(work={"0": 50, "100": 50})})
+    with client(start(told)) as there:
+        assert there.call("/reserve", method="POST").status == "ABORTED"
+        assert there.call("/reserve").status == "OK"
+        slow = there.call("/slow")
+    assert slow.body["work"] == 50
+    assert slow.ms >= 50
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [(200, "OK"), (204, "OK"), (404, "NOT_FOUND"), (429, "RESOURCE_EXHAUSTED"), (500, "INTERNAL"), (502, "UNAVAILABLE"),
+     (503, "UNAVAILABLE"), (504, "DEADLINE_EXCEEDED"), (418, "UNKNOWN")],
+)  # fmt: skip
+def test_a_status_is_the_grpc_status_that_says_the_same(start, status, name):
+    with client(start(served(status=status))) as there:
+        ended = there.call()
+    assert ended.status == name
+    assert (ended.body is None) == (name != "OK")
+
+
+def test_an_empty_message_is_get_and_nonsense_is_an_invalid_argument(start):
+    with client(start(served())) as there:
+        assert there.call(raw=b"").body["path"] == "/"
+        assert there.call(raw=b"{nonsense").status == "INVALID_ARGUMENT"
+        assert there.call(to="/testbed.v1.Stub/Cal").status == "UNIMPLEMENTED"
+
+
+def test_messages_of_a_stream_are_answered_one_by_one(start):
+    said: queue.Queue[bytes | None] = queue.Queue()
+    with client(start(served())) as there:
+        answers = there.stream(iter(said.get, None))
+        for number in range(3):
+            said.put(json.dumps({"path": f"/{number}"}).encode())
+            assert json.loads(next(answers))["path"] == f"/{number}"
+        said.put(None)
+        assert list(answers) == []
+        assert answers.code() is grpc.StatusCode.OK
+
+
+def test_an_error_ends_a_stream(start):
+    with client(start(served(routes={"/bad": route(status=503)}))) as there:
+        answers = there.stream(iter([b"{}", b'{"path": "/bad"}']))
+        assert json.loads(next(answers))["path"] == "/"
+        with pytest.raises(grpc.RpcError):
+            next(answers)
+        assert answers.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_twenty_calls_at_once(start):
+    with client(start(served(work={"0": 100, "100": 100}))) as there:
+        begun = time.monotonic()
+        pending = [there.begin() for _ in range(20)]
+        assert [one.code().name for one in pending if one.exception() is None] == ["OK"] * 20
+        assert time.monotonic() - begun < 1.5
+
+
+# -- calls
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_it_calls_over_grpc_whatever_it_is_called_in(start, rpc_upstream, protocol):
+    a = rpc_upstream()
+    stub = start(behaviour(rpc("a", path="/x", method="POST"), protocol=protocol), {"a": a})
+    if protocol == "http":
+        body = stub.get("/shop", tag="r1", x_secret="1").body
+    else:
+        with client(stub) as there:
+            body = there.call("/shop", baggage="tb.id=r1,tb.user=u1", x_secret="1").body
+    assert [(c["to"], c["path"], c["status"], c["tries"]) for c in body["calls"]] == [("a", "/x", 200, 1)]
+    (seen,) = a.seen
+    assert seen.request == {"method": "POST", "path": "/x"}
+    assert "tb.id=r1" in seen.metadata["baggage"]
+    assert "x-secret" not in seen.metadata
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("NOT_FOUND", 404),
+        ("UNAVAILABLE", 503),
+        ("DEADLINE_EXCEEDED", 504),
+        ("RESOURCE_EXHAUSTED", 429),
+        ("UNKNOWN", 500),
+    ],
+)
+def test_a_failed_call_has_the_http_status_that_says_the_same(start, rpc_upstream, error, status):
+    a = rpc_upstream()
+    a.script(Reply(error=error))
+    fail = {"kind": "fail", "status": 502, "keep": [404, 429]}
+    answer = start(behaviour(rpc("a", on_failure=fail)), {"a": a}).get()
+    assert answer.body["calls"][0]["status"] == status
+    assert answer.status == (status if status in (404, 429) else 502)
+
+
+def test_a_failure_below_is_told_in_grpcs_words(start, rpc_upstream):
+    a = rpc_upstream()
+    a.script(Reply(error="INTERNAL"))
+    with client(start(served(rpc("a")), {"a": a})) as there:
+        ended = there.call()
+    assert (ended.status, ended.details) == ("UNAVAILABLE", "a: 500")
+
+
+def test_it_tries_again_as_often_as_it_is_told(start, rpc_upstream):
+    a = rpc_upstream()
+    a.script(Reply(error="UNAVAILABLE"), Reply(error="UNAVAILABLE"), Reply())
+    answer = start(behaviour(rpc("a", retries=3)), {"a": a}).get()
+    assert (answer.status, answer.body["calls"][0]["tries"], len(a.seen)) == (200, 3, 3)
+
+
+def test_a_timeout_is_the_deadline_of_the_call(start, rpc_upstream):
+    a = rpc_upstream()
+    a.script(Reply(after_ms=5_000))
+    answer = start(behaviour(rpc("a", timeout=120)), {"a": a}).get()
+    (entry,) = answer.body["calls"]
+    assert entry["status"] == 504
+    assert 119 <= entry["ms"] < 3_000
+    assert a.seen[0].left_s <= 0.12
+    assert a.left.wait(5)
+
+
+def test_fallbacks(start, rpc_upstream):
+    a, b = rpc_upstream(), rpc_upstream()
+    a.script(Reply(error="UNAVAILABLE"))
+    told = served(rpc("a", on_failure=static("fixed", 5)), rpc("a", on_failure=instead("b-instead", rpc("b"))))
+    with client(start(told, {"a": a, "b": b})) as there:
+        ended = there.call()
+    assert (ended.status, ended.body["answers"]) == ("OK", {"fixed": 5})
+    assert ended.body["fallbacks"] == ["fixed", "b-instead"]
+    assert ended.trailers["x-testbed-fallback"] == "fixed,b-instead"
+
+
+def test_a_fallback_below_is_passed_on(start, rpc_upstream):
+    a = rpc_upstream()
+    a.script(Reply(trailers=(("x-testbed-fallback", "deep"),)))
+    answer = start(behaviour(rpc("a")), {"a": a}).get()
+    assert answer.headers["x-testbed-fallback"] == "deep"
+
+
+def test_the_last_good_answer_is_repeated(start, rpc_upstream):
+    a = rpc_upstream()
+    a.script(Reply(b'{"price": 7}'), Reply(error="UNAVAILABLE"))
+    stub = start(behaviour(rpc("a", on_failure=stale("old"))), {"a": a})
+    assert stub.get().body["answers"] == {}
+    assert stub.get().body["answers"] == {"old": {"price": 7}}
+
+
+def test_it_balances_over_several_addresses(start, rpc_upstream):
+    some = [rpc_upstream(), rpc_upstream()]
+    stub = start(behaviour(rpc("a")), {"a": some})
+    for _ in range(4):
+        assert stub.get().status == 200
+    assert [len(one.seen) for one in some] == [2, 2]
+
+
+def test_a_callee_that_is_not_there_is_unavailable_and_is_called_again_when_it_is(start, rpc_upstream):
+    a = rpc_upstream()
+    stub = start(behaviour(rpc("a")), {"a": a})
+    assert stub.get().status == 200
+    a.stop()
+    assert stub.get().body["calls"][0]["status"] == 503
+
+
+# -- deadlines, limits, clients
+
+
+def test_what_is_left_is_handed_on_and_nothing_is_begun_after_it(start, rpc_upstream):
+    a = rpc_upstream()
+    told = served(rpc("a"), deadline="grpc-timeout", routes={"/late": route(rpc("a"), work={"0": 300, "100": 300})})
+    with client(start(told, {"a": a})) as there:
+        assert there.call(timeout_s=2).status == "OK"
+        assert 0 < a.seen[0].left_s <= 2
+        assert there.call("/late", timeout_s=0.15).status == "DEADLINE_EXCEEDED"
+    time.sleep(0.4)
+    assert len(a.seen) == 1
+
+
+def test_envoys_header_is_a_deadline_too(start, rpc_upstream):
+    a = rpc_upstream()
+    header = "x-envoy-expected-rq-timeout-ms"
+    with client(start(served(rpc("a"), deadline=header), {"a": a})) as there:
+        assert there.call(x_envoy_expected_rq_timeout_ms="0").status == "DEADLINE_EXCEEDED"
+        assert there.call(x_envoy_expected_rq_timeout_ms="3000").status == "OK"
+    (seen,) = a.seen
+    assert 0 < int(seen.metadata[header]) <= 3000
+    assert seen.left_s <= 3
+
+
+def test_what_finds_no_place_is_shed(start):
+    told = served(work={"0": 400, "100": 400}, concurrency={"limit": 1, "queue": 0, "shed": 429})
+    with client(start(told)) as there:
+        first = there.begin()
+        time.sleep(0.15)
+        ended = there.call()
+        assert (ended.status, ended.trailers["x-testbed-shed"]) == ("RESOURCE_EXHAUSTED", "1")
+        assert first.exception() is None
+
+
+def test_it_stops_for_a_client_that_leaves(start, rpc_upstream):
+    a = rpc_upstream()
+    a.script(Reply(after_ms=5_000))
+    with client(start(served(rpc("a")), {"a": a})) as there:
+        pending = there.begin()
+        while not a.seen:
+            time.sleep(0.005)
+        pending.cancel()
+        assert a.left.wait(5)
+
+
+def test_the_attempt_log_has_grpcs_statuses(start, rpc_upstream, tmp_path):
+    a = rpc_upstream()
+    a.script(Reply(error="UNAVAILABLE"), Reply())
+    log = tmp_path / "attempts.log"
+    start(behaviour(rpc("a", retries=1)), {"a": a}, ATTEMPT_LOG=str(log)).get(tag="r1")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(one["kind"], one["status"], one["grpc"], one["error"]) for one in lines] == [
+        ("try", 200, 14, "UNAVAILABLE"),
+        ("try", 200, 0, ""),
+        ("call", 200, 0, ""),
+    ]
+
+
+def test_sigterm_ends_it_with_0_after_what_was_begun(start, rpc_upstream):
+    a = rpc_upstream()
+    a.script(Reply(after_ms=300))
+    stub = start(served(rpc("a"), grace=5_000), {"a": a})
+    with client(stub) as there:
+        pending = there.begin()
+        while not a.seen:
+            time.sleep(0.005)
+        stub.process.send_signal(signal.SIGTERM)
+        assert pending.exception() is None
+        assert stub.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("reset", ["/forget"])
+def test_reset_makes_it_forget(start, rpc_upstream, reset):
+    a = rpc_upstream()
+    a.script(Reply(b'{"price": 7}'), Reply(error="UNAVAILABLE"))
+    told = served(rpc("a", on_failure=stale("old")), reset=reset, routes={f"POST {reset}": route()})
+    with client(start(told, {"a": a})) as there:
+        there.call()
+        assert there.call().body["answers"] == {"old": {"price": 7}}
+        assert there.call(reset, method="POST").status == "OK"
+        assert there.call().status == "UNAVAILABLE"

@@ -1,0 +1,103 @@
+"""What a service is spoken to in, and what that rules out: one message each, with its place and the reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from testbed.errors import TopologyError
+from testbed.model.protocols import misfits, status_words
+from testbed.model.services import Service
+from testbed.model.topology import Topology
+from testbed.planner import make_plan
+
+
+def shop(protocol: str, mesh: str = "envoy", language: str = "go", **changes: Any) -> Topology:
+    services = {
+        "web": {"language": "go", "calls": ["stock"], **changes.pop("web", {})},
+        "stock": {"language": language, "protocol": protocol, "replicas": 2},
+    }
+    return Topology(name="t", entry="web", mesh=mesh, services=services, **changes)
+
+
+def own(**changes: Any) -> Topology:
+    """A topology whose tcp edge has a caller and a callee that are no stubs, as far as the rules look."""
+    made = shop("http", **changes)
+    services = {
+        name: Service.model_construct(**{**dict(service), "language": None, "protocol": protocol})
+        for (name, service), protocol in zip(made.services.items(), ("http", "tcp"), strict=True)
+    }
+    return made.model_copy(update={"services": services})
+
+
+@pytest.mark.parametrize("protocol", ["http", "http2", "grpc"])
+def test_an_edge_carries_what_its_callee_speaks(protocol: str) -> None:
+    topology = shop(protocol)
+    assert topology.protocol("web -> stock") == protocol
+    assert topology.protocol("client -> web") == "http"
+    links = {link.edge: link.protocol for link in make_plan(topology, "127.50").links}
+    assert links == {"client -> web": "http", "web -> stock": protocol}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"protocol": "grcp"}, r"services.stock.protocol: unknown protocol 'grcp' \(did you mean 'grpc'\?\)"),
+        ({"protocol": "http2", "language": "python"}, "services.stock.protocol: the Python stub has no HTTP/2"),
+        ({"protocol": "tcp"}, "services.stock.protocol: a stub answers requests: tcp is for a service of your own"),
+        ({"protocol": "tcp"}, r"services.web.calls\[0\].to: stock speaks tcp: a stub sends requests, and cannot call"),
+        ({"protocol": "http2", "mesh": "none"}, r"calls\[0\].to: stock speaks http2: stubs send HTTP/1.1, and with m"),
+        ({"protocol": "grpc", "web": {"wiring": "proxy"}}, "stock speaks grpc: .* web needs wiring: listener"),
+        ({"protocol": "http", "web": {"protocol": "grpc"}}, "services.web.protocol: the load speaks HTTP/1.1"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_its_place(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(TopologyError, match=words):
+        shop(**given)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({"timeout": "1s"}, "policies[0].timeout: a tcp edge carries connections, and no requests that could be timed"),
+        ({"retries": {"attempts": 1}}, "policies[0].retries: a tcp edge carries connections, and no requests"),
+        ({"retryBudget": {"percent": 20}}, "policies[0].retryBudget: a tcp edge"),
+        ({"respectExpectedRqTimeout": True}, "policies[0].respectExpectedRqTimeout: a tcp edge"),
+        ({"circuitBreaker": {"maxRequests": 1}}, "policies[0].circuitBreaker.maxRequests: a tcp edge"),
+        ({"circuitBreaker": {"maxPendingRequests": 1}}, "policies[0].circuitBreaker.maxPendingRequests: a tcp edge"),
+        ({"circuitBreaker": {"maxRetries": 1}}, "policies[0].circuitBreaker.maxRetries: a tcp edge"),
+        ({"connectionPool": {"maxRequestsPerConnection": 1}}, "policies[0].connectionPool.maxRequestsPerConnection: a"),
+        ({"outlierDetection": {"consecutiveGatewayErrors": 1}}, "policies[0].outlierDetection.consecutiveGatewayError"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_on_tcp_is_refused_with_the_reason(policy: dict[str, Any], words: str) -> None:
+    (problem,) = misfits(own(policies=[{"edge": "web -> stock", **policy}]))
+    assert str(problem).startswith(words)
+
+
+def test_what_tcp_does_have_is_allowed() -> None:
+    policy = {
+        "connectionPool": {"connectTimeout": "1s", "idleTimeout": "10s", "maxConnectionDuration": "1m"},
+        "circuitBreaker": {"maxConnections": 5},
+        "outlierDetection": {"consecutive5xxErrors": 3},
+        "loadBalancer": "RANDOM",
+    }
+    assert list(misfits(own(policies=[{"edge": "web -> stock", **policy}]))) == []
+
+
+def test_a_tcp_edge_has_no_request_faults_and_cannot_be_given_any() -> None:
+    assert not own().has_request_faults("web -> stock")
+    (problem,) = misfits(own(edges={"web -> stock": {"requestFaults": "on"}}))
+    assert str(problem).startswith('edges["web -> stock"].requestFaults: a tcp edge carries connections')
+
+
+def test_statuses_that_no_grpc_answer_has_are_warned_of() -> None:
+    retries = {"attempts": 1, "retryOn": ["503", "unavailable", "gateway-error"]}
+    policies = [{"edge": "web -> stock", "retries": retries}]
+    topology = shop("grpc", policies=policies)
+    assert status_words(topology, topology.policies[0]) == ["503", "gateway-error"]
+    (warning,) = [text for text in topology.warnings() if "retryOn" in text]
+    assert "503, gateway-error" in warning
+    assert "write unavailable" in warning
+    assert not [text for text in shop("http", policies=policies).warnings() if "gRPC" in text]
