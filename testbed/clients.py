@@ -37,7 +37,7 @@ def forget(address: str, path: str, protocol: str) -> None:
     if protocol == "grpc":
         import grpc
 
-        with grpc.insecure_channel(address) as channel:
+        with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
             call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/testbed.v1.Stub/Call")
             call(json.dumps({"method": "POST", "path": path}).encode(), 5)
         return

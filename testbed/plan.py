@@ -92,6 +92,7 @@ class Link:
     inlet: str | None  # "127.50.4.2:20003"
     app: str  # "127.50.4.2:8080"
     shared_by: tuple[str, ...] = ()  # the replicas that `caller` stands for, where it is a service on a node
+    protocol: str = "http"  # what it carries: "http", "http2", "grpc" or "tcp"
 
     @property
     def proxy(self) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Call = grpc.UnaryUnaryMultiCallable[bytes, bytes]
 
 RECONNECT = (("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 500))
-ONE_TRY = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
+ONE_TRY = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
 
 _channels: dict[str, Channel] = {}
 _lock = threading.Lock()
