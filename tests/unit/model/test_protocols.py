@@ -9,6 +9,7 @@ import pytest
 from testbed.errors import TopologyError
 from testbed.model.protocols import status_words
 from testbed.model.topology import Topology
+from testbed.plan import Ground
 from testbed.planner import make_plan
 
 
@@ -40,7 +41,7 @@ def test_an_edge_carries_what_its_callee_speaks(protocol: str) -> None:
     topology = shop(protocol)
     assert topology.protocol("web -> stock") == protocol
     assert topology.protocol("client -> web") == "http"
-    links = {link.edge: link.protocol for link in make_plan(topology, "127.50").links}
+    links = {link.edge: link.protocol for link in make_plan(topology, Ground("127.50")).links}
     assert links == {"client -> web": "http", "web -> stock": protocol}
 
 
