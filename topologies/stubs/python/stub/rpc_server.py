@@ -35,7 +35,9 @@ def serve(settings: Settings, service: Service) -> None:
         "Call": grpc.unary_unary_rpc_method_handler(rpcs.call),
         "Stream": grpc.stream_stream_rpc_method_handler(rpcs.stream),
     }
-    health = {"Check": grpc.unary_unary_rpc_method_handler(lambda message, context: SERVING)}
+    health: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "Check": grpc.unary_unary_rpc_method_handler(lambda message, context: SERVING)
+    }
     server.add_generic_rpc_handlers(
         (
             grpc.method_handlers_generic_handler(SERVICE, handlers),
