@@ -37,14 +37,18 @@ no: what to use instead follows. A check without all its evidence is inconclusiv
 
 
 def settings() -> dict[str, Topology]:
-    """Return a small topology for each mesh and placement, and one whose edge has no inlet, by what users call them."""
+    """Return a small topology for each mesh and placement, by what users call them.
+
+    And one whose edge has no inlet, and one whose callee runs already.
+    """
     made = {"mesh: envoy": _topology(), "placement: node": _topology(placement="node")}
     made |= {f"mesh: {name}": _topology(mesh=name) for name in MESHES if name != "envoy"}
-    return made | {"requestFaults: off": _topology(edges={EDGE: {"requestFaults": False}})}
+    made |= {"requestFaults: off": _topology(edges={EDGE: {"requestFaults": False}})}
+    return made | {"address: of the callee": _topology(back={"address": "127.0.0.1:5432"})}
 
 
-def _topology(**more: object) -> Topology:
-    services = {"front": {"language": "go", "calls": [SERVICE]}, SERVICE: {"language": "go", "replicas": 2}}
+def _topology(back: Mapping[str, object] | None = None, **more: object) -> Topology:
+    services = {"front": {"language": "go", "calls": [SERVICE]}, SERVICE: back or {"language": "go", "replicas": 2}}
     return Topology.model_validate({"name": "support", "entry": "front", "services": services, **more})
 
 

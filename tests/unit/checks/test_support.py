@@ -86,3 +86,10 @@ def test_the_command_prints_both_tables_and_what_their_words_mean():
     assert told.exit_code == 0
     assert [told.output.count(f"\n{name} ") for name in ("abort", "breaker", "no: ")] == [1, 1, 0]
     assert "itself: it has its target from what it is made with" in told.output
+
+
+def test_only_edges_into_what_runs_already_can_be_broken():
+    column = {row["fault"]: row["address: of the callee"] for row in faults()}
+    assert column["kill"] == column["restart"] == "proxy"
+    assert column["cpu"] == column["slow_start"] == column["graceful_restart"] == "no"
+    assert column["latency"] == column["delay"] == "edge, service, replica"
