@@ -34,7 +34,6 @@ class Wiring:
     fallbacks: frozenset[str] = frozenset()  # every fallback name that a stub may take
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # services that are no stubs -> their commands
     context: tuple[str, ...] = ("baggage",)  # headers that carry a request's id, user and cohort
-    without_requests: frozenset[str] = frozenset()  # services that are spoken to in a protocol without requests
     patience_ms: float = math.inf  # the shortest time-out of all policies
 
 
@@ -56,7 +55,6 @@ def wiring(topology: Mapping[str, object]) -> Wiring:
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
         own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
         context=("baggage", *map(str, _sequence(topology.get("context")))),
-        without_requests=frozenset(name for name, service in services.items() if service.get("protocol") == "tcp"),
         patience_ms=min((ms for policy in policies for ms in _timeouts(policy)), default=math.inf),
     )
 

@@ -122,6 +122,18 @@ def test_a_few_requests_prove_nothing_of_a_link() -> None:
     assert story.history.index.unused == ()
 
 
+@pytest.mark.parametrize(("mesh", "calls", "named"), [("envoy", 1, False), ("envoy", 0, True), ("none", 0, False)])
+def test_connections_belong_to_no_request_but_are_seen_by_a_proxy(mesh: str, calls: int, named: bool) -> None:
+    topology: dict[str, Any] = shop()
+    topology["services"]["pricing"] = {"address": "127.0.0.1:6379", "protocol": "tcp"}
+    story = Story(topology=topology, mesh=mesh)
+    requests = story.phase("hold", 100)
+    story.arrivals(requests, **TO_CHECKOUT)
+    story.attempts(requests, calls, request="")
+    index = story.history.index
+    assert (index.droppers, bool(index.unused)) == ((), named)
+
+
 def test_a_stub_keeps_to_its_wiring() -> None:
     story = Story(
         topology=shop()
