@@ -62,7 +62,7 @@ calibrate: setup  ## can every scenario in examples/ tell the difference? withou
 KILLS ?= 100
 survive: setup  ## kill -9 at random moments, 100 times and as often under xdist (KILLS=20); nothing may be left behind
 	@TESTBED_KILLS=$(KILLS) TESTBED_KILLS_XDIST=$(KILLS) \
-	  $(BIN)/python -m pytest -q -x tests/e2e/survival/test_random_kills.py
+	  $(BIN)/python -m pytest -q -x tests/e2e/survival -p no:randomly
 
 TIMES ?= 50
 OF ?= examples/test_shop.py

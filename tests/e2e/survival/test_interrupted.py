@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from pathlib import Path
 
 import pytest
-from runtime_kit import eventually
-from scene import Scene, descendants
+from scene import Scene, descendants, some
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+BOTH = (signal.SIGINT, signal.SIGTERM)
 
 RED_THEN_WAITS = """
 def test_red(tiny):
@@ -31,7 +29,7 @@ def test_waits(tiny):
 """
 
 
-@SIGNALS
+@pytest.mark.parametrize("number", BOTH, ids=lambda number: number.name)
 def test_the_report_and_the_kept_history_stay(tmp_path: Path, number: signal.Signals) -> None:
     scene = Scene(tmp_path, RED_THEN_WAITS)
     with scene.run() as victim:
@@ -46,7 +44,7 @@ def test_the_report_and_the_kept_history_stay(tmp_path: Path, number: signal.Sig
     assert [path.name[:15] for path in scene.project.glob(".testbed/*/*")] == ["test-it-py-test"]
 
 
-@SIGNALS
+@pytest.mark.parametrize("number", some(*BOTH), ids=lambda number: number.name)
 def test_a_second_signal_at_once_does_not_break_off_the_tidying_up(tmp_path: Path, number: signal.Signals) -> None:
     """As where a whole process group is signalled, and then its leader."""
     scene = Scene(tmp_path, RED_THEN_WAITS)
@@ -59,12 +57,12 @@ def test_a_second_signal_at_once_does_not_break_off_the_tidying_up(tmp_path: Pat
         scene.assert_gone(victim)
 
 
-@SIGNALS
+@pytest.mark.parametrize("number", some(*reversed(BOTH)), ids=lambda number: number.name)
 def test_the_workers_of_xdist_end_with_their_controller_and_its_report(tmp_path: Path, number: signal.Signals) -> None:
     scene = Scene(tmp_path, RED_THEN_WAITS)
     with scene.run("-n", "2", EXECNET_DEBUG="2") as victim:
         scene.up(victim)
-        time.sleep(1.5)  # for the other worker's test to end
+        time.sleep(1)  # for the other worker's test to end
         victim.note()
         victim.process.send_signal(number)
         said = victim.end()
@@ -74,8 +72,10 @@ def test_the_workers_of_xdist_end_with_their_controller_and_its_report(tmp_path:
     assert "violated" in said
 
 
-@SIGNALS
-@pytest.mark.parametrize("command", ["soak", "calibrate"])
+ENDS = [(command, number) for number in BOTH for command in ("soak", "calibrate")]
+
+
+@pytest.mark.parametrize(("command", "number"), some(*ENDS[::3], *ENDS[1:3], few=2))
 def test_soak_and_calibrate_take_their_suite_with_them(tmp_path: Path, command: str, number: signal.Signals) -> None:
     scene = Scene(tmp_path)
     with scene.run(command, module="testbed") as victim:
@@ -93,13 +93,3 @@ def test_a_killed_soak_leaves_nothing(tmp_path: Path) -> None:
         victim.kill()
         victim.process.wait()
         scene.assert_gone(victim)
-
-
-def test_a_worker_of_xdist_is_no_more_after_its_controller(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    with scene.run("-n", "2") as victim:
-        scene.up(victim)
-        victim.kill()
-        victim.process.wait()
-        scene.assert_gone(victim)
-        eventually(lambda: not [pid for pid in victim.pids if os.path.exists(f"/proc/{pid}/fd")], within_s=1)

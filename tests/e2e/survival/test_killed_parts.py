@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from runtime_kit import eventually
-from scene import FIRST, GONE_S, Scene, Victim, command, foreign, nft
+from scene import FIRST, GONE_S, Scene, Victim, command, foreign, nft, some
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -18,7 +18,7 @@ SHORT = f"""
 def test_meets_a_death(tiny):
     with tiny.load(steady(get("/"), rps=20)) as traffic:
         Path("up").touch()
-        traffic.run(for_s=2)
+        traffic.run(for_s=1)
     traffic.result().check(all=[only_statuses(200)])
 """
 
@@ -47,7 +47,7 @@ def sidecar(victim: Victim) -> Sequence[int]:
     return [victim.part("/front-1/")]
 
 
-@pytest.mark.parametrize("part", [guard, worker, both, links, inlet, sidecar])
+@pytest.mark.parametrize("part", some(both, sidecar, links, inlet, guard, worker, few=2))
 def test_a_part_is_killed_in_mid_test(tmp_path: Path, part: Callable[[Victim], Sequence[int]]) -> None:
     scene = Scene(tmp_path, SHORT)
     with foreign(scene.spare) as others, scene.run() as victim:

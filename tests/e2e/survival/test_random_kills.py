@@ -1,4 +1,4 @@
-"""kill -9 at random moments of a suite that is busy with faults of every plane: nothing is left 2 s later.
+"""kill -9 at random moments of a suite that is busy with faults of every plane: soon nothing is left.
 
 A few of each by default; TESTBED_KILLS, TESTBED_KILLS_XDIST say how many (`make survive`).
 """
