@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from runtime_kit import eventually
 from scene import Scene, descendants, some
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -26,6 +27,9 @@ def test_waits(tiny):
         except Exception:
             pass  # an interrupt is no exception of the test's
     traffic.result().check(all=[only_statuses(200)])
+
+def test_of_the_other_worker():
+    Path("red").touch()
 """
 
 
@@ -62,7 +66,7 @@ def test_the_workers_of_xdist_end_with_their_controller_and_its_report(tmp_path:
     scene = Scene(tmp_path, RED_THEN_WAITS)
     with scene.run("-n", "2", EXECNET_DEBUG="2") as victim:
         scene.up(victim)
-        time.sleep(1)  # for the other worker's test to end
+        eventually((scene.project / "red").exists, within_s=60)
         victim.note()
         victim.process.send_signal(number)
         said = victim.end()
