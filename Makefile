@@ -60,8 +60,9 @@ calibrate: setup  ## can every scenario in examples/ tell the difference? withou
 	@$(BIN)/testbed calibrate examples
 
 KILLS ?= 100
+KILLS_DOCKER ?= 20
 survive: setup  ## kill -9 at random moments, 100 times and as often under xdist (KILLS=20); nothing may be left behind
-	@TESTBED_KILLS=$(KILLS) TESTBED_KILLS_XDIST=$(KILLS) \
+	@TESTBED_KILLS=$(KILLS) TESTBED_KILLS_XDIST=$(KILLS) TESTBED_KILLS_DOCKER=$(KILLS_DOCKER) \
 	  $(BIN)/python -m pytest -q -x tests/e2e/survival -p no:randomly
 
 TIMES ?= 50

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 KINDS = {  # kind -> its module, in the order of removal
     "process": "testbed.leftovers.processes",
+    "container": "testbed.leftovers.docker",
+    "network": "testbed.leftovers.docker",
     "control group": "testbed.leftovers.groups",
     "folder": "testbed.leftovers.folders",
 }

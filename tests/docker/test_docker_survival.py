@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runtime_kit import eventually
@@ -17,7 +18,7 @@ from runtime_kit import eventually
 from testbed.leftovers.owner import State, state
 from testbed.runtime import proc
 from testbed.runtime.docker import labels
-from testbed.runtime.docker.lease import lease_network
+from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.leftovers import Found, found, remove
 
 pytestmark = pytest.mark.e2e
@@ -77,3 +78,20 @@ def test_what_survives_the_reaper_says_whose_it_was_and_is_swept_by_the_next_sta
     assert [(one.pid, state(one)) for one in whose if one] == [(owner.process.pid, State.DEAD)]
     lease_network().release()
     assert owner.left() == []
+
+
+def test_ps_lists_what_is_left_and_down_removes_it_and_nobody_elses(owner: Owner, lease: DockerLease) -> None:
+    os.kill(owner.reaper, signal.SIGKILL)
+    owner.kill()
+    (run,) = [run for run in command_line("ps", "--json") if run["owner"]["pid"] == owner.process.pid]
+    kinds = [thing["kind"] for thing in run["things"]]
+    assert (run["state"], kinds.count("container"), kinds.count("network")) == ("orphan", 4, 1)
+    command_line("down", run["run"])
+    assert owner.left() == []
+    assert [kind for kind, _, marks in found() if marks[labels.RUN] == lease.run] == ["network"]
+
+
+def command_line(*words: str) -> Any:
+    done = subprocess.run([sys.executable, "-m", "testbed", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if "--json" in words else None

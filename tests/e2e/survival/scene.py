@@ -18,6 +18,7 @@ from runtime_kit import eventually
 
 from testbed.leftovers.owner import MARK, Owner, me, started
 from testbed.runtime.cgroups import Memory
+from testbed.runtime.docker import labels, leftovers
 
 MESH = """
 name: victim
@@ -156,6 +157,7 @@ class Scene:
             *(f"process {pid}: {command(pid)}" for pid in self._alive(victim)),
             *(f"folder {name}" for name in self._folders() - kept),
             *(f"group {path}" for path in groups() if any(f"testbed-{pid}-" in path.name for pid in victim.pids)),
+            *(f"{kind} {name}" for kind, name, owner in in_docker() if owner in victim.pids),
             *(f"table {name}" for name in tables() if any(f"_{pid}_" in name for pid in victim.pids)),
         ]
 
@@ -255,6 +257,12 @@ def _read(pid: int, name: str) -> str:
 def groups() -> list[Path]:
     """The control groups beside ours that have our name."""
     return [path for parent in Memory().parents() for path in parent.glob("testbed-*")]
+
+
+def in_docker() -> list[tuple[str, str, int]]:
+    """What runs have at the Docker daemon: kind, id, and the owner's pid; only in `make survive`, it takes its time."""
+    found = leftovers.found() if MANY else []
+    return [(kind, name, int(marks[labels.OWNER])) for kind, name, marks in found]
 
 
 def nft(*words: str) -> str | None:

@@ -1,6 +1,7 @@
 """kill -9 at random moments of a suite that is busy with faults of every plane: soon nothing is left.
 
-A few of each by default; TESTBED_KILLS, TESTBED_KILLS_XDIST say how many (`make survive`).
+A few of each by default; TESTBED_KILLS, TESTBED_KILLS_XDIST, TESTBED_KILLS_DOCKER say how many (`make survive`). In
+`make test` tests/docker has the kills in containers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from scene import Scene, Victim, descendants
+from scene import GONE_S, MANY, Scene, Victim, descendants
+
+from testbed.runtime.docker.__main__ import trouble
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -30,7 +33,7 @@ def test_it(tiny, fault):
         traffic.run(for_s=0.3)
     traffic.result().check(all=[only_statuses(200, 500, 502, 503, 504)])
 """
-LASTS_S = 5.0  # about what the suite takes
+LASTS_S, LASTS_IN_DOCKER_S = 5.0, 20.0  # about what the suite takes
 KILLS, KILLS_XDIST = (int(os.environ.get(name, "2")) for name in ("TESTBED_KILLS", "TESTBED_KILLS_XDIST"))
 
 
@@ -43,10 +46,10 @@ def took(request: pytest.FixtureRequest) -> Iterator[list[float]]:
         print(f"\n{len(times)} times killed, nothing left after {max(times, default=0):.2f} s at most")
 
 
-def later(victim: Victim, number: int) -> None:
+def later(victim: Victim, number: int, within_s: float = LASTS_S) -> None:
     """Let some time pass, another one each time and the same for each number; less if the suite has ended."""
     with suppress(subprocess.TimeoutExpired):
-        victim.process.wait(random.Random(number).uniform(0, LASTS_S))
+        victim.process.wait(random.Random(number).uniform(0, within_s))
 
 
 @pytest.mark.parametrize("number", range(KILLS))
@@ -71,6 +74,19 @@ def test_a_worker_and_then_the_controller_of_xdist_is_killed(tmp_path: Path, too
         victim.kill()
         victim.process.wait()
         took.append(scene.assert_gone(victim))
+
+
+if MANY:
+
+    @pytest.mark.skipif(bool(why := trouble()), reason=why)
+    @pytest.mark.parametrize("number", range(int(os.environ.get("TESTBED_KILLS_DOCKER", "20"))))
+    def test_pytest_is_killed_that_has_containers(tmp_path: Path, took: list[float], number: int) -> None:
+        scene = Scene(tmp_path, BUSY)
+        with scene.run("--testbed-runtime=docker") as victim:
+            later(victim, number, LASTS_IN_DOCKER_S)
+            victim.kill()
+            victim.process.wait()
+            took.append(scene.assert_gone(victim, within_s=3 * GONE_S))
 
 
 def children(pid: int) -> list[int]:
