@@ -137,6 +137,16 @@ def test_a_partition_is_silence_and_packet_loss_a_step_in_latency(small, client)
     assert max(lossy) >= 150  # Linux waits 200 ms before it sends again for the first time
 
 
+@packets
+@pytest.mark.parametrize("direction", ["requests", "answers"])
+def test_packets_of_the_load_are_lost_behind_the_published_port(small, client, direction):
+    with small.inject(packet_loss(percent=20, direction=direction).on("client -> front")):
+        assert set(statuses(client, 40)) == {200}
+        (fault,) = small._wire.left()
+        seen = small._wire._packets.seen(fault)
+    assert 1 <= seen.dropped < seen.packets
+
+
 def test_an_outage_of_one_replica_is_refused(small, client):
     with small.inject(outage("back", replicas=1, kind="refused")):
         assert sorted(statuses(client)) == [200] * 10 + [502] * 10

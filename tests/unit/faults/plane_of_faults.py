@@ -1,6 +1,6 @@
 """An injector whose planes write down what they are told, and do as they are told or fail."""
 
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, Unsupported
 from testbed.injection import Injector
 
 
@@ -17,7 +17,8 @@ class Plane:
         self.done.append(what)
 
     def ready(self, ops):
-        pass
+        if ops and "links" in self.fails:
+            raise Unsupported("no way into the network of the links")
 
     def apply(self, op):
         self._do("apply", op.link)

@@ -19,8 +19,9 @@ from faults import (
     refused,
     restart,
     rolling,
+    unreachable,
 )
-from testbed.errors import FaultError, TestbedError
+from testbed.errors import FaultError, TestbedError, Unsupported
 from testbed.injection import FOREVER
 
 EDGE = "checkout -> pricing"
@@ -215,4 +216,12 @@ def test_what_the_machine_cannot_do_is_refused_before_anything_is_done():
     plane = Plane(fails=["ready"])
     with pytest.raises(TestbedError, match="cannot ready"):
         injector(plane).inject([latency(ms=5).on(EDGE), packet_loss(percent=5).on(EDGE)], SITE)
+    assert plane.done == []
+
+
+def test_links_that_cannot_be_reached_where_they_are_are_told_of_before_anything_happens():
+    plane = Plane(fails=["links"])
+    with pytest.raises(Unsupported, match="no way into the network of the links"):
+        injector(plane).check([unreachable().on(EDGE)], SITE)
+    injector(plane, dry=True).check([unreachable().on(EDGE)], SITE)
     assert plane.done == []

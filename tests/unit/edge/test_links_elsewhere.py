@@ -1,0 +1,26 @@
+"""Links in a network that is not ours: what needs a way into it says so before anything is done."""
+
+import pytest
+
+from testbed.edge.link import Links
+from testbed.edge.operations import Closed, Toxic, Unanswered
+from testbed.errors import Unsupported
+
+NOBODY = "127.0.0.1:1"  # who is asked is told of at once
+
+
+def no_way(process):
+    raise Unsupported(f"no way into the network of {process}")
+
+
+def test_only_an_unanswered_link_needs_a_way_in():
+    links = Links(NOBODY, inside=no_way)
+    links.ready([Closed("a--b"), Toxic("a--b", "timeout", "upstream", {"timeout": 0})])
+    with pytest.raises(Unsupported, match="no way into the network of links"):
+        links.ready([Closed("a--b"), Unanswered("a--b")])
+
+
+def test_without_a_way_in_the_link_stays_open():
+    """The way in is looked for first: nobody is there to be asked to close the link."""
+    with pytest.raises(Unsupported, match="no way into the network of links"):
+        Links(NOBODY, inside=no_way).apply(Unanswered("a--b"))
