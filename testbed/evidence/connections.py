@@ -11,7 +11,7 @@ from testbed.history import Attempt
 from testbed.plan import Link
 
 CONNECTION = "connection"  # the source of such attempts
-CONNECTED = "TcpConnected"  # Envoy's name for a line that is written when a connection has been made
+CONNECTED = "TcpUpstreamConnected"  # Envoy's name for a line that is written when a connection has been made
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:

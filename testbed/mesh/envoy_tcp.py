@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FIELDS = {
     "kind": "connection",
-    "event": "%ACCESS_LOG_TYPE%",  # TcpConnected, TcpConnectionEnd
+    "event": "%ACCESS_LOG_TYPE%",  # TcpUpstreamConnected, TcpConnectionEnd
     "connection": "%CONNECTION_ID%",
     "service": "%UPSTREAM_CLUSTER%",
     "host": "%UPSTREAM_HOST%",

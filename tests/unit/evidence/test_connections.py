@@ -27,7 +27,7 @@ def reader(tmp_path: Path, *lines: str) -> Reader:
 
 
 def test_a_connection_that_has_ended_is_an_attempt_without_status_and_request(tmp_path):
-    (attempt,) = reader(tmp_path, line("TcpConnected"), line()).everything()
+    (attempt,) = reader(tmp_path, line("TcpUpstreamConnected"), line()).everything()
     assert (attempt.edge, attempt.caller, attempt.callee, attempt.status) == ("api -> db", "api-1", "db-1", 0)
     assert (attempt.start, attempt.duration_ms, attempt.source) == (100.0, 500.0, "connection")
     assert attempt.request == ""
@@ -39,7 +39,7 @@ def test_one_that_could_not_be_made_has_envoys_flag(tmp_path):
 
 
 def test_one_that_is_open_lasts_until_now_and_is_still_there_for_the_next_load(tmp_path):
-    made = reader(tmp_path, line("TcpConnected"))
+    made = reader(tmp_path, line("TcpUpstreamConnected"))
     (attempt,) = made.everything()
     assert attempt.duration_ms > 1_000_000
     made.forget()
@@ -51,12 +51,12 @@ def test_one_that_is_open_lasts_until_now_and_is_still_there_for_the_next_load(t
 
 
 def test_those_of_a_proxy_that_died_ended_with_it(tmp_path):
-    made = reader(tmp_path, line("TcpConnected"))
+    made = reader(tmp_path, line("TcpUpstreamConnected"))
     made.begun()
     (attempt,) = made.events
     assert made.everything() == [attempt]
 
 
 def test_a_connection_leaves_calls_and_requests_of_the_log_whole(tmp_path):
-    made = reader(tmp_path, line("TcpConnected"), line())
+    made = reader(tmp_path, line("TcpUpstreamConnected"), line())
     assert made.missing() == ""
