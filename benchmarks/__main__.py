@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 import testbed
-from benchmarks import containers, load_drivers, planes, whole
+from benchmarks import containers, load_drivers, planes, protocols, whole
 from benchmarks._table import Figure, machine, render
 
 
@@ -18,6 +18,8 @@ def figures() -> Iterator[Figure]:
         yield from planes.fidelity(shop)
         yield from planes.switching(shop)
     yield from planes.hops()
+    yield from protocols.grpc_hops()
+    yield from protocols.redis_throughput()
     yield from containers.containers()
     yield from whole.plugin()
 

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure; `asked` is an upper bound in the same unit, None where none was asked for."""
+    """One measured figure; `asked` is an upper bound in the same unit (a lower one with `least`), None for none."""
 
     what: str
     measured: float
     asked: float | None = None
     unit: str = "ms"
     note: str = ""
+    least: bool = False
 
     @property
     def cells(self) -> tuple[str, str, str, str, str]:
         """The row of the table."""
-        asked = "-" if self.asked is None else f"{self.asked:g} {self.unit} or less"
-        met = "" if self.asked is None else "yes" if self.measured <= self.asked else "NO"
+        asked = "-" if self.asked is None else f"{self.asked:g} {self.unit} or {'more' if self.least else 'less'}"
+        good = self.asked is not None and (self.measured >= self.asked if self.least else self.measured <= self.asked)
+        met = "" if self.asked is None else "yes" if good else "NO"
         digits = 2 if abs(self.measured) < 10 else 0 if abs(self.measured) >= 100 else 1
         return self.what, asked, f"{self.measured:,.{digits}f} {self.unit}", met, self.note
 

@@ -1,0 +1,100 @@
+"""What link and inlet add to a gRPC call, and what a link leaves of the throughput of a Redis."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from statistics import median
+from typing import TYPE_CHECKING
+
+import testbed
+from benchmarks._table import Figure, took
+from testbed.model.topology import Topology
+
+if TYPE_CHECKING:
+    import grpc
+
+ROUNDS = 600
+RPC = Topology(
+    name="rpc",
+    entry="front",
+    services={"front": {"language": "go", "calls": ["back"]}, "back": {"language": "go", "protocol": "grpc"}},
+)
+CONNECTIONS, PIPELINE, REQUESTS, TURNS = 50, 16, 300_000, 5
+
+
+def grpc_hops() -> Iterator[Figure]:
+    """One gRPC service, called directly, through link and inlet, and through a sidecar's Envoy before both."""
+    import grpc
+
+    with testbed.start(RPC) as mesh:
+        (link,) = [one for one in mesh.plan.links if one.edge == "front -> back"]
+        (app,) = [process for process in mesh.plan.processes if process.name == "front-1/app"]
+        ways = {"direct": link.app, "link and inlet": link.listen, "a sidecar, link and inlet": app.env["BACK_ADDR"]}
+        channels = {name: grpc.insecure_channel(address) for name, address in ways.items()}
+        taken = _in_turns({name: channel.unary_unary("/testbed.v1.Stub/Call") for name, channel in channels.items()})
+        for channel in channels.values():
+            channel.close()
+    direct = taken.pop("direct")
+    yield Figure("a direct gRPC call", median(direct), note=f"one Go service, {ROUNDS} calls of each kind in turns")
+    for name, times in taken.items():
+        added = median(with_it - without for with_it, without in zip(times, direct, strict=True))
+        yield Figure(f"{name} add to a gRPC call", added, 0.6 if name == "link and inlet" else None)
+
+
+def _in_turns(calls: Mapping[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]]) -> dict[str, list[float]]:
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(ROUNDS + 50):
+        for name, call in calls.items():
+            ms = took(lambda call=call: call(b"", timeout=10))
+            if turn >= 50:  # the first warm everything up
+                taken[name].append(ms)
+    return taken
+
+
+def redis_throughput() -> Iterator[Figure]:
+    """One Redis under redis-benchmark, many connections and pipelining: directly and through its link, in turns."""
+    if not (shutil.which("redis-server") and shutil.which("redis-benchmark")):
+        return
+    words = [
+        "redis-server",
+        "--bind",
+        "{{self.host}}",
+        "--port",
+        "{{self.port}}",
+        "--save",
+        "",
+        "--protected-mode",
+        "no",
+    ]
+    services = {
+        "api": {"language": "go"},
+        "user": {"command": ["sleep", "infinity"], "calls": ["cache"], "ready": {"command": "true"}},
+        "cache": {"command": words, "protocol": "tcp"},
+    }
+    with testbed.start(Topology(name="cache", entry="api", services=services)) as mesh:
+        (link,) = [one for one in mesh.plan.links if one.edge == "user -> cache"]
+        got: dict[str, list[float]] = {link.app: [], link.listen: []}
+        for _ in range(TURNS):
+            for address, rates in got.items():
+                rates.append(_rate(address))
+    direct, linked = got.values()
+    kept = 100 * median(through / without for through, without in zip(linked, direct, strict=True))
+    note = f"{CONNECTIONS} connections, {PIPELINE} commands in flight on each, GET, {TURNS} runs of each in turns"
+    yield Figure("a Redis directly", median(direct) / 1000, unit="thousand/s", note=note)
+    yield Figure("a Redis through its link", median(linked) / 1000, unit="thousand/s")
+    yield Figure("a Redis keeps through its link", kept, 50, unit="%", least=True)
+
+
+def _rate(address: str) -> float:
+    host, _, port = address.rpartition(":")
+    size = ["-c", str(CONNECTIONS), "-P", str(PIPELINE), "-n", str(REQUESTS)]
+    told = subprocess.run(
+        ["redis-benchmark", "-h", host, "-p", port, *size, "-t", "get", "-q"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return float(re.findall(r"([0-9.]+) requests per second", told)[-1])
