@@ -16,7 +16,7 @@ from testbed.mesh import Mesh, mesh_named
 from testbed.model.topology import Service, Topology
 from testbed.plan import File, Ground, Link, Node, Process, Reach, Ready, Replica, Seat, as_planned, links_from
 from testbed.programs import candidates
-from topologies.stubs import stub_path
+from topologies.stubs import packages_path, stub_path
 
 CLIENT = "client"  # the load, as a caller
 LINK_PORT = 10_000
@@ -213,8 +213,7 @@ def stub_command(language: str, *, packages: bool = False) -> tuple[str, ...]:
     if language == "go":
         return ("stub-go",)
     main = stub_path(language)
-    return (
-        ("node", f"{main}/main.mjs")
-        if language == "node"
-        else ("python", *(["-P"] if packages else ["-I", "-S"]), f"{main}/main.py")
-    )
+    if language == "node":
+        return ("node", f"{main}/main.mjs")
+    found = packages_path() if packages else None
+    return ("python", "-I", "-S", f"{main}/main.py", *([str(found)] if found else []))

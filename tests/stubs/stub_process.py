@@ -17,7 +17,7 @@ from typing import Any
 from scripted_upstream import Upstream, own_address
 
 from testbed.runtime.binaries import find
-from topologies.stubs import stub_path
+from topologies.stubs import packages_path, stub_path
 
 START_S = 20
 ANSWER_S = 20
@@ -43,7 +43,13 @@ def command(language: str, node: str | None = None, *, packages: bool = False) -
         return [str(find("stub-go"))]
     if language == "node":
         return [node or str(find("node")), str(stub_path("node") / "main.mjs")]
-    return [sys.executable, *(["-P"] if packages else ["-I", "-S"]), str(stub_path("python") / "main.py")]
+    return [
+        sys.executable,
+        "-I",
+        "-S",
+        str(stub_path("python") / "main.py"),
+        *([str(packages_path())] if packages else []),
+    ]
 
 
 def free_port(address: str) -> int:

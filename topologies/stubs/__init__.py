@@ -5,6 +5,7 @@ All three pass the same suite, `tests/stubs`. What they do and what they are giv
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from testbed.errors import TopologyError, nearest
@@ -20,3 +21,9 @@ def stub_path(language: str) -> Path:
     if language not in LANGUAGES:
         raise TopologyError(f"no stub is written in {language!r}{nearest(language, LANGUAGES)}")
     return Path(__file__).parent / language
+
+
+def packages_path() -> Path | None:
+    """Return the folder of packages in which grpcio is, which a Python stub needs for gRPC; None if it is nowhere."""
+    spec = find_spec("grpc")
+    return Path(spec.origin).parents[1] if spec and spec.origin else None

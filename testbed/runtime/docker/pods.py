@@ -119,10 +119,12 @@ def container(process: Process, pod: Pod, yard: Yard, environment: Mapping[str, 
 
 
 def _seen(name: str, tool: Path, words: Iterable[str]) -> Iterator[str]:
-    """What a program needs of this machine: itself (Python its whole prefix), and the folders of files in its words."""
+    """What a program needs of this machine: itself (Python its whole prefix), and files and folders in its words."""
     program = tool.resolve()
     yield str(program.parents[1] if name == "python" else program)
     for word in words:
         path = Path(word)
         if path.is_absolute() and path.is_file():  # one of the run's own begins with {dir}
             yield str(path.parent)
+        elif path.is_absolute() and path.is_dir():
+            yield word
