@@ -6,12 +6,15 @@ that it hands on; BIND, where it listens, whatever ADDR says; LATE, seconds befo
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from testbed.live import Testbed
 from testbed.model.topology import Topology, load_topology
+
+PORT = 18_000 + os.getpid() % 2_000  # one that it insists on: another one for each worker
 
 SERVICE = """
 import http.server, json, os, time, urllib.request

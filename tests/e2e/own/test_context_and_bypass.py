@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_service import command, written
+from small_service import PORT, command, written
 
 from testbed import abort, attempts, get, latency, only_statuses, start, steady
 from testbed.errors import Inconclusive
@@ -51,8 +51,8 @@ def test_a_service_that_hands_it_on_is_not_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mesh", ["envoy", "none"])
 def test_a_service_that_calls_past_the_mesh(tmp_path: Path, mesh: str) -> None:
-    web = command() | {"calls": ["back"], "env": {"CALLS": "DIRECT", "DIRECT": "http://127.0.0.1:18273/"}}
-    back = command() | {"binds": "all", "port": 18_273}
+    web = command() | {"calls": ["back"], "env": {"CALLS": "DIRECT", "DIRECT": f"http://127.0.0.1:{PORT}/"}}
+    back = command() | {"binds": "all", "port": PORT}
     topology = written(tmp_path, {"web": web, "back": back}, mesh=mesh)
     with start(topology) as shop:
         run = shop.experiment(latency(ms=300).on("web -> back"), load=LOAD, **SHORT)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from runtime_kit import marked
-from small_service import command, written
+from small_service import PORT, command, written
 
 from testbed import start
 from testbed.errors import TestbedError, TopologyError
@@ -79,9 +79,9 @@ def test_a_command_that_never_gets_ready_shows_its_last_words(tmp_path: Path) ->
 
 
 def test_a_command_that_listens_elsewhere_is_told_so(tmp_path: Path) -> None:
-    web = command() | {"env": {"BIND": "127.0.0.1", "PORT": "18099"}, "ready": {"within": "1s"}}
+    web = command() | {"env": {"BIND": "127.0.0.1", "PORT": PORT}, "ready": {"within": "1s"}}
     with refused(tmp_path, {"web": web}) as said:
-        assert "; it listens on 127.0.0.1:18099 instead of 127." in said[0]
+        assert f"; it listens on 127.0.0.1:{PORT} instead of 127." in said[0]
 
 
 @pytest.mark.parametrize(
