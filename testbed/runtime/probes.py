@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from testbed.errors import Unavailable
 from testbed.plan import Ready
 from testbed.runtime import commands
 
@@ -68,12 +67,7 @@ def said_by(code: int, output: str) -> str:
 
 def health(address: str) -> Ask:
     """Ask for the health of the whole server; the two messages are so small that no generated code is needed."""
-    try:
-        import grpc
-    except ImportError:
-        raise Unavailable(
-            "to see by gRPC that a service is ready, the testbed needs grpcio: pip install grpcio"
-        ) from None
+    import grpc
 
     def ask() -> str:
         with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
