@@ -60,7 +60,7 @@ def test_a_command_that_is_not_there_is_one_message(run, project):
     project.makeconftest("from testbed import topology\nown = topology('own.yaml')\n")
     result = run("def test_it(own): pass\n")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*TopologyError: */own.yaml:6: services.db.command: there is no 'no-such-database'*"])
+    result.stdout.fnmatch_lines(["*TopologyError: */own.yaml:5: services.db.command: there is no 'no-such-database'*"])
 
 
 def test_an_address_of_an_unknown_service_names_the_nearest(run, project):
