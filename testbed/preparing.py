@@ -24,7 +24,8 @@ def prepared(topology: Topology, runtime: str, say: Say) -> Topology:
     __tracebackhide__ = True
     for name in topology.services:
         _has_folder(topology, name)
-    found = topology.with_overrides(addresses=_addresses(topology)) if _addresses(topology) else topology
+    addresses = _addresses(topology)
+    found = topology.with_overrides(addresses=addresses) if addresses else topology
     for name in topology.services:
         if runtime == "process":
             _startable(topology, name, say)
