@@ -75,8 +75,10 @@ class Engine:
     """A connection to the daemon, safe to use from several threads. Raises `Unavailable` if there is none."""
 
     def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
-        import docker
-
+        try:
+            import docker
+        except ImportError:
+            raise Unavailable("the docker runtime needs the Python package docker: pip install docker") from None
         settings = docker.utils.kwargs_from_env()
         self.address = settings.get("base_url") or "unix:///var/run/docker.sock"
         try:
