@@ -8,6 +8,7 @@ import os
 import subprocess
 import tarfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -181,9 +182,11 @@ def test_a_program_that_is_not_in_the_image(runtime: DockerRuntime, lease: Docke
 
 
 def test_kill_and_restart(runtime: DockerRuntime, lease: DockerLease) -> None:
-    one = server(lease)
+    address = f"{lease.ground.network}.1.1:8080"
+    one = replace(server(lease), reached=(address,))
     runtime.start([one], [])
-    door = runtime.reach(f"{lease.ground.network}.1.1:8080")
+    door = runtime.reach(address)
+    assert door.startswith("127.0.0.1:")
     runtime.kill(one.name)
     assert not runtime.alive(one.name)
     for action in (runtime.kill, runtime.pause, runtime.resume):
@@ -191,7 +194,7 @@ def test_kill_and_restart(runtime: DockerRuntime, lease: DockerLease) -> None:
             action(one.name)
     runtime.restart(one.name)
     assert get(runtime, one) == 200
-    assert runtime.reach(f"{lease.ground.network}.1.1:8080") == door
+    assert runtime.reach(address) == door
     runtime.restart(one.name)
     assert runtime.log_tail(one.name) == "up 1\nup 1\nup 1"
     assert runtime.log_tail(one.name, lines=1) == "up 1"

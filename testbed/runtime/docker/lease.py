@@ -15,6 +15,7 @@ from testbed.runtime.docker.guard import Guard
 from testbed.runtime.docker.leftovers import remove_run, sweep
 
 FIRST, LAST = 128, 254  # of 10.x.0.0/16: what routers, VPNs and Docker itself hardly ever give out
+ROUTES = Path("/proc/net/route")
 WIDTH = 0xFFFF0000  # the mask of one block
 PLANE, GATEWAY = "0.1", "0.254"  # service 0 is the test's own plane, so no replica and no node can have these
 
@@ -36,6 +37,11 @@ class DockerLease:
     def name(self) -> str:
         """The network's name; the containers' begin with it."""
         return _name(self.labels)
+
+    @property
+    def routed(self) -> bool:
+        """Whether this machine has a route to the network: the daemon runs here, and not in a machine of its own."""
+        return self.ground.network not in _candidates(ROUTES.read_text())
 
     def release(self) -> None:
         """Remove what is left of the run; a second call does nothing, and a daemon that has gone is no trouble."""
@@ -68,7 +74,7 @@ def lease_network() -> DockerLease:
 def _network(engine: Engine, marks: Mapping[str, str]) -> str:
     """Make the network and return its prefix, such as "10.213"."""
     why = "this machine has routes to all of them"
-    for network in _candidates(Path("/proc/net/route").read_text()):
+    for network in _candidates(ROUTES.read_text()):
         try:
             engine.create_network(_name(marks), f"{network}.0.0/16", f"{network}.{GATEWAY}", marks)
         except Refused as refusal:

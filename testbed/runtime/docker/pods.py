@@ -48,8 +48,11 @@ class Yard:
         return f"{self.network}-{of.replace('/', '-').replace('@', '-')}"
 
 
-def pods(processes: Iterable[Process]) -> tuple[Pod, ...]:
-    """Group processes by the addresses that they listen on; two that share one share all."""
+def pods(processes: Iterable[Process], routed: bool) -> tuple[Pod, ...]:
+    """Group processes by the addresses that they listen on; two that share one share all.
+
+    Where the network is not `routed` from here, what is looked at to see that they are ready is published as well.
+    """
     groups: list[tuple[list[Process], dict[str, None]]] = []
     for process in processes:
         found = dict.fromkeys(map(_ip, (*process.listens, ready_address(process))))
@@ -57,11 +60,11 @@ def pods(processes: Iterable[Process]) -> tuple[Pod, ...]:
         members = [*(one for group in mine for one in group[0]), process]
         addresses = dict.fromkeys(one for group in (*mine, ([], found)) for one in group[1])
         groups = [*(group for group in groups if group not in mine), (members, addresses)]
-    return tuple(_pod(members, tuple(addresses)) for members, addresses in groups)
+    return tuple(_pod(members, tuple(addresses), routed) for members, addresses in groups)
 
 
-def _pod(members: Sequence[Process], addresses: tuple[str, ...]) -> Pod:
-    doors = [door for process in members for door in (ready_address(process), *process.reached)]
+def _pod(members: Sequence[Process], addresses: tuple[str, ...], routed: bool) -> Pod:
+    doors = [door for one in members for door in (*one.reached, *(() if routed else (ready_address(one),)))]
     ports = dict.fromkeys(int(door.rpartition(":")[2]) for door in doors if _ip(door) == addresses[0])
     return Pod(members[0].name.partition("/")[0], addresses, tuple(one.name for one in members), tuple(ports))
 

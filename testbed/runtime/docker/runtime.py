@@ -48,7 +48,7 @@ class DockerRuntime:
     def reach(self, address: str) -> str:
         """Return where an address of the plan is published on loopback.
 
-        A second replica on a node has no port of its own to publish: it is reached over the run's network.
+        One that is not, such as that of a second replica on a node, is reached over the run's own network.
         """
         return self._running().published.get(address, address)
 
@@ -81,7 +81,8 @@ class DockerRuntime:
 
     def _raise(self, fleet: Fleet, yard: Yard) -> None:
         """Make the pods, then what runs in them."""
-        all_pods, environment = pods(self._processes.values()), folder.environment(self._directory)
+        all_pods = pods(self._processes.values(), self._lease.routed)
+        environment = folder.environment(self._directory)
         fleet.hold(all_pods, {pod.name: holder(pod, yard) for pod in all_pods})
         processes = [(self._processes[name], pod) for pod in all_pods for name in pod.processes]
         fleet.make({process.name: container(process, pod, yard, environment) for process, pod in processes})

@@ -23,7 +23,7 @@ def yard(folder="/run/testbed-1"):
 
 
 def test_an_app_and_its_sidecar_share_a_pod_and_links_and_inlet_do():
-    assert {pod.name: (pod.addresses, set(pod.processes)) for pod in pods(plan().processes)} == {
+    assert {pod.name: (pod.addresses, set(pod.processes)) for pod in pods(plan().processes, routed=True)} == {
         "links": (("10.213.0.1",), {"links", "inlet"}),
         "front-1": (("10.213.1.1",), {"front-1/app", "front-1/proxy"}),
         "back-1": (("10.213.2.1",), {"back-1/app"}),
@@ -32,10 +32,12 @@ def test_an_app_and_its_sidecar_share_a_pod_and_links_and_inlet_do():
 
 
 def test_only_what_the_test_talks_to_is_published():
-    found = {pod.name: set(pod.ports) for pod in pods(plan().processes)}
+    found = {pod.name: set(pod.ports) for pod in pods(plan().processes, routed=True)}
     assert found["links"] == {8474, 8475, 10000, 9990, 9991}  # of the links only the load's own
-    assert found["front-1"] == {8080, 9990}
-    assert found["back-1"] == {8080}
+    assert found["front-1"] == {9990}
+    assert found["back-1"] == set()
+    elsewhere = {pod.name: set(pod.ports) for pod in pods(plan().processes, routed=False)}
+    assert elsewhere == found | {"front-1": {8080, 9990}, "back-1": {8080}, "back-2": {8080}}
 
 
 def test_all_replicas_that_call_from_a_node_are_in_its_proxys_pod():
@@ -45,7 +47,7 @@ def test_all_replicas_that_call_from_a_node_are_in_its_proxys_pod():
         "services": {"front": {"language": "go", "replicas": 2, "calls": ["back"]}},
     }
     nodes["services"]["back"] = {"language": "go"}
-    made = [pod for pod in pods(plan(**nodes).processes) if "node-1/proxy" in pod.processes]
+    made = [pod for pod in pods(plan(**nodes).processes, routed=True) if "node-1/proxy" in pod.processes]
     assert [set(pod.processes) for pod in made] == [{"front-1/app", "front-2/app", "node-1/proxy"}]
     assert made[0].addresses == ("10.213.1.1", "10.213.1.2", "10.213.255.1")
     told = holder(made[0], yard())
@@ -55,15 +57,15 @@ def test_all_replicas_that_call_from_a_node_are_in_its_proxys_pod():
 
 
 def test_a_holder_needs_no_privilege_and_does_nothing():
-    (pod,) = (pod for pod in pods(plan().processes) if pod.name == "back-1")
+    (pod,) = (pod for pod in pods(plan().processes, routed=True) if pod.name == "back-1")
     told = holder(pod, yard())
-    assert (told.argv, told.network, told.address, told.ports) == (HOLD, "testbed-ab12", "10.213.2.1", (8080,))
+    assert (told.argv, told.network, told.address, told.ports) == (HOLD, "testbed-ab12", "10.213.2.1", ())
     assert told.capabilities == ()
     assert told.labels == {"testbed.run": "ab12", "testbed.process": ""}
 
 
 def made(process, folder="/run/testbed-1"):
-    (pod,) = pods([process])
+    (pod,) = pods([process], routed=True)
     return container(process, pod, yard(folder), {"PATH": "/usr/bin", "HOME": "/"})
 
 
