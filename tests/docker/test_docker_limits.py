@@ -1,76 +1,84 @@
-"""Little processor time and little memory, by the daemon's own limits, measured."""
+"""Little processor time and little memory, by the daemon's own limits, measured on one container."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
 from runtime_kit import WORKER, server
 
 from testbed.errors import TestbedError
-from testbed.plan import Process
-from testbed.runtime.docker.lease import DockerLease
+from testbed.runtime.docker.engine import Engine
+from testbed.runtime.docker.lease import lease_network
 from testbed.runtime.docker.runtime import DockerRuntime
 
 pytestmark = pytest.mark.e2e
+ONE = "s1-1/app"
 
 
-def work(runtime: DockerRuntime, process: Process, ms: int) -> float:
+@pytest.fixture(scope="module")
+def started(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRuntime]:
+    lease = lease_network()
+    started = DockerRuntime(tmp_path_factory.mktemp("limits") / "run", lease)
+    started.start([server(lease, code=WORKER)], [])
+    yield started
+    started.stop()
+    lease.release()
+
+
+@pytest.fixture
+def running(started: DockerRuntime) -> Iterator[DockerRuntime]:
+    yield started
+    started.restart(ONE)
+
+
+def work(running: DockerRuntime, ms: int) -> float:
     """The seconds that so much processor time takes, as its caller sees it."""
-    address = process.ready.url.removeprefix("http://").partition("/")[0]
+    (address,) = running._processes[ONE].listens
     begun = time.perf_counter()
-    assert httpx.get(f"http://{runtime.reach(address)}/{ms}", timeout=60, trust_env=False).status_code == 200
+    assert httpx.get(f"http://{running.reach(address)}/{ms}", timeout=60, trust_env=False).status_code == 200
     return time.perf_counter() - begun
 
 
-def test_work_takes_one_share_th_longer_until_it_is_let_go(runtime: DockerRuntime, lease: DockerLease) -> None:
-    one = server(lease, code=WORKER, env={"SIDE": "1"})
-    runtime.start([one], [])
-    assert runtime.cannot("cpu") == ""
-    runtime.throttle(one.name, 0.1)
-    begun, spent = time.monotonic(), runtime.cpu_seconds(one.name)
-    work(runtime, one, 60)
-    used, lasted = runtime.cpu_seconds(one.name) - spent, time.monotonic() - begun
-    assert lasted >= 0.6 * 0.85  # and its second thread burns as much as it gets
+def test_work_takes_one_share_th_longer_until_it_is_let_go(running: DockerRuntime) -> None:
+    assert running.cannot("cpu") == ""
+    running.throttle(ONE, 0.1)
+    begun, spent = time.monotonic(), running.cpu_seconds(ONE)
+    work(running, 80)
+    used, lasted = running.cpu_seconds(ONE) - spent, time.monotonic() - begun
+    assert lasted >= 0.8 * 0.85
     assert used <= 0.1 * lasted * 1.3 + 0.05
-    runtime.unthrottle(one.name)
-    assert work(runtime, one, 60) < lasted
+    running.unthrottle(ONE)
+    assert min(work(running, 80) for _ in range(3)) < lasted / 2
 
 
-def test_a_share_is_of_one_life(runtime: DockerRuntime, lease: DockerLease) -> None:
-    one = server(lease, code=WORKER)
-    runtime.start([one], [])
-    runtime.throttle(one.name, 0.02)
-    runtime.kill(one.name)
-    runtime.unthrottle(one.name)  # nothing to do
+def test_a_share_is_of_one_life(running: DockerRuntime) -> None:
+    running.throttle(ONE, 0.02)
+    running.kill(ONE)
+    running.unthrottle(ONE)  # nothing to do
     with pytest.raises(TestbedError, match="s1-1/app is not running"):
-        runtime.throttle(one.name, 0.5)
-    runtime.restart(one.name)
-    assert min(work(runtime, one, 40) for _ in range(3)) < 0.04 / 0.02 / 2
+        running.throttle(ONE, 0.5)
+    running.restart(ONE)
+    assert min(work(running, 40) for _ in range(3)) < 0.04 / 0.02 / 2
 
 
-def test_a_limit_of_memory_is_of_one_life(runtime: DockerRuntime, lease: DockerLease) -> None:
-    one = server(lease)
-    runtime.start([one], [])
-    assert runtime.cannot("memory") == ""
-    runtime.confine(one.name, 32)
-    assert limit_of(runtime, one) == 32 * 1024 * 1024
-    runtime.restart(one.name)
-    assert limit_of(runtime, one) > 1 << 40
-    assert runtime.deaths() == []
+def test_a_limit_of_memory_is_of_one_life(running: DockerRuntime) -> None:
+    assert running.cannot("memory") == ""
+    running.confine(ONE, 32)
+    assert limit_of(running) == 32 * 1024 * 1024
+    running.restart(ONE)
+    assert limit_of(running) > 1 << 40
 
 
-def limit_of(runtime: DockerRuntime, process: Process) -> int:
-    fleet = runtime._running()
-    found = fleet._engine._api.inspect_container(fleet._berths[process.name].container)
+def limit_of(running: DockerRuntime) -> int:
+    fleet = running._running()
+    found = fleet._engine._api.inspect_container(fleet._berths[ONE].container)
     return int(found["HostConfig"]["Memory"])
 
 
-def test_too_little_memory_is_an_error_and_no_death(runtime: DockerRuntime, lease: DockerLease) -> None:
-    one = server(lease)
-    runtime.start([one], [])
+def test_too_little_memory_is_an_error_and_no_death(running: DockerRuntime) -> None:
     with pytest.raises(TestbedError, match="s1-1/app does not come up with 1 MiB of memory: "):
-        runtime.confine(one.name, 1)
-    assert runtime.deaths() == []
-    runtime.restart(one.name)
+        running.confine(ONE, 1)
+    assert running.deaths() == []

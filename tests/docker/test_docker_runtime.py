@@ -8,6 +8,7 @@ import os
 import subprocess
 import tarfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def things(run: str) -> list[str]:
 # -- the whole run
 
 
-def test_start_and_stop(tmp_path: Path, lease: DockerLease) -> None:
-    runtime, one, two = DockerRuntime(tmp_path / "run", lease), server(lease, 1), server(lease, 2)
+def test_start_and_stop(runtime: DockerRuntime, tmp_path: Path, lease: DockerLease) -> None:
+    one, two = server(lease, 1), server(lease, 2)
     runtime.start([one, two], [File("s1-1/settings.json", '{"folder": "{dir}"}')])
     assert [get(runtime, one), get(runtime, two)] == [200, 200]
     assert (tmp_path / "run/s1-1/settings.json").read_text() == f'{{"folder": "{tmp_path}/run"}}'
@@ -65,24 +66,16 @@ def test_start_and_stop(tmp_path: Path, lease: DockerLease) -> None:
         runtime.restart(one.name)
 
 
-def test_a_process_sees_a_small_environment_and_runs_as_the_tester(
-    runtime: DockerRuntime, lease: DockerLease, monkeypatch: pytest.MonkeyPatch
+def test_a_process_sees_a_small_environment_runs_as_the_tester_and_leaves_its_log_where_that_is_kept(
+    tmp_path: Path, lease: DockerLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_TOKEN", "secret")
-    code = (
-        "import os; print(sorted(os.environ), os.getuid(), os.getcwd() == os.environ['WHERE'], flush=True)\n" + SERVER
-    )
-    one = server(lease, code=code, env={"WHERE": "{dir}"})
-    runtime.start([one], [])
-    words = ["ADDR", "HOME", "HOSTNAME", "LANG", "PATH", "TESTBED_OWNER", "TMPDIR", "WHERE"]
-    assert runtime.log_tail(one.name).splitlines()[0] == f"{words} {os.getuid()} True"
-
-
-def test_keep_leaves_the_folder_and_every_log(tmp_path: Path, lease: DockerLease) -> None:
+    says = "import os; print(sorted(os.environ), os.getuid(), os.getcwd() == os.environ['WHERE'], flush=True)\n"
     runtime = DockerRuntime(tmp_path / "run", lease, keep=True)
-    runtime.start([server(lease)], [])
+    runtime.start([server(lease, code=says + SERVER, env={"WHERE": "{dir}"})], [])
     runtime.stop()
-    assert (tmp_path / "run/s1-1-app.log").read_text() == "up 1\n"
+    words = ["ADDR", "HOME", "HOSTNAME", "LANG", "PATH", "TESTBED_OWNER", "TMPDIR", "WHERE"]
+    assert (tmp_path / "run/s1-1-app.log").read_text() == f"{words} {os.getuid()} True\nup 1\n"
 
 
 def test_two_runs_have_networks_of_their_own(lease: DockerLease) -> None:
@@ -178,60 +171,87 @@ def test_a_program_that_is_not_in_the_image(runtime: DockerRuntime, lease: Docke
     assert things(lease.run) == []
 
 
-# -- one process
+# -- one process: three that run for all of these tests
 
 
-def test_kill_and_restart(runtime: DockerRuntime, lease: DockerLease) -> None:
-    address = f"{lease.ground.network}.1.1:8080"
-    one = replace(server(lease), reached=(address,))
-    runtime.start([one], [])
-    door = runtime.reach(address)
+@pytest.fixture(scope="module")
+def running(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRuntime]:
+    lease = lease_network()
+    running = DockerRuntime(tmp_path_factory.mktemp("running") / "run", lease)
+    ends, deaf = (PICKY.format(manners=manners) + SERVER for manners in ("lambda *_: sys.exit(3)", "signal.SIG_IGN"))
+    plain = server(lease, 1)
+    reached = replace(plain, reached=plain.listens)
+    running.start([reached, server(lease, 2, code=ends), server(lease, 3, code=deaf)], [])
+    yield running
+    running.stop()
+    lease.release()
+
+
+def test_kill_and_restart(running: DockerRuntime) -> None:
+    one = running._processes["s1-1/app"]
+    (address,) = one.listens
+    door = running.reach(address)
     assert door.startswith("127.0.0.1:")
-    runtime.kill(one.name)
-    assert not runtime.alive(one.name)
-    for action in (runtime.kill, runtime.pause, runtime.resume):
+    running.kill(one.name)
+    assert not running.alive(one.name)
+    for action in (running.kill, running.pause, running.resume):
         with pytest.raises(TestbedError, match=r"s1-1/app is not running \(killed by SIGKILL\)"):
             action(one.name)
-    runtime.restart(one.name)
-    assert get(runtime, one) == 200
-    assert runtime.reach(address) == door
-    runtime.restart(one.name)
-    assert runtime.log_tail(one.name) == "up 1\nup 1\nup 1"
-    assert runtime.log_tail(one.name, lines=1) == "up 1"
-    assert runtime.deaths() == []
+    running.restart(one.name)
+    assert get(running, one) == 200
+    assert running.reach(address) == door
+    running.restart(one.name)
+    assert running.log_tail(one.name, lines=3) == "up 1\nup 1\nup 1"
+    assert running.log_tail(one.name, lines=1) == "up 1"
+    assert running.deaths() == []
 
 
 @pytest.mark.parametrize(
-    ("manners", "within_s", "how"),
+    ("name", "within_s", "how"),
     [
-        pytest.param("lambda *_: sys.exit(3)", 10, "exit code 3", id="ends"),
-        pytest.param("signal.SIG_IGN", 0.1, "killed by SIGKILL", id="deaf"),
+        pytest.param("s2-1/app", 20, "exit code 3", id="ends"),
+        pytest.param("s3-1/app", 0.1, "killed by SIGKILL", id="deaf"),
     ],
 )
 def test_who_is_asked_to_end_may_end_by_itself_or_is_killed(
-    runtime: DockerRuntime, lease: DockerLease, manners: str, within_s: float, how: str
+    running: DockerRuntime, name: str, within_s: float, how: str
 ) -> None:
-    one = server(lease, code=PICKY.format(manners=manners) + SERVER)
-    runtime.start([one], [])
-    runtime.terminate(one.name, within_s)
-    with pytest.raises(TestbedError, match=rf"s1-1/app is not running \({how}\)"):
-        runtime.terminate(one.name, within_s)
-    assert runtime.deaths() == []
+    running.terminate(name, within_s)
+    with pytest.raises(TestbedError, match=rf"{name} is not running \({how}\)"):
+        running.terminate(name, within_s)
+    assert running.deaths() == []
+    running.restart(name)
 
 
-def test_pause_and_resume_and_the_end_of_a_paused_one(runtime: DockerRuntime, lease: DockerLease) -> None:
-    one = server(lease)
-    runtime.start([one], [])
-    runtime.pause(one.name)
-    assert runtime.alive(one.name)
+def test_pause_and_resume_and_the_end_of_a_paused_one(running: DockerRuntime) -> None:
+    one = running._processes["s1-1/app"]
+    running.pause(one.name)
+    assert running.alive(one.name)
     with pytest.raises(httpx.ReadTimeout):
-        get(runtime, one, timeout_s=0.3)
-    runtime.resume(one.name)
-    runtime.resume(one.name)
-    assert get(runtime, one) == 200
-    runtime.pause(one.name)
-    runtime.restart(one.name)
-    assert get(runtime, one) == 200
+        get(running, one, timeout_s=0.3)
+    running.resume(one.name)
+    running.resume(one.name)
+    assert get(running, one) == 200
+    running.pause(one.name)
+    running.restart(one.name)
+    assert get(running, one) == 200
+
+
+def test_a_tool_of_ours_runs_in_the_network_of_a_process(running: DockerRuntime) -> None:
+    if os.geteuid() != 0:
+        with pytest.raises(TestbedError, match="only root may enter"):
+            running.inside("s2-1/app")
+        return
+    told = running.inside("s2-1/app")
+    running.restart("s2-1/app")
+    assert running.inside("s2-1/app") == told
+    seen = subprocess.run([*told, "ip", "-4", "addr"], capture_output=True, text=True, check=True)
+    assert f"inet {running._lease.ground.network}.2.1/16" in seen.stdout
+
+
+def test_no_process_of_that_name(running: DockerRuntime) -> None:
+    with pytest.raises(TestbedError, match=r"no process called 's1-1/ap' \(did you mean 's1-1/app'\?\)"):
+        running.kill("s1-1/ap")
 
 
 def test_an_end_that_nobody_asked_for_is_a_death_with_its_last_words(
@@ -244,23 +264,3 @@ def test_an_end_that_nobody_asked_for_is_a_death_with_its_last_words(
     assert death == Death("s1-1/app", death.at, "exit code 7")
     assert abs(time.time() - death.at) < 10
     assert runtime.log_tail(one.name, lines=1) == "bye"
-
-
-def test_a_tool_of_ours_runs_in_the_network_of_a_process(runtime: DockerRuntime, lease: DockerLease) -> None:
-    one = server(lease)
-    runtime.start([one], [])
-    if os.geteuid() != 0:
-        with pytest.raises(TestbedError, match="only root may enter"):
-            runtime.inside(one.name)
-        return
-    told = runtime.inside(one.name)
-    runtime.restart(one.name)
-    assert runtime.inside(one.name) == told
-    seen = subprocess.run([*told, "ip", "-4", "addr"], capture_output=True, text=True, check=True)
-    assert f"inet {lease.ground.network}.1.1/16" in seen.stdout
-
-
-def test_no_process_of_that_name(runtime: DockerRuntime, lease: DockerLease) -> None:
-    runtime.start([server(lease)], [])
-    with pytest.raises(TestbedError, match=r"no process called 's1-1/ap' \(did you mean 's1-1/app'\?\)"):
-        runtime.kill("s1-1/ap")
