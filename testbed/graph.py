@@ -20,10 +20,10 @@ def policy_summary(topology: Topology, edge: str) -> str:
 
 
 def edge_summary(topology: Topology, edge: str) -> str:
-    """Return an edge's policy and the caller's ways out: "timeout 300ms; on failure: fallback guest"."""
-    parsed = Edge.parse(edge)
+    """Return what is special on an edge: "grpc; timeout 300ms; on failure: fallback guest"."""
+    parsed, protocol = Edge.parse(edge), topology.protocol(edge)
     ways = [] if parsed.caller == CLIENT else _ways_out(topology, parsed.caller, parsed.callee)
-    return "; ".join([policy_summary(topology, edge), *ways])
+    return "; ".join([*([] if protocol == "http" else [protocol]), policy_summary(topology, edge), *ways])
 
 
 def tree(topology: Topology) -> str:

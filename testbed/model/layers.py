@@ -75,5 +75,7 @@ def layer_of(topology: Topology, node: Node, place: Place, call: Call) -> Layer:
     policy = topology.policy(edge)
     tries = call.tries * (policy.attempts if policy else 1)
     where = topology.place_of(policy) if policy and policy.attempts > 1 else place
-    repeats = (call.tries, policy.attempts if policy and policy.repeats_work else 1)
-    return Layer(where, edge, tries, call.tries > 1 or (policy is not None and policy.repeats_failures), repeats)
+    rpcs = policy is not None and policy.repeats_rpcs and topology.protocol(edge) == "grpc"
+    repeats = (call.tries, policy.attempts if policy and (policy.repeats_work or rpcs) else 1)
+    failures = policy is not None and (policy.repeats_failures or rpcs)
+    return Layer(where, edge, tries, call.tries > 1 or failures, repeats)

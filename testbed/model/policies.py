@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from testbed.model.base import Count, Limit, LimitOrZero, Model, Percent, ShortForm, whole
 from testbed.model.durations import PositiveMillis
 from testbed.model.edges import EdgeText
-from testbed.model.retries import AFTER_SENDING, FAILURES, Retries, RetryBudget
+from testbed.model.retries import AFTER_SENDING, FAILURES, RPC_STATUSES, Retries, RetryBudget
 
 
 class CircuitBreaker(Model):
@@ -122,6 +122,12 @@ class Policy(Model):
         on = self.retries.retry_on if self.retries and self.retries.attempts else ()
         answers = any(c in FAILURES or (c.isdecimal() and c >= "500") for c in on)
         return answers or self.hedged or ("reset" in on and self.per_try is not None)
+
+    @property
+    def repeats_rpcs(self) -> bool:
+        """Whether a gRPC answer that says so is tried again, which is a failure further down as well."""
+        on = self.retries.retry_on if self.retries and self.retries.attempts else ()
+        return bool(set(on) & set(RPC_STATUSES))
 
     @property
     def repeats_work(self) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ from testbed.model.problems import wrong
 FAILURES = ("5xx", "gateway-error")
 """Conditions of `retryOn` under which the error answer of a callee, whose own calls failed, is tried again."""
 
+RPC_STATUSES = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
+"""Conditions of `retryOn` that are statuses of gRPC: on such an edge the callee, or one below it, has answered so."""
+
 AFTER_SENDING = (*FAILURES, "reset", "retriable-4xx")
 """Conditions under which the callee may have done its work already; so may it with a status."""
 
@@ -21,7 +24,7 @@ CONDITIONS = (
     *AFTER_SENDING,
     *("connect-failure", "refused-stream", "reset-before-request", "http3-post-connect-failure"),
     *("retriable-status-codes", "retriable-headers", "envoy-ratelimited"),
-    *("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"),  # gRPC
+    *RPC_STATUSES,
 )
 """Everything that Envoy knows besides statuses."""
 

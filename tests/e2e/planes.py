@@ -313,9 +313,10 @@ def shop(
     replicas: int = 1, policy: dict[str, object] | None = None, mesh: str = "envoy", protocol: str = "http"
 ) -> Topology:
     """A caller and a callee, and perhaps a policy between them."""
+    kind = {"command": "none"} if protocol == "tcp" else {"language": "go"}
     services = {
-        "caller": {"language": "go", "calls": ["callee"]},
-        "callee": {"language": "go", "replicas": replicas, "protocol": protocol},
+        "caller": {**kind, "calls": ["callee"]},
+        "callee": {**kind, "replicas": replicas, "protocol": protocol},
     }
     policies: Sequence[dict[str, object]] = [{"edge": EDGE, **policy}] if policy else []
     data = {"name": "planes", "mesh": mesh, "entry": "caller", "services": services, "policies": policies}

@@ -105,3 +105,20 @@ def test_statuses_that_no_grpc_answer_has_are_warned_of() -> None:
     assert "503, gateway-error" in warning
     assert "write unavailable" in warning
     assert not [text for text in shop("http", policies=policies).warnings() if "gRPC" in text]
+
+
+def test_retries_by_grpc_status_multiply_only_where_there_are_such() -> None:
+    retries = {"attempts": 2, "retryOn": ["unavailable"]}
+    policies = [{"edge": edge, "timeout": "1s", "retries": retries} for edge in ("web -> a", "a -> b")]
+
+    def warned(protocol: str) -> bool:
+        services = {
+            "web": {"language": "go", "calls": ["a"]},
+            "a": {"language": "go", "protocol": protocol, "calls": ["b"]},
+            "b": {"language": "go", "protocol": protocol},
+        }
+        made = Topology(name="t", entry="web", services=services, policies=policies)
+        return any("retries multiply" in text for text in made.warnings())
+
+    assert warned("grpc")
+    assert not warned("http")
