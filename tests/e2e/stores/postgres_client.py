@@ -40,7 +40,7 @@ def within(connection: psycopg.Connection, seconds: float) -> Iterator[None]:
         watchdog.cancel()
 
 
-def answer(path: str) -> str:
+def answer(path: str, baggage: str) -> str:
     query = "SELECT repeat('x', 200000)" if path == "/big" else "SELECT 1"
     with pool.connection() as connection, within(connection, ANSWER_S):
         (row,) = connection.execute(query)

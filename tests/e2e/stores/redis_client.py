@@ -23,7 +23,7 @@ client = redis.Redis(connection_pool=pool)
 BIG = 200_000
 
 
-def answer(path: str) -> str:
+def answer(path: str, baggage: str) -> str:
     if path == "/big":
         client.setnx("big", b"x" * BIG)
         return str(len(client.get("big")))

@@ -1,4 +1,4 @@
-"""What both services around a store share: HTTP on ADDR and PORT, 200 with what a function returns, 503 if it fails."""
+"""What all services around a store share: HTTP on ADDR and PORT, 200 with what a function returns, 503 if it fails."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 from collections.abc import Callable
 
 
-def serve(answer: Callable[[str], str], failures: tuple[type[Exception], ...]) -> None:
-    """Answer every GET with `answer(path)`, for ever."""
+def serve(answer: Callable[[str, str], str], failures: tuple[type[Exception], ...]) -> None:
+    """Answer every GET with `answer(path, baggage)`, for ever."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
 
         def do_GET(self) -> None:
             try:
-                status, text = 200, answer(self.path)
+                status, text = 200, answer(self.path, self.headers["baggage"] or "")
             except failures as error:
                 status, text = 503, f"{type(error).__name__}: {error}"
             self.send_response(status)

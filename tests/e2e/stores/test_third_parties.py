@@ -1,0 +1,82 @@
+"""Servers that nobody here wrote, on edges of their own protocol: etcd over gRPC, nghttpd over HTTP/2."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import testbed
+from testbed import abort, answered, attempts, delay, get, only_statuses, outage, recovers, slowest, steady
+from testbed.live import Testbed
+from testbed.model.topology import Topology
+
+pytestmark = pytest.mark.e2e
+
+HERE = Path(__file__).parent
+STOCK, FILES = "api -> stock", "api -> files"
+SHORT: dict[str, Any] = {"warmup_s": 0.3, "baseline_s": 1, "hold_s": 2, "recover_s": 3}
+LOAD = steady(get("/"), rps=15)
+RETRIES = {"attempts": 2, "retryOn": ["unavailable", "5xx", "reset"], "backoff": "5ms"}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    for program, package in (("etcd", "etcd-server"), ("nghttpd", "nghttp2-server")):
+        if shutil.which(program) is None:
+            pytest.skip(f"there is no {program}: apt-get install {package}")
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "index.html").write_text("a page")
+    client, peer = "http://{{self.address}}", "http://{{self.host}}:2380"
+    etcd = ["etcd", "--data-dir", "{{dir}}/etcd", "--listen-client-urls", client, "--advertise-client-urls", client]
+    etcd += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"]
+    nghttpd = ["nghttpd", "--no-tls", "-a", "{{self.host}}", "-d", str(folder), "{{self.port}}"]
+    ready = {"tcp": True, "within": "60s"}
+    services = {
+        "api": {
+            "command": [sys.executable, "-u", str(HERE / "etcd_client.py")],
+            "calls": ["stock", "files"],
+            "needs": ["stock", "files"],
+            "ready": {"http": "/", "within": "60s"},
+        },
+        "stock": {"command": [*etcd, "--unsafe-no-fsync"], "protocol": "grpc", "ready": ready},
+        "files": {"command": nghttpd, "protocol": "http2", "ready": ready},
+    }
+    policies = [{"edge": edge, "timeout": "2s", "retries": RETRIES} for edge in (STOCK, FILES)]
+    with testbed.start(Topology(name="third", entry="api", services=services, policies=policies)) as mesh:
+        yield mesh
+
+
+@pytest.fixture(autouse=True)
+def _clean(shop: Testbed) -> None:
+    shop.clean()
+
+
+def test_calls_are_answered_by_them_and_on_record(shop: Testbed) -> None:
+    with shop.client() as client:
+        assert client.get("/").text == "a page"
+    run = shop.experiment(load=LOAD, **SHORT)
+    run.check(all=[only_statuses(200), answered(STOCK, grpc_status="OK"), answered(FILES, status=200)])
+
+
+def test_retries_by_grpc_status_hide_what_fails_once(shop: Testbed) -> None:
+    fault = abort(grpc_status="UNAVAILABLE").on(STOCK).for_users(percent=50).for_attempts(1)
+    run = shop.experiment(fault, load=steady(get("/"), rps=15, users=20), **SHORT)
+    run.check(
+        affected=[only_statuses(200), attempts(STOCK, exactly=1, grpc_status="UNAVAILABLE")],
+        unaffected=[only_statuses(200), attempts(STOCK, exactly=1)],
+    )
+
+
+def test_the_client_gives_up_a_call_by_its_own_deadline(shop: Testbed) -> None:
+    run = shop.experiment(delay(ms=20_000).on(STOCK), load=LOAD, **SHORT | {"recover_s": 5})
+    run.check(all=[only_statuses(200, 503), slowest(under_ms=9_000), recovers(within_s=3)])
+
+
+def test_an_outage_of_the_http2_server_is_seen_as_over_http(shop: Testbed) -> None:
+    run = shop.experiment(outage("files", kind="erroring"), load=LOAD, **SHORT)
+    run.check(all=[only_statuses(503), attempts(FILES, exactly=3), answered(FILES, status=503)])
