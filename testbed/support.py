@@ -39,16 +39,23 @@ no: what to use instead follows. A check without all its evidence is inconclusiv
 def settings() -> dict[str, Topology]:
     """Return a small topology for each mesh and placement, by what users call them.
 
-    And one whose edge has no inlet, and one whose callee runs already.
+    And one whose edge has no inlet, one whose edge carries tcp, and one whose callee runs already.
     """
     made = {"mesh: envoy": _topology(), "placement: node": _topology(placement="node")}
     made |= {f"mesh: {name}": _topology(mesh=name) for name in MESHES if name != "envoy"}
     made |= {"requestFaults: off": _topology(edges={EDGE: {"requestFaults": False}})}
+    own, store = {"command": "front"}, {"command": "store", "protocol": "tcp", "replicas": 2}
+    made |= {"protocol: tcp": _topology(front=own, back=store)}
     return made | {"address: of the callee": _topology(back={"address": "127.0.0.1:5432"})}
 
 
-def _topology(back: Mapping[str, object] | None = None, **more: object) -> Topology:
-    services = {"front": {"language": "go", "calls": [SERVICE]}, SERVICE: back or {"language": "go", "replicas": 2}}
+def _topology(
+    front: Mapping[str, object] | None = None, back: Mapping[str, object] | None = None, **more: object
+) -> Topology:
+    services = {
+        "front": {**(front or {"language": "go"}), "calls": [SERVICE]},
+        SERVICE: back or {"language": "go", "replicas": 2},
+    }
     return Topology.model_validate({"name": "support", "entry": "front", "services": services, **more})
 
 
