@@ -207,15 +207,16 @@ def ps(as_json: bool) -> None:
 @main.command()
 @click.argument("names", nargs=-1, metavar="[RUN]...")
 @click.option("--all", "everything", is_flag=True, help="End every run as well.")
+@click.option("--timeout", type=float, default=15, show_default=True, help="Seconds that an owner has to end.")
 @_plainly
-def down(names: tuple[str, ...], everything: bool) -> None:
+def down(names: tuple[str, ...], everything: bool, timeout: float) -> None:
     """Remove what is left of runs whose owner has died; end RUN, or with --all every run that goes on.
 
     A run's owner is asked to end, as by Ctrl-C, and killed if it does not. Exits with 1 if something is still there.
     """
     from testbed.leftovers.down import down as end
 
-    sys.exit(0 if end(names, everything, click.echo) else 1)
+    sys.exit(0 if end(names, everything, click.echo, timeout) else 1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -15,14 +15,16 @@ from testbed.leftovers.processes import is_reaper, pid_of, wait_for
 from testbed.leftovers.table import counted, owner_of
 from testbed.leftovers.thing import Thing
 
-ASKED_S = 15.0  # for an owner to end after SIGTERM: pytest tears its fixtures down and prints its report
 REAPED_S = 5.0  # for the reapers of a dead owner
 
 Say = Callable[[str], None]
 
 
-def down(names: Sequence[str], everything: bool, say: Say) -> bool:
-    """Remove orphans; end the runs of these names, or all. Return whether all of that is gone."""
+def down(names: Sequence[str], everything: bool, say: Say, asked_s: float) -> bool:
+    """Remove orphans; end the runs of these names, or all. Return whether all of that is gone.
+
+    An owner has `asked_s` to end after SIGTERM: pytest tears its fixtures down and prints its report.
+    """
     there = runs(look())
     chosen = [_named(name, there) for name in names] if names else [r for r in there if everything or _orphaned(r)]
     if not chosen:
@@ -30,7 +32,7 @@ def down(names: Sequence[str], everything: bool, say: Say) -> bool:
         say("nothing is left behind" + (f"; {running} running (testbed ps, testbed down --all)" if running else ""))
         return True
     for owner in dict.fromkeys(run.owner for run in chosen if run.state is State.ALIVE):
-        _end(owner, [run for run in there if run.owner == owner], say)
+        _end(owner, [run for run in there if run.owner == owner], say, asked_s)
     gone = [_cleared(run, say) for run in chosen if run.state is not State.ELSEWHERE]
     for run in chosen:
         if run.state is State.ELSEWHERE:
@@ -50,13 +52,13 @@ def _named(name: str, there: Sequence[Run]) -> Run:
     raise TestbedError(several + nearest(name, [run.name for run in there]))
 
 
-def _end(owner: Owner, his: Sequence[Run], say: Say) -> None:
+def _end(owner: Owner, his: Sequence[Run], say: Say, asked_s: float) -> None:
     """Ask an owner to end, and kill it if it does not; its reapers take everything with them."""
     also = f", and with it {', '.join(run.name for run in his)}" if len(his) > 1 else ""
     say(f"asking {owner_of(his[0])} to end{also}")
     _signal(owner, signal.SIGTERM)
-    if not wait_for([owner.pid], ASKED_S):
-        say(f"it has not within {ASKED_S:g} s: killing it")
+    if not wait_for([owner.pid], asked_s):
+        say(f"it has not within {asked_s:g} s: killing it")
         _signal(owner, signal.SIGKILL)
         wait_for([owner.pid], REAPED_S)
 

@@ -51,7 +51,7 @@ def parse(text: str) -> Owner | None:
 
 def named(name: str) -> tuple[Owner, str] | None:
     """Return owner and the rest of a name that `Owner.called` has made; None for any other name."""
-    found = NAMED.fullmatch(name)
+    found = NAMED.fullmatch(name) if name.startswith(PREFIX) else None
     owner = parse(found[1]) if found else None
     return (owner, found[2]) if found and owner else None
 

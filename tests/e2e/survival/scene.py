@@ -57,6 +57,11 @@ def some(*values: T, few: int = 1) -> Sequence[T]:
     return values if MANY else values[:few]
 
 
+def many(test: T) -> T | None:
+    """Decorate a test that only `make survive` runs."""
+    return test if MANY else None
+
+
 @dataclass
 class Victim:
     """A pytest run of its own, and all that has been seen of it."""
@@ -105,7 +110,7 @@ class Scene:
         (self.project / "test_it.py").write_text(BEGIN + suite)
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "TMPDIR": str(self.spare)}
+        return environment(self.spare)
 
     @contextmanager
     def run(self, *args: str, module: str = "pytest", **env: str) -> Iterator[Victim]:
@@ -171,6 +176,11 @@ class Scene:
         if foreign:
             foreign.assert_untouched()
         return time.monotonic() - begun
+
+
+def environment(spare: Path) -> dict[str, str]:
+    """With a temporary directory of its own; and what one run has compiled, the next need not compile again."""
+    return {**os.environ, "TMPDIR": str(spare), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 @dataclass

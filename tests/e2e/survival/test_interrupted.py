@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from runtime_kit import eventually
-from scene import Scene, descendants, some
+from scene import Scene, descendants, many, some
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 BOTH = (signal.SIGINT, signal.SIGTERM)
@@ -48,7 +48,8 @@ def test_the_report_and_the_kept_history_stay(tmp_path: Path, number: signal.Sig
     assert [path.name[:15] for path in scene.project.glob(".testbed/*/*")] == ["test-it-py-test"]
 
 
-@pytest.mark.parametrize("number", some(*BOTH), ids=lambda number: number.name)
+@many
+@pytest.mark.parametrize("number", BOTH, ids=lambda number: number.name)
 def test_a_second_signal_at_once_does_not_break_off_the_tidying_up(tmp_path: Path, number: signal.Signals) -> None:
     """As where a whole process group is signalled, and then its leader."""
     scene = Scene(tmp_path, RED_THEN_WAITS)
@@ -79,7 +80,7 @@ def test_the_workers_of_xdist_end_with_their_controller_and_its_report(tmp_path:
 ENDS = [(command, number) for number in BOTH for command in ("soak", "calibrate")]
 
 
-@pytest.mark.parametrize(("command", "number"), some(*ENDS[::3], *ENDS[1:3], few=2))
+@pytest.mark.parametrize(("command", "number"), some(*reversed(ENDS)))
 def test_soak_and_calibrate_take_their_suite_with_them(tmp_path: Path, command: str, number: signal.Signals) -> None:
     scene = Scene(tmp_path)
     with scene.run(command, module="testbed") as victim:
@@ -90,6 +91,7 @@ def test_soak_and_calibrate_take_their_suite_with_them(tmp_path: Path, command: 
         scene.assert_gone(victim)
 
 
+@many
 def test_a_killed_soak_leaves_nothing(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     with scene.run("soak", module="testbed") as victim:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from runtime_kit import eventually
-from scene import FIRST, GONE_S, Scene, Victim, command, foreign, nft, some
+from scene import FIRST, GONE_S, Scene, Victim, command, foreign, many, nft, some
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -47,7 +47,7 @@ def sidecar(victim: Victim) -> Sequence[int]:
     return [victim.part("/front-1/")]
 
 
-@pytest.mark.parametrize("part", some(both, sidecar, links, inlet, guard, worker, few=2))
+@pytest.mark.parametrize("part", some(both, sidecar, links, inlet, guard, worker))
 def test_a_part_is_killed_in_mid_test(tmp_path: Path, part: Callable[[Victim], Sequence[int]]) -> None:
     scene = Scene(tmp_path, SHORT)
     with foreign(scene.spare) as others, scene.run() as victim:
@@ -87,6 +87,7 @@ def test_leaves_a_fork_that_holds_our_pipes(tiny):
 """
 
 
+@many
 def test_a_fork_of_pytest_keeps_nothing_of_ours_alive(tmp_path: Path) -> None:
     """It has inherited what the load driver and nft end with; only its address block stays with it."""
     scene = Scene(tmp_path, FORKS.format(packets=nft("list", "tables") is not None))

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from scene import GONE_S, MANY, Scene, Victim, descendants
+from scene import GONE_S, Scene, Victim, descendants, many
 
 from testbed.runtime.docker.__main__ import trouble
 
@@ -35,6 +35,7 @@ def test_it(tiny, fault):
 """
 LASTS_S, LASTS_IN_DOCKER_S = 5.0, 20.0  # about what the suite takes
 KILLS, KILLS_XDIST = (int(os.environ.get(name, "2")) for name in ("TESTBED_KILLS", "TESTBED_KILLS_XDIST"))
+KILLS_DOCKER = int(os.environ.get("TESTBED_KILLS_DOCKER", "20"))
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +77,17 @@ def test_a_worker_and_then_the_controller_of_xdist_is_killed(tmp_path: Path, too
         took.append(scene.assert_gone(victim))
 
 
-if MANY:
-
-    @pytest.mark.skipif(bool(why := trouble()), reason=why)
-    @pytest.mark.parametrize("number", range(int(os.environ.get("TESTBED_KILLS_DOCKER", "20"))))
-    def test_pytest_is_killed_that_has_containers(tmp_path: Path, took: list[float], number: int) -> None:
-        scene = Scene(tmp_path, BUSY)
-        with scene.run("--testbed-runtime=docker") as victim:
-            later(victim, number, LASTS_IN_DOCKER_S)
-            victim.kill()
-            victim.process.wait()
-            took.append(scene.assert_gone(victim, within_s=3 * GONE_S))
+@many
+@pytest.mark.parametrize("number", range(KILLS_DOCKER))
+def test_pytest_is_killed_that_has_containers(tmp_path: Path, took: list[float], number: int) -> None:
+    if why := trouble():
+        pytest.skip(why)
+    scene = Scene(tmp_path, BUSY)
+    with scene.run("--testbed-runtime=docker") as victim:
+        later(victim, number, LASTS_IN_DOCKER_S)
+        victim.kill()
+        victim.process.wait()
+        took.append(scene.assert_gone(victim, within_s=3 * GONE_S))
 
 
 def children(pid: int) -> list[int]:
