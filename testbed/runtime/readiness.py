@@ -35,13 +35,15 @@ def wait_ready(
     waiting = {_probe(name, way) for name, way in ways.items()}
     ends = {name: begin + (own_s or {}).get(name, timeout_s) for name in ways}
     with selectors.DefaultSelector() as selector:
-        while waiting and time.monotonic() < min(ends[probe.name] for probe in waiting):
-            check()
-            pause = PAUSE_S + PAUSE_EACH_S * len(waiting)
-            _look(selector, waiting, pause)
-            waiting = {probe for probe in waiting if not probe.ready}
-        for probe in waiting:
-            probe.close(selector)
+        try:
+            while waiting and time.monotonic() < min(ends[probe.name] for probe in waiting):
+                check()
+                pause = PAUSE_S + PAUSE_EACH_S * len(waiting)
+                _look(selector, waiting, pause)
+                waiting = {probe for probe in waiting if not probe.ready}
+        finally:
+            for probe in waiting:
+                probe.close(selector)
     now = time.monotonic()
     return {probe.name: probe.reason for probe in waiting if now >= ends[probe.name]}
 

@@ -93,6 +93,24 @@ def test_what_the_check_raises_ends_the_waiting() -> None:
         wait_ready({"a": "http://127.0.0.1:1/"}, 60, check)
 
 
+def test_what_the_check_raises_leaves_no_connection_open() -> None:
+    asked: list[int] = []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) > 3:
+            raise TestbedError("it has died")
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(TestbedError):
+            wait_ready({"a": "http://{}:{}/".format(*silent.getsockname())}, 60, check)
+        taken, _ = silent.accept()
+        with taken:
+            taken.settimeout(5)
+            while taken.recv(4096):  # its request, and then the end
+                pass
+
+
 def test_a_hundred_that_are_not_there_cost_little_processor_time() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
