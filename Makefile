@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test containers patterns lint types unit e2e bench calibrate soak survive docs clean
+.PHONY: help setup demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -52,6 +52,11 @@ unit: setup  ## the pure tests: seconds
 
 e2e: setup  ## tests on real meshes
 	@$(BIN)/python -m pytest tests/e2e tests/stubs -n 2
+
+IN_DOCKER := faults unanswered breakers placement process_faults
+e2edocker: setup  ## tests of whole meshes from tests/e2e, unchanged, in Docker containers (.ci/run does it; minutes)
+	@$(BIN)/python -m pytest $(IN_DOCKER:%=tests/e2e/test_%.py) --testbed-runtime=docker -n 2 --dist loadfile \
+	  -k 'not memory_cannot_be_limited'
 
 bench: setup  ## measured ratios: start-up, injection, latency, load drivers
 	@$(BIN)/python -m benchmarks

@@ -23,7 +23,8 @@ from testbed.runtime.probes import Ask, health, line_in, said_by
 LIMITS = {"cpu": ("CpuCfsQuota", "processor time"), "memory": ("MemoryLimit", "memory")}  # as its `info` says
 NO_LIMIT = -1
 PLENTY = 1 << 50  # bytes: the daemon takes no -1 for these
-LEAST_US, PERIOD_US = 1_000, 20_000  # the kernel's shortest quota; what one turn and the wait after it take
+PERIOD_US, TURN_US = 20_000, 2_000  # one turn a period, but none shorter than this: as on processes
+LEAST_US, LONGEST_US = 1_000, 1_000_000  # the kernel's shortest quota and longest period
 
 
 @dataclass
@@ -146,8 +147,8 @@ class Fleet:
 
     def throttle(self, name: str, share: float) -> None:
         """Let a process have only this share of one processor."""
-        period = max(PERIOD_US, round(LEAST_US / share))
-        self._limit(name, cpu_period=period, cpu_quota=round(period * share))
+        period = min(LONGEST_US, max(PERIOD_US, round(TURN_US / share)))
+        self._limit(name, cpu_period=period, cpu_quota=max(LEAST_US, round(period * share)))
 
     def confine(self, name: str, mb: int) -> None:
         """Let a process have only so much memory, swap included."""

@@ -197,6 +197,10 @@ class DockerRuntime:
         self._running()
         return self._lives(self._process(name).name)
 
+    def pid(self, name: str) -> int:
+        """Return the pid, on the daemon's machine, of a running container's first process."""
+        return self._alive(name).facts(name).pid
+
     def deaths(self) -> list[Death]:
         """Return all ends of containers that nobody had asked for, oldest first.
 
