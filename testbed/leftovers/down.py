@@ -45,7 +45,7 @@ def _orphaned(run: Run) -> bool:
 
 
 def _named(name: str, there: Sequence[Run]) -> Run:
-    found = [run for run in there if run.name.startswith(name)]
+    found = [run for run in there if run.name == name] or [run for run in there if run.name.startswith(name)]
     if len(found) == 1:
         return found[0]
     several = f"{len(found)} runs begin with {name!r}" if found else f"there is no run {name!r}"

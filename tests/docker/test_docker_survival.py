@@ -80,13 +80,20 @@ def test_what_survives_the_reaper_says_whose_it_was_and_is_swept_by_the_next_sta
     assert owner.left() == []
 
 
-def test_ps_lists_what_is_left_and_down_removes_it_and_nobody_elses(owner: Owner, lease: DockerLease) -> None:
-    os.kill(owner.reaper, signal.SIGKILL)
-    owner.kill()
+def test_ps_lists_a_run_and_down_ends_it_and_nobody_elses(owner: Owner, lease: DockerLease) -> None:
     (run,) = [run for run in command_line("ps", "--json") if run["owner"]["pid"] == owner.process.pid]
     kinds = [thing["kind"] for thing in run["things"]]
-    assert (run["state"], kinds.count("container"), kinds.count("network")) == ("orphan", 4, 1)
+    assert (run["state"], kinds.count("container"), kinds.count("network")) == ("running", 4, 1)
     command_line("down", run["run"])
+    assert owner.process.wait(5) == -signal.SIGTERM
+    assert owner.left() == []
+    assert [kind for kind, _, marks in found() if marks[labels.RUN] == lease.run] == ["network"]
+
+
+def test_down_removes_what_survives_the_reaper_and_nothing_of_the_living(owner: Owner, lease: DockerLease) -> None:
+    os.kill(owner.reaper, signal.SIGKILL)
+    owner.kill()
+    command_line("down")
     assert owner.left() == []
     assert [kind for kind, _, marks in found() if marks[labels.RUN] == lease.run] == ["network"]
 

@@ -1,4 +1,8 @@
-"""Where control groups can be made, from folders that look like those of several machines (a kernel is not asked)."""
+"""Where control groups can be made, from folders that look like those of several machines (a kernel is not asked).
+
+The path of v2 is seen on such folders only: the machines that these tests were written on have the memory controller in
+v1, where tests/e2e/test_runtime_limits.py limits real processes; on a machine with v2 the same tests do it there.
+"""
 
 from pathlib import Path
 
