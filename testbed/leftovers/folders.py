@@ -26,7 +26,8 @@ def new(kept: Path | None = None) -> Path:
 
 def about(topology: str, runtime: str, network: str) -> str:
     """Return the text of the file that says what runs, and for whom."""
-    words = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
+    program = Path(sys.argv[0])
+    words = [program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]]
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     command = " ".join(words if worker is None else ["pytest, xdist worker", worker])
     about = {"topology": topology, "runtime": runtime, "network": network, "since": time.time(), "command": command}
