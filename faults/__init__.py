@@ -16,6 +16,7 @@ from faults.hang import hang as hang
 from faults.kill import kill as kill
 from faults.kill import restart as restart
 from faults.latency import latency as latency
+from faults.lost import lost as lost
 from faults.memory import memory as memory
 from faults.outage import outage as outage
 from faults.packet_delay import packet_delay as packet_delay

@@ -10,6 +10,7 @@ from faults.abort import abort
 from faults.base import Fault, Plane
 from faults.hang import hang
 from faults.kill import kill
+from faults.lost import lost
 from faults.refused import refused
 from faults.silent import silent
 from faults.target import Site, Target
@@ -18,7 +19,7 @@ from testbed.edge.operations import Operation
 from testbed.errors import FaultError, nearest
 from testbed.plan import Link
 
-Kind = Literal["refused", "unreachable", "silent", "hang", "erroring", "killed"]
+Kind = Literal["refused", "unreachable", "silent", "hang", "erroring", "killed", "lost"]
 KINDS: dict[str, Callable[[], Fault]] = {
     "refused": refused,
     "unreachable": unreachable,
@@ -26,6 +27,7 @@ KINDS: dict[str, Callable[[], Fault]] = {
     "hang": hang,
     "erroring": lambda: abort(503),
     "killed": kill,
+    "lost": lost,
 }
 
 
@@ -35,7 +37,8 @@ class outage(Fault):
 
     What callers see: `refused` a connection refused, `unreachable` a connect time-out, `silent` a read time-out on
     every connection, `hang` one on every request (health checks by TCP alone stay well), `erroring` a 503 (on
-    gRPC: UNAVAILABLE) to each request, `killed` a process that is really gone, and refused until it is healed.
+    gRPC: UNAVAILABLE) to each request, `killed` a process that is really gone, and refused until it is healed, `lost` a
+    node that is gone: silence, and a process that does nothing more.
 
         outage("pricing", replicas=1, kind="unreachable")
     """
@@ -64,7 +67,7 @@ class outage(Fault):
         replica: str | None = None,
         proxy: str | None = None,
     ) -> Self:
-        """Narrow the outage to one edge: only this caller meets it (not for `killed`)."""
+        """Narrow the outage to one edge: only this caller meets it (not for `killed` and `lost`)."""
         if edge is None or service or replica or proxy:
             raise FaultError(f"{self} names its service itself; .on takes an edge into it, nothing else")
         return replace(self, target=Target(edge=edge))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from faults import hang as hang
     from faults import kill as kill
     from faults import latency as latency
+    from faults import lost as lost
     from faults import memory as memory
     from faults import outage as outage
     from faults import packet_delay as packet_delay

@@ -15,6 +15,7 @@ from testbed import (
     graceful_restart,
     kill,
     latency,
+    lost,
     memory,
     only_statuses,
     outage,
@@ -89,8 +90,9 @@ def test_kill(small, client):
     assert small._runtime.deaths() == []
 
 
-def test_pause(small, client):
-    with small.inject(pause().on(service="back")):
+@pytest.mark.parametrize("fault", [pause(), lost()])
+def test_a_process_that_stands_still(small, client, fault):
+    with small.inject(fault.on(service="back")):
         seen = timed(client, 3)
     assert [status for status, _ in seen] == [502] * 3
     assert min(ms for _, ms in seen) >= 585  # the policy's time-out

@@ -26,6 +26,7 @@ from testbed import (
     hang,
     kill,
     latency,
+    lost,
     memory,
     only_statuses,
     outage,
@@ -119,6 +120,7 @@ ROWS = {
     throttle(kb_per_s=400): Row("throttle", after(400), after(400), after(400), under_way=after(400)),
     hang(): Row("hang", NOTHING, NOTHING, TIME_OUT, under_way=NOTHING),
     kill(): Row("kill", END, REFUSED, Is(status=503), rest=END),
+    lost(): Row("lost", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
     pause(): Row("pause", NOTHING, NOTHING, TIME_OUT, under_way=after(90)),
     cpu(share=0.2): Row("cpu", LATER, LATER, LATER, under_way=LATER),
     slow_start(takes_s=60): Row("slow_start", END, REFUSED, Is(status=503), rest=END),
@@ -365,7 +367,7 @@ def test_an_unreachable_host_is_retried_after_the_connect_time_out(impatient: Te
         check(Is(status=503, least_ms=385, most_ms=GIVES_UP_MS), fresh(door(impatient), patience_s=10))
 
 
-@pytest.mark.parametrize("kind", ["unreachable", "hang"])
+@pytest.mark.parametrize("kind", ["unreachable", "hang", "lost"])
 def test_an_outage_of_all_replicas_costs_the_whole_time_out(pair: Testbed, kind) -> None:
     with pair.inject(outage("back", kind=kind)):
         check(TIME_OUT, fresh(door(pair), patience_s=10))

@@ -15,6 +15,7 @@ from testbed.errors import FaultError
         ("hang", {Rule}),
         ("erroring", {Rule}),
         ("killed", {Closed, Signal}),
+        ("lost", {Toxic, Signal}),
     ],
 )
 def test_each_kind_maps_to_its_plane(kind, expected):

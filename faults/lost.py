@@ -1,0 +1,26 @@
+"""Lost: a replica's whole node is gone: silence on every link to it, and its process stands still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faults.base import ProcessFault
+from faults.streams import toxics
+from faults.target import Site, signals
+from testbed.edge.operations import Operation
+
+
+@dataclass(frozen=True, kw_only=True)
+class lost(ProcessFault):
+    """Swallow what is sent to the replica, and stop its process: it answers nobody, and does nothing for anybody.
+
+    As a node that has lost its power or its network: nobody closes a connection, so callers meet their time-outs, and
+    the calls of the replica itself get no further. Healing closes every connection to it, as a node does that has
+    started again and knows none of them.
+
+        lost().on(replica="pricing-1")
+    """
+
+    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+        """One timeout toxic without an end on each link, then one signal a replica."""
+        return toxics(self, site, "timeout", "requests", timeout=0) + signals(self, site, "pause")

@@ -1,0 +1,20 @@
+import pytest
+from site_of_faults import SITE
+
+from faults import lost
+from testbed.edge.operations import Signal, Toxic
+from testbed.errors import FaultError
+
+
+def test_every_link_to_it_is_silent_and_it_stands_still():
+    swallowed = [
+        Toxic(name, "timeout", "upstream", {"timeout": 0}) for name in ("checkout-1--auth-1", "checkout-2--auth-1")
+    ]
+    assert lost().on(replica="auth-1").operations(SITE, "f1") == (*swallowed, Signal("auth-1", "pause"))
+
+
+def test_a_node_is_lost_for_everyone():
+    with pytest.raises(FaultError, match="for_users is not possible"):
+        lost().on(replica="auth-1").for_users("u1")
+    with pytest.raises(FaultError, match="proxy"):
+        lost().on(proxy="auth-1")
