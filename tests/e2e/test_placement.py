@@ -1,6 +1,7 @@
 """The same scenarios with a proxy beside each replica and with one a node: what a node's replicas share is measured."""
 
 import os
+import re
 import signal
 import threading
 from collections import Counter
@@ -145,17 +146,30 @@ def test_a_killed_proxy_begins_anew_with_nothing_remembered(ejecting):
             assert sorted(ask(ejecting, "mid-1") for _ in range(6)) == [200] * 3 + [502] * 3
 
 
+def restarted(plain, proxy):
+    """A run that is judged; a restart is so short that it may meet no request, and then it is done again."""
+    for _ in range(8):
+        run = plain.experiment(restart().on(proxy=proxy), load=LOAD, **SHORT)
+        try:
+            run.check(all=[attempts(EDGE, exactly=1).during(phase) for phase in ("baseline", "hold", "recover")])
+        except Inconclusive as found:
+            if not re.search(r"touched\s+none", str(found)):
+                raise
+        else:
+            return run
+    return pytest.fail("eight restarts met no request")
+
+
 def test_both_lives_of_a_proxy_are_evidence(plain):
     """Connections are counted anew in a second life; its calls must not be taken for those of the first."""
     proxy, hit = hit_by(plain)
-    run = plain.experiment(restart().on(proxy=proxy), load=LOAD, **SHORT)
+    run = restarted(plain, proxy)
     index = run.history.index
     for phase in ("baseline", "recover"):
         requests = {r.id: r.replica for r in index.requests if r.phase == phase}
         calls = [call for call in index.calls.on(EDGE) if call.request in requests]
         assert Counter(call.request for call in calls) == dict.fromkeys(requests, 1)
         assert all(call.caller == requests[call.request] for call in calls)
-    run.check(all=[attempts(EDGE, exactly=1).during(phase) for phase in ("baseline", "hold", "recover")])
     keys = [call.call for call in index.calls.all]
     assert len(keys) == len(set(keys))
     for caller in hit:

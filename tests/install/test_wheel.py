@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.minutes, pytest.mark.timeout(900)]
 
 
 def ran(*words: str | Path, cwd: Path) -> str:
