@@ -36,7 +36,7 @@ patterns: setup  ## the pattern gallery: each pattern at work, and the usual way
 
 containers: setup  ## tests/docker, and the unchanged demo in Docker containers; one line if there is no daemon or image
 	@if why=$$($(BIN)/python -m testbed.runtime.docker); then \
-	  $(BIN)/python -m pytest tests/docker && \
+	  $(BIN)/python -m pytest tests/docker -n 2 --dist loadfile && \
 	  $(BIN)/python -m pytest examples/test_shop.py --testbed-runtime=docker -p no:randomly --no-header -q; \
 	else echo "containers: skipped, $$why"; fi
 
@@ -53,7 +53,8 @@ unit: setup  ## the pure tests: seconds
 e2e: setup  ## tests on real meshes
 	@$(BIN)/python -m pytest tests/e2e tests/stubs -n 2
 
-IN_DOCKER := faults unanswered breakers placement process_faults
+IN_DOCKER := faults unanswered breakers placement process_faults checks_of_retries deadlines_and_stale_answers \
+  grpc_edges bulkheads graceful_ends policy_swap samples
 e2edocker: setup  ## tests of whole meshes from tests/e2e, unchanged, in Docker containers (.ci/run does it; minutes)
 	@$(BIN)/python -m pytest $(IN_DOCKER:%=tests/e2e/test_%.py) --testbed-runtime=docker -n 2 --dist loadfile \
 	  -k 'not memory_cannot_be_limited'

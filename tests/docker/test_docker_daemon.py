@@ -91,6 +91,13 @@ class Daemon:
             with suppress(OSError):
                 if str(self._folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
                     os.kill(pid, signal.SIGKILL)
+        self._unmount()
+
+    def _unmount(self) -> None:
+        """Let go of what a killed daemon and its containers have mounted; pytest could not remove the folder."""
+        points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        for point in sorted((p for p in points if p.startswith(f"{self._folder}/")), reverse=True):
+            subprocess.run(["umount", "--lazy", point], check=True)
 
 
 @pytest.fixture
