@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +23,7 @@ LIMITS = {  # file -> what to write, None for the size; swap is counted where th
     "memory.swap.max": "0",
 }
 NAMES = count(1)
+NOTED = "cgroups"  # in a run's folder: one control group a line, for the reaper, which imports nothing of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,13 @@ class Group:
 
 
 class Memory:
-    """The memory controller of this machine, below our own control group. `root` is for the tests."""
+    """The memory controller of this machine, below our own control group. `root` is for the tests.
 
-    def __init__(self, root: Path = Path("/")) -> None:
-        self._root = root
+    `note` is told of a group that is made to try it out, before it is made: whoever dies meanwhile cannot remove it.
+    """
+
+    def __init__(self, root: Path = Path("/"), note: Callable[[str], None] = lambda folder: None) -> None:
+        self._root, self._note = root, note
         self._found: tuple[Path, tuple[str, ...]] | None = None
 
     @cached_property
@@ -61,7 +65,7 @@ class Memory:
             reasons = []
             for parent in self.parents():
                 try:
-                    self._found = parent, _try(parent)
+                    self._found = parent, _try(parent, self._note)
                     return self._found
                 except (OSError, subprocess.SubprocessError) as error:
                     reasons.append(f"no control group can be made in {parent} ({error})")
@@ -110,9 +114,10 @@ def _read(path: Path) -> str:
     return ""
 
 
-def _try(parent: Path) -> tuple[str, ...]:
+def _try(parent: Path, note: Callable[[str], None]) -> tuple[str, ...]:
     """Make a group, limit it, put a process into it, remove it; return the files of its limits. Raises `OSError`."""
     folder = parent / me().called(f"probe-{next(NAMES)}")
+    note(str(folder))
     folder.mkdir()
     try:
         files = tuple(name for name in LIMITS if (folder / name).exists())

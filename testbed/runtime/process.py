@@ -12,7 +12,7 @@ from pathlib import Path
 from testbed.errors import TestbedError, nearest
 from testbed.plan import File, Process, as_planned
 from testbed.runtime import Death, NotReady, binaries, commands, folder, proc
-from testbed.runtime.cgroups import Group, Memory
+from testbed.runtime.cgroups import NOTED, Group, Memory
 from testbed.runtime.crew import Crew
 from testbed.runtime.lease import Lease, lease_block
 from testbed.runtime.preflight import check_addresses
@@ -39,7 +39,7 @@ class ProcessRuntime:
         self._tools: dict[str, str] = {}
         self._crew: Crew | None = None
         self._stopped = False
-        self._memory = Memory()
+        self._memory = Memory(note=self._note_group)
 
     # -- where it runs
 
@@ -191,6 +191,11 @@ class ProcessRuntime:
         return self._running().cpu_seconds(self._process(name).name)
 
     # -- how it is done
+
+    def _note_group(self, folder: str) -> None:
+        """Leave it to the reaper to remove a control group, whatever becomes of us."""
+        with open(self._directory / NOTED, "a") as file:
+            file.write(f"{folder}\n")
 
     def _running(self) -> Crew:
         if self._crew is None:

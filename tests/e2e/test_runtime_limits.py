@@ -112,3 +112,11 @@ def groups(lease: Lease) -> list[Path]:
     """The control groups of this run that are there."""
     parent = Path(Memory().group(lease.block, 1).folder).parent
     return list(parent.glob(f"testbed-{os.getpid()}-*-{lease.block}-*"))
+
+
+@needs_memory
+def test_the_group_that_tries_it_out_is_noted_first_and_gone_afterwards(runtime: ProcessRuntime) -> None:
+    runtime.start([], [])
+    assert runtime.cannot("memory") == ""
+    (tried,) = (runtime._directory / "cgroups").read_text().split()
+    assert not Path(tried).exists()

@@ -23,7 +23,7 @@ def machine(tmp_path, monkeypatch):
     """Make a machine; `tried` are the folders in which a group was tried, of which `works` accept one."""
     tried, works = [], []
 
-    def attempt(parent):
+    def attempt(parent, note):
         tried.append(parent)
         if parent not in works:
             raise PermissionError("permission denied")
