@@ -23,7 +23,6 @@ LIMITS = {  # file -> what to write, None for the size; swap is counted where th
     "memory.swap.max": "0",
 }
 NAMES = count(1)
-NOTED = "cgroups"  # in a run's folder: one control group a line, for the reaper, which imports nothing of ours
 
 
 @dataclass(frozen=True, slots=True)

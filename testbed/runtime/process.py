@@ -12,7 +12,7 @@ from pathlib import Path
 from testbed.errors import TestbedError, nearest
 from testbed.plan import File, Process, as_planned
 from testbed.runtime import Death, NotReady, binaries, commands, folder, proc
-from testbed.runtime.cgroups import NOTED, Group, Memory
+from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.crew import Crew
 from testbed.runtime.lease import Lease, lease_block
 from testbed.runtime.preflight import check_addresses
@@ -194,7 +194,9 @@ class ProcessRuntime:
 
     def _note_group(self, folder: str) -> None:
         """Leave it to the reaper to remove a control group, whatever becomes of us."""
-        with open(self._directory / NOTED, "a") as file:
+        from testbed.runtime.reaper import GROUPS
+
+        with open(self._directory / GROUPS, "a") as file:
             file.write(f"{folder}\n")
 
     def _running(self) -> Crew:
