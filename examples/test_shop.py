@@ -28,7 +28,7 @@ SHORT = {"warmup_s": 0.5, "baseline_s": 1, "hold_s": 2.5, "recover_s": 0.5}
 RECOVERY = {**SHORT, "recover_s": 1.5}
 
 # Pricing is slow for the 5 % of the users who are in Trondheim: a far database replica, a bad route.
-SLOW_PRICING = delay(ms=800).on("checkout -> pricing").for_cohort("trondheim")
+SLOW_PRICING = delay(ms=2000).on("checkout -> pricing").for_cohort("trondheim")
 
 
 def test_slow_pricing_costs_trondheim_the_offer_and_nothing_else(shop: Testbed):
@@ -36,11 +36,11 @@ def test_slow_pricing_costs_trondheim_the_offer_and_nothing_else(shop: Testbed):
     run.check(
         affected=[
             only_statuses(200),
-            slowest(under_ms=700),
+            slowest(under_ms=1200),
             attempts("checkout -> pricing", at_most=3),
             fallback("list-price"),
         ],
-        unaffected=[only_statuses(200), slowest(under_ms=700), p50(above_baseline_ms=25)],
+        unaffected=[only_statuses(200), slowest(under_ms=1200), p50(above_baseline_ms=25)],
     )
 
 
@@ -54,7 +54,7 @@ def test_an_impatient_frontend_turns_the_same_slowness_into_errors(impatient_sho
 @pytest.mark.control("30 ms are far below every timeout: a policy that reacts to them would be the mistake")
 def test_30_ms_between_oslo_and_frankfurt_are_harmless(shop: Testbed):
     run = shop.experiment(latency(ms=30).on("frontend -> checkout"), load=USERS, **SHORT)
-    run.check(all=[only_statuses(200), slowest(under_ms=700)])
+    run.check(all=[only_statuses(200), slowest(under_ms=1200)])
 
 
 def test_one_bad_pricing_replica_of_two_is_not_noticed(shop: Testbed):
