@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from testbed import arm, record
 from testbed.errors import TestbedError
@@ -58,6 +58,13 @@ class Run:
         report = self.judge(**populations)
         report.raise_if_red()
         return report
+
+    def end(self, report: Report) -> NoReturn:
+        """Raise the report on a run that ended before its fault, as `Inconclusive`; it is kept like any other."""
+        __tracebackhide__ = True
+        self.reports.append(report)
+        report.raise_if_red()
+        raise TestbedError(f"a run that held cannot end early: {report.headline}")
 
     def _judge_each(self, populations: Mapping[str, Sequence[Check]]) -> Report:
         """Collect every verdict, whatever it is: a calibration compares them all."""

@@ -152,7 +152,8 @@ class Arrival:
 class FaultEvent:
     """One window of an injected fault: from `start` (injected and verified) to `end` (heal began).
 
-    A fault that acts over time has several, under one id; without links it was injected, but never in force.
+    A fault that acts over time has several, under one id. Without links it was never in force: it waited until it was
+    healed, or, if it was not injected either, the run ended before it.
     """
 
     type: ClassVar[str] = "fault"

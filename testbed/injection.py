@@ -75,8 +75,7 @@ class Injector:
 
     def check(self, faults: Sequence[Fault], site: Place) -> dict[str, _Claim]:
         """Resolve faults without doing anything; `FaultError` if they do not fit, also with what is in force."""
-        ids = [f"f{self._count + number}" for number in range(1, len(faults) + 1)]
-        new = {name: self._claim(fault, name, site) for name, fault in zip(ids, faults, strict=True)}
+        new = self._claims(faults, site)
         claims = [*self._claimed.values(), *new.values()]
         texts = {str(claim): claim.operations for claim in claims}
         if len(texts) < len(claims):
@@ -87,6 +86,26 @@ class Injector:
             self._links.ready([op for op in asked if isinstance(op, LinkOperation)])
             self._wire.ready(_on_the_wire(asked))
         return new
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is injected just now."""
+        return not self._claimed
+
+    def planned(self, faults: Sequence[Fault], site: Place) -> list[FaultEvent]:
+        """Return faults as they would be on record if they were not injected; `FaultError` if they do not fit."""
+        now, claims = time.time(), self._claims(faults, site)
+        events = [_event(name, c.fault, c.operations, c.fault, site, now, FOREVER) for name, c in claims.items()]
+        return [replace(event, links=(), injected=False) for event in events]
+
+    def forgo(self, planned: Sequence[FaultEvent]) -> None:
+        """Put faults on record that will not be injected."""
+        self._count += len(planned)
+        self.events += [replace(event, end=time.time()) for event in planned]
+
+    def _claims(self, faults: Sequence[Fault], site: Place) -> dict[str, _Claim]:
+        ids = [f"f{self._count + number}" for number in range(1, len(faults) + 1)]
+        return {name: self._claim(fault, name, site) for name, fault in zip(ids, faults, strict=True)}
 
     def _claim(self, fault: Fault, name: str, site: Place) -> _Claim:
         operations = fault.operations(site, name)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from testbed.evidence.gather import Recorder, logs
 from testbed.evidence.own_load import Probe, Spent
 from testbed.evidence.sampler import Sampler
 from testbed.experiment import Run, Say, Traffic, silent
+from testbed.foresight import in_doubt
 from testbed.history import FaultEvent, History, ProcessEvent, RunInfo
 from testbed.injection import FOREVER, Injection, Injector, Place
 from testbed.load.driver import Driver
@@ -36,8 +38,11 @@ from testbed.watched import Watched
 if TYPE_CHECKING:
     import httpx
 
+    from testbed.index import Index
     from testbed.model.overrides import PolicyOverrides
     from testbed.model.topology import Topology
+
+VERDICT = methodcaller("errisinstance", AssertionError)  # for __tracebackhide__: a verdict needs no lines of ours
 
 
 class Testbed:
@@ -86,8 +91,9 @@ class Testbed:
 
         All times in seconds; `baseline_s` is `hold_s` but at most 5 unless given. Without faults it is the control
         experiment: the same phases, nothing broken. Raises `TestbedError` without `load`, `FaultError` for faults
-        that do not fit, both before anything is sent.
+        that do not fit, both before anything is sent; `Inconclusive` as `inject` does.
         """
+        __tracebackhide__ = VERDICT
         if load is None:
             raise TestbedError(
                 "experiment(...) without load=: nothing would be sent, so nothing could be seen. "
@@ -125,13 +131,16 @@ class Testbed:
     def inject(self, *faults: Fault) -> Injection:
         """Inject faults until the end of the `with` block (or until `heal()`), all of them or none.
 
-        Raises `FaultError` for a fault that does not fit the mesh, or two that contradict each other.
+        Raises `FaultError` for a fault that does not fit the mesh, or two that contradict each other; `Inconclusive`
+        if, by what the load has shown so far, nobody would feel one: then the load has ended, and is on record.
         """
+        __tracebackhide__ = VERDICT
         self._must_run()
         if not faults:
             raise FaultError("inject() without a fault")
         self.say("inject " + ", ".join(map(str, faults)))
         place = self._place(self._users)
+        self._foresee(faults, place)
         injection = self._injector.inject(faults, place)
         services = {r.name: r.service for r in self.plan.replicas}
         self._faulted |= {services[link.callee] for fault in faults for link in fault.reach(place)}
@@ -205,6 +214,7 @@ class Testbed:
             traffic.run(for_s, name)
 
     def _hold(self, traffic: Traffic, faults: tuple[Fault, ...], hold_s: float) -> None:
+        __tracebackhide__ = VERDICT
         start = time.time()
         injection = self.inject(*faults) if faults else None
         try:
@@ -230,6 +240,31 @@ class Testbed:
             yield
         finally:
             self._recorder.restarted(proxies)
+
+    def _foresee(self, faults: Sequence[Fault], place: Place) -> None:
+        """End the load, with a verdict, if a service on the way keeps these faults from being felt.
+
+        Not while something is broken: what is on record is no longer what the services do by themselves.
+        """
+        from testbed.checks import in_vain_report
+
+        __tracebackhide__ = VERDICT
+        if self._traffic is None or not self._injector.quiet:
+            return
+        planned = self._injector.planned(faults, place)
+        own = [name for name, service in self.topology.services.items() if service.is_own]
+        if not in_doubt(planned, own, len(self._driver.results()), self._recorder.parts):
+            return
+        self._injector.check(faults, place)
+        if (report := in_vain_report(self._so_far(planned))) is not None:
+            self._injector.forgo(planned)
+            self._note(faults, place)
+            self._traffic.result().end(report)
+
+    def _so_far(self, planned: Sequence[FaultEvent]) -> Index:
+        """What is on record by now, as if these faults had begun."""
+        events = [*self._fault_events(), *planned, *self._driver.results(), *self._recorder.so_far()]
+        return History([self._info(), *events]).index
 
     def _note(self, faults: Sequence[Fault], place: Place) -> None:
         mesh = self.topology.mesh

@@ -84,19 +84,20 @@ def droppers(index: Index) -> Iterator[Dropper]:
 
 def beyond(index: Index, fault: FaultEvent) -> Dropper | None:
     """Return who keeps a fault of some users or a cohort from finding its requests; None if it can find them."""
-    return None if _whole(fault) else _in_the_way(index, fault)
+    return None if whole(fault) else _in_the_way(index, fault)
 
 
 def met_strangers(index: Index, fault: FaultEvent) -> bool:
     """Whether a fault of whole edges met requests that would have an id, had a service on the way handed it on."""
-    return _whole(fault) and "" in index.touched(fault) and _in_the_way(index, fault) is not None
+    return whole(fault) and "" in index.touched(fault) and _in_the_way(index, fault) is not None
 
 
 def _has_requests(index: Index, edge: str) -> bool:
     return index.wiring.protocols.get(edge) != "tcp"
 
 
-def _whole(fault: FaultEvent) -> bool:
+def whole(fault: FaultEvent) -> bool:
+    """Whether a fault is meant for everybody on its edges."""
     return fault.users is None and fault.cohort is None
 
 

@@ -29,7 +29,8 @@ class Replay:
         self._read: dict[str, list[History]] = {}
 
     def experiment(self, *faults: object, **rest: object) -> Run:
-        """Return the next kept run of this test."""
+        """Return the next kept run of this test; raise its report if it ended before its fault."""
+        from testbed.checks import in_vain_report
         from testbed.experiment import Run
 
         test = record.current()
@@ -38,6 +39,8 @@ class Replay:
             raise TestbedError(f"{test.test} asks for more runs than {self._file(test.test)} holds")
         run = Run(kept.pop(0))
         test.runs.append(run)
+        if (report := in_vain_report(run.history.index)) is not None:
+            run.end(report)
         return run
 
     def load(self, *shape: object) -> Replayed:

@@ -8,6 +8,7 @@ from testbed.checks._base import Check as Check
 from testbed.checks._base import EdgeCheck as EdgeCheck
 from testbed.checks._base import Outcome as Outcome
 from testbed.checks._base import Verdict as Verdict
+from testbed.checks._in_vain import in_vain_report as in_vain_report
 from testbed.checks._judge import judge as judge
 from testbed.checks._judge import judge_each as judge_each
 from testbed.checks._report import Report as Report

@@ -11,7 +11,7 @@ from testbed.checks._text import count, plural
 from testbed.checks._view import View, latency
 from testbed.history import Evidence, FaultEvent, Pace
 from testbed.index import Index
-from testbed.propagation import beyond, met_strangers
+from testbed.propagation import Unused, beyond, met_strangers
 
 SENT_ENOUGH = 0.99  # of the plan; below it nothing is judged
 SEERS = {"requests": "load", "arrivals": "inlet", "samples": "caller's proxy"}
@@ -48,20 +48,29 @@ def hidden_attempts(view: View, edges: Sequence[str]) -> str:
     )
 
 
-def _past_the_mesh(check: Check, view: View) -> Iterator[Doubt]:
-    """Doubt what is said of a link that its caller never used, or follows from a fault on such links only."""
-    about = [set(check.on_edges(view.index)), *(set(f.edges) for f in view.index.faults if f.start < view.window.end)]
-    for one in view.index.unused:
-        if one.edge in about[0] or any(edges == {one.edge} for edges in about[1:]):
-            yield Doubt(str(one), one.remedy, seer(view.index, "attempts"))
+def in_vain(index: Index, fault: FaultEvent) -> Doubt | None:
+    """Return why nobody can feel a fault: its requests cannot be told apart there, or its only link is not used."""
+    if dropper := beyond(index, fault):
+        why = f"{fault.text} cannot find its requests: {dropper}"
+        return Doubt(why, dropper.remedy, seer(index, "attempts"))
+    return next((_past_the_mesh(index, one) for one in index.unused if set(fault.edges) == {one.edge}), None)
 
 
-def _cannot_find_its_requests(check: Check, view: View) -> Iterator[Doubt]:
-    """Doubt everything from the start of a fault on that tells requests apart where nothing carries their id."""
+def _past_the_mesh(index: Index, one: Unused) -> Doubt:
+    return Doubt(str(one), one.remedy, seer(index, "attempts"))
+
+
+def _of_an_unused_link(check: Check, view: View) -> Iterator[Doubt]:
+    """Doubt what is said of a link that its caller never used."""
+    about = check.on_edges(view.index)
+    yield from (_past_the_mesh(view.index, one) for one in view.index.unused if one.edge in about)
+
+
+def _fault_in_vain(check: Check, view: View) -> Iterator[Doubt]:
+    """Doubt everything from the start of a fault on that nobody can feel."""
     for fault in view.index.faults:
-        if fault.start < view.window.end and (dropper := beyond(view.index, fault)):
-            why = f"{fault.text} cannot find its requests: {dropper}"
-            yield Doubt(why, dropper.remedy, seer(view.index, "attempts"))
+        if fault.start < view.window.end and (found := in_vain(view.index, fault)):
+            yield found
 
 
 def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
@@ -204,8 +213,8 @@ def _context_lost(check: Check, view: View) -> Iterator[Doubt]:
 
 
 _RULES = (
-    _past_the_mesh,
-    _cannot_find_its_requests,
+    _of_an_unused_link,
+    _fault_in_vain,
     _touched_nothing,
     _hit_no_packet,
     _same_id,

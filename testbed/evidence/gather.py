@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 UNSEEN = "what a service of your own sends is recorded by its proxy only, and this mesh has none"
 PATIENCE_S = 3.0  # for the last answers, and the last lines, to come
+PART = 1 << 18  # bytes of a log, about 600 lines: read in some 5 ms
 
 
 class Recorded(Protocol):
@@ -104,8 +105,26 @@ class Recorder:
         Raises `TestbedError` if a proxy does not answer.
         """
         self._settle(0.0 if in_flight else self._patience_s)
-        found = [event for reader in self._readers.values() for event in reader.everything()]
-        return [*found, *self._verdicts()]
+        return [*self._everything(), *self._verdicts()]
+
+    def parts(self, edges: Collection[str]) -> Iterator[Sequence[Seen]]:
+        """Yield what is logged of these edges and others so far, part by part, as it is read: stop when you like."""
+        for reader in self._readers.values():
+            if any(link.edge in edges for link in reader.log.links):
+                if known := reader.everything():
+                    yield known
+                while (part := reader.read_on(PART)) is not None:
+                    yield part
+
+    def so_far(self) -> list[Seen]:
+        """Wait until the writers have flushed what they hold, and return everything that is logged, whole or not."""
+        time.sleep(2 * FLUSH_MS / 1000)
+        for reader in self._readers.values():
+            reader.read_on()
+        return self._everything()
+
+    def _everything(self) -> list[Seen]:
+        return [event for reader in self._readers.values() for event in reader.everything()]
 
     def _settle(self, patience_s: float = 1.0) -> None:
         """Read until every log is whole twice running (an app may be between two calls); at least through one flush."""

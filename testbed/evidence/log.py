@@ -29,12 +29,15 @@ class Tail:
     def __init__(self, path: Path) -> None:
         self._path, self._offset = path, 0
 
-    def read(self) -> list[str]:
-        """Return the whole lines that have been written since the last time; none if there is no file yet."""
+    def read(self, most: int = -1) -> list[str]:
+        """Return the whole lines that have been written since the last time, none if there is no file yet.
+
+        `most` is how many bytes are read at most; -1: all of them.
+        """
         try:
             with open(self._path, "rb") as file:
                 file.seek(self._offset)
-                data = file.read()
+                data = file.read(most)
         except FileNotFoundError:
             return []
         whole = data[: data.rfind(b"\n") + 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,7 +91,7 @@ class Reader:
             deadline = time.monotonic() + patience_s
             while self._ended < total - active and time.monotonic() < deadline:
                 time.sleep(STEP_S)
-                self._take(self._read(self._tail.read()))
+                self.read_on()
             self._braced = now if self._ended >= total - active else 0.0
 
     def killed(self) -> None:
@@ -99,7 +99,7 @@ class Reader:
 
         Nobody sees what the apps of a dead proxy try to send until it lives; a dead app sends nothing.
         """
-        self._take(self._read(self._tail.read()))
+        self.read_on()
         self._tail.skip()  # a last line that is not whole
         self._close()
         self._open, self.answers, self.lives = {}, False, False
@@ -140,6 +140,13 @@ class Reader:
 
     # -- what is there
 
+    def read_on(self, most: int = -1) -> Sequence[Seen] | None:
+        """Read what has been logged since the last time, so many bytes at most; None if there is nothing."""
+        lines = self._tail.read(most)
+        reading = self._read(lines)
+        self._take(reading)
+        return reading.events if lines else None
+
     def everything(self) -> list[Seen]:
         """Return the events, and the connections that are open."""
         return [*self.events, *self._standing.until(time.time())]
@@ -152,7 +159,7 @@ class Reader:
         """Read on; True if nothing is in flight and everything is logged, or nothing more will come."""
         if self.log.admin and self.answers:
             self._total, self._active = counters(self.log.admin)
-        self._take(self._read(self._tail.read()))
+        self.read_on()
         if self.log.admin is None:
             return not self._open
         return not self.answers or (not self._open and self._active == 0 and self._ended == self._total)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def attach(report: pytest.TestReport, item: pytest.Item, record: Record, session: Session) -> None:
     """Add rows for the terminal summary and properties for JUnit; keep the history of a failed test, or if asked."""
-    from testbed.report.junit import properties
+    from testbed.report.junit import properties, warnings
     from testbed.report.story import story
 
     told = [
@@ -27,7 +27,9 @@ def attach(report: pytest.TestReport, item: pytest.Item, record: Record, session
     report.testbed = [  # type: ignore[attr-defined]
         {"test": item.nodeid, "passed": report.passed, **about, **row} for about, one in told for row in one.rows()
     ]
-    item.user_properties += [("testbed.seed", str(record.seed)), *(p for one in judged for p in properties(one))]
+    notes = dict.fromkeys(text for about, _ in told for text in about["notes"])
+    item.user_properties += [("testbed.seed", str(record.seed)), *warnings(notes)]
+    item.user_properties += [pair for one in judged for pair in properties(one)]
     if session.replay is None and (report.failed or session.keep):
         path = session.history_path(item.nodeid)
         write_runs(record.runs, path)

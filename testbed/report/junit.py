@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from testbed.checks import Report, Verdict
+
+
+def warnings(notes: Iterable[str]) -> list[tuple[str, str]]:
+    """Return pairs of names and texts: what was found out about the services themselves, one pair a warning."""
+    return [(f"testbed.warning.{n}", text) for n, text in enumerate(notes, start=1)]
 
 
 def properties(report: Report) -> list[tuple[str, str]]:

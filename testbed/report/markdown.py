@@ -27,7 +27,8 @@ def step_summary(rows: Sequence[Mapping[str, Any]], most_bytes: int = MOST_BYTES
         tests.setdefault(row["test"], []).append(row)
     text, left = "", 0
     for test, own in sorted(tests.items(), key=lambda item: bool(item[1][0]["passed"])):
-        part = markdown(Report(tuple(map(_verdict, own)), test=test))
+        notes = dict.fromkeys(text for row in own for text in row.get("notes", ()))
+        part = markdown(Report(tuple(map(_verdict, own)), test=test), tuple(notes))
         fits = len(f"{text}{part}".encode()) <= most_bytes
         text, left = (f"{text}{part}\n", left) if fits and not left else (text, left + 1)
     return text + (f"{left} more of {len(tests)} tests did not fit in here.\n" if left else "")
@@ -39,9 +40,10 @@ def _verdict(row: Mapping[str, Any]) -> Verdict:
     return Verdict(**{field.name: row[field.name] for field in fields(Verdict)})
 
 
-def markdown(report: Report) -> str:
-    """Return the report in GitHub's Markdown."""
+def markdown(report: Report, notes: Sequence[str] = ()) -> str:
+    """Return the report in GitHub's Markdown, with what was found out about the services themselves above it."""
     head = [f"### {_plain(report.test or 'testbed')}", "", _plain(report.headline), ""]
+    head += [*(f"- **warning**: {_plain(note)}" for note in notes), *([""] if notes else [])]
     rows = [_row(TITLES), _row(["---"] * len(TITLES)), *(_row(_cells(verdict)) for verdict in report.verdicts)]
     folded = [line for verdict in report.red for line in _folded(verdict)]
     return "\n".join([*head, *(rows if report.verdicts else []), *folded, *(["", MEANING] if report.red else []), ""])

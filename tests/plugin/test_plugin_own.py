@@ -1,6 +1,7 @@
 """Services of the user's own in a pytest run: addresses of a fixture's making, and mistakes as one message."""
 
 import http.server
+import sys
 import threading
 
 import pytest
@@ -69,3 +70,61 @@ def test_an_address_of_an_unknown_service_names_the_nearest(run, project):
     result = run("def test_it(own): pass\n")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*no service 'dbb' (did you mean 'db'?)*"])
+
+
+DROPS = """
+import http.server, os, urllib.request
+
+class Web(http.server.BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        urllib.request.urlopen(os.environ["BACK_URL"], timeout=5).read()
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+http.server.ThreadingHTTPServer((os.environ["ADDR"], int(os.environ["PORT"])), Web).serve_forever()
+"""
+FOR_SOME = """
+from testbed import *
+
+def test_for_some(own):
+    fault = abort(503).on("web -> back").for_users(percent=50)
+    run = own.experiment(fault, load=steady(get("/"), rps=40), warmup_s=0.2, baseline_s=1, hold_s=600)
+    run.check(unaffected=[only_statuses(200)], all=[recovers(within_s=1)])
+
+def test_for_all(own):
+    load = steady(get("/"), rps=40)
+    run = own.experiment(delay(ms=5).on("web -> back"), load=load, warmup_s=0.2, baseline_s=1, hold_s=1, recover_s=0)
+    run.check(all=[only_statuses(200, 204)])
+"""
+
+
+def test_a_run_that_ends_before_its_fault_and_what_the_services_do_is_in_every_report(run, project, monkeypatch):
+    services = f"""
+name: own
+entry: front
+services:
+  front: {{language: go, calls: [web]}}
+  web: {{command: [{sys.executable}, service.py], calls: [back]}}
+  back: {{language: go}}
+"""
+    (project.path / "service.py").write_text(DROPS)
+    project.makefile(".yaml", own=services)
+    project.makeconftest("from testbed import topology\nown = topology('own.yaml')\n")
+    markdown = project.path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(markdown))
+    for arguments in (("--testbed-keep", "--junitxml=report.xml"), ("--testbed-replay=.testbed/runs",)):
+        markdown.write_text("")
+        result = run(FOR_SOME, *arguments)
+        result.assert_outcomes(failed=1, passed=1)
+        said = " ".join(result.stdout.str().split())
+        assert "Inconclusive: 1 check: 1 inconclusive; a fault can be felt for all: abort(503)" in said
+        assert said.count("warning web does not forward the header baggage") == 2  # in the summary, for each test
+        assert markdown.read_text().count("- **warning**: web does not forward the header baggage") == 2
+    junit = (project.path / "report.xml").read_text()
+    assert junit.count('name="testbed.warning.1" value="web does not forward the header baggage') == 2
+    assert 'name="testbed.outcome" value="inconclusive"' in junit

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from small_service import PORT, command, written
 
-from testbed import abort, attempts, get, latency, only_statuses, start, steady
+from faults.base import Fault
+from testbed import abort, attempts, get, kill, latency, only_statuses, record, start, steady
 from testbed.errors import Inconclusive
 from testbed.experiment import Run
+from testbed.live import Testbed
 
 pytestmark = pytest.mark.e2e
 
@@ -30,16 +34,39 @@ def text_of(run: Run, **checks: Any) -> str:
     return " ".join(str(caught.value).split())
 
 
+def ended(shop: Testbed, fault: Fault) -> tuple[Run, str]:
+    """What an experiment says that ends before its fault, and its run; its hold phase would take ten minutes."""
+    begun = time.monotonic()
+    with pytest.raises(Inconclusive) as caught:
+        shop.experiment(fault, load=LOAD, **SHORT | {"hold_s": 600})
+    assert time.monotonic() - begun < 60
+    run = record.current().runs[-1]
+    assert [phase.name for phase in run.history.index.phases if phase.name != "drain"] == ["warm-up", "baseline"]
+    assert [report.outcome for report in run.reports] == ["inconclusive"]
+    return run, " ".join(str(caught.value).split())
+
+
 @pytest.mark.parametrize("edge", ["web -> back", "back -> base"])
-def test_faults_for_some_users_beyond_a_service_that_drops_the_context(tmp_path: Path, edge: str) -> None:
+def test_a_run_ends_before_a_fault_for_some_users_beyond_a_service_that_drops_the_context(
+    tmp_path: Path, edge: str
+) -> None:
     with start(written(tmp_path, services(FORWARD="traceparent"))) as shop:
-        run = shop.experiment(abort(503).on(edge).for_users(percent=50), load=LOAD, **SHORT)
-        said = text_of(run, unaffected=[only_statuses(200)])
+        run, said = ended(shop, abort(503).on(edge).for_users(percent=50))
         whole = shop.experiment(abort(503).on(edge), load=LOAD, **SHORT)
+    assert "was not injected" in said
     assert "web does not forward the header baggage" in said
     assert "opentelemetry-instrument" in said
     assert len(run.warnings) == 1
     whole.check(all=[only_statuses(503)])
+
+
+def test_without_a_warm_up_such_a_fault_is_judged_by_what_came_of_it(tmp_path: Path) -> None:
+    fault = abort(503).on("web -> back").for_users(percent=50)
+    with start(written(tmp_path, services(FORWARD="traceparent"))) as shop:
+        with shop.load(LOAD) as traffic, shop.inject(fault):
+            traffic.run(for_s=1, phase="hold")
+        said = text_of(traffic.result(), unaffected=[only_statuses(200)])
+    assert re.search(r"touched none of \d+ requests", said)
 
 
 def test_a_service_that_hands_it_on_is_not_named(tmp_path: Path) -> None:
@@ -55,8 +82,10 @@ def test_a_service_that_calls_past_the_mesh(tmp_path: Path, mesh: str) -> None:
     back = command() | {"binds": "all", "port": PORT}
     topology = written(tmp_path, {"web": web, "back": back}, mesh=mesh)
     with start(topology) as shop:
-        run = shop.experiment(latency(ms=300).on("web -> back"), load=LOAD, **SHORT)
-    assert "web never used its link to back in" in text_of(run, all=[only_statuses(200)])
+        run, said = ended(shop, latency(ms=300).on("web -> back"))
+        dead = shop.experiment(kill().on(service="back"), load=LOAD, **SHORT)
+    assert "web never used its link to back in" in said
+    assert "web never used its link to back in" in text_of(dead, all=[only_statuses(200)])
     assert "BACK_URL or BACK_ADDR" in run.warnings[0]
 
 

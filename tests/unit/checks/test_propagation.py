@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from story import EDGE, Story
+from story import EDGE, EPOCH, Story
 
-from testbed.checks import attempts, judge, only_statuses
+from testbed.checks import Report, attempts, in_vain_report, judge, only_statuses
+from testbed.errors import Inconclusive
 from testbed.history import Arrival
 from testbed.mending import RECIPES, recipe
 
@@ -141,6 +142,53 @@ def test_a_stub_keeps_to_its_wiring() -> None:
     )
     story.phase("hold", 100)
     assert story.history.index.unused == ()
+
+
+# -- before the fault: the run ends there
+
+PLANNED: dict[str, Any] = {"links": (), "injected": False}
+
+
+def ends(*, forwards: bool = True, calls: int = 1, plane: str = "inlet", **scope: Any) -> Report | None:
+    """What is said of a fault that is planned after a warm-up of 200 requests."""
+    story = told(forwards=forwards, calls=calls)
+    story.fault(story.now - EPOCH, story.now - EPOCH + 0.2, plane=plane, text="delay(ms=5)", **PLANNED, **scope)
+    return in_vain_report(story.history.index)
+
+
+@pytest.mark.parametrize("scope", [USERS, {"cohort": "oslo"}])
+def test_a_run_ends_before_a_fault_that_cannot_find_its_requests(scope: dict[str, Any]) -> None:
+    report = ends(forwards=False, **scope)
+    assert report is not None
+    (verdict,) = report.verdicts
+    assert (verdict.outcome, verdict.observed, verdict.edge) == ("inconclusive", "delay(ms=5) was not injected", EDGE)
+    assert verdict.why.startswith("delay(ms=5) cannot find its requests: checkout does not forward the header baggage")
+    assert "whole edges can still be broken" in verdict.next
+    assert (verdict.n, report.test, report.seed) == (200, "test_it", 42)
+    with pytest.raises(Inconclusive, match="1 check: 1 inconclusive; a fault can be felt"):
+        report.raise_if_red()
+
+
+def test_a_run_ends_before_a_fault_on_a_link_that_is_not_used() -> None:
+    report = ends(calls=0, plane="link")
+    assert report is not None
+    assert report.verdicts[0].why.startswith("checkout never used its link to pricing in 200 requests")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        USERS,  # all is well
+        {"forwards": False},  # for everybody: no id is needed
+        {"calls": 0, "plane": "process"},  # felt past the mesh as well
+    ],
+)
+def test_a_run_goes_on_where_its_fault_can_be_felt(how: dict[str, Any]) -> None:
+    assert ends(**how) is None
+
+
+def test_a_fault_that_was_injected_is_judged_by_its_checks() -> None:
+    assert in_vain_report(told(forwards=False, scope=USERS).history.index) is None
 
 
 # -- how to mend it

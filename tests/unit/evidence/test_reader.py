@@ -132,3 +132,15 @@ def test_a_new_load_forgets_losses_that_are_over(writer: Writer, reader: Reader)
     reader.begun()
     reader.forget()
     assert losses(reader) == []
+
+
+def test_what_was_read_on_the_way_is_evidence_like_the_rest(writer: Writer, reader: Reader) -> None:
+    for _ in range(4):
+        writer.call()
+    first = reader.read_on(most=600)
+    assert first
+    assert 0 < len(first) < 8
+    writer.call()
+    assert reader.whole()
+    assert (len(reader.events), reader.missing()) == (10, "")
+    assert reader.read_on() is None

@@ -29,3 +29,9 @@ def test_skipping_an_earlier_life(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"\xff\xfe\n")
     assert len(Tail(tmp_path / "log").read()) == 1
+
+
+def test_a_part_at_a_time_ends_with_a_whole_line(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("one\ntwo\nthree\n")
+    tail = Tail(tmp_path / "log")
+    assert [tail.read(9), tail.read(9), tail.read(9)] == [["one", "two"], ["three"], []]

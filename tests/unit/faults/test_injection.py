@@ -225,3 +225,25 @@ def test_links_that_cannot_be_reached_where_they_are_are_told_of_before_anything
         injector(plane).check([unreachable().on(EDGE)], SITE)
     injector(plane, dry=True).check([unreachable().on(EDGE)], SITE)
     assert plane.done == []
+
+
+def test_a_fault_that_is_only_planned_is_resolved_and_nothing_is_done():
+    plane = Plane()
+    faults = injector(plane)
+    (planned,) = faults.planned([flapping(abort(503).on(EDGE).for_cohort("trondheim"), up_s=1, down_s=1)], SITE)
+    assert (planned.id, planned.edges, planned.cohort, planned.links, planned.injected) == (
+        "f1",
+        (EDGE,),
+        "trondheim",
+        (),
+        False,
+    )
+    assert faults.quiet
+    with pytest.raises(FaultError, match="no cohort"):
+        faults.planned([abort(503).on(EDGE).for_cohort("oslo")], SITE)
+    faults.forgo([planned])
+    assert [event.end < FOREVER for event in faults.events] == [True]
+    with faults.inject([abort(503).on(EDGE)], SITE):
+        assert not faults.quiet
+    assert [event.id for event in faults.events] == ["f1", "f2"]
+    assert plane.done == [("rules", "f2"), ("rules",)]

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from testbed.checks import Report, Verdict
-from testbed.report.junit import properties
+from testbed.report.junit import properties, warnings
 from testbed.report.markdown import markdown, step_summary
 from testbed.report.table import table
 
@@ -161,6 +161,26 @@ def test_markdown_has_a_table_and_folds_the_reasons():
     assert r"- **policy**: {timeout: 500ms, retries: {attempts: 2, retryOn: \[5xx, reset\]}}" in lines
     assert "- **next**: request r1-7: 503 after 612.5 ms<br>  checkout -&gt; pricing" in text
     assert "counts as red" in text
+
+
+NOTES = ("web never used its link to back in 36 requests: it calls back past the mesh. Look at [BACK_URL]", "another")
+
+
+def test_junit_has_a_property_for_each_warning_about_the_services():
+    assert warnings(NOTES) == [("testbed.warning.1", NOTES[0]), ("testbed.warning.2", "another")]
+
+
+def test_markdown_has_the_warnings_about_the_services_above_the_table():
+    lines = markdown(REPORT, NOTES).splitlines()
+    assert lines[4].startswith("- **warning**: web never used its link to back in 36 requests")
+    assert lines[4].endswith(r"Look at \[BACK\_URL\]")
+    assert lines[5:7] == ["- **warning**: another", ""]
+    assert "warning" not in markdown(REPORT)
+
+
+def test_a_steps_summary_has_each_warning_once():
+    rows = [{**row, "notes": NOTES} for row in rows_of("red", False, VIOLATED, HELD)]
+    assert step_summary(rows).count("- **warning**") == 2
 
 
 def test_markdown_of_nothing_says_so():
