@@ -10,6 +10,7 @@ from testbed.checks._base import Check, Verdict
 from testbed.checks._honesty import doubt
 from testbed.checks._report import Report
 from testbed.checks._saturation import blame_the_testbed
+from testbed.checks._steady import compared_with_before
 from testbed.checks._text import seconds
 from testbed.checks._view import View, population, window_of
 from testbed.errors import CheckError, TestbedError
@@ -99,6 +100,10 @@ def _refuse_repeats(pairs: Sequence[tuple[Check, View]]) -> None:
 
 
 def _verdict(check: Check, view: View) -> Verdict:
+    return compared_with_before(check, view, _judged(check, view), _judged)
+
+
+def _judged(check: Check, view: View) -> Verdict:
     try:
         if found := doubt(check, view):
             n = len(view.requests)

@@ -39,14 +39,20 @@ def blame_the_testbed(check: Check, view: View, verdict: Verdict) -> Verdict:
 
 def _warned(check: Check, view: View, verdict: Verdict) -> Verdict:
     """Return a red count with a word on the testbed, where its slowness may have run into a policy's time-out."""
-    patience = view.index.wiring.patience_ms
-    if verdict.outcome != "violated" or check.slow_limit_ms() < math.inf or patience == math.inf:
-        return verdict
-    found = next(_plane_was_slow([view], patience / 2), None)
+    found = impatient(check, view) if verdict.outcome == "violated" else None
     if found is None:
         return verdict
-    why = f"the count stands, but a time-out of {ms(patience)} may have met the testbed itself: {found.why}"
+    patience = ms(view.index.wiring.patience_ms)
+    why = f"the count stands, but a time-out of {patience} may have met the testbed itself: {found.why}"
     return replace(verdict, next="; ".join(filter(None, (f"{why}; {found.next}", verdict.next))))
+
+
+def impatient(check: Check, view: View) -> Doubt | None:
+    """Return how slow the testbed was where a policy's time-out may have run into that; None for claims about time."""
+    patience = view.index.wiring.patience_ms
+    if check.slow_limit_ms() < math.inf or patience == math.inf:
+        return None
+    return next(_plane_was_slow([view], patience / 2), None)
 
 
 def _doubted(verdict: Verdict, doubt: Doubt) -> Verdict:

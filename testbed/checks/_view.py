@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from testbed.errors import CheckError, nearest
 from testbed.history import Arrival, Attempt, Call, FaultEvent, Request
 from testbed.index import Index, Joined
+from testbed.propagation import first_fault
 from testbed.wiring import Wiring, wiring
 
 if TYPE_CHECKING:
@@ -175,6 +176,16 @@ def _fault_window(index: Index) -> Window:
     times = [(fault.start, fault.end) for fault in index.faults]
     chosen = [r for r in index.requests if any(start <= r.intended < end for start, end in times)]
     return _window("while a fault was active", chosen, times)
+
+
+def before_first_fault(index: Index) -> Window | None:
+    """Return everything but the warm-up that had ended before anything was broken; None in a run without faults."""
+    start = first_fault(index)
+    if start == math.inf:
+        return None
+    chosen = [r for r in after_warm_up(index).requests if r.intended + r.latency_ms / 1000 <= start]
+    begun = min((request.intended for request in chosen), default=start)
+    return _window("the time before the fault", chosen, [(begun, start)])
 
 
 def after_warm_up(index: Index) -> Window:

@@ -13,7 +13,7 @@ from testbed.checks import _valid, bounds
 from testbed.checks._base import Check, Verdict
 from testbed.checks._clues import more_load, trail
 from testbed.checks._text import count, ms, outcomes, percent, plural, points, seconds, trim
-from testbed.checks._view import View, after_first_fault, after_warm_up, latency, outside_scope
+from testbed.checks._view import View, after_first_fault, latency, outside_scope
 from testbed.checks.recovers import ENOUGH
 from testbed.errors import CheckError, nearest
 from testbed.history import Call, Request
@@ -175,17 +175,7 @@ class contained(Check):
         parts += [f"{plural(len(slow), 'request')} took longer than {ms(self.slower_than_ms or 0)}"] if slow else []
         parts += [f"{plural(fell, 'request')} got a fallback"] if fell else []
         parts += [f"{count(len(late))} of them came after the deadline"] if late else []
-        parts += [before] if (before := self._before(view)) else []
         return "; ".join(parts)
-
-    def _before(self, view: View) -> str:
-        """Return who noticed something before the first fault, so that not all of it can be the fault's doing."""
-        if self.phase or not view.index.faults:
-            return ""
-        there = after_warm_up(view.index).requests
-        earlier = [r for r in there if r.intended + r.latency_ms / 1000 <= view.window.start]
-        noticed = sum(1 for request in earlier if self._noticed(request))
-        return f"so did {count(noticed)} of {count(len(earlier))} before the first fault" if noticed else ""
 
     def _unproved(self, hit: int, n: int, most: float) -> str:
         needed = bounds.enough_requests(hit, 1 - (self.at_most_percent or 0) / 100)
