@@ -126,10 +126,13 @@ def doctor() -> None:
 @main.command()
 @_plainly
 def support() -> None:
-    """Print what each fault can be aimed at and what each check can be told, on every mesh."""
+    """Print what each fault can be aimed at and what each check can be told, on every mesh and for every protocol."""
+    from testbed import protocol_support
     from testbed.support import LEGEND, checks, faults, table
 
-    click.echo(f"{table(faults())}\n\n{table(checks())}\n\n{LEGEND}")
+    click.echo(f"{table(faults())}\n\n{table(checks())}\n")
+    by_protocol = f"{table(protocol_support.faults())}\n\n{table(protocol_support.checks())}"
+    click.echo(f"on an edge that carries\n\n{by_protocol}\n\n{LEGEND}")
 
 
 @main.command()

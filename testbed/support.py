@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, fields
+from itertools import product
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ GROUND = Ground("127.50")
 AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
 GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # a check with another required argument adds its own
-GUESSES: Sequence[object] = (1, 0.5, 99, "hold", "OK")  # values of bounds, of which a check wants one or several
+GUESSES: Sequence[object] = (1, 0.5, 99, 200, "hold", "UNAVAILABLE")  # values of bounds; a check wants one or several
 SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "users": ((), {"percent": 5}),
     "cohort": (("oslo",), {}),
@@ -33,25 +34,25 @@ SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
 }
 LEGEND = """\
 edge, service, replica, proxy: what .on(...) takes; itself: it has its target from what it is made with.
-no: what to use instead follows. A check without all its evidence is inconclusive, which counts as red."""
+no: what to use instead, or the reason, follows. A check without all its evidence is inconclusive, which counts as red.
+(grpc_status=), with ...=: so written, and not otherwise."""
 
 
 def settings() -> dict[str, Topology]:
     """Return a small topology for each mesh and placement, by what users call them.
 
-    And one whose edge has no inlet, one whose edge carries tcp, and one whose callee runs already.
+    And one whose edge has no inlet, and one whose callee runs already.
     """
-    made = {"mesh: envoy": _topology(), "placement: node": _topology(placement="node")}
-    made |= {f"mesh: {name}": _topology(mesh=name) for name in MESHES if name != "envoy"}
-    made |= {"requestFaults: off": _topology(edges={EDGE: {"requestFaults": False}})}
-    own, store = {"command": "front"}, {"command": "store", "protocol": "tcp", "replicas": 2}
-    made |= {"protocol: tcp": _topology(front=own, back=store)}
-    return made | {"address: of the callee": _topology(back={"address": "127.0.0.1:5432"})}
+    made = {"mesh: envoy": pair(), "placement: node": pair(placement="node")}
+    made |= {f"mesh: {name}": pair(mesh=name) for name in MESHES if name != "envoy"}
+    made |= {"requestFaults: off": pair(edges={EDGE: {"requestFaults": False}})}
+    return made | {"address: of the callee": pair(back={"address": "127.0.0.1:5432"})}
 
 
-def _topology(
+def pair(
     front: Mapping[str, object] | None = None, back: Mapping[str, object] | None = None, **more: object
 ) -> Topology:
+    """Return two services, of which the one in front calls the other."""
     services = {
         "front": {**(front or {"language": "go"}), "calls": [SERVICE]},
         SERVICE: back or {"language": "go", "replicas": 2},
@@ -66,14 +67,18 @@ def faults() -> list[dict[str, str]]:
 
 
 def _row(name: str, fault: Fault, plans: Mapping[str, Plan]) -> dict[str, str]:
-    instead = f"no: {fault.twin}" if isinstance(fault, LinkFault | RequestFault) else "no"
-    cells = {setting: ", ".join(targets(fault, plan)) or instead for setting, plan in plans.items()}
+    cells = {setting: ", ".join(targets(fault, plan)) or instead(fault) for setting, plan in plans.items()}
     return {"fault": name} | cells | {"scopes": ", ".join(scopes(fault)) or "-", "needs": needs(fault)}
+
+
+def instead(fault: Fault) -> str:
+    """Return "no", with what to use in its place."""
+    return f"no: {fault.twin}" if isinstance(fault, LinkFault | RequestFault) else "no"
 
 
 def needs(fault: Fault) -> str:
     """Return what a fault needs that not every machine has, by what it does; `testbed doctor` says what is there."""
-    place = place_of(make_plan(_topology(), GROUND))
+    place = place_of(make_plan(pair(), GROUND))
     for aimed in (fault, *(_aimed(fault, **{what: name}) for what, name in AIMS.items())):
         with suppress(FaultError):
             return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(place, "f1"))))) or "-"
@@ -105,7 +110,7 @@ def place_of(plan: Plan) -> Place:
 
 def example(kind: type[Fault]) -> Fault:
     """Return a fault with any values that it takes. Raises `FaultError` if none of the guesses is one."""
-    names = [one.name for one in _required(kind)]
+    names = [one.name for one in required(kind)]
     for guess in (64, 1, 0.5):
         with suppress(FaultError):
             return kind(**{name: GIVEN.get(name, guess) for name in names})
@@ -134,14 +139,14 @@ def checks() -> list[dict[str, str]]:
     """Return a row for each check: "yes" for a mesh that gives all the evidence that it may need, else what lacks."""
     rows = []
     for name, made in sorted(CHECKS.items()):
-        judged = list(_examples(made))
+        judged = list(examples(made))
         rows.append({"check": name} | {f"mesh: {mesh}": _lacking(judged, sources(mesh)) for mesh in MESHES})
     return rows
 
 
 def sources(mesh: str) -> frozenset[str]:
     """Return what a run on this mesh can show; counters need a proxy that tells them."""
-    counters = ["samples"] if make_plan(_topology(mesh=mesh), GROUND).proxies else []
+    counters = ["samples"] if make_plan(pair(mesh=mesh), GROUND).proxies else []
     return frozenset(["requests", "arrivals", *mesh_named(mesh).sources, *counters])
 
 
@@ -152,17 +157,27 @@ def _lacking(judged: Iterable[Check], there: frozenset[str]) -> str:
     return "yes" if not missing else f"{'in part' if not all(lacks) else 'no'}: shows no {missing}"
 
 
-def _examples(made: Any) -> Iterator[Check]:
+def examples(made: Any) -> Iterator[Check]:
     """Yield a check with each of its bounds by itself, as far as it can be alone."""
     kind = getattr(made, "func", made)
-    about = [GIVEN[one.name] for one in _required(kind)][len(getattr(made, "args", ())) :]
     bounds = [one.name for one in fields(kind) if one.kw_only and one.name != "phase"]
-    for given in [{}, *({name: guess} for name in bounds for guess in GUESSES)]:
+    given = [{}, *({name: guess} for name in bounds for guess in GUESSES)]
+    for about, bound in product(_abouts(kind, len(getattr(made, "args", ()))), given):
         with suppress(CheckError):
-            yield made(*about, **given)
+            yield made(*about, **bound)
 
 
-def _required(kind: Any) -> Iterator[Any]:
+def _abouts(kind: Any, filled: int) -> Iterator[list[Any]]:
+    """Yield what a check may be about: what it must be told, and all that it can be (an edge)."""
+    needed = [GIVEN[one.name] for one in required(kind)][filled:]
+    every = [GIVEN[one.name] for one in fields(kind) if not one.kw_only][filled:]
+    yield needed
+    if every != needed:
+        yield every
+
+
+def required(kind: Any) -> Iterator[Any]:
+    """Yield the fields that must be given to make one."""
     return (one for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING)
 
 

@@ -6,12 +6,14 @@ from story import EDGE, SOURCES, Story
 
 from faults import FAULTS
 from faults.base import LinkFault, RequestFault
-from testbed.checks import CHECKS, attempts, breaker
+from testbed import protocol_support
+from testbed.checks import CHECKS, attempts, breaker, judge
 from testbed.cli import main
 from testbed.errors import FaultError, TopologyError
 from testbed.plan import Ground
 from testbed.planner import make_plan
-from testbed.support import AIMS, checks, example, faults, place_of, settings, sources
+from testbed.protocol_support import PROTOCOLS, run_over
+from testbed.support import AIMS, checks, example, examples, faults, place_of, settings, sources
 
 ROWS = {row["fault"]: row for row in faults()}
 PLACES = {name: place_of(make_plan(topology, Ground("127.50"))) for name, topology in settings().items()}
@@ -84,7 +86,7 @@ def test_a_check_that_lacks_evidence_is_inconclusive():
 def test_the_command_prints_both_tables_and_what_their_words_mean():
     told = CliRunner().invoke(main, ["support"])
     assert told.exit_code == 0
-    assert [told.output.count(f"\n{name} ") for name in ("abort", "breaker", "no: ")] == [1, 1, 0]
+    assert [told.output.count(f"\n{name} ") for name in ("abort", "breaker", "no: ")] == [2, 2, 0]
     assert "itself: it has its target from what it is made with" in told.output
 
 
@@ -93,3 +95,66 @@ def test_only_edges_into_what_runs_already_can_be_broken():
     assert column["kill"] == column["restart"] == "proxy"
     assert column["cpu"] == column["slow_start"] == column["graceful_restart"] == "no"
     assert column["latency"] == column["delay"] == "edge, service, replica"
+
+
+# -- by the protocol of an edge
+
+BY_PROTOCOL = {row["fault"]: row for row in protocol_support.faults()}
+JUDGED = {row["check"]: row for row in protocol_support.checks()}
+NO_REQUEST = "no: it carries tcp: its connections belong to no request, so nothing can be counted by request"
+
+
+def test_there_is_a_row_for_everything_and_a_column_for_every_protocol():
+    assert list(BY_PROTOCOL) == sorted(FAULTS)
+    assert list(JUDGED) == sorted(CHECKS)
+    assert {tuple(row) for row in BY_PROTOCOL.values()} == {("fault", *PROTOCOLS)}
+    assert {tuple(row) for row in JUDGED.values()} == {("check", *PROTOCOLS)}
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_every_check_is_asked(name):
+    assert list(examples(CHECKS[name]))
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_http_2_takes_every_fault_as_http_does(name):
+    row = BY_PROTOCOL[name]
+    assert row["http"] == row["http2"] == ROWS[name]["mesh: envoy"]
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if issubclass(kind, RequestFault)))
+def test_tcp_has_no_requests_to_be_hit_and_grpc_has_statuses_of_its_own(name):
+    row = BY_PROTOCOL[name]
+    assert row["tcp"] == f"no: {example(FAULTS[name]).twin}"
+    assert row["grpc"] == row["http"] + (" (grpc_status=)" if name == "abort" else "")
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if issubclass(kind, LinkFault)))
+def test_a_link_carries_whatever_it_is(name):
+    assert len({BY_PROTOCOL[name][protocol] for protocol in PROTOCOLS}) == 1
+
+
+def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol():
+    assert JUDGED["answered"] == {
+        "check": "answered",
+        "http": "with status=",
+        "http2": "with status=",
+        "grpc": "with grpc_status=",
+        "tcp": "no: it carries tcp: a connection has no status",
+    }
+    others = {name: row for name, row in JUDGED.items() if name != "answered"}
+    assert {row[protocol] for row in others.values() for protocol in ("http", "http2", "grpc")} == {"yes"}
+    of_requests = {"availability", "contained", "fallback", "only_statuses", "p50", "p90", "p99", "quantile"}
+    of_requests |= {"bulkhead", "recovers", "slowest"}  # or of other edges
+    assert {name for name, row in others.items() if row["tcp"] == "yes"} == of_requests
+    of_attempts = {"amplification", "attempts", "breaker", "budget_respected", "deadline_kept", "ejected"}
+    assert {name for name, row in others.items() if row["tcp"] == NO_REQUEST} == of_attempts
+    of_calls = {"gives_up", "no_duplicate_effects", "sheds"}
+    assert {name for name, row in others.items() if "one would" in row["tcp"]} == of_calls
+
+
+def test_a_check_that_is_said_to_be_of_no_use_is_inconclusive():
+    (verdict,) = judge(run_over("tcp"), all=[attempts(AIMS["edge"], at_most=1)]).verdicts
+    assert verdict.outcome == "inconclusive"
+    (verdict,) = judge(run_over("grpc"), all=[attempts(AIMS["edge"], at_most=1)]).verdicts
+    assert verdict.outcome == "held"
