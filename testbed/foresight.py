@@ -10,7 +10,7 @@ from testbed.evidence.lines import Seen
 from testbed.history import Arrival, FaultEvent
 from testbed.propagation import ENOUGH, FEW, whole
 
-MOST = 12  # parts of logs, without a call on a link, after which it counts as one that may not be used
+MOST = 40  # parts of logs, without a call on a link, after which it counts as one that may not be used
 
 Parts = Callable[[Collection[str]], Iterable[Sequence[Seen]]]
 

@@ -246,8 +246,6 @@ class Testbed:
 
         Not while something is broken: what is on record is no longer what the services do by themselves.
         """
-        from testbed.checks import in_vain_report
-
         __tracebackhide__ = VERDICT
         if self._traffic is None or not self._injector.quiet:
             return
@@ -255,6 +253,8 @@ class Testbed:
         own = [name for name, service in self.topology.services.items() if service.is_own]
         if not in_doubt(planned, own, len(self._driver.results()), self._recorder.parts):
             return
+        from testbed.checks import in_vain_report  # takes its time: not before every fault
+
         self._injector.check(faults, place)
         if (report := in_vain_report(self._so_far(planned))) is not None:
             self._injector.forgo(planned)

@@ -76,7 +76,7 @@ DROPS = """
 import http.server, os, urllib.request
 
 class Web(http.server.BaseHTTPRequestHandler):
-    disable_nagle_algorithm = True
+    protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
 
     def do_GET(self):
         urllib.request.urlopen(os.environ["BACK_URL"], timeout=5).read()
@@ -86,20 +86,23 @@ class Web(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
-http.server.ThreadingHTTPServer((os.environ["ADDR"], int(os.environ["PORT"])), Web).serve_forever()
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads, request_queue_size = True, 128
+
+Server((os.environ["ADDR"], int(os.environ["PORT"])), Web).serve_forever()
 """
 FOR_SOME = """
 from testbed import *
 
 def test_for_some(own):
     fault = abort(503).on("web -> back").for_users(percent=50)
-    run = own.experiment(fault, load=steady(get("/"), rps=40), warmup_s=0.2, baseline_s=1, hold_s=600)
+    run = own.experiment(fault, load=steady(get("/"), rps=20), warmup_s=0.2, baseline_s=1, hold_s=600)
     run.check(unaffected=[only_statuses(200)], all=[recovers(within_s=1)])
 
 def test_for_all(own):
-    load = steady(get("/"), rps=40)
+    load = steady(get("/"), rps=20)
     run = own.experiment(delay(ms=5).on("web -> back"), load=load, warmup_s=0.2, baseline_s=1, hold_s=1, recover_s=0)
-    run.check(all=[only_statuses(200, 204)])
+    run.check(all=[only_statuses(200)])
 """
 
 
@@ -122,7 +125,7 @@ services:
         result = run(FOR_SOME, *arguments)
         result.assert_outcomes(failed=1, passed=1)
         said = " ".join(result.stdout.str().split())
-        assert "Inconclusive: 1 check: 1 inconclusive; a fault can be felt for all: abort(503)" in said
+        assert "Inconclusive: 1 check: 1 inconclusive; a fault can be felt for all: abort()" in said
         assert said.count("warning web does not forward the header baggage") == 2  # in the summary, for each test
         assert markdown.read_text().count("- **warning**: web does not forward the header baggage") == 2
     junit = (project.path / "report.xml").read_text()
