@@ -19,6 +19,7 @@ def figures() -> Iterator[Figure]:
         yield from planes.switching(shop)
     yield from planes.hops()
     yield from protocols.grpc_hops()
+    yield from protocols.lateness()
     yield from protocols.redis_throughput()
     yield from containers.containers()
     yield from whole.plugin()

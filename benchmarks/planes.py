@@ -5,18 +5,19 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median
 
 import httpx
 
 import testbed
 from benchmarks._table import Figure, took
+from benchmarks._turns import ROUNDS, added, in_turns, ratio
 from faults import Fault
 from testbed import abort, latency
 from testbed.injection import Injection
 from testbed.model.topology import Topology
 
-ROUNDS = 600
 SWITCHES = 30
 ONE = Topology(name="one", entry="app", mesh="none", services={"app": {"language": "go"}})
 
@@ -28,20 +29,14 @@ def hops() -> Iterator[Figure]:
         assert link.inlet is not None
         ways = {"direct": link.app, "inlet": link.inlet, "link and inlet": link.listen}
         doors = {name: http.client.HTTPConnection(address, timeout=10) for name, address in ways.items()}
-        taken: dict[str, list[float]] = {name: [] for name in ways}
-        for turn in range(ROUNDS + 50):
-            for name, door in doors.items():
-                ms = took(lambda door=door: _ask(door))
-                if turn >= 50:  # the first warm everything up
-                    taken[name].append(ms)
+        taken = in_turns({name: partial(_ask, door) for name, door in doors.items()})
         for door in doors.values():
             door.close()
     direct = taken.pop("direct")
     yield Figure("a direct call", median(direct), note=f"one Go service, {ROUNDS} calls of each kind in turns")
     for name, times in taken.items():
-        added = median(with_it - without for with_it, without in zip(times, direct, strict=True))
-        ratio = median(with_it / without for with_it, without in zip(times, direct, strict=True))
-        yield Figure(f"{name} add", added, 0.6 if "link" in name else None, note=f"{ratio:.1f} times a direct call")
+        often = f"{ratio(times, direct):.1f} times a direct call"
+        yield Figure(f"{name} add", added(times, direct), 0.6 if "link" in name else None, note=often)
 
 
 def _ask(door: http.client.HTTPConnection) -> None:
@@ -84,12 +79,12 @@ def fidelity(mesh: testbed.Testbed) -> Iterator[Figure]:
             return took(lambda: client.get("/healthz"))
 
         for asked, rounds in ((10, 60), (100, 30), (500, 12)):
-            added = []
+            extra = []
             for _ in range(rounds):
                 time.sleep(asked / 1000)  # a machine that has been idle answers later: let both be idle as long
                 plain = ask()
                 with mesh.inject(latency(ms=asked).on("client -> frontend")):
                     ask()
-                    added.append(ask() - plain)
-            off = abs(median(added) - asked)
-            yield Figure(f"latency of {asked} ms is off by", off, 1, note=f"got {median(added):.2f} ms, {rounds} pairs")
+                    extra.append(ask() - plain)
+            off = abs(median(extra) - asked)
+            yield Figure(f"latency of {asked} ms is off by", off, 1, note=f"got {median(extra):.2f} ms, {rounds} pairs")

@@ -1,28 +1,28 @@
-"""What link and inlet add to a gRPC call, and what a link leaves of the throughput of a Redis."""
+"""What link and inlet add to a gRPC call, how late a load leaves in each protocol, what a link leaves of a Redis."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING
 
 import testbed
-from benchmarks._table import Figure, took
+from benchmarks._table import Figure
+from benchmarks._turns import ROUNDS, added, in_turns, ratio
+from testbed import get, steady
 from testbed.model.topology import Topology
+from testbed.stub_rpc import CALL
 
-if TYPE_CHECKING:
-    import grpc
-
-ROUNDS = 600
 RPC = Topology(
     name="rpc",
     entry="front",
     services={"front": {"language": "go", "calls": ["back"]}, "back": {"language": "go", "protocol": "grpc"}},
 )
 CONNECTIONS, PIPELINE, REQUESTS, TURNS = 50, 16, 300_000, 5
+RPS, LOAD_S = 200, 10
 
 
 def grpc_hops() -> Iterator[Figure]:
@@ -34,24 +34,26 @@ def grpc_hops() -> Iterator[Figure]:
         (app,) = [process for process in mesh.plan.processes if process.name == "front-1/app"]
         ways = {"direct": link.app, "link and inlet": link.listen, "a sidecar, link and inlet": app.env["BACK_ADDR"]}
         channels = {name: grpc.insecure_channel(address) for name, address in ways.items()}
-        taken = _in_turns({name: channel.unary_unary("/testbed.v1.Stub/Call") for name, channel in channels.items()})
+        calls = {name: channel.unary_unary(CALL) for name, channel in channels.items()}
+        taken = in_turns({name: partial(call, b"", timeout=10) for name, call in calls.items()})
         for channel in channels.values():
             channel.close()
     direct = taken.pop("direct")
     yield Figure("a direct gRPC call", median(direct), note=f"one Go service, {ROUNDS} calls of each kind in turns")
     for name, times in taken.items():
-        added = median(with_it - without for with_it, without in zip(times, direct, strict=True))
-        yield Figure(f"{name} add to a gRPC call", added, 0.6 if name == "link and inlet" else None)
+        yield Figure(f"{name} add to a gRPC call", added(times, direct), 0.6 if name == "link and inlet" else None)
 
 
-def _in_turns(calls: Mapping[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]]) -> dict[str, list[float]]:
-    taken: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(ROUNDS + 50):
-        for name, call in calls.items():
-            ms = took(lambda call=call: call(b"", timeout=10))
-            if turn >= 50:  # the first warm everything up
-                taken[name].append(ms)
-    return taken
+def lateness() -> Iterator[Figure]:
+    """How late the load leaves in each protocol, at one Go stub: the worst of a hundred."""
+    for protocol in ("http", "http2", "grpc"):
+        entry = {"app": {"language": "go", "protocol": protocol}}
+        with testbed.start(Topology(name="one", entry="app", mesh="none", services=entry)) as mesh:
+            with mesh.load(steady(get("/"), rps=RPS)) as traffic:
+                traffic.run(for_s=LOAD_S, phase="load")
+            (pace,) = [one for one in traffic.result().history.index.paces if one.phase == "load"]
+        note = f"p99 of {pace.sent} of {pace.planned} at {RPS}/s, {pace.cpu_s:.2f} s of processor time"
+        yield Figure(f"a load in {protocol} leaves late by", pace.late_p99_ms, 10, note=note)
 
 
 def redis_throughput() -> Iterator[Figure]:
@@ -81,7 +83,7 @@ def redis_throughput() -> Iterator[Figure]:
             for address, rates in got.items():
                 rates.append(_rate(address))
     direct, linked = got.values()
-    kept = 100 * median(through / without for through, without in zip(linked, direct, strict=True))
+    kept = 100 * ratio(linked, direct)
     note = f"{CONNECTIONS} connections, {PIPELINE} commands in flight on each, GET, {TURNS} runs of each in turns"
     yield Figure("a Redis directly", median(direct) / 1000, unit="thousand/s", note=note)
     yield Figure("a Redis through its link", median(linked) / 1000, unit="thousand/s")

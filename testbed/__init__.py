@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from testbed.load.shape import poisson as poisson
     from testbed.load.shape import post as post
     from testbed.load.shape import steady as steady
+    from testbed.load.shape import unary as unary
     from testbed.model.topology import Topology as Topology
     from testbed.model.topology import load_topology as load_topology
     from testbed.starting import start as start

@@ -14,6 +14,7 @@ ORIGIN = "x-testbed-origin"  # see `trusting`
 CALL = "x-testbed-call"  # a name for each call on a connection that carries many at once; ends at the inlet
 FLUSH_MS = 50  # how long a log line may wait in Envoy's buffer
 STAT_PREFIX = "testbed"  # of all listeners of one Envoy, so that their counters add up
+TCP_PREFIX = f"{STAT_PREFIX}_tcp"  # of all listeners of tcp edges, the same
 
 HTTP2: Json = {"max_concurrent_streams": 2**31 - 1}  # the most there is; Envoy's own default is 1024
 

@@ -63,16 +63,17 @@ class Request:
     fallbacks: tuple[str, ...] = ()  # fallbacks that the answer says were taken, anywhere below
     replica: str = ""  # the entry replica it was sent to
     phase: str = ""
+    grpc_status: int | None = None  # of a gRPC answer
 
     @property
     def ok(self) -> bool:
-        """Whether a user would call it an answer: any status from 200 to 399."""
-        return 200 <= self.status < 400
+        """Whether a user would call it an answer: any status from 200 to 399, of gRPC OK and nothing else."""
+        return 200 <= self.as_http < 400
 
     @property
     def as_http(self) -> int:
-        """The status, by the name that calls have for it: the load speaks HTTP."""
-        return self.status
+        """The status; of gRPC the HTTP status that says the same."""
+        return as_http(self.status, self.grpc_status)
 
 
 @dataclass(frozen=True, slots=True)

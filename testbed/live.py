@@ -30,12 +30,14 @@ from testbed.injection import FOREVER, Injection, Injector, Place
 from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
 from testbed.load.shape import Shape
+from testbed.load.spoken import spoken
 from testbed.planner import Plan
 from testbed.runtime import Lease, Runtime, binaries
 from testbed.swap import Swap, Swaps
 from testbed.watched import Watched
 
 if TYPE_CHECKING:
+    import grpc
     import httpx
 
     from testbed.index import Index
@@ -111,13 +113,14 @@ class Testbed:
     def load(self, shape: Shape) -> Traffic:
         """Open-loop load on the entry: `with shop.load(steady(...)) as traffic: traffic.run(for_s=5, phase="...")`."""
         self._must_run()
+        said = spoken(shape, self.topology)
         if self._traffic is not None:
             raise TestbedError("there is a load already: one at a time, so that its schedule can be trusted")
         self._runs += 1
         seed = self._seed
         self._users = shape.population(seed)
         self._recorder.begin()
-        self._driver = Driver(binaries.find("load"), self._entries, timeout_s=shape.timeout_s, seed=seed).start()
+        self._driver = Driver(binaries.find("load"), self._entries, shape.timeout_s, seed, said).start()
         self._load_began = time.time()
         self._swaps_from, self._began_with = len(self._swaps.events), self.topology
         schedule = Schedule(shape, seed, prefix=f"r{self._runs}.", carriers=self.topology.context)
@@ -159,12 +162,20 @@ class Testbed:
         return self._swaps.begin(overrides)
 
     def client(self, user: str = "", cohort: str = "") -> httpx.Client:
-        """An httpx client at the entry, whose requests carry this user; for plain asserts."""
-        return clients.client(self.url, self._runs, user, cohort, self.topology.context)
+        """An httpx client at the entry, whose requests carry this user; for plain asserts.
+
+        Raises `TestbedError` where the entry does not speak HTTP/1.1.
+        """
+        return clients.client(self._door("http"), self._runs, user, cohort, self.topology.context)
 
     def async_client(self, user: str = "", cohort: str = "") -> httpx.AsyncClient:
         """The same, for `async def` tests."""
-        return clients.async_client(self.url, self._runs, user, cohort, self.topology.context)
+        return clients.async_client(self._door("http"), self._runs, user, cohort, self.topology.context)
+
+    def channel(self, user: str = "", cohort: str = "") -> grpc.Channel:
+        """A gRPC channel to an entry that speaks gRPC, whose calls carry this user; for plain asserts."""
+        address = self._door("grpc").removeprefix("http://")
+        return clients.channel(address, self._runs, user, cohort, self.topology.context)
 
     @property
     def url(self) -> str:
@@ -204,6 +215,13 @@ class Testbed:
     @property
     def _entries(self) -> dict[str, str]:
         return self.plan.entries(self._reach)
+
+    def _door(self, protocol: str) -> str:
+        """The URL of the entry, for a client that speaks this protocol."""
+        entry = self.topology.entry
+        if (spoken := self.topology.services[entry].protocol) != protocol:
+            raise TestbedError(f"{entry} speaks {spoken}: {clients.FOR[spoken]}")
+        return self.url
 
     @property
     def _seed(self) -> int:

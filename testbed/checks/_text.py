@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from testbed.grpc_status import name_of
 from testbed.history import Request
 
 
@@ -56,7 +57,9 @@ def spread(numbers: Sequence[int], unit: str) -> str:
 
 
 def outcome(request: Request) -> str:
-    """Return how a request ended: `503`, or `no answer (timeout)`."""
+    """Return how a request ended: `503`, `UNAVAILABLE`, or `no answer (timeout)`."""
+    if request.grpc_status is not None:
+        return name_of(request.grpc_status)
     if request.status:
         return str(request.status)
     return f"no answer ({request.error})" if request.error else "no answer"

@@ -41,7 +41,8 @@ class answered(EdgeCheck):
         """Raise `CheckError` for an unknown edge, and for the load's own, whose requests have a check of their own."""
         super().fits(index)
         if of_the_load(self.edge):
-            raise CheckError(f"{self}: on the load's own edge use only_statuses(200)")
+            how = "200" if self._http else ", ".join(f'"{name_of(code)}"' for code in self._grpc)
+            raise CheckError(f"{self}: on the load's own edge use only_statuses({how})")
         _valid.carries(str(self), index, self.edge, grpc=bool(self._grpc))
 
     @property

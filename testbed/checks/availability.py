@@ -16,7 +16,9 @@ from testbed.history import Request
 
 @dataclass(frozen=True)
 class availability(Check):
-    """At least this share of the requests is answered with a status from 200 to 399; no answer is a failure.
+    """At least this share of the requests is answered with a status from 200 to 399, or in gRPC with OK.
+
+    No answer is a failure.
 
     Below 100 % it is a claim about all requests of this kind, proved or refuted by Clopper-Pearson bounds at 95 %
     (at least 299 requests for 99 %). 100 % is a count: not one of these requests failed.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from testbed.checks import _valid
 from testbed.checks._base import Check, Verdict
 from testbed.checks._clues import trail
-from testbed.checks._text import count, percent, plural, tally, trim
+from testbed.checks._text import count, outcome, percent, plural, tally, trim
 from testbed.checks._view import View
 from testbed.errors import CheckError, nearest
 from testbed.index import Index
@@ -65,7 +65,7 @@ class fallback(Check):
         wanted = math.ceil(round(n * self.at_least_percent / 100, 6))
         if taken >= wanted:
             return self.verdict(view, "held", observed, n, margin=f"{count(taken - wanted)} to spare")
-        others = tally([f"{r.status} with {'+'.join(r.fallbacks) or 'no fallback'}" for r in without])
+        others = tally([f"{outcome(r)} with {'+'.join(r.fallbacks) or 'no fallback'}" for r in without])
         return self.verdict(
             view,
             "violated",

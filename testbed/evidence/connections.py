@@ -11,7 +11,7 @@ from testbed.history import Attempt
 from testbed.plan import Link
 
 CONNECTION = "connection"  # the source of such attempts
-CONNECTED = "TcpUpstreamConnected"  # Envoy's name for a line that is written when a connection has been made
+ENDED = "TcpConnectionEnd"  # Envoy's name for the last line of a connection; others say that it is asked for, or made
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:
@@ -24,7 +24,7 @@ def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt
         callee=link.callee if link else "",
         number=1,
         start=start,
-        duration_ms=math.inf if line["event"] == CONNECTED else duration,
+        duration_ms=duration if line["event"] == ENDED else math.inf,
         status=0,
         flags=flags(line["flags"]),
         source=CONNECTION,
@@ -38,17 +38,22 @@ def is_open(event: Seen) -> bool:
 
 
 class Standing:
-    """The connections of one log that are open; a load may use one that was made long before."""
+    """The connections of one log: which are open, and how many there were in this life of its writer.
+
+    A load may use a connection that was made long before.
+    """
 
     def __init__(self) -> None:
         self._open: dict[str, Attempt] = {}
+        self.ended = 0
 
     def note(self, event: Attempt) -> None:
-        """Take notice of a connection that has been made, or has ended."""
+        """Take notice of a connection that is asked for, has been made, or has ended."""
         if is_open(event):
             self._open[event.call] = event
         else:
             self._open.pop(event.call, None)
+            self.ended += 1
 
     def until(self, now: float) -> Iterator[Attempt]:
         """Yield the open ones as they are now."""
@@ -56,7 +61,16 @@ class Standing:
             yield replace(event, duration_ms=(now - event.start) * 1000)
 
     def cut(self, now: float) -> list[Attempt]:
-        """Return the open ones, which ended with their proxy, and forget them."""
+        """Return the open ones, which ended with their proxy, and forget all of its life."""
         ended = list(self.until(now))
         self._open.clear()
+        self.ended = 0
         return ended
+
+    def lacks(self, total: int, active: int) -> str:
+        """Say what is not on record of so many connections, of which so many are open; "" if it is all there."""
+        problems = {
+            f"{len(self._open) + self.ended} of {total} connections logged": len(self._open) + self.ended != total,
+            f"the ends of {self.ended} of {total - active} connections logged": self.ended != total - active,
+        }
+        return ", ".join(text for text, there in problems.items() if there)

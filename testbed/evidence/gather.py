@@ -142,6 +142,8 @@ class Recorder:
             edges = sorted({link.edge for reader, _ in missing for link in reader.log.links})
             if readers:
                 yield Evidence(source, not missing, "; ".join(text for _, text in missing), tuple(edges))
+            if source == "attempts":
+                yield from _unconnected(readers)
             if source != "arrivals" and self._unseen:
                 callers = sorted({edge.partition(" -> ")[0] for edge in self._unseen})
                 yield Evidence(source, False, f"{', '.join(callers)}: {UNSEEN}", self._unseen)
@@ -171,6 +173,14 @@ def _unseen(plan: Recorded, readers: Iterable[Reader]) -> tuple[str, ...]:
     seen = {link.edge for reader in readers if reader.tells("attempts") for link in reader.log.links}
     sent = {link.edge for link in plan.links if link.caller != CLIENT}
     return tuple(sorted(sent - seen)) if plan.mesh.sources else ()
+
+
+def _unconnected(readers: Iterable[Reader]) -> Iterator[Evidence]:
+    """Yield what is not on record of connections: the edges that carry tcp are concerned, and no others."""
+    for reader in readers:
+        if text := reader.unconnected():
+            edges = sorted({link.edge for link in reader.log.links if link.protocol == "tcp"})
+            yield Evidence("attempts", False, text, tuple(edges))
 
 
 def _lost(reader: Reader, source: str) -> Iterator[Evidence]:

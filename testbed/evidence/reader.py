@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
-from testbed.envoy import FLUSH_MS, STAT_PREFIX
+from testbed.envoy import FLUSH_MS, STAT_PREFIX, TCP_PREFIX
 from testbed.errors import TestbedError
 from testbed.evidence.connections import CONNECTION, Standing, is_open
 from testbed.evidence.lines import Reading, Seen
@@ -17,7 +19,12 @@ from testbed.history import Attempt, Call
 
 STEP_S = FLUSH_MS / 2000
 FOREVER = float("inf")
-_COUNTERS = f"/stats?filter=^http\\.{STAT_PREFIX}\\.downstream_rq_(total|active)$"
+_NAMES = (
+    rf"http\.{STAT_PREFIX}\.downstream_rq_(total|active)",
+    rf"tcp\.{STAT_PREFIX}\.downstream_cx_total",
+    rf"listener\.{TCP_PREFIX}\.downstream_cx_active",
+)
+_COUNTERS = "/stats?filter=" + quote(f"^({'|'.join(_NAMES)})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,17 @@ class Loss:
     end: float = FOREVER  # for ever: it goes on
 
 
-def counters(admin: str) -> tuple[int, int]:
-    """Return how many requests an Envoy has taken in all and has in hand. Raises `TestbedError` if it is silent."""
+class Counted(NamedTuple):
+    """What an Envoy has counted since it began: requests, and connections of tcp edges."""
+
+    total: int = 0  # requests taken
+    active: int = 0  # of those: in hand
+    connections: int = 0  # taken
+    connected: int = 0  # of those: open
+
+
+def counters(admin: str) -> Counted:
+    """Return what an Envoy has counted. Raises `TestbedError` if it is silent."""
     connection = http.client.HTTPConnection(admin, timeout=5)
     try:
         connection.request("GET", _COUNTERS)
@@ -40,8 +56,18 @@ def counters(admin: str) -> tuple[int, int]:
         raise TestbedError(f"the Envoy at {admin} does not tell its counters: {problem!r}") from problem
     finally:
         connection.close()
-    found = {name.rpartition("_")[2]: int(value) for name, _, value in (line.partition(": ") for line in lines)}
-    return found.get("total", 0), found.get("active", 0)
+    return _counted(lines)
+
+
+def _counted(lines: Iterable[str]) -> Counted:
+    found = {name: int(value) for name, _, value in (line.partition(": ") for line in lines)}
+    requests, connections = f"http.{STAT_PREFIX}.downstream_rq", f"tcp.{STAT_PREFIX}.downstream_cx"
+    return Counted(
+        found.get(f"{requests}_total", 0),
+        found.get(f"{requests}_active", 0),
+        found.get(f"{connections}_total", 0),
+        found.get(f"listener.{TCP_PREFIX}.downstream_cx_active", 0),
+    )
 
 
 class Reader:
@@ -50,7 +76,7 @@ class Reader:
     def __init__(self, log: Log, directory: Path) -> None:
         self.log, self._tail, self._life, self._read = log, Tail(directory / log.path), 1, log.reader(1)
         self._ended = 0  # requests logged in this life of the process
-        self._total = self._active = 0  # what the process itself has counted in this life
+        self._counted = Counted()  # by the process itself, in this life
         self.answers = log.admin is not None  # whether there is an Envoy that tells its counters just now
         self.lives = True  # whether the process runs
         self._losses: list[Loss] = []
@@ -75,8 +101,8 @@ class Reader:
 
     def renewed(self) -> None:
         """The writer has been started again while a load is on: what it logged so far stays evidence."""
-        if lacking := self.missing():
-            self._losses += [Loss(source, lacking, 0.0, time.time()) for source in ("attempts", "calls")]
+        lacking = {"attempts": self.missing() or self.unconnected(), "calls": self.missing()}
+        self._losses += [Loss(source, text, 0.0, time.time()) for source, text in lacking.items() if text]
         self._open, self._garbage = {}, 0
         self.begun()
 
@@ -87,12 +113,12 @@ class Reader:
         """
         self._braced = time.time() if self.log.admin is None else 0.0
         if self.answers and self.log.admin:
-            now, (total, active) = time.time(), counters(self.log.admin)
+            now, counted = time.time(), counters(self.log.admin)
             deadline = time.monotonic() + patience_s
-            while self._ended < total - active and time.monotonic() < deadline:
+            while not self._has(counted) and time.monotonic() < deadline:
                 time.sleep(STEP_S)
                 self.read_on()
-            self._braced = now if self._ended >= total - active else 0.0
+            self._braced = now if self._has(counted) else 0.0
 
     def killed(self) -> None:
         """The writer is dead: what it had in hand is lost.
@@ -117,7 +143,7 @@ class Reader:
     def begun(self) -> None:
         """The writer lives again: its counters begin at zero, and so do the names of its calls."""
         self._life, self.lives = self._life + 1, True
-        self._read, self._ended, self._total, self._active = self.log.reader(self._life), 0, 0, 0
+        self._read, self._ended, self._counted = self.log.reader(self._life), 0, Counted()
         self.events += self._standing.cut(time.time())
         self._close()
 
@@ -132,6 +158,11 @@ class Reader:
         """The writer goes on."""
         self._losses = [loss for loss in self._losses if loss.end < FOREVER or loss.source != "attempts"]
         self._close()
+
+    def _has(self, counted: Counted) -> bool:
+        """Whether all is logged that had ended when this was counted."""
+        ended = self._standing.ended >= counted.connections - counted.connected
+        return ended and self._ended >= counted.total - counted.active
 
     def _close(self) -> None:
         now = time.time()
@@ -158,23 +189,31 @@ class Reader:
     def whole(self) -> bool:
         """Read on; True if nothing is in flight and everything is logged, or nothing more will come."""
         if self.log.admin and self.answers:
-            self._total, self._active = counters(self.log.admin)
+            self._counted = counters(self.log.admin)
         self.read_on()
         if self.log.admin is None:
             return not self._open
-        return not self.answers or (not self._open and self._active == 0 and self._ended == self._total)
+        counted = self._counted
+        asked = not self._open and counted.active == 0 and self._ended == counted.total and not self.unconnected()
+        return not self.answers or asked
 
     def missing(self) -> str:
         """What is not there, in words; "" if nothing is missing. A writer that stands still is not asked."""
-        asked, answered = self.answers, self._total - self._active
+        asked, active = self.answers, self._counted.active
+        answered = self._counted.total - active
         problems = {
             f"{self._garbage} unreadable lines": self._garbage,
-            f"{self._active} requests still in flight": asked and self._active,
+            f"{active} requests still in flight": asked and active,
             f"{self._ended} of {answered} requests logged": asked and self._ended != answered,
             f"{len(self._open)} calls whose attempts are not all logged": self._open,
         }
         found = [text for text, there in problems.items() if there]
         return f"{self.log.process}: {', '.join(found)}" if found else ""
+
+    def unconnected(self) -> str:
+        """What is not there of the connections of tcp edges, in words; "" if nothing is missing."""
+        lacking = self._standing.lacks(self._counted.connections, self._counted.connected) if self.answers else ""
+        return f"{self.log.process}: {lacking}" if lacking else ""
 
     def losses(self, source: str) -> Iterator[Loss]:
         """Yield what cannot be known of a source; a loss that goes on ends now."""

@@ -19,10 +19,12 @@ from testbed.history import Pace, Request
 from testbed.leftovers.owner import MARK, me
 from testbed.load.lines import address, chunk_text, pace_of, request_of, rounds
 from testbed.load.schedule import Planned
+from testbed.load.spoken import Spoken
 
 LEAD_S = 0.02  # from send() to the first request, where the caller names no time
 GRACE_S = 5.0  # how much later than it should the driver may report before it counts as stuck
 QUIT_S = 2.0
+HTTP = Spoken()
 
 
 class Chunk:
@@ -55,15 +57,18 @@ class Driver:
     All methods are sync, may be called from any thread and never block on an answer, unless they say so.
     """
 
-    def __init__(self, binary: Path, targets: Mapping[str, str], timeout_s: float = 10, seed: int = 0) -> None:
+    def __init__(
+        self, binary: Path, targets: Mapping[str, str], timeout_s: float = 10, seed: int = 0, spoken: Spoken = HTTP
+    ) -> None:
         """`timeout_s`: how long one request may take from when it is sent. Raises TestbedError on a bad target."""
         if not targets:
             raise TestbedError("a load driver without targets has nowhere to send")
         if not timeout_s > 0:
             raise TestbedError(f"timeout_s={timeout_s!r}: a request waits for a number of seconds above 0")
         self._replicas = list(targets)
-        words = [f"-timeout={timeout_s:f}s", *(address(url) for url in targets.values())]
+        words = [f"-timeout={timeout_s:f}s", f"-protocol={spoken.protocol}", *map(address, targets.values())]
         self._argv, self._timeout_s = [str(binary), *words], timeout_s
+        self._wire = spoken.wire
         self._choice = rounds(len(targets), seed)
         self._chunks: list[Chunk] = []
         self._planned: dict[str, tuple[Planned, Chunk]] = {}
@@ -113,7 +118,7 @@ class Driver:
             self._chunks.append(chunk)
             self._planned |= {request.id: (request, chunk) for request in planned}
             targets = [next(self._choice) for _ in planned]
-            self._texts.put(chunk_text(chunk.number, start, planned, targets))
+            self._texts.put(chunk_text(chunk.number, start, list(map(self._wire, planned)), targets))
         return chunk
 
     def cancel(self) -> None:

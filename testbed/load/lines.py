@@ -55,6 +55,7 @@ def request_of(result: Mapping[str, Any], planned: Planned, phase: str, replica:
         fallbacks=tuple(name.strip() for name in result.get("fallback", "").split(",") if name.strip()),
         replica=replica,
         phase=phase,
+        grpc_status=result.get("grpc"),
     )
 
 

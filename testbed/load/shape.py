@@ -17,6 +17,7 @@ FRAMING = ("connection", "content-length", "transfer-encoding")
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PATH = re.compile(r"/[!-~]*")
+_METHOD = re.compile(r"/[A-Za-z0-9._]+/[A-Za-z0-9_]+")
 _PERCENT = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*%\s*")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -32,12 +33,13 @@ def _check_header(name: str, value: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RequestTemplate:
-    """One request as every user sends it; made by `get` and `post`."""
+    """One request as every user sends it; made by `get`, `post` and `unary`."""
 
     method: str
     path: str
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    rpc: bool = False  # a unary call in gRPC: `path` is its method, `body` its message
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Z]+", self.method):
@@ -51,6 +53,10 @@ class RequestTemplate:
         for name, value in self.headers.items():
             _check_header(name, value)
 
+    def __str__(self) -> str:
+        """Write method and path, as in "GET /checkout"."""
+        return f"{'unary' if self.rpc else self.method} {self.path}"
+
 
 def get(path: str, headers: Mapping[str, str] | None = None) -> RequestTemplate:
     """Return a GET of `path` (which begins with ``/``); raises TestbedError on what HTTP cannot carry."""
@@ -60,6 +66,19 @@ def get(path: str, headers: Mapping[str, str] | None = None) -> RequestTemplate:
 def post(path: str, body: str | bytes = b"", headers: Mapping[str, str] | None = None) -> RequestTemplate:
     """Return a POST of `body` (text goes as UTF-8) to `path`; raises TestbedError on what HTTP cannot carry."""
     return RequestTemplate("POST", path, body.encode() if isinstance(body, str) else body, dict(headers or {}))
+
+
+def unary(method: str, message: bytes = b"", metadata: Mapping[str, str] | None = None) -> RequestTemplate:
+    """Return a unary gRPC call of a method such as "/shop.v1.Stock/Get", to an entry that speaks gRPC.
+
+    `message` is encoded already (`request.SerializeToString()`); nothing is the empty message. Raises TestbedError for
+    what is no method or no message.
+    """
+    if not _METHOD.fullmatch(method):
+        raise TestbedError(f"{method!r} is not a gRPC method: write '/package.Service/Method'")
+    if not isinstance(message, bytes):
+        raise TestbedError(f"message {message!r} is not bytes: encode it first (message.SerializeToString())")
+    return RequestTemplate("POST", method, message, dict(metadata or {}), rpc=True)
 
 
 @dataclass(frozen=True, slots=True)

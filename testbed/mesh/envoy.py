@@ -126,7 +126,7 @@ def _listeners(topology: Topology, seat: Seat, replica: Replica, links: Sequence
         one_by_one = topology.protocol(edges[name]) == "http"
         ways[name] = _manager(seat, caller, [_virtual_host(name, ["*"], [found])], one_by_one)
     return [
-        _listener(_owned(seat, replica.name, name), door, way)
+        _listener(_owned(seat, replica.name, name), door, way) | _counted(topology, edges.get(name))
         for (name, way), door in zip(ways.items(), _doors(topology, replica, mine), strict=True)
     ]
 
@@ -166,6 +166,11 @@ def _listener(name: str, door: str, way: Json) -> Json:
         "enable_reuse_port": False,  # with it, an address in use would go unnoticed
         "filter_chains": [{"filters": [way]}],
     }
+
+
+def _counted(topology: Topology, edge: str | None) -> Json:
+    """What makes the connections of all tcp edges add up in the statistics of this Envoy."""
+    return {"stat_prefix": envoy.TCP_PREFIX} if edge and topology.protocol(edge) == "tcp" else {}
 
 
 def _router(log: str, caller: dict[str, str]) -> Json:

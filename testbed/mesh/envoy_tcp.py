@@ -1,4 +1,4 @@
-"""The listener of a tcp edge in a caller's Envoy: connections, each logged when it is made and when it has ended."""
+"""The listener of a tcp edge in a caller's Envoy: connections, each logged when it begins, is made, and has ended."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 FIELDS = {
     "kind": "connection",
-    "event": "%ACCESS_LOG_TYPE%",  # TcpUpstreamConnected, TcpConnectionEnd
+    "event": "%ACCESS_LOG_TYPE%",  # TcpConnectionStart, TcpUpstreamConnected, TcpConnectionEnd
     "connection": "%CONNECTION_ID%",
-    "service": "%UPSTREAM_CLUSTER%",
     "host": "%UPSTREAM_HOST%",
     "start": "%START_TIME(%s.%6f)%",
     "end": "%EMIT_TIME(%s.%6f)%",
@@ -32,8 +31,8 @@ def tcp(cluster: str, policy: Policy | None, replica: Replica, log: str) -> Json
         "stat_prefix": envoy.STAT_PREFIX,
         "cluster": cluster,
         "idle_timeout": duration(pool.idle_timeout if pool else None),
-        "access_log": [envoy.json_log(log, FIELDS | {"caller": replica.name})],
-        "access_log_options": {"flush_access_log_on_connected": True},
+        "access_log": [envoy.json_log(log, FIELDS | {"caller": replica.name, "service": cluster})],
+        "access_log_options": {"flush_access_log_on_start": True, "flush_access_log_on_connected": True},
     }
     if pool and pool.max_connection_duration is not None:
         config["max_downstream_connection_duration"] = duration(pool.max_connection_duration)

@@ -41,11 +41,10 @@ def misfits(topology: Topology) -> Iterator[Problem]:
 
 def _entry(topology: Topology) -> Iterator[Problem]:
     entry = topology.services.get(topology.entry)
-    if entry and entry.protocol != "http":
+    if entry and entry.protocol == "tcp":
         yield Problem(
             ("services", topology.entry, "protocol"),
-            f"the load speaks HTTP/1.1, so the entry cannot speak {entry.protocol}: let it enter at a service with "
-            "protocol http that calls this one",
+            "the load sends requests, and tcp has none: let it enter at a service with another protocol that calls it",
         )
 
 

@@ -91,7 +91,7 @@ class Topology(Model):
     nodes: Annotated[int, whole(least=1, most=254)] = 2
     """How many nodes there are, where placement is node. Default: 2, the fewest with which a failure spares some."""
     entry: str
-    """The service at which the load enters."""
+    """The service at which the load enters, in what it speaks: http, http2 or grpc."""
     services: Annotated[dict[ServiceName, Service], Field(min_length=1, max_length=254)]
     """The services by name."""
     policies: tuple[Policy, ...] = ()

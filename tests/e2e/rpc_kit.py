@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 
 CALL, STREAM = "/shop.v1.Stock/Get", "/shop.v1.Stock/Watch"
+LIST, FILL = "/shop.v1.Stock/List", "/shop.v1.Stock/Fill"  # the server streams, the client streams
 Behaviour = Callable[["Asked"], bytes]
 
 
@@ -48,6 +52,8 @@ class RpcApp:
         handlers = {
             "Get": grpc.unary_unary_rpc_method_handler(self._answer),
             "Watch": grpc.stream_stream_rpc_method_handler(self._answer_each),
+            "List": grpc.unary_stream_rpc_method_handler(self._answer_often),
+            "Fill": grpc.stream_unary_rpc_method_handler(self._answer_all),
         }
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.v1.Stock", handlers),))
         self._server.add_insecure_port(address)
@@ -60,6 +66,14 @@ class RpcApp:
     def _answer_each(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         for message in messages:
             yield self._answer(message, context)
+
+    def _answer_often(self, message: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        """Answer as many times as the message says."""
+        for number in range(int(message)):
+            yield self._answer(b"%d" % number, context)
+
+    def _answer_all(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        return self._answer(b",".join(messages), context)
 
     def close(self) -> None:
         self._server.stop(None).wait()
@@ -77,17 +91,61 @@ class Door:
         self._channel = grpc.insecure_channel(address, options)
 
     def call(self, message: bytes = b"", *, timeout_s: float = 20, path: str = CALL, **metadata: str) -> Ended:
-        told = [(name.replace("_", "-"), value) for name, value in metadata.items()]
         begun = time.monotonic()
-        future = self._channel.unary_unary(path).future(message, timeout=timeout_s, metadata=told)
-        failed = future.exception()  # waits
-        ms = (time.monotonic() - begun) * 1000
-        trailers = {key: value for key, value in future.trailing_metadata() or () if isinstance(value, str)}
-        return Ended(future.code().name, b"" if failed else future.result(), future.details() or "", trailers, ms)
+        future = self._channel.unary_unary(path).future(message, timeout=timeout_s, metadata=_told(metadata))
+        return _ended(future, begun)
 
-    def stream(self, messages: Iterator[bytes], path: str = STREAM, **metadata: str) -> Iterator[bytes]:
-        told = [(name.replace("_", "-"), value) for name, value in metadata.items()]
-        return self._channel.stream_stream(path)(messages, timeout=20, metadata=told)
+    def stream(self, messages: Iterable[bytes], path: str = STREAM, **metadata: str) -> Any:
+        return self._channel.stream_stream(path)(iter(messages), timeout=20, metadata=_told(metadata))
+
+    def list(self, often: int, **metadata: str) -> Any:
+        return self._channel.unary_stream(LIST)(b"%d" % often, timeout=20, metadata=_told(metadata))
+
+    def fill(self, messages: Iterable[bytes], **metadata: str) -> Ended:
+        begun = time.monotonic()
+        future = self._channel.stream_unary(FILL).future(iter(messages), timeout=20, metadata=_told(metadata))
+        return _ended(future, begun)
 
     def close(self) -> None:
         self._channel.close()
+
+
+def _told(metadata: dict[str, str]) -> list[tuple[str, str]]:
+    return [(name.replace("_", "-"), value) for name, value in metadata.items()]
+
+
+def _ended(future: Any, begun: float) -> Ended:
+    failed = future.exception()  # waits
+    ms = (time.monotonic() - begun) * 1000
+    trailers = {key: value for key, value in future.trailing_metadata() or () if isinstance(value, str)}
+    return Ended(future.code().name, b"" if failed else future.result(), future.details() or "", trailers, ms)
+
+
+class Dialogue:
+    """A stream in both directions, one message at a time."""
+
+    def __init__(self, door: Door, **metadata: str) -> None:
+        self._said: queue.Queue[bytes | None] = queue.Queue()
+        self._answers = door.stream(iter(self._said.get, None), **metadata)
+
+    def say(self, message: bytes) -> tuple[bytes, float]:
+        """Say something; return the answer, and how many milliseconds it took."""
+        begun = time.monotonic()
+        self._said.put(message)
+        return next(self._answers), (time.monotonic() - begun) * 1000
+
+    def hang_up(self) -> str:
+        """End the stream; return its status."""
+        self._said.put(None)
+        with suppress(grpc.RpcError):
+            assert list(self._answers) == []
+        return self._answers.code().name
+
+    def say_in_vain(self, message: bytes) -> str:
+        """Say something that ends the stream; return its status."""
+        self._said.put(message)
+        with suppress(grpc.RpcError, StopIteration):
+            next(self._answers)
+            raise AssertionError("there was another answer")
+        self._said.put(None)
+        return self._answers.code().name

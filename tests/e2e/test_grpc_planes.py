@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Iterator
 
 import pytest
 from planes import Stage, counters, stage, until_ejected
-from rpc_kit import Asked, Door, RpcApp, echo
+from rpc_kit import Asked, Dialogue, Door, RpcApp, echo
 
 from testbed.edge.operations import Rule, Scope, Toxic
 from testbed.history import Arrival, Attempt, Call
@@ -155,20 +154,12 @@ def test_a_callee_whose_process_is_gone_is_unavailable(rpc: Stage, door: Door) -
 
 def test_messages_of_a_stream_come_one_by_one_and_in_time(rpc: Stage, door: Door) -> None:
     """Each next message is sent only when the answer to the one before has come: nothing waits for the end."""
-    for number, answer, ms in dialogue(door, 5):
+    told = Dialogue(door)
+    for number in range(5):
+        answer, ms = told.say(b"%d" % number)
         assert answer == b"you said %d" % number
         assert ms < 1_500
-
-
-def dialogue(door: Door, messages: int) -> Iterator[tuple[int, bytes, float]]:
-    said: queue.Queue[bytes | None] = queue.Queue()
-    answers = door.stream(iter(said.get, None))
-    for number in range(messages):
-        begun = time.monotonic()
-        said.put(b"%d" % number)
-        yield number, next(answers), (time.monotonic() - begun) * 1000
-    said.put(None)
-    assert list(answers) == []
+    assert told.hang_up() == "OK"
 
 
 def test_a_stream_goes_through_a_slow_link_message_by_message(rpc: Stage, door: Door) -> None:
@@ -176,8 +167,10 @@ def test_a_stream_goes_through_a_slow_link_message_by_message(rpc: Stage, door: 
     for toxic in toxics:
         rpc.toxi.apply(toxic)
     try:
-        for _, _, ms in list(dialogue(door, 3))[1:]:
+        told = Dialogue(door)
+        for _, ms in [told.say(b"%d" % number) for number in range(3)][1:]:
             assert 98 <= ms < 1_500
+        assert told.hang_up() == "OK"
     finally:
         for toxic in toxics:
             rpc.toxi.undo(toxic)
@@ -202,13 +195,10 @@ def test_a_limit_on_requests_answers_unavailable_by_itself(tmp_path_factory: pyt
     policy = {"circuitBreaker": {"maxRequests": 1}}
     with stage(folder, echo, policy=policy, protocol="grpc", make=RpcApp) as made:
         door = Door(made.door)
-        said: queue.Queue[bytes | None] = queue.Queue()
-        answers = door.stream(iter(said.get, None))
-        said.put(b"first")
-        next(answers)
+        told = Dialogue(door)
+        told.say(b"first")
         ended = door.call(baggage=f"tb.id={made.request}")
-        said.put(None)
-        list(answers)
+        assert told.hang_up() == "OK"
         assert ended.status == "UNAVAILABLE"
         assert counters(made, "rq_pending_overflow|rq_active_overflow")
         _, (call,), _ = record(made)

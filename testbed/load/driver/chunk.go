@@ -8,17 +8,17 @@ import (
 )
 
 type load struct {
-	targets []*target
+	targets []server
 	timeout time.Duration
 	out     *output
 	mu      sync.Mutex
 	cancels map[int]context.CancelFunc // of the chunks under way, by number
 }
 
-func newLoad(addresses []string, timeout time.Duration, out *output) *load {
+func newLoad(addresses []string, protocol string, timeout time.Duration, out *output) *load {
 	l := &load{timeout: timeout, out: out, cancels: map[int]context.CancelFunc{}}
 	for _, address := range addresses {
-		l.targets = append(l.targets, &target{address: address})
+		l.targets = append(l.targets, newServer(address, protocol, timeout))
 	}
 	return l
 }
@@ -132,6 +132,7 @@ func (c *chunk) send(next *request, sending, ending *sync.WaitGroup) {
 		End:      intended + time.Since(due).Seconds(),
 		Status:   answer.status,
 		Fallback: answer.fallback,
+		GRPC:     answer.grpc,
 	}
 	line.Error, line.Detail = explain(c.ctx, err)
 	c.out.write(line)

@@ -18,6 +18,8 @@ import (
 // Below the 5 s after which Node closes an idle connection: a request must not meet such a close on its way.
 const idleAtMost = 4 * time.Second
 
+const fallbacks = "X-Testbed-Fallback" // where an answer names those that were taken
+
 // target is one address and its idle connections, the last used on top.
 //
 // It is not net/http's client, because that sends a GET again by itself when a kept connection breaks under it:
@@ -34,9 +36,15 @@ type conn struct {
 	since  time.Time // idle since
 }
 
+// server is one address to send to, in the protocol that it speaks.
+type server interface {
+	exchange(ctx context.Context, next *request, deadline time.Time) (answer, error)
+}
+
 type answer struct {
 	status   int
 	fallback string
+	grpc     *int // the status of a gRPC answer
 }
 
 // exchange sends one request and reads its whole answer; an error means that there was none.
@@ -70,7 +78,7 @@ func (c *conn) exchange(next *request, address string) (got answer, keep bool, e
 	if _, err = io.Copy(io.Discard, response.Body); err != nil {
 		return answer{}, false, err
 	}
-	return answer{response.StatusCode, response.Header.Get("X-Testbed-Fallback")}, !response.Close, nil
+	return answer{status: response.StatusCode, fallback: response.Header.Get(fallbacks)}, !response.Close, nil
 }
 
 // readHead skips interim answers such as 103.
@@ -163,7 +171,7 @@ func explain(ctx context.Context, err error) (kind, detail string) {
 		return "cancelled", ""
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused", ""
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.As(err, new(streamError)):
 		return "reset", ""
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "eof", ""
@@ -177,4 +185,15 @@ func explain(ctx context.Context, err error) (kind, detail string) {
 func isTimeout(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) && network.Timeout()
+}
+
+func newServer(address, protocol string, timeout time.Duration) server {
+	switch protocol {
+	case "http":
+		return &target{address: address}
+	case "http2", "grpc":
+		return newChannel(address, timeout, protocol == "grpc")
+	}
+	fail("no protocol " + protocol + ": http, http2 or grpc")
+	return nil
 }

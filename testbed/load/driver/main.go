@@ -1,12 +1,14 @@
 // Command load sends requests on schedule, whatever the answers do: JSON lines in, JSON lines out.
 //
-//	load -timeout 10s 127.50.1.1:10000 127.50.1.2:10000 ...
+//	load -timeout 10s -protocol http 127.50.1.1:10000 127.50.1.2:10000 ...
 //
 // In, one JSON value a line: a command, and after "chunk" as many requests as its count says:
 //
 //	{"cmd": "chunk", "chunk": 1, "start": EPOCH_SECONDS, "count": 2}
 //	{"offset": 0.01, "id": "r000001", "target": 0, "method": "GET", "path": "/", "headers": {}, "body": "BASE64"}
 //	{"cmd": "cancel"}
+//
+// A request in gRPC is a unary call: its path names the method, its body is the message.
 //
 // Out: one result for each request that was sent, and two pace lines for each chunk, "sent" and "ended".
 // It ends when its input does, or with its parent.
@@ -44,6 +46,7 @@ type request struct {
 
 func main() {
 	timeout := flag.Duration("timeout", 10*time.Second, "how long one request may take, from when it is sent")
+	protocol := flag.String("protocol", "http", "what the targets are spoken to in: http, http2 or grpc")
 	flag.Parse()
 	if flag.NArg() == 0 {
 		fail("no targets: load -timeout 10s IP:PORT ...")
@@ -51,7 +54,7 @@ func main() {
 	signal.Ignore(os.Interrupt) // Ctrl-C is for our parent, which then closes our input
 	debug.SetGCPercent(400)
 	go endWithParent(os.Getppid())
-	load := newLoad(flag.Args(), *timeout, newOutput(os.Stdout))
+	load := newLoad(flag.Args(), *protocol, *timeout, newOutput(os.Stdout))
 	if err := load.read(bufio.NewReaderSize(os.Stdin, 1<<20)); err != nil {
 		fail(err.Error())
 	}

@@ -23,6 +23,7 @@ type result struct {
 	Error    string  `json:"error,omitempty"`
 	Detail   string  `json:"detail,omitempty"`
 	Fallback string  `json:"fallback,omitempty"`
+	GRPC     *int    `json:"grpc,omitempty"`
 }
 
 // pace says how well a chunk kept its schedule; CPU is this process's seconds since the chunk came, or since its start.

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
-from story import quiet
+from story import Story, quiet
 
 from testbed.checks import only_statuses
 from testbed.errors import CheckError
-from testbed.history import Evidence
+from testbed.history import Evidence, Request
 
 
 def test_it_holds_when_every_status_is_named():
@@ -17,6 +19,51 @@ def test_one_other_status_violates_it():
     assert (verdict.outcome, verdict.margin) == ("violated", "1 other")
     assert verdict.why == "1 request of 5 ended otherwise: 503 x 1"
     assert verdict.next.startswith("request hold-4 ")
+
+
+GRPC = {"entry": "front", "services": {"front": {"protocol": "grpc"}}}
+
+
+def rpc(*codes):
+    """Requests of a gRPC load, which ended so; None is no answer."""
+    story = Story(topology=GRPC)
+    requests = story.phase("hold", len(codes))
+    story.without(Request)
+    for request, code in zip(requests, codes, strict=True):
+        story.events.append(replace(request, status=0 if code is None else 200, grpc_status=code))
+    return story
+
+
+def test_grpc_statuses_go_by_their_names():
+    verdict = rpc(0, 0, 14).verdict(only_statuses("OK", "UNAVAILABLE"))
+    assert (verdict.outcome, verdict.observed) == ("held", "OK x 2, UNAVAILABLE x 1")
+    assert verdict.bound == "only OK, UNAVAILABLE"
+    verdict = rpc(0, 8, None).verdict(only_statuses("OK"))
+    assert (verdict.outcome, verdict.margin) == ("violated", "2 other")
+    assert verdict.why == "2 requests of 3 ended otherwise: RESOURCE_EXHAUSTED x 1, no answer x 1"
+    assert "RESOURCE_EXHAUSTED after" in verdict.next
+
+
+@pytest.mark.parametrize(("code", "number"), [(0, 200), (14, 503), (5, 404), (13, 500), (4, 504)])
+def test_a_number_means_the_grpc_statuses_that_say_the_same(code, number):
+    assert rpc(code).verdict(only_statuses(number)).outcome == "held"
+    if code:
+        assert rpc(code).verdict(only_statuses(200)).outcome == "violated"
+
+
+def test_a_name_says_nothing_about_http():
+    with pytest.raises(CheckError, match="the entry speaks http, whose answers have no gRPC status"):
+        quiet(3).verdict(only_statuses("OK"))
+
+
+def test_a_misspelt_name_is_refused_with_the_nearest():
+    with pytest.raises(CheckError, match="no gRPC status 'UNAVAILBLE'.*did you mean 'UNAVAILABLE'"):
+        only_statuses("UNAVAILBLE")
+
+
+def test_nothing_but_errors_is_a_reaction():
+    assert only_statuses("UNAVAILABLE").reaction
+    assert not only_statuses("OK", "UNAVAILABLE").reaction
 
 
 def test_no_answer_is_no_status():

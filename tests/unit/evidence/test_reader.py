@@ -9,7 +9,7 @@ import pytest
 from testbed.evidence import reader as module
 from testbed.evidence.envoy import ProxyLog
 from testbed.evidence.log import Log
-from testbed.evidence.reader import Loss, Reader
+from testbed.evidence.reader import Counted, Loss, Reader
 from testbed.plan import Link
 
 LINKS = (Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", None, "127.9.2.1:8080"),)
@@ -22,8 +22,8 @@ class Writer:
         self.path, self.total, self.active, self.connection = path, 0, 0, 0
         path.write_text("")
 
-    def counters(self, admin: str) -> tuple[int, int]:
-        return self.total, self.active
+    def counters(self, admin: str) -> Counted:
+        return Counted(self.total, self.active)
 
     def call(self, *, logged: bool = True) -> None:
         self.total, self.connection = self.total + 1, self.connection + 1

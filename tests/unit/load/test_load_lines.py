@@ -49,6 +49,12 @@ def test_a_result_becomes_a_request() -> None:
     )
 
 
+def test_a_grpc_status_is_kept_zero_among_them() -> None:
+    line = {"intended": 1.0, "sent": 1.0, "end": 1.0, "status": 200}
+    assert request_of(line | {"grpc": 0}, PLANNED, "", "").grpc_status == 0
+    assert request_of(line, PLANNED, "", "").grpc_status is None
+
+
 def test_an_unusual_error_keeps_its_words() -> None:
     line = {"intended": 1.0, "sent": 1.0, "end": 1.0, "status": 0, "error": "other", "detail": "too many open files"}
     assert request_of(line, PLANNED, "", "").error == "other: too many open files"

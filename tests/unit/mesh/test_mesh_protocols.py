@@ -20,6 +20,7 @@ def config(protocol: str, **policy: Any) -> tuple[dict[str, Any], dict[str, Any]
     (text,) = [file.text for file in plan.files if file.path == "web-1/envoy.json"]
     found = json.loads(text)["static_resources"]
     (listener,) = [one for one in found["listeners"] if one["name"] == "stock"]
+    assert listener.get("stat_prefix") == ("testbed_tcp" if protocol == "tcp" else None)
     return found["clusters"][0], listener["filter_chains"][0]["filters"][0]
 
 
@@ -55,7 +56,9 @@ def test_a_tcp_edge_hands_connections_on_and_nothing_is_left_to_envoys_defaults(
     assert way["name"] == "envoy.filters.network.tcp_proxy"
     assert (told["cluster"], told["idle_timeout"]) == ("stock", "0s")
     assert "max_downstream_connection_duration" not in told
-    assert told["access_log_options"] == {"flush_access_log_on_connected": True}
+    assert told["access_log_options"] == {"flush_access_log_on_start": True, "flush_access_log_on_connected": True}
+    (fields,) = [one["typed_config"]["log_format"]["json_format"] for one in told["access_log"]]
+    assert (fields["service"], fields["caller"]) == ("stock", "web-1")  # a line that comes before any host is chosen
     assert cluster["connect_timeout"] == "10s"
 
 

@@ -45,6 +45,13 @@ def test_an_edge_carries_what_its_callee_speaks(protocol: str) -> None:
     assert links == {"client -> web": "http", "web -> stock": protocol}
 
 
+@pytest.mark.parametrize("protocol", ["http2", "grpc"])
+def test_the_load_enters_in_what_the_entry_speaks(protocol: str) -> None:
+    topology = shop("http", web={"protocol": protocol})
+    (link,) = [link for link in make_plan(topology, Ground("127.50")).links if link.caller == "client"]
+    assert (link.protocol, link.inlet is not None) == (protocol, True)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -54,7 +61,7 @@ def test_an_edge_carries_what_its_callee_speaks(protocol: str) -> None:
         ({"protocol": "tcp"}, r"services.web.calls\[0\].to: stock speaks tcp: a stub sends requests, and cannot call"),
         ({"protocol": "http2", "mesh": "none"}, r"calls\[0\].to: stock speaks http2: stubs send HTTP/1.1, and with m"),
         ({"protocol": "grpc", "web": {"wiring": "proxy"}}, "stock speaks grpc: .* web needs wiring: listener"),
-        ({"protocol": "http", "web": {"protocol": "grpc"}}, "services.web.protocol: the load speaks HTTP/1.1"),
+        ({"protocol": "http", "web": {"protocol": "tcp"}}, "services.web.protocol: the load sends requests, and tcp h"),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_its_place(given: dict[str, Any], words: str) -> None:

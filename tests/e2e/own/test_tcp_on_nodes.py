@@ -1,0 +1,90 @@
+"""A tcp edge through one Envoy a node: whose connections they are, what a fault does, who vouches for it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import testbed
+from testbed import get, kill, latency, only_statuses, refused, steady
+from testbed.history import Attempt, Evidence
+from testbed.live import Testbed
+from testbed.model.topology import Topology
+
+pytestmark = pytest.mark.e2e
+
+EDGE, NEIGHBOURS = "front -> store", {"front-1", "front-3"}  # on node-1
+LOAD = steady(get("/"), rps=40)
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1, "recover_s": 1}
+
+
+@pytest.fixture(scope="module", params=["node", "sidecar"])
+def shop(request):
+    command = [sys.executable, "-u", str(Path(__file__).with_name("tcp_service.py"))]
+    services = {
+        "front": {"command": command, "calls": ["store"], "needs": ["store"], "replicas": 4},
+        "store": {"command": [*command, "store"], "protocol": "tcp", "replicas": 2},
+    }
+    services["front"]["ready"] = services["store"]["ready"] = {"tcp": True, "within": "60s"}
+    topology = Topology(name="tcp", entry="front", services=services, placement=request.param)
+    with testbed.start(topology) as mesh:
+        yield mesh
+
+
+@pytest.fixture(autouse=True)
+def _clean(shop):
+    shop.clean()
+
+
+def connections(run) -> list[Attempt]:
+    return [one for one in run.history.index.attempts.on(EDGE) if one.source == "connection"]
+
+
+def lacking(run) -> list[Evidence]:
+    return [one for one in run.history.index.evidence if not one.complete]
+
+
+def test_every_connection_is_told_with_its_caller_and_the_counters_agree(shop: Testbed) -> None:
+    run = shop.experiment(load=LOAD, **SHORT)
+    run.check(all=[only_statuses(200)])
+    assert lacking(run) == []
+    asked = Counter(request.replica for request in run.history.index.requests)
+    assert Counter(one.caller for one in connections(run)) == asked
+    assert {one.callee for one in connections(run)} == {"store-1", "store-2"}
+
+
+def test_a_fault_of_the_link_meets_the_callers_that_share_it(shop: Testbed) -> None:
+    run = shop.experiment(latency(ms=60).on(EDGE), load=LOAD, **SHORT)
+    held = run.history.index.by_phase["hold"]
+    assert min(request.latency_ms for request in held) >= 59
+    (fault,) = run.history.index.faults
+    assert run.history.index.touched(fault) >= {request.id for request in held}
+    assert lacking(run) == []
+
+
+def test_what_is_refused_is_on_record_as_well(shop: Testbed) -> None:
+    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
+    broken = [one for one in connections(run) if "UF" in one.flags]
+    assert {one.callee for one in broken} == {"store-1"}
+    assert len(broken) == sum(request.status == 502 for request in run.history.index.requests)
+    assert lacking(run) == []
+
+
+def test_a_killed_proxy_takes_the_connections_of_all_behind_it(shop: Testbed) -> None:
+    proxy, hit = ("node-1", NEIGHBOURS) if shop.topology.placement == "node" else ("front-1", {"front-1"})
+    run = shop.experiment(kill().on(proxy=proxy), load=LOAD, **SHORT)
+    index = run.history.index
+    assert {r.status for r in index.by_phase["hold"] if r.replica in hit} == {502}
+    assert {r.status for r in index.by_phase["hold"] if r.replica not in hit} == {200}
+    assert {r.status for r in index.by_phase["recover"]} == {200}
+    for phase in ("baseline", "recover"):
+        asked = index.by_phase[phase]
+        start, end = (next(getattr(p, at) for p in index.phases if p.name == phase) for at in ("start", "end"))
+        there = [one for one in connections(run) if start <= one.start < end]
+        assert abs(len(there) - len(asked)) <= 2  # at the edges of the phase
+    for caller in hit:
+        lives = {one.call.partition("/")[0] for one in connections(run) if one.caller == caller}
+        assert lives == {f"{caller}:1", f"{caller}:2"}

@@ -1,0 +1,174 @@
+"""gRPC and HTTP/2 through one Envoy a node, as test_placement.py has it for HTTP/1.1; beside sidecars, to compare."""
+
+import threading
+from collections import Counter
+
+import httpx
+import pytest
+
+import testbed
+from testbed import (
+    Inconclusive,
+    abort,
+    answered,
+    attempts,
+    delay,
+    get,
+    gives_up,
+    kill,
+    latency,
+    only_statuses,
+    pause,
+    start,
+    steady,
+)
+
+pytestmark = pytest.mark.e2e
+
+RPC, H2 = "front -> back", "front -> legacy"
+NEIGHBOURS = ("front-1", "front-3")  # on node-1
+FAILED = {"status": 502, "keep": [404, 429, 503, 504]}
+SERVICES = {
+    "front": {
+        "language": "go",
+        "replicas": 4,
+        "calls": [{"to": "back", "timeout": "1s", "onFailure": FAILED}, {"to": "legacy", "onFailure": FAILED}],
+        "routes": {"/slow": {"calls": [{"to": "back", "path": "/slow", "onFailure": FAILED}]}},
+    },
+    "back": {"language": "go", "protocol": "grpc", "replicas": 2, "routes": {"/slow": {"work": "1500ms"}}},
+    "legacy": {"language": "node", "protocol": "http2"},
+}
+RETRYING = {"retries": {"attempts": 2, "retryOn": ["unavailable"], "backoff": "5ms"}}
+EJECTING = {"outlierDetection": {"consecutive5xxErrors": 4, "baseEjectionTime": "60s", "maxEjectionPercent": 50}}
+LIMITED = {"circuitBreaker": {"maxRequests": 2}}
+LOAD = steady(get("/"), rps=40)
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.2, "recover_s": 1}
+HTTP = httpx.Client(trust_env=False, verify=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+def placed(placement, *policies):
+    written = [{"edge": edge, **policy} for edge, policy in policies]
+    return testbed.Topology(name="placed", entry="front", placement=placement, services=SERVICES, policies=written)
+
+
+@pytest.fixture(scope="module", params=["node", "sidecar"])
+def mesh(request):
+    with start(placed(request.param, (RPC, RETRYING))) as made:
+        yield made
+
+
+@pytest.fixture
+def bed(mesh):
+    mesh.clean()
+    return mesh
+
+
+def ask(bed, replica, path="/"):
+    return HTTP.get(f"{bed.plan.entries()[replica]}{path}").status_code
+
+
+def hit_by(bed):
+    """A proxy to hit, and the callers behind it."""
+    return ("node-1", set(NEIGHBOURS)) if bed.topology.placement == "node" else ("front-1", {"front-1"})
+
+
+def in_phase(run, name):
+    return {(r.replica, r.status) for r in run.history.index.requests if r.phase == name}
+
+
+def test_every_call_and_attempt_is_told_exactly_with_its_caller_and_status(bed):
+    run = bed.experiment(latency(ms=30).on(RPC), load=steady(get("/"), rps=120), **SHORT)
+    run.check(all=[only_statuses(200), answered(RPC, grpc_status="OK"), answered(H2, status=200)])
+    index = run.history.index
+    assert [event for event in index.evidence if not event.complete] == []
+    callers = {request.id: request.replica for request in index.requests}
+    for edge, status in ((RPC, 0), (H2, None)):
+        for joined in (index.calls, index.attempts, index.arrivals):
+            assert Counter(event.request for event in joined.on(edge)) == dict.fromkeys(callers, 1)
+            assert {event.grpc_status for event in joined.on(edge)} == {status}
+        for joined in (index.calls, index.attempts):
+            assert {event.request: event.caller for event in joined.on(edge)} == callers
+        own = {call.request: call.call for call in index.calls.on(edge)}
+        assert {attempt.request: attempt.call for attempt in index.attempts.on(edge)} == own
+    held = {request.id for request in index.by_phase["hold"]}
+    assert held <= {a.request for a in index.attempts.on(RPC) if a.duration_ms >= 29}
+    (fault,) = index.faults
+    assert held <= index.touched(fault)
+
+
+def test_retries_go_by_the_grpc_status_whoever_calls(bed):
+    run = bed.experiment(abort(grpc_status="UNAVAILABLE").on(RPC).for_attempts(1), load=LOAD, **SHORT)
+    run.check(
+        all=[
+            only_statuses(200),
+            attempts(RPC, exactly=2),
+            attempts(RPC, exactly=1, grpc_status="UNAVAILABLE"),
+            answered(RPC, grpc_status="OK"),
+        ]
+    )
+
+
+def test_request_faults_meet_their_users_and_no_others(bed):
+    fault = abort(grpc_status="NOT_FOUND").on(RPC).for_users(percent=30)
+    run = bed.experiment(fault, load=steady(get("/"), rps=40, users=20), **SHORT)
+    run.check(affected=[only_statuses(404), attempts(RPC, exactly=1)], unaffected=[only_statuses(200)])
+
+
+def test_http2_faults_are_http_faults(bed):
+    run = bed.experiment(abort(429).on(H2), load=LOAD, **SHORT)
+    run.check(all=[only_statuses(429), answered(H2, status=429), answered(RPC, grpc_status="OK")])
+
+
+def test_a_delay_ends_with_the_deadline_of_the_caller(bed):
+    run = bed.experiment(delay(ms=8_000).on(RPC), load=LOAD, **SHORT)
+    run.check(all=[only_statuses(504), gives_up(RPC, within_ms=1_900)])
+    index = run.history.index
+    held = {request.id for request in index.by_phase["hold"]}
+    assert {a.flags for a in index.arrivals.on(RPC) if a.request in held} == {"DI,DR"}
+
+
+def test_a_replica_alone_is_hit(bed):
+    with bed.inject(abort(grpc_status="NOT_FOUND").on(RPC, replica="back-2")):
+        for name in bed.topology.replica_names("front"):
+            assert sorted(ask(bed, name) for _ in range(4)) == [200, 200, 404, 404]
+
+
+@pytest.mark.parametrize("fault", [kill, pause])
+def test_a_proxys_failure_hits_all_behind_it_and_nobody_else(bed, fault):
+    proxy, hit = hit_by(bed)
+    run = bed.experiment(fault().on(proxy=proxy), load=LOAD, **SHORT)
+    names = bed.topology.replica_names("front")
+    assert in_phase(run, "baseline") == {(name, 200) for name in names}
+    ended = {(name, status == 200) for name, status in in_phase(run, "hold")}
+    assert ended == {(name, name not in hit) for name in names}
+    assert {status for _, status in in_phase(run, "recover")} == {200}
+    for phase in ("baseline", "recover"):
+        run.check(all=[attempts(RPC, exactly=1).during(phase), answered(RPC, grpc_status="OK").during(phase)])
+    with pytest.raises(Inconclusive, match=rf"{proxy}/proxy\s+(was\s+killed|stood\s+still)"):
+        run.check(all=[answered(RPC, grpc_status="OK")])
+
+
+def test_a_limit_is_of_the_node_or_of_each_replica():
+    for placement, served in (("node", 2), ("sidecar", 4)):
+        with start(placed(placement, (RPC, LIMITED))) as bed:
+            found, together = [], threading.Barrier(6)
+
+            def one(name, bed=bed, found=found, together=together):
+                together.wait()
+                found.append(ask(bed, name, "/slow"))
+
+            threads = [threading.Thread(target=one, args=(name,)) for name in NEIGHBOURS * 3]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert Counter(found) == {200: served, 503: 6 - served}
+
+
+def test_grpc_errors_seen_by_one_replica_eject_for_its_neighbours():
+    for placement, errors in (("node", 4), ("sidecar", 8)):
+        with start(placed(placement, (RPC, EJECTING))) as bed:
+            with bed.inject(abort(grpc_status="UNAVAILABLE").on(replica="back-1")):
+                statuses = [ask(bed, name) for _ in range(12) for name in NEIGHBOURS]
+            assert Counter(statuses)[503] == errors
+            assert statuses[-6:] == [200] * 6

@@ -1,0 +1,137 @@
+"""The proxy's own counters vouch for the record of its connections: it passes if it is whole."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.evidence import reader as module
+from testbed.evidence.envoy import ProxyLog
+from testbed.evidence.gather import Recorder
+from testbed.evidence.log import Log
+from testbed.evidence.reader import Counted, Reader
+from testbed.history import Attempt, Evidence
+from testbed.model.topology import Topology
+from testbed.plan import Ground
+from testbed.planner import Plan, make_plan
+
+ASKED, MADE, ENDED = "TcpConnectionStart", "TcpUpstreamConnected", "TcpConnectionEnd"
+
+
+def mesh() -> Plan:
+    services: dict[str, Any] = {
+        "api": {"command": "api", "calls": ["db", "auth"]},
+        "db": {"command": "db", "protocol": "tcp"},
+        "auth": {"language": "go"},
+    }
+    topology = Topology.model_validate({"name": "t", "entry": "api", "services": services})
+    return make_plan(topology, Ground("127.9"))
+
+
+class Envoy:
+    """Stands for one: what it has counted, and the log that it writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.counted = path, Counted()
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+
+    def counters(self, admin: str) -> Counted:
+        return self.counted if admin.startswith("127.9.1.") else Counted()  # the other is the inlet
+
+    def says(self, number: int, *events: str) -> None:
+        now = f"{time.time():.6f}"
+        common = {"kind": "connection", "connection": number, "service": "db", "caller": "api-1", "flags": "-"}
+        common |= {"start": now, "end": now, "sent": 1, "received": 1, "host": None}
+        with self.path.open("a") as file:
+            file.writelines(json.dumps(common | {"event": event}) + "\n" for event in events)
+
+
+@pytest.fixture
+def envoy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Envoy:
+    made = Envoy(tmp_path / "api-1" / "mesh.log")
+    monkeypatch.setattr(module, "counters", made.counters)
+    return made
+
+
+@pytest.fixture
+def recorder(envoy: Envoy, tmp_path: Path) -> Recorder:
+    return Recorder(mesh(), tmp_path, patience_s=0.2)
+
+
+def verdicts(recorder: Recorder) -> list[Evidence]:
+    return [one for one in recorder.collect() if isinstance(one, Evidence) and not one.complete]
+
+
+def test_a_whole_record_passes(envoy: Envoy, recorder: Recorder) -> None:
+    envoy.says(1, ASKED, MADE, ENDED)
+    envoy.says(2, ASKED, MADE)  # open
+    envoy.says(3, ASKED)  # being made
+    envoy.says(4, ASKED, ENDED)  # refused
+    envoy.counted = Counted(connections=4, connected=2)
+    found = [one for one in recorder.collect() if isinstance(one, Attempt)]
+    assert verdicts(recorder) == []
+    assert sorted(one.call for one in found) == [f"api-1:1/tcp.{number}" for number in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ([], "0 of 1 connections logged, the ends of 0 of 1 connections logged"),
+        ([ASKED, MADE], "the ends of 0 of 1 connections logged"),
+    ],
+)
+def test_a_record_that_lacks_a_line_is_rejected(envoy: Envoy, recorder: Recorder, told: list[str], words: str) -> None:
+    envoy.says(1, *told)
+    envoy.counted = Counted(connections=1)
+    (evidence,) = verdicts(recorder)
+    assert (evidence.source, evidence.missing) == ("attempts", f"api-1/proxy: {words}")
+    assert evidence.edges == ("api -> db",)  # what the proxy logs of the other edge is not in doubt
+
+
+def test_a_connection_that_nobody_knows_of_is_missed_although_it_is_open(envoy: Envoy, recorder: Recorder) -> None:
+    envoy.says(1, ASKED, MADE)
+    envoy.counted = Counted(connections=2, connected=2)
+    (evidence,) = verdicts(recorder)
+    assert evidence.missing == "api-1/proxy: 1 of 2 connections logged"
+
+
+def test_lines_that_come_late_are_waited_for(envoy: Envoy, tmp_path: Path) -> None:
+    log = Log("api-1/proxy", "api-1/mesh.log", lambda life: ProxyLog(mesh().links, life).read, (), "127.9.1.1:9990")
+    reader = Reader(log, tmp_path)
+    envoy.says(1, ASKED, MADE)
+    envoy.counted = Counted(connections=1)
+    assert not reader.whole()
+    envoy.says(1, ENDED)
+    assert reader.whole()
+
+
+def test_a_second_life_is_counted_anew_and_ends_what_was_open(envoy: Envoy, tmp_path: Path) -> None:
+    log = Log("api-1/proxy", "api-1/mesh.log", lambda life: ProxyLog(mesh().links, life).read, (), "127.9.1.1:9990")
+    reader = Reader(log, tmp_path)
+    envoy.says(1, ASKED, MADE)
+    envoy.says(2, ASKED, MADE, ENDED)
+    envoy.counted = Counted(connections=2, connected=1)
+    assert reader.whole()
+    reader.brace()
+    reader.killed()
+    envoy.counted = Counted(connections=1)
+    reader.begun()
+    assert not reader.whole()
+    envoy.says(1, ASKED, MADE, ENDED)
+    assert reader.whole()
+    assert len(reader.everything()) == 3
+
+
+def test_a_kill_before_an_end_was_logged_costs_what_went_before(envoy: Envoy, tmp_path: Path) -> None:
+    log = Log("api-1/proxy", "api-1/mesh.log", lambda life: ProxyLog(mesh().links, life).read, (), "127.9.1.1:9990")
+    reader = Reader(log, tmp_path)
+    envoy.says(1, ASKED, MADE)
+    envoy.counted = Counted(connections=1)  # its end is not in the log
+    reader.brace(patience_s=0.05)
+    reader.killed()
+    assert next(reader.losses("attempts")).start == 0.0
