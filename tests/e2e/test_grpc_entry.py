@@ -119,12 +119,13 @@ def test_what_is_slow_is_slow_and_nothing_else(rpc, fault):
 
 @pytest.mark.parametrize("fault", [*BROKEN, *QUIET], ids=str)
 def test_what_breaks_the_link_leaves_no_answer_and_the_next_connection_is_good(rpc, fault):
-    patience = {"timeout_s": 2} if fault in QUIET else {}
+    patience = {"timeout_s": 3} if fault in QUIET else {}
     run = rpc.experiment(fault.on(OWN), load=load(**patience), **SHORT)
     held = run.history.index.by_phase["hold"]
     assert {(r.status, r.grpc_status) for r in held} == {(0, None)}
     assert {r.error for r in held} <= {"timeout"} if fault in QUIET else {"reset", "eof", "refused"}
     assert well_again(run)
+    run.check(all=[only_statuses("OK").during("baseline")])
 
 
 @pytest.mark.parametrize("fault", ENTRY, ids=str)
@@ -136,6 +137,7 @@ def test_a_process_of_the_entry_that_fails(rpc, fault):
     assert any(ended["front-2"])
     assert fault == restart() or not any(ended["front-1"])
     assert well_again(run)
+    run.check(all=[only_statuses("OK").during("baseline")])
 
 
 @pytest.mark.parametrize("language", ["go", "node"])

@@ -58,6 +58,7 @@ def test_every_connection_is_told_with_its_caller_and_the_counters_agree(shop: T
 
 def test_a_fault_of_the_link_meets_the_callers_that_share_it(shop: Testbed) -> None:
     run = shop.experiment(latency(ms=60).on(EDGE), load=LOAD, **SHORT)
+    run.check(all=[only_statuses(200)])
     held = run.history.index.by_phase["hold"]
     assert min(request.latency_ms for request in held) >= 59
     (fault,) = run.history.index.faults
@@ -67,6 +68,7 @@ def test_a_fault_of_the_link_meets_the_callers_that_share_it(shop: Testbed) -> N
 
 def test_what_is_refused_is_on_record_as_well(shop: Testbed) -> None:
     run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
+    run.check(all=[only_statuses(200, 502), only_statuses(200).during("baseline")])
     broken = [one for one in connections(run) if "UF" in one.flags]
     assert {one.callee for one in broken} == {"store-1"}
     assert len(broken) == sum(request.status == 502 for request in run.history.index.requests)
@@ -79,12 +81,10 @@ def test_a_killed_proxy_takes_the_connections_of_all_behind_it(shop: Testbed) ->
     index = run.history.index
     assert {r.status for r in index.by_phase["hold"] if r.replica in hit} == {502}
     assert {r.status for r in index.by_phase["hold"] if r.replica not in hit} == {200}
-    assert {r.status for r in index.by_phase["recover"]} == {200}
-    for phase in ("baseline", "recover"):
-        asked = index.by_phase[phase]
-        start, end = (next(getattr(p, at) for p in index.phases if p.name == phase) for at in ("start", "end"))
-        there = [one for one in connections(run) if start <= one.start < end]
-        assert abs(len(there) - len(asked)) <= 2  # at the edges of the phase
+    run.check(all=[only_statuses(200).during(phase) for phase in ("baseline", "recover")])
+    asked, answered = (Counter(r.replica for r in index.requests if r.status in few) for few in ((200, 502), (200,)))
+    made = Counter(one.caller for one in connections(run))
+    for caller in asked:  # what was under way at the kill may have left a line
+        assert answered[caller] <= made[caller] <= (asked if caller in hit else answered)[caller]
     for caller in hit:
-        lives = {one.call.partition("/")[0] for one in connections(run) if one.caller == caller}
-        assert lives == {f"{caller}:1", f"{caller}:2"}
+        assert len({one.call.partition("/")[0] for one in connections(run) if one.caller == caller}) == 2  # lives
