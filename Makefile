@@ -18,7 +18,7 @@ help:  ## what there is to make
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev]' \
 	  | sed -u -nE 's/^ *(Collecting|Downloading|Installing collected packages:?) ?([^ ]*).*/      \1 \2/p'
 	@test -x $(BIN)/testbed || { echo "installing failed: run $(BIN)/python -m pip install -c constraints.txt -e '.[dev]'"; exit 1; }
-	@echo "[3/3] building Toxiproxy and two small Go programs (about a minute, once; cached)"
+	@echo "[3/3] building Toxiproxy and three small Go programs (about a minute, once; cached)"
 	@$(BIN)/testbed setup
 	@touch $@
 

@@ -88,8 +88,10 @@ def plan(file: Path, as_json: bool) -> None:
     from testbed.model.topology import load_topology
     from testbed.plan import Ground
     from testbed.planner import make_plan
+    from testbed.runtime.wildcards import with_namespaces
 
-    made = make_plan(load_topology(file), Ground("127.50"))
+    topology = load_topology(file)
+    made = make_plan(topology, with_namespaces(Ground("127.50"), topology))
     click.echo(json.dumps(as_data(made), indent=2) if as_json else as_text(made))
 
 

@@ -9,6 +9,7 @@ from testbed.plan import Process
 from testbed.planner import Plan
 
 ELSEWHERE = "runs already: only the edges into it can be faulted"
+APART = "in a network namespace of its own: it has its port to itself, and reaches only what it calls"
 
 
 def as_data(plan: Plan) -> dict[str, object]:
@@ -30,7 +31,7 @@ def as_text(plan: Plan) -> str:
         f"{topology.name}: {len(topology.services)} services, {len(plan.replicas)} replicas, "
         f"{len(plan.processes)} processes, {len(plan.links)} links, mesh {topology.mesh}"
     )
-    processes = [f"  {p.name:<22} {_what(p):<10} {', '.join(p.listens[:1])}{_more(p.listens)}" for p in plan.processes]
+    processes = [f"  {p.name:<22} {_what(p):<10} {', '.join(p.listens[:1])}{_more(p)}" for p in plan.processes]
     processes += [f"  {r.name:<22} {'-':<10} {r.app}, {ELSEWHERE}" for r in plan.replicas if r.elsewhere]
     nodes = [f"  {line}" for line in placement(topology)]
     edges = [f"  {edge:<28} {edge_summary(topology, str(edge))}" for edge in map(str, topology.edges())]
@@ -44,5 +45,6 @@ def _what(process: Process) -> str:
     return process.image or process.argv[0].rpartition("/")[2]
 
 
-def _more(listens: tuple[str, ...]) -> str:
-    return f" and {len(listens) - 1} more" if len(listens) > 1 else ""
+def _more(process: Process) -> str:
+    more = f" and {len(process.listens) - 1} more" if len(process.listens) > 1 else ""
+    return more + (f", {APART}" if process.network else "")

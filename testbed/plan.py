@@ -21,6 +21,7 @@ class Ground:
 
     network: str  # "127.50" or "10.213": replica r of the s-th service is <network>.s.r, s = 0 is the test's own plane
     plane: str = ""  # the one address at which all links and inlets listen; "": each at its callee's own
+    namespaces: bool = False  # whether an app may have a network namespace of its own, where the others share one
 
     def own(self, number: int) -> str:
         """Return an address of the test's own plane: 1 is the links' own, 2 the inlet's."""
@@ -136,6 +137,18 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """A network namespace that an app has for itself, where the other processes of the run share one.
+
+    It listens there on all addresses, or on localhost; from outside it is reached where its process `listens`. What it
+    calls it finds at the same addresses as outside.
+    """
+
+    port: int  # where it listens
+    doors: tuple[str, ...]  # every "ip:port" of the run that it calls
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """One process to start.
 
@@ -159,6 +172,7 @@ class Process:
     needs: tuple[str, ...] = ()  # names of processes
     image: str = ""  # of a container, whose own command runs where argv is empty
     reached: tuple[str, ...] = ()  # those at which the test itself talks to it
+    network: Network | None = None  # None: it shares the run's
 
 
 def links_from(seat: Seat, links: Iterable[Link]) -> tuple[Link, ...]:

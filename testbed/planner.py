@@ -169,7 +169,7 @@ def _seat_parts(plan: Plan, seat: Seat, seed: int) -> Iterator[Part]:
 def _app(plan: Plan, replica: Replica, outgoing: tuple[Link, ...], seed: int) -> Process:
     wiring = plan.mesh.wiring(plan.topology, replica, outgoing)
     if plan.topology.services[replica.service].is_own:
-        return programs.process(plan.topology, replica, wiring, plan.replicas)
+        return programs.process(plan.topology, plan.ground, replica, wiring, plan.replicas)
     return _stub(plan, replica, wiring, seed)
 
 

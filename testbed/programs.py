@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.errors import TopologyError
 from testbed.mesh import variable
-from testbed.plan import Ground, Process, Ready, Replica
+from testbed.plan import Ground, Network, Process, Ready, Replica
 from testbed.templates import fill, parts_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 WILDCARDS, EACH = 22_000, 40  # where the ports for all addresses begin, and how many a block has
 LOCALHOST, EVERYWHERE = "127.0.0.1", "0.0.0.0"
+ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+:\d+")
 
 
 def candidates(network: str) -> range:
@@ -28,6 +30,11 @@ def wildcards(topology: Topology, ground: Ground) -> int:
     """Return how many replicas need a port on all addresses; with a network of its own each has all ports."""
     services = () if ground.plane else topology.services.values()
     return sum(one.replicas for one in services if one.binds == "all" and one.port is None)
+
+
+def is_greedy(service: Service) -> bool:
+    """Whether a service takes a port of its own on all addresses: nobody else in its network can have that one."""
+    return service.binds == "all" and service.port is not None
 
 
 def replicas(topology: Topology, ground: Ground, ports: Sequence[int]) -> Iterator[Replica]:
@@ -50,25 +57,29 @@ def replicas(topology: Topology, ground: Ground, ports: Sequence[int]) -> Iterat
 def _app(topology: Topology, service: Service, ground: Ground, address: str, free: Iterator[int]) -> str:
     if service.address:
         return service.address
-    if service.binds == "all" and not ground.plane:
+    if service.binds == "all" and not ground.plane and not _is_apart(service, ground):
         return f"{LOCALHOST}:{service.port or next(free)}"
     return f"{address}:{service.port or topology.ports.app}"
 
 
+def _is_apart(service: Service, ground: Ground) -> bool:
+    return ground.namespaces and is_greedy(service)
+
+
 def process(
-    topology: Topology, replica: Replica, wiring: Mapping[str, str], all_replicas: Sequence[Replica]
+    topology: Topology, ground: Ground, replica: Replica, wiring: Mapping[str, str], all_replicas: Sequence[Replica]
 ) -> Process:
     """Return the process that one replica of a command or an image is."""
     service = topology.services[replica.service]
     values = _values(topology, replica, wiring)
     host, _, port = replica.app.rpartition(":")
-    listens = f"{EVERYWHERE if service.binds == 'all' else host}:{port}"
+    listens, apart = f"{EVERYWHERE if service.binds == 'all' else host}:{port}", _is_apart(service, ground)
     return Process(
         name=f"{replica.name}/app",
         role="app",
         argv=tuple(fill(word, values) for word in service.command or ()),
         ready=_ready(service, replica.app, values),
-        listens=(listens,),
+        listens=(replica.app if apart else listens,),
         env=_environment(service, listens, wiring) | {key: fill(text, values) for key, text in service.env.items()},
         replica=replica.name,
         own=True,
@@ -76,7 +87,13 @@ def process(
         needs=tuple(f"{one.name}/app" for one in all_replicas if one.service in service.needs and not one.elsewhere),
         image=service.image or "",
         reached=(replica.app,) if service.reset else (),
+        network=Network(int(port), _addresses(wiring)) if apart else None,
     )
+
+
+def _addresses(wiring: Mapping[str, str]) -> tuple[str, ...]:
+    """Every address that an app is told, once each."""
+    return tuple(dict.fromkeys(ADDRESS.findall(" ".join(wiring.values()))))
 
 
 def _environment(service: Service, listens: str, wiring: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,6 @@ does: 1,500 bytes each and no segmentation offload (the host's loopback hands ov
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import shutil
@@ -17,8 +16,8 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from testbed.errors import Unsupported
+from testbed.runtime import netns
 
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 SIOCGIFMTU = 0x8921  # linux/sockios.h
 WIRE_MTU = 1500
 VARIABLE = "TESTBED_SANDBOX"  # set inside, to 1
@@ -29,7 +28,10 @@ def enter(command: Sequence[str]) -> None:
 
     Does not return. Raises `Unsupported` where the kernel does not allow it or a program is missing.
     """
-    _unshare()
+    try:
+        netns.leave(as_root=True)
+    except OSError as error:
+        raise Unsupported(netns.REFUSED.format((error.strerror or str(error)).lower())) from None
     _wire_up()
     os.environ[VARIABLE] = "1"
     try:
@@ -48,27 +50,6 @@ def wire_like() -> bool:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
         answer = fcntl.ioctl(probe.fileno(), SIOCGIFMTU, struct.pack("16si12x", b"lo", 0))
     return int(struct.unpack("16si12x", answer)[1]) <= WIRE_MTU
-
-
-def _unshare() -> None:
-    """Leave the network (and, as an ordinary user, the user namespace), and be root there."""
-    user, group = os.geteuid(), os.getegid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET | (CLONE_NEWUSER if user else 0)) != 0:
-        reason = os.strerror(ctypes.get_errno()).lower()
-        raise Unsupported(
-            f"this kernel does not let this user make a network namespace ({reason}). Ask for "
-            "kernel.unprivileged_userns_clone=1 (or the same in AppArmor), or run as root or in a privileged container"
-        )
-    if user:
-        _write("setgroups", "deny")
-        _write("uid_map", f"0 {user} 1")
-        _write("gid_map", f"0 {group} 1")
-
-
-def _write(name: str, text: str) -> None:
-    with open(f"/proc/self/{name}", "w") as file:
-        file.write(text)
 
 
 def _wire_up() -> None:

@@ -50,7 +50,7 @@ def start_mesh(
     from testbed.preparing import prepared
     from testbed.programs import wildcards
     from testbed.runtime import NotReady, runtime_class
-    from testbed.runtime.wildcards import free_ports
+    from testbed.runtime.wildcards import free_ports, with_namespaces
 
     if arm.current() is arm.Arm.WITHOUT_POLICIES:
         topology = topology.without_policies()
@@ -62,10 +62,11 @@ def start_mesh(
     lease = chosen.lease()
     directory = folders.new(keep)
     try:
-        ports = free_ports(lease.ground.network, wildcards(topology, lease.ground))
-        plan = make_plan(topology, lease.ground, seed, ports)
+        ground = with_namespaces(lease.ground, topology)
+        ports = free_ports(ground.network, wildcards(topology, ground))
+        plan = make_plan(topology, ground, seed, ports)
         running = chosen(directory, lease, keep=keep is not None)
-        about = File(folders.ABOUT, folders.about(topology.name, runtime, lease.ground.network))
+        about = File(folders.ABOUT, folders.about(topology.name, runtime, ground.network))
         running.start(plan.processes, [*plan.files, about])
         return Testbed(plan, running, directory, lease, say)
     except BaseException as error:

@@ -77,7 +77,7 @@ def texts_of(service: Service) -> Iterator[tuple[Place, str]]:
 
 def _port(topology: Topology, service: Service) -> Iterator[Problem]:
     """A port of its own that belongs to the testbed on the same address."""
-    if service.port is None or service.binds == "all":
+    if service.port is None:
         return
     ports, callers = topology.ports, 1 + sum(one.replicas for one in topology.services.values())
     most = ports.proxy + max(len(topology.upstreams(name)) for name in topology.services)

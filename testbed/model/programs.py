@@ -112,7 +112,7 @@ class Program(Model):
     """The port that it takes whatever PORT says. Default: it takes the one that PORT names."""
     binds: Literal["own", "all"] = "own"
     """Where it listens: on the address in ADDR, or on all addresses (0.0.0.0, or on localhost), whatever ADDR says; it
-    then gets a port that nobody else on this machine has."""
+    then gets a port that nobody else on this machine has, or, with a `port` of its own, a network of its own."""
     ready: Readiness | None = None
     """How to tell that it is ready. Default: its port accepts connections."""
     needs: tuple[str, ...] = ()

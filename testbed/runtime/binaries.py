@@ -85,6 +85,7 @@ _ALL = [
     ),
     Tool("stub-go", get="`testbed setup` builds it; that needs Go", program=golang.STUB),
     Tool("load", get="`testbed setup` builds it; that needs Go", program=golang.LOAD),
+    Tool("relay", get="`testbed setup` builds it; that needs Go", program=golang.RELAY),
 ]
 TOOLS = {tool.name: tool for tool in _ALL}
 

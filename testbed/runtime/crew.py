@@ -72,19 +72,20 @@ class Crew:
         gentle: bool,
         within: Group | None = None,
         cwd: str = "",
+        apart: Mapping[str, object] | None = None,
     ) -> None:
         """Order a process, in a control group of its own if one is given, in the run's folder unless told otherwise.
 
-        `gentle` ones get a SIGTERM and a moment when the run is stopped.
+        `gentle` ones get a SIGTERM and a moment when the run is stopped. `apart` is a network of its own, as
+        `netns.settle` takes it.
         """
         with self._changed:
             member = self._members.setdefault(name, Member())
             member.alive, member.doomed, member.pid, member.end, member.share = True, False, 0, "", 1.0
         log, cwd = str(self.log(name)), cwd or str(self._directory)
         group = asdict(within) if within else None
-        self._order(
-            do="spawn", name=name, argv=list(argv), env=dict(env), cwd=cwd, log=log, gentle=gentle, within=group
-        )
+        words = {"argv": list(argv), "env": dict(env), "cwd": cwd, "log": log}
+        self._order(do="spawn", name=name, gentle=gentle, within=group, apart=apart, **words)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Order a signal to a process and its group; an end by SIGKILL or SIGTERM is remembered as asked for."""

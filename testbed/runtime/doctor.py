@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from testbed.errors import Unavailable
-from testbed.runtime import binaries
+from testbed.runtime import binaries, netns
 from testbed.runtime.cgroups import Memory
 
 OLDEST_PYTHON = (3, 11)
@@ -31,7 +31,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at the machine and at every tool; builds nothing, starts nothing but `TOOL --version`."""
-    here = [_system(), _loopback(), _python(), _privilege(), _memory(), _packets()]
+    here = [_system(), _loopback(), _python(), _privilege(), _memory(), _packets(), _namespaces()]
     return [*here, *_docker(), *map(_tool, binaries.TOOLS)]
 
 
@@ -89,6 +89,12 @@ def _packets() -> Finding:
     finally:
         packets.close()
     return Finding("packet faults", True, source="the kernel drops packets for this user")
+
+
+def _namespaces() -> Finding:
+    missing = netns.why_not()
+    advice = f"{missing}; only services with binds: all and a port of their own need it" if missing else ""
+    return Finding("own networks", True, source="not for this user" if missing else "namespaces", advice=advice)
 
 
 def _docker() -> list[Finding]:

@@ -55,6 +55,7 @@ TOXIPROXY = Program(
 )
 STUB = Program("stub-go", "the Go stub", takes="a quarter of a minute", folder=ROOT / "topologies/stubs/go")
 LOAD = Program("load", "the load driver", takes="a quarter of a minute", folder=ROOT / "testbed/load/driver")
+RELAY = Program("relay", "the relay", takes="five seconds", folder=ROOT / "testbed/runtime/relay")
 
 
 def cached(program: Program) -> Path:

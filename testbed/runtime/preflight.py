@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from testbed.errors import TestbedError
 from testbed.plan import Process
-from testbed.runtime import proc
+from testbed.runtime import netns, proc
 
 SHOWN = 5
 EVERYWHERE = "0.0.0.0"
@@ -44,7 +44,7 @@ def _conflicts(processes: Iterable[Process]) -> Iterator[str]:
             elif rival:
                 yield f"{address}, wanted by {process.name}, and {rival}, wanted by {wanted[rival]}{_alone(EVERYWHERE)}"
             elif reason := _unavailable(address):
-                yield f"{address}, wanted by {process.name}: {reason}"
+                yield f"{address}, wanted by {process.name}: {reason}{_alone(ip)}"
             wanted[address] = process.name
             first.setdefault(port, address)
             if ip == EVERYWHERE:
@@ -52,7 +52,10 @@ def _conflicts(processes: Iterable[Process]) -> Iterator[str]:
 
 
 def _alone(ip: str) -> str:
-    return f": {ALONE}" if ip == EVERYWHERE else ""
+    if ip != EVERYWHERE:
+        return ""
+    reason = netns.why_not()
+    return f": {ALONE}" + (f". It would have one here as well, but {reason}" if reason else "")
 
 
 def _unavailable(address: str) -> str:

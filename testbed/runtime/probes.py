@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,16 +18,36 @@ HEALTH = "/grpc.health.v1.Health/Check"
 
 Ask = Callable[[], str]
 """Looks once, and returns why the process is not ready, "" if it is."""
+Enter = Callable[[], Sequence[str]]
+"""Returns the words that, put before a command, run it in a process's own network."""
 
 
-def probe(ready: Ready, log: Path, env: Mapping[str, str], cwd: str) -> str | Ask:
-    """Return how to look: a URL that is asked over sockets, or a function. Only what is logged from now on counts."""
-    if ready.log:
-        return line_in(lambda: _lines(log), ready.log)
-    if ready.command:
-        return _command(ready.command, env, cwd)
+def probe(ready: Ready, log: Path, env: Mapping[str, str], cwd: str, enter: Enter | None = None) -> str | Ask:
+    """Return how to look: a URL that is asked over sockets, or a function. Only what is logged from now on counts.
+
+    `enter` leads into the network of a process that has one of its own. It is reached from ours a moment after it
+    listens, so that is looked at as well.
+    """
     scheme, _, address = ready.url.partition("://")
+    if ready.log or ready.command:
+        ask = line_in(lambda: _lines(log), ready.log) if ready.log else _command(ready.command, env, cwd, enter)
+        return _reached(ask, address.partition("/")[0]) if enter else ask
     return health(address) if scheme == "grpc" else ready.url
+
+
+def _reached(ask: Ask, address: str) -> Ask:
+    ip, _, port = address.rpartition(":")
+
+    def both() -> str:
+        if reason := ask():
+            return reason
+        try:
+            socket.create_connection((ip, int(port)), ANSWER_S).close()
+        except OSError as error:
+            return (error.strerror or str(error)).lower()
+        return ""
+
+    return both
 
 
 def line_in(lines: Callable[[], list[str]], pattern: str) -> Ask:
@@ -44,10 +65,11 @@ def _lines(log: Path) -> list[str]:
     return log.read_text(errors="replace").splitlines() if log.exists() else []
 
 
-def _command(words: Sequence[str], env: Mapping[str, str], cwd: str) -> Ask:
-    argv = [commands.program(words[0], Path(cwd)), *words[1:]]
+def _command(words: Sequence[str], env: Mapping[str, str], cwd: str, enter: Enter | None) -> Ask:
+    command = [commands.program(words[0], Path(cwd)), *words[1:]]
 
     def ask() -> str:
+        argv = [*(enter() if enter else ()), *command]
         try:
             done = subprocess.run(
                 argv, env=env, cwd=cwd, timeout=COMMAND_S, capture_output=True, text=True, errors="replace"

@@ -57,13 +57,14 @@ def listener_on(address: str, port: int) -> Listener | None:
 
 
 def listening(group: int) -> list[str]:
-    """Return every "ip:port" on which the processes of a group listen."""
+    """Return every "ip:port" on which the processes of a group listen, in the network that its leader is in."""
     inodes: set[str] = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
             if int(_stat(f"/proc/{pid}")[2]) == group:
                 inodes |= {_link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-    return sorted(f"{one.address}:{one.port}" for one in _listeners() if f"socket:[{one.inode}]" in inodes)
+    there = _listeners(seen_by=str(group))
+    return sorted(f"{one.address}:{one.port}" for one in there if f"socket:[{one.inode}]" in inodes)
 
 
 def owner(listener: Listener) -> str:
@@ -81,8 +82,8 @@ def _stat(folder: str) -> list[str]:
     return Path(folder, "stat").read_text().rpartition(")")[2].split()
 
 
-def _listeners(port: int | None = None) -> Iterator[Listener]:
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+def _listeners(port: int | None = None, seen_by: str = "self") -> Iterator[Listener]:
+    for table in (f"/proc/{seen_by}/net/tcp", f"/proc/{seen_by}/net/tcp6"):
         with suppress(OSError):
             for line in Path(table).read_text().splitlines()[1:]:
                 words = line.split()

@@ -7,11 +7,13 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from testbed.errors import TestbedError, nearest
 from testbed.plan import File, Process, as_planned
-from testbed.runtime import Death, NotReady, binaries, commands, folder, proc
+from testbed.runtime import Death, NotReady, binaries, commands, folder, netns, proc
 from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.crew import Crew
 from testbed.runtime.lease import Lease, lease_block
@@ -23,6 +25,7 @@ from testbed.runtime.wording import lateness, quoted
 
 READY_S = 20.0  # for a process to be ready
 SEEN_S = 2.0  # for a signal to show its effect
+RELAY = "relay"  # the program that connects a network of an app's own with the run's
 Seen = Callable[[set[str]], bool]  # whether an effect shows in the states of a process's threads
 GRACE_S = 0.2  # for the apps to end by themselves when the run is stopped
 
@@ -68,7 +71,8 @@ class ProcessRuntime:
         if self._crew is not None:
             raise TestbedError("this runtime has been started already")
         self._processes = {process.name: process for process in processes}
-        self._tools = {tool: str(binaries.find(tool)) for tool in {p.argv[0] for p in processes if not p.own}}
+        tools = {p.argv[0] for p in processes if not p.own} | {RELAY for p in processes if p.network}
+        self._tools = {tool: str(binaries.find(tool)) for tool in tools}
         check_addresses(processes)
         folder.make(self._directory)
         self._crew = Crew(self._directory, self._lease, self._keep)
@@ -231,8 +235,17 @@ class ProcessRuntime:
                 **self._environment(process),
                 **{key: folder.filled(value, self._directory) for key, value in process.env.items()},
             }
-            ways[name] = probe(process.ready, crew.log(name), env, process.cwd)
-            crew.spawn(name, self._argv(process), env, gentle=process.role == "app", within=within, cwd=process.cwd)
+            enter = partial(self._entering, name) if process.network else None
+            ways[name] = probe(process.ready, crew.log(name), env, process.cwd, enter)
+            crew.spawn(
+                name,
+                self._argv(process),
+                env,
+                gentle=process.role == "app",
+                within=within,
+                cwd=process.cwd,
+                apart=self._apart(process),
+            )
         own_s = {name: p.ready.within_s for name, p in processes.items() if p.ready.within_s is not None}
         late = wait_ready(ways, self._ready_s, lambda: self._none_ended(processes), own_s)
         if late:
@@ -247,6 +260,16 @@ class ProcessRuntime:
         if process.own:
             return commands.program(folder.filled(process.argv[0], self._directory), Path(process.cwd))
         return self._tools[process.argv[0]]
+
+    def _apart(self, process: Process) -> dict[str, object] | None:
+        """Say how a network of the process's own is made, if it has one."""
+        address = process.listens[0] if process.listens else ""
+        return {"relay": self._tools[RELAY], "address": address, **asdict(process.network)} if process.network else None
+
+    def _entering(self, name: str) -> Sequence[str]:
+        """Return the words that, put before a command, run it in the network of a process's own."""
+        member = self._running().member(name)
+        return netns.entering(member.pid if member else 0)
 
     def _environment(self, process: Process) -> dict[str, str]:
         """Small and the same everywhere, so that nothing of the owner's gets in; the user's own have the user's."""
@@ -264,10 +287,12 @@ class ProcessRuntime:
         """Say where one of the user's own does listen, if it is not where it should."""
         process, member = self._processes[name], self._running().member(name)
         there = proc.listening(member.pid) if process.own and member and member.pid else []
-        elsewhere = [address for address in there if address not in process.listens]
+        own = process.network
+        right = [f"{ip}:{own.port}" for ip in ("0.0.0.0", "127.0.0.1", "::")] if own else process.listens
+        elsewhere = [one for one in there if one not in right and not (own and one in own.doors)]
         if not elsewhere:
             return ""
-        return f"; it listens on {', '.join(elsewhere)} instead of {process.listens[0]} (binds: and port: say where)"
+        return f"; it listens on {', '.join(elsewhere)} instead of {right[0]} (binds: and port: say where)"
 
     def _kill_all(self, names: Sequence[str]) -> None:
         crew = self._running()

@@ -3,7 +3,8 @@
 Run as `python -I -S reaper.py OWNER LEASE_FD FOLDER keep|remove` in a session of its own; OWNER is the text of a
 `testbed.leftovers.owner.Owner`. JSON lines:
 
-    in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "gentle": bool, "within": ..}
+    in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "gentle": bool, "within": ..,
+                         "apart": ..}
          {"do": "signal", "name": .., "signal": 9}           to the whole process group
          {"do": "throttle", "name": .., "share": 0.2}        of one processor; 1: as much as it likes
          {"do": "stop", "grace": 0.2}                        SIGTERM to the gentle ones, then SIGKILL to all
@@ -18,6 +19,7 @@ falls to the other, which kills it. Having no child left (ECHILD) is therefore t
 
 `within` is null or a control group to make for the process: {"folder": .., "limits": {file: value}}. It is removed when
 the process has ended; all that were ever made stand in the file `cgroups` of the run's folder, for the guard's sake.
+`apart` is null or what `netns.settle` needs to make a network of its own: {"relay", "address", "port", "doors"}.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +46,6 @@ MOST_FILES = 65_536  # some programs walk all descriptors up to the limit, so no
 GROUPS = "cgroups"  # in the run's folder: one control group a line
 BUSY_S = 1.0  # for a control group to be free of the dead
 HERE = os.path.dirname(os.path.abspath(__file__))
-
 HANDLED = (signal.SIGCHLD, signal.SIGTERM)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -57,6 +58,7 @@ class Worker:
         self.folder = folder
         self.brakes: dict[str, Brake] = {}
         self.groups: dict[str, str] = {}
+        self.apart: set[int] = set()  # those with a network of their own, and relays
         self.pids: dict[str, int] = {}
         self.names: dict[int, str] = {}
         self.gentle: set[int] = set()
@@ -111,9 +113,10 @@ class Worker:
         log: str,
         gentle: bool,
         within: dict[str, Any] | None,
+        apart: dict[str, Any] | None,
     ) -> None:
         """Order: start a process."""
-        parent = os.getpid()
+        parent, netns = os.getpid(), _load("netns", HERE) if apart else None
         try:
             group = self.make_group(**within) if within else ""
         except OSError as error:
@@ -127,7 +130,8 @@ class Worker:
             if os.getpid() == parent:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         if pid == 0:
-            _become(parent, argv, env, cwd, log, group)
+            _become(parent, argv, env, cwd, log, group, lambda: netns and netns.settle(parent, env, **(apart or {})))
+        self.apart.update([pid] if apart else [])
         self.pids[name], self.names[pid], self.groups[name] = pid, name, group
         self.gentle.update([pid] if gentle else [])
         self.say(event="spawned", name=name, pid=pid)
@@ -172,6 +176,8 @@ class Worker:
             if name is not None:  # like a pod: when its first process ends, the group does
                 _signal_group(pid, signal.SIGKILL)
             _, status, usage = os.wait4(pid, 0)
+            if pid in self.apart:  # its relays keep its address as long as they live
+                _bury_group(pid)
             self.gentle.discard(pid)
             if name is not None:
                 del self.pids[name]
@@ -239,18 +245,21 @@ def main(owner: str, lease: int, folder: str, keep: bool) -> None:
     os._exit(0)  # without the interpreter's own tidying up
 
 
-def _become(parent: int, argv: list[str], env: dict[str, str], cwd: str, log: str, group: str) -> None:
-    """Turn the forked child into the program; never returns."""
+def _become(
+    parent: int, argv: list[str], env: dict[str, str], cwd: str, log: str, group: str, move: Callable[[], object]
+) -> None:
+    """Turn the forked child into the program, after it has moved to its network; never returns."""
     try:
         os.setsid()
-        if group:
-            _write(f"{group}/cgroup.procs", "0")
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         _redirect(os.open("/dev/null", os.O_RDONLY), STDIN)
         _redirect(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), STDOUT, STDERR)
+        move()
+        if group:  # after its relays, which are not to share its memory
+            _write(f"{group}/cgroup.procs", "0")
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.chdir(cwd)
         if os.getppid() == parent:
             os.execve(argv[0], argv, env)
@@ -258,6 +267,13 @@ def _become(parent: int, argv: list[str], env: dict[str, str], cwd: str, log: st
         os.write(STDERR, f"cannot execute {argv[0]}: {error.strerror}\n".encode())
     finally:
         os._exit(127)
+
+
+def _bury_group(pid: int) -> None:
+    """Wait for the rest of a killed process group, as far as it is ours."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-pid, 0)
 
 
 def remove_groups(folder: str) -> None:

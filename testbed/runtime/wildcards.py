@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from testbed.programs import EVERYWHERE, candidates
+from testbed.plan import Ground
+from testbed.programs import EVERYWHERE, candidates, is_greedy
+from testbed.runtime import netns
+
+if TYPE_CHECKING:
+    from testbed.model.topology import Topology
+
+
+def with_namespaces(ground: Ground, topology: Topology) -> Ground:
+    """Return the ground with network namespaces, if this topology needs any there and this user may make them."""
+    needed = not ground.plane and any(map(is_greedy, topology.services.values()))
+    return replace(ground, namespaces=needed and not netns.why_not())
 
 
 def free_ports(network: str, count: int) -> tuple[int, ...]:

@@ -79,7 +79,7 @@ def test_a_service_that_hands_it_on_is_not_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mesh", ["envoy", "none"])
 def test_a_service_that_calls_past_the_mesh(tmp_path: Path, mesh: str) -> None:
     web = command() | {"calls": ["back"], "env": {"CALLS": "DIRECT", "DIRECT": f"http://127.0.0.1:{PORT}/"}}
-    back = command() | {"binds": "all", "port": PORT}
+    back = command() | {"port": PORT, "env": {"BIND": "0.0.0.0"}}
     topology = written(tmp_path, {"web": web, "back": back}, mesh=mesh)
     with start(topology) as shop:
         run, said = ended(shop, latency(ms=300).on("web -> back"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from small_service import PORT, command, written
 
 from testbed import start
 from testbed.errors import TestbedError, TopologyError
+from testbed.runtime import netns
 
 pytestmark = pytest.mark.e2e
 
@@ -115,24 +117,34 @@ def test_a_build_that_fails_shows_its_output(tmp_path: Path) -> None:
         )
 
 
+@pytest.fixture
+def no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine where this user may make no network namespace."""
+    monkeypatch.setattr(netns, "why_not", lambda: netns.REFUSED.format("operation not permitted"))
+
+
+@pytest.mark.usefixtures("no_networks")
 def test_two_services_on_one_fixed_port(tmp_path: Path) -> None:
     fixed = {"binds": "all", "port": 18_181}
     with refused(tmp_path, {"web": command() | fixed, "api": command() | fixed}) as said:
         assert "0.0.0.0:18181, wanted by both web-1/app and api-1/app: who listens on all addresses" in said[0]
+        assert "does not let this user make a network namespace (operation not permitted). Ask for kernel." in said[0]
 
 
+@pytest.mark.usefixtures("no_networks")
 def test_a_fixed_port_on_all_addresses_that_others_use(tmp_path: Path) -> None:
     with refused(tmp_path, {"web": command() | {"binds": "all", "port": 8080}, "api": {"language": "go"}}) as said:
         assert ":8080, wanted by api-1/app, and 0.0.0.0:8080, wanted by web-1/app: who listens on all" in said[0]
         assert "--testbed-runtime=docker" in said[0]
 
 
+@pytest.mark.usefixtures("no_networks")
 def test_a_fixed_port_on_all_addresses_that_a_stranger_has(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         with refused(tmp_path, {"web": command() | {"binds": "all", "port": port}}) as said:
             assert f"0.0.0.0:{port}, wanted by web-1/app: held by" in said[0]
-            assert f"listening on 127.0.0.1:{port}" in said[0]
+            assert f"listening on 127.0.0.1:{port}: who listens on all addresses must be alone" in said[0]
 
 
 def test_an_address_where_nobody_is(tmp_path: Path) -> None:
@@ -154,3 +166,40 @@ def test_an_image_needs_containers(tmp_path: Path) -> None:
     with refused(tmp_path, {"web": {"image": "nginx:1"}}, TopologyError) as said:
         assert "services.web.image: an image needs containers" in said[0]
         assert "--testbed-runtime=docker" in said[0]
+
+
+TELLS = """
+import sys
+from testbed import start
+from testbed.errors import TestbedError
+
+try:
+    with start("shop.yaml"):
+        print("started")
+except TestbedError as error:
+    print(error)
+"""
+
+
+def without_networks(folder: Path, *words: str) -> str:
+    """What Python says where the kernel lets nobody make a network: in a user namespace that may have none."""
+    limit = "echo 0 > /proc/sys/user/max_net_namespaces"
+    inside = ["unshare", "--user", "--map-root-user", "sh", "-c", f'{limit} && exec "$@"', "sh", sys.executable]
+    done = subprocess.run([*inside, *words], cwd=folder, capture_output=True, text=True, timeout=60)
+    if "max_net_namespaces" in done.stderr or "unshare" in done.stderr:
+        pytest.skip(done.stderr)
+    return done.stdout + done.stderr
+
+
+def test_where_the_kernel_allows_no_network_the_reason_and_the_way_out_are_named(tmp_path: Path) -> None:
+    written(tmp_path, {"web": command() | {"binds": "all", "port": 8080, "replicas": 2}})
+    said = without_networks(tmp_path, "-c", TELLS)
+    assert "0.0.0.0:8080, wanted by both web-1/app and web-2/app: who listens on all addresses must be alone" in said
+    assert "--testbed-runtime=docker" in said
+    assert "this kernel does not let this user make a network namespace (no space left on device)" in said
+    assert "network namespace of its own" not in without_networks(tmp_path, "-m", "testbed", "plan", "shop.yaml")
+
+
+def test_the_only_one_with_its_port_needs_no_network(tmp_path: Path) -> None:
+    written(tmp_path, {"web": command() | {"binds": "all", "port": PORT}})
+    assert without_networks(tmp_path, "-c", TELLS) == "started\n"

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from testbed.describe import as_text
+from testbed.describe import as_data, as_text
 from testbed.errors import FaultError, TopologyError
 from testbed.injection import Place
 from testbed.model.topology import Topology, load_topology
-from testbed.plan import Ground, Process, Ready
+from testbed.plan import Ground, Network, Process, Ready
 from testbed.planner import Plan, make_plan
 from testbed.programs import candidates
+from testbed.runtime import netns
 from testbed.runtime.waves import waves
+from testbed.runtime.wildcards import with_namespaces
 
 DB = {"address": "10.1.2.3:5432"}
 
@@ -123,6 +125,67 @@ def test_no_two_runs_have_a_port_for_all_addresses_in_common() -> None:
 def test_there_is_an_end_of_ports_for_all_addresses() -> None:
     with pytest.raises(TopologyError, match="41 replicas listen on all addresses, but one run has only 40 ports"):
         plan(web={"command": "x", "binds": "all", "replicas": 41})
+
+
+# -- in a network of its own
+
+
+ALLOWED = Ground("127.9", namespaces=True)
+
+
+def apart(mesh: str = "envoy", ground: Ground = ALLOWED, **service: Any) -> Plan:
+    web = {"command": "x", "binds": "all", "port": 5000, "calls": ["api"], **service}
+    services = {"web": web, "api": {"language": "go", "replicas": 2}}
+    return make_plan(Topology.model_validate({"name": "t", "mesh": mesh, "entry": "web", "services": services}), ground)
+
+
+def test_who_insists_on_a_port_on_all_addresses_has_a_network_of_its_own_and_an_address_as_all_have() -> None:
+    made = apart(replicas=2, env={"ME": "{{self.address}}"}, ready={"http": "/up"}, reset="/reset")
+    second = app(made, "web-2")
+    assert second.network == Network(5000, ("127.9.1.2:4140", "127.9.1.2:4141"))
+    assert second.listens == second.reached == ("127.9.1.2:5000",)
+    assert second.ready.url == "http://127.9.1.2:5000/up"
+    assert [second.env[key] for key in ("ADDR", "PORT", "ME")] == ["0.0.0.0", "5000", "127.9.1.2:5000"]
+    assert {link.app for link in made.links if link.callee == "web-2"} == {"127.9.1.2:5000"}
+    assert app(made, "api-1").network is None
+    assert [process.name for process in made.processes if process.network] == ["web-1/app", "web-2/app"]
+
+
+def test_in_it_everything_is_there_that_it_is_told_of() -> None:
+    made = app(apart("none"))
+    assert made.network == Network(5000, ("127.9.2.1:10001", "127.9.2.2:10001"))
+    assert all(door in " ".join(made.env.values()) for door in made.network.doors)
+
+
+@pytest.mark.parametrize("service", [{"port": None}, {"binds": "own"}, {"binds": "own", "port": None}])
+def test_who_takes_another_address_or_another_port_has_none(service: dict[str, Any]) -> None:
+    assert app(apart(**service)).network is None
+
+
+def test_where_none_can_be_made_and_in_containers_there_are_none() -> None:
+    here, there = (app(apart(ground=ground)) for ground in (Ground("127.9"), Ground("10.2", "10.2.0.2")))
+    assert (here.network, here.listens) == (None, ("0.0.0.0:5000",))
+    assert (there.network, there.listens) == (None, ("0.0.0.0:5000",))
+
+
+def test_the_plan_says_who_has_a_network_of_its_own() -> None:
+    shown = as_text(apart())
+    assert "web-1/app              x          127.9.1.1:5000, in a network namespace of its own" in shown
+    assert shown.count("of its own") == 1
+    (web,) = (process for process in as_data(apart())["processes"] if process["name"] == "web-1/app")
+    assert web["network"] == {"port": 5000, "doors": ("127.9.1.1:4140", "127.9.1.1:4141")}
+
+
+def test_whether_they_can_be_made_is_tried_out_only_where_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(netns, "why_not", lambda: tried.append(1) or "" if len(tried) < 2 else "no")
+    greedy, modest = apart().topology, apart(port=None).topology
+    assert not with_namespaces(Ground("127.9"), modest).namespaces
+    assert not with_namespaces(Ground("10.2", "10.2.0.2"), greedy).namespaces
+    assert not tried
+    assert with_namespaces(Ground("127.9"), greedy) == Ground("127.9", namespaces=True)
+    assert with_namespaces(Ground("127.9"), greedy).namespaces
+    assert not with_namespaces(Ground("127.9"), greedy).namespaces
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_environment_values_may_be_numbers_and_booleans() -> None:
         ({"command": "x", "needs": ["web"]}, "services.web.needs[0]: web cannot wait for itself"),
         ({"command": "x", "port": 4140}, "services.web.port: 4140 is taken by the proxy"),
         ({"command": "x", "port": 10001}, "services.web.port: 10001 is taken by the testbed's links"),
+        ({"command": "x", "port": 4140, "binds": "all"}, "services.web.port: 4140 is taken by the proxy"),
         ({"command": "x", "ready": {"http": "/a", "log": "b"}}, "services.web.ready: has both http and log"),
         ({"command": "x", "ready": {"log": "("}}, "services.web.ready.log: '(' is no regular expression"),
         ({"command": "x", "ready": {"htp": "/a"}}, "services.web.ready.htp: unknown key (did you mean 'http'?)"),

