@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from testbed.runtime.binaries import TOOLS
+from testbed.runtime.golang import cached
 from testbed.runtime.versions import cache_folder
 
 NOBODY = 65534
@@ -31,7 +33,7 @@ def nobody(files: Path) -> Iterator[Run]:
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as spare:  # pytest's are closed to others
         home = Path(name)
         shutil.copytree(files, home, dirs_exist_ok=True)
-        shutil.copytree(cache_folder(), home / ".cache" / "testbed")
+        _copy_programs(home / ".cache" / "testbed")
         for path in (home, *home.rglob("*")):
             os.chown(path, NOBODY, NOBODY)
         env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": name}
@@ -42,6 +44,14 @@ def nobody(files: Path) -> Iterator[Run]:
             return done.returncode, done.stdout + done.stderr
 
         yield run
+
+
+def _copy_programs(cache: Path) -> None:
+    """Copy what has been built for this checkout, and what is known of versions."""
+    (cache / "bin").mkdir(parents=True)
+    programs = [tool.program for tool in TOOLS.values() if tool.program]
+    for built in filter(Path.exists, (*map(cached, programs), cache_folder() / "versions.json")):
+        shutil.copy(built, cache / built.relative_to(cache_folder()))
 
 
 def _become(spare: Path) -> list[str]:

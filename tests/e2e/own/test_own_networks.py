@@ -136,7 +136,7 @@ def test_policies_are_swapped_under_it(tmp_path: Path) -> None:
 
 def test_packets_are_lost_on_its_edges(tmp_path: Path) -> None:
     try:
-        with start(shop(tmp_path, mesh="none")) as running:
+        with start(shop(tmp_path)) as running:
             run = running.experiment(packet_loss(percent=20).on("web -> back"), load=LOAD, **SHORT)
     except Unsupported as reason:
         pytest.skip(str(reason))
