@@ -97,18 +97,20 @@ def _addresses(wiring: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _environment(service: Service, listens: str, wiring: Mapping[str, str]) -> dict[str, str]:
-    """What every service of the user's own gets; addresses of the mesh are not to be asked through HTTP_PROXY."""
+    """What every service of the user's own gets; where its calls go is not to be asked through any proxy."""
     host, _, port = listens.rpartition(":")
     found = {"ADDR": host, "PORT": port, **wiring}
-    direct = {"localhost", LOCALHOST, *(value.rpartition(":")[0] for key, value in wiring.items() if _is_address(key))}
-    if proxy := wiring.get("HTTP_PROXY"):
-        hosts = ",".join(sorted(direct))
-        found |= {"http_proxy": proxy, "NO_PROXY": hosts, "no_proxy": hosts}
-    return found
+    if wiring:
+        hosts = ",".join(sorted({"localhost", LOCALHOST, *_hosts(wiring)}))
+        found |= {"NO_PROXY": hosts, "no_proxy": hosts}
+    return found | ({"http_proxy": proxy} if (proxy := wiring.get("HTTP_PROXY")) else {})
 
 
-def _is_address(variable: str) -> bool:
-    return variable.endswith("_ADDR")
+def _hosts(wiring: Mapping[str, str]) -> Iterator[str]:
+    """Yield the hosts of listeners of the mesh, or of links where there is none."""
+    for key, value in wiring.items():
+        if key.endswith(("_ADDR", "_URLS")):
+            yield from (address.removeprefix("http://").rpartition(":")[0] for address in value.split(","))
 
 
 def _values(topology: Topology, replica: Replica, wiring: Mapping[str, str]) -> dict[str, str]:

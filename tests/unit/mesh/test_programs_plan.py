@@ -52,7 +52,7 @@ def test_every_service_of_ones_own_is_told_where_to_listen_and_where_its_upstrea
 
 def test_without_a_proxy_there_is_no_http_proxy_and_no_log_to_write() -> None:
     made = app(plan("none", web={"command": "x", "calls": ["db"]}, db=DB))
-    assert set(made.env) == {"ADDR", "PORT", "DB_URL", "DB_ADDR", "DB_URLS"}
+    assert set(made.env) == {"ADDR", "PORT", "DB_URL", "DB_ADDR", "DB_URLS", "NO_PROXY", "no_proxy"}
 
 
 def test_names_in_variables_and_words_are_filled_in() -> None:
