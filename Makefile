@@ -83,3 +83,4 @@ docs: setup  ## write the part of docs/topology.md that comes from the schema
 
 clean:  ## remove .venv and what tests left
 	rm -rf .venv .testbed .pytest_cache .mypy_cache .ruff_cache
+	rm -rf examples/your-services/node/node_modules examples/your-services/go/build

@@ -8,18 +8,24 @@ from collections.abc import Mapping, Sequence
 RECIPES: Mapping[str, str] = {
     "Python": (
         "pip install opentelemetry-distro && opentelemetry-bootstrap -a install\n"
-        "command: [opentelemetry-instrument, python, app.py]"
+        "command: [opentelemetry-instrument, --traces_exporter=none, --metrics_exporter=none, --logs_exporter=none, "
+        "python, app.py]"
     ),
     "Node": (
         "npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node\n"
-        "env: {NODE_OPTIONS: --require @opentelemetry/auto-instrumentations-node/register}"
+        "env: {NODE_OPTIONS: --require @opentelemetry/auto-instrumentations-node/register "
+        "--experimental-loader=@opentelemetry/instrumentation/hook.mjs}"
     ),
     "Go": (
         "otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, "
         "propagation.Baggage{}))\n"
         "wrap server and client: otelhttp.NewHandler(mux, name), otelhttp.NewTransport(http.DefaultTransport)"
     ),
-    "Java": "download opentelemetry-javaagent.jar\nenv: {JAVA_TOOL_OPTIONS: -javaagent:opentelemetry-javaagent.jar}",
+    "Java": (
+        "mvn dependency:copy -Dartifact=io.opentelemetry.javaagent:opentelemetry-javaagent:RELEASE "
+        "-Dmdep.stripVersion -DoutputDirectory=.\n"
+        "env: {JAVA_TOOL_OPTIONS: -javaagent:opentelemetry-javaagent.jar}"
+    ),
 }
 _SIGNS: Mapping[str, str] = {
     "Python": r"python[0-9.]*|uvicorn|gunicorn|hypercorn|flask|uv|poetry|.*\.py",

@@ -19,6 +19,7 @@ from testbed.live import Testbed
 from testbed.model.topology import Topology
 
 HERE = Path(__file__).parent
+SERVING = HERE.parents[2] / "examples/your-services/python"  # where the services have their server from
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
@@ -27,6 +28,7 @@ def shop(client: str, store: str, command: list[str], **policy: Any) -> Topology
     services = {
         "api": {
             "command": [sys.executable, "-u", str(HERE / client)],
+            "env": {"PYTHONPATH": str(SERVING)},
             "calls": [store],
             "ready": {"http": "/", "within": "30s"},
             "needs": [store],

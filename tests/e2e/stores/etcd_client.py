@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 import grpc
-from store_service import serve
+from serving import serve
 
 READ = "/etcdserverpb.KV/Range"
 KEY = b"\n\x05stock"  # a RangeRequest: field 1, the key, five bytes
@@ -22,4 +22,4 @@ def answer(path: str, baggage: str) -> str:
     return direct.open(asked, timeout=2).read().decode()
 
 
-serve(answer, (grpc.RpcError, OSError, urllib.error.URLError))
+serve(answer, grpc.RpcError, OSError, urllib.error.URLError)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
-from store_service import serve
+from serving import serve
 
 ANSWER_S = 0.5
 host, _, port = os.environ["DB_ADDR"].rpartition(":")
@@ -47,4 +47,4 @@ def answer(path: str, baggage: str) -> str:
         return str(len(str(row[0])))
 
 
-serve(answer, (psycopg.Error, PoolTimeout, OSError))
+serve(answer, psycopg.Error, PoolTimeout, OSError)

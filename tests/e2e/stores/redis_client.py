@@ -7,7 +7,7 @@ import os
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from store_service import serve
+from serving import serve
 
 host, _, port = os.environ["CACHE_ADDR"].rpartition(":")
 pool = redis.BlockingConnectionPool(
@@ -30,4 +30,4 @@ def answer(path: str, baggage: str) -> str:
     return str(client.incr("visits"))
 
 
-serve(answer, (redis.RedisError, OSError, TypeError))
+serve(answer, redis.RedisError, OSError, TypeError)

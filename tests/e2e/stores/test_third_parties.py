@@ -18,6 +18,7 @@ from testbed.model.topology import Topology
 pytestmark = pytest.mark.e2e
 
 HERE = Path(__file__).parent
+SERVING = HERE.parents[2] / "examples/your-services/python"  # where the services have their server from
 STOCK, FILES = "api -> stock", "api -> files"
 SHORT: dict[str, Any] = {"warmup_s": 0.3, "baseline_s": 1, "hold_s": 2, "recover_s": 3}
 LOAD = steady(get("/"), rps=15)
@@ -39,6 +40,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     services = {
         "api": {
             "command": [sys.executable, "-u", str(HERE / "etcd_client.py")],
+            "env": {"PYTHONPATH": str(SERVING)},
             "calls": ["stock", "files"],
             "needs": ["stock", "files"],
             "ready": {"http": "/", "within": "60s"},

@@ -1,4 +1,4 @@
-"""What all services around a store share: HTTP on ADDR and PORT, 200 with what a function returns, 503 if it fails."""
+"""What the services in Python share: HTTP on ADDR and PORT, 200 with what a function returns, 503 if it fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 
-def serve(answer: Callable[[str, str], str], failures: tuple[type[Exception], ...]) -> None:
+def serve(answer: Callable[[str, str], str], *failures: type[Exception]) -> None:
     """Answer every GET with `answer(path, baggage)`, for ever."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
