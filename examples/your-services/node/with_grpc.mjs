@@ -7,7 +7,7 @@ const stock = new Client(process.env.STOCK_ADDR, credentials.createInsecure());
 function answer(path, baggage) {
   const metadata = new Metadata();
   metadata.set("baggage", baggage);
-  const options = { deadline: Date.now() + 2000 };
+  const options = { deadline: Date.now() + 3000 };
   return new Promise((resolve, reject) => {
     const ended = (error, reply) => (error ? reject(error) : resolve(reply));
     // with generated code: stock.get(request, metadata, options, ended)

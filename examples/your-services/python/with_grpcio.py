@@ -13,7 +13,7 @@ ask = channel.unary_unary("/testbed.v1.Stub/Call")  # with generated code: Stock
 
 
 def answer(path: str, baggage: str) -> str:
-    return ask(json.dumps({"path": path}).encode(), timeout=2, metadata=[("baggage", baggage)]).decode()
+    return ask(json.dumps({"path": path}).encode(), timeout=3, metadata=[("baggage", baggage)]).decode()
 
 
 serve(answer, grpc.RpcError)

@@ -7,7 +7,7 @@ import os
 import httpx
 from serving import serve
 
-pricing = httpx.Client(base_url=os.environ["PRICING_URL"], timeout=2)
+pricing = httpx.Client(base_url=os.environ["PRICING_URL"], timeout=3)
 
 
 def answer(path: str, baggage: str) -> str:

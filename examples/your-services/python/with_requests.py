@@ -11,7 +11,7 @@ pricing = requests.Session()
 
 
 def answer(path: str, baggage: str) -> str:
-    reply = pricing.get(os.environ["PRICING_URL"] + path, headers={"baggage": baggage}, timeout=2)
+    reply = pricing.get(os.environ["PRICING_URL"] + path, headers={"baggage": baggage}, timeout=3)
     reply.raise_for_status()
     return reply.text
 

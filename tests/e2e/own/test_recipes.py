@@ -21,6 +21,7 @@ EDGES = [str(edge) for edge in load_topology(SHOP).edges() if edge.callee in ("p
 CLIENTS = [edge.partition(" -> ")[0] for edge in EDGES]
 GRPC = {edge.partition(" -> ")[0] for edge in EDGES if edge.endswith("stock")}
 PATIENT = {"httpx", "requests", "axios"}  # whose time-out is for each wait, and not for the whole call
+TIMEOUT_MS = 3000
 LOAD = steady(get("/"), rps=8, users=20, cohorts={"oslo": "50%"})
 SHORT: dict[str, Any] = {"warmup_s": 0.5, "baseline_s": 1, "hold_s": 1, "recover_s": 0}
 
@@ -65,17 +66,19 @@ def test_each_uses_its_link_hands_on_the_context_and_gives_up_when_it_says() -> 
         affected=[answered(f"front -> {name}", status=503) for name in CLIENTS],
         unaffected=[answered(f"front -> {name}", status=200) for name in CLIENTS],
     )
-    assert statuses(slow, "hold") == {name: {503} for name in CLIENTS}
+    slow.check(all=[answered(f"front -> {name}", status=503) for name in CLIENTS])
     for name, answers in calls(slow, "hold").items():
-        assert min(one.duration_ms for one in answers) >= 1990, name
+        assert min(one.duration_ms for one in answers) >= TIMEOUT_MS - 10, name
         assert max(one.duration_ms for one in answers) < 7000, name
-    assert statuses(trickling, "hold") == {name: {200 if name in PATIENT | GRPC else 503} for name in CLIENTS}
+    trickling.check(all=[answered(f"front -> {name}", status=503) for name in CLIENTS if name not in PATIENT | GRPC])
+    for name in PATIENT:  # most of them: a machine that stands still for as long makes a wait too long as well
+        assert 200 in statuses(trickling, "hold")[name], name
 
 
 def test_without_a_mesh_each_comes_back_by_itself_and_asks_no_proxy_of_its_users() -> None:
     gone = refused().on(service="pricing"), refused().on(service="stock")
     with start(told(https_proxy="http://127.0.0.1:9", grpc_proxy="http://127.0.0.1:9"), mesh="none") as shop:
-        run = shop.experiment(*gone, load=LOAD, **SHORT | {"hold_s": 1.3, "recover_s": 6})
+        run = shop.experiment(*gone, load=LOAD, **SHORT | {"hold_s": 1.3, "recover_s": 5})
     run.check(all=[answered(f"front -> {name}", status=200).during("baseline") for name in CLIENTS])
     assert statuses(run, "hold") == {name: {503} for name in CLIENTS}
     healed = max(fault.end for fault in run.history.index.faults)

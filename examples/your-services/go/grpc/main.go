@@ -36,7 +36,7 @@ func main() {
 		if err != nil {
 			return "", err
 		}
-		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(ctx, "baggage", baggage), 2*time.Second)
+		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(ctx, "baggage", baggage), 3*time.Second)
 		defer cancel()
 		var reply []byte // with generated code: reply, err := pb.NewStockClient(stock).Get(ctx, request)
 		err = stock.Invoke(ctx, "/testbed.v1.Stub/Call", message, &reply, grpc.ForceCodec(raw{}))

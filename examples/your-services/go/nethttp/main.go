@@ -12,7 +12,7 @@ import (
 	"your-services/serving"
 )
 
-var pricing = &http.Client{Timeout: 2 * time.Second}
+var pricing = &http.Client{Timeout: 3 * time.Second}
 
 func answer(ctx context.Context, path, baggage string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("PRICING_URL")+path, nil)
