@@ -56,7 +56,7 @@ class ProcessRuntime:
         return as_planned(address)
 
     def inside(self, name: str) -> tuple[str, ...]:
-        """Every process shares our own network."""
+        """All links are in our own network, where those of an app that has one for itself are relayed to."""
         self._process(name)
         return ()
 

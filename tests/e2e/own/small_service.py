@@ -48,6 +48,23 @@ server = Server(where, Handler)
 print("listening on", *where, flush=True)
 server.serve_forever()
 """
+# a gRPC server without a service of its own, whose health is not good from the beginning
+HEALTHY = """
+import os, time
+from concurrent.futures import ThreadPoolExecutor
+import grpc
+begin = time.monotonic()
+
+def check(request, context):
+    return b"\\x08\\x01" if time.monotonic() - begin > 0.5 else b"\\x08\\x02"  # SERVING, NOT_SERVING
+
+server = grpc.server(ThreadPoolExecutor(2))
+handler = grpc.unary_unary_rpc_method_handler(check)
+server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": handler})])
+server.add_insecure_port(f"{os.environ['ADDR']}:{os.environ['PORT']}")
+server.start()
+server.wait_for_termination()
+"""
 
 
 def command(*more: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from small_service import answer_of, command, written
+from small_service import HEALTHY, answer_of, command, written
 
 from testbed import abort, attempts, availability, delay, get, kill, latency, only_statuses, slowest, start, steady
 from testbed.errors import Inconclusive
@@ -149,24 +149,6 @@ def test_a_build_runs_before_the_start(tmp_path: Path) -> None:
     web = {"build": ["sh", "-c", "cp service.py built.py"], "command": [sys.executable, "-u", "built.py"]}
     with start(written(tmp_path, {"web": web})) as shop:
         assert answer_of(shop) == 200
-
-
-HEALTHY = """
-import os, time
-from concurrent.futures import ThreadPoolExecutor
-import grpc
-begin = time.monotonic()
-
-def check(request, context):
-    return b"\\x08\\x01" if time.monotonic() - begin > 0.5 else b"\\x08\\x02"  # SERVING, NOT_SERVING
-
-server = grpc.server(ThreadPoolExecutor(2))
-handler = grpc.unary_unary_rpc_method_handler(check)
-server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": handler})])
-server.add_insecure_port(f"{os.environ['ADDR']}:{os.environ['PORT']}")
-server.start()
-server.wait_for_termination()
-"""
 
 
 def test_a_grpc_server_is_ready_when_its_health_service_says_so(tmp_path: Path) -> None:

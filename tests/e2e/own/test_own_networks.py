@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from nobody import PYTEST, nobody
-from small_service import answer_of, command, written
+from small_service import HEALTHY, answer_of, command, written
 
 from testbed import (
     abort,
@@ -175,6 +175,15 @@ def test_it_is_ready_when_it_listens_and_not_before(tmp_path: Path, ready: dict[
                 running._runtime.restart("web-1/app")
                 assert time.monotonic() - began >= 0.6
             assert answer_of(running) == 200
+
+
+def test_a_grpc_server_is_ready_when_it_says_so(tmp_path: Path) -> None:
+    api = {"command": [sys.executable, "-u", "healthy.py"], "protocol": "grpc", "ready": {"grpc": True}, **FIXED}
+    topology = written(tmp_path, {"web": greedy(calls=["api"]), "api": api})
+    (tmp_path / "healthy.py").write_text(HEALTHY)
+    began = time.monotonic()
+    with start(topology):
+        assert time.monotonic() - began >= 0.5
 
 
 def test_it_waits_for_what_it_needs_and_calls_it(tmp_path: Path) -> None:
