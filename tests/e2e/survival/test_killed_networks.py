@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -50,9 +50,9 @@ def test_no_process_and_no_network_is_left(tmp_path: Path, part: Callable[[Victi
     scene = Scene(tmp_path, WAITS.replace("for_s=60", "for_s=3"))
     (scene.project / "mesh.yaml").write_text(MESH)
     (scene.project / "server.py").write_text(SERVER)
-    with scene.run() as victim:
+    with scene.run() as victim, ExitStack() as held:
         scene.up(victim)
-        networks = spaces(victim.pids) - spaces({os.getpid()})
+        networks = spaces(victim.pids, held) - spaces({os.getpid()})
         assert len(networks) == 2
         victim.kill(*part(victim))
         victim.end()
@@ -63,10 +63,12 @@ def test_no_process_and_no_network_is_left(tmp_path: Path, part: Callable[[Victi
         assert not networks & spaces(int(name) for name in os.listdir("/proc") if name.isdigit())
 
 
-def spaces(pids: object) -> set[str]:
-    """The network namespaces that processes are in."""
+def spaces(pids: Iterable[int], held: ExitStack | None = None) -> set[str]:
+    """The network namespaces that processes are in; a number that is `held` is given to no other one."""
     found = set()
     for pid in pids:
         with suppress(OSError):
+            if held:
+                held.callback(os.close, os.open(f"/proc/{pid}/ns/net", os.O_RDONLY))
             found.add(os.readlink(f"/proc/{pid}/ns/net"))
     return found
