@@ -188,7 +188,7 @@ def main(what: str, *words: str) -> None:
             enter(int(words[0]))
             os.execv(words[1], words[1:])
     except OSError as error:
-        sys.exit(error.strerror)
+        sys.exit(error.strerror if what == "try" else f"not in its network yet: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from nobody import PYTEST, nobody
+from runtime_kit import eventually
 from small_service import HEALTHY, answer_of, command, written
 
 from testbed import (
@@ -24,7 +25,7 @@ from testbed import (
     latency,
     memory,
     only_statuses,
-    packet_loss,
+    partition,
     pause,
     refused,
     start,
@@ -38,7 +39,7 @@ from testbed.runtime import netns, proc
 pytestmark = pytest.mark.e2e
 
 FIXED: dict[str, Any] = {"binds": "all", "port": 8080}
-LOAD = steady(get("/"), rps=30, users=20)
+LOAD = steady(get("/"), rps=10, users=20, timeout_s=60)
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.5, "hold_s": 1, "recover_s": 0}
 WAYS = pytest.mark.parametrize(
     "way", [{}, {"mesh": "none"}, {"placement": "node"}], ids=["sidecars", "no mesh", "nodes"]
@@ -111,12 +112,11 @@ def test_faults_are_seen_by_the_caller(tmp_path: Path, way: dict[str, Any]) -> N
 
 
 def test_its_process_can_be_paused_throttled_and_limited(tmp_path: Path) -> None:
-    policies = {"web -> back": {"timeout": "2s"}}
-    with start(shop(tmp_path), policies=policies) as running:
-        with running.inject(pause().on(service="back")):
+    with start(shop(tmp_path)) as running:
+        with running.policies({"web -> back": {"timeout": "1s"}}), running.inject(pause().on(service="back")):
             status, took = asked(running)
         assert status >= 500
-        assert took >= 2
+        assert took >= 1
         with running.inject(cpu(share=0.5).on(service="back")):
             assert answer_of(running) == 200
         if not running._runtime.cannot("memory"):
@@ -128,20 +128,22 @@ def test_its_process_can_be_paused_throttled_and_limited(tmp_path: Path) -> None
 def test_policies_are_swapped_under_it(tmp_path: Path) -> None:
     with start(shop(tmp_path)) as running, running.load(LOAD) as traffic:
         traffic.run(for_s=0.3, phase="before")
-        with running.policies({"web -> back": {"timeout": "2s"}}):
+        with running.policies({"web -> back": {"timeout": "60s"}}):
             traffic.run(for_s=0.5, phase="with a time-out")
         traffic.run(for_s=0.3, phase="after")
     traffic.result().check(all=[only_statuses(200)])
 
 
-def test_packets_are_lost_on_its_edges(tmp_path: Path) -> None:
-    try:
-        with start(shop(tmp_path)) as running:
-            run = running.experiment(packet_loss(percent=20).on("web -> back"), load=LOAD, **SHORT)
-    except Unsupported as reason:
-        pytest.skip(str(reason))
-    assert run.history.index.faults[0].packets > 0
-    run.check(all=[only_statuses(200, 502, 503)])
+@WAYS
+def test_packets_are_lost_on_its_edges(tmp_path: Path, way: dict[str, Any]) -> None:
+    with start(shop(tmp_path, **way)) as running:
+        try:
+            fault = running.inject(partition("web", "back"))
+        except Unsupported as reason:
+            pytest.skip(str(reason))
+        with fault, running.client() as client, pytest.raises(httpx.ReadTimeout):
+            client.get("/", timeout=1)
+        eventually(lambda: answer_of(running) == 200, within_s=60)
 
 
 def test_one_that_dies_by_itself_is_found_dead(tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_it_waits_for_what_it_needs_and_calls_it(tmp_path: Path) -> None:
 
 
 def test_one_that_listens_elsewhere_is_told_so(tmp_path: Path) -> None:
-    topology = alone(tmp_path, calls=[], env={"PORT": "5000"}, ready={"within": "1s"})
+    topology = alone(tmp_path, calls=[], env={"PORT": "5000"}, ready={"within": "5s"})
     with (
         pytest.raises(TestbedError, match=r"it listens on 0\.0\.0\.0:5000 instead of 0\.0\.0\.0:8080"),
         start(topology),
@@ -202,7 +204,7 @@ def test_one_that_listens_elsewhere_is_told_so(tmp_path: Path) -> None:
 
 
 def test_one_that_is_not_ready_where_it_should_listen_is_told_nothing_else(tmp_path: Path) -> None:
-    ready = {"command": [sys.executable, "-c", "exit('not yet')"], "within": "1s"}
+    ready = {"command": [sys.executable, "-c", "exit('not yet')"], "within": "5s"}
     with pytest.raises(TestbedError) as caught, start(alone(tmp_path, ready=ready)):
         pass
     assert "exit code 1: not yet" in str(caught.value)
@@ -222,7 +224,7 @@ own = topology("shop.yaml")
 def test_all_on_one_port(own):
     if reason := netns.why_not():
         pytest.skip(reason)
-    run = own.experiment(latency(ms=50).on("web -> back"), load=steady(get("/"), rps=30), hold_s=1, baseline_s=0.3)
+    run = own.experiment(latency(ms=50).on("web -> back"), load=steady(get("/"), rps=10), hold_s=1, baseline_s=0.3)
     run.check(all=[only_statuses(200), attempts("web -> back", at_most=1)])
     with own.inject(kill().on(service="back")), own.client() as client:
         assert client.get("/").status_code in (502, 503)
