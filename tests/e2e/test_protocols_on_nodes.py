@@ -32,8 +32,11 @@ SERVICES = {
     "front": {
         "language": "go",
         "replicas": 4,
-        "calls": [{"to": "back", "timeout": "3s", "onFailure": FAILED}, {"to": "legacy", "onFailure": FAILED}],
-        "routes": {"/slow": {"calls": [{"to": "back", "path": "/slow", "onFailure": FAILED}]}},
+        "calls": [{"to": "back", "onFailure": FAILED}, {"to": "legacy", "onFailure": FAILED}],
+        "routes": {
+            "/slow": {"calls": [{"to": "back", "path": "/slow", "onFailure": FAILED}]},
+            "/hurried": {"calls": [{"to": "back", "timeout": "4s", "onFailure": FAILED}]},
+        },
     },
     "back": {"language": "go", "protocol": "grpc", "replicas": 2, "routes": {"/slow": {"work": "1500ms"}}},
     "legacy": {"language": "node", "protocol": "http2"},
@@ -41,7 +44,8 @@ SERVICES = {
 RETRYING = {"retries": {"attempts": 2, "retryOn": ["unavailable"], "backoff": "5ms"}}
 EJECTING = {"outlierDetection": {"consecutive5xxErrors": 4, "baseEjectionTime": "60s", "maxEjectionPercent": 50}}
 LIMITED = {"circuitBreaker": {"maxRequests": 2}}
-LOAD = steady(get("/"), rps=40)
+LOAD = steady(get("/"), rps=20, timeout_s=30)
+HURRIED = steady(get("/hurried"), rps=20, timeout_s=30)
 SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.2, "recover_s": 1}
 HTTP = httpx.Client(trust_env=False, verify=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 
@@ -110,7 +114,7 @@ def test_retries_go_by_the_grpc_status_whoever_calls(bed):
 
 def test_request_faults_meet_their_users_and_no_others(bed):
     fault = abort(grpc_status="NOT_FOUND").on(RPC).for_users(percent=30)
-    run = bed.experiment(fault, load=steady(get("/"), rps=40, users=20), **SHORT)
+    run = bed.experiment(fault, load=steady(get("/"), rps=20, users=20, timeout_s=30), **SHORT)
     run.check(affected=[only_statuses(404), attempts(RPC, exactly=1)], unaffected=[only_statuses(200)])
 
 
@@ -120,7 +124,7 @@ def test_http2_faults_are_http_faults(bed):
 
 
 def test_a_delay_ends_with_the_deadline_of_the_caller(bed):
-    run = bed.experiment(delay(ms=20_000).on(RPC), load=LOAD, **SHORT)
+    run = bed.experiment(delay(ms=20_000).on(RPC), load=HURRIED, **SHORT)
     run.check(all=[only_statuses(504), gives_up(RPC, within_ms=12_000)])
     index = run.history.index
     held = {request.id for request in index.by_phase["hold"]}
@@ -136,7 +140,7 @@ def test_a_replica_alone_is_hit(bed):
 @pytest.mark.parametrize("fault", [kill, pause])
 def test_a_proxys_failure_hits_all_behind_it_and_nobody_else(bed, fault):
     proxy, hit = hit_by(bed)
-    run = bed.experiment(fault().on(proxy=proxy), load=LOAD, **SHORT)
+    run = bed.experiment(fault().on(proxy=proxy), load=HURRIED, **SHORT)
     names = bed.topology.replica_names("front")
     assert in_phase(run, "baseline") == {(name, 200) for name in names}
     ended = {(name, status == 200) for name, status in in_phase(run, "hold")}

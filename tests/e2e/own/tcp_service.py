@@ -24,7 +24,7 @@ class Front(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         try:
             host, _, port = os.environ["STORE_ADDR"].rpartition(":")
-            with socket.create_connection((host, int(port)), timeout=2) as store:
+            with socket.create_connection((host, int(port)), timeout=15) as store:
                 store.sendall(b"hello")
                 status = 200 if store.recv(5) == b"hello" else 502
         except OSError:

@@ -17,7 +17,7 @@ from testbed.model.topology import Topology
 pytestmark = pytest.mark.e2e
 
 EDGE, NEIGHBOURS = "front -> store", {"front-1", "front-3"}  # on node-1
-LOAD = steady(get("/"), rps=40)
+LOAD = steady(get("/"), rps=20, timeout_s=30)
 SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1, "recover_s": 1}
 
 
@@ -82,9 +82,10 @@ def test_a_killed_proxy_takes_the_connections_of_all_behind_it(shop: Testbed) ->
     assert {r.status for r in index.by_phase["hold"] if r.replica in hit} == {502}
     assert {r.status for r in index.by_phase["hold"] if r.replica not in hit} == {200}
     run.check(all=[only_statuses(200).during(phase) for phase in ("baseline", "recover")])
-    asked, answered = (Counter(r.replica for r in index.requests if r.status in few) for few in ((200, 502), (200,)))
+    asked = Counter(request.replica for request in index.requests)
+    answered = Counter(request.replica for request in index.requests if request.ok)
     made = Counter(one.caller for one in connections(run))
     for caller in asked:  # what was under way at the kill may have left a line
-        assert answered[caller] <= made[caller] <= (asked if caller in hit else answered)[caller]
+        assert answered[caller] <= made[caller] <= asked[caller]
     for caller in hit:
         assert len({one.call.partition("/")[0] for one in connections(run) if one.caller == caller}) == 2  # lives
