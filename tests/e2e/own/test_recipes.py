@@ -22,8 +22,9 @@ CLIENTS = [edge.partition(" -> ")[0] for edge in EDGES]
 GRPC = {edge.partition(" -> ")[0] for edge in EDGES if edge.endswith("stock")}
 PATIENT = {"httpx", "requests", "axios"}  # whose time-out is for each wait, and not for the whole call
 TIMEOUT_MS = 3000
-LOAD = steady(get("/"), rps=8, users=20, cohorts={"oslo": "50%"})
-SHORT: dict[str, Any] = {"warmup_s": 0.5, "baseline_s": 1, "hold_s": 1, "recover_s": 0}
+# Each request is 17 inside.
+LOAD = steady(get("/"), rps=2, users=20, cohorts={"oslo": "50%"}, cohort_rps={"oslo": 2}, timeout_s=30)
+SHORT: dict[str, Any] = {"warmup_s": 0.7, "baseline_s": 1, "hold_s": 1.5, "recover_s": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +58,7 @@ def test_each_uses_its_link_hands_on_the_context_and_gives_up_when_it_says() -> 
     broken = abort(503).on(service="pricing"), abort(grpc_status="UNAVAILABLE").on(service="stock")
     late = delay(ms=8000).on(service="pricing"), delay(ms=8000).on(service="stock")
     with start(SHOP) as shop:
-        some = shop.experiment(*(fault.for_cohort("oslo") for fault in broken), load=LOAD, **SHORT)
+        some = shop.experiment(*(fault.for_cohort("oslo") for fault in broken), load=LOAD, **SHORT | {"hold_s": 2})
         slow = shop.experiment(*late, load=LOAD, **SHORT)
         trickling = shop.experiment(throttle(kb_per_s=1).on(service="pricing"), load=LOAD, **SHORT)
     assert some.warnings == []
