@@ -150,9 +150,10 @@ class Broken:
                 client.recv(65536)
                 time.sleep(0.1)  # until the request is there as well
                 client.sendall(first)
+                if last == "close":  # what is unread when a socket is closed makes a reset of it
+                    client.shutdown(socket.SHUT_WR)
                 if last == "reset":
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-                if last != "silent":
                     client.close()
 
     def close(self) -> None:

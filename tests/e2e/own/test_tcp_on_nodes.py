@@ -85,7 +85,9 @@ def test_a_killed_proxy_takes_the_connections_of_all_behind_it(shop: Testbed) ->
     asked = Counter(request.replica for request in index.requests)
     answered = Counter(request.replica for request in index.requests if request.ok)
     made = Counter(one.caller for one in connections(run))
-    for caller in asked:  # what was under way at the kill may have left a line
-        assert answered[caller] <= made[caller] <= asked[caller]
+    for caller in asked:  # what was under way at the kill may have left a line; what was just over may have left none
+        lost = answered[caller] - made[caller]
+        assert lost <= 0 or (caller in hit and lost <= 2 and lacking(run))
+        assert made[caller] <= asked[caller]
     for caller in hit:
         assert len({one.call.partition("/")[0] for one in connections(run) if one.caller == caller}) == 2  # lives
