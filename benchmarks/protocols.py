@@ -21,7 +21,7 @@ RPC = Topology(
     entry="front",
     services={"front": {"language": "go", "calls": ["back"]}, "back": {"language": "go", "protocol": "grpc"}},
 )
-CONNECTIONS, PIPELINE, REQUESTS, TURNS = 50, 16, 300_000, 5
+CONNECTIONS, PIPELINE, REQUESTS, TURNS = 50, 16, 2_000_000, 5
 RPS, LOAD_S = 200, 10
 
 
