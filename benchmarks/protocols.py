@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from statistics import median
 
@@ -57,10 +58,21 @@ def lateness() -> Iterator[Figure]:
 
 
 def redis_throughput() -> Iterator[Figure]:
-    """One Redis under redis-benchmark, many connections and pipelining: directly and through its link, in turns."""
+    """One Redis under redis-benchmark, many connections and pipelining: directly and through its link, in turns.
+
+    Twice: with all processors for everybody, where on two of them the link takes from Redis and its clients what it
+    needs; and with Redis and its clients on one processor both times, so that the link has another.
+    """
     if not (shutil.which("redis-server") and shutil.which("redis-benchmark")):
         return
-    words = [
+    note = f"{CONNECTIONS} connections, {PIPELINE} commands in flight on each, GET, {TURNS} runs of each in turns"
+    yield from _redis("", (), note)
+    if shutil.which("taskset") and (os.cpu_count() or 1) > 1:
+        yield from _redis(", on a processor of its own", ("taskset", "-c", "0"), "Redis and its clients share another")
+
+
+def _redis(where: str, pinned: Sequence[str], note: str) -> Iterator[Figure]:
+    server = [
         "redis-server",
         "--bind",
         "{{self.host}}",
@@ -74,27 +86,30 @@ def redis_throughput() -> Iterator[Figure]:
     services = {
         "api": {"language": "go"},
         "user": {"command": ["sleep", "infinity"], "calls": ["cache"], "ready": {"command": "true"}},
-        "cache": {"command": words, "protocol": "tcp"},
+        "cache": {"command": [*pinned, *server], "protocol": "tcp"},
     }
     with testbed.start(Topology(name="cache", entry="api", services=services)) as mesh:
         (link,) = [one for one in mesh.plan.links if one.edge == "user -> cache"]
         got: dict[str, list[float]] = {link.app: [], link.listen: []}
         for _ in range(TURNS):
             for address, rates in got.items():
-                rates.append(_rate(address))
+                rates.append(_rate(address, pinned))
     direct, linked = got.values()
-    kept = 100 * ratio(linked, direct)
-    note = f"{CONNECTIONS} connections, {PIPELINE} commands in flight on each, GET, {TURNS} runs of each in turns"
-    yield Figure("a Redis directly", median(direct) / 1000, unit="thousand/s", note=note)
-    yield Figure("a Redis through its link", median(linked) / 1000, unit="thousand/s")
-    yield Figure("a Redis keeps through its link", kept, 50, unit="%", least=True)
+    yield Figure(
+        f"a Redis directly{where and ', on one processor with its clients'}",
+        median(direct) / 1000,
+        unit="thousand/s",
+        note=note,
+    )
+    yield Figure(f"a Redis through its link{where}", median(linked) / 1000, unit="thousand/s")
+    yield Figure(f"a Redis keeps through its link{where}", 100 * ratio(linked, direct), 50, unit="%", least=True)
 
 
-def _rate(address: str) -> float:
+def _rate(address: str, pinned: Sequence[str]) -> float:
     host, _, port = address.rpartition(":")
     size = ["-c", str(CONNECTIONS), "-P", str(PIPELINE), "-n", str(REQUESTS)]
     told = subprocess.run(
-        ["redis-benchmark", "-h", host, "-p", port, *size, "-t", "get", "-q"],
+        [*pinned, "redis-benchmark", "-h", host, "-p", port, *size, "-t", "get", "-q"],
         check=True,
         capture_output=True,
         text=True,
