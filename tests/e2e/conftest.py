@@ -1,13 +1,20 @@
 """What the end-to-end tests share: small meshes, real and clean for every test, and a bare runtime."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from testbed import topology
 from testbed.runtime.lease import Lease, lease_block
 from testbed.runtime.process import ProcessRuntime
+
+if TYPE_CHECKING:
+    from planes import Stage
+    from rpc_kit import Door
 
 small = topology("small.yaml", scope="module")
 unmeshed = topology("small.yaml", mesh="none", scope="module")
@@ -26,3 +33,25 @@ def runtime(tmp_path: Path, lease: Lease) -> Iterator[ProcessRuntime]:
     runtime = ProcessRuntime(tmp_path / "run", lease)
     yield runtime
     runtime.stop()
+
+
+@pytest.fixture
+def rpc(started: Stage) -> Iterator[Stage]:
+    """The module's stage of gRPC, as at its start."""
+    from rpc_kit import echo
+
+    started.control.set([])
+    started.behave(echo)
+    started.forget()
+    yield started
+    started.control.set([])
+
+
+@pytest.fixture
+def door(rpc: Stage) -> Iterator[Door]:
+    """A client of that stage."""
+    from rpc_kit import Door
+
+    made = Door(rpc.door)
+    yield made
+    made.close()

@@ -27,22 +27,6 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield made
 
 
-@pytest.fixture
-def rpc(started: Stage) -> Iterator[Stage]:
-    started.control.set([])
-    started.behave(echo)
-    started.forget()
-    yield started
-    started.control.set([])
-
-
-@pytest.fixture
-def door(rpc: Stage) -> Iterator[Door]:
-    made = Door(rpc.door)
-    yield made
-    made.close()
-
-
 def inlets(rpc: Stage) -> tuple[str, ...]:
     return tuple(link.inlet or "" for link in rpc.links)
 

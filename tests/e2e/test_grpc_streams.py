@@ -29,22 +29,6 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield made
 
 
-@pytest.fixture
-def rpc(started: Stage) -> Iterator[Stage]:
-    started.control.set([])
-    started.behave(echo)
-    started.forget()
-    yield started
-    started.control.set([])
-
-
-@pytest.fixture
-def door(rpc: Stage) -> Iterator[Door]:
-    made = Door(rpc.door)
-    yield made
-    made.close()
-
-
 def of_the_server(door: Door, rpc: Stage) -> Got:
     answers, came = door.list(MESSAGES, **tagged(rpc)), list[bytes]()
     with suppress(grpc.RpcError):
