@@ -87,8 +87,9 @@ class Hub:
         self.plane.ip("link", "add", "br0", "type", "bridge")
         self.plane.ip("address", "add", f"{self.ground.plane}/16", "dev", "br0")
         self.plane.ip("link", "set", "br0", "up")
+        self._device = f"testbed-{self.lease.block}" if near else ""
         if near:
-            self._join(f"testbed-{self.lease.block}", f"{network}.0.1", ip)
+            self._join(self._device, f"{network}.0.1", ip)
             eventually(self._reached, within_s=10)
             self.gateway = OURS
         else:
@@ -118,6 +119,8 @@ class Hub:
         return True
 
     def close(self) -> None:
+        if self._device:  # the kernel would remove it a while after the other end, and the next hub may have its name
+            ip("link", "delete", self._device)
         for network in (*self.pods.values(), self.plane):
             network.close()
         self.lease.release()
