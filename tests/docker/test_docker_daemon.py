@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,7 @@ def test_a_daemon_that_dies_in_mid_test_is_one_message_and_nothing_goes_on(daemo
     with testbed.start(ONE, runtime="docker") as bed:
         pids = list(bed._runtime._running()._pids())  # type: ignore[attr-defined]
         assert len(pids) == 5
-        traffic = bed.load(steady(get("/"), rps=20))
+        traffic = bed.load(steady(get("/"), rps=20, timeout_s=1))  # another daemon's rules may keep it from its pod
         traffic.run(for_s=0.5, phase="well")
         daemon.kill()
         traffic.run(for_s=0.5, phase="without a daemon")
@@ -145,6 +146,19 @@ def test_a_daemon_that_dies_in_mid_test_is_one_message_and_nothing_goes_on(daemo
     assert len(left) == 6
     remove(*left)
     assert found() == []
+
+
+@needs_root
+def test_a_published_port_that_somebody_else_has_is_passed_over(daemon: Daemon) -> None:
+    """A new daemon begins at the first port of the range, gives up after ten that are in use, and says so."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    with ExitStack() as taken:
+        for port in range(first, first + 15):
+            with suppress(OSError):  # in use already is what we want
+                taken.enter_context(socket.create_server(("127.0.0.1", port)))
+        with testbed.start(ONE, runtime="docker") as bed:
+            doors = bed._runtime._running().published.values()  # type: ignore[attr-defined]
+            assert min(int(door.rpartition(":")[2]) for door in doors) >= first + 15
 
 
 def alive(pid: int) -> bool:

@@ -116,13 +116,14 @@ def test_a_users_own_image_is_a_service_like_any_other(own_image: str) -> None:
 
 
 @pytest.fixture
-def own_image(engine: Engine, tmp_path: Path) -> str:
+def own_image(engine: Engine) -> Iterator[str]:
     """An image of a single program, as `FROM scratch` makes it: the Go stub."""
     tar, name = io.BytesIO(), "testbed-test-own:1"
     with tarfile.open(fileobj=tar, mode="w") as file:
         file.add(binaries.find("stub-go").resolve(), "serve")
     engine._api.import_image_from_data(tar.getvalue(), "testbed-test-own", "1", changes='ENTRYPOINT ["/serve"]')
-    return name
+    yield name
+    engine._api.remove_image(name, force=True)
 
 
 # -- what does not start

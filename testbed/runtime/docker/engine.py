@@ -17,6 +17,7 @@ from testbed.errors import TestbedError, Unavailable
 TIMEOUT_S = 30.0
 KNOCK_S = 5.0
 AT_ONCE = 8  # requests that the daemon gets at the same time
+PORT_TRIES = 5  # the daemon itself tries ten ports in a row each time, and goes on from there
 LOOPBACK = "127.0.0.1"
 START = "start it (`systemctl start docker`), or set DOCKER_HOST"
 ELSEWHERE = "; without Docker the same tests run with --testbed-runtime=process"
@@ -174,9 +175,19 @@ class Engine:
         return str(made["Id"])
 
     def start(self, container: str) -> None:
-        """Start it (again)."""
-        with self._asking("a start"):
-            self._api.start(container)
+        """Start it (again).
+
+        A port that the daemon has chosen to publish may be in use already, by another daemon above all: it looks for
+        one in the same range, each from its own place. The next try has later ports.
+        """
+        for left in reversed(range(PORT_TRIES)):
+            try:
+                with self._asking("a start"):
+                    self._api.start(container)
+                return
+            except Refused as refusal:
+                if "address already in use" not in str(refusal) or not left:
+                    raise
 
     def signal(self, container: str, number: int) -> None:
         """Send its first process a signal; one that has ended is no trouble."""
