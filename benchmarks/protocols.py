@@ -22,7 +22,9 @@ RPC = Topology(
     entry="front",
     services={"front": {"language": "go", "calls": ["back"]}, "back": {"language": "go", "protocol": "grpc"}},
 )
-CONNECTIONS, PIPELINE, REQUESTS, TURNS = 50, 16, 2_000_000, 5
+CONNECTIONS, TURNS = 50, 5
+DEPTHS = (16, 64)  # commands in flight on each connection
+REQUESTS = 120_000  # times the depth: a turn takes one to four seconds
 RPS, LOAD_S = 200, 10
 
 
@@ -53,61 +55,54 @@ def lateness() -> Iterator[Figure]:
             with mesh.load(steady(get("/"), rps=RPS)) as traffic:
                 traffic.run(for_s=LOAD_S, phase="load")
             (pace,) = [one for one in traffic.result().history.index.paces if one.phase == "load"]
-        note = f"p99 of {pace.sent} of {pace.planned} at {RPS}/s, {pace.cpu_s:.2f} s of processor time"
+        note = f"p99 of {pace.sent} of {pace.planned} at {RPS}/s"
         yield Figure(f"a load in {protocol} leaves late by", pace.late_p99_ms, 10, note=note)
 
 
 def redis_throughput() -> Iterator[Figure]:
     """One Redis under redis-benchmark, many connections and pipelining: directly and through its link, in turns.
 
-    Twice: with all processors for everybody, where on two of them the link takes from Redis and its clients what it
-    needs; and with Redis and its clients on one processor both times, so that the link has another.
+    With all processors for everybody, where on two of them the link takes from Redis and its clients what it needs; and
+    once more with Redis and its clients on one processor both times, so that the link has another.
     """
     if not (shutil.which("redis-server") and shutil.which("redis-benchmark")):
         return
-    note = f"{CONNECTIONS} connections, {PIPELINE} commands in flight on each, GET, {TURNS} runs of each in turns"
-    yield from _redis("", (), note)
+    for depth in DEPTHS:
+        yield from _redis(depth)
     if shutil.which("taskset") and (os.cpu_count() or 1) > 1:
-        yield from _redis(", on a processor of its own", ("taskset", "-c", "0"), "Redis and its clients share another")
+        yield from _redis(DEPTHS[0], ("taskset", "-c", "0"))
 
 
-def _redis(where: str, pinned: Sequence[str], note: str) -> Iterator[Figure]:
-    server = [
-        "redis-server",
-        "--bind",
-        "{{self.host}}",
-        "--port",
-        "{{self.port}}",
-        "--save",
-        "",
-        "--protected-mode",
-        "no",
-    ]
+def _redis(depth: int, pinned: Sequence[str] = ()) -> Iterator[Figure]:
+    """Yield what is left at so many commands in flight, `pinned` the command that keeps all but the link together."""
+    how = f"{depth} in flight" + ", the link on a processor of its own" * bool(pinned)
+    direct, linked = _rates(depth, pinned)
+    note = f"GET, {CONNECTIONS} connections, {TURNS} runs of each in turns"
+    yield Figure(f"a Redis directly, {how}", median(direct) / 1000, unit="thousand/s", note=note)
+    yield Figure(f"a Redis through its link, {how}", median(linked) / 1000, unit="thousand/s")
+    yield Figure(f"a Redis keeps, {how}", 100 * ratio(linked, direct), 50, unit="%", least=True)
+
+
+def _rates(depth: int, pinned: Sequence[str]) -> tuple[list[float], list[float]]:
+    server = [*pinned, "redis-server", "--bind", "{{self.host}}", "--port", "{{self.port}}"]
     services = {
         "api": {"language": "go"},
         "user": {"command": ["sleep", "infinity"], "calls": ["cache"], "ready": {"command": "true"}},
-        "cache": {"command": [*pinned, *server], "protocol": "tcp"},
+        "cache": {"command": [*server, "--save", "", "--protected-mode", "no"], "protocol": "tcp"},
     }
+    direct: list[float] = []
+    linked: list[float] = []
     with testbed.start(Topology(name="cache", entry="api", services=services)) as mesh:
         (link,) = [one for one in mesh.plan.links if one.edge == "user -> cache"]
-        got: dict[str, list[float]] = {link.app: [], link.listen: []}
         for _ in range(TURNS):
-            for address, rates in got.items():
-                rates.append(_rate(address, pinned))
-    direct, linked = got.values()
-    yield Figure(
-        f"a Redis directly{where and ', on one processor with its clients'}",
-        median(direct) / 1000,
-        unit="thousand/s",
-        note=note,
-    )
-    yield Figure(f"a Redis through its link{where}", median(linked) / 1000, unit="thousand/s")
-    yield Figure(f"a Redis keeps through its link{where}", 100 * ratio(linked, direct), 50, unit="%", least=True)
+            direct.append(_rate(link.app, depth, pinned))
+            linked.append(_rate(link.listen, depth, pinned))
+    return direct, linked
 
 
-def _rate(address: str, pinned: Sequence[str]) -> float:
+def _rate(address: str, depth: int, pinned: Sequence[str]) -> float:
     host, _, port = address.rpartition(":")
-    size = ["-c", str(CONNECTIONS), "-P", str(PIPELINE), "-n", str(REQUESTS)]
+    size = ["-c", str(CONNECTIONS), "-P", str(depth), "-n", str(REQUESTS * depth)]
     told = subprocess.run(
         [*pinned, "redis-benchmark", "-h", host, "-p", port, *size, "-t", "get", "-q"],
         check=True,

@@ -206,7 +206,6 @@ class Pace:
     planned: int
     sent: int
     late_p99_ms: float  # p99 of (sent - intended)
-    cpu_s: float = 0.0  # processor time of the driver in this phase
 
 
 @dataclass(frozen=True, slots=True)

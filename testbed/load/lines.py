@@ -61,7 +61,7 @@ def request_of(result: Mapping[str, Any], planned: Planned, phase: str, replica:
 
 def pace_of(line: Mapping[str, Any], phase: str) -> Pace:
     """Turn a pace line into the history's event."""
-    return Pace(phase, line["planned"], line["sent"], line["late_p99_ms"], line["cpu_s"])
+    return Pace(phase, line["planned"], line["sent"], line["late_p99_ms"])
 
 
 def address(url: str) -> str:

@@ -65,16 +65,15 @@ func (l *load) ended(number int) {
 
 // run starts every request at its time, each in a goroutine of its own, and reports when all are sent and ended.
 func (c *chunk) run(queue <-chan *request) {
-	used := processorTime()
 	var sending, ending sync.WaitGroup
 	if err := c.sendAll(queue, &sending, &ending); err != nil {
 		fail(err.Error())
 	}
 	sending.Wait()
-	c.report("sent", used)
+	c.report("sent")
 	ending.Wait()
 	c.ended(c.number)
-	c.report("ended", used)
+	c.report("ended")
 }
 
 func (c *chunk) sendAll(queue <-chan *request, sending, ending *sync.WaitGroup) error {
@@ -138,7 +137,7 @@ func (c *chunk) send(next *request, sending, ending *sync.WaitGroup) {
 	c.out.write(line)
 }
 
-func (c *chunk) report(what string, used float64) {
+func (c *chunk) report(what string) {
 	c.mu.Lock()
 	late := slices.Sorted(slices.Values(c.late))
 	c.mu.Unlock()
@@ -150,7 +149,6 @@ func (c *chunk) report(what string, used float64) {
 		LateP50Ms: 1000 * quantile(late, 0.50),
 		LateP99Ms: 1000 * quantile(late, 0.99),
 		LateMaxMs: 1000 * quantile(late, 1),
-		CPU:       processorTime() - used,
 		CPUTotal:  processorTime(),
 	})
 	c.out.flush()

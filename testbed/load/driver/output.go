@@ -26,7 +26,7 @@ type result struct {
 	GRPC     *int    `json:"grpc,omitempty"`
 }
 
-// pace says how well a chunk kept its schedule; CPU is this process's seconds since the chunk came, or since its start.
+// pace says how well a chunk kept its schedule; CPUTotal is this process's seconds since its start.
 type pace struct {
 	Pace      string  `json:"pace"`
 	Chunk     int     `json:"chunk"`
@@ -35,7 +35,6 @@ type pace struct {
 	LateP50Ms float64 `json:"late_p50_ms"`
 	LateP99Ms float64 `json:"late_p99_ms"`
 	LateMaxMs float64 `json:"late_max_ms"`
-	CPU       float64 `json:"cpu_s"`
 	CPUTotal  float64 `json:"cpu_total_s"`
 }
 
