@@ -51,13 +51,16 @@ FIRST_RUN = "The first run builds Toxiproxy and two small Go programs (about a m
 def init(folder: Path, entry: str, command: str, calls: str, path: str) -> None:
     """Write a topology, its fixture and a first scenario into FOLDER (tests/resilience), which pass as they are.
 
-    Asks three questions, unless the options answer them. Overwrites nothing.
+    Asks three questions, unless the options answer them. Overwrites nothing. The command will run where you are now.
     """
+    from os.path import relpath
+
     from testbed.runtime.binaries import locate
     from testbed.scaffold import Answers, files, write
 
     names = [name.strip() for name in calls.split(",")]
-    for written in write(folder, files(Answers(entry.strip(), command.strip(), names, path))):
+    answers = Answers(entry.strip(), command.strip(), names, path, workdir=relpath(Path.cwd(), folder))
+    for written in write(folder, files(answers)):
         click.echo(f"wrote {written}")
     if not all(map(locate, ("toxiproxy", "stub-go", "load"))):
         click.echo(FIRST_RUN)

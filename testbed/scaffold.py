@@ -25,9 +25,10 @@ STAND_IN = (
     "  {name}: {{language: go}}  # a stub stands in; yours is {{command: ...}}, {{image: ...}} or {{address: ...}}"
 )
 COMMAND = """
-    command: {command}
+    command: {command}{workdir}
     calls: [{calls}]
     # if it takes no {variable}_URL or {variable}_ADDR: env: {{MY_VARIABLE: "{{{{upstream.{callee}.address}}}}"}}
+    binds: all  # it is told PORT; if it takes a port of its own: port: 5000
     ready: {{tcp: true, within: 60s}}"""
 STUB = " {{language: go, calls: [{calls}]}}"
 CONFTEST = """\
@@ -56,6 +57,7 @@ class Answers:
     command: str
     calls: Sequence[str]
     path: str = "/"
+    workdir: str = "."  # where the command is meant to run, as seen from the topology's folder
 
 
 def files(answers: Answers) -> Mapping[str, str]:
@@ -69,6 +71,7 @@ def files(answers: Answers) -> Mapping[str, str]:
         "callee": calls[0],
         "calls": ", ".join(calls),
         "command": json.dumps(answers.command),
+        "workdir": "" if answers.workdir == "." else f"\n    workdir: {json.dumps(answers.workdir)}",
         "variable": calls[0].upper().replace("-", "_"),
         "callee_word": _identifier(calls[0]),
         "fixture": _identifier(answers.entry),

@@ -12,6 +12,25 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
 
+FRONT = """
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+class Front(BaseHTTPRequestHandler):
+    def do_GET(self):
+        passed_on = {key: value for key, value in self.headers.items() if key.lower() in ("traceparent", "baggage")}
+        try:
+            status = urlopen(Request(os.environ["PRICE_URL"], headers=passed_on)).status
+        except HTTPError as error:
+            status = error.code
+        self.send_response(status)
+        self.end_headers()
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Front).serve_forever()
+"""
+
 pytestmark = [pytest.mark.e2e, pytest.mark.minutes, pytest.mark.timeout(900)]
 
 
@@ -44,3 +63,12 @@ def test_the_scaffold_passes_as_it_is(elsewhere: Path) -> None:
     assert "Now: pytest tests/resilience" in said
     assert "1 passed" in ran(elsewhere / "env/bin/pytest", "tests/resilience", cwd=elsewhere)
     assert not list(elsewhere.glob("*.egg-info"))
+    a_command_runs_where_init_was_asked(elsewhere)
+
+
+def a_command_runs_where_init_was_asked(elsewhere: Path) -> None:
+    """As one types it in the folder of a repository, with a program that is there."""
+    (elsewhere / "front.py").write_text(FRONT)
+    told = ("--entry", "front", "--command", f"{sys.executable} front.py", "--calls", "price")
+    ran(elsewhere / "env/bin/testbed", "init", "tests/own", *told, cwd=elsewhere)
+    assert "1 passed" in ran(elsewhere / "env/bin/pytest", "tests/own", cwd=elsewhere)

@@ -28,6 +28,9 @@ def test_three_answers_are_enough(tmp_path: Path) -> None:
     topology = load_topology(folder / "shop-web.yaml")
     assert topology.services["shop-web"].command == ("npm", "start")
     assert topology.upstreams("shop-web") == ("list-price", "db")
+    workdir = topology.services["shop-web"].workdir
+    assert workdir is not None
+    assert (folder / workdir).resolve() == Path.cwd()
     assert result.output.splitlines()[-1] == f"Now: pytest {folder}"
 
 
