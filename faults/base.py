@@ -12,6 +12,7 @@ from faults.target import Site, Target, links_of, normalised
 from testbed.edge.operations import Operation, Scope
 from testbed.errors import FaultError
 from testbed.plan import Link
+from testbed.wiring import no_requests
 
 Plane = Literal["link", "inlet", "process", "packets"]
 
@@ -200,8 +201,7 @@ class RequestFault(Fault):
         """The inlet addresses to act on; `FaultError` where an edge runs without request faults."""
         links = links_of(self, site)
         if tcp := sorted({link.edge for link in links if link.protocol == "tcp"}):
-            why = f"{tcp[0]} is a tcp edge: it carries connections, and no requests that could be told apart"
-            raise FaultError(f"{self}: {why}. Use {self.twin}, or a packet fault")
+            raise FaultError(f"{self}: {no_requests(tcp[0])}. Use {self.twin}, or a packet fault")
         bare = sorted({link.edge for link in links if link.inlet is None})
         if bare:
             why = f"{bare[0]} has requestFaults: off, so only link and process faults reach it"

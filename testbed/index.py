@@ -197,7 +197,7 @@ class Index:
         if fault.behind:
             return self._behind(fault)
         links = frozenset(fault.links)
-        if fault.edges and all(self.wiring.protocols.get(edge) == "tcp" for edge in fault.edges):
+        if fault.edges and all(map(self.wiring.is_tcp, fault.edges)):
             return self._near_connections(fault, links)
         if fault.plane == "inlet":
             marked = (arrival for arrival in self.arrivals.all if fault.id in arrival.fault.split(","))

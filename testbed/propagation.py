@@ -76,7 +76,7 @@ def droppers(index: Index) -> Iterator[Dropper]:
     until = first_fault(index)
     for edge in inner_edges(index):
         caller = edge.partition(" -> ")[0]
-        sent = [call for call in _sent(index, edge) if call.start < until and _has_requests(index, edge)]
+        sent = [call for call in _sent(index, edge) if call.start < until and not index.wiring.is_tcp(edge)]
         had = sum(1 for one in came_to(index, caller) if one.request and one.start < until)
         if len(sent) >= FEW and had >= FEW and not any(call.request for call in sent):
             yield Dropper(caller, edge, len(sent), had, index.wiring.own.get(caller, ()), index.wiring.context)
@@ -90,10 +90,6 @@ def beyond(index: Index, fault: FaultEvent) -> Dropper | None:
 def met_strangers(index: Index, fault: FaultEvent) -> bool:
     """Whether a fault of whole edges met requests that would have an id, had a service on the way handed it on."""
     return whole(fault) and "" in index.touched(fault) and _in_the_way(index, fault) is not None
-
-
-def _has_requests(index: Index, edge: str) -> bool:
-    return index.wiring.protocols.get(edge) != "tcp"
 
 
 def whole(fault: FaultEvent) -> bool:
@@ -112,7 +108,7 @@ def unused(index: Index) -> Iterator[Unused]:
     """
     for edge in inner_edges(index):
         caller = edge.partition(" -> ")[0]
-        seen = _has_requests(index, edge) or (index.run is not None and index.run.mesh != "none")
+        seen = not index.wiring.is_tcp(edge) or (index.run is not None and index.run.mesh != "none")
         if caller in index.wiring.own and seen and not _sent(index, edge):
             requests = len(came_to(index, caller)) or _entered(index, caller)
             if requests >= ENOUGH:

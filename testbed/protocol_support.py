@@ -21,9 +21,11 @@ from testbed.model.protocols import Protocol
 from testbed.model.topology import Topology
 from testbed.planner import Plan, make_plan
 from testbed.support import EDGE, GIVEN, GROUND, SERVICE, example, examples, instead, required, sources, targets
+from testbed.wiring import CLIENT
 
 PROTOCOLS: Sequence[str] = get_args(Protocol)
 STATUS = "UNAVAILABLE"  # for what wants a status of gRPC's
+BEFORE = f"{CLIENT} -> front"
 EACH = 100  # requests of each phase, in one second
 
 
@@ -64,8 +66,13 @@ def _variants(kind: type[Fault]) -> Iterator[tuple[str, Fault]]:
 
 def checks() -> list[dict[str, str]]:
     """Return a row for each check: "yes", with which bounds, or why not, by the protocol of the edge."""
-    every = sorted(CHECKS.items())
-    return [{"check": name} | {p: _can(list(examples(made)), p) for p in PROTOCOLS} for name, made in every]
+    every = [(name, list(examples(made))) for name, made in sorted(CHECKS.items())]
+    return [{"check": name} | {p: _can(_of_an_edge(made) or made, p) for p in PROTOCOLS} for name, made in every]
+
+
+def _of_an_edge(made: Sequence[Check]) -> Sequence[Check]:
+    """Return those that name an edge, where a check may do without."""
+    return [check for check in made if check.on_edge()]
 
 
 def _can(made: Sequence[Check], protocol: str) -> str:
@@ -83,9 +90,11 @@ def _bounds(check: Check) -> Iterator[str]:
 
 
 def _refusal(check: Check, protocol: str) -> str:
-    """Return why a check cannot be judged on such an edge as it could be on plain HTTP, "" if it can."""
+    """Return what to use in place of a check, or why it cannot be judged as it could be on plain HTTP; "" if it can."""
     refused, why = _said(check, protocol)
-    return "" if not refused and why in ("", _said(check, "http")[1]) else why.replace(EDGE, "it")
+    if not refused and why in ("", _said(check, "http")[1]):
+        return ""
+    return why.rpartition(". Use ")[2].replace(EDGE, "it").replace(BEFORE, "the edge before it")
 
 
 def _said(check: Check, protocol: str) -> tuple[bool, str]:

@@ -36,6 +36,10 @@ class Wiring:
     context: tuple[str, ...] = ("baggage",)  # headers that carry a request's id, user and cohort
     patience_ms: float = math.inf  # the shortest time-out of all policies
 
+    def is_tcp(self, edge: str) -> bool:
+        """Whether an edge carries connections, of which nothing tells one request from the next."""
+        return self.protocols.get(edge) == "tcp"
+
 
 def wiring(topology: Mapping[str, object]) -> Wiring:
     """Read the facts; keys may be in camelCase or snake_case, durations texts or milliseconds."""
@@ -65,6 +69,11 @@ _OWN = ("command", "image", "address")
 def of_the_load(edge: str) -> bool:
     """Whether an edge is the load's own, on which there is no proxy and no retry."""
     return edge.startswith(f"{CLIENT} -> ")
+
+
+def no_requests(edge: str) -> str:
+    """Say why nothing can be hit or judged request by request on an edge that carries tcp."""
+    return f"{edge} is a tcp edge: it carries connections, and no requests that could be told apart"
 
 
 def normal_edge(text: str) -> str:

@@ -49,6 +49,7 @@ class Check(ABC):
     phase: str | None = field(default=None, kw_only=True)
 
     default_phase: ClassVar[str | None] = None  # the phase to judge unless `during` names another
+    takes_tcp: ClassVar[bool] = False  # True: can judge an edge of which connections are on record, and no requests
 
     def __post_init__(self) -> None:
         """Refuse bounds that make no sense, when they are written down."""

@@ -29,8 +29,8 @@ def trail(view: View, request: Request) -> str:
     return "\n  ".join([head, *shown[:MOST], *more])
 
 
-def answer(hop: Attempt | Arrival | Call) -> str:
-    """Return how one hop ended: `503`, `UNAVAILABLE`, or `no answer`."""
+def answer(hop: Attempt | Arrival | Call | Request) -> str:
+    """Return how one hop or request ended: `503`, `UNAVAILABLE`, or `no answer`."""
     return name_of(hop.grpc_status) if hop.grpc_status is not None else str(hop.status or "no answer")
 
 

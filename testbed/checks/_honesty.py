@@ -203,10 +203,7 @@ def _context_lost(check: Check, view: View) -> Iterator[Doubt]:
     for source, edge in product(sorted(set(check.needs(view)) & joined.keys()), check.on_edges(index)):
         there = [e for e in joined[source].on(edge) if window.start <= e.start < window.end]  # type: ignore[attr-defined]
         lost = sum(1 for event in there if not event.request)
-        if lost and index.wiring.protocols.get(edge) == "tcp":
-            why = f"{edge} carries tcp: its connections belong to no request, so nothing can be counted by request"
-            yield Doubt(why, "a check of the requests above it, such as availability", seer(index, source))
-        elif lost:
+        if lost and not index.wiring.is_tcp(edge):
             caller = edge.partition(" -> ")[0]
             why = f"{count(lost)} of {count(len(there))} {source} on {edge} carry no request id"
             yield Doubt(why, f"does {caller} forward the baggage header?", seer(index, source))

@@ -11,6 +11,7 @@ from testbed.checks._honesty import doubt
 from testbed.checks._report import Report
 from testbed.checks._saturation import blame_the_testbed
 from testbed.checks._steady import compared_with_before
+from testbed.checks._tcp import refuse_on_tcp
 from testbed.checks._text import seconds
 from testbed.checks._view import View, population, window_of
 from testbed.errors import CheckError, TestbedError
@@ -81,6 +82,7 @@ def _pairs(index: Index, named: dict[str, Sequence[Check]]) -> list[tuple[Check,
     for name, checks in named.items():
         who = population(index, name)
         for check in checks:
+            refuse_on_tcp(check, index)
             check.fits(index)
             key = (name, check.phase or check.default_phase)
             if key not in views:

@@ -56,8 +56,6 @@ def carries(check: str, index: Index, edge: str, grpc: bool) -> None:
         raise CheckError(f"{check}: {edge} carries {protocol}, whose answers have no gRPC status; use status=")
     if not grpc and protocol == "grpc":
         raise CheckError(f'{check}: {edge} carries gRPC: use grpc_status="OK", or another of its statuses')
-    if not grpc and protocol == "tcp":
-        raise CheckError(f"{check}: {edge} carries tcp: a connection has no status")
 
 
 def _number(value: object) -> bool:

@@ -9,10 +9,11 @@ from testbed.checks._base import EdgeCheck, Verdict
 from testbed.checks._clues import answer, trail
 from testbed.checks._honesty import seer
 from testbed.checks._text import count, plural, tally
+from testbed.checks._timed import timed_calls
 from testbed.checks._view import View
 from testbed.errors import CheckError
 from testbed.grpc_status import name_of
-from testbed.history import Call
+from testbed.history import Call, Request
 from testbed.index import Index
 from testbed.wiring import of_the_load
 
@@ -22,6 +23,7 @@ class answered(EdgeCheck):
     """Every call on an edge ended with one of these statuses, after all its tries. A count.
 
     `answered("checkout -> stock", grpc_status=("OK", "UNAVAILABLE"))`, or `status=200` on an edge that carries HTTP.
+    On "client -> entry" the calls are the load's requests.
     """
 
     status: int | tuple[int, ...] | None = field(default=None, kw_only=True)
@@ -38,11 +40,8 @@ class answered(EdgeCheck):
                 raise CheckError(f"{self}: {code!r} is not an HTTP status (100 to 599)")
 
     def fits(self, index: Index) -> None:
-        """Raise `CheckError` for an unknown edge, and for the load's own, whose requests have a check of their own."""
+        """Raise `CheckError` for an unknown edge, and for one whose answers have no such status."""
         super().fits(index)
-        if of_the_load(self.edge):
-            how = "200" if self._http else ", ".join(f'"{name_of(code)}"' for code in self._grpc)
-            raise CheckError(f"{self}: on the load's own edge use only_statuses({how})")
         _valid.carries(str(self), index, self.edge, grpc=bool(self._grpc))
 
     @property
@@ -64,12 +63,12 @@ class answered(EdgeCheck):
         return 0 not in self._grpc if self._grpc else all(code >= 500 for code in self._http)
 
     def needs(self, view: View) -> tuple[str, ...]:
-        """Return requests and calls."""
-        return ("requests", "calls")
+        """Return requests, and calls unless they are the load's own."""
+        return ("requests",) if of_the_load(self.edge) else ("requests", "calls")
 
     def judge(self, view: View) -> Verdict:
         """Look at every call."""
-        calls, source = view.calls(self.edge), seer(view.index, "calls")
+        calls, source = [call for _, call in timed_calls(view, self.edge)], seer(view.index, self.needs(view)[-1])
         others = [call for call in calls if not self._as_asked(call)]
         observed, n = tally([answer(call) for call in calls]) or "no call", len(calls)
         if not calls:
@@ -80,10 +79,10 @@ class answered(EdgeCheck):
             return self.verdict(view, "held", observed, n, source=source, margin="none other")
         ended = tally([answer(call) for call in others])
         why = f"{plural(len(others), 'call')} of {count(n)} ended otherwise: {ended}"
-        request = next((one for one in view.requests if one.id == others[0].request), None)
-        clue = trail(view, request) if request else ""
+        first = others[0].request if isinstance(others[0], Call) else others[0].id
+        clue = trail(view, next(one for one in view.requests if one.id == first))
         margin = f"{count(len(others))} other"
         return self.verdict(view, "violated", observed, n, source=source, margin=margin, why=why, next=clue)
 
-    def _as_asked(self, call: Call) -> bool:
+    def _as_asked(self, call: Call | Request) -> bool:
         return call.grpc_status in self._grpc if self._grpc else call.grpc_status is None and call.status in self._http

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from testbed.checks import _valid, bounds
 from testbed.checks._base import EdgeCheck, Verdict
@@ -25,11 +26,13 @@ class bulkhead(EdgeCheck):
 
     Judged on every other edge of the same caller: calls per request of the load that began in the phase (or half a
     second later) and got a status that the baseline knows, against the baseline; an edge that is not used there (a
-    fallback) is left out. Exact at 100 %, else by Clopper-Pearson bounds at 95 %. A call that comes later, because the
-    caller's threads or connections were held up, is not kept.
+    fallback) is left out, and so is one that carries tcp. Exact at 100 %, else by Clopper-Pearson bounds at 95 %. A
+    call that comes later, because the caller's threads or connections were held up, is not kept.
     """
 
     keeps_percent: float = field(default=95, kw_only=True)
+
+    takes_tcp: ClassVar[bool] = True  # for it is the others that are judged
 
     def validate(self) -> None:
         """Raise `CheckError` unless the percentage is above 0 and at most 100."""
@@ -40,7 +43,8 @@ class bulkhead(EdgeCheck):
         super().fits(index)
         if not self._others(index):
             caller = self.edge.partition(" -> ")[0]
-            raise CheckError(f"{self}: {caller} calls nobody else, so there is nothing to keep apart")
+            tcp = " but over tcp, where no calls are on record" if self._siblings(index) else ""
+            raise CheckError(f"{self}: {caller} calls nobody else{tcp}, so there is nothing to keep apart")
         if "baseline" not in index.by_phase:
             raise CheckError(f'{self}: this run has no phase "baseline" to compare with')
 
@@ -75,6 +79,9 @@ class bulkhead(EdgeCheck):
         return combine(self, view, [self._finding(view, edge) for edge in used], n, source)
 
     def _others(self, index: Index) -> list[str]:
+        return [edge for edge in self._siblings(index) if not index.wiring.is_tcp(edge)]
+
+    def _siblings(self, index: Index) -> list[str]:
         caller = self.edge.partition(" -> ")[0]
         return [edge for edge in index.edges if edge != self.edge and edge.partition(" -> ")[0] == caller]
 

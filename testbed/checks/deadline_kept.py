@@ -24,7 +24,8 @@ class deadline_kept(EdgeCheck):
     """No callee is asked to work after its caller gave up on that attempt, or after the whole request had ended.
 
     A request that arrives at a callee's inlet later than `grace_ms` after its attempt (all attempts that it may be) or
-    after the load's request has ended is late, and one is too many. Without an edge it is a claim about all of them.
+    after the load's request has ended is late, and one is too many. Without an edge it is a claim about all of them
+    (but those that carry tcp, on which no request is seen to arrive).
 
     The figure with it is wasted work: of all the time from arrival to answer, how much belongs to arrivals whose answer
     came when nobody waited for it. `wasted_percent=` bounds it; without, it is only told, for every timeout wastes what
@@ -60,8 +61,8 @@ class deadline_kept(EdgeCheck):
         return (self.name, self.edge)
 
     def on_edges(self, index: Index) -> tuple[str, ...]:
-        """Return the edge, or every one."""
-        return (self.edge,) if self.edge else index.edges
+        """Return the edge, or every one that carries requests."""
+        return (self.edge,) if self.edge else tuple(edge for edge in index.edges if not index.wiring.is_tcp(edge))
 
     def slow_limit_ms(self) -> float:
         """Return the grace: where the testbed's own link and inlet take longer, they may be why a request is late."""

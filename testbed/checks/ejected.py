@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from testbed.checks import _valid
 from testbed.checks._base import Check, Verdict
@@ -27,7 +28,8 @@ class ejected(Check):
     Name the edge, the replica, or both: without `replica` those are judged that the fault hits, without `edge` every
     edge to the replica. Later than `within_s` after the fault's start it gets no attempt but `probes` (0) in all:
     Envoy lets an ejected host come back when its time is over, and tries it again. After the fault's end it gets an
-    attempt within `back_within_s`. Counted at the caller's proxy, each of which judges for itself.
+    attempt within `back_within_s`. Counted at the caller's proxy, each of which judges for itself. On an edge that
+    carries tcp an attempt is a new connection; those that it had before may go on.
     """
 
     edge: str = ""
@@ -35,6 +37,8 @@ class ejected(Check):
     within_s: float | None = field(default=None, kw_only=True)
     back_within_s: float | None = field(default=None, kw_only=True)
     probes: int = field(default=0, kw_only=True)
+
+    takes_tcp: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Write the edge with single spaces."""

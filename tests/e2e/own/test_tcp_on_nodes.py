@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import testbed
-from testbed import get, kill, latency, only_statuses, refused, steady
+from testbed import NotContained, availability, ejected, get, gives_up, kill, latency, only_statuses, refused, steady
+from testbed.errors import CheckError
 from testbed.history import Attempt, Evidence
 from testbed.live import Testbed
 from testbed.model.topology import Topology
@@ -17,26 +18,33 @@ from testbed.model.topology import Topology
 pytestmark = pytest.mark.e2e
 
 EDGE, NEIGHBOURS = "front -> store", {"front-1", "front-3"}  # on node-1
-LOAD = steady(get("/"), rps=20, timeout_s=30)
+LOAD, FASTER = (steady(get("/"), rps=rps, timeout_s=30) for rps in (20, 60))
 SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1, "recover_s": 1}
 
 
-@pytest.fixture(scope="module", params=["node", "sidecar"])
-def shop(request):
+EJECTING = {"consecutive5xxErrors": 2, "interval": "100ms", "baseEjectionTime": "60s", "maxEjectionPercent": 50}
+
+
+def placed(placement, *policies):
     command = [sys.executable, "-u", str(Path(__file__).with_name("tcp_service.py"))]
     services = {
         "front": {"command": command, "calls": ["store"], "needs": ["store"], "replicas": 4},
         "store": {"command": [*command, "store"], "protocol": "tcp", "replicas": 2},
     }
     services["front"]["ready"] = services["store"]["ready"] = {"tcp": True, "within": "60s"}
-    topology = Topology(name="tcp", entry="front", services=services, placement=request.param)
-    with testbed.start(topology) as mesh:
-        yield mesh
+    return Topology(name="tcp", entry="front", services=services, placement=placement, policies=policies)
 
 
-@pytest.fixture(autouse=True)
-def _clean(shop):
-    shop.clean()
+@pytest.fixture(scope="module", params=["node", "sidecar"])
+def mesh(request):
+    with testbed.start(placed(request.param)) as made:
+        yield made
+
+
+@pytest.fixture
+def shop(mesh):
+    mesh.clean()
+    return mesh
 
 
 def connections(run) -> list[Attempt]:
@@ -73,6 +81,27 @@ def test_what_is_refused_is_on_record_as_well(shop: Testbed) -> None:
     assert {one.callee for one in broken} == {"store-1"}
     assert len(broken) == sum(request.status == 502 for request in run.history.index.requests)
     assert lacking(run) == []
+
+
+def test_checks_of_single_requests_are_refused_and_those_that_are_named_instead_work(shop: Testbed) -> None:
+    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
+    with pytest.raises(CheckError, match=r"is a tcp edge.* Use gives_up on client -> front, or a check of the load's"):
+        run.check(all=[gives_up(EDGE, within_ms=20_000)])
+    run.check(all=[gives_up("client -> front", within_ms=20_000), availability(at_least_percent=5)])
+
+
+@pytest.mark.parametrize("placement", ["node", "sidecar"])
+def test_connections_that_cannot_be_made_eject_a_replica_by_the_policy(placement: str) -> None:
+    fault, gone = refused().on(EDGE, replica="store-1"), ejected(EDGE, within_s=2)
+    policy = {"edge": EDGE, "outlierDetection": EJECTING}
+    with testbed.start(placed(placement, policy)) as made:
+        made.experiment(fault, load=FASTER, **SHORT | {"hold_s": 4}).check(all=[gone])
+
+
+def test_without_the_policy_it_is_tried_again_and_again(shop: Testbed) -> None:
+    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=FASTER, **SHORT | {"hold_s": 3})
+    with pytest.raises(NotContained, match=r"store-1:\s+\d+\s+attempts\s+later\s+than\s+1\s+s"):
+        run.check(all=[ejected(EDGE, within_s=1)])
 
 
 def test_a_killed_proxy_takes_the_connections_of_all_behind_it(shop: Testbed) -> None:

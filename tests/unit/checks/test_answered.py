@@ -5,7 +5,7 @@ from story import EDGE, SHOP, Story
 
 from testbed.checks import answered, attempts
 from testbed.errors import CheckError
-from testbed.history import Attempt, Call
+from testbed.history import Attempt, Call, Evidence
 
 GRPC = {**SHOP, "services": {**SHOP["services"], "pricing": {"replicas": 2, "protocol": "grpc"}}}
 
@@ -44,6 +44,17 @@ def test_http_statuses_on_an_edge_that_carries_http():
     assert told([200], [503], topology=SHOP).verdict(answered(EDGE, status=200)).outcome == "violated"
 
 
+def test_on_the_loads_own_edge_the_calls_are_its_requests():
+    story = Story(topology=SHOP)
+    story.phase("hold", 10, status=lambda number: 503 if number == 7 else 200)
+    story.without(Evidence, "calls")
+    verdict = story.verdict(answered("client -> frontend", status=(200, 503)))
+    assert (verdict.outcome, verdict.n, verdict.source) == ("held", 10, "load")
+    verdict = story.verdict(answered("client -> frontend", status=200))
+    assert (verdict.outcome, verdict.observed) == ("violated", "200 x 9, 503 x 1")
+    assert verdict.next.startswith("request hold-7 ")
+
+
 def test_without_any_call_nothing_is_known():
     story = Story(topology=GRPC)
     story.phase("hold", 5)
@@ -72,7 +83,7 @@ def test_what_is_no_status_is_refused_when_it_is_written_down(make, words):
         (answered(EDGE, grpc_status="OK"), SHOP, "carries http, whose answers have no gRPC status; use status="),
         (answered(EDGE, status=200), GRPC, "carries gRPC: use grpc_status="),
         (attempts(EDGE, at_most=1, grpc_status="OK"), SHOP, "carries http, whose answers have no gRPC status"),
-        (answered("client -> frontend", status=200), GRPC, "use only_statuses"),
+        (answered("client -> frontend", grpc_status="OK"), GRPC, "carries http, whose answers have no gRPC status"),
     ],
 )
 def test_a_status_that_the_edge_does_not_have_is_refused(check, topology, words):

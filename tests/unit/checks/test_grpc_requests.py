@@ -66,10 +66,12 @@ def test_a_missing_fallback_is_told_with_the_status():
     assert verdict.why == "2 answers came without list-price: OK with no fallback x 1, UNAVAILABLE with no fallback x 1"
 
 
-def test_an_edge_that_is_the_loads_own_has_a_check_of_its_own():
-    with pytest.raises(CheckError, match=r'use only_statuses\("OK", "UNAVAILABLE"\)'):
-        told(0).verdict(answered("client -> frontend", grpc_status=("OK", "UNAVAILABLE")))
-    with pytest.raises(CheckError, match=r"use only_statuses\(200\)"):
+def test_how_they_ended_is_asked_of_the_loads_own_edge_as_of_any_other():
+    check = answered("client -> frontend", grpc_status=("OK", "UNAVAILABLE"))
+    assert told(0, 14).verdict(check).outcome == "held"
+    verdict = told(0, 5, None).verdict(check)
+    assert (verdict.outcome, verdict.observed) == ("violated", "OK x 1, NOT_FOUND x 1, no answer x 1")
+    with pytest.raises(CheckError, match="carries gRPC: use grpc_status="):
         told(0).verdict(answered("client -> frontend", status=200))
 
 

@@ -9,7 +9,7 @@ from faults.base import LinkFault, RequestFault
 from testbed import protocol_support
 from testbed.checks import CHECKS, attempts, breaker, judge
 from testbed.cli import main
-from testbed.errors import FaultError, TopologyError
+from testbed.errors import CheckError, FaultError, TopologyError
 from testbed.plan import Ground
 from testbed.planner import make_plan
 from testbed.protocol_support import PROTOCOLS, run_over
@@ -101,7 +101,7 @@ def test_only_edges_into_what_runs_already_can_be_broken():
 
 BY_PROTOCOL = {row["fault"]: row for row in protocol_support.faults()}
 JUDGED = {row["check"]: row for row in protocol_support.checks()}
-NO_REQUEST = "no: it carries tcp: its connections belong to no request, so nothing can be counted by request"
+OF_THE_LOAD = "a check of the load's requests, such as availability"
 
 
 def test_there_is_a_row_for_everything_and_a_column_for_every_protocol():
@@ -140,21 +140,21 @@ def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol():
         "http": "with status=",
         "http2": "with status=",
         "grpc": "with grpc_status=",
-        "tcp": "no: it carries tcp: a connection has no status",
+        "tcp": f"no: answered on the edge before it, or {OF_THE_LOAD}",
     }
     others = {name: row for name, row in JUDGED.items() if name != "answered"}
     assert {row[protocol] for row in others.values() for protocol in ("http", "http2", "grpc")} == {"yes"}
     of_requests = {"availability", "contained", "fallback", "only_statuses", "p50", "p90", "p99", "quantile"}
     of_requests |= {"bulkhead", "recovers", "slowest"}  # or of other edges
-    assert {name for name, row in others.items() if row["tcp"] == "yes"} == of_requests
-    of_attempts = {"amplification", "attempts", "breaker", "budget_respected", "deadline_kept", "ejected"}
-    assert {name for name, row in others.items() if row["tcp"] == NO_REQUEST} == of_attempts
-    of_calls = {"gives_up", "no_duplicate_effects", "sheds"}
-    assert {name for name, row in others.items() if "one would" in row["tcp"]} == of_calls
+    assert {name for name, row in others.items() if row["tcp"] == "yes"} == {*of_requests, "ejected"}
+    not_of_the_load = {"amplification", "attempts", "breaker", "budget_respected"}
+    assert {name for name, row in others.items() if row["tcp"] == f"no: {OF_THE_LOAD}"} == not_of_the_load
+    of_any_edge = {"deadline_kept", "gives_up", "no_duplicate_effects", "sheds"}
+    assert {name for name, row in others.items() if "on the edge before it, or" in row["tcp"]} == of_any_edge
 
 
-def test_a_check_that_is_said_to_be_of_no_use_is_inconclusive():
-    (verdict,) = judge(run_over("tcp"), all=[attempts(AIMS["edge"], at_most=1)]).verdicts
-    assert verdict.outcome == "inconclusive"
+def test_a_check_that_is_said_to_be_of_no_use_is_refused():
+    with pytest.raises(CheckError, match=r"is a tcp edge.*Use a check of the load's requests"):
+        judge(run_over("tcp"), all=[attempts(AIMS["edge"], at_most=1)])
     (verdict,) = judge(run_over("grpc"), all=[attempts(AIMS["edge"], at_most=1)]).verdicts
     assert verdict.outcome == "held"
