@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from testbed.runtime.versions import cache_folder
 
 MINIMUM = (1, 24)  # the oldest Go that builds all of them
 ROOT = Path(__file__).parents[2]  # of the checkout, or site-packages
+_LOCAL = re.compile(r"=>\s+(\.\.?/\S+)")  # a module that go.mod takes from a folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,14 @@ class Program:
 
     def version(self) -> str:
         """Return the pinned version, or a hash of the sources."""
-        return self.pinned if self.folder is None else _hash(self.folder)
+        return self.pinned if self.folder is None else _hash(self.folders)
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of its sources: its own, and those of modules that its go.mod takes from here."""
+        if self.folder is None or not (module := self.folder / "go.mod").exists():
+            return []
+        return [self.folder, *((self.folder / local).resolve() for local in _LOCAL.findall(module.read_text()))]
 
     def command(self, go: Path, target: Path) -> list[str]:
         """Return the command that leaves the binary, under whatever name, in the folder `target`."""
@@ -69,8 +78,9 @@ def build(program: Program, go: Path, say: Callable[[str], None]) -> Path:
     Raises `Unavailable` with Go's own words if the build fails.
     """
     path = cached(program)
-    if program.folder is not None and not (program.folder / "go.mod").exists():
-        raise Unavailable(f"the sources of {program.title} are not at {program.folder}: the installation is incomplete")
+    for folder in program.folders or filter(None, [program.folder]):
+        if not (folder / "go.mod").exists():
+            raise Unavailable(f"the sources of {program.title} are not at {folder}: the installation is incomplete")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _only_one(path, lambda: say(f"waiting for another process that builds {program.title} ...")):
@@ -124,10 +134,10 @@ def _failure(program: Program, go: Path, output: str) -> str:
     return f"{go} could not build {program.title}:\n{last}\nOr set {variable} to a binary of it"
 
 
-def _hash(folder: Path) -> str:
+def _hash(folders: Sequence[Path]) -> str:
     """Hash everything that goes into a build, names included."""
     total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for folder, path in ((where, path) for where in folders for path in sorted(where.rglob("*"))):
         if path.name in ("go.mod", "go.sum") or (path.suffix == ".go" and not path.name.endswith("_test.go")):
             total.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")
     return total.hexdigest()[:12]

@@ -72,6 +72,22 @@ def test_tests_of_a_program_are_not_part_of_it(program: Program) -> None:
     assert golang.cached(program) != before
 
 
+def test_a_module_of_a_neighbour_is_part_of_it(program: Program, tmp_path: Path) -> None:
+    assert program.folder is not None
+    shared = tmp_path / "words"
+    with (program.folder / "go.mod").open("a") as module:
+        module.write("\nrequire words.invalid v0.0.0\n\nreplace words.invalid => ../words\n")
+    with pytest.raises(Unavailable, match="words: the installation is incomplete"):
+        golang.build(program, binaries.find("go"), print)
+    shared.mkdir()
+    (shared / "go.mod").write_text("module words.invalid\n\ngo 1.24\n")
+    main = 'package main\n\nimport "words.invalid"\n\nfunc main() {\n\tprintln(words.Greeting)\n}\n'
+    (program.folder / "main.go").write_text(main)
+    for greeting in ("hello", "good morning"):
+        (shared / "words.go").write_text(f'package words\n\nconst Greeting = "{greeting}"\n')
+        assert greet(golang.build(program, binaries.find("go"), print)) == greeting
+
+
 def test_those_who_ask_at_the_same_time_share_one_build(program: Program) -> None:
     def ask() -> str:
         command = [sys.executable, "-c", ASK, str(program.folder)]

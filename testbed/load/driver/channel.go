@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"testbed.invalid/wire"
 )
 
 // channel is one address that is spoken to in HTTP/2 without TLS: one connection carries all requests at once.
@@ -72,7 +74,7 @@ func (c *channel) read(response *http.Response) answer {
 		got.fallback = response.Header.Get(fallbacks)
 	}
 	if c.rpc {
-		status := statusOf(response)
+		status := wire.StatusOf(response)
 		got.grpc = &status
 	}
 	return got
@@ -81,7 +83,7 @@ func (c *channel) read(response *http.Response) answer {
 func (c *channel) request(ctx context.Context, next *request, deadline time.Time) (*http.Request, error) {
 	body := next.Body
 	if c.rpc {
-		body = framed(body)
+		body = wire.Framed(body)
 	}
 	once := io.NopCloser(bytes.NewReader(body)) // which net/http cannot read again
 	sent, err := http.NewRequestWithContext(ctx, next.Method, "http://"+c.address+next.Path, once)
@@ -96,7 +98,7 @@ func (c *channel) request(ctx context.Context, next *request, deadline time.Time
 		}
 	}
 	if c.rpc {
-		asCall(sent, deadline)
+		wire.AsCall(sent, deadline)
 	} else {
 		sent.ContentLength = int64(len(body))
 	}

@@ -1,36 +1,18 @@
 package main
 
 import (
-	"encoding/binary"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
+
+	"testbed.invalid/wire"
 )
 
-// gRPC as its specification for HTTP/2 has it: messages with a prefix of five bytes, the status in trailers. Messages
-// are JSON, so that nothing has to be generated; every gRPC library can call with a codec that leaves bytes alone.
+// Messages are JSON, so that nothing has to be generated; every gRPC library can call with a codec that leaves bytes
+// alone.
 
-const (
-	rpcService    = "/testbed.v1.Stub/"
-	rpcType       = "application/grpc"
-	timeoutHeader = "Grpc-Timeout"
-	biggest       = 64 << 20
-)
-
-const (
-	rpcOK               = 0
-	rpcCancelled        = 1
-	rpcUnknown          = 2
-	rpcInvalidArgument  = 3
-	rpcDeadlineExceeded = 4
-	rpcUnimplemented    = 12
-	rpcInternal         = 13
-	rpcUnavailable      = 14
-)
+const rpcService = "/testbed.v1.Stub/"
 
 var rpcNames = []string{
 	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -56,17 +38,17 @@ func asHTTP(code int) int {
 // asRPC returns the gRPC status that says the same as an HTTP status.
 func asRPC(status int) int {
 	if status < 400 {
-		return rpcOK
+		return wire.OK
 	}
 	if code, known := rpcOfHTTP[status]; known {
 		return code
 	}
-	return rpcUnknown
+	return wire.Unknown
 }
 
 // rpcError returns the attempt log's word for a status: its name, "" for OK.
 func rpcError(code int) string {
-	if code == rpcOK {
+	if code == wire.OK {
 		return ""
 	}
 	if code < 0 || code >= len(rpcNames) {
@@ -89,57 +71,6 @@ func readRequest(message []byte) (rpcRequest, error) {
 	return told, json.Unmarshal(message, &told)
 }
 
-func framed(message []byte) []byte {
-	frame := make([]byte, 5, 5+len(message))
-	binary.BigEndian.PutUint32(frame[1:], uint32(len(message)))
-	return append(frame, message...)
-}
-
-var errCompressed = errors.New("compressed, or too big")
-
-// readMessage returns the next message; io.EOF at the end of the stream.
-func readMessage(body io.Reader) ([]byte, error) {
-	var head [5]byte
-	if _, err := io.ReadFull(body, head[:]); err != nil {
-		return nil, err
-	}
-	size := binary.BigEndian.Uint32(head[1:])
-	if head[0] != 0 || size > biggest {
-		return nil, errCompressed
-	}
-	message := make([]byte, size)
-	_, err := io.ReadFull(body, message)
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return message, err
-}
-
-var units = map[byte]time.Duration{
-	'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': 1,
-}
-
-// readTimeout returns the milliseconds of a grpc-timeout header ("250m"), false if there are none.
-func readTimeout(text string) (int64, bool) {
-	if len(text) < 2 {
-		return 0, false
-	}
-	number, err := strconv.ParseInt(text[:len(text)-1], 10, 32)
-	unit, known := units[text[len(text)-1]]
-	if err != nil || !known {
-		return 0, false
-	}
-	return int64(time.Duration(number) * unit / time.Millisecond), true
-}
-
-// writeTimeout returns what is left as a grpc-timeout header: at most eight digits.
-func writeTimeout(left time.Duration) string {
-	if us := max(left.Microseconds(), 0); us < 1e8 {
-		return strconv.FormatInt(us, 10) + "u"
-	}
-	return strconv.FormatInt(left.Milliseconds(), 10) + "m"
-}
-
 // percentEncoded returns a text as the grpc-message header takes it.
 func percentEncoded(text string) string {
 	var out strings.Builder
@@ -154,5 +85,5 @@ func percentEncoded(text string) string {
 }
 
 func isRPC(r *http.Request) bool {
-	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), rpcType)
+	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), wire.Type)
 }

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
+
+	"testbed.invalid/wire"
 )
 
 // rpcs makes calls over gRPC: HTTP/2 without TLS, one connection for each address.
@@ -30,22 +30,19 @@ func (c *rpcs) exchange(
 		panic(err)
 	}
 	// A reader without GetBody: net/http cannot send it again on its own, so a try is one request on the wire.
-	sent := io.NopCloser(bytes.NewReader(framed(message)))
+	sent := io.NopCloser(bytes.NewReader(wire.Framed(message)))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+rpcService+"Call", sent)
 	if err != nil {
 		panic(err)
 	}
 	request.Host = name
 	for key, value := range headers {
-		if !strings.EqualFold(key, timeoutHeader) {
+		if !strings.EqualFold(key, wire.TimeoutHeader) {
 			request.Header.Set(key, value)
 		}
 	}
-	request.Header.Set("Content-Type", rpcType)
-	request.Header.Set("Te", "trailers")
-	if end, given := ctx.Deadline(); given {
-		request.Header.Set(timeoutHeader, writeTimeout(time.Until(end)))
-	}
+	end, _ := ctx.Deadline()
+	wire.AsCall(request, end)
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
 		return lost(err), nil
@@ -55,7 +52,7 @@ func (c *rpcs) exchange(
 }
 
 func readAnswer(response *http.Response, body *bytes.Buffer) (int, http.Header) {
-	message, err := readMessage(response.Body)
+	message, err := wire.ReadMessage(response.Body)
 	if err == nil {
 		body.Write(message)
 		_, err = io.Copy(io.Discard, response.Body)
@@ -63,37 +60,16 @@ func readAnswer(response *http.Response, body *bytes.Buffer) (int, http.Header) 
 	if err != nil && !errors.Is(err, io.EOF) {
 		return lost(err), nil
 	}
-	trailers := response.Trailer
-	if response.Header.Get("Grpc-Status") != "" { // trailers-only
-		trailers = response.Header
-	}
-	code, err := strconv.Atoi(trailers.Get("Grpc-Status"))
-	if err != nil {
-		return withoutStatus(response.StatusCode), trailers
-	}
-	return code, trailers
+	return wire.StatusOf(response), wire.Trailers(response)
 }
 
 // lost returns the status of a call that got no answer.
 func lost(err error) int {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return rpcDeadlineExceeded
+		return wire.DeadlineExceeded
 	}
 	if errors.Is(err, context.Canceled) {
-		return rpcCancelled
+		return wire.Cancelled
 	}
-	return rpcUnavailable
-}
-
-// withoutStatus returns the status of an answer that is not gRPC's, as the specification maps it.
-func withoutStatus(status int) int {
-	switch status {
-	case 429, 502, 503, 504:
-		return rpcUnavailable
-	case 404:
-		return rpcUnimplemented
-	case 400:
-		return rpcInternal
-	}
-	return rpcUnknown
+	return wire.Unavailable
 }

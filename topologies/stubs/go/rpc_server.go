@@ -5,17 +5,19 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"testbed.invalid/wire"
 )
 
 // serveRPC answers a call of testbed.v1.Stub: Call takes one message, Stream answers each as it comes.
 func (s *service) serveRPC(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", rpcType)
-	if ms, given := readTimeout(r.Header.Get(timeoutHeader)); given {
-		r.Header.Set(timeoutHeader, strconv.FormatInt(ms, 10)) // as every deadline is written, in milliseconds
+	w.Header().Set("Content-Type", wire.Type)
+	if ms, given := wire.ReadTimeout(r.Header.Get(wire.TimeoutHeader)); given {
+		r.Header.Set(wire.TimeoutHeader, strconv.FormatInt(ms, 10)) // as every deadline is written, in milliseconds
 	}
 	once := r.URL.Path == rpcService+"Call"
 	if !once && r.URL.Path != rpcService+"Stream" {
-		end(w, rpcUnimplemented, "no method "+r.URL.Path)
+		end(w, wire.Unimplemented, "no method "+r.URL.Path)
 		return
 	}
 	if !once {
@@ -23,13 +25,13 @@ func (s *service) serveRPC(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 	}
 	for {
-		message, err := readMessage(r.Body)
+		message, err := wire.ReadMessage(r.Body)
 		if errors.Is(err, io.EOF) {
-			end(w, rpcOK, "")
+			end(w, wire.OK, "")
 			return
 		}
 		if err != nil {
-			end(w, rpcInternal, err.Error())
+			end(w, wire.Internal, err.Error())
 			return
 		}
 		if !s.answerRPC(w, r, message) {
@@ -37,7 +39,7 @@ func (s *service) serveRPC(w http.ResponseWriter, r *http.Request) {
 		}
 		if once {
 			io.Copy(io.Discard, r.Body)
-			end(w, rpcOK, "")
+			end(w, wire.OK, "")
 			return
 		}
 		w.(http.Flusher).Flush()
@@ -48,7 +50,7 @@ func (s *service) serveRPC(w http.ResponseWriter, r *http.Request) {
 func (s *service) answerRPC(w http.ResponseWriter, r *http.Request, message []byte) bool {
 	told, err := readRequest(message)
 	if err != nil {
-		end(w, rpcInvalidArgument, `a request is JSON: {"method": "GET", "path": "/"}`)
+		end(w, wire.InvalidArgument, `a request is JSON: {"method": "GET", "path": "/"}`)
 		return false
 	}
 	own := http.Header{}
@@ -56,19 +58,19 @@ func (s *service) answerRPC(w http.ResponseWriter, r *http.Request, message []by
 	for name := range own {
 		w.Header().Set(http.TrailerPrefix+name, own.Get(name))
 	}
-	if code := asRPC(body.Status); code != rpcOK {
+	if code := asRPC(body.Status); code != wire.OK {
 		end(w, code, body.Error)
 		return false
 	}
-	w.Write(framed(s.text(body)))
+	w.Write(wire.Framed(s.text(body)))
 	return true
 }
 
 // end sends the status, and with it the trailers.
 func end(w http.ResponseWriter, code int, message string) {
-	w.Header().Set(http.TrailerPrefix+"Grpc-Status", strconv.Itoa(code))
+	w.Header().Set(http.TrailerPrefix+wire.StatusHeader, strconv.Itoa(code))
 	if message != "" {
-		w.Header().Set(http.TrailerPrefix+"Grpc-Message", percentEncoded(message))
+		w.Header().Set(http.TrailerPrefix+wire.MessageHeader, percentEncoded(message))
 	}
 	w.WriteHeader(http.StatusOK)
 }

@@ -1,0 +1,3 @@
+module testbed.invalid/wire
+
+go 1.24
