@@ -52,7 +52,6 @@ class Run:
         Populations: `all`, `affected` and `unaffected` (users or a cohort fixed beforehand by the faults' scopes),
         `touched` and `untouched` (selected by what happened, so descriptive only).
         """
-        __tracebackhide__ = True
         if arm.current() is not arm.Arm.AS_WRITTEN:
             return self._judge_each(populations)
         report = self.judge(**populations)
@@ -61,7 +60,6 @@ class Run:
 
     def end(self, report: Report) -> NoReturn:
         """Raise the report on a run that ended before its fault, as `Inconclusive`; it is kept like any other."""
-        __tracebackhide__ = True
         self.reports.append(report)
         report.raise_if_red()
         raise TestbedError(f"a run that held cannot end early: {report.headline}")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from testbed.index import Index
     from testbed.model.overrides import PolicyOverrides
     from testbed.model.topology import Topology
-
-VERDICT = methodcaller("errisinstance", AssertionError)  # for __tracebackhide__: a verdict needs no lines of ours
 
 
 class Testbed:
@@ -95,7 +92,6 @@ class Testbed:
         experiment: the same phases, nothing broken. Raises `TestbedError` without `load`, `FaultError` for faults
         that do not fit, both before anything is sent; `Inconclusive` as `inject` does.
         """
-        __tracebackhide__ = VERDICT
         if load is None:
             raise TestbedError(
                 "experiment(...) without load=: nothing would be sent, so nothing could be seen. "
@@ -137,7 +133,6 @@ class Testbed:
         Raises `FaultError` for a fault that does not fit the mesh, or two that contradict each other; `Inconclusive`
         if, by what the load has shown so far, nobody would feel one: then the load has ended, and is on record.
         """
-        __tracebackhide__ = VERDICT
         self._must_run()
         if not faults:
             raise FaultError("inject() without a fault")
@@ -232,7 +227,6 @@ class Testbed:
             traffic.run(for_s, name)
 
     def _hold(self, traffic: Traffic, faults: tuple[Fault, ...], hold_s: float) -> None:
-        __tracebackhide__ = VERDICT
         start = time.time()
         injection = self.inject(*faults) if faults else None
         try:
@@ -264,7 +258,6 @@ class Testbed:
 
         Not while something is broken: what is on record is no longer what the services do by themselves.
         """
-        __tracebackhide__ = VERDICT
         if self._traffic is None or not self._injector.quiet:
             return
         planned = self._injector.planned(faults, place)

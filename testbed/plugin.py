@@ -127,7 +127,6 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
     Skip one that asks for what this kernel, user or runtime cannot do, and say why.
     """
-    __tracebackhide__ = True
     try:
         result = yield
     except Exception as error:
@@ -156,6 +155,10 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach verdicts, seed and history to the report, as plain data that survives xdist."""
+    if call.excinfo is not None and not item.config.getoption("fulltrace"):
+        from testbed.tracebacks import shorten
+
+        shorten(call.excinfo)
     report = yield
     session_of(item.config).quiet()
     record = item.stash.get(RECORD, None)

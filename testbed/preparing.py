@@ -21,7 +21,6 @@ def prepared(topology: Topology, runtime: str, say: Say) -> Topology:
 
     Raises `TopologyError`, with the place in the file, for the first thing that is not.
     """
-    __tracebackhide__ = True
     for name in topology.services:
         _has_folder(topology, name)
     addresses = _addresses(topology)
@@ -36,13 +35,11 @@ def prepared(topology: Topology, runtime: str, say: Say) -> Topology:
 
 def _addresses(topology: Topology) -> dict[str, str]:
     """Where services run already, by number; each has been seen to take a connection."""
-    __tracebackhide__ = True
     given = {name: service.address for name, service in topology.services.items() if service.address}
     return {name: _seen(topology, name, address) for name, address in given.items()}
 
 
 def _seen(topology: Topology, name: str, address: str) -> str:
-    __tracebackhide__ = True
     host, _, port = address.rpartition(":")
     try:
         ip = str(socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
@@ -54,14 +51,12 @@ def _seen(topology: Topology, name: str, address: str) -> str:
 
 
 def _has_folder(topology: Topology, name: str) -> None:
-    __tracebackhide__ = True
     service = topology.services[name]
     if service.workdir and not (topology.folder / service.workdir).is_dir():
         raise _error(topology, name, "workdir", f"there is no folder {topology.folder / service.workdir}")
 
 
 def _startable(topology: Topology, name: str, say: Say) -> None:
-    __tracebackhide__ = True
     service = topology.services[name]
     folder = topology.folder / (service.workdir or "")
     if service.image:
@@ -76,7 +71,6 @@ def _startable(topology: Topology, name: str, say: Say) -> None:
 
 
 def _contained(topology: Topology, name: str) -> None:
-    __tracebackhide__ = True
     service = topology.services[name]
     if service.command and not service.image:
         text = "a command of this machine's does not run in a container: give the service an image, or an address"
@@ -84,7 +78,6 @@ def _contained(topology: Topology, name: str) -> None:
 
 
 def _there(topology: Topology, name: str, field: str, program: str, folder: Path) -> None:
-    __tracebackhide__ = True
     try:
         commands.program(program, folder)
     except TestbedError as error:
@@ -92,7 +85,6 @@ def _there(topology: Topology, name: str, field: str, program: str, folder: Path
 
 
 def _build(topology: Topology, name: str, words: tuple[str, ...], folder: Path) -> None:
-    __tracebackhide__ = True
     try:
         commands.build(words, folder)
     except TestbedError as error:

@@ -37,8 +37,6 @@ class Session:
     def start(self, path: str | Path, folders: Sequence[Path], overrides: Mapping[str, Any]) -> Testbed | Replay:
         """Start the mesh of a fixture, or stand in for it from a kept history."""
         from testbed.model.topology import load_topology
-
-        __tracebackhide__ = True
         from testbed.starting import find_topology, start_mesh
 
         chosen = load_topology(find_topology(path, *folders)).with_overrides(**overrides)

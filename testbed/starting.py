@@ -39,7 +39,6 @@ def start_mesh(
     say: Say | None = None,
 ) -> Testbed:
     """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs."""
-    __tracebackhide__ = True
     from testbed import arm
     from testbed.experiment import silent
     from testbed.leftovers import folders

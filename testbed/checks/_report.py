@@ -55,7 +55,6 @@ class Report:
 
     def raise_if_red(self) -> None:
         """Raise `NotContained` if a check was violated, else `Inconclusive` if one was not proved, or none made."""
-        __tracebackhide__ = True
         if self.outcome == "held":
             return
         from testbed.report.table import table

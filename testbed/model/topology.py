@@ -249,7 +249,6 @@ def load_topology(path: str | PathLike[str]) -> Topology:
 
     Raises `TopologyError` with one line for each problem: file, line, field, what is wrong, the nearest valid choice.
     """
-    __tracebackhide__ = True
     document = read_yaml(Path(path))
     if not isinstance(document.data, Mapping):
         raise document.source.error([Problem((), "not a topology: a mapping with name, entry and services is wanted")])
