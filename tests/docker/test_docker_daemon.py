@@ -48,8 +48,14 @@ def test_a_user_without_access_is_told_so() -> None:
     assert "testbed.errors.Unavailable: user 65534 may not use the Docker daemon at" in done.stderr
 
 
+BRIDGE, FIRST = f"tb-{os.getpid()}", "192.0.2.1/24"  # addresses for documentation, which nobody has (RFC 5737)
+
+
 class Daemon:
-    """A dockerd of our own, with folders of its own, whose network needs no rule of the machine's."""
+    """A dockerd of our own, with folders and a bridge of its own, whose network needs no rule of the machine's.
+
+    Without a bridge named (`--bridge=none`) it would remove the machine's docker0, and break the daemon that has it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -60,7 +66,7 @@ class Daemon:
         """Start it; again if it gives up, as it does where the machine is so busy that its containerd is late."""
         places = {"data-root": "data", "exec-root": "exec", "pidfile": "docker.pid"}
         words = [f"--{option}={self._folder}/{place}" for option, place in places.items()]
-        quiet = ["--bridge=none", "--iptables=false", "--ip-masq=false", "--storage-driver=vfs"]
+        quiet = [f"--bridge={BRIDGE}", "--iptables=false", "--ip-masq=false", "--storage-driver=vfs"]
         with (self._folder / "dockerd.log").open("ab") as log:
             for _ in range(3):
                 command = ["dockerd", f"--host={self.host}", *words, *quiet]
@@ -105,6 +111,8 @@ class Daemon:
 def daemon(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     folder = tmp_path_factory.mktemp("dockerd")
     daemon = Daemon(folder)
+    subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
+    subprocess.run(["ip", "address", "add", FIRST, "dev", BRIDGE], check=True)
     monkeypatch.setenv("DOCKER_HOST", daemon.host)
     monkeypatch.setenv("TESTBED_IMAGE", "only-sleep")
     daemon.start()
@@ -113,6 +121,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     engine.close()
     yield daemon
     daemon.stop()
+    subprocess.run(["ip", "link", "delete", BRIDGE], check=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
