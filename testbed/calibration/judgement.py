@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from testbed.arm import Arm
 from testbed.calibration.told import Seen, Told
+from testbed.checks import SATURATED
 
 
 class Kind(StrEnum):
@@ -17,6 +18,7 @@ class Kind(StrEnum):
     CONTROL = "a control, as declared"
     APART = "cannot be calibrated"
     BLIND = "proves nothing about its policies"
+    BUSY = "is not calibrated, the testbed was saturated"
     DEAF = "proves nothing about its fault"
     FAILS = "fails even without its fault"
     NO_CONTROL = "is declared a control, and is none"
@@ -227,6 +229,13 @@ def _changes(case: Case) -> Iterator[str]:
         yield f"without its policies its own asserts fail: {case.bare.why}"
 
 
+def _was_saturated(case: Case) -> Iterator[Finding]:
+    """A time that could not be told, for the testbed was too busy, says nothing against a scenario."""
+    assert case.bare is not None
+    if any(seen.why.startswith(SATURATED) for seen in case.bare.of("inconclusive")):
+        yield Finding(Kind.BUSY, tuple(_open(case.bare)), "run it again on a machine with less to do, or lower rps=")
+
+
 def _proves_nothing(case: Case) -> Iterator[Finding]:
     assert case.bare is not None
     names = _names(seen for seen in case.bare.verdicts if seen.outcome != "inconclusive")
@@ -264,5 +273,6 @@ RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     _is_red,
     _is_control,
     _tells,
+    _was_saturated,
     _proves_nothing,
 )

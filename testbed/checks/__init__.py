@@ -12,6 +12,7 @@ from testbed.checks._in_vain import in_vain_report as in_vain_report
 from testbed.checks._judge import judge as judge
 from testbed.checks._judge import judge_each as judge_each
 from testbed.checks._report import Report as Report
+from testbed.checks._saturation import SATURATED as SATURATED
 from testbed.checks._view import View as View
 from testbed.checks.amplification import amplification as amplification
 from testbed.checks.answered import answered as answered

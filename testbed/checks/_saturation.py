@@ -23,6 +23,7 @@ from testbed.checks._text import ms, percent
 from testbed.checks._view import EVERYONE, View, Window
 from testbed.index import Index
 
+SATURATED = "the testbed was saturated"  # so begins the reason of such a verdict
 SLOW_SHARE = 0.05  # of the time; single hiccups of a shared machine are shorter, and would doubt everything
 STARVED_MS = 25.0  # for an empty way; on an idle machine it takes less than 1 ms, at a load of 5 on two cores 4 (p95)
 PROBE_EVERY_MS = 100.0  # a probe that takes longer stands for those that could not be sent meanwhile
@@ -56,7 +57,7 @@ def impatient(check: Check, view: View) -> Doubt | None:
 
 
 def _doubted(verdict: Verdict, doubt: Doubt) -> Verdict:
-    why = f"the testbed was saturated: {doubt.why}"
+    why = f"{SATURATED}: {doubt.why}"
     return replace(verdict, outcome="inconclusive", margin="", why=why, next=doubt.next, source=doubt.source)
 
 

@@ -9,8 +9,10 @@ from testbed.calibration.calibrate import as_data, is_calibrated
 from testbed.calibration.judgement import Kind, is_scenario
 from testbed.calibration.table import table
 from testbed.calibration.told import Told, read
+from testbed.checks import SATURATED
 
 HELD, VIOLATED, OPEN = seen(), seen("violated", observed="918 ms"), seen("inconclusive", observed="")
+BUSY = seen("inconclusive", why=f"{SATURATED}: the load was late", observed="918 ms")
 FALLBACK = "fallback('list-price')"
 TAKEN = seen(check=FALLBACK, reaction=True)
 NOT_TAKEN = seen("violated", check=FALLBACK, title="fallback list-price", reaction=True)
@@ -24,6 +26,8 @@ UNMESHED = replace(FAULT, mesh="none", protected=())
         pytest.param((told(HELD), quiet(HELD), quiet(VIOLATED)), Kind.TELLS, id="needs its policies"),
         pytest.param((told(HELD), quiet(HELD), quiet(HELD)), Kind.BLIND, id="green without its policies"),
         pytest.param((told(HELD), quiet(HELD), quiet(OPEN)), Kind.BLIND, id="inconclusive is not violated"),
+        pytest.param((told(HELD), quiet(HELD), quiet(BUSY)), Kind.BUSY, id="too busy to tell"),
+        pytest.param((told(HELD), quiet(HELD), quiet(BUSY, VIOLATED)), Kind.TELLS, id="busy, but another check tells"),
         pytest.param((told(HELD), quiet(VIOLATED), quiet(VIOLATED)), Kind.FAILS, id="red without the fault"),
         pytest.param((told(HELD), quiet(OPEN), quiet(VIOLATED)), Kind.FAILS, id="not proved without the fault"),
         pytest.param((told(HELD, TAKEN), quiet(HELD, NOT_TAKEN), quiet(VIOLATED, TAKEN)), Kind.TELLS, id="a reaction"),
