@@ -47,11 +47,11 @@ def ended(shop: Testbed, fault: Fault) -> tuple[Run, str]:
     return run, " ".join(str(caught.value).split())
 
 
-@pytest.mark.parametrize("edge", ["web -> back", "back -> base"])
+@pytest.mark.parametrize(("edge", "placement"), [("web -> back", "sidecar"), ("back -> base", "node")])
 def test_a_run_ends_before_a_fault_for_some_users_beyond_a_service_that_drops_the_context(
-    tmp_path: Path, edge: str
+    tmp_path: Path, edge: str, placement: str
 ) -> None:
-    with start(written(tmp_path, services(FORWARD="traceparent"))) as shop:
+    with start(written(tmp_path, services(FORWARD="traceparent"), placement=placement)) as shop:
         run, said = ended(shop, abort(503).on(edge).for_users(percent=50))
         whole = shop.experiment(abort(503).on(edge), load=LIGHT, **SHORT)
     assert "was not injected" in said
@@ -77,11 +77,11 @@ def test_a_service_that_hands_it_on_is_not_named(tmp_path: Path) -> None:
     run.check(unaffected=[only_statuses(200)], affected=[only_statuses(503)])
 
 
-@pytest.mark.parametrize("mesh", ["envoy", "none"])
-def test_a_service_that_calls_past_the_mesh(tmp_path: Path, mesh: str) -> None:
+@pytest.mark.parametrize(("mesh", "placement"), [("envoy", "node"), ("none", "sidecar")])
+def test_a_service_that_calls_past_the_mesh(tmp_path: Path, mesh: str, placement: str) -> None:
     web = command() | {"calls": ["back"], "env": {"CALLS": "DIRECT", "DIRECT": f"http://127.0.0.1:{PORT}/"}}
     back = command() | {"port": PORT, "env": {"BIND": "0.0.0.0"}}
-    topology = written(tmp_path, {"web": web, "back": back}, mesh=mesh)
+    topology = written(tmp_path, {"web": web, "back": back}, mesh=mesh, placement=placement)
     with start(topology) as shop:
         run, said = ended(shop, latency(ms=300).on("web -> back"))
         dead = shop.experiment(kill().on(service="back"), load=LOAD, **SHORT)
