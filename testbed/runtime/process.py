@@ -24,7 +24,7 @@ from testbed.runtime.waves import waves
 from testbed.runtime.wording import lateness, quoted
 
 READY_S = 20.0  # for a process to be ready
-SEEN_S = 2.0  # for a signal to show its effect
+SEEN_S = 10.0  # for a signal to show its effect; at once, unless the machine has far too much to do
 RELAY = "relay"  # the program that connects a network of an app's own with the run's
 Seen = Callable[[set[str]], bool]  # whether an effect shows in the states of a process's threads
 GRACE_S = 0.2  # for the apps to end by themselves when the run is stopped

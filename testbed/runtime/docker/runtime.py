@@ -21,7 +21,7 @@ from testbed.runtime.waves import waves
 from testbed.runtime.wording import lateness, quoted
 
 READY_S = 30.0  # for a process to be ready
-SEEN_S = 5.0  # for an order to show its effect
+SEEN_S = 10.0  # for an order to show its effect
 GRACE_S = 0.2  # for the apps to end by themselves when the run is stopped
 
 
