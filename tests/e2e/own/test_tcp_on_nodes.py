@@ -79,7 +79,10 @@ def test_what_is_refused_is_on_record_as_well(shop: Testbed) -> None:
     run.check(all=[only_statuses(200, 502), only_statuses(200).during("baseline")])
     broken = [one for one in connections(run) if "UF" in one.flags]
     assert {one.callee for one in broken} == {"store-1"}
-    assert len(broken) == sum(request.status == 502 for request in run.history.index.requests)
+    failed = [request.phase for request in run.history.index.requests if request.status == 502]
+    # a connection that comes as the link closes its door may have been accepted, and is reset instead
+    assert 0 <= len(failed) - len(broken) <= failed.count("inject")
+    assert failed.count("hold") > 0
     assert lacking(run) == []
 
 
