@@ -39,14 +39,19 @@ from testbed import topology
 SCENARIO = '''\
 """What {callee} may do to the users of {entry}."""
 
-from testbed import attempts, delay, get, slowest, steady
+from testbed import {names}
 
 
 def test_slow_{callee_word}_does_not_hold_up_the_users({fixture}):
     slow = delay(ms=2000).on("{entry} -> {callee}")
     run = {fixture}.experiment(slow, load=steady(get("{path}"), rps=50), hold_s=3)
-    run.check(all=[slowest(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)])
+    run.check(all=[{checks}])
 '''
+OF_STUBS = (
+    "attempts, delay, get, slowest, steady",
+    'slowest(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)',
+)
+OF_COMMANDS = ("delay, get, slowest, steady", "slowest(under_ms=1500)")  # it may not hand on what attempts are told by
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ def files(answers: Answers) -> Mapping[str, str]:
         "file": file,
         "path": answers.path,
     }
+    names, checks = OF_COMMANDS if answers.command else OF_STUBS
+    words |= {"names": names, "checks": checks.format(**words)}
     what = (COMMAND if answers.command else STUB).format(**words)
     callees = "\n".join(STAND_IN.format(name=name) for name in calls)
     text = TOPOLOGY.format(what=what, callees=callees, **words)

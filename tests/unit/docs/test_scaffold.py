@@ -49,6 +49,12 @@ def test_what_it_writes_has_no_warning_and_is_python(tmp_path: Path) -> None:
         ast.parse((tmp_path / name).read_text())
 
 
+def test_only_of_stubs_it_is_known_that_they_hand_on_the_context_which_attempts_are_told_by() -> None:
+    commands = Answers("web", "npm start", ["pricing"])
+    assert 'attempts("web -> pricing", at_most=2)' in files(STUBS)["test_slow_pricing.py"]
+    assert "attempts" not in files(commands)["test_slow_pricing.py"]
+
+
 def test_a_conftest_that_is_there_is_kept(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("import os\n")
     write(tmp_path, files(STUBS))
