@@ -21,7 +21,7 @@ from testbed.runtime.preflight import check_addresses
 from testbed.runtime.probes import probe
 from testbed.runtime.readiness import wait_ready
 from testbed.runtime.waves import waves
-from testbed.runtime.wording import lateness, quoted
+from testbed.runtime.wording import ANYWHERE, keys_for, lateness, quoted
 
 READY_S = 20.0  # for a process to be ready
 SEEN_S = 10.0  # for a signal to show its effect; at once, unless the machine has far too much to do
@@ -288,11 +288,11 @@ class ProcessRuntime:
         process, member = self._processes[name], self._running().member(name)
         there = proc.listening(member.pid) if process.own and member and member.pid else []
         own = process.network
-        right = [f"{ip}:{own.port}" for ip in ("0.0.0.0", "127.0.0.1", "::")] if own else process.listens
+        right = [f"{ip}:{own.port}" for ip in ANYWHERE] if own else process.listens
         elsewhere = [one for one in there if one not in right and not (own and one in own.doors)]
         if not elsewhere:
             return ""
-        return f"; it listens on {', '.join(elsewhere)} instead of {right[0]} (binds: and port: say where)"
+        return f"; it listens on {', '.join(elsewhere)} instead of {right[0]} ({keys_for(elsewhere[0], right[0])})"
 
     def _kill_all(self, names: Sequence[str]) -> None:
         crew = self._running()

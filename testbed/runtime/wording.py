@@ -8,6 +8,7 @@ from testbed.plan import Process
 
 QUOTED = 400  # characters of each log line
 SHOWN = 3  # processes whose logs are quoted
+ANYWHERE = ("0.0.0.0", "127.0.0.1", "::")  # no replica has one of these for itself
 
 
 def quoted(tail: str) -> str:
@@ -15,6 +16,13 @@ def quoted(tail: str) -> str:
     if not tail:
         return "; its log is empty"
     return "; its last lines:\n" + "\n".join(f"  | {line[:QUOTED]}" for line in tail.splitlines())
+
+
+def keys_for(place: str, wanted: str) -> str:
+    """Return what a topology says of a service that listens at this "ip:port", not at the one that was wanted."""
+    (host, _, port), (_, _, usual) = place.rpartition(":"), wanted.rpartition(":")
+    keys = ["binds: all"] * (host in ANYWHERE) + [f"port: {port}"] * (port != usual)
+    return f"if it is meant to: {', '.join(keys)}" if keys else "ADDR says where"
 
 
 def lateness(

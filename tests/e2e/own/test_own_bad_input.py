@@ -84,6 +84,7 @@ def test_a_command_that_listens_elsewhere_is_told_so(tmp_path: Path) -> None:
     web = command() | {"env": {"BIND": "127.0.0.1", "PORT": PORT}, "ready": {"within": "1s"}}
     with refused(tmp_path, {"web": web}) as said:
         assert f"; it listens on 127.0.0.1:{PORT} instead of 127." in said[0]
+        assert f" (if it is meant to: binds: all, port: {PORT})" in said[0]
 
 
 @pytest.mark.parametrize(
