@@ -12,6 +12,10 @@ from typing import Any
 
 import grpc
 
+from testbed import abort, answered, attempts, only_statuses
+from testbed.checks import Check
+from testbed.live import Testbed
+
 CALL, STREAM = "/shop.v1.Stock/Get", "/shop.v1.Stock/Watch"
 LIST, FILL = "/shop.v1.Stock/List", "/shop.v1.Stock/Fill"  # the server streams, the client streams
 Behaviour = Callable[["Asked"], bytes]
@@ -149,3 +153,10 @@ class Dialogue:
             raise AssertionError("there was another answer")
         self._said.put(None)
         return self._answers.code().name
+
+
+def assert_retries_hide_what_fails_once(mesh: Testbed, edge: str, *more: Check, **how: Any) -> None:
+    """Let the first try of every call on an edge fail: the second answers it, and the load never knows."""
+    run = mesh.experiment(abort(grpc_status="UNAVAILABLE").on(edge).for_attempts(1), **how)
+    failed = attempts(edge, exactly=1, grpc_status="UNAVAILABLE")
+    run.check(all=[only_statuses(200), attempts(edge, exactly=2), failed, answered(edge, grpc_status="OK"), *more])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rpc_kit import assert_retries_hide_what_fails_once
 
 import testbed
 from testbed import abort, answered, attempts, delay, get, kill, latency, only_statuses, slowest, steady, topology
@@ -27,17 +28,8 @@ def test_a_call_goes_through_all_of_them(rpc):
 
 
 def test_retries_hide_what_fails_once(rpc):
-    fault = abort(grpc_status="UNAVAILABLE").on(EDGE).for_attempts(1)
-    run = rpc.experiment(fault, load=LOAD, **TIMES)
-    run.check(
-        all=[
-            only_statuses(200),
-            attempts(EDGE, exactly=2),
-            attempts(EDGE, exactly=1, grpc_status="UNAVAILABLE"),
-            answered(EDGE, grpc_status="OK"),
-            answered("front -> legacy", status=200),
-        ]
-    )
+    legacy = answered("front -> legacy", status=200)
+    assert_retries_hide_what_fails_once(rpc, EDGE, legacy, load=LOAD, **TIMES)
 
 
 def test_what_is_not_retried_reaches_the_caller(rpc):
