@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import testbed
-from testbed import NotContained, availability, ejected, get, gives_up, kill, latency, only_statuses, refused, steady
+from testbed import availability, ejected, get, gives_up, kill, latency, only_statuses, refused, steady
+from testbed.checks import judge
 from testbed.errors import CheckError
 from testbed.history import Attempt, Evidence
 from testbed.live import Testbed
@@ -95,16 +97,18 @@ def test_checks_of_single_requests_are_refused_and_those_that_are_named_instead_
 
 @pytest.mark.parametrize("placement", ["node", "sidecar"])
 def test_connections_that_cannot_be_made_eject_a_replica_by_the_policy(placement: str) -> None:
-    fault, gone = refused().on(EDGE, replica="store-1"), ejected(EDGE, within_s=2)
+    fault, gone = refused().on(EDGE, replica="store-1"), ejected(EDGE, within_s=3)
     policy = {"edge": EDGE, "outlierDetection": EJECTING}
     with testbed.start(placed(placement, policy)) as made:
-        made.experiment(fault, load=FASTER, **SHORT | {"hold_s": 4}).check(all=[gone])
+        made.experiment(fault, load=FASTER, **SHORT | {"hold_s": 5}).check(all=[gone])
 
 
 def test_without_the_policy_it_is_tried_again_and_again(shop: Testbed) -> None:
     run = shop.experiment(refused().on(EDGE, replica="store-1"), load=FASTER, **SHORT | {"hold_s": 3})
-    with pytest.raises(NotContained, match=r"store-1:\s+\d+\s+attempts\s+later\s+than\s+1\s+s"):
-        run.check(all=[ejected(EDGE, within_s=1)])
+    run.check(all=[only_statuses(200, 502)])
+    (verdict,) = judge(run.history, all=[ejected(EDGE, within_s=1)]).verdicts
+    assert verdict.outcome != "held"  # on a machine that is too slow for such a time nothing is said of the policy
+    assert re.search(r"store-1: [1-9]\d* attempts later than 1 s", verdict.observed)
 
 
 def test_a_killed_proxy_takes_the_connections_of_all_behind_it(shop: Testbed) -> None:
