@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+unexport PYTHONDONTWRITEBYTECODE  # what one interpreter of a test run has compiled, hundreds need not compile again
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive docs clean
 
@@ -32,12 +34,11 @@ test: setup lint types  ## all tests
 	@$(MAKE) --no-print-directory patterns containers
 
 patterns: setup  ## the pattern gallery: each pattern at work, and the usual way in which it is broken
-	@$(BIN)/python -m pytest examples/patterns -n 3 --dist loadscope
+	@$(BIN)/python -m pytest examples/patterns -n 4 --dist loadscope
 
 containers: setup  ## tests/docker, and the unchanged demo in Docker containers; one line if there is no daemon or image
 	@if why=$$($(BIN)/python -m testbed.runtime.docker); then \
-	  $(BIN)/python -m pytest tests/docker -n 2 --dist loadfile && \
-	  $(BIN)/python -m pytest examples/test_shop.py --testbed-runtime=docker -p no:randomly --no-header -q; \
+	  $(BIN)/python -m pytest tests/docker examples/test_shop.py --testbed-runtime=docker -n 3 --dist loadfile; \
 	else echo "containers: skipped, $$why"; fi
 
 lint: setup  ## ruff

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import Unavailable
-from testbed.runtime import binaries, golang
+from testbed.runtime import binaries, golang, versions
 from testbed.runtime.golang import Program
 
 pytestmark = pytest.mark.e2e
@@ -26,6 +27,8 @@ print(golang.build(program, binaries.find("go"), print))
 
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is built yet; only Go's own library need not be compiled again, which takes most of a first build."""
+    monkeypatch.setenv("GOCACHE", os.environ.get("GOCACHE") or str(versions.cache_folder().parent / "go-build"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 

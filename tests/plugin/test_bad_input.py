@@ -1,70 +1,81 @@
 """Bad input gets one clear message, with nothing started or everything stopped."""
 
+import re
 import socket
 import subprocess
 import sys
-
-import pytest
+from fnmatch import fnmatchcase
 
 IMPORTS = "from testbed import *\n"
 SHORT = "load=steady(get('/'), rps=50), warmup_s=0.1, baseline_s=0.1, hold_s=0.3, recover_s=0"
 
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (("calls: [back]", "cals: [back]"), "*mesh.yaml:4: services.front.cals: unknown key (did you mean 'calls'?)*"),
-        (
-            ("calls: [back]", "calls: [bakc]"),
-            "*mesh.yaml:4: services.front.calls*no service 'bakc' (did you mean 'back'?)*",
-        ),
-        (("edge: front -> back", "edge: back -> front"), "*mesh.yaml:7: policies*no edge 'back -> front'*"),
-        (("timeout: 500ms", "timeout: 500 parsecs"), "*mesh.yaml:7: policies*timeout*500 parsecs*"),
-        (
-            ("back: {language: go}", "back: {language: go, calls: [front]}"),
-            "*a cycle without an exit: *front -> back -> front*",
-        ),
-    ],
-)
-def test_a_broken_topology_is_an_error_that_names_file_line_field_and_choice(run, project, change, words):
-    mesh = project.path / "mesh.yaml"
-    mesh.write_text(mesh.read_text().replace(*change))
-    result = run(f"{IMPORTS}\ndef test_it(tiny): pass\n")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([words])
+BROKEN = [
+    (("calls: [back]", "cals: [back]"), "*mesh.yaml:4: services.front.cals: unknown key (did you mean 'calls'?)*"),
+    (
+        ("calls: [back]", "calls: [bakc]"),
+        "*mesh.yaml:4: services.front.calls*no service 'bakc' (did you mean 'back'?)*",
+    ),
+    (("edge: front -> back", "edge: back -> front"), "*mesh.yaml:7: policies*no edge 'back -> front'*"),
+    (("timeout: 500ms", "timeout: 500 parsecs"), "*mesh.yaml:7: policies*timeout*500 parsecs*"),
+    (
+        ("back: {language: go}", "back: {language: go, calls: [front]}"),
+        "*a cycle without an exit: *front -> back -> front*",
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        (
-            "tiny.experiment(abort(503).on('front -> bak'), LOAD)",
-            "*FaultError*no edge 'front -> bak'*did you mean 'front -> back'*",
-        ),
-        ("tiny.experiment(latency(ms=-5).on('front -> back'), LOAD)", "*FaultError*ms must be above 0*"),
-        ("tiny.experiment(delay(ms=5).on('front -> back').for_users(percent=500), LOAD)", "*FaultError*at most 100*"),
-        (
-            "tiny.experiment(latency(ms=5).on('front -> back').for_users(percent=5), LOAD)",
-            "*FaultError*Use delay(ms=...).for_users*",
-        ),
-        (
-            "tiny.experiment(refused().on('front -> back'), latency(ms=5).on('front -> back'), LOAD)",
-            "*FaultError*contradict each other*",
-        ),
-        ("tiny.experiment(refused().on('front -> back'))", "*TestbedError*without load=*"),
-        ("tiny.experiment(LOAD).check()", "*Inconclusive*without any check*"),
-        ("tiny.experiment(LOAD).check(all=[availability(at_least_percent=500)])", "*CheckError*500*"),
-        (
-            "tiny.experiment(LOAD).check(all=[attempts('front -> bakc', at_most=1)])",
-            "*CheckError*front -> bakc*front -> back*",
-        ),
-        ("with tiny.load(steady(get('/'), rps=-1)): pass", "*TestbedError*rps=-1*"),
-    ],
-)
-def test_a_mistake_in_a_test_is_one_clear_message(run, line, words):
-    result = run(f"{IMPORTS}\ndef test_it(tiny):\n    {line.replace('LOAD', SHORT)}\n")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([words])
+def test_a_broken_topology_is_an_error_that_names_file_line_field_and_choice(run, project):
+    mesh = (project.path / "mesh.yaml").read_text()
+    fixtures = ["from testbed import topology"]
+    for number, (change, _) in enumerate(BROKEN):
+        project.mkdir(f"broken{number}").joinpath("mesh.yaml").write_text(mesh.replace(*change))
+        fixtures.append(f"tiny{number} = topology('broken{number}/mesh.yaml')")
+    project.makeconftest("\n".join(fixtures))
+    result = run("\n".join(f"def test_{number}(tiny{number}): pass" for number in range(len(BROKEN))))
+    result.assert_outcomes(errors=len(BROKEN))
+    assert_told(result, [words for _, words in BROKEN])
+
+
+def assert_told(result, messages):
+    """The part of each test in the report has a line that matches the test's message."""
+    parts = re.findall(r"^_+ [\w ]*test_\d+ _+$(.*?)(?=^_+ [\w ]*test_|^=+ )", result.stdout.str(), re.M | re.S)
+    found = [
+        any(fnmatchcase(line, words) for line in part.splitlines()) for part, words in zip(parts, messages, strict=True)
+    ]
+    assert found == [True] * len(messages)
+
+
+MISTAKES = [
+    (
+        "tiny.experiment(abort(503).on('front -> bak'), LOAD)",
+        "*FaultError*no edge 'front -> bak'*did you mean 'front -> back'*",
+    ),
+    ("tiny.experiment(latency(ms=-5).on('front -> back'), LOAD)", "*FaultError*ms must be above 0*"),
+    ("tiny.experiment(delay(ms=5).on('front -> back').for_users(percent=500), LOAD)", "*FaultError*at most 100*"),
+    (
+        "tiny.experiment(latency(ms=5).on('front -> back').for_users(percent=5), LOAD)",
+        "*FaultError*Use delay(ms=...).for_users*",
+    ),
+    (
+        "tiny.experiment(refused().on('front -> back'), latency(ms=5).on('front -> back'), LOAD)",
+        "*FaultError*contradict each other*",
+    ),
+    ("tiny.experiment(refused().on('front -> back'))", "*TestbedError*without load=*"),
+    ("tiny.experiment(LOAD).check()", "*Inconclusive*without any check*"),
+    ("tiny.experiment(LOAD).check(all=[availability(at_least_percent=500)])", "*CheckError*500*"),
+    (
+        "tiny.experiment(LOAD).check(all=[attempts('front -> bakc', at_most=1)])",
+        "*CheckError*front -> bakc*front -> back*",
+    ),
+    ("with tiny.load(steady(get('/'), rps=-1)): pass", "*TestbedError*rps=-1*"),
+]
+
+
+def test_a_mistake_in_a_test_is_one_clear_message(run):
+    lines = [line.replace("LOAD", SHORT) for line, _ in MISTAKES]
+    result = run(IMPORTS + "\n".join(f"def test_{number}(tiny):\n    {line}" for number, line in enumerate(lines)))
+    result.assert_outcomes(failed=len(MISTAKES))
+    assert_told(result, [words for _, words in MISTAKES])
 
 
 def test_a_missing_topology_names_its_neighbour(run, project):

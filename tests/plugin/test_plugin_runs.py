@@ -19,53 +19,59 @@ def test_red(tiny):
 """
 
 
-def test_a_contained_failure_passes_and_the_summary_says_what_held(run):
-    result = run(GREEN)
+def test_a_contained_failure_passes_and_the_summary_and_junit_say_what_held(run, project):
+    result = run(GREEN, "--junitxml=report.xml")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         ["*testbed: what was broken, and what contained it*", "*held*only_statuses*200 x 50*", "*--testbed-seed=*"]
     )
+    text = (project.path / "report.xml").read_text()
+    assert 'name="testbed.seed"' in text
+    assert 'name="testbed.outcome" value="held"' in text
+    assert not (project.path / ".testbed").exists()
 
 
-def test_a_failure_that_is_not_contained_fails_with_a_table_and_keeps_its_history(run, project):
+def test_a_failure_that_is_not_contained_fails_with_a_table_and_is_judged_again_without_a_mesh(
+    run, project, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.path / "summary.md"))
     result = run(RED)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         ["*NotContained*", "*violated*all, hold*", "*policy*timeout: 500ms*", "*judge it again*"]
     )
+    text = (project.path / "summary.md").read_text()
+    assert "**violated**" in text
+    assert "<details>" in text
     (kept,) = (project.path / ".testbed" / "runs").glob("*.jsonl")
     kinds = {json.loads(line).get("type") for line in kept.read_text().splitlines()}
     assert {"run", "phase", "request", "attempt", "arrival", "fault", "evidence"} <= kinds
-
-
-def test_a_kept_history_is_judged_again_without_a_mesh(run, project):
-    run(RED).assert_outcomes(failed=1)
     again = run(RED, "--testbed-replay=.testbed/runs")
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["*replaying .testbed/runs*", "*violated*only_statuses*503 x 50*"])
 
 
-def test_a_green_history_is_kept_on_request_only(run, project):
-    run(GREEN)
-    assert not (project.path / ".testbed").exists()
+def test_a_green_history_is_kept_on_request_and_judged_again_from_its_folder_and_by_itself(run, project):
     run(GREEN, "--testbed-keep").assert_outcomes(passed=1)
-    assert list((project.path / ".testbed" / "runs").glob("*.jsonl"))
-    run(GREEN, "--testbed-replay=.testbed/runs").assert_outcomes(passed=1)
+    (kept,) = (project.path / ".testbed" / "runs").glob("*.jsonl")
+    for where in (".testbed/runs", kept):
+        again = run(GREEN, f"--testbed-replay={where}")
+        again.assert_outcomes(passed=1)
+        again.stdout.fnmatch_lines([f"*replaying {where}*"])
 
 
-def test_load_without_a_check_is_inconclusive(run):
-    result = run(f"{IMPORTS}\ndef test_nothing(tiny):\n    tiny.experiment({SHORT})\n")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*Inconclusive: load without any check*"])
-
-
-def test_a_fault_that_touches_nothing_is_inconclusive(run):
+def test_what_proves_nothing_is_inconclusive(run):
     result = run(f"""{IMPORTS}
-def test_vacuous(tiny):
+def test_load_without_a_check(tiny):
+    tiny.experiment({SHORT})
+
+def test_a_fault_that_touches_nothing(tiny):
     tiny.experiment(abort(503).on("front -> back").for_users("nobody"), {SHORT}).check(all=[only_statuses(200)])
 """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*Inconclusive*", "*why*the fault f1*touched*"])
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        ["*Inconclusive: load without any check*", "*Inconclusive*", "*why*the fault f1*touched*"]
+    )
 
 
 def test_a_test_leaves_a_clean_mesh_whatever_it_did(run):
@@ -77,8 +83,14 @@ def test_leaves_a_fault_behind(tiny):
 def test_finds_nothing_of_it(tiny):
     with tiny.client() as client:
         assert [client.get("/").status_code for _ in range(5)] == [200] * 5
+
+def test_leaves_a_policy_behind(tiny):
+    tiny.policies({{"front -> back": None}})
+
+def test_finds_the_policy_as_written(tiny):
+    assert tiny.topology.policy("front -> back").timeout == 500
 """)
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=4)
 
 
 def test_the_blocks_of_an_experiment_can_be_used_one_by_one(run):
@@ -127,27 +139,6 @@ def test_each_xdist_worker_has_its_own_mesh_and_the_same_seed(run):
     result.stdout.fnmatch_lines(["*--testbed-seed=7"])
 
 
-def test_a_github_action_gets_its_steps_summary(run, project, monkeypatch):
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.path / "summary.md"))
-    run(RED).assert_outcomes(failed=1)
-    text = (project.path / "summary.md").read_text()
-    assert "**violated**" in text
-    assert "<details>" in text
-
-
-def test_one_kept_file_is_judged_again_too(run, project):
-    run(GREEN, "--testbed-keep").assert_outcomes(passed=1)
-    (kept,) = (project.path / ".testbed" / "runs").glob("*.jsonl")
-    run(GREEN, f"--testbed-replay={kept}").assert_outcomes(passed=1)
-
-
-def test_junit_has_verdicts_and_seed(run, project):
-    run(GREEN, "--junitxml=report.xml").assert_outcomes(passed=1)
-    text = (project.path / "report.xml").read_text()
-    assert 'name="testbed.seed"' in text
-    assert 'name="testbed.outcome" value="held"' in text
-
-
 SWAPPED = f"""{IMPORTS}
 def test_swapped(tiny):
     with tiny.load(steady(get("/"), rps=50)) as traffic, tiny.inject(delay(ms=300).on("front -> back")):
@@ -163,13 +154,3 @@ def test_a_verdict_about_swapped_policies_names_the_ones_in_force_also_when_judg
         result = run(SWAPPED, *arguments)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*violated*hasty*", "*policy*{timeout: 100ms}*"])
-
-
-def test_what_a_test_left_in_force_is_not_there_for_the_next(run):
-    source = f"""{IMPORTS}
-def test_first(tiny):
-    tiny.policies({{"front -> back": None}})
-def test_second(tiny):
-    assert tiny.topology.policy("front -> back").timeout == 500
-"""
-    run(source).assert_outcomes(passed=2)
