@@ -38,7 +38,8 @@ patterns: setup  ## the pattern gallery: each pattern at work, and the usual way
 
 containers: setup  ## tests/docker, and the unchanged demo in Docker containers; one line if there is no daemon or image
 	@if why=$$($(BIN)/python -m testbed.runtime.docker); then \
-	  $(BIN)/python -m pytest tests/docker examples/test_shop.py --testbed-runtime=docker -n 3 --dist loadfile; \
+	  $(BIN)/python -m pytest tests/docker -n 3 --dist loadfile && \
+	  $(BIN)/python -m pytest examples/test_shop.py --testbed-runtime=docker -n 2 --no-header -q; \
 	else echo "containers: skipped, $$why"; fi
 
 lint: setup  ## ruff
