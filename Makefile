@@ -30,7 +30,7 @@ demo: setup  ## break a running shop in several ways, and see which policies con
 	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly --no-header -q
 
 test: setup lint types  ## all tests
-	@$(BIN)/python -m pytest -n 5 --dist worksteal --ignore tests/docker
+	@$(BIN)/python -m pytest -n 6 --dist worksteal --ignore tests/docker
 	@$(MAKE) --no-print-directory patterns containers
 
 patterns: setup  ## the pattern gallery: each pattern at work, and the usual way in which it is broken
@@ -39,7 +39,7 @@ patterns: setup  ## the pattern gallery: each pattern at work, and the usual way
 containers: setup  ## tests/docker, and the unchanged demo in Docker containers; one line if there is no daemon or image
 	@if why=$$($(BIN)/python -m testbed.runtime.docker); then \
 	  $(BIN)/python -m pytest tests/docker -n 3 --dist loadfile && \
-	  $(BIN)/python -m pytest examples/test_shop.py --testbed-runtime=docker -n 2 --no-header -q; \
+	  $(BIN)/python -m pytest examples/test_shop.py --testbed-runtime=docker -p no:randomly --no-header -q; \
 	else echo "containers: skipped, $$why"; fi
 
 lint: setup  ## ruff
