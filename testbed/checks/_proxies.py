@@ -92,6 +92,8 @@ def faults_on(view: View, edges: Sequence[str]) -> tuple[FaultEvent, ...]:
 
 def failed(attempt: Attempt) -> bool:
     """Whether a proxy that watches its hosts would count this attempt as a failure."""
+    if attempt.source == "connection":  # it has no status, and only one that was not made counts
+        return "UF" in attempt.flags.split(",")
     return attempt.status == 0 or attempt.as_http >= 500
 
 

@@ -10,7 +10,7 @@ from testbed.checks import _valid
 from testbed.checks._base import Check, Verdict
 from testbed.checks._combine import Finding, combine
 from testbed.checks._honesty import seer
-from testbed.checks._proxies import Proxy, faults_on, proxies
+from testbed.checks._proxies import Proxy, failed, faults_on, proxies
 from testbed.checks._text import plural, seconds
 from testbed.checks._view import View
 from testbed.errors import CheckError, nearest
@@ -134,10 +134,10 @@ class ejected(Check):
 
     def _gone(self, host: _Host, limit: float) -> Finding:
         who, during = f"{host.proxy.name} to {host.name}", host.between(host.start, host.end)
-        last = max((attempt.start - host.start for attempt in during), default=0.0)
+        last = f"last after {seconds(during[-1].start - host.start)}" if during else "last as the fault came"
         late = [attempt for attempt in during if attempt.start > host.start + limit]
-        observed = f"{who}: {plural(len(late), 'attempt')} later than {seconds(limit)}, last after {seconds(last)}"
-        if not during:
+        observed = f"{who}: {plural(len(late), 'attempt')} later than {seconds(limit)}, {last}"
+        if not during and not host.met_it_coming:
             why = f"{who}: no attempt while the fault was in force, so nothing could be noticed"
             return Finding("inconclusive", f"{who}: no attempt", why, "more load, or an earlier ejection")
         if len(late) > self.probes:
@@ -179,6 +179,12 @@ class _Host:
     def between(self, start: float, end: float) -> list[Attempt]:
         """The attempts at this replica."""
         return [one for one in self.proxy.sent if one.callee == self.name and start <= one.start < end]
+
+    @property
+    def met_it_coming(self) -> bool:
+        """Whether the last attempt before failed already: a fault is on record when it has been seen to be in force."""
+        before = self.between(float("-inf"), self.start)
+        return bool(before) and failed(before[-1])
 
     def others(self, start: float, end: float) -> int:
         """How many attempts the proxy sent to anyone."""

@@ -67,6 +67,18 @@ def test_each_caller_judges_for_itself():
     assert (verdict.outcome, verdict.why.split(":")[0]) == ("violated", "checkout-2 to pricing-1")
 
 
+@pytest.mark.parametrize(("status", "outcome"), [(503, "held"), (200, "inconclusive")])
+def test_one_that_went_while_the_fault_came_into_force_was_ejected_if_it_failed(status, outcome):
+    told = run()
+    told.caller = "checkout-2"
+    told.send(1.5, callee="pricing-1")
+    told.send(1.97, callee="pricing-1", status=status)
+    told.send(*each(1.99, 9.0), callee="pricing-2")
+    verdict = told.verdict(ejected(EDGE, within_s=1))
+    assert verdict.outcome == outcome
+    assert verdict.observed.endswith("last as the fault came" if outcome == "held" else "no attempt")
+
+
 @pytest.mark.parametrize(
     ("told", "check", "why"),
     [
