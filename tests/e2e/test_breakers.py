@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from judging import verdict
 
 from testbed import abort, breaker, delay, ejected, get, only_statuses, outage, start, steady
 
@@ -25,11 +26,6 @@ def experiment(policy, fault, rps=60, hold_s=4.0, recover_s=4.0):
         return small.experiment(
             fault, load=steady(get("/"), rps=rps), warmup_s=0.3, baseline_s=0.3, hold_s=hold_s, recover_s=recover_s
         )
-
-
-def verdict(run, check):
-    (found,) = run.judge(all=[check]).verdicts
-    return found
 
 
 def test_a_breaker_opens_probes_and_closes():
