@@ -152,6 +152,7 @@ def test_max_connections_alone_only_queues(folder: Path) -> None:
 def test_a_full_queue_rejects_at_once(folder: Path) -> None:
     breaker = {"maxConnections": 1, "maxPendingRequests": 2}
     with stage(folder, slow(0.6), policy={"circuitBreaker": breaker}) as one:
+        one.get()  # who comes while the connection is being made is pending as well
         got = at_once(8, lambda: one.get(baggage="tb.id=r1"))
         assert sorted(answer.status for answer in got) == [200] * 3 + [503] * 5
         rejected = [answer for answer in got if answer.status == 503]
@@ -160,7 +161,7 @@ def test_a_full_queue_rejects_at_once(folder: Path) -> None:
             ("", 1, False): 3,
             ("UO", 0, True): 5,
         }
-        assert len(attempts(one, "r1")) == one.apps["callee-1"].seen == 3
+        assert len(attempts(one, "r1")) == one.apps["callee-1"].seen - 1 == 3
         assert counters(one, "pending_overflow") == {"upstream_rq_pending_overflow": 5}
 
 
