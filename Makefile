@@ -30,7 +30,7 @@ demo: setup  ## break a running shop in several ways, and see which policies con
 	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly --no-header -q
 
 test: setup lint types  ## all tests
-	@$(BIN)/python -m pytest -n 5 --dist worksteal --ignore tests/docker
+	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/docker
 	@$(MAKE) --no-print-directory patterns containers
 
 patterns: setup  ## the pattern gallery: each pattern at work, and the usual way in which it is broken
