@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from statistics import median
 
 import httpx
 import pytest
@@ -35,7 +36,7 @@ def test_work_takes_one_share_th_longer(runtime: ProcessRuntime, lease: Lease, s
     runtime.start([one], [])
     runtime.throttle(one.name, share)
     took = [work(one, ms) for _ in range(3)]
-    assert min(took) >= 0.85 * ms / 1000 / share
+    assert median(took) >= 0.85 * ms / 1000 / share  # one that begins with a turn left over is quicker
     assert min(took) < 10 * ms / 1000 / share  # machines are shared
 
 
