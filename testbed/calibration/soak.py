@@ -12,6 +12,7 @@ from pathlib import Path
 
 from testbed.calibration.suite import SEED, run_suite
 from testbed.calibration.told import Seen, Told
+from testbed.checks import SATURATED
 
 Say = Callable[[str], None]
 Round = Mapping[str, Told]
@@ -80,7 +81,7 @@ def _set_aside(now: Round, found: Sequence[Change]) -> str:
     """Return why a round does not count: something changed or failed, and all of it while the testbed was starved."""
     tests = {change.test for change in found} | {test for test, told in now.items() if told.outcome in RED}
     why = [now[test].starved if test in now else "" for test in tests]
-    return f"    set aside: the testbed was saturated: {why[0]}" if tests and all(why) else ""
+    return f"    set aside: {SATURATED}: {why[0]}" if tests and all(why) else ""
 
 
 def _count(tally: Tally, now: Round, found: Sequence[Change], aside: str) -> None:
@@ -106,7 +107,7 @@ def _counts(now: Round, found: Sequence[Change]) -> str:
 
 
 def _sum(tally: Tally, seed: int) -> str:
-    aside = f"; {tally.set_aside} more set aside: the testbed was saturated" if tally.set_aside else ""
+    aside = f"; {tally.set_aside} more set aside: {SATURATED}" if tally.set_aside else ""
     counted = f"{tally.rounds} rounds: {tally.verdicts} verdicts, {tally.changed} changed; {tally.failed} tests failed"
     return f"{counted}{aside}. The same again: --seed={seed}"
 
