@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE  # what one interpreter of a test run has compi
 .PHONY: help setup demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive docs clean
 
 help:  ## what there is to make
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -70,6 +70,9 @@ OF ?= examples/test_shop.py
 soak: setup  ## the demo 50 times in random order (TIMES=5, OF=examples: the gallery, too), then `make survive`
 	@$(BIN)/testbed soak --times $(TIMES) $(OF) -n 2
 	@$(MAKE) --no-print-directory survive
+
+install-matrix: setup  ## from checkout, wheel, sdist and git, with each Python 3.11 to 3.14 here, as root and not
+	@$(BIN)/python -m pytest tests/install/matrix.py -v -p no:randomly
 
 docs: setup  ## write the part of docs/topology.md that comes from the schema
 	@sed '/^### Topology$$/,$$d' docs/topology.md > docs/topology.new
