@@ -117,7 +117,7 @@ class _Go:
     def build(self, target: Path) -> None:
         """Leave the binaries in a folder, each under the last word of its package."""
         self._step("fetching modules", 0)
-        total = sum(1 for _ in self._lines("list", "-deps", "-mod=readonly"))
+        total = sum(1 for _ in self._lines("list", "-deps", *FLAGS))
         done = 0
         for line in self._lines("build", "-v", *FLAGS, LINKER, "-o", f"{target}/"):
             done += not line.startswith("go: ")

@@ -119,6 +119,11 @@ def test_tests_of_a_program_are_not_part_of_it(program: Program) -> None:
     assert golang.cached(program) != before
 
 
+def test_a_repository_that_git_refuses_to_read_does_not_matter(program: Program) -> None:
+    (program.folder / ".git").mkdir()  # as git sees one that belongs to somebody else
+    assert greet(built(program)) == "hello"
+
+
 def test_those_who_ask_at_the_same_time_share_one_build(program: Program) -> None:
     def ask() -> str:
         command = [sys.executable, "-c", ASK, str(program.folder)]
