@@ -1,10 +1,10 @@
-"""For the whole suite: pytest's own tester, the order of the longest tests, and Ctrl-C for those that need it."""
+"""For the whole suite: its plugins, the order of the longest tests, and Ctrl-C for those that need it."""
 
 import signal
 
 import pytest
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "kit.reruns"]
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
