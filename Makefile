@@ -6,7 +6,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # what one interpreter of a test run has compiled, hundreds need not compile again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive docs clean
+.PHONY: help setup demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive stability docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -78,6 +78,12 @@ OF ?= examples/test_shop.py
 soak: setup  ## the demo 50 times in random order (TIMES=5, OF=examples: the gallery, too), then `make survive`
 	@$(BIN)/testbed soak --times $(TIMES) $(OF) -n 2
 	@$(MAKE) --no-print-directory survive
+
+RUNS ?= 10
+UNDER ?= idle
+TEST ?=
+stability: setup  ## the whole suite RUNS=10 times UNDER=idle, loops or memory, with a tally (TEST=...: one test)
+	@$(BIN)/python -m benchmarks.stability --runs $(RUNS) --under $(UNDER) --test '$(TEST)'
 
 docs: setup  ## write the part of docs/topology.md that comes from the schema
 	@sed '/^### Topology$$/,$$d' docs/topology.md > docs/topology.new
