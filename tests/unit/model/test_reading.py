@@ -108,12 +108,16 @@ def test_an_alias_stands_for_what_it_names(file: Path) -> None:
         (WEB + "? [nodes]\n: 2\n", "FILE:6: not YAML: a key must be a single word"),
         (WEB + "forward: &f [*f]\n", "FILE:6: not YAML: an alias that contains itself"),
         (WEB + "nodes: !!python/name:os.system 2\n", "FILE:6: not YAML: could not determine a constructor"),
-        (WEB + "nodes: 2\nnodes: 3\n", "FILE:7: nodes: duplicate key, first on line 6"),
+        (
+            WEB + "nodes: 2\nnodes: 3\nnodes: 4\n",
+            "FILE:7: nodes: duplicate key, first on line 6\nFILE:8: nodes: duplicate key, first on line 6",
+        ),
         (
             WEB + "edges:\n  web -> api: {}\n  web->api: {}\n",
             'FILE:8: edges["web->api"]: duplicate key, first on line 7',
         ),
         ("name: t\n", "FILE:1: entry: is missing\nFILE:1: services: is missing"),
+        (WEB.replace("entry:", "entri:"), "FILE:2: entri: unknown key (did you mean 'entry'?)"),
         (WEB + "polices: []\n", "FILE:6: polices: unknown key (did you mean 'policies'?)"),
         (WEB + "mesh: envoi\n", "FILE:6: mesh: unknown mesh 'envoi' (did you mean 'envoy'?)"),
         (WEB + "nodes: two\n", "FILE:6: nodes: must be a whole number, but is 'two'"),
@@ -125,7 +129,9 @@ def test_an_alias_stands_for_what_it_names(file: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(file: Path, text: str, error: str) -> None:
-    assert told(file, text).startswith(error)
+    found = told(file, text)
+    assert found.startswith(error)
+    assert found.count("\n") == error.count("\n")
 
 
 POLICIES = """policies:

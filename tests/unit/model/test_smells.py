@@ -42,6 +42,11 @@ WARNED = {
         "web -> api: perTryTimeout 1.5s is not shorter than timeout 1s, so Envoy ignores it and a slow attempt is "
         "never retried",
     ),
+    "ignored where it is as long": (
+        shop({EDGE: {"timeout": "1s", "retries": tried(1, perTryTimeout="1s")}}),
+        "web -> api: perTryTimeout 1s is not shorter than timeout 1s, so Envoy ignores it and a slow attempt is never "
+        "retried",
+    ),
     "cut short": (
         shop({EDGE: {"timeout": "500ms", "retries": tried(2, perTryTimeout="200ms")}}),
         "web -> api: 3 attempts of 200ms need 600ms, but timeout is 500ms: the last are cut short",
@@ -89,8 +94,8 @@ WARNED = {
         "api -> db: POST /orders is retried on 5xx, and may be done twice",
     ),
     "repeated writes of the application": (
-        shop(api={**POST, "retry": {"retries": 1}}),
-        "api -> db: POST /orders is retried by the application, and may be done twice",
+        shop(api={**POST, "method": "PATCH", "retry": {"retries": 1}}),
+        "api -> db: PATCH /orders is retried by the application, and may be done twice",
     ),
 }
 
