@@ -190,7 +190,8 @@ def _refused(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
 def _key(node: yaml.Node) -> str:
     """Every key is a text, also where YAML would read a number or a boolean."""
     if not isinstance(node, yaml.ScalarNode):
-        raise _refused("a key must be a single word", node.start_mark)
+        hint = " (write {{...}} in quotes)" if isinstance(node, yaml.MappingNode) else ""
+        raise _refused(f"a key must be a single word{hint}", node.start_mark)
     return str(node.value)
 
 

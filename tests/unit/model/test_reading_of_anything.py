@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from testbed.errors import TopologyError
 from testbed.model.topology import Topology, load_topology, recorded_topology
 
-SHORT = settings(deadline=None, max_examples=30, database=None)
+SHORT = settings(deadline=None, max_examples=25, database=None)
 
 SHOP = """name: shop
 entry: web
