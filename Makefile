@@ -6,7 +6,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # what one interpreter of a test run has compiled, hundreds need not compile again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive stability docs clean
+.PHONY: help setup tools lacks demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive stability docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,10 +26,16 @@ help:  ## what there is to make
 
 setup: .venv/ready  ## install everything (the other commands do it as well)
 
+tools: setup  ## install what optional features and their tests need beyond wheels (apt-get as root; else what to run)
+	@$(BIN)/testbed tools --install
+
+lacks: setup
+	@$(BIN)/testbed tools
+
 demo: setup  ## break a running shop in several ways, and see which policies contain it
 	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly --no-header -q
 
-test: setup lint types  ## all tests
+test: setup lacks lint types  ## all tests
 	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/docker
 	@$(MAKE) --no-print-directory patterns containers
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kit.needs import need
 
 from testbed import Testbed, start
-from testbed.runtime.docker.__main__ import trouble
 from testbed.runtime.docker.engine import Engine
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.runtime import DockerRuntime
@@ -16,8 +16,7 @@ MESHES = Path(__file__).parents[1] / "e2e"
 
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> Iterator[Engine]:
-    if why := trouble():
-        pytest.skip(why)
+    need("image")
     engine = Engine()
     yield engine
     engine.close()

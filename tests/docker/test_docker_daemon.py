@@ -26,8 +26,8 @@ from testbed.runtime.docker.engine import Engine
 from testbed.runtime.docker.leftovers import found, remove
 
 pytestmark = pytest.mark.e2e
+of_its_own = pytest.mark.needs("root", "dockerd", "iproute2")
 ONE = Topology(name="one", entry="app", mesh="none", services={"app": {"language": "go"}})
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may start a Docker daemon, or become another user")
 
 
 def test_without_a_daemon_there_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_without_a_daemon_there_is_one_message(monkeypatch: pytest.MonkeyPatch, 
     assert found() == []
 
 
-@needs_root
+@pytest.mark.needs("root")
 def test_a_user_without_access_is_told_so() -> None:
     drop = "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)"
     words = [sys.executable, "-c", f"import docker; from testbed.runtime.docker.engine import Engine; {drop}; Engine()"]
@@ -138,7 +138,7 @@ def only_sleep(folder: Path) -> Path:
     return tar
 
 
-@needs_root
+@of_its_own
 def test_a_daemon_that_dies_in_mid_test_is_one_message_and_nothing_goes_on(daemon: Daemon) -> None:
     with testbed.start(ONE, runtime="docker") as bed:
         pids = list(bed._runtime._running()._pids())  # type: ignore[attr-defined]
@@ -157,7 +157,7 @@ def test_a_daemon_that_dies_in_mid_test_is_one_message_and_nothing_goes_on(daemo
     assert found() == []
 
 
-@needs_root
+@of_its_own
 def test_a_published_port_that_somebody_else_has_is_passed_over(daemon: Daemon) -> None:
     """A new daemon begins at the first port of the range, gives up after ten that are in use, and says so."""
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])

@@ -1,6 +1,5 @@
 """Each kind of fault once, on a mesh in containers, measured at the caller, and gone when it is healed."""
 
-import os
 import time
 from statistics import median
 
@@ -31,7 +30,7 @@ from testbed.errors import FaultError
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
 SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0.5}
-packets = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter a container's network")
+packets = pytest.mark.needs("root", "util-linux", "packets")
 
 
 def timed(client, n=20, path="/"):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from kit.needs import need
 from runtime_kit import SERVER, eventually, server
 
 import testbed
@@ -243,6 +244,7 @@ def test_a_tool_of_ours_runs_in_the_network_of_a_process(running: DockerRuntime)
         with pytest.raises(TestbedError, match="only root may enter"):
             running.inside("s2-1/app")
         return
+    need("util-linux", "iproute2")
     told = running.inside("s2-1/app")
     running.restart("s2-1/app")
     assert running.inside("s2-1/app") == told

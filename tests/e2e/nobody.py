@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from kit.needs import need
 
 from testbed.runtime.binaries import TOOLS
 from testbed.runtime.golang import cached
@@ -28,8 +28,7 @@ Run = Callable[..., tuple[int, str]]
 @contextmanager
 def nobody(files: Path) -> Iterator[Run]:
     """Be an ordinary user whose home is a copy of a folder; skip the test where nobody can become one."""
-    if os.geteuid() != 0 or not shutil.which("setpriv"):
-        pytest.skip("only root can become somebody else here (setpriv)")
+    need("root", "util-linux", "mounts")
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as spare:  # pytest's are closed to others
         home = Path(name)
         shutil.copytree(files, home, dirs_exist_ok=True)

@@ -27,13 +27,12 @@ from testbed import (
     steady,
 )
 from testbed.errors import FaultError
-from testbed.runtime.cgroups import Memory
 from testbed.support import sources
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
 SHORT = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 1.5, "recover_s": 1}
-needs_memory = pytest.mark.skipif(bool(Memory().missing), reason="no control groups here that we may limit")
+needs_memory = pytest.mark.needs("memory")
 
 
 def statuses(client, n=20):

@@ -19,7 +19,7 @@ from testbed.runtime.lease import Lease
 from testbed.runtime.process import ProcessRuntime
 
 pytestmark = pytest.mark.e2e
-needs_memory = pytest.mark.skipif(bool(Memory().missing), reason="no control groups here that we may limit")
+needs_memory = pytest.mark.needs("memory")
 
 
 def work(process: Process, ms: int) -> float:

@@ -45,7 +45,6 @@ from testbed import (
 )
 from testbed.evidence.reader import counters
 from testbed.injection import Injection
-from testbed.runtime.cgroups import Memory
 
 pytestmark = pytest.mark.e2e
 
@@ -245,7 +244,7 @@ def test_a_graceful_restart_ends_what_is_idle_and_is_over_for_what_is_new(pair: 
         check(OK, fresh(door(pair), patience_s=10))
 
 
-@pytest.mark.skipif(bool(Memory().missing), reason="no control groups here that we may limit")
+@pytest.mark.needs("memory")
 def test_a_limit_of_memory_ends_what_exists_and_an_app_within_it_answers_what_is_new(pair: Testbed) -> None:
     with warm(pair) as wire, injected(pair, memory(mb=64)):
         check(END, wire.ask())

@@ -16,11 +16,11 @@ import pytest
 from runtime_kit import eventually, marked
 
 from testbed.plan import Network, Process, Ready
-from testbed.runtime import netns, proc
+from testbed.runtime import proc
 from testbed.runtime.lease import Lease
 from testbed.runtime.process import ProcessRuntime
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("networks")]
 
 ABRUPT = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
 BIG = 5_000_000
@@ -74,12 +74,6 @@ while True:
     threading.Thread(target=serve, args=(client,), daemon=True).start()
 """
 SIDES = ("apart", "together")
-
-
-@pytest.fixture(autouse=True)
-def networks_can_be_made() -> None:
-    if reason := netns.why_not():
-        pytest.skip(reason)
 
 
 @pytest.fixture
@@ -283,9 +277,8 @@ def test_a_throttled_app_answers(apps: ProcessRuntime, lease: Lease) -> None:
     assert same(lease, "answer") == b"hello"
 
 
+@pytest.mark.needs("memory")
 def test_a_memory_limit_is_the_apps_alone(apps: ProcessRuntime, lease: Lease) -> None:
-    if reason := apps.cannot("memory"):
-        pytest.skip(reason)
     apps.confine("apart-1/app", 64)
     assert same(lease, "answer") == b"hello"
     groups = {pid: Path(f"/proc/{pid}/cgroup").read_text() for pid in relays(apps, lease)}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.needs import need, skip
 from runtime_kit import marked
 from small_service import PORT, command, written
 
@@ -184,11 +185,12 @@ except TestbedError as error:
 
 def without_networks(folder: Path, *words: str) -> str:
     """What Python says where the kernel lets nobody make a network: in a user namespace that may have none."""
+    need("util-linux")
     limit = "echo 0 > /proc/sys/user/max_net_namespaces"
     inside = ["unshare", "--user", "--map-root-user", "sh", "-c", f'{limit} && exec "$@"', "sh", sys.executable]
     done = subprocess.run([*inside, *words], cwd=folder, capture_output=True, text=True, timeout=60)
     if "max_net_namespaces" in done.stderr or "unshare" in done.stderr:
-        pytest.skip(done.stderr)
+        skip("networks", done.stderr)
     return done.stdout + done.stderr
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from kit.needs import skip
 from nobody import PYTEST, nobody
 from runtime_kit import eventually
 from small_service import HEALTHY, answer_of, command, written
@@ -31,12 +32,12 @@ from testbed import (
     start,
     steady,
 )
-from testbed.errors import TestbedError, Unsupported
+from testbed.errors import TestbedError
 from testbed.live import Testbed
 from testbed.model.topology import Topology
-from testbed.runtime import netns, proc
+from testbed.runtime import proc
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("networks")]
 
 FIXED: dict[str, Any] = {"binds": "all", "port": 8080}
 LOAD = steady(get("/"), rps=10, users=20, timeout_s=60)
@@ -44,12 +45,6 @@ SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.5, "hold_s": 1, "recov
 WAYS = pytest.mark.parametrize(
     "way", [{}, {"mesh": "none"}, {"placement": "node"}], ids=["sidecars", "no mesh", "nodes"]
 )
-
-
-@pytest.fixture(autouse=True)
-def networks_can_be_made() -> None:
-    if reason := netns.why_not():
-        pytest.skip(reason)
 
 
 def greedy(**more: Any) -> dict[str, Any]:
@@ -137,10 +132,7 @@ def test_policies_are_swapped_under_it(tmp_path: Path) -> None:
 @WAYS
 def test_packets_are_lost_on_its_edges(tmp_path: Path, way: dict[str, Any]) -> None:
     with start(shop(tmp_path, **way)) as running:
-        try:
-            fault = running.inject(partition("web", "back"))
-        except Unsupported as reason:
-            pytest.skip(str(reason))
+        fault = running.inject(partition("web", "back"))
         with fault, running.client() as client, pytest.raises(httpx.ReadTimeout):
             client.get("/", timeout=1)
         eventually(lambda: answer_of(running) == 200, within_s=60)
@@ -239,6 +231,6 @@ def test_an_ordinary_user_has_them_too(tmp_path: Path, sandbox: bool) -> None:
         prefix = ("-m", "testbed", "sandbox", "--", sys.executable) if sandbox else ()
         code, said = run(*prefix, *PYTEST)
     if "1 skipped" in said:
-        pytest.skip(said)
+        skip("networks", said)
     assert "1 passed" in said, said
     assert code == 0

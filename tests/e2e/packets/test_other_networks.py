@@ -19,6 +19,7 @@ from testbed.edge.unanswered import hold
 from testbed.errors import TestbedError, Unsupported
 from testbed.plan import Link
 from testbed.runtime import RUNTIMES
+from testbed.runtime.tools import find
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
@@ -69,7 +70,7 @@ def echo(address: str, timeout_s: float = 0.5) -> bytes:
 
 
 def tables(enter: tuple[str, ...] = ()) -> str:
-    return subprocess.run([*enter, "nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([*enter, find("nft"), "list", "tables"], capture_output=True, text=True, check=True).stdout
 
 
 # -- an address that answers no SYN

@@ -1,6 +1,5 @@
 """Packet faults are the kernel's own: measured at the caller, on exactly one edge, counted, and gone when healed."""
 
-import os
 import socket
 import struct
 import subprocess
@@ -13,6 +12,7 @@ from scipy.stats import binom
 from testbed import availability, get, only_statuses, packet_loss, partition, slowest, steady
 from testbed.edge.packets import Packets
 from testbed.edge.places import Places
+from testbed.runtime.tools import find
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
@@ -165,8 +165,7 @@ def test_the_rules_go_with_their_owner(small):
 
 
 def tables():
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    return subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, env={"PATH": path}).stdout
+    return subprocess.run([find("nft"), "list", "tables"], capture_output=True, text=True).stdout
 
 
 def test_users_are_served_again_soon_after_a_partition(small):

@@ -21,7 +21,7 @@ from testbed import (
     steady,
     truncated,
 )
-from testbed.errors import FaultError, Unsupported
+from testbed.errors import FaultError
 from testbed.live import Testbed
 
 pytestmark = pytest.mark.e2e
@@ -80,10 +80,7 @@ def test_a_silent_store_is_given_up_and_the_pool_recovers(shop: Testbed, directi
 
 def test_a_partition_is_given_up_and_the_pool_recovers(shop: Testbed) -> None:
     fault = partition("api", shop.topology.name)
-    try:
-        run = shop.experiment(fault, load=LOAD, **SHORT)
-    except Unsupported as why:
-        pytest.skip(str(why))
+    run = shop.experiment(fault, load=LOAD, **SHORT)
     run.check(all=[only_statuses(200, 503), slowest(under_ms=GIVES_UP_MS), recovers(within_s=4)])
     assert any(one.status == 503 for one in run.history.index.by_phase["hold"])
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.needs import need
 
 import testbed
 from testbed import abort, answered, attempts, delay, get, only_statuses, outage, recovers, slowest, steady
@@ -27,9 +27,7 @@ RETRIES = {"attempts": 2, "retryOn": ["unavailable", "5xx", "reset"], "backoff":
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
-    for program, package in (("etcd", "etcd-server"), ("nghttpd", "nghttp2-server")):
-        if shutil.which(program) is None:
-            pytest.skip(f"there is no {program}: apt-get install {package}")
+    need("etcd", "nghttpd")
     folder = tmp_path_factory.mktemp("files")
     (folder / "index.html").write_text("a page")
     client, peer = "http://{{self.address}}", "http://{{self.host}}:2380"

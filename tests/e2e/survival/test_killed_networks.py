@@ -12,9 +12,7 @@ import pytest
 from runtime_kit import SERVER
 from scene import WAITS, Scene, Victim
 
-from testbed.runtime import netns
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.needs("networks")]
 
 MESH = f"""
 name: victim
@@ -45,8 +43,6 @@ def both_reapers_and_owner(victim: Victim) -> Sequence[int]:
 
 @pytest.mark.parametrize("part", [owner, worker, both_reapers_and_owner])
 def test_no_process_and_no_network_is_left(tmp_path: Path, part: Callable[[Victim], Sequence[int]]) -> None:
-    if reason := netns.why_not():
-        pytest.skip(reason)
     scene = Scene(tmp_path, WAITS.replace("for_s=60", "for_s=3"))
     (scene.project / "mesh.yaml").write_text(MESH)
     (scene.project / "server.py").write_text(SERVER)

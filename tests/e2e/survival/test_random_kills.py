@@ -16,8 +16,6 @@ from pathlib import Path
 import pytest
 from scene import GONE_S, Scene, Victim, descendants, many
 
-from testbed.runtime.docker.__main__ import trouble
-
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 BUSY = """
@@ -79,10 +77,9 @@ def test_a_worker_and_then_the_controller_of_xdist_is_killed(tmp_path: Path, too
 
 
 @many
+@pytest.mark.needs("image")
 @pytest.mark.parametrize("number", range(KILLS_DOCKER))
 def test_pytest_is_killed_that_has_containers(tmp_path: Path, took: list[float], number: int) -> None:
-    if why := trouble():
-        pytest.skip(why)
     scene = Scene(tmp_path, BUSY)
     with scene.run("--testbed-runtime=docker") as victim:
         later(victim, number, LASTS_IN_DOCKER_S)
