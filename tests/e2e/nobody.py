@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kit.needs import need
+from kit.bare import ENV, hiding
+from kit.needs import need, skip
 
 from testbed.runtime.binaries import TOOLS
 from testbed.runtime.golang import cached
@@ -24,25 +26,46 @@ PYTEST = ("-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-rs", 
 Run = Callable[..., tuple[int, str]]
 """Runs Python with these words; returns its exit code and all that it has written."""
 
+BECOMES = """
+import os, sys
+user = int(sys.argv[1])
+if user:
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
 
 @contextmanager
-def nobody(files: Path) -> Iterator[Run]:
-    """Be an ordinary user whose home is a copy of a folder; skip the test where nobody can become one."""
+def nobody(files: Path, *, user: int = NOBODY, bare: bool = False, within_s: float = 100) -> Iterator[Run]:
+    """Be an ordinary user whose home is a copy of a folder; skip the test where nobody can become one.
+
+    Or be another `user`, and on a `bare` machine: without any of the optional tools.
+    """
     need("root", "util-linux", "mounts")
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as spare:  # pytest's are closed to others
         home = Path(name)
         shutil.copytree(files, home, dirs_exist_ok=True)
         _copy_programs(home / ".cache" / "testbed")
         for path in (home, *home.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
-        env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": name}
+            os.chown(path, user, user)
+        env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": name, **(ENV if bare else {})}
+        become = _become(user, [*_opening(Path(spare)), *(hiding(Path(spare)) if bare else [])])
 
         def run(*words: str) -> tuple[int, str]:
-            command = [*_become(Path(spare)), sys.executable, *words]
-            done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=100)
+            command = [*become, sys.executable, *words]
+            done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=within_s)
             return done.returncode, done.stdout + done.stderr
 
         yield run
+
+
+def need_networks(run: Run) -> None:
+    """Skip the test where that user may make no network."""
+    _, said = run("-c", "from testbed.runtime.netns import why_not; print(why_not(), end='')")
+    if said:
+        skip("networks", said)
 
 
 def _copy_programs(cache: Path) -> None:
@@ -53,8 +76,14 @@ def _copy_programs(cache: Path) -> None:
         shutil.copy(built, cache / built.relative_to(cache_folder()))
 
 
-def _become(spare: Path) -> list[str]:
-    """Return the command that becomes nobody, in mounts of its own where nobody can get at what it needs.
+def _become(user: int, steps: Sequence[str]) -> list[str]:
+    """Return the command that becomes a user, in mounts of its own after some steps as root."""
+    becomes = shlex.join([sys.executable, "-c", BECOMES, str(user)])
+    return ["unshare", "--mount", "sh", "-e", "-c", "\n".join([*steps, f'exec {becomes} "$@"']), "sh"]
+
+
+def _opening(spare: Path) -> list[str]:
+    """Return the steps after which nobody can get at what it needs.
 
     A Python or a checkout below a closed folder (such as root's home) is mounted again, over an empty folder.
     """
@@ -64,8 +93,7 @@ def _become(spare: Path) -> list[str]:
         steps.append(f"mkdir -p {kept} && mount --rbind {needed} {kept}")
         steps.append(f"mountpoint -q {closed} || mount -t tmpfs -o mode=755 none {closed}")
         steps.append(f"mkdir -p {needed} && mount --rbind {kept} {needed}")
-    user = f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups"
-    return ["unshare", "--mount", "sh", "-c", " && ".join([*steps, f'exec {user} "$@"']), "sh"]
+    return steps
 
 
 def _closed(path: Path) -> Path | None:

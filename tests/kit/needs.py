@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
@@ -40,30 +39,23 @@ def skip(lacks: str, why: str) -> NoReturn:
     raise skipped
 
 
-@contextmanager
-def supported() -> Iterator[None]:
-    """Skip in a fixture for what testbed itself refuses to do here; in the body of a test its plugin does so."""
-    try:
-        yield
-    except Unsupported as reason:
-        skip(reason.lacks, str(reason))
-
-
 def _root() -> str:
     return "" if os.geteuid() == 0 else tools.machine()["root"]
 
 
 def _mounts() -> str:
+    need("util-linux")
     done = subprocess.run([tools.find("unshare"), "--mount", "true"], capture_output=True, text=True)
     return f"{tools.machine()['mounts']}: {done.stderr.strip()}" if done.returncode else ""
 
 
 def _packets() -> str:
+    need("nft")
     packets = Packets([], Ground("127.0"), Places(()))
     try:
         packets.ready()
     except Unsupported as reason:
-        return skip(reason.lacks, str(reason))
+        return str(reason)
     finally:
         packets.close()
     return ""

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from kit.needs import skip
-from nobody import PYTEST, nobody
+from kit.needs import need
+from nobody import PYTEST, need_networks, nobody
 from runtime_kit import eventually
 from small_service import HEALTHY, answer_of, command, written
 
@@ -207,15 +207,11 @@ def test_one_that_is_not_ready_where_it_should_listen_is_told_nothing_else(tmp_p
 
 
 SCENARIO = """
-import pytest
 from testbed import *
-from testbed.runtime import netns
 
 own = topology("shop.yaml")
 
 def test_all_on_one_port(own):
-    if reason := netns.why_not():
-        pytest.skip(reason)
     run = own.experiment(latency(ms=50).on("web -> back"), load=steady(get("/"), rps=10), hold_s=1, baseline_s=0.3)
     run.check(all=[only_statuses(200), attempts("web -> back", at_most=1)])
     with own.inject(kill().on(service="back")), own.client() as client:
@@ -227,10 +223,11 @@ def test_all_on_one_port(own):
 def test_an_ordinary_user_has_them_too(tmp_path: Path, sandbox: bool) -> None:
     shop(tmp_path / "project")
     (tmp_path / "project" / "test_it.py").write_text(SCENARIO)
+    if sandbox:
+        need("iproute2")
     with nobody(tmp_path / "project") as run:
+        need_networks(run)
         prefix = ("-m", "testbed", "sandbox", "--", sys.executable) if sandbox else ()
         code, said = run(*prefix, *PYTEST)
-    if "1 skipped" in said:
-        skip("networks", said)
     assert "1 passed" in said, said
     assert code == 0

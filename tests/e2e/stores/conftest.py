@@ -54,7 +54,7 @@ def stored() -> Iterator[Testbed]:
     """A service on a PostgreSQL."""
     need("postgresql")
     initdb = Path(extras()["postgresql"].path())
-    folder, user = Path(tempfile.mkdtemp(prefix="testbed-pg-")), _user()
+    user, folder = _user(), Path(tempfile.mkdtemp(prefix="testbed-pg-"))
     try:
         if user:
             shutil.chown(folder, user, user)
