@@ -20,7 +20,8 @@ from testbed.runtime.golang import cached
 from testbed.runtime.versions import cache_folder
 
 NOBODY = 65534
-NEEDED = (Path(sys.base_prefix), Path(__file__).parents[2])  # this Python, and this checkout with its .venv
+CHECKOUT = Path(__file__).parents[2]  # with its .venv
+NEEDED = (Path(sys.base_prefix), CHECKOUT)
 PYTEST = ("-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-rs", "--basetemp=tmp")
 
 Run = Callable[..., tuple[int, str]]
@@ -50,7 +51,8 @@ def nobody(files: Path, *, user: int = NOBODY, bare: bool = False, within_s: flo
         _copy_programs(home / ".cache" / "testbed")
         for path in (home, *home.rglob("*")):
             os.chown(path, user, user)
-        env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": name, **(ENV if bare else {})}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        env = {"PATH": path, "HOME": name, "PYTHONPATH": str(CHECKOUT), **(ENV if bare else {})}
         become = _become(user, [*_opening(Path(spare)), *(hiding(Path(spare)) if bare else [])])
 
         def run(*words: str) -> tuple[int, str]:
