@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kit.bare import ENV, hiding
+from kit.bare import environment, hiding
 from kit.needs import need, skip
 
 from testbed.runtime.binaries import TOOLS
@@ -39,10 +39,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 @contextmanager
-def nobody(files: Path, *, user: int = NOBODY, bare: bool = False, within_s: float = 100) -> Iterator[Run]:
+def nobody(files: Path, *, user: int = NOBODY, hide: Collection[str] = (), within_s: float = 100) -> Iterator[Run]:
     """Be an ordinary user whose home is a copy of a folder; skip the test where nobody can become one.
 
-    Or be another `user`, and on a `bare` machine: without any of the optional tools.
+    Or be another `user`, and do without some of the optional tools.
     """
     need("root", "util-linux", "mounts")
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as spare:  # pytest's are closed to others
@@ -52,8 +52,8 @@ def nobody(files: Path, *, user: int = NOBODY, bare: bool = False, within_s: flo
         for path in (home, *home.rglob("*")):
             os.chown(path, user, user)
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        env = {"PATH": path, "HOME": name, "PYTHONPATH": str(CHECKOUT), **(ENV if bare else {})}
-        become = _become(user, [*_opening(Path(spare)), *(hiding(Path(spare)) if bare else [])])
+        env = {"PATH": path, "HOME": name, "PYTHONPATH": str(CHECKOUT), **environment(hide)}
+        become = _become(user, [*_opening(Path(spare)), *hiding(hide, Path(spare))])
 
         def run(*words: str) -> tuple[int, str]:
             command = [*become, sys.executable, *words]
