@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from typing import NoReturn
 
 import pytest
@@ -25,7 +26,7 @@ def need(*names: str) -> None:
     """Skip the test unless all of these are here."""
     for name in names:
         if name in PROBES:
-            if why := PROBES[name]():
+            if why := _lacks(name):
                 skip(name, why)
         elif why := tools.why_not(name):
             extra = tools.extras()[name]
@@ -37,6 +38,11 @@ def skip(lacks: str, why: str) -> NoReturn:
     skipped = pytest.skip.Exception(why)
     skipped.lacks = lacks  # type: ignore[attr-defined]
     raise skipped
+
+
+@cache
+def _lacks(name: str) -> str:
+    return PROBES[name]()
 
 
 def _root() -> str:
