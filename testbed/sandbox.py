@@ -58,4 +58,4 @@ def _wire_up() -> None:
         [program("ip", "a sandbox"), "link", "set", "lo", "up", *wire], capture_output=True, text=True
     )
     if done.returncode != 0:
-        raise Unsupported(f"the sandbox's loopback does not come up: {done.stderr.strip()}")
+        raise Unsupported(f"the sandbox's loopback does not come up: {done.stderr.strip()}", lacks="networks")

@@ -45,7 +45,8 @@ class Shaper:
             if self._ground.plane:
                 raise Unsupported(
                     "requests of the load leave by a network that is not the run's own, so their packets cannot be "
-                    "shaped; those of answers can: direction='answers'"
+                    "shaped; those of answers can: direction='answers'",
+                    lacks="far",
                 )
             if not sandbox.inside():
                 raise Unsupported(
