@@ -23,6 +23,7 @@ def told():
     print(worst, flush=True)
     os._exit(0)
 threading.Thread(target=told, daemon=True).start()
+print("ready", flush=True)
 while True:
     begin = time.monotonic()
     time.sleep({NAP_S})
@@ -59,6 +60,8 @@ class Meter:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # it measures from here on, not its own start
         self._thread = threading.Thread(target=self._nap, daemon=True)
         self._thread.start()
 
