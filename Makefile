@@ -56,7 +56,7 @@ types: setup  ## mypy --strict
 	@$(BIN)/mypy
 
 unit: setup  ## the pure tests: seconds
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest tests/unit -n 2
 
 e2e: setup  ## tests on real meshes
 	@$(BIN)/python -m pytest tests/e2e tests/stubs -n 2
