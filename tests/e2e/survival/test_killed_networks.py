@@ -29,6 +29,13 @@ policies:
 """
 
 
+UNTIL_KILLED = """
+        while not Path("killed").exists():
+            time.sleep(0.02)
+        traffic.run(for_s=0.5)
+"""
+
+
 def owner(victim: Victim) -> Sequence[int]:
     return [victim.process.pid]
 
@@ -43,7 +50,7 @@ def both_reapers_and_owner(victim: Victim) -> Sequence[int]:
 
 @pytest.mark.parametrize("part", [owner, worker, both_reapers_and_owner])
 def test_no_process_and_no_network_is_left(tmp_path: Path, part: Callable[[Victim], Sequence[int]]) -> None:
-    scene = Scene(tmp_path, WAITS.replace("for_s=60", "for_s=3"))
+    scene = Scene(tmp_path, WAITS.replace("traffic.run(for_s=60)", UNTIL_KILLED))
     (scene.project / "mesh.yaml").write_text(MESH)
     (scene.project / "server.py").write_text(SERVER)
     with scene.run() as victim, ExitStack() as held:
@@ -51,6 +58,7 @@ def test_no_process_and_no_network_is_left(tmp_path: Path, part: Callable[[Victi
         networks = spaces(victim.pids, held) - spaces({os.getpid()})
         assert len(networks) == 2
         victim.kill(*part(victim))
+        (scene.project / "killed").touch()
         victim.end()
         if part is both_reapers_and_owner:  # then only the kernel is left to act, and the next start for the folder
             with scene.run("-k", "test_first") as second:

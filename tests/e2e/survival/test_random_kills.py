@@ -32,7 +32,9 @@ def test_it(tiny, fault):
     traffic.result().check(all=[only_statuses(200, 500, 502, 503, 504)])
 """
 LASTS_S, LASTS_IN_DOCKER_S = 5.0, 20.0  # about what the suite takes
-WORKER_GONE_S = 20.0  # a worker of xdist lets a test that runs go on for 5 s when its controller has gone (execnet)
+WORKER_GONE_S = (
+    4 * GONE_S
+)  # a worker of xdist lets a test that runs go on for 5 s when its controller has gone (execnet)
 KILLS, KILLS_XDIST = (int(os.environ.get(name, "2")) for name in ("TESTBED_KILLS", "TESTBED_KILLS_XDIST"))
 KILLS_DOCKER = int(os.environ.get("TESTBED_KILLS_DOCKER", "20"))
 
