@@ -96,8 +96,8 @@ def test_retries_go_by_the_grpc_status_whoever_calls(bed):
 
 
 def test_request_faults_meet_their_users_and_no_others(bed):
-    fault = abort(grpc_status="NOT_FOUND").on(RPC).for_users(percent=30)
-    run = bed.experiment(fault, load=steady(get("/"), rps=20, users=20, timeout_s=30), **SHORT)
+    fault = abort(grpc_status="NOT_FOUND").on(RPC).for_users(percent=40)
+    run = bed.experiment(fault, load=steady(get("/"), rps=20, users=5, timeout_s=30), **SHORT)
     run.check(affected=[only_statuses(404), attempts(RPC, exactly=1)], unaffected=[only_statuses(200)])
 
 
