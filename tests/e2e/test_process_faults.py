@@ -90,7 +90,8 @@ def test_an_app_within_its_memory_works_and_one_that_needs_more_is_dead_until_it
 @needs_memory
 def test_an_app_that_its_memory_kills_is_a_finding(heavy):
     fault = memory(mb=24).on(service="back")
-    run = heavy.experiment(fault, load=steady(get("/big"), rps=5, timeout_s=60), **SHORT)
+    load = steady(get("/big"), rps=3, timeout_s=60)
+    run = heavy.experiment(fault, load=load, warmup_s=0, baseline_s=0.4, hold_s=0.7, recover_s=0)
     with pytest.raises(NotContained, match=r"back-1/app died .* after f\d+ memory\(mb=24\)"):
         run.check(all=[only_statuses(200, 502)])
 
