@@ -7,6 +7,7 @@ import pytest
 from kit.needs import need
 
 from testbed import Testbed, start
+from testbed.runtime.docker import leftovers
 from testbed.runtime.docker.engine import Engine
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.runtime import DockerRuntime
@@ -20,6 +21,12 @@ def engine() -> Iterator[Engine]:
     engine = Engine()
     yield engine
     engine.close()
+
+
+@pytest.fixture(autouse=True)
+def _patient_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a busy daemon does not list within two seconds is there all the same."""
+    monkeypatch.setattr(leftovers, "LOOK_S", 60.0)
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def runtime(tmp_path: Path, lease: DockerLease) -> Iterator[DockerRuntime]:
 
 @pytest.fixture(scope="session")
 def small_in_docker(engine: Engine) -> Iterator[Testbed]:
-    with start(MESHES / "small.yaml", runtime="docker") as bed:
+    with start(MESHES / "small.yaml", runtime="docker", policies={"front -> back": {"timeout": "20s"}}) as bed:
         yield bed
 
 
