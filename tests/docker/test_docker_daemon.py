@@ -87,9 +87,14 @@ class Daemon:
         return False
 
     def kill(self) -> None:
+        """Kill it; its containerd dies with it, and may be nobody's to reap: the next daemon would wait for it."""
         assert self._process is not None
+        told = self._folder / "exec/containerd/containerd.pid"
+        containerd = int(told.read_text())
         self._process.kill()
         self._process.wait()
+        eventually(lambda: not alive(containerd), within_s=60)
+        told.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End it, and what it has left where it could not end well: containerd and its shims name our folder."""
