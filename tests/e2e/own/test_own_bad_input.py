@@ -73,16 +73,16 @@ def test_a_command_that_exits_at_once_shows_its_last_words(tmp_path: Path) -> No
 
 
 def test_a_command_that_never_gets_ready_shows_its_last_words(tmp_path: Path) -> None:
-    web = command() | {"env": {"LATE": "600"}, "ready": {"http": "/up", "within": "500ms"}}
+    web = command() | {"env": {"LATE": "600"}, "ready": {"http": "/up", "within": "3s"}}
     web["command"] = [sys.executable, "-u", "-c", "print('waiting for the moon'); exec(open('service.py').read())"]
     with refused(tmp_path, {"web": web}) as said:
-        assert said[0].startswith("not ready after 0.5 s:\n  web-1/app: http://127.")
+        assert said[0].startswith("not ready after 3 s:\n  web-1/app: http://127.")
         assert "/up: connection refused" in said[0]
         assert "  | waiting for the moon" in said[0]
 
 
 def test_a_command_that_listens_elsewhere_is_told_so(tmp_path: Path) -> None:
-    web = command() | {"env": {"BIND": "127.0.0.1", "PORT": PORT}, "ready": {"within": "1s"}}
+    web = command() | {"env": {"BIND": "127.0.0.1", "PORT": PORT}, "ready": {"within": "3s"}}
     with refused(tmp_path, {"web": web}) as said:
         assert f"; it listens on 127.0.0.1:{PORT} instead of 127." in said[0]
         assert f" (if it is meant to: binds: all, port: {PORT})" in said[0]
@@ -96,7 +96,7 @@ def test_a_command_that_listens_elsewhere_is_told_so(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_seen_is_named(tmp_path: Path, ready: dict[str, Any], words: str) -> None:
-    with refused(tmp_path, {"web": command() | {"ready": {**ready, "within": "700ms"}}}) as said:
+    with refused(tmp_path, {"web": command() | {"ready": {**ready, "within": "3s"}}}) as said:
         assert words in said[0]
 
 
