@@ -91,7 +91,7 @@ class Hub:
         self._device = f"testbed-{self.lease.block}" if near else ""
         if near:
             self._join(self._device, f"{network}.0.1", ip)
-            eventually(self._reached, within_s=10)
+            eventually(self._reached, within_s=60)
             self.gateway = OURS
         else:
             self.gateway = self.pod("gateway", f"{network}.0.1").path
@@ -101,7 +101,7 @@ class Hub:
         if name not in self.pods:
             pod = self.pods[name] = Network()
             self._join("eth0", address, pod.ip, "netns", pod.pid)
-            eventually(lambda: pod.do(self._reached), within_s=10)
+            eventually(lambda: pod.do(self._reached), within_s=60)
         return self.pods[name]
 
     def _join(self, device: str, address: str, run: Callable[..., None], *where: str) -> None:

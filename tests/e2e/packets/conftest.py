@@ -3,6 +3,10 @@
 import pytest
 from kit.needs import need
 
+from testbed import topology
+
+small = topology("../small.yaml", scope="module", policies={"front -> back": {"timeout": "20s"}})
+
 
 @pytest.fixture(scope="session", autouse=True)
 def packets_can_be_dropped():
