@@ -188,7 +188,7 @@ def without_networks(folder: Path, *words: str) -> str:
     need("util-linux")
     limit = "echo 0 > /proc/sys/user/max_net_namespaces"
     inside = ["unshare", "--user", "--map-root-user", "sh", "-c", f'{limit} && exec "$@"', "sh", sys.executable]
-    done = subprocess.run([*inside, *words], cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*inside, *words], cwd=folder, capture_output=True, text=True, timeout=100)
     if "max_net_namespaces" in done.stderr or "unshare" in done.stderr:
         skip("networks", done.stderr)
     return done.stdout + done.stderr

@@ -47,25 +47,21 @@ WAYS: dict[str, dict[str, Any]] = {"sidecars": {}, "no mesh": {"mesh": "none"}, 
 
 
 @pytest.fixture(scope="module")
-def way() -> str:
-    """With sidecars, unless the test asks for all ways."""
-    return "sidecars"
-
-
-@pytest.fixture(scope="module")
-def made(way: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
-    with start(shop(tmp_path_factory.mktemp("shop"), **WAYS[way])) as made:
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    """The shop with sidecars, unless the test asks for all ways."""
+    way = WAYS[getattr(request, "param", "sidecars")]
+    with start(shop(tmp_path_factory.mktemp("shop"), **way)) as made:
         yield made
 
 
 @pytest.fixture
 def running(made: Testbed) -> Testbed:
-    """The shop, in one of the ways, as at its start."""
+    """That shop, as at its start."""
     made.clean()
     return made
 
 
-ALL_WAYS = pytest.mark.parametrize("way", WAYS, scope="module")
+ALL_WAYS = pytest.mark.parametrize("made", WAYS, indirect=True, scope="module")
 
 
 def greedy(**more: Any) -> dict[str, Any]:
@@ -96,10 +92,8 @@ def address(running: Testbed, name: str) -> str:
 
 
 @ALL_WAYS
-def test_several_services_and_replicas_take_the_same_port_on_all_addresses(
-    running: Testbed, way: str, tmp_path: Path
-) -> None:
-    with start(shop(tmp_path, **WAYS[way])) as other:
+def test_several_services_and_replicas_take_the_same_port_on_all_addresses(running: Testbed) -> None:
+    with start(running.topology) as other:
         for each in (running, other):
             for name in ("web-1", "web-2", "back-1"):
                 assert "0.0.0.0:8080" in proc.listening(each._runtime.pid(f"{name}/app"))
