@@ -99,7 +99,7 @@ def is_free(block: int) -> bool:
     return True
 
 
-def eventually(met: Callable[[], object], within_s: float) -> float:
+def eventually(met: Callable[[], object], within_s: float = 60) -> float:
     """Wait until a condition holds, at most `within_s`; return the seconds it took, or fail."""
     begin = time.monotonic()
     while not met():
