@@ -183,11 +183,11 @@ class Stage:
         for app in self.apps.values():
             app.close()
 
-    def revive(self) -> None:
+    def revive(self, handler: Any = hello) -> None:
         """Give every callee a new app in the old one's place."""
         for callee in self.callees:
             self.apps[callee.name].close()
-            self.apps[callee.name] = App(f"{callee.address}:8080", hello)
+            self.apps[callee.name] = self.make(f"{callee.address}:8080", handler)
 
     def behave(self, handler: Handler) -> None:
         for app in self.apps.values():
