@@ -114,7 +114,7 @@ class Stage:
     topology: Topology
     inlet: bool = True
     make: Callable[[str, Any], Any] = App  # what serves at a callee's address
-    apps: dict[str, Any] = field(default_factory=dict)
+    serving: dict[str, Any] = field(default_factory=dict)  # every callee's app, by replica
     request: str = ""  # the id that requests carry which have none
     sent: int = 0  # how many of them
 
@@ -149,7 +149,6 @@ class Stage:
         part.callee = callee
         part.callees = [one for one in self.callees if one.service == callee]
         part.links = tuple(one for one in self.links if one.edge == part.edge)
-        part.apps = {one.name: self.apps[one.name] for one in part.callees}
         part.forget()
         return part
 
@@ -158,13 +157,18 @@ class Stage:
         return f"caller -> {self.callee}"
 
     @property
+    def apps(self) -> dict[str, Any]:
+        """The callee's apps, by replica."""
+        return {one.name: self.serving[one.name] for one in self.callees}
+
+    @property
     def app(self) -> Any:
         """The first of the callee's apps."""
         return self.apps[self.callees[0].name]
 
     def start(self, handler: Handler) -> None:
         for callee in self.callees:
-            self.apps[callee.name] = self.make(f"{callee.address}:8080", handler)
+            self.serving[callee.name] = self.make(f"{callee.address}:8080", handler)
         processes: list[Process] = []
         files: list[File] = []
         parts = [links_process(self.links, self.plan.links_api)]
@@ -180,14 +184,14 @@ class Stage:
     def stop(self) -> None:
         self.toxi.close()
         self.runtime.stop()
-        for app in self.apps.values():
+        for app in self.serving.values():
             app.close()
 
     def revive(self, handler: Any = hello) -> None:
         """Give every callee a new app in the old one's place."""
         for callee in self.callees:
-            self.apps[callee.name].close()
-            self.apps[callee.name] = self.make(f"{callee.address}:8080", handler)
+            self.serving[callee.name].close()
+            self.serving[callee.name] = self.make(f"{callee.address}:8080", handler)
 
     def behave(self, handler: Handler) -> None:
         for app in self.apps.values():
