@@ -40,6 +40,20 @@ def test_cancel_ends_what_is_under_way_and_later_chunks_are_sent(binary: Path, s
         assert [(request.id, request.status) for request in driver.results()][1:] == [("r3", 200)]
 
 
+def test_stop_sends_what_is_due_by_then_and_lets_it_end(binary: Path, server: Server) -> None:
+    with Driver(binary, {"shop-1": server.url}, timeout_s=60) as driver:
+        start = time.time() + 0.02
+        driver.send([one("/", 1), one("/", 2, at=0.1), one("/", 3, at=60)], start_at=start)
+        driver.send([one("/", 4, at=60)], start_at=start)
+        driver.stop(until=start + 0.2)  # before the second is due: it is sent, and early rather than never
+        assert driver.wait_idle(5)
+        assert {request.id: request.status for request in driver.results()} == {"r1": 200, "r2": 200}
+        assert [(pace.planned, pace.sent) for pace in driver.paces()] == [(3, 2), (1, 0)]
+        driver.send([one("/", 5)])
+        assert driver.wait_idle(5)
+        assert driver.results()[-1].id == "r5"
+
+
 def test_waiting_says_when_something_is_in_flight(binary: Path, server: Server) -> None:
     with Driver(binary, {"shop-1": server.url}, timeout_s=60) as driver:
         driver.send([one("/silent")]).wait_sent()

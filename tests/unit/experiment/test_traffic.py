@@ -19,6 +19,9 @@ class SlowAnswers:
     def send(self, planned, phase="", start_at=None):
         self.sent += [(start_at + p.offset_s, p.id) for p in planned]
 
+    def stop(self, until):
+        self.sent = [(due, name) for due, name in self.sent if due < until]
+
     def results(self):
         return [self._result(due, name) for due, name in self.sent if due + self.after_s <= time.time()]
 
@@ -42,6 +45,17 @@ def test_a_phase_ends_when_its_last_request_has_ended():
     assert drain.start == hold.end
     assert drain.end - drain.start >= 0.28
     assert {name for due, name in one._planned if due < hold.end} <= ended
+
+
+def test_what_is_due_after_the_end_is_not_sent_and_nobody_misses_it():
+    sender = SlowAnswers(after_s=0)
+    one = traffic(sender)
+    one.run(for_s=0.2, phase="hold")
+    one.stop()
+    time.sleep(0.02)
+    assert len(one._planned) > len(sender.sent) == len(one.requests())
+    assert one.completeness(one.requests()).complete
+    assert not one.completeness(one.requests()[1:]).complete
 
 
 def test_a_phase_waits_no_longer_than_a_user_would():
