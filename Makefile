@@ -32,8 +32,11 @@ tools: setup  ## install what optional features and their tests need beyond whee
 lacks: setup
 	@$(BIN)/testbed tools
 
-demo: setup  ## break a running shop in several ways, and see which policies contain it
-	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly --no-header -q
+demo:  ## break a running shop in several ways, and see which policies contain it
+	@$(MAKE) --no-print-directory -q .venv/ready || echo "Setting up takes 2 to 3 minutes, once. After that:"
+	@echo "Eight scenarios, about 40 s: each breaks one thing in a running shop."
+	@$(MAKE) --no-print-directory setup
+	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly -p testbed.report.each -o console_output_style=classic --no-header -q
 
 test: setup lacks lint types  ## all tests
 	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/docker
