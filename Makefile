@@ -35,7 +35,7 @@ lacks: setup
 demo:  ## break a running shop in several ways, and see which policies contain it
 	@$(MAKE) --no-print-directory -q .venv/ready || echo "Setting up takes 2 to 3 minutes, once. After that:"
 	@echo "Eight scenarios, about 40 s: each breaks one thing in a running shop."
-	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory -s setup
 	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly -p testbed.report.each -o console_output_style=classic --no-header -q
 
 test: setup lacks lint types  ## all tests
