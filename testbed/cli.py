@@ -36,7 +36,7 @@ def _plainly(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-FIRST_RUN = "The first run builds Toxiproxy and two small Go programs (about a minute, once), and says so."
+FIRST_RUN = "The first run builds Toxiproxy and three small Go programs (about half a minute, once), and says so."
 
 
 @main.command()
@@ -159,8 +159,12 @@ def support() -> None:
 @_plainly
 def setup() -> None:
     """Build now what a first run would build (Toxiproxy, the Go programs), with progress."""
-    from testbed.runtime.binaries import TOOLS, find
+    from testbed.runtime.bar import Bar, Piece
+    from testbed.runtime.binaries import TOOLS, build, find
 
+    go = Piece()
+    with Bar(go.state) as bar:
+        build(bar.say, go.at)
     for tool in TOOLS:
         find(tool)
     click.echo("ready: every binary is in place")

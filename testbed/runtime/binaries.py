@@ -101,15 +101,26 @@ def find(tool: str, say: Say = to_stderr) -> Path:
     `say` gets a line before and after a build. Raises `Unavailable`, which says what was looked for where.
     """
     found = locate(tool)
-    if found is not None:
-        return found.path
-    program = _tool(tool).program
-    if program is None:
+    if found is None and _tool(tool).program is not None:
+        build(say, wanted=tool)
+        found = locate(tool)
+    if found is None:
         raise Unavailable(missing(tool))
+    return found.path
+
+
+def build(say: Say, step: golang.Step = golang.nothing, wanted: str = "toxiproxy") -> None:
+    """Build all that is built and is nowhere yet, at once; `say` and `step` are told of it.
+
+    Raises `Unavailable`, which names the tool that is wanted, if there is no Go, or if Go fails.
+    """
+    absent = [tool.program for tool in TOOLS.values() if tool.program is not None and _is_nowhere(tool)]
+    if not absent:
+        return
     go = locate("go")
     if go is None:
-        raise Unavailable(f"{missing(tool)}.\nIt would be built here, but {missing('go')}")
-    return golang.build(program, go.path, say)
+        raise Unavailable(f"{missing(wanted)}.\nIt would be built here, but {missing('go')}")
+    golang.build(absent, go.path, say, step)
 
 
 def locate(tool: str) -> Found | None:
@@ -135,6 +146,13 @@ def versions() -> dict[str, str]:
             place = locate(tool)
             found |= {tool: place.version} if place else {}
     return found
+
+
+def _is_nowhere(tool: Tool) -> bool:
+    try:
+        return locate(tool.name) is None
+    except Unavailable:  # its variable leads nowhere: not ours to repair
+        return False
 
 
 def _tool(name: str) -> Tool:

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"testbed.invalid/wire"
+	"testbed.invalid/native/internal/wire"
 )
 
 // Messages are JSON, so that nothing has to be generated; every gRPC library can call with a codec that leaves bytes

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"strings"
 
-	"testbed.invalid/wire"
+	"testbed.invalid/native/internal/wire"
 )
 
 // rpcs makes calls over gRPC: HTTP/2 without TLS, one connection for each address.

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"testbed.invalid/wire"
+	"testbed.invalid/native/internal/wire"
 )
 
 // serveRPC answers a call of testbed.v1.Stub: Call takes one message, Stream answers each as it comes.

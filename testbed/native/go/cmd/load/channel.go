@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"testbed.invalid/wire"
+	"testbed.invalid/native/internal/wire"
 )
 
 // channel is one address that is spoken to in HTTP/2 without TLS: one connection carries all requests at once.

@@ -1,3 +1,0 @@
-module relay
-
-go 1.24

@@ -1,3 +1,0 @@
-module testbed.invalid/wire
-
-go 1.24
