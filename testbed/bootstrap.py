@@ -38,11 +38,12 @@ class Pip:
         self._process: subprocess.Popen[str] | None = None
         self._before = self._file = self._part = 0.0  # megabytes: of earlier files, of this one, and of it so far
         self._packages = 0  # how many are being installed
+        self._is_first = True
 
     def first(self) -> None:
         """Install what all else waits for, with whatever pip .venv has begun with."""
         self._install("--progress-bar", "off", *FIRST)
-        self._packages = 0
+        self._packages, self._is_first = 0, False
 
     def rest(self) -> None:
         """Install the checkout and all that it needs."""
@@ -55,9 +56,10 @@ class Pip:
 
     def state(self) -> tuple[str, float]:
         """Say how far it is."""
-        if self._packages <= len(FIRST):
+        if self._packages == 0 or self._is_first:
             done = self._before + self._part
-            return f"{done:.0f} of {max(done, WHEELS_MB):.0f} MB of wheels", min(done / WHEELS_MB, 1) / 2
+            then = ", installing Go" if self._packages else ""
+            return f"{done:.0f} of {max(done, WHEELS_MB):.0f} MB of wheels{then}", min(done / WHEELS_MB, 1) / 2
         done = min(sum(1 for _ in SITE.glob("*.dist-info")), self._packages)
         return f"installing {done} of {self._packages} packages", 0.5 + done / self._packages / 2
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from testbed.errors import Unavailable
 from testbed.runtime import binaries, golang, versions
-from testbed.runtime.golang import Program
+from testbed.runtime.golang import Program, Say
 
 pytestmark = pytest.mark.e2e
 
@@ -20,8 +22,9 @@ ASK = """
 import sys
 from pathlib import Path
 from testbed.runtime import binaries, golang
-program = golang.Program("hello", "the greeter", "a moment", folder=Path(sys.argv[1]))
-print(golang.build(program, binaries.find("go"), print))
+program = golang.Program("hello", "the greeter", "./cmd/hello", folder=Path(sys.argv[1]))
+golang.build([program], binaries.find("go"), print)
+print(golang.cached(program))
 """
 
 
@@ -34,15 +37,22 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
-    folder = tmp_path / "hello"
-    folder.mkdir()
-    (folder / "go.mod").write_text("module hello\n\ngo 1.24\n")
+    folder = tmp_path / "sources"
+    (folder / "cmd/hello").mkdir(parents=True)
+    (folder / "go.mod").write_text("module words.invalid\n\ngo 1.24\n")
     write(folder, "hello")
-    return Program("hello", "the greeter", "a moment", folder=folder)
+    return Program("hello", "the greeter", "./cmd/hello", folder=folder)
 
 
-def write(folder: Path, greeting: str) -> None:
-    (folder / "main.go").write_text(f'package main\n\nfunc main() {{\n\tprintln("{greeting}")\n}}\n')
+def write(folder: Path, greeting: str, name: str = "hello") -> None:
+    (folder / "cmd" / name).mkdir(exist_ok=True)
+    text = f'package main\n\nfunc main() {{\n\tprintln("{greeting}")\n}}\n'
+    (folder / "cmd" / name / "main.go").write_text(text)
+
+
+def built(program: Program, say: Say = print) -> Path:
+    golang.build([program], binaries.find("go"), say)
+    return golang.cached(program)
 
 
 def greet(path: Path) -> str:
@@ -51,44 +61,62 @@ def greet(path: Path) -> str:
 
 def test_a_program_is_built_once_and_again_when_its_sources_change(program: Program) -> None:
     said: list[str] = []
-    first = golang.build(program, binaries.find("go"), said.append)
-    assert golang.build(program, binaries.find("go"), said.append) == first
+    first = built(program, said.append)
+    assert built(program, said.append) == first
     assert greet(first) == "hello"
-    assert said[0] == "building the greeter with Go (about a moment, once) ..."
+    assert said[0] == "building the greeter with Go (about half a minute, once) ..."
     assert said[1].startswith("built the greeter in ")
     assert len(said) == 2
-    assert program.folder is not None
     write(program.folder, "good morning")
-    second = golang.build(program, binaries.find("go"), said.append)
+    second = built(program, said.append)
     assert greet(second) == "good morning"
     assert greet(first) == "hello"
     assert {path.suffix for path in first.parent.iterdir()} <= {"", ".lock"}
     assert not list(first.parent.glob(".build-*"))
 
 
+def test_programs_of_one_module_share_a_build_and_only_what_is_absent_is_built(program: Program) -> None:
+    write(program.folder, "goodbye", name="bye")
+    first = built(program)
+    bye = Program("bye", "the leaver", "./cmd/bye", folder=program.folder)
+    said: list[str] = []
+    golang.build([program, bye], binaries.find("go"), said.append)
+    assert said[0] == "building the leaver with Go (about half a minute, once) ..."
+    assert [greet(first), greet(golang.cached(bye))] == ["hello", "goodbye"]
+    for path in (first, golang.cached(bye)):
+        path.unlink()
+    golang.build([program, bye], binaries.find("go"), said.append)
+    assert said[2] == "building the greeter and the leaver with Go (about half a minute, once) ..."
+    assert [greet(first), greet(golang.cached(bye))] == ["hello", "goodbye"]
+
+
+def test_a_build_tells_how_many_packages_of_how_many_are_done(program: Program) -> None:
+    steps: list[tuple[str, float]] = []
+    write(program.folder, f"what nobody has ever compiled, {time.time_ns()}")
+    golang.build([program], binaries.find("go"), print, lambda words, share: steps.append((words, share)))
+    assert steps[0] == ("fetching modules", 0)
+    assert re.fullmatch(r"\d+ of \d+ packages", steps[-1][0])
+    shares = [share for _, share in steps]
+    assert shares == sorted(shares)
+    assert 0 < shares[-1] < 1
+
+
+def test_who_watches_can_end_a_build(program: Program) -> None:
+    def stop(words: str, share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        golang.build([program], binaries.find("go"), print, stop)
+    assert not golang.cached(program).exists()
+    assert greet(built(program)) == "hello"
+
+
 def test_tests_of_a_program_are_not_part_of_it(program: Program) -> None:
-    assert program.folder is not None
     before = golang.cached(program)
     (program.folder / "main_test.go").write_text("package main\n")
     assert golang.cached(program) == before
     (program.folder / "more.go").write_text("package main\n")
     assert golang.cached(program) != before
-
-
-def test_a_module_of_a_neighbour_is_part_of_it(program: Program, tmp_path: Path) -> None:
-    assert program.folder is not None
-    shared = tmp_path / "words"
-    with (program.folder / "go.mod").open("a") as module:
-        module.write("\nrequire words.invalid v0.0.0\n\nreplace words.invalid => ../words\n")
-    with pytest.raises(Unavailable, match="words: the installation is incomplete"):
-        golang.build(program, binaries.find("go"), print)
-    shared.mkdir()
-    (shared / "go.mod").write_text("module words.invalid\n\ngo 1.24\n")
-    main = 'package main\n\nimport "words.invalid"\n\nfunc main() {\n\tprintln(words.Greeting)\n}\n'
-    (program.folder / "main.go").write_text(main)
-    for greeting in ("hello", "good morning"):
-        (shared / "words.go").write_text(f'package words\n\nconst Greeting = "{greeting}"\n')
-        assert greet(golang.build(program, binaries.find("go"), print)) == greeting
 
 
 def test_those_who_ask_at_the_same_time_share_one_build(program: Program) -> None:
@@ -103,22 +131,34 @@ def test_those_who_ask_at_the_same_time_share_one_build(program: Program) -> Non
 
 
 def test_a_build_that_fails_leaves_nothing_and_says_what_go_says(program: Program) -> None:
-    assert program.folder is not None
     write(program.folder, '" + nonsense + "')
     with pytest.raises(
         Unavailable, match=r"could not build the greeter:\n(.|\n)*undefined: nonsense\nOr set TESTBED_HELLO"
     ):
-        golang.build(program, binaries.find("go"), print)
+        built(program)
     assert not golang.cached(program).exists()
 
 
 def test_missing_sources_are_an_incomplete_installation(tmp_path: Path) -> None:
-    program = Program("hello", "the greeter", "a moment", folder=tmp_path / "nowhere")
+    program = Program("hello", "the greeter", "./cmd/hello", folder=tmp_path / "nowhere")
     with pytest.raises(Unavailable, match="the installation is incomplete"):
-        golang.build(program, binaries.find("go"), print)
+        built(program)
 
 
 def test_a_cache_that_cannot_be_written(program: Program, tmp_path: Path) -> None:
     (tmp_path / "cache").touch()
     with pytest.raises(Unavailable, match="set XDG_CACHE_HOME to a writable folder"):
-        golang.build(program, binaries.find("go"), print)
+        built(program)
+
+
+def test_our_own_programs_are_built_without_a_network_where_toxiproxy_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toxiproxy = tmp_path / "toxiproxy"
+    toxiproxy.symlink_to("/bin/true")
+    monkeypatch.setenv("TESTBED_TOXIPROXY", str(toxiproxy))
+    monkeypatch.setenv("GOPROXY", "off")
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
+    said: list[str] = []
+    assert binaries.find("load", said.append) == golang.cached(golang.LOAD)
+    assert said[0] == "building the Go stub, the load driver and the relay with Go (about half a minute, once) ..."
