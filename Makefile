@@ -6,10 +6,11 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # what one interpreter of a test run has compiled, hundreds need not compile again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools lacks demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive stability docs clean
+.PHONY: help setup tools lacks demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive \
+  stability nightly install-matrix docs clean
 
 help:  ## what there is to make
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -30,18 +31,15 @@ demo:  ## break a running shop in several ways, and see which policies contain i
 	@$(MAKE) --no-print-directory -s setup
 	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly -p testbed.report.each -o console_output_style=classic --no-header -q
 
-test: setup lacks lint types  ## all tests
-	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/docker
-	@$(MAKE) --no-print-directory patterns containers
+WORKERS ?= 5  # of pytest-xdist: most tests wait, so two cores have room for more than two
+test: setup lacks lint types  ## all tests: one session of pytest
+	@$(BIN)/python -m pytest tests examples/patterns -n $(WORKERS) --dist worksteal
 
 patterns: setup  ## the pattern gallery: each pattern at work, and the usual way in which it is broken
 	@$(BIN)/python -m pytest examples/patterns -n 4 --dist loadscope
 
-containers: setup  ## tests/docker, and the unchanged demo in Docker containers; one line if there is no daemon or image
-	@if why=$$($(BIN)/python -m testbed.runtime.docker); then \
-	  $(BIN)/python -m pytest tests/docker -n 3 --dist loadfile && \
-	  $(BIN)/python -m pytest examples/test_shop.py --testbed-runtime=docker -p no:randomly --no-header -q; \
-	else echo "containers: skipped, $$why"; fi
+containers: setup  ## tests/docker, the unchanged demo in Docker containers among them; skipped without an engine and image
+	@$(BIN)/python -m pytest tests/docker -n 3
 
 lint: setup  ## ruff
 	@$(BIN)/ruff check .
@@ -85,6 +83,10 @@ UNDER ?= idle
 TEST ?=
 stability: setup  ## the whole suite RUNS=10 times UNDER=idle, loops or memory, with a tally (TEST=...: one test)
 	@$(BIN)/python -m benchmarks.stability --runs $(RUNS) --under $(UNDER) --test '$(TEST)'
+
+STEPS ?=
+nightly: setup  ## before a release: install-matrix, stability, calibrate, soak, bench; one summary file (hours)
+	@$(BIN)/python -m benchmarks.nightly $(STEPS)
 
 docs: setup  ## write the part of docs/topology.md that comes from the schema
 	@sed '/^### Topology$$/,$$d' docs/topology.md > docs/topology.new
