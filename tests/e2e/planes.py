@@ -306,10 +306,15 @@ def at_once(number: int, act: Callable[[], Got]) -> list[Got]:
 
 
 @contextlib.contextmanager
-def crowd(one: Stage, number: int) -> Iterator[list[Got]]:
-    """Have so many requests in hand, whose answers come when the block ends; then the list holds what each got."""
+def crowd(one: Stage, number: int, quick: Callee | None = None) -> Iterator[list[Got]]:
+    """Have so many requests in hand, whose answers come when the block ends; then the list holds what each got.
+
+    A `quick` replica answers its part of them at once.
+    """
     over, got = threading.Event(), list[Got]()
     one.behave(lambda talk: (over.wait(PATIENCE_S), hello(talk))[1])
+    if quick is not None:
+        quick.handler = hello
     with ThreadPoolExecutor(number) as pool:
         asked = [pool.submit(one.get) for _ in range(number)]
         try:

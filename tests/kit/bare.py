@@ -19,7 +19,7 @@ def hiding(names: Collection[str], spare: Path) -> list[str]:
     """Return the steps of a shell, as root in its own mounts, that hide these tools; `spare` is an empty folder."""
     extras = [tools.extras()[name] for name in names]
     file, folder = spare / "file", spare / "folder"
-    steps = [f"touch {file}", f"mkdir {folder}"]
+    steps = [f"touch {file}", f"mkdir -p {folder}"]
     steps += [f"mount --bind {file} {path}" for path in sorted(programs(extras))]
     return steps + [f"mount --bind {folder} {path}" for path in sorted(folders(extras))]
 

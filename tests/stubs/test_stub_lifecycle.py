@@ -210,7 +210,7 @@ def test_a_port_in_use_is_refused(start, launch):
 
 def test_the_folder_of_a_stub_is_found_and_a_misspelt_language_is_told():
     assert (stub_path("node") / "main.mjs").is_file()
-    assert (stub_path("go") / "go.mod").is_file()
+    assert (stub_path("go") / "main.go").is_file()
     assert (stub_path("python") / "main.py").is_file()
     with pytest.raises(TopologyError, match="did you mean 'python'"):
         stub_path("pyton")

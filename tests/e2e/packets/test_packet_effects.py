@@ -82,8 +82,9 @@ def test_the_kernel_drops_the_share_that_was_asked_for_and_a_loss_is_a_step_in_l
 
 
 def test_nothing_changes_on_any_other_edge(small):
-    loss = packet_loss(percent=30).on(EDGE)
-    run = small.experiment(loss, load=steady(get("/"), rps=40), warmup_s=0.2, baseline_s=0.3, hold_s=1.5, recover_s=0)
+    loss = packet_loss(percent=20).on(EDGE)
+    load = steady(get("/"), rps=40, timeout_s=60)  # TCP may have to send the same one many times
+    run = small.experiment(loss, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=1.5, recover_s=0)
     (fault,) = run.history.index.faults
     assert fault.packets > 0
     assert set(fault.links) == {"front-1--back-1", "front-1--back-2"}
@@ -94,7 +95,7 @@ def test_nothing_changes_on_any_other_edge(small):
     }
     slow = {edge: sum(ms >= 190 for ms in each) for edge, each in took.items()}  # a machine may be as slow now and then
     assert slow["front -> old"] < slow[EDGE]
-    run.check(all=[only_statuses(200, 502)])
+    run.check(all=[only_statuses(200, 502, 504)])
 
 
 def test_a_partition_is_met_by_time_outs_and_healed(small):

@@ -62,6 +62,9 @@ class Sender:
     def results(self) -> list[Planned]:
         return list(self.sent)
 
+    def stop(self, until: float) -> None:
+        """Everything has been sent."""
+
     def close(self) -> None:
         self.closed = True
 
