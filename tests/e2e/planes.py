@@ -9,7 +9,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -306,15 +306,14 @@ def at_once(number: int, act: Callable[[], Got]) -> list[Got]:
 
 
 @contextlib.contextmanager
-def crowd(one: Stage, number: int, quick: Callee | None = None) -> Iterator[list[Got]]:
+def crowd(one: Stage, number: int, slow: Collection[App] = ()) -> Iterator[list[Got]]:
     """Have so many requests in hand, whose answers come when the block ends; then the list holds what each got.
 
-    A `quick` replica answers its part of them at once.
+    Unless all apps are so `slow`, the others answer at once.
     """
     over, got = threading.Event(), list[Got]()
-    one.behave(lambda talk: (over.wait(PATIENCE_S), hello(talk))[1])
-    if quick is not None:
-        quick.handler = hello
+    for app in slow or one.apps.values():
+        app.handler = lambda talk: (over.wait(PATIENCE_S), hello(talk))[1]
     with ThreadPoolExecutor(number) as pool:
         asked = [pool.submit(one.get) for _ in range(number)]
         try:

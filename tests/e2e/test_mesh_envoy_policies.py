@@ -301,7 +301,7 @@ def test_what_the_idle_replica_gets(one: Stage, least: int, most: int) -> None:
     Envoy looks at two replicas, which may be the same one twice: so LEAST_REQUEST sends three of four to the idle one.
     """
     first, second = one.apps.values()
-    with crowd(one, 12, quick=second):
+    with crowd(one, 12, slow=[first]):
         eventually(lambda: first.seen + second.seen == 12)
         first.handler, before = hello, second.seen
         for _ in range(60):
