@@ -6,7 +6,8 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # what one interpreter of a test run has compiled, hundreds need not compile again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive docs clean
+.PHONY: help setup tools lacks demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive \
+  stability nightly install-matrix docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -18,21 +19,27 @@ help:  ## what there is to make
 
 setup: .venv/ready  ## install everything (the other commands do it as well)
 
-demo: setup  ## break a running shop in several ways, and see which policies contain it
-	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly --no-header -q
+tools: setup  ## install what optional features and their tests need beyond wheels (apt-get as root; else what to run)
+	@$(BIN)/testbed tools --install
 
-test: setup lint types  ## all tests
-	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/docker
-	@$(MAKE) --no-print-directory patterns containers
+lacks: setup
+	@$(BIN)/testbed tools
+
+demo:  ## break a running shop in several ways, and see which policies contain it
+	@$(MAKE) --no-print-directory -q .venv/ready || echo "Setting up takes about a minute, once. After that:"
+	@echo "Eight scenarios, about 40 s: each breaks one thing in a running shop."
+	@$(MAKE) --no-print-directory -s setup
+	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly -p testbed.report.each -o console_output_style=classic --no-header -q
+
+WORKERS ?= 5  # of pytest-xdist: most tests wait, so two cores have room for more than two
+test: setup lacks lint types  ## all tests: one session of pytest
+	@$(BIN)/python -m pytest tests examples/patterns -n $(WORKERS) --dist worksteal
 
 patterns: setup  ## the pattern gallery: each pattern at work, and the usual way in which it is broken
 	@$(BIN)/python -m pytest examples/patterns -n 4 --dist loadscope
 
-containers: setup  ## tests/docker, and the unchanged demo in Docker containers; one line if there is no daemon or image
-	@if why=$$($(BIN)/python -m testbed.runtime.docker); then \
-	  $(BIN)/python -m pytest tests/docker -n 3 --dist loadfile && \
-	  $(BIN)/python -m pytest examples/test_shop.py --testbed-runtime=docker -p no:randomly --no-header -q; \
-	else echo "containers: skipped, $$why"; fi
+containers: setup  ## tests/docker, the unchanged demo in Docker containers among them; skipped without an engine and image
+	@$(BIN)/python -m pytest tests/docker -n 3
 
 lint: setup  ## ruff
 	@$(BIN)/ruff check .
@@ -42,7 +49,7 @@ types: setup  ## mypy --strict
 	@$(BIN)/mypy
 
 unit: setup  ## the pure tests: seconds
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest tests/unit -n 2
 
 e2e: setup  ## tests on real meshes
 	@$(BIN)/python -m pytest tests/e2e tests/stubs -n 2
@@ -73,6 +80,16 @@ soak: setup  ## the demo 50 times in random order (TIMES=5, OF=examples: the gal
 
 install-matrix: setup  ## from checkout, wheel, sdist and git, with each Python 3.11 to 3.14 here, as root and not
 	@$(BIN)/python -m pytest tests/install/matrix.py -v -p no:randomly
+
+RUNS ?= 10
+UNDER ?= idle
+TEST ?=
+stability: setup  ## the whole suite RUNS=10 times UNDER=idle, loops or memory, with a tally (TEST=...: one test)
+	@$(BIN)/python -m benchmarks.stability --runs $(RUNS) --under $(UNDER) --test '$(TEST)'
+
+STEPS ?=
+nightly: setup  ## before a release: install-matrix, stability, calibrate, soak, bench; one summary file (hours)
+	@$(BIN)/python -m benchmarks.nightly $(STEPS)
 
 docs: setup  ## write the part of docs/topology.md that comes from the schema
 	@sed '/^### Topology$$/,$$d' docs/topology.md > docs/topology.new

@@ -1,18 +1,10 @@
-"""For the whole suite: pytest's own tester, the order of the longest tests, and Ctrl-C for those that need it."""
+"""For the whole suite: its plugins, and Ctrl-C for those that need it."""
 
 import signal
 
-import pytest
-
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "kit.order", "kit.reruns", "kit.skips"]
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # in the background of a script; what tests start would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take minutes, whatever the order: they would be waited for at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("minutes") is None)

@@ -129,6 +129,21 @@ def doctor() -> None:
 
 
 @main.command()
+@click.option("--install", is_flag=True, help="Install them: Debian packages as root, then the image of containers.")
+def tools(install: bool) -> None:
+    """Say which of the optional tools this machine lacks, what each is for, and what brings them."""
+    from testbed.runtime import installing
+
+    try:
+        if install:
+            installing.install(lambda text: click.echo(text, err=True))
+        click.echo("\n".join(installing.lines()))
+    except TestbedError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+@main.command()
 @_plainly
 def support() -> None:
     """Print what each fault can be aimed at and what each check can be told, on every mesh and for every protocol."""

@@ -43,7 +43,14 @@ class Unavailable(TestbedError):
 
 
 class Unsupported(Unavailable):
-    """This kernel, user or runtime cannot do it; inside a test, pytest skips the test and shows the reason."""
+    """This kernel, user or runtime cannot do it; inside a test, pytest skips the test and shows the reason.
+
+    `lacks` names what is missing as testbed/runtime/tools.toml does, "" if that lists no such thing.
+    """
+
+    def __init__(self, message: str, lacks: str = "") -> None:
+        super().__init__(message)
+        self.lacks = lacks
 
 
 class NotContained(AssertionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,6 +91,9 @@ class Sender(Protocol):
     def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> object:
         """Send these requests on schedule, counted from `start_at` (epoch seconds); returns at once."""
 
+    def stop(self, until: float) -> object:
+        """Send nothing of what is due at `until` (epoch seconds) or later."""
+
     def results(self) -> list[Request]:
         """Everything that has ended so far."""
 
@@ -116,6 +120,7 @@ class Traffic:
         self._feeding = threading.Lock()  # held while requests are handed over; by `pause`, so that none are
         self._resumes = 0.0  # no request is due before
         self._planned: list[tuple[float, str]] = []  # when each request was due, and its id
+        self._until = math.inf  # what is due then or later need not be sent
         self._trouble: Exception | None = None
         self._run: Run | None = None
         self.phases: list[Phase] = []
@@ -187,6 +192,9 @@ class Traffic:
         self._stop.set()
         if self._feeder is not None:
             self._feeder.join()
+        if self._until == math.inf:
+            self._until = time.time()
+            self._sender.stop(self._until)
 
     def requests(self) -> list[Request]:
         """Every request that ended, each with the phase in which it was due."""
@@ -197,8 +205,8 @@ class Traffic:
         return [self._pace(phase, requests) for phase in self.phases]
 
     def completeness(self, requests: Sequence[Request]) -> Evidence:
-        """Whether every request that was handed to the driver has a result."""
-        left = len(self._planned) - len(requests)
+        """Whether every request that the driver had to send has a result."""
+        left = len({name for due, name in self._planned if due < self._until} - {r.id for r in requests})
         return Evidence("requests", left == 0, f"{left} requests have not ended" if left else "")
 
     def phase_at(self, moment: float) -> str:

@@ -269,7 +269,12 @@ class Injection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.heal()
+        try:
+            self.heal()
+        except TestbedError as failure:
+            if not isinstance(error, KeyboardInterrupt):
+                raise
+            error.add_note(str(failure))  # raised, it would make a failed test of an interrupted run
 
 
 def _failures(steps: Iterable[Callable[[], None]]) -> list[Exception]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from testbed.index import Index
     from testbed.model.overrides import PolicyOverrides
     from testbed.model.topology import Topology
+
+
+LEFT_ON = "a test left its load on, and nothing of it was judged: write `with shop.load(...) as traffic:`"
 
 
 class Testbed:
@@ -113,15 +117,18 @@ class Testbed:
         if self._traffic is not None:
             raise TestbedError("there is a load already: one at a time, so that its schedule can be trusted")
         self._runs += 1
-        seed = self._seed
+        seed, patience_s = self._seed, shape.timeout_s + 1
         self._users = shape.population(seed)
+        schedule = Schedule(shape, seed, prefix=f"r{self._runs}.", carriers=self.topology.context)
         self._recorder.begin()
         self._driver = Driver(binaries.find("load"), self._entries, shape.timeout_s, seed, said).start()
         self._load_began = time.time()
         self._swaps_from, self._began_with = len(self._swaps.events), self.topology
-        schedule = Schedule(shape, seed, prefix=f"r{self._runs}.", carriers=self.topology.context)
-        self._sampler = self._watch()
-        patience_s = shape.timeout_s + 1
+        try:
+            self._sampler = self._watch()
+        except BaseException:
+            self._driver.close()
+            raise
         self._traffic = Traffic(
             schedule, self._driver, self._finish, self._abandon, patience_s, self.say, self._boundary
         )
@@ -182,6 +189,8 @@ class Testbed:
     def clean(self) -> None:
         """Leave no toxic, no rule, no dead replica and no policy state behind (rule 7); quick if all is clean."""
         self._must_run()
+        left_on = self._traffic is not None
+        self._end_load()
         self._injector.heal_all()
         self._swaps.end_all()
         dead = [name for name in self._apps() if not self._runtime.alive(name)]
@@ -195,11 +204,14 @@ class Testbed:
             self._reset_services()
         self._verify_clean()
         self._faulted.clear()
+        if left_on:
+            warnings.warn(LEFT_ON, stacklevel=2)
 
     def stop(self) -> None:
         """End every process of this mesh; a second call does nothing."""
         if not self._stopped:
             self._stopped = True
+            self._end_load()
             self._links.close()
             self._wire.close()
             self._runtime.stop()
@@ -309,6 +321,11 @@ class Testbed:
         self._users = {}
         self._sampler.stop()
         self._driver.close()
+
+    def _end_load(self) -> None:
+        if self._traffic is not None:
+            self._traffic.stop()
+            self._abandon()
 
     def _finish(self, traffic: Traffic) -> History:
         """Wait for what is in flight, read the evidence, look for deaths, close the history."""

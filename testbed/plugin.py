@@ -133,7 +133,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         from testbed.errors import Unsupported
 
         if isinstance(error, Unsupported):
-            pytest.skip(str(error))
+            raise pytest.skip.Exception(str(error)) from error
         raise
     if item.stash[RECORD].unjudged():
         from testbed.errors import Inconclusive

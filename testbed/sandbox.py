@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -17,6 +16,7 @@ from contextlib import closing
 
 from testbed.errors import Unsupported
 from testbed.runtime import netns
+from testbed.runtime.tools import program
 
 SIOCGIFMTU = 0x8921  # linux/sockios.h
 WIRE_MTU = 1500
@@ -31,7 +31,7 @@ def enter(command: Sequence[str]) -> None:
     try:
         netns.leave(as_root=True)
     except OSError as error:
-        raise Unsupported(netns.REFUSED.format((error.strerror or str(error)).lower())) from None
+        raise Unsupported(netns.REFUSED.format((error.strerror or str(error)).lower()), lacks="networks") from None
     _wire_up()
     os.environ[VARIABLE] = "1"
     try:
@@ -53,10 +53,9 @@ def wire_like() -> bool:
 
 
 def _wire_up() -> None:
-    ip = shutil.which("ip", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
-    if ip is None:
-        raise Unsupported("a sandbox needs ip, which was not found: apt-get install iproute2")
     wire = ["mtu", str(WIRE_MTU), "gso_max_segs", "1"]
-    done = subprocess.run([ip, "link", "set", "lo", "up", *wire], capture_output=True, text=True)
+    done = subprocess.run(
+        [program("ip", "a sandbox"), "link", "set", "lo", "up", *wire], capture_output=True, text=True
+    )
     if done.returncode != 0:
-        raise Unsupported(f"the sandbox's loopback does not come up: {done.stderr.strip()}")
+        raise Unsupported(f"the sandbox's loopback does not come up: {done.stderr.strip()}", lacks="networks")

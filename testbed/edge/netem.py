@@ -8,8 +8,6 @@ with netem below it; filters lead to it what belongs to its links, and nothing e
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +20,7 @@ from testbed.edge.operations import Netem
 from testbed.edge.places import Enter, Places
 from testbed.errors import TestbedError, Unsupported
 from testbed.plan import Ground, Link
+from testbed.runtime.tools import program
 
 ANSWER_S = 5.0
 FIRST, LAST = 2, 0xFFFF  # minor numbers of classes
@@ -46,12 +45,15 @@ class Shaper:
             if self._ground.plane:
                 raise Unsupported(
                     "requests of the load leave by a network that is not the run's own, so their packets cannot be "
-                    "shaped; those of answers can: direction='answers'"
+                    "shaped; those of answers can: direction='answers'",
+                    lacks="far",
                 )
             if not sandbox.inside():
-                raise Unsupported(f"shaping packets changes a whole loopback, so it needs one of its own: {SANDBOX}")
+                raise Unsupported(
+                    f"shaping packets changes a whole loopback, so it needs one of its own: {SANDBOX}", lacks="sandbox"
+                )
         if problem := _no_netem():
-            raise Unsupported(problem)
+            raise Unsupported(problem, lacks="netem")
 
     def apply(self, operations: Sequence[Netem]) -> None:
         """Put one fault in force."""
@@ -131,10 +133,8 @@ def commands(number: int, operations: Sequence[Netem], listens: Mapping[str, str
 @cache
 def _no_netem() -> str:
     """Return why there is no netem here, "" if there is; asked in a namespace that is gone at once."""
-    program, unshare = _program("tc"), shutil.which("unshare")
-    if unshare is None:
-        return "looking for netem needs unshare, which was not found: apt-get install util-linux"
-    probe = [unshare, "--net", program, "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"]
+    unshare = program("unshare", "looking for netem")
+    probe = [unshare, "--net", _program("tc"), "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"]
     done = subprocess.run(probe, capture_output=True, text=True, timeout=ANSWER_S)
     if done.returncode == 0:
         return ""
@@ -162,7 +162,4 @@ def _run(command: Sequence[str]) -> str:
 
 
 def _program(name: str) -> str:
-    program = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
-    if program is None:
-        raise Unsupported(f"shaping packets needs {name}, which was not found: apt-get install iproute2")
-    return program
+    return program(name, "shaping packets")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 from testbed.errors import TestbedError, Unsupported
 from testbed.leftovers.owner import MARK, me
+from testbed.runtime.tools import program
 
 ANSWER_S = 5.0
 SANDBOX = "run it as `testbed sandbox -- pytest ...` (a namespace of its own, no root needed) or as root"
@@ -26,11 +26,8 @@ class Session:
     """One `nft` in interactive mode; each line is a transaction. `enter` is put before the command."""
 
     def __init__(self, enter: Sequence[str], table: str) -> None:
-        program = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
-        if program is None:
-            raise Unsupported("dropping packets needs nft, which was not found: apt-get install nftables")
         self._process = subprocess.Popen(
-            [*enter, program, "-j", "-i"],
+            [*enter, program("nft", "dropping packets"), "-j", "-i"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -40,7 +37,9 @@ class Session:
             self.chains(f"add table inet {table} {{ flags owner; }}")
         except TestbedError as error:
             self.close()
-            raise Unsupported(f"this user or kernel cannot drop packets ({error}): {SANDBOX}") from None
+            raise Unsupported(
+                f"this user or kernel cannot drop packets ({error}): {SANDBOX}", lacks="packets"
+            ) from None
 
     def chain(self, steps: str, chain: str) -> list[dict[str, Any]]:
         """Carry out steps, and return the rules of a chain."""

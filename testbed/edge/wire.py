@@ -99,7 +99,8 @@ class Wire:
         if not self._load_hears:
             raise Unsupported(
                 f"answers to the load come from {self._probe} by a way that does not lead through this machine's own "
-                "network, so they cannot be dropped; packets of requests can: direction='requests'"
+                "network, so they cannot be dropped; packets of requests can: direction='requests'",
+                lacks="far",
             )
 
     def _each(

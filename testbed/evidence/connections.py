@@ -37,6 +37,11 @@ def is_open(event: Seen) -> bool:
     return isinstance(event, Attempt) and math.isinf(event.duration_ms)
 
 
+def is_connection(event: Seen) -> bool:
+    """Whether this is a connection of a tcp edge."""
+    return isinstance(event, Attempt) and event.source == CONNECTION
+
+
 class Standing:
     """The connections of one log: which are open, and how many there were in this life of its writer.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from testbed.evidence.connections import connection
+from testbed.evidence.connections import connection, is_connection
 from testbed.evidence.lines import Fields, Reading, Seen, by_listen, flags, grpc, read, request_id, times
 from testbed.history import Attempt, Call
 from testbed.plan import Link
@@ -58,7 +58,7 @@ class ProxyLog:
             return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
 
         reading = read(lines, event)
-        return replace(reading, events=tuple(one for one in reading.events if not _unsent(one)))
+        return replace(reading, events=tuple(one for one in reading.events if is_connection(one) or not unsent(one)))
 
     def _placed(self, line: Fields) -> _Line:
         """Find the call of a line. A try of a cancelled call is written after its call, any other before it."""
@@ -87,7 +87,7 @@ def _refused(said: str) -> bool:
     return bool({NOBODY, OVERFLOW} & set(said.split(",")))
 
 
-def _unsent(event: Seen) -> bool:
+def unsent(event: Seen) -> bool:
     """Whether this is a try that never left the proxy."""
     return isinstance(event, Attempt) and event.status == 0 and _refused(event.flags)
 

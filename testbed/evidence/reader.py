@@ -13,6 +13,7 @@ from urllib.parse import quote
 from testbed.envoy import FLUSH_MS, STAT_PREFIX, TCP_PREFIX
 from testbed.errors import TestbedError
 from testbed.evidence.connections import CONNECTION, Standing, is_open
+from testbed.evidence.envoy import unsent
 from testbed.evidence.lines import Reading, Seen
 from testbed.evidence.log import Log, Tail
 from testbed.history import Attempt, Call
@@ -223,7 +224,7 @@ class Reader:
                 yield replace(loss, end=min(loss.end, now))
 
     def _take(self, reading: Reading) -> None:
-        self.events += [event for event in reading.events if not is_open(event)]
+        self.events += [event for event in reading.events if not is_open(event) and not unsent(event)]
         self._garbage += reading.garbage
         self._ended += reading.ended
         for event in reading.events:

@@ -11,7 +11,7 @@ from testbed.leftovers.owner import named
 from testbed.leftovers.thing import Thing
 from testbed.runtime.cgroups import Memory
 
-BUSY_S = 1.0  # for a group to be free of the dead
+BUSY_S = 10.0  # for a group to be free of the dead
 
 
 def found() -> list[Thing]:

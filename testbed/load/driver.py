@@ -121,6 +121,10 @@ class Driver:
             self._texts.put(chunk_text(chunk.number, start, list(map(self._wire, planned)), targets))
         return chunk
 
+    def stop(self, until: float) -> None:
+        """Send nothing of what is due at `until` (epoch seconds) or later; what is in flight ends by itself."""
+        self._texts.put(iter([f'{{"cmd":"stop","until":{until!r}}}\n']))
+
     def cancel(self) -> None:
         """Give up everything under way: what is in flight ends with the error "cancelled", the rest is never sent."""
         with self._news:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.model.layers import layer_of
-from testbed.model.routes import Node, callee_of, calls_from
+from testbed.model.routes import Node, callee_of, calls_from, nodes_bottom_up
 
 if TYPE_CHECKING:
     from testbed.model.topology import Topology
@@ -56,6 +56,8 @@ class _Paths:
     def __init__(self, topology: Topology, service: str) -> None:
         self._topology, self._service = topology, service
         self._known: dict[Node, Counter[Factors]] = {}
+        for node in nodes_bottom_up(topology):
+            self.below(node)
 
     def below(self, node: Node) -> Counter[Factors]:
         if node not in self._known:

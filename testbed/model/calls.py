@@ -131,6 +131,9 @@ class Call(Model):
             yield from self.on_failure.call.with_fallbacks((*place, "onFailure", "call"))
 
 
+Fallback.model_rebuild()  # now that Call is known: the nearest key is looked for in it
+
+
 class Parallel(Model):
     """Calls that are made at the same time; the next step begins when all have ended."""
 

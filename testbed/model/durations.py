@@ -20,7 +20,7 @@ def to_ms(value: object) -> float:
 
     Raises PydanticCustomError for anything else, and for what is negative or not finite.
     """
-    ms = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else _parsed(value)
+    ms = _number(value) if isinstance(value, int | float) and not isinstance(value, bool) else _parsed(value)
     if not math.isfinite(ms):
         raise wrong(f"{shown(value)} is not a duration: {_HELP}")
     if ms < 0:
@@ -40,6 +40,13 @@ def format_ms(ms: float) -> str:
     """Write `ms` with the unit that reads best: 500 is "500ms", 1500 is "1.5s", 120000 is "2m"."""
     unit = "m" if ms and ms % 60_000 == 0 else "s" if ms >= 1_000 and ms % 10 == 0 else "ms"
     return f"{ms / UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
+
+
+def _number(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _parsed(value: object) -> float:

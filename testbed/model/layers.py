@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from testbed.model.calls import Call
 from testbed.model.edges import Edge
 from testbed.model.problems import Place
-from testbed.model.routes import Node, callee_of, calls_from, nodes
+from testbed.model.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
 
 if TYPE_CHECKING:
     from testbed.model.topology import Topology
@@ -47,6 +47,8 @@ class _Worst:
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
         self._known: dict[Node, Chain] = {}
+        for node in nodes_bottom_up(topology):
+            self.below(node)
 
     def below(self, node: Node) -> Chain:
         if node not in self._known:

@@ -45,9 +45,7 @@ def explain(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
     """Turn pydantic's errors on a `root` into problems in our own words."""
     errors = error.errors(include_url=False)
     unknown = {(*_place(e["loc"])[:-1], near) for e in errors if (near := _nearest_key(e, root))}
-    telling = [
-        e for e in errors if e["type"] not in _ECHOES and not (e["type"] == "missing" and _place(e["loc"]) in unknown)
-    ]
+    telling = [e for e in errors if not _is_echo(e) and not (e["type"] == "missing" and _place(e["loc"]) in unknown)]
     return [Problem(_place(e["loc"]), _wording(e, root)) for e in telling]
 
 
@@ -67,7 +65,6 @@ def kind_of(value: object) -> str:
     return {dict: "a mapping", list: "a list", tuple: "a list", type(None): "nothing"}.get(type(value), shown(value))
 
 
-_ECHOES = {"default_factory_not_called"}  # follows from another error, tells nothing new
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -80,6 +77,11 @@ _KINDS = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+
+
+def _is_echo(error: ErrorDetails) -> bool:
+    """Whether it only follows from another error: items that are wrong are not counted as items."""
+    return error["type"] == "default_factory_not_called" or (error["type"] == "too_short" and bool(error["input"]))
 
 
 def _written(part: Part) -> str:
@@ -109,7 +111,7 @@ def _wording(error: ErrorDetails, root: type[BaseModel]) -> str:
         case "too_short":
             return "must not be empty"
         case "too_long":
-            return f"must not have more than {context['max_length']}, but has {context['actual_length']}"
+            return f"must not have more than {context['max_length']}, but has {len(given)}"
         case kind if kind in _KINDS:
             return f"must be {_KINDS[kind]}, but is {kind_of(given)}"
     return error["msg"]

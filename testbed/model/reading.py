@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from yaml.reader import ReaderError
 
 from testbed.errors import TopologyError, nearest
 from testbed.model.edges import Edge
-from testbed.model.problems import Place, Problem
+from testbed.model.problems import Place, Problem, shown
+
+DEEPEST = 100  # mappings and lists inside each other
+MOST = 50_000  # parts of a file, each alias and merge counted as often as it is used
+_TOO_DEEP = f"nested more than {DEEPEST} deep"
+_TOO_MANY = f"more than {MOST} parts, each alias counted as often as it is used"
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Document:
 def read_yaml(path: Path) -> Document:
     """Read one YAML file; TopologyError if it cannot be read or is no YAML mapping."""
     text, file = _text(path), str(path)
-    loader = _Yaml12(text)
+    loader = _loader(text, file)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -70,8 +76,10 @@ def read_yaml(path: Path) -> Document:
         data = walk.value(node, ())
     except yaml.MarkedYAMLError as error:
         raise TopologyError(_syntax(file, error)) from None
-    except yaml.YAMLError as error:
-        raise TopologyError(f"{file}: not YAML: {error}") from None
+    except (ValueError, OverflowError):  # PyYAML asks chr() for what "\\U00110000" means
+        raise TopologyError(f"{file}:{loader.line + 1}: not YAML: an escape that is no character") from None
+    except RecursionError:  # merges of merges; all other nesting is counted
+        raise TopologyError(f"{file}: not YAML that can be read: it is nested too deep") from None
     finally:
         loader.dispose()
     return Document(data, Source(file, walk.lines), tuple(walk.problems))
@@ -81,6 +89,36 @@ class _Yaml12(yaml.SafeLoader):
     """YAML 1.2's plain values: `on` and `off` are words (a key of ours), 0500 is no octal, 1:30 no number."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._merged = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse what is nested too deep before Python does, and texts that nobody could write down again."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise _refused(_TOO_DEEP, self.get_mark())
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if isinstance(node, yaml.ScalarNode) and re.search("[\ud800-\udfff]", node.value):
+            raise _refused("half a character, by an escape such as \\ud800", node.start_mark)
+        return node
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what stands under <<, unless it grows without measure."""
+        super().flatten_mapping(node)
+        self._merged += len(node.value)
+        if self._merged > MOST:
+            raise _refused(_TOO_MANY, node.start_mark)
+
+    def scalar(self, node: yaml.Node) -> object:
+        """Return a plain value; MarkedYAMLError where it is none of the kind that its tag names."""
+        try:
+            return self.construct_object(node, deep=True)
+        except (ValueError, LookupError, AttributeError):  # what PyYAML's constructors raise by the way
+            kind = node.tag.removeprefix("tag:yaml.org,2002:")
+            raise _refused(f"{shown(node.value)} is no {kind}", node.start_mark) from None
 
 
 for _tag, _pattern, _first in (
@@ -99,13 +137,17 @@ class _Walk:
     def __init__(self, loader: _Yaml12) -> None:
         self._loader = loader
         self._inside: list[yaml.Node] = []
-        self._flat: list[yaml.Node] = []
+        self._flat: set[int] = set()
+        self._parts = 0
         self.lines: dict[Place, int] = {}
         self.problems: list[Problem] = []
 
     def value(self, node: yaml.Node, place: Place) -> object:
         if any(node is outer for outer in self._inside):
-            raise yaml.MarkedYAMLError(problem="an alias that contains itself", problem_mark=node.start_mark)
+            raise _refused("an alias that contains itself", node.start_mark)
+        self._parts += 1
+        if len(place) > DEEPEST or self._parts > MOST:
+            raise _refused(_TOO_DEEP if len(place) > DEEPEST else _TOO_MANY, node.start_mark)
         self.lines.setdefault(place, _line(node))
         self._inside.append(node)
         try:
@@ -118,11 +160,11 @@ class _Walk:
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
-        return self._loader.construct_object(node)
+        return self._loader.scalar(node)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, object]:
-        if node not in self._flat:
-            self._flat.append(node)
+        if id(node) not in self._flat:
+            self._flat.add(id(node))
             self._duplicates(node, place)
             self._loader.flatten_mapping(node)  # merges << in: from here on a key may be there twice
         data: dict[str, object] = {}
@@ -141,10 +183,15 @@ class _Walk:
             first.setdefault(same, line)
 
 
+def _refused(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
 def _key(node: yaml.Node) -> str:
     """Every key is a text, also where YAML would read a number or a boolean."""
     if not isinstance(node, yaml.ScalarNode):
-        raise yaml.MarkedYAMLError(problem="a key must be a single word", problem_mark=node.start_mark)
+        hint = " (write {{...}} in quotes)" if isinstance(node, yaml.MappingNode) else ""
+        raise _refused(f"a key must be a single word{hint}", node.start_mark)
     return str(node.value)
 
 
@@ -158,6 +205,14 @@ def _as_edge(key: str) -> str:
         return str(Edge.parse(key))
     except ValueError:
         return key
+
+
+def _loader(text: str, file: str) -> _Yaml12:
+    try:
+        return _Yaml12(text)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise TopologyError(f"{file}:{line}: not YAML: the character U+{error.character:04X} is not allowed") from None
 
 
 def _text(path: Path) -> str:

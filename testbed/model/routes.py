@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from testbed.model.calls import Call
@@ -31,6 +32,15 @@ def nodes(topology: Topology) -> Iterator[Node]:
     for name, service in topology.services.items():
         for key in service.route_table:
             yield Node(name, key)
+
+
+def nodes_bottom_up(topology: Topology) -> list[Node]:
+    """Every route after those that it calls, so that what is computed from them needs no deep recursion.
+
+    Raises `graphlib.CycleError` where calls never end.
+    """
+    graph = {node: [callee_of(topology, call) for _, call in calls_from(topology, node)] for node in nodes(topology)}
+    return list(TopologicalSorter(graph).static_order())
 
 
 def calls_from(topology: Topology, node: Node) -> Iterator[tuple[Place, Call]]:

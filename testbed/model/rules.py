@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from difflib import get_close_matches
+from graphlib import CycleError
 from typing import TYPE_CHECKING
 
 from testbed.errors import nearest
@@ -11,7 +13,7 @@ from testbed.model import own
 from testbed.model.edges import CLIENT, Edge
 from testbed.model.problems import Place, Problem
 from testbed.model.protocols import misfits
-from testbed.model.routes import Node, callee_of, calls_from, nodes
+from testbed.model.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
 
 if TYPE_CHECKING:
     from testbed.model.policies import Policy
@@ -117,6 +119,9 @@ def _placement(topology: Topology) -> Iterator[Problem]:
 
 def _cycles(topology: Topology) -> Iterator[Problem]:
     """Walk the graph of (service, route) depth first; a call back into the path above it never ends."""
+    with suppress(CycleError):
+        nodes_bottom_up(topology)
+        return
     done: set[Node] = set()
     for start in nodes(topology):
         yield from _endless(topology, start, (start,), done)

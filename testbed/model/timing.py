@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from testbed.model.calls import Call, Fallback, calls_of
 from testbed.model.policies import Policy
-from testbed.model.routes import Node, callee_of
+from testbed.model.routes import Node, callee_of, nodes_bottom_up
 
 if TYPE_CHECKING:
     from testbed.model.topology import Topology
@@ -22,6 +22,8 @@ class Times:
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
         self._known: dict[Node, float] = {}
+        for node in nodes_bottom_up(topology):
+            self.route(node)
 
     def route(self, node: Node) -> float:
         """The longest time until a route answers: its work, then the slowest call of each step."""

@@ -149,7 +149,10 @@ class Topology(Model):
 
     def reachable(self) -> frozenset[str]:
         """The services that a request from the load can get to."""
-        return frozenset(name for name in self.services if name == self.entry or self.entry in self.callers_of(name))
+        found = {self.entry}
+        while more := {callee for name in found for callee in self._upstreams[name]} - found:
+            found |= more
+        return frozenset(found)
 
     def replica_names(self, service: str) -> tuple[str, ...]:
         """The names of a service's replicas: pricing-1, pricing-2."""

@@ -54,8 +54,8 @@ def write_summary(terminal: pytest.TerminalReporter, rows: Sequence[Row], seed: 
 
 def tally(rows: Sequence[Row]) -> str:
     """Return how many tests found their failure contained: `7 tests: 6 contained, 1 not contained, as expected`."""
-    results = [_result(list(group)) for _, group in _by_test(rows)]
-    counts = [f"{results.count(result)} {result}" for result in dict.fromkeys(results)]
+    results = [result(list(group)) for _, group in _by_test(rows)]
+    counts = [f"{results.count(each)} {each}" for each in dict.fromkeys(results)]
     return f"{plural(len(results), 'test')}: {', '.join(counts)}"
 
 
@@ -67,9 +67,9 @@ def summary(rows: Sequence[Row], *, width: int, colour: bool) -> str:
     out = Console(file=io.StringIO(), width=max(80, width), force_terminal=colour, no_color=not colour, highlight=False)
     for test, group in _by_test(rows):
         block = list(group)
-        result = _result(block)
+        end = result(block)
         out.print()
-        out.print(_text(title(test), "bold"), _text(result, COLOURS[result.removesuffix(EXPECTED)]), sep=": ")
+        out.print(_text(title(test), "bold"), _text(end, COLOURS[end.removesuffix(EXPECTED)]), sep=": ")
         out.print(Padding(_facts(block), (0, 0, 0, 2)))
     out.print()
     out.print(Padding(_meaning(rows), (0, 0, 0, 2)))
@@ -81,7 +81,8 @@ def _by_test(rows: Sequence[Row]) -> Iterator[tuple[str, Iterator[Row]]]:
     return groupby(rows, key=lambda row: str(row["test"]))
 
 
-def _result(block: Sequence[Row]) -> str:
+def result(block: Sequence[Row]) -> str:
+    """Return what the verdicts of one test come to: `contained`, or `not contained, as expected`."""
     outcomes = {row["outcome"] for row in block}
     worst = NOT_CONTAINED if "violated" in outcomes else NOT_PROVED if "inconclusive" in outcomes else CONTAINED
     return worst + EXPECTED if worst != CONTAINED and block[0]["passed"] else worst

@@ -21,7 +21,7 @@ from testbed.runtime.folder import log_of
 from testbed.runtime.lease import Lease
 
 REAPER = Path(__file__).with_name("reaper.py")
-STOP_S = 5.0  # for the reaper to end after its last order; it takes some 10 ms
+STOP_S = 30.0  # for the reaper to end after its last order; it takes some 10 ms on a machine that is not busy
 
 
 @dataclass

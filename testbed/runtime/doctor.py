@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from testbed.errors import Unavailable
-from testbed.runtime import binaries, netns
+from testbed.runtime import binaries, netns, tools
 from testbed.runtime.cgroups import Memory
 
 OLDEST_PYTHON = (3, 11)
-DAEMON_S = 5.0  # for a Docker daemon to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at the machine and at every tool; builds nothing, starts nothing but `TOOL --version`."""
     here = [_system(), _loopback(), _python(), _privilege(), _memory(), _packets(), _namespaces()]
-    return [*here, *_docker(), *map(_tool, binaries.TOOLS)]
+    return [*here, *_extras(), *map(_tool, binaries.TOOLS)]
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -97,23 +96,27 @@ def _namespaces() -> Finding:
     return Finding("own networks", True, source="not for this user" if missing else "namespaces", advice=advice)
 
 
-def _docker() -> list[Finding]:
-    """Another extra: the daemon, and the image that the docker runtime starts from."""
-    from testbed.runtime.docker import images
+def _extras() -> list[Finding]:
+    """What is of use beyond wheels: without it nothing is missing, but something is left out."""
+    lacking = tools.missing()
+    return [_extra(extra, lacking.get(name, "")) for name, extra in tools.extras().items()]
+
+
+def _extra(extra: tools.Extra, why: str) -> Finding:
+    if why:
+        return Finding(extra.name, True, source=f"not there: leaves out {extra.without}", advice=why)
+    version, path = _daemon() if extra.name == "engine" else ("", extra.path())
+    return Finding(extra.name, True, version, "here", path)
+
+
+def _daemon() -> tuple[str, str]:
+    """Return the version and the address of the Docker engine that answers."""
     from testbed.runtime.docker.engine import Engine
 
-    try:
-        engine = Engine(DAEMON_S)
-    except Unavailable as error:
-        return [Finding("docker", True, source="no daemon", advice=f"{error}. Only --testbed-runtime=docker needs it")]
+    engine = Engine(tools.ANSWER_S)
     version = str(engine.info.get("ServerVersion", ""))
-    there, name = engine.has_image(images.base_image()), images.base_image()
     engine.close()
-    advice = "" if there else f"`testbed images build` makes {name}; only --testbed-runtime=docker needs it"
-    return [
-        Finding("docker", True, version, "daemon", engine.address),
-        Finding("docker image", True, source=name if there else "not there", advice=advice),
-    ]
+    return version, engine.address
 
 
 def _memory() -> Finding:

@@ -44,7 +44,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 STDIN, STDOUT, STDERR = 0, 1, 2
 MOST_FILES = 65_536  # some programs walk all descriptors up to the limit, so not more
 GROUPS = "cgroups"  # in the run's folder: one control group a line
-BUSY_S = 1.0  # for a control group to be free of the dead
+BUSY_S = 10.0  # for a control group to be free of the dead
 HERE = os.path.dirname(os.path.abspath(__file__))
 HANDLED = (signal.SIGCHLD, signal.SIGTERM)
 

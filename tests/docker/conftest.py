@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kit.needs import need
 
 from testbed import Testbed, start
-from testbed.runtime.docker.__main__ import trouble
+from testbed.runtime.docker import leftovers
 from testbed.runtime.docker.engine import Engine
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.runtime import DockerRuntime
@@ -16,11 +17,16 @@ MESHES = Path(__file__).parents[1] / "e2e"
 
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> Iterator[Engine]:
-    if why := trouble():
-        pytest.skip(why)
+    need("image")
     engine = Engine()
     yield engine
     engine.close()
+
+
+@pytest.fixture(autouse=True)
+def _patient_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a busy daemon does not list within two seconds is there all the same."""
+    monkeypatch.setattr(leftovers, "LOOK_S", 60.0)
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def runtime(tmp_path: Path, lease: DockerLease) -> Iterator[DockerRuntime]:
 
 @pytest.fixture(scope="session")
 def small_in_docker(engine: Engine) -> Iterator[Testbed]:
-    with start(MESHES / "small.yaml", runtime="docker") as bed:
+    with start(MESHES / "small.yaml", runtime="docker", policies={"front -> back": {"timeout": "20s"}}) as bed:
         yield bed
 
 

@@ -1,8 +1,6 @@
 """Each kind of fault once, on a mesh in containers, measured at the caller, and gone when it is healed."""
 
-import os
 import time
-from statistics import median
 
 import pytest
 from runtime_kit import eventually
@@ -30,11 +28,12 @@ from testbed.errors import FaultError
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0.5}
-packets = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter a container's network")
+SHORT = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 0.7, "recover_s": 0.2}
+QUICK = {EDGE: {"timeout": "600ms"}}  # where nothing comes that it could be too short for
+packets = pytest.mark.needs("root", "util-linux", "packets")
 
 
-def timed(client, n=20, path="/"):
+def timed(client, n=10, path="/"):
     """The status and the milliseconds of n requests, one after the other."""
     seen = []
     for _ in range(n):
@@ -44,7 +43,7 @@ def timed(client, n=20, path="/"):
     return seen
 
 
-def statuses(client, n=20):
+def statuses(client, n=10):
     return [status for status, _ in timed(client, n)]
 
 
@@ -53,7 +52,7 @@ def client(small):
     with small.client() as client:
         assert statuses(client, 5) == [200] * 5
         yield client
-        assert statuses(client)[2:] == [200] * 18  # healed
+        assert statuses(client)[2:] == [200] * 8  # healed
 
 
 @pytest.fixture
@@ -61,53 +60,56 @@ def heavy_client(heavy):
     with heavy.client() as client:
         assert statuses(client, 5) == [200] * 5
         yield client
-        assert statuses(client)[2:] == [200] * 18
+        assert statuses(client)[2:] == [200] * 8
 
 
 def test_an_experiment_is_judged_as_on_processes(small):
     run = small.experiment(latency(ms=100).on(EDGE, replica="back-1"), load=steady(get("/"), rps=20), **SHORT)
-    run.check(all=[only_statuses(200, 502), attempts(EDGE, at_most=1)])
-    hold = sorted(one.latency_ms for one in run.history.index.by_phase["hold"])
-    assert hold[len(hold) // 4] < 100 <= hold[len(hold) * 3 // 4]  # one of two replicas
+    run.check(all=[only_statuses(200), attempts(EDGE, at_most=1)])
+    index = run.history.index
+    held = {one.id for one in index.by_phase["hold"]}
+    took = {name: [] for name in ("back-1", "back-2")}
+    for one in index.attempts.on(EDGE):
+        if one.request in held:
+            took[one.callee].append(one.duration_ms)
+    assert min(took["back-2"]) < 99 <= min(took["back-1"])
 
 
 def test_latency(small, client):
-    plain = median(ms for _, ms in timed(client))
+    assert min(ms for _, ms in timed(client)) < 200
     with small.inject(latency(ms=200).on(EDGE)):
-        slow = [ms for _, ms in timed(client, 6)]
-    assert min(slow) >= 200
-    assert median(slow) - plain >= 150
+        assert min(ms for _, ms in timed(client, 4)) >= 200
 
 
 def test_abort(small, client):
     with small.inject(abort(404).on(EDGE)):
-        assert statuses(client) == [404] * 20
+        assert statuses(client) == [404] * 10
 
 
 def test_kill(small, client):
     with small.inject(kill().on(replica="back-1")):
-        assert sorted(statuses(client)) == [200] * 10 + [502] * 10
+        assert sorted(statuses(client)) == [200] * 5 + [502] * 5
     assert small._runtime.deaths() == []
 
 
 @pytest.mark.parametrize("fault", [pause(), lost()])
 def test_a_process_that_stands_still(small, client, fault):
-    with small.inject(fault.on(service="back")):
-        seen = timed(client, 3)
-    assert [status for status, _ in seen] == [502] * 3
+    with small.policies(QUICK), small.inject(fault.on(service="back")):
+        seen = timed(client, 2)
+    assert [status for status, _ in seen] == [502] * 2
     assert min(ms for _, ms in seen) >= 585  # the policy's time-out
 
 
 def test_restart(small, client):
     before = small._runtime._fleet.facts("back-1/app").pid
     with small.inject(restart().on(replica="back-1")):
-        assert statuses(client)[4:] == [200] * 16
+        assert statuses(client)[4:] == [200] * 6
     assert small._runtime._fleet.facts("back-1/app").pid != before
 
 
 def test_a_graceful_end_loses_nothing(small):
-    fault = graceful_restart(within_s=10).on(replica="back-1")
-    run = small.experiment(fault, load=steady(get("/"), rps=20), **SHORT | {"hold_s": 2.5})
+    fault = graceful_restart(within_s=30).on(replica="back-1")
+    run = small.experiment(fault, load=steady(get("/"), rps=20), **SHORT)
     run.check(all=[only_statuses(200, 502)])
 
 
@@ -118,21 +120,19 @@ def test_a_proxy_is_killed_and_comes_back(small, client):
 
 @packets
 def test_unreachable_is_a_connect_time_out(small, client):
-    with small.inject(unreachable().on(EDGE)):
-        seen = timed(client, 3)
-    assert [status for status, _ in seen] == [502] * 3
+    with small.policies(QUICK), small.inject(unreachable().on(EDGE)):
+        seen = timed(client, 2)
+    assert [status for status, _ in seen] == [502] * 2
     assert min(ms for _, ms in seen) >= 585
 
 
 @packets
 def test_a_partition_is_silence_and_packet_loss_a_step_in_latency(small, client):
-    with small.inject(partition("front", "back")):
+    with small.policies(QUICK), small.inject(partition("front", "back")):
         seen = timed(client, 2)
     assert [status for status, _ in seen] == [502, 502]
     assert min(ms for _, ms in seen) >= 585
-    deadline = time.monotonic() + 30
-    while client.get("/").status_code != 200:
-        assert time.monotonic() < deadline
+    eventually(lambda: client.get("/").status_code == 200, within_s=60)
     with small.inject(packet_loss(percent=20).on(EDGE)) as loss:
         lossy = [ms for _, ms in timed(client, 40)]
         loss.heal()
@@ -151,7 +151,7 @@ def test_packets_of_the_load_are_lost_behind_the_published_port(small, client, d
 
 def test_an_outage_of_one_replica_is_refused(small, client):
     with small.inject(outage("back", replicas=1, kind="refused")):
-        assert sorted(statuses(client)) == [200] * 10 + [502] * 10
+        assert sorted(statuses(client)) == [200] * 5 + [502] * 5
 
 
 def test_a_share_of_the_processor(heavy, heavy_client):
@@ -168,7 +168,7 @@ def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
         assert statuses(heavy_client, 10) == [200] * 10
         assert heavy_client.get("/big").status_code == 502
         assert statuses(heavy_client, 10) == [502] * 10
-        eventually(heavy._runtime.deaths, within_s=10)
+        eventually(heavy._runtime.deaths, within_s=60)
     (death,) = heavy._runtime.deaths()
     assert (death.name, death.how) == ("back-1/app", "killed by SIGKILL for want of memory")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from runtime_kit import WORKER, server
+from runtime_kit import WORKER, eventually, server
 
 from testbed.errors import TestbedError
 from testbed.runtime.docker.engine import Engine
@@ -51,7 +51,7 @@ def test_work_takes_one_share_th_longer_until_it_is_let_go(running: DockerRuntim
     assert lasted >= 0.8 * 0.85
     assert used <= 0.1 * lasted * 1.3 + 0.05
     running.unthrottle(ONE)
-    assert min(work(running, 80) for _ in range(3)) < lasted / 2
+    eventually(lambda: work(running, 80) < lasted / 2, within_s=60)
 
 
 def test_a_share_is_of_one_life(running: DockerRuntime) -> None:
@@ -61,7 +61,7 @@ def test_a_share_is_of_one_life(running: DockerRuntime) -> None:
     with pytest.raises(TestbedError, match="s1-1/app is not running"):
         running.throttle(ONE, 0.5)
     running.restart(ONE)
-    assert min(work(running, 40) for _ in range(3)) < 0.04 / 0.02 / 2
+    eventually(lambda: work(running, 40) < 0.04 / 0.02 / 2, within_s=60)
 
 
 def test_a_limit_of_memory_is_of_one_life(running: DockerRuntime) -> None:

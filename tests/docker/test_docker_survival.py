@@ -53,12 +53,12 @@ def owner(tmp_path: Path) -> Iterator[Owner]:
     remove(*(name for _, name, _ in told.left()))
 
 
+@pytest.mark.lateness
 def test_nothing_outlives_a_killed_owner_by_more_than_two_seconds(owner: Owner, tmp_path: Path) -> None:
     assert len(owner.left()) == 5
     owner.kill()
-    took = eventually(lambda: not owner.left(), within_s=10)
-    assert took < 2 * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))  # two seconds, on a machine that is not busy
-    eventually(lambda: not proc.states(owner.reaper) and not (tmp_path / "run").exists(), within_s=5)
+    assert eventually(lambda: not owner.left(), within_s=60) < 2
+    eventually(lambda: not proc.states(owner.reaper) and not (tmp_path / "run").exists(), within_s=60)
     assert not any(map(proc.states, owner.pids))
 
 
@@ -66,18 +66,18 @@ def test_an_interrupt_of_the_whole_group_is_no_matter_for_the_reaper(owner: Owne
     os.kill(owner.reaper, signal.SIGINT)
     owner.process.send_signal(signal.SIGINT)
     owner.process.wait()
-    eventually(lambda: not owner.left(), within_s=10)
+    eventually(lambda: not owner.left(), within_s=60)
 
 
 def test_what_survives_the_reaper_says_whose_it_was_and_is_swept_by_the_next_start(owner: Owner) -> None:
     os.kill(owner.reaper, signal.SIGKILL)
-    owner.kill()
-    left = owner.left()
+    left = owner.left()  # while it lives: the next start may be that of any test beside this one
     assert sorted(kind for kind, _, _ in left) == ["container"] * 4 + ["network"]
+    owner.kill()
     whose = {labels.owner(marks) for _, _, marks in left}
     assert [(one.pid, state(one)) for one in whose if one] == [(owner.process.pid, State.DEAD)]
     lease_network().release()
-    assert owner.left() == []
+    eventually(lambda: not owner.left(), within_s=60)
 
 
 def test_ps_lists_a_run_and_down_ends_it_and_nobody_elses(owner: Owner, lease: DockerLease) -> None:
@@ -85,8 +85,8 @@ def test_ps_lists_a_run_and_down_ends_it_and_nobody_elses(owner: Owner, lease: D
     kinds = [thing["kind"] for thing in run["things"]]
     assert (run["state"], kinds.count("container"), kinds.count("network")) == ("running", 4, 1)
     command_line("down", run["run"])
-    assert owner.process.wait(5) == -signal.SIGTERM
-    assert owner.left() == []
+    assert owner.process.wait(60) == -signal.SIGTERM
+    eventually(lambda: not owner.left(), within_s=60)
     assert [kind for kind, _, marks in found() if marks[labels.RUN] == lease.run] == ["network"]
 
 
@@ -94,11 +94,11 @@ def test_down_removes_what_survives_the_reaper_and_nothing_of_the_living(owner: 
     os.kill(owner.reaper, signal.SIGKILL)
     owner.kill()
     command_line("down")
-    assert owner.left() == []
+    eventually(lambda: not owner.left(), within_s=60)  # another test's start may do the same just now
     assert [kind for kind, _, marks in found() if marks[labels.RUN] == lease.run] == ["network"]
 
 
 def command_line(*words: str) -> Any:
-    done = subprocess.run([sys.executable, "-m", "testbed", *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "testbed", *words], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if "--json" in words else None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rpc_kit import Door
 
 small = topology("small.yaml", scope="module")
+patient = topology("small.yaml", policies={"front -> back": {"timeout": "20s"}}, scope="module")
 unmeshed = topology("small.yaml", mesh="none", scope="module")
 heavy = topology("heavy.yaml", scope="module")
 

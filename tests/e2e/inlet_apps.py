@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from planes import Conversation, Handler
+from plane_apps import Conversation, Handler
 
 BIG = bytes(range(256)) * 20_000  # 5 MB
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -23,12 +22,13 @@ from pathlib import Path
 from queue import Queue
 from typing import TypeVar
 
-import pytest
+from kit.needs import need, skip
 from runtime_kit import eventually
 
 from testbed.plan import File, Ground, Process, Ready
 from testbed.runtime.lease import Lease, lease_block
 from testbed.runtime.process import ProcessRuntime
+from testbed.runtime.tools import find
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000
@@ -36,13 +36,14 @@ OURS = "/proc/self/ns/net"
 
 
 def ip(*words: str, enter: Sequence[str] = ()) -> None:
-    subprocess.run([*enter, "ip", *words], check=True)
+    subprocess.run([*enter, find("ip"), *words], check=True)
 
 
 class Network:
     """A network namespace, up to now with a loopback only."""
 
     def __init__(self) -> None:
+        need("util-linux", "iproute2")
         pipe = subprocess.PIPE
         self._holder = subprocess.Popen(["unshare", "--net", "cat"], stdin=pipe, stdout=pipe)
         assert self._holder.stdin is not None
@@ -50,9 +51,9 @@ class Network:
         self._holder.stdin.write(b"there\n")
         self._holder.stdin.flush()
         if not self._holder.stdout.readline():
-            pytest.skip("this user may not make network namespaces: run the tests as root")
+            skip("networks", "this user may not make network namespaces: run the tests as root")
         self.pid, self.path = str(self._holder.pid), f"/proc/{self._holder.pid}/ns/net"
-        self.enter = (shutil.which("nsenter") or "nsenter", f"--net={self.path}")
+        self.enter = (find("nsenter"), f"--net={self.path}")
         self.ip = partial(ip, enter=self.enter)
         self.ip("link", "set", "lo", "up")
 
@@ -90,7 +91,7 @@ class Hub:
         self._device = f"testbed-{self.lease.block}" if near else ""
         if near:
             self._join(self._device, f"{network}.0.1", ip)
-            eventually(self._reached, within_s=10)
+            eventually(self._reached, within_s=60)
             self.gateway = OURS
         else:
             self.gateway = self.pod("gateway", f"{network}.0.1").path
@@ -100,7 +101,7 @@ class Hub:
         if name not in self.pods:
             pod = self.pods[name] = Network()
             self._join("eth0", address, pod.ip, "netns", pod.pid)
-            eventually(lambda: pod.do(self._reached), within_s=10)
+            eventually(lambda: pod.do(self._reached), within_s=60)
         return self.pods[name]
 
     def _join(self, device: str, address: str, run: Callable[..., None], *where: str) -> None:

@@ -3,47 +3,71 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from kit.bare import environment, hiding
+from kit.needs import need, skip
 
 from testbed.runtime.binaries import TOOLS
 from testbed.runtime.golang import cached
 from testbed.runtime.versions import cache_folder
 
 NOBODY = 65534
-NEEDED = (Path(sys.base_prefix), Path(__file__).parents[2])  # this Python, and this checkout with its .venv
+CHECKOUT = Path(__file__).parents[2]  # with its .venv
+NEEDED = (Path(sys.base_prefix), CHECKOUT)
 PYTEST = ("-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-rs", "--basetemp=tmp")
 
 Run = Callable[..., tuple[int, str]]
 """Runs Python with these words; returns its exit code and all that it has written."""
 
+BECOMES = """
+import os, sys
+user = int(sys.argv[1])
+if user:
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
 
 @contextmanager
-def nobody(files: Path) -> Iterator[Run]:
-    """Be an ordinary user whose home is a copy of a folder; skip the test where nobody can become one."""
-    if os.geteuid() != 0 or not shutil.which("setpriv"):
-        pytest.skip("only root can become somebody else here (setpriv)")
+def nobody(files: Path, *, user: int = NOBODY, hide: Collection[str] = (), within_s: float = 100) -> Iterator[Run]:
+    """Be an ordinary user whose home is a copy of a folder; skip the test where nobody can become one.
+
+    Or be another `user`, and do without some of the optional tools.
+    """
+    need("root", "util-linux", "mounts")
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as spare:  # pytest's are closed to others
         home = Path(name)
         shutil.copytree(files, home, dirs_exist_ok=True)
         _copy_programs(home / ".cache" / "testbed")
         for path in (home, *home.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
-        env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": name}
+            os.chown(path, user, user)
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        env = {"PATH": path, "HOME": name, "PYTHONPATH": str(CHECKOUT), **environment(hide)}
+        become = becoming(user, [*opening(Path(spare)), *hiding(hide, Path(spare))])
 
         def run(*words: str) -> tuple[int, str]:
-            command = [*become(Path(spare)), sys.executable, *words]
-            done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=100)
+            command = [*become, sys.executable, *words]
+            done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=within_s)
             return done.returncode, done.stdout + done.stderr
 
         yield run
+
+
+def need_networks(run: Run) -> None:
+    """Skip the test where that user may make no network."""
+    _, said = run("-c", "from testbed.runtime.netns import why_not; print(why_not(), end='')")
+    if said:
+        skip("networks", said)
 
 
 def _copy_programs(cache: Path) -> None:
@@ -54,19 +78,25 @@ def _copy_programs(cache: Path) -> None:
         shutil.copy(built, cache / built.relative_to(cache_folder()))
 
 
-def become(spare: Path, needed: Sequence[Path] = NEEDED) -> list[str]:
-    """Return the command that becomes nobody, in mounts of its own where nobody can get at what it needs.
+def becoming(user: int, steps: Sequence[str]) -> list[str]:
+    """Return the command that becomes a user, in mounts of its own after some steps as root."""
+    becomes = shlex.join([sys.executable, "-c", BECOMES, str(user)])
+    return ["unshare", "--mount", "sh", "-e", "-c", "\n".join([*steps, f'exec {becomes} "$@"']), "sh"]
+
+
+def opening(spare: Path, more: Sequence[Path] = ()) -> list[str]:
+    """Return the steps after which nobody can get at what it needs, and at more.
 
     A Python or a checkout below a closed folder (such as root's home) is mounted again, over an empty folder.
     """
     steps = []
-    for number, (closed, open_again) in enumerate((closed, path) for path in needed if (closed := _closed(path))):
+    paths = dict.fromkeys([*NEEDED, *more])
+    for number, (closed, needed) in enumerate((closed, path) for path in paths if (closed := _closed(path))):
         kept = spare / str(number)
-        steps.append(f"mkdir -p {kept} && mount --rbind {open_again} {kept}")
+        steps.append(f"mkdir -p {kept} && mount --rbind {needed} {kept}")
         steps.append(f"mountpoint -q {closed} || mount -t tmpfs -o mode=755 none {closed}")
-        steps.append(f"mkdir -p {open_again} && mount --rbind {kept} {open_again}")
-    user = f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups"
-    return ["unshare", "--mount", "sh", "-c", " && ".join([*steps, f'exec {user} "$@"']), "sh"]
+        steps.append(f"mkdir -p {needed} && mount --rbind {kept} {needed}")
+    return steps
 
 
 def _closed(path: Path) -> Path | None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import http.client
 import itertools
 import json
-import socket
-import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
+from plane_apps import App, Handler, hello
+from runtime_kit import eventually
 
 from testbed.edge.inlet import InletControl, inlet_process
 from testbed.edge.link import Links, links_process
@@ -27,8 +31,8 @@ from testbed.runtime.lease import Lease, lease_block
 from testbed.runtime.process import ProcessRuntime
 
 EDGE = "caller -> callee"
+PATIENCE_S = 60  # for what must come: far more than a machine needs that does four other things
 _unique = itertools.count(1)
-_ABRUPT = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
 
 
 @dataclass(frozen=True)
@@ -45,108 +49,30 @@ class Got:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
-Handler = Callable[["Conversation"], bool | None]
+@dataclass(frozen=True)
+class Callee:
+    """How many replicas a callee has, and under which policy it is called."""
+
+    replicas: int = 1
+    policy: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass
-class Conversation:
-    """One request at an app: what came, and the socket to misbehave on."""
+class Row:
+    """Callees of one caller, each under a policy of its own: the tests of a module share one stage for them."""
 
-    socket: socket.socket
-    method: str
-    target: str
-    head: bytes
-    body: bytes
+    callees: dict[str, Callee] = field(default_factory=dict)
 
-    def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
+    def callee(self, replicas: int = 1, **policy: object) -> str:
+        """One more callee; its name."""
+        name = f"callee{len(self.callees) + 1}"
+        self.callees[name] = Callee(replicas, policy)
+        return name
 
-    def answer(self, status: int = 200, body: bytes = b"", *headers: str) -> None:
-        lines = [f"HTTP/1.1 {status} Status", *headers, f"Content-Length: {len(body)}", "", ""]
-        self.send("\r\n".join(lines).encode() + (b"" if self.method == "HEAD" else body))
-
-    def reset(self) -> bool:
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABRUPT)
-        return False
-
-
-class App:
-    """An app on one address whose behaviour is a Python function: it returns False to close the connection."""
-
-    def __init__(self, address: str, handler: Handler) -> None:
-        self.handler, self.seen = handler, 0
-        self.awake = threading.Event()
-        self.awake.set()
-        ip, _, port = address.rpartition(":")
-        self._server = socket.create_server((ip, int(port)), backlog=128)
-        self._connections: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._server.accept()
-            except OSError:
-                return
-            self.awake.wait()
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._connections.append(client)
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, client.makefile("rb") as stream, contextlib.suppress(OSError):
-            while (talk := _read(client, stream)) is not None:
-                self.seen += 1
-                self.awake.wait()
-                if self.handler(talk) is False:
-                    return
-
-    def freeze(self) -> None:
-        """As if it had been sent SIGSTOP: the kernel still accepts connections and data, nobody reads them."""
-        self.awake.clear()
-
-    def thaw(self) -> None:
-        self.awake.set()
-
-    def close(self) -> None:
-        """As if the process had died: nobody listens, open connections end."""
-        with contextlib.suppress(OSError):  # of a second call
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        for client in self._connections:
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
-
-
-def _read(client: socket.socket, stream: object) -> Conversation | None:
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        line = stream.readline()  # type: ignore[attr-defined]
-        if not line:
-            return None
-        head += line
-    first, *rest = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
-    if headers.get("expect") == "100-continue":
-        client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    method, target, _ = first.split(" ", 2)
-    return Conversation(client, method, target, head, _read_body(headers, stream))
-
-
-def _read_body(headers: dict[str, str], stream: object) -> bytes:
-    if headers.get("transfer-encoding") != "chunked":
-        return stream.read(int(headers.get("content-length", "0")))  # type: ignore[attr-defined,no-any-return]
-    body = b""
-    while size := int(stream.readline(), 16):  # type: ignore[attr-defined]
-        body += stream.read(size)  # type: ignore[attr-defined]
-        stream.readline()  # type: ignore[attr-defined]
-    while stream.readline() not in (b"\r\n", b""):  # type: ignore[attr-defined]
-        pass
-    return body
-
-
-def hello(talk: Conversation) -> None:
-    talk.answer(200, b"hello")
+    def under(self, replicas: int = 1, **policy: object) -> pytest.MarkDecorator:
+        """Give a test a callee of its own, as its `one`."""
+        name = self.callee(replicas, **policy)
+        return pytest.mark.parametrize("one", [name], indirect=True, ids=[pytest.HIDDEN_PARAM])
 
 
 @dataclass(frozen=True)
@@ -178,22 +104,31 @@ class Laid:
 
 @dataclass
 class Stage:
-    """Caller `caller-1`, callees `callee-1`..; with or without an inlet in between."""
+    """Caller `caller-1`, callees `callee-1`..; with or without an inlet in between.
+
+    Where the caller has several callees, `at` shows the stage as if there were only one of them.
+    """
 
     lease: Lease
     directory: Path
     topology: Topology
     inlet: bool = True
     make: Callable[[str, Any], Any] = App  # what serves at a callee's address
-    apps: dict[str, Any] = field(default_factory=dict)
+    serving: dict[str, Any] = field(default_factory=dict)  # every callee's app, by replica
     request: str = ""  # the id that requests carry which have none
     sent: int = 0  # how many of them
 
     def __post_init__(self) -> None:
         self.forget()
-        net, copies = self.lease.network, self.topology.services["callee"].replicas
+        net = self.lease.network
+        services = {name: one for name, one in self.topology.services.items() if name != "caller"}
+        self.callee = next(iter(services))
         self.caller = Replica("caller-1", "caller", 1, f"{net}.1.1")
-        self.callees = [Replica(f"callee-{n}", "callee", n, f"{net}.2.{n}") for n in range(1, copies + 1)]
+        self.callees = [
+            Replica(f"{name}-{n}", name, n, f"{net}.{place}.{n}")
+            for place, (name, service) in enumerate(services.items(), 2)
+            for n in range(1, service.replicas + 1)
+        ]
         self.links = tuple(self._link(callee) for callee in self.callees)
         replicas = (self.caller, *self.callees)
         self.plan = Laid(self.topology, mesh_named(self.topology.mesh), replicas, self.links, net)
@@ -203,14 +138,37 @@ class Stage:
     def _link(self, callee: Replica) -> Link:
         address = callee.address
         inlet = f"{address}:20001" if self.inlet else None
-        name = f"caller-1--{callee.name}"
-        protocol = self.topology.protocol(EDGE)
+        name, edge = f"caller-1--{callee.name}", f"caller -> {callee.service}"
+        protocol = self.topology.protocol(edge)
         places = (f"{address}:10001", None if protocol == "tcp" else inlet, f"{address}:8080")
-        return Link(name, "caller-1", callee.name, EDGE, *places, protocol=protocol)
+        return Link(name, "caller-1", callee.name, edge, *places, protocol=protocol)
+
+    def at(self, callee: str) -> Stage:
+        """The part of this stage that has to do with one callee: as it is when nothing has been done yet."""
+        part = copy.copy(self)
+        part.callee = callee
+        part.callees = [one for one in self.callees if one.service == callee]
+        part.links = tuple(one for one in self.links if one.edge == part.edge)
+        part.forget()
+        return part
+
+    @property
+    def edge(self) -> str:
+        return f"caller -> {self.callee}"
+
+    @property
+    def apps(self) -> dict[str, Any]:
+        """The callee's apps, by replica."""
+        return {one.name: self.serving[one.name] for one in self.callees}
+
+    @property
+    def app(self) -> Any:
+        """The first of the callee's apps."""
+        return self.apps[self.callees[0].name]
 
     def start(self, handler: Handler) -> None:
         for callee in self.callees:
-            self.apps[callee.name] = self.make(f"{callee.address}:8080", handler)
+            self.serving[callee.name] = self.make(f"{callee.address}:8080", handler)
         processes: list[Process] = []
         files: list[File] = []
         parts = [links_process(self.links, self.plan.links_api)]
@@ -221,19 +179,19 @@ class Stage:
             processes.append(process)
             files += written
         self.runtime.start(processes, files)
-        self.recorder = Recorder(self.plan, self.directory) if self.inlet else None
+        self.recorder = Recorder(self.plan, self.directory, PATIENCE_S) if self.inlet else None
 
     def stop(self) -> None:
         self.toxi.close()
         self.runtime.stop()
-        for app in self.apps.values():
+        for app in self.serving.values():
             app.close()
 
-    def revive(self) -> None:
+    def revive(self, handler: Any = hello) -> None:
         """Give every callee a new app in the old one's place."""
         for callee in self.callees:
-            self.apps[callee.name].close()
-            self.apps[callee.name] = App(f"{callee.address}:8080", hello)
+            self.serving[callee.name].close()
+            self.serving[callee.name] = self.make(f"{callee.address}:8080", handler)
 
     def behave(self, handler: Handler) -> None:
         for app in self.apps.values():
@@ -242,8 +200,8 @@ class Stage:
     @property
     def door(self) -> str:
         """The caller's listener for the callee."""
-        wiring = EnvoyMesh().wiring(self.topology, self.caller, self.links)
-        return wiring["CALLEE_ADDR"]
+        wiring = EnvoyMesh().wiring(self.topology, self.caller, self.plan.links)
+        return wiring[f"{self.callee.upper()}_ADDR"]
 
     def get(self, path: str = "/", method: str = "GET", body: bytes | None = None, **headers: str) -> Got:
         """One request to the caller's sidecar, as the caller's app would send it."""
@@ -253,11 +211,9 @@ class Stage:
             self.sent += 1
         return ask(self.door, path, method, body, named)
 
-    def until_well(self, within_s: float = 15) -> None:
+    def until_well(self) -> None:
         """Ask until the callee answers: a connection that Envoy has begun gets through when TCP sends its next SYN."""
-        deadline = time.monotonic() + within_s
-        while self.get().status != 200:
-            assert time.monotonic() < deadline, f"not well within {within_s} s"
+        eventually(lambda: self.get().status == 200, PATIENCE_S)
 
     def log(self, name: str) -> list[dict[str, object]]:
         path = self.directory / name
@@ -271,24 +227,24 @@ class Stage:
 
     def settled(self) -> list[dict[str, object]]:
         """The sidecar's lines about the requests since the last `forget`, once all their calls are there."""
-        deadline, lines = time.monotonic() + 10, list[dict[str, object]]()
-        while sum(line["kind"] == "call" for line in lines) < self.sent:
-            assert time.monotonic() < deadline, f"only {lines} for {self.sent} calls"
-            time.sleep(0.01)
-            lines = [one for one in self.log("caller-1/mesh.log") if one["baggage"] == f"tb.id={self.request}"]
-        return lines
+        eventually(lambda: sum(line["kind"] == "call" for line in self._lines()) >= self.sent, PATIENCE_S)
+        return self._lines()
+
+    def _lines(self) -> list[dict[str, object]]:
+        return [one for one in self.log("caller-1/mesh.log") if one["baggage"] == f"tb.id={self.request}"]
 
     def forget(self, request: str = "") -> None:
         """Give requests a new id from now on."""
         self.request, self.sent = request or f"t{next(_unique)}", 0
 
     def seen(self) -> list[Seen]:
+        """What is on record about this callee."""
         assert self.recorder is not None
-        return [event for event in self.recorder.collect() if event.type != "evidence"]  # type: ignore[misc]
+        return [one for one in self.recorder.collect() if one.type != "evidence" and one.edge == self.edge]  # type: ignore[misc]
 
 
 def ask(
-    address: str, path: str, method: str, body: bytes | None, headers: dict[str, str], timeout_s: float = 20
+    address: str, path: str, method: str, body: bytes | None, headers: dict[str, str], timeout_s: float = PATIENCE_S
 ) -> Got:
     """One request on a connection of its own."""
     begun = time.perf_counter()
@@ -309,17 +265,13 @@ def ask(
         connection.close()
 
 
-def shop(
-    replicas: int = 1, policy: dict[str, object] | None = None, mesh: str = "envoy", protocol: str = "http"
-) -> Topology:
-    """A caller and a callee, and perhaps a policy between them."""
+def shop(callees: Mapping[str, Callee], protocol: str = "http") -> Topology:
+    """A caller and its callees, and perhaps policies between them."""
     kind = {"command": "none"} if protocol == "tcp" else {"language": "go"}
-    services = {
-        "caller": {**kind, "calls": ["callee"]},
-        "callee": {**kind, "replicas": replicas, "protocol": protocol},
-    }
-    policies: Sequence[dict[str, object]] = [{"edge": EDGE, **policy}] if policy else []
-    data = {"name": "planes", "mesh": mesh, "entry": "caller", "services": services, "policies": policies}
+    services: dict[str, dict[str, object]] = {"caller": {**kind, "calls": list(callees)}}
+    services |= {name: {**kind, "replicas": one.replicas, "protocol": protocol} for name, one in callees.items()}
+    policies = [{"edge": f"caller -> {name}", **one.policy} for name, one in callees.items() if one.policy]
+    data = {"name": "planes", "mesh": "envoy", "entry": "caller", "services": services, "policies": policies}
     return Topology.model_validate(data)
 
 
@@ -329,13 +281,16 @@ def stage(
     handler: Handler = hello,
     *,
     replicas: int = 1,
-    policy: dict[str, object] | None = None,
+    policy: Mapping[str, object] | None = None,
+    callees: Mapping[str, Callee] | None = None,
     inlet: bool = True,
     protocol: str = "http",
     make: Callable[[str, Any], Any] = App,
 ) -> Iterator[Stage]:
+    """One callee, or those of a `Row`."""
     lease = lease_block()
-    made = Stage(lease, directory, shop(replicas, policy, protocol=protocol), inlet, make)
+    topology = shop(callees or {"callee": Callee(replicas, policy or {})}, protocol)
+    made = Stage(lease, directory, topology, inlet, make)
     try:
         made.start(handler)
         yield made
@@ -346,29 +301,42 @@ def stage(
 
 def at_once(number: int, act: Callable[[], Got]) -> list[Got]:
     """Do something many times at the same time, and return what each got."""
-    got: list[Got] = []
-    threads = [threading.Thread(target=lambda: got.append(act())) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return got
+    with ThreadPoolExecutor(number) as pool:
+        return [one.result() for one in [pool.submit(act) for _ in range(number)]]
+
+
+@contextlib.contextmanager
+def crowd(one: Stage, number: int, slow: Collection[App] = ()) -> Iterator[list[Got]]:
+    """Have so many requests in hand, whose answers come when the block ends; then the list holds what each got.
+
+    Unless all apps are so `slow`, the others answer at once.
+    """
+    over, got = threading.Event(), list[Got]()
+    for app in slow or one.apps.values():
+        app.handler = lambda talk: (over.wait(PATIENCE_S), hello(talk))[1]
+    with ThreadPoolExecutor(number) as pool:
+        asked = [pool.submit(one.get) for _ in range(number)]
+        try:
+            yield got
+        finally:
+            over.set()
+        got += [each.result() for each in asked]
 
 
 def counters(one: Stage, words: str) -> dict[str, int]:
     """What the sidecar has counted for its callee: every counter whose name holds one of these words."""
-    connection = http.client.HTTPConnection(f"{one.caller.address}:9990", timeout=5)
-    connection.request("GET", f"/stats?filter=^cluster\\.callee\\..*({words})")
+    connection = http.client.HTTPConnection(f"{one.caller.address}:9990", timeout=PATIENCE_S)
+    connection.request("GET", f"/stats?filter=^cluster\\.{one.callee}\\..*({words})")
     lines = connection.getresponse().read().decode().splitlines()
     connection.close()
     found = (line.partition(": ") for line in lines)
-    return {name.removeprefix("cluster.callee."): int(value) for name, _, value in found}
+    return {name.removeprefix(f"cluster.{one.callee}."): int(value) for name, _, value in found}
 
 
-def until_ejected(one: Stage, hosts: int = 1) -> None:
-    """Wait until the sidecar has ejected so many hosts, and its worker has heard of it (from its main thread)."""
-    deadline = time.monotonic() + 10
-    while counters(one, "ejections_active")["outlier_detection.ejections_active"] < hosts:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(0.1)
+def until_ejected(one: Stage) -> None:
+    """Wait until the sidecar has ejected a host.
+
+    Its worker hears of it from the main thread, which counts it: before any request that is sent after this.
+    """
+    name = "outlier_detection.ejections_enforced_total"
+    eventually(lambda: counters(one, "ejections_enforced_total")[name], PATIENCE_S)

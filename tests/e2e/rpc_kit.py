@@ -18,6 +18,7 @@ from testbed.live import Testbed
 
 CALL, STREAM = "/shop.v1.Stock/Get", "/shop.v1.Stock/Watch"
 LIST, FILL = "/shop.v1.Stock/List", "/shop.v1.Stock/Fill"  # the server streams, the client streams
+PATIENCE_S = 60
 Behaviour = Callable[["Asked"], bytes]
 
 
@@ -94,20 +95,20 @@ class Door:
         options = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
         self._channel = grpc.insecure_channel(address, options)
 
-    def call(self, message: bytes = b"", *, timeout_s: float = 20, path: str = CALL, **metadata: str) -> Ended:
+    def call(self, message: bytes = b"", *, timeout_s: float = PATIENCE_S, path: str = CALL, **metadata: str) -> Ended:
         begun = time.monotonic()
         future = self._channel.unary_unary(path).future(message, timeout=timeout_s, metadata=_told(metadata))
         return _ended(future, begun)
 
     def stream(self, messages: Iterable[bytes], path: str = STREAM, **metadata: str) -> Any:
-        return self._channel.stream_stream(path)(iter(messages), timeout=20, metadata=_told(metadata))
+        return self._channel.stream_stream(path)(iter(messages), timeout=PATIENCE_S, metadata=_told(metadata))
 
     def list(self, often: int, **metadata: str) -> Any:
-        return self._channel.unary_stream(LIST)(b"%d" % often, timeout=20, metadata=_told(metadata))
+        return self._channel.unary_stream(LIST)(b"%d" % often, timeout=PATIENCE_S, metadata=_told(metadata))
 
     def fill(self, messages: Iterable[bytes], **metadata: str) -> Ended:
         begun = time.monotonic()
-        future = self._channel.stream_unary(FILL).future(iter(messages), timeout=20, metadata=_told(metadata))
+        future = self._channel.stream_unary(FILL).future(iter(messages), timeout=PATIENCE_S, metadata=_told(metadata))
         return _ended(future, begun)
 
     def close(self) -> None:

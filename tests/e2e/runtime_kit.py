@@ -25,6 +25,18 @@ while True:
     client.sendall(f"HTTP/1.1 {status}\\r\\ncontent-length: 2\\r\\n\\r\\nok".encode())
     client.close()
 """
+# comes up once all of its partners have begun as many lives as it has: never, if they are started one after the other
+TOGETHER = (
+    """
+import os, time
+folder, own = os.environ["FOLDER"], os.environ["ADDR"]
+life = 1 + sum(name.startswith(own + "-") for name in os.listdir(folder))
+open(f"{folder}/{own}-{life}", "w").close()
+while not all(os.path.exists(f"{folder}/{one}-{life}") for one in os.environ["PARTNERS"].split()):
+    time.sleep(0.01)
+"""
+    + SERVER
+)
 # leaves a process behind that is in a session of its own, has no living parent and takes no notice of SIGTERM
 WITH_STRAY = (
     """
@@ -79,6 +91,14 @@ def server(
     )
 
 
+def partners(lease: Lease, folder: Path, number: int) -> list[Process]:
+    """Servers that come up only if all are started at the same time, and restarted likewise."""
+    folder.mkdir()
+    all_of_them = " ".join(f"{lease.ground.network}.{one}.1" for one in range(1, number + 1))
+    env = {"FOLDER": str(folder), "PARTNERS": all_of_them}
+    return [server(lease, one, code=TOGETHER, env=env) for one in range(1, number + 1)]
+
+
 def marked(mark: str) -> set[int]:
     """All living processes that have `mark` in their environment; the dead that wait to be reaped do not count."""
     found = set()
@@ -99,7 +119,7 @@ def is_free(block: int) -> bool:
     return True
 
 
-def eventually(met: Callable[[], object], within_s: float) -> float:
+def eventually(met: Callable[[], object], within_s: float = 60) -> float:
     """Wait until a condition holds, at most `within_s`; return the seconds it took, or fail."""
     begin = time.monotonic()
     while not met():

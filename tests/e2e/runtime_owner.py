@@ -25,7 +25,7 @@ def main(ending: str, directory: str, mark: str) -> None:
             runtime.confine("s1-1/app", 64)
     if ending == "forked":  # a child that holds our end of the reaper's pipes, whatever becomes of us
         if (child := os.fork()) == 0:
-            time.sleep(60)
+            time.sleep(600)
             os._exit(0)
     else:
         child = 0
@@ -35,7 +35,7 @@ def main(ending: str, directory: str, mark: str) -> None:
     if ending == "raise":
         raise RuntimeError("the owner has had enough")
     if ending != "exit":
-        time.sleep(60)
+        time.sleep(600)
 
 
 if __name__ == "__main__":

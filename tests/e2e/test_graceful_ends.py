@@ -1,57 +1,86 @@
 """What a graceful restart does to what a service has begun, and to who comes meanwhile."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 import pytest
+from runtime_kit import eventually
 
 from testbed import Topology, graceful_restart, start
+from testbed.evidence.reader import counters
 
 pytestmark = pytest.mark.e2e
-WORK_S = 3
+GATE = "gate-1/app"
 
 
 @pytest.fixture(scope="module")
 def bed():
-    slow = {"language": "go", "work": f"{WORK_S}s"}
+    held = {"language": "go", "calls": ["gate"]}
     routes = {"/rude": {"calls": ["rude"]}}
     services = {
         "front": {"language": "node", "calls": ["polite"], "routes": routes},
-        "polite": {**slow, "grace": "20s"},
-        "rude": slow,
+        "polite": {**held, "grace": "60s"},
+        "rude": held,
+        "gate": {"language": "go"},
     }
     with start(Topology.model_validate({"name": "manners", "entry": "front", "services": services})) as bed:
         yield bed
 
 
-def restarted(bed, path, fault):
-    """The status of a request that the service has in hand when it is restarted, and of one that comes afterwards."""
-    with ThreadPoolExecutor() as pool, bed.client() as client:
-        in_hand = pool.submit(client.get, path)
-        time.sleep(WORK_S / 2)
-        with bed.inject(fault):
-            return in_hand.result().status_code, client.get(path).status_code
+@pytest.fixture
+def client(bed):
+    with bed.client() as client:
+        yield client
 
 
-def test_what_is_in_hand_is_answered(bed):
-    assert restarted(bed, "/", graceful_restart().on(service="polite")) == (200, 200)
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor() as pool:
+        yield pool
 
 
-def test_who_comes_while_it_finishes_is_turned_away(bed):
+@contextmanager
+def in_hand(bed, pool, client, path):
+    """A request that the service has in hand, for the one that it calls stands still until the end of the block."""
+    bed._runtime.pause(GATE)
+    try:
+        asked = pool.submit(client.get, path)
+        inlet = bed._reach(bed.plan.inlet_admin)
+        eventually(lambda: counters(inlet).active == 3, within_s=30)
+        yield asked
+    finally:
+        bed._runtime.resume(GATE)
+
+
+def test_what_is_in_hand_is_answered_and_who_comes_meanwhile_is_turned_away(bed, pool, client):
     """Broken off rather than refused, because link and inlet stay open for what is in hand."""
-    with ThreadPoolExecutor() as pool, bed.client() as client:
-        in_hand = pool.submit(client.get, "/")
-        time.sleep(WORK_S / 4)
-        injection = pool.submit(bed.inject, graceful_restart().on(service="polite"))
-        time.sleep(WORK_S / 4)
-        assert client.get("/").status_code == 503
-        assert in_hand.result().status_code == 200
-        injection.result().heal()
+    with in_hand(bed, pool, client, "/") as asked:
+        restart = pool.submit(bed.inject, graceful_restart(within_s=60).on(service="polite"))
+        others = ask_until_answered(pool, client)
+    assert asked.result().status_code == 200
+    assert {one.result().status_code for one in others[:-1]} <= {200}  # these came before it was asked to end
+    assert others[-1].result().status_code == 503
+    with restart.result():
+        assert client.get("/").status_code == 200
 
 
-def test_a_service_without_grace_ends_at_once(bed):
-    assert restarted(bed, "/rude", graceful_restart().on(service="rude")) == (503, 200)
+def ask_until_answered(pool, client):
+    """Ask again until one is answered although nothing is answered that the service has in hand; the last is it."""
+    asked = []
+    while len(asked) < 20 and not any(one.done() for one in asked):
+        asked.append(pool.submit(client.get, "/"))
+        wait(asked[-1:], timeout=2)
+    return sorted(asked, key=lambda one: one.done())
 
 
-def test_who_does_not_end_in_time_is_killed(bed):
-    assert restarted(bed, "/", graceful_restart(within_s=0.1).on(service="polite")) == (503, 200)
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        pytest.param("/rude", graceful_restart().on(service="rude"), id="without grace at once"),
+        pytest.param("/", graceful_restart(within_s=0.1).on(service="polite"), id="killed when it takes too long"),
+    ],
+)
+def test_what_is_in_hand_of_one_that_does_not_finish_is_lost(bed, pool, client, path, fault):
+    with in_hand(bed, pool, client, path) as asked, bed.inject(fault):
+        assert asked.result().status_code == 503
+    assert client.get(path).status_code == 200

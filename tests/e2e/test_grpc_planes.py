@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
-from planes import Stage, counters, stage, until_ejected
+from planes import Row, Stage, counters, stage, until_ejected
 from rpc_kit import Asked, Dialogue, Door, RpcApp, echo
+from runtime_kit import eventually
 
 from testbed.edge.operations import Rule, Scope, Toxic
 from testbed.history import Arrival, Attempt, Call
@@ -15,16 +16,29 @@ from testbed.history import Arrival, Attempt, Call
 pytestmark = pytest.mark.e2e
 
 
+ROW = Row()
+RETRIES = {"attempts": 2, "perTryTimeout": "30s", "retryOn": ["unavailable", "reset"], "backoff": "5ms"}
+RETRYING = ROW.callee(2, timeout="60s", retries=RETRIES)
+
+
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Two callees, retries by gRPC status, ejection after three errors."""
-    policy = {
-        "timeout": "2s",
-        "retries": {"attempts": 2, "perTryTimeout": "600ms", "retryOn": ["unavailable", "reset"], "backoff": "5ms"},
-    }
+def row(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("grpc") / "run"
-    with stage(folder, echo, replicas=2, policy=policy, protocol="grpc", make=RpcApp) as made:
+    with stage(folder, echo, callees=ROW.callees, protocol="grpc", make=RpcApp) as made:
         yield made
+
+
+@pytest.fixture
+def started(row: Stage) -> Stage:
+    """Two callees, retries by gRPC status."""
+    return row.at(RETRYING)
+
+
+@pytest.fixture
+def one(row: Stage, request: pytest.FixtureRequest) -> Stage:
+    """The callee that is under the policy of the test."""
+    row.control.set([])
+    return row.at(request.param)
 
 
 def inlets(rpc: Stage) -> tuple[str, ...]:
@@ -92,57 +106,57 @@ def test_another_status_is_not_retried(rpc: Stage, door: Door) -> None:
 
 
 def test_a_try_that_takes_too_long_is_given_up_and_repeated(rpc: Stage, door: Door) -> None:
-    rpc.control.set([Rule("f1", inlets(rpc), delay_ms=5_000, scope=Scope(attempts=frozenset({1})))])
-    ended = door.call(**tagged(rpc))
-    assert ended.status == "OK"
-    assert ended.ms >= 595
+    """And again, where the machine is so slow that the next takes too long as well."""
+    rpc.control.set([Rule("f1", inlets(rpc), delay_ms=60_000, scope=Scope(attempts=frozenset({1})))])
+    policy = {"x_envoy_upstream_rq_per_try_timeout_ms": "300", "x_envoy_max_retries": "50"}
+    ended = door.call(**tagged(rpc), **policy)
+    assert (ended.status, ended.ms >= 295) == ("OK", True)
     attempts, _, _ = record(rpc)
-    assert sorted((one.number, one.status) for one in attempts) == [(1, 0), (2, 200)]
+    *given_up, last = sorted((one.number, one.status) for one in attempts)
+    assert {status for _, status in given_up} == {0}
+    assert last == (len(attempts), 200)
 
 
-def test_the_timeout_of_the_policy_is_unavailable_to_the_caller(rpc: Stage, door: Door) -> None:
-    rpc.control.set([Rule("f1", inlets(rpc), delay_ms=10_000)])
-    ended = door.call(**tagged(rpc))
+@ROW.under(timeout="300ms")
+def test_the_timeout_of_the_policy_is_unavailable_to_the_caller(one: Stage) -> None:
+    one.control.set([Rule("f1", inlets(one), delay_ms=60_000)])
+    with closing(Door(one.door)) as door:
+        ended = door.call(**tagged(one))
     assert (ended.status, ended.details) == ("UNAVAILABLE", "upstream request timeout")
-    assert 1_790 <= ended.ms < 8_000
-    _, (call,), _ = record(rpc)
+    assert ended.ms >= 285
+    _, (call,), _ = record(one)
     assert (call.status, call.grpc_status) == (200, 14)
     assert "UT" in call.flags.split(",")
 
 
 def test_a_delay_honours_the_callers_deadline(rpc: Stage, door: Door) -> None:
+    """The inlet's record ends when the caller's time does, and so has the request: the callee never sees it."""
     before = sum(app.seen for app in rpc.apps.values())
-    rpc.control.set([Rule("f1", inlets(rpc), delay_ms=500)])
-    ended = door.call(timeout_s=0.2, **tagged(rpc))
-    assert ended.status == "DEADLINE_EXCEEDED"
-    assert ended.ms < 480
-    time.sleep(0.6)  # until the delay would have been over
-    assert sum(app.seen for app in rpc.apps.values()) == before
+    rpc.control.set([Rule("f1", inlets(rpc), delay_ms=60_000)])
+    assert door.call(timeout_s=1, **tagged(rpc)).status == "DEADLINE_EXCEEDED"
+    eventually(lambda: record(rpc)[2])
     _, _, (arrival,) = record(rpc)
     assert (arrival.status, arrival.fault, arrival.flags, arrival.own) == (0, "f1", "DI,DR", False)
+    assert sum(app.seen for app in rpc.apps.values()) == before
 
 
 def test_a_callee_whose_process_is_gone_is_unavailable(rpc: Stage, door: Door) -> None:
-    for name, app in rpc.apps.items():
+    for app in rpc.apps.values():
         app.close()
-        rpc.apps[name] = app
     try:
         ended = door.call(**tagged(rpc))
         assert ended.status == "UNAVAILABLE"
         attempts, _, _ = record(rpc)
         assert {(one.status, one.grpc_status) for one in attempts} == {(0, None)}
     finally:
-        for callee in rpc.callees:
-            rpc.apps[callee.name] = RpcApp(f"{callee.address}:8080", echo)
+        rpc.revive(echo)
 
 
-def test_messages_of_a_stream_come_one_by_one_and_in_time(rpc: Stage, door: Door) -> None:
+def test_messages_of_a_stream_come_one_by_one(rpc: Stage, door: Door) -> None:
     """Each next message is sent only when the answer to the one before has come: nothing waits for the end."""
     told = Dialogue(door)
     for number in range(5):
-        answer, ms = told.say(b"%d" % number)
-        assert answer == b"you said %d" % number
-        assert ms < 1_500
+        assert told.say(b"%d" % number)[0] == b"you said %d" % number
     assert told.hang_up() == "OK"
 
 
@@ -152,39 +166,39 @@ def test_a_stream_goes_through_a_slow_link_message_by_message(rpc: Stage, door: 
         rpc.toxi.apply(toxic)
     try:
         told = Dialogue(door)
-        for _, ms in [told.say(b"%d" % number) for number in range(3)][1:]:
-            assert 98 <= ms < 1_500
+        assert min(ms for _, ms in [told.say(b"%d" % number) for number in range(3)][1:]) >= 98
         assert told.hang_up() == "OK"
     finally:
         for toxic in toxics:
             rpc.toxi.undo(toxic)
 
 
-def test_grpc_errors_eject_a_replica(tmp_path_factory: pytest.TempPathFactory) -> None:
-    outliers = {"consecutive5xxErrors": 3, "interval": "100ms", "baseEjectionTime": "30s", "maxEjectionPercent": 100}
-    folder = tmp_path_factory.mktemp("ejecting") / "run"
-    policy = {"outlierDetection": outliers}
-    with stage(folder, echo, replicas=2, policy=policy, protocol="grpc", make=RpcApp) as made:
-        made.apps["callee-1"].handler = lambda asked: asked.fail("UNAVAILABLE")
-        door = Door(made.door)
+@ROW.under(
+    2,
+    outlierDetection={
+        "consecutive5xxErrors": 3,
+        "interval": "100ms",
+        "baseEjectionTime": "600s",
+        "maxEjectionPercent": 100,
+    },
+)
+def test_grpc_errors_eject_a_replica(one: Stage) -> None:
+    one.app.handler = lambda asked: asked.fail("UNAVAILABLE")
+    with closing(Door(one.door)) as door:
         for _ in range(12):
             door.call()
-        until_ejected(made)
+        until_ejected(one)
         assert {door.call().status for _ in range(6)} == {"OK"}
-        door.close()
 
 
-def test_a_limit_on_requests_answers_unavailable_by_itself(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("limited") / "run"
-    policy = {"circuitBreaker": {"maxRequests": 1}}
-    with stage(folder, echo, policy=policy, protocol="grpc", make=RpcApp) as made:
-        door = Door(made.door)
+@ROW.under(circuitBreaker={"maxRequests": 1})
+def test_a_limit_on_requests_answers_unavailable_by_itself(one: Stage) -> None:
+    with closing(Door(one.door)) as door:
         told = Dialogue(door)
         told.say(b"first")
-        ended = door.call(baggage=f"tb.id={made.request}")
+        ended = door.call(**tagged(one))
         assert told.hang_up() == "OK"
-        assert ended.status == "UNAVAILABLE"
-        assert counters(made, "rq_pending_overflow|rq_active_overflow")
-        _, (call,), _ = record(made)
-        assert (call.refused, call.attempts, call.grpc_status) == (True, 0, 14)
-        door.close()
+    assert ended.status == "UNAVAILABLE"
+    assert counters(one, "rq_pending_overflow|rq_active_overflow")
+    _, (call,), _ = record(one)
+    assert (call.refused, call.attempts, call.grpc_status) == (True, 0, 14)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import grpc
 import pytest
-from planes import Stage, stage
+from planes import Row, Stage, stage
 from rpc_kit import Asked, Dialogue, Door, RpcApp, echo
+from runtime_kit import eventually
 
 from testbed.edge.operations import Rule, Scope, Toxic
 from testbed.history import Arrival, Attempt, Call
@@ -22,11 +23,26 @@ EACH = [b"you said %d" % number for number in range(MESSAGES)]
 Got = tuple[str, list[bytes]]  # the status of a stream, and the answers that had come
 
 
+ROW = Row()
+RETRYING = ROW.callee(**RETRIES)
+
+
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def row(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("streams") / "run"
-    with stage(folder, echo, policy=RETRIES, protocol="grpc", make=RpcApp) as made:
+    with stage(folder, echo, callees=ROW.callees, protocol="grpc", make=RpcApp) as made:
         yield made
+
+
+@pytest.fixture
+def started(row: Stage) -> Stage:
+    return row.at(RETRYING)
+
+
+@pytest.fixture
+def one(row: Stage, request: pytest.FixtureRequest) -> Stage:
+    """The callee that is under the policy of the test."""
+    return row.at(request.param)
 
 
 def of_the_server(door: Door, rpc: Stage) -> Got:
@@ -81,10 +97,8 @@ def record(rpc: Stage) -> tuple[list[Attempt], list[Call], list[Arrival]]:
 
 def ended(rpc: Stage) -> tuple[list[Attempt], list[Call], list[Arrival]]:
     """The record, once the inlet has noticed the end as well."""
-    deadline = time.monotonic() + 10
-    while not (found := record(rpc))[2] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
+    eventually(lambda: record(rpc)[2])
+    return record(rpc)
 
 
 def timed(act: Callable[[], Got]) -> tuple[Got, float]:
@@ -118,12 +132,12 @@ def test_a_delay_is_paid_when_the_stream_begins(rpc: Stage, door: Door, kind: Ki
 
 
 def test_and_never_again(rpc: Stage, door: Door) -> None:
-    hit(rpc, delay_ms=1000)
+    hit(rpc, delay_ms=500)
     begun = time.monotonic()
     told = Dialogue(door, **tagged(rpc))  # the stream begins here, not when something is said
     told.say(b"0")
-    assert time.monotonic() - begun >= 0.999
-    assert min(told.say(b"%d" % number)[1] for number in range(1, MESSAGES)) < 500
+    assert time.monotonic() - begun >= 0.499
+    eventually(lambda: told.say(b"1")[1] < 499)
     assert told.hang_up() == "OK"
 
 
@@ -170,13 +184,17 @@ def test_a_callee_that_breaks_off_in_the_middle(rpc: Stage, door: Door) -> None:
 def test_a_throttled_stream_trickles(rpc: Stage, door: Door) -> None:
     rpc.behave(lambda asked: b"x" * 4096)
     hit(rpc, kb_per_s=20)
-    times, begun = list[float](), time.monotonic()
-    for answer in door.list(MESSAGES, **tagged(rpc)):
-        assert answer == b"x" * 4096
-        times.append(time.monotonic() - begun)
-    assert len(times) == MESSAGES
-    assert times[-1] >= 0.75  # 20 KiB at 20 KiB/s, less what Envoy lets through at once
-    assert times[-1] - times[0] >= 0.5
+
+    def trickles() -> bool:
+        """Whether the messages were seen to come apart: a reader whom the machine keeps waiting sees many at once."""
+        rpc.forget()
+        begun = time.monotonic()
+        times = [time.monotonic() - begun for _ in door.list(MESSAGES, **tagged(rpc))]
+        assert len(times) == MESSAGES
+        assert times[-1] >= 0.75  # 20 KiB at 20 KiB/s, less what Envoy lets through at once
+        return times[-1] - times[0] >= 0.5
+
+    eventually(trickles)
     _, _, (arrival,) = record(rpc)
     assert (arrival.fault, arrival.grpc_status) == ("f1", 0)
 
@@ -190,48 +208,48 @@ def test_a_stream_on_a_narrow_link_trickles_as_well(rpc: Stage, door: Door) -> N
 
 
 def test_a_long_stream_is_in_nobodys_way_and_on_record_when_it_ends(rpc: Stage, door: Door) -> None:
-    long, other = Dialogue(door, **tagged(rpc)), Door(rpc.door)
     begun = time.monotonic()
-    for number in range(12):
-        assert long.say(b"%d" % number)[0] == b"you said %d" % number
-        assert other.call(b"x").status == "OK"
-        time.sleep(0.2)
-    assert record(rpc) == ([], [], [])
+    long = Dialogue(door, **tagged(rpc))
+    with closing(Door(rpc.door)) as other:
+        for number in range(4):
+            assert long.say(b"%d" % number)[0] == b"you said %d" % number
+            assert other.call(b"x").status == "OK"
+            time.sleep(0.2)
+    assert rpc.recorder is not None
+    assert rpc.request not in {one.request for one in rpc.recorder.collect(in_flight=True) if one.type != "evidence"}
     assert long.hang_up() == "OK"
+    found = [one for (one,) in record(rpc)]
     lasted = (time.monotonic() - begun) * 1000
-    for (one,) in record(rpc):
-        assert 2_380 <= one.duration_ms <= lasted + 500
-        assert one.grpc_status == 0
-    other.close()
+    assert [one.grpc_status for one in found] == [0, 0, 0]
+    assert all(780 <= one.duration_ms <= lasted for one in found)
 
 
 def slow(asked: Asked) -> bytes:
-    time.sleep(0.2)
+    time.sleep(0.4)
     return echo(asked)
 
 
-def test_the_time_of_a_policy_begins_when_the_client_has_said_all(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("short") / "run"
-    with stage(folder, slow, policy={"timeout": "700ms"}, protocol="grpc", make=RpcApp) as made:
-        door = Door(made.door)
+@ROW.under(timeout="1s")
+def test_the_time_of_a_policy_begins_when_the_client_has_said_all(one: Stage) -> None:
+    one.behave(slow)
+    with closing(Door(one.door)) as door:
         told = Dialogue(door)
-        assert [told.say(EACH[number])[0] for number in range(MESSAGES)] == [b"you said " + text for text in EACH]
+        assert [told.say(EACH[number])[0] for number in range(3)] == [b"you said " + text for text in EACH[:3]]
         assert told.hang_up() == "OK"
-        begun, answers = time.monotonic(), door.list(50, **tagged(made))
+        begun, answers = time.monotonic(), door.list(1000, **tagged(one))
         with pytest.raises(grpc.RpcError):
             list(answers)
-        assert 0.69 <= time.monotonic() - begun < 8
-        _, (call,), _ = record(made)
-        assert "UT" in call.flags.split(",")
-        door.close()
+        assert time.monotonic() - begun >= 0.99
+    _, (call,), _ = record(one)
+    assert "UT" in call.flags.split(",")
 
 
 def test_a_client_that_hangs_up_in_the_middle(rpc: Stage, door: Door) -> None:
     rpc.behave(slow)
     before = sum(app.seen for app in rpc.apps.values())
-    answers = door.list(50, **tagged(rpc))
+    answers = door.list(1000, **tagged(rpc))
     assert next(answers) == EACH[0]
     answers.cancel()
     _, (call,), (arrival,) = ended(rpc)
     assert ("DR" in arrival.flags, "DR" in call.flags) == (True, True)
-    assert sum(app.seen for app in rpc.apps.values()) - before < 45
+    assert sum(app.seen for app in rpc.apps.values()) - before < 500

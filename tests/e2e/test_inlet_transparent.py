@@ -6,8 +6,8 @@ Each case runs on two stages that differ in nothing but the inlet: caller -> sid
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from inlet_apps import (
     reporting,
     resetting_without_answer,
 )
-from planes import Conversation, Got, Handler, Stage, hello, stage
+from plane_apps import Conversation, Handler, hello, never
+from planes import PATIENCE_S, Got, Stage, stage
+from runtime_kit import eventually
 
 from testbed.edge.operations import Closed, Toxic, Unanswered
 from testbed.history import Arrival
@@ -29,10 +31,10 @@ from testbed.history import Arrival
 pytestmark = pytest.mark.e2e
 
 LINK = "caller-1--callee-1"
-POLICY = {
-    "timeout": "3s",
-    "retries": {"attempts": 2, "perTryTimeout": "300ms", "retryOn": ["connect-failure", "reset"], "backoff": "1ms"},
-}
+RETRIES = {"attempts": 2, "perTryTimeout": "20s", "retryOn": ["connect-failure", "reset"], "backoff": "1ms"}
+POLICY = {"timeout": f"{PATIENCE_S}s", "retries": RETRIES}
+IMPATIENT = {"x_envoy_upstream_rq_per_try_timeout_ms": "150"}  # where no answer ever comes
+NEARLY_MS = 400  # what two machines may differ that do the same
 
 
 @dataclass
@@ -48,15 +50,20 @@ class Twins:
 
     def compare(self, act: Callable[[Stage], Got]) -> Got:
         """Do the same on both, and demand that caller and sidecar have seen the same; return what that was."""
+        eventually(lambda: self._compare(act), PATIENCE_S)
+        return self.seen
+
+    def _compare(self, act: Callable[[Stage], Got]) -> bool:
+        """Whether it took as long on both: what was slow only because the machine was is done again."""
         self.with_inlet.forget()
         self.without.forget(self.with_inlet.request)
-        seen = [act(one) for one in self.both]
+        with ThreadPoolExecutor(2) as pool:
+            seen = list(pool.map(act, self.both))
         logged = [one.tries() for one in self.both]
         assert logged[0] == logged[1]
         assert _essence(seen[0]) == _essence(seen[1])
-        assert seen[0].ms < seen[1].ms + 400
-        self.logged = logged[0]
-        return seen[0]
+        self.seen, self.logged = seen[0], logged[0]
+        return seen[0].ms < seen[1].ms + NEARLY_MS
 
 
 def _essence(got: Got) -> tuple[object, ...]:
@@ -122,15 +129,15 @@ def test_an_app_that_breaks_off_in_its_answer_is_not_retried(twins: Twins, handl
 
 def test_an_app_that_never_answers(twins: Twins) -> None:
     for one in twins.both:
-        one.behave(lambda talk: time.sleep(2))
-    assert twins.compare(lambda one: one.get()).status == 504
+        one.behave(never)
+    assert twins.compare(lambda one: one.get(**IMPATIENT)).status == 504
     assert [line[:3] for line in twins.logged] == [("attempt", 0, "UT")] * 3 + [("call", 504, "URX,UT")]
 
 
 def test_an_app_that_is_stopped(twins: Twins) -> None:
     for app in (app for one in twins.both for app in one.apps.values()):
         app.freeze()
-    assert twins.compare(lambda one: one.get()).status == 504
+    assert twins.compare(lambda one: one.get(**IMPATIENT)).status == 504
     assert [line[:3] for line in twins.logged] == [("attempt", 0, "UT")] * 3 + [("call", 504, "URX,UT")]
 
 
@@ -163,7 +170,8 @@ def test_broken_links(twins: Twins, operation: Closed | Toxic, status: int, flag
             one.toxi.apply(Closed(LINK))
             one.toxi.undo(Closed(LINK))
         one.toxi.apply(operation)
-    assert twins.compare(lambda one: one.get()).status == status
+    patience = IMPATIENT if flags == "UT" else {}
+    assert twins.compare(lambda one: one.get(**patience)).status == status
     assert twins.logged == [("attempt", 0, flags, None)] * 3 + [("call", status, f"URX,{flags}", 3)]
 
 
@@ -172,8 +180,8 @@ def test_an_unreachable_link_costs_the_whole_time_out_because_a_try_is_timed_fro
 ) -> None:
     for one in twins.both:
         one.toxi.apply(Unanswered(LINK))
-    got = twins.compare(lambda one: one.get())
-    assert (got.status, got.ms >= 2985) == (504, True)
+    got = twins.compare(lambda one: one.get(**IMPATIENT, x_envoy_upstream_rq_timeout_ms="500"))
+    assert (got.status, got.ms >= 485) == (504, True)
     assert twins.logged == [("attempt", 0, "-", None), ("call", 504, "UT", 1)]
     for one in twins.both:
         one.toxi.undo(Unanswered(LINK))
@@ -181,9 +189,12 @@ def test_an_unreachable_link_costs_the_whole_time_out_because_a_try_is_timed_fro
 
 
 def test_slow_links(twins: Twins) -> None:
+    """Each answer is late, and no connection is made more slowly."""
     for one in twins.both:
         one.toxi.apply(Toxic(LINK, "latency", "downstream", {"latency": 100}))
-    assert 100 <= twins.compare(lambda one: one.get()).ms < 300
+    took = [twins.compare(lambda one: one.get()).ms]
+    eventually(lambda: took.append(twins.compare(lambda one: one.get()).ms) or min(took) < 195)
+    assert min(took) >= 100
 
 
 @pytest.mark.parametrize(
@@ -214,7 +225,7 @@ def test_the_apps_own_envoy_headers_reach_the_app_as_they_do_without_an_inlet(tw
     )
     head = got.body.decode()
     assert "x-envoy-attempt-count: 1" in head
-    assert "x-envoy-expected-rq-timeout-ms: 300" in head
+    assert "x-envoy-expected-rq-timeout-ms: 20000" in head
     assert "x-forwarded-proto: https" in head
     assert "x-testbed" not in head
 
@@ -224,7 +235,7 @@ def test_the_apps_own_envoy_headers_reach_the_app_as_they_do_without_an_inlet(tw
 
 def talk_raw(address: str, request: bytes, until: bytes, more: Callable[[socket.socket], None] | None = None) -> bytes:
     ip, _, port = address.rpartition(":")
-    with socket.create_connection((ip, int(port)), timeout=5) as client:
+    with socket.create_connection((ip, int(port)), timeout=PATIENCE_S) as client:
         client.sendall(request)
         if more is not None:
             more(client)

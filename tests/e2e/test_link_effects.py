@@ -1,16 +1,19 @@
 """What each link fault does to connections that were there, to new ones and to a request in flight, as Envoy sees it.
 
-The sidecar does not retry here, so that one request is one attempt.
+The sidecar does not retry here, so that one request is one attempt. It gives up after 300 ms where no answer can come.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from planes import Got, Stage, hello, stage
+from plane_apps import hello
+from planes import Got, Stage, stage
+from runtime_kit import eventually
 
 from testbed.edge.operations import Closed, Toxic
 
@@ -28,7 +31,7 @@ CUT_IN_BODY = Toxic(LINK, "limit_data", "downstream", {"bytes": 2000})
 
 @pytest.fixture(scope="module", params=[True, False], ids=["inlet", "bare"])
 def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with stage(tmp_path_factory.mktemp("effects") / "run", policy={"timeout": "300ms"}, inlet=request.param) as made:
+    with stage(tmp_path_factory.mktemp("effects") / "run", policy={"timeout": "60s"}, inlet=request.param) as made:
         yield made
 
 
@@ -52,6 +55,10 @@ class Case:
     flags: str
     in_flight: tuple[int, str]
 
+    def get(self, link: Stage) -> Got:
+        """A request under the fault."""
+        return impatient(link) if self.status == 504 else link.get()
+
 
 CASES = [
     Case("refused", REFUSED, 503, "UF", (503, "UC")),
@@ -64,6 +71,11 @@ CASES = [
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
+def impatient(link: Stage) -> Got:
+    """One that the sidecar gives up soon, as under a policy with such a time-out."""
+    return link.get(x_envoy_upstream_rq_timeout_ms="300")
+
+
 def calls(link: Stage) -> list[tuple[object, object]]:
     return [(line["status"], line["flags"]) for line in link.settled() if line["kind"] == "call"]
 
@@ -71,7 +83,7 @@ def calls(link: Stage) -> list[tuple[object, object]]:
 @every
 def test_connections_that_were_there(link: Stage, case: Case) -> None:
     link.toxi.apply(case.fault)
-    assert link.get().status == case.status
+    assert case.get(link).status == case.status
     assert calls(link) == [(case.status, case.flags)]
 
 
@@ -80,29 +92,28 @@ def test_new_connections(link: Stage, case: Case) -> None:
     link.toxi.apply(REFUSED)
     link.toxi.undo(REFUSED)
     link.toxi.apply(case.fault)
-    assert [link.get().status for _ in range(2)] == [case.status] * 2
+    assert [case.get(link).status for _ in range(2)] == [case.status] * 2
     assert calls(link) == [(case.status, case.flags)] * 2
 
 
 @every
 def test_a_request_in_flight(link: Stage, case: Case) -> None:
     arrived, broken = threading.Event(), threading.Event()
-    link.behave(lambda talk: (arrived.set(), broken.wait(10), talk.answer(200, b"late"))[-1])
-    got: list[Got] = []
-    waiting = threading.Thread(target=lambda: got.append(link.get()))
-    waiting.start()
-    assert arrived.wait(10)
-    link.toxi.apply(case.fault)
-    broken.set()
-    waiting.join()
-    assert got[0].status == case.in_flight[0]
+    link.behave(lambda talk: (arrived.set(), broken.wait(60), talk.answer(200, b"late"))[-1])
+    ask = impatient if case.in_flight[0] == 504 else Stage.get
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ask, link)
+        assert arrived.wait(60)
+        link.toxi.apply(case.fault)
+        broken.set()
+    assert waiting.result().status == case.in_flight[0]
     assert calls(link) == [case.in_flight]
 
 
 @every
 def test_after_healing_the_next_request_is_well(link: Stage, case: Case) -> None:
     link.toxi.apply(case.fault)
-    link.get()
+    case.get(link)
     link.toxi.undo(case.fault)
     assert [link.get().status for _ in range(3)] == [200] * 3
 
@@ -118,6 +129,6 @@ def test_an_answer_that_is_cut_off_in_its_body_has_its_status_and_is_broken(link
 
 def test_latency_is_met_by_each_answer_and_not_by_the_connect(link: Stage) -> None:
     link.toxi.apply(Toxic(LINK, "latency", "downstream", {"latency": 100}))
-    times = [link.get().ms for _ in range(6)]
+    times = [link.get().ms]
+    eventually(lambda: times.append(link.get().ms) or min(times) < 190)  # once, not for the connect as well
     assert min(times) >= 100
-    assert min(times) < 190  # once, not for the connect as well

@@ -15,19 +15,7 @@ from testbed.model.topology import Topology
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
 RETRY = {EDGE: {"retries": {"attempts": 2, "retryOn": ["5xx"], "backoff": "5ms"}}}
-LOAD = steady(get("/"), rps=50)
-
-
-@pytest.fixture(scope="module")
-def mesh():
-    with start("tests/e2e/small.yaml") as running:
-        yield running
-
-
-@pytest.fixture
-def small(mesh):
-    yield mesh
-    mesh.clean()
+LOAD = steady(get("/"), rps=50, timeout_s=30)
 
 
 def pids(mesh):
@@ -37,34 +25,36 @@ def pids(mesh):
 def assert_tried(mesh, times):
     """Every call whose attempts all fail is tried so often."""
     with mesh.load(LOAD) as traffic, mesh.inject(abort(503).on(EDGE)):
-        traffic.run(for_s=0.3, phase="failing")
+        traffic.run(for_s=0.2, phase="failing")
     traffic.result().check(all=[attempts(EDGE, exactly=times).during("failing")])
 
 
-def test_only_the_proxies_that_hold_the_edge_are_restarted_and_the_policy_works(small):
-    before = pids(small)
-    with small.policies(RETRY):
-        during = pids(small)
-        assert_tried(small, 3)
+def test_only_the_proxies_that_hold_the_edge_are_restarted_and_the_policy_works(patient):
+    before = pids(patient)
+    with patient.policies(RETRY):
+        during = pids(patient)
+        assert_tried(patient, 3)
     assert {name for name in before if before[name] != during[name]} == {"front-1/proxy"}
-    assert_tried(small, 1)
+    assert_tried(patient, 1)
 
 
-def test_a_swap_is_quick(small):
-    took = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        with small.policies(RETRY):
-            took.append(time.perf_counter() - begun)
-    assert min(took) < 1.5
+def test_a_swap_is_quick(patient):
+    """At least one of many, for this machine is shared."""
+    assert any(swap_s(patient) < 1.5 for _ in range(20))
 
 
-def test_in_the_middle_of_a_load_nothing_is_lost_and_each_phase_names_its_policy(small, tmp_path):
-    with small.load(LOAD) as traffic, small.inject(abort(503).on(EDGE).for_attempts(1)):
-        traffic.run(for_s=0.6, phase="bare")
-        with small.policies(RETRY):
-            traffic.run(for_s=0.6, phase="retrying")
-        traffic.run(for_s=0.6, phase="bare again")
+def swap_s(mesh):
+    begun = time.perf_counter()
+    with mesh.policies(RETRY):
+        return time.perf_counter() - begun
+
+
+def test_in_the_middle_of_a_load_nothing_is_lost_and_each_phase_names_its_policy(patient, tmp_path):
+    with patient.load(LOAD) as traffic, patient.inject(abort(503).on(EDGE).for_attempts(1)):
+        traffic.run(for_s=0.3, phase="bare")
+        with patient.policies(RETRY):
+            traffic.run(for_s=0.3, phase="retrying")
+        traffic.run(for_s=0.3, phase="bare again")
     run = traffic.result()
     events = run.history.events
     assert all(event.complete for event in events if isinstance(event, Evidence)), [
@@ -83,53 +73,57 @@ def test_in_the_middle_of_a_load_nothing_is_lost_and_each_phase_names_its_policy
         ]
     )
     texts = {verdict.phase: verdict.policy for verdict in report.verdicts if verdict.check.startswith("attempts")}
-    assert texts["bare"] == texts["bare again"] == "{timeout: 600ms}"
-    assert texts["retrying"].startswith("{timeout: 600ms, retries: {attempts: 2, retryOn: [5xx], ")
+    assert texts["bare"] == texts["bare again"] == "{timeout: 20s}"
+    assert texts["retrying"].startswith("{timeout: 20s, retries: {attempts: 2, retryOn: [5xx], ")
 
 
-@pytest.mark.parametrize("language", ["node", "python"])
-def test_services_in_other_languages_notice_no_swap(language):
+def test_services_in_other_languages_notice_no_swap():
     """Their pooled connections to the proxy end with it; the next request makes a new one."""
-    services = {"front": {"language": language, "calls": ["back"]}, "back": {"language": "go"}}
-    data = {"name": "pair", "entry": "front", "services": services}
-    with start(Topology.model_validate(data)) as pair, pair.load(LOAD) as traffic:
-        traffic.run(for_s=0.5, phase="before")
-        with pair.policies({EDGE: {"timeout": "5s"}}):
-            traffic.run(for_s=0.5, phase="other")
-        traffic.run(for_s=0.5, phase="after")
+    services = {
+        "front": {"language": "node", "calls": ["middle"]},
+        "middle": {"language": "python", "calls": ["back"]},
+        "back": {"language": "go"},
+    }
+    other = {"front -> middle": {"timeout": "50s"}, "middle -> back": {"timeout": "50s"}}
+    data = {"name": "row", "entry": "front", "services": services}
+    with start(Topology.model_validate(data)) as row, row.load(LOAD) as traffic:
+        traffic.run(for_s=0.3, phase="before")
+        with row.policies(other):
+            traffic.run(for_s=0.3, phase="other")
+        traffic.run(for_s=0.3, phase="after")
     traffic.result().check(all=[only_statuses(200).during(name) for name in ("before", "other", "after")])
 
 
-def test_swaps_are_nested_and_end_in_any_order(small):
-    outer = small.policies({EDGE: {"timeout": "1s"}})
-    inner = small.policies({EDGE: {"retries": {"attempts": 1}}})
-    policy = small.topology.policy(EDGE)
+def test_swaps_are_nested_and_end_in_any_order(patient):
+    outer = patient.policies({EDGE: {"timeout": "1s"}})
+    inner = patient.policies({EDGE: {"retries": {"attempts": 1}}})
+    policy = patient.topology.policy(EDGE)
     assert (policy.timeout, policy.retries.attempts) == (1000.0, 1)
     outer.restore()
-    policy = small.topology.policy(EDGE)
-    assert (policy.timeout, policy.retries.attempts) == (600.0, 1)
+    policy = patient.topology.policy(EDGE)
+    assert (policy.timeout, policy.retries.attempts) == (20_000.0, 1)
     inner.restore()
     inner.restore()
-    assert small.topology.policy(EDGE).retries is None
+    assert patient.topology.policy(EDGE).retries is None
 
 
-def test_a_policy_can_be_removed(small):
-    with small.policies({EDGE: None}):
-        assert small.topology.policy(EDGE) is None
-    assert small.topology.policy(EDGE).timeout == 600.0
+def test_a_policy_can_be_removed(patient):
+    with patient.policies({EDGE: None}):
+        assert patient.topology.policy(EDGE) is None
+    assert patient.topology.policy(EDGE).timeout == 20_000.0
 
 
-def test_what_a_test_left_in_force_is_gone_after_cleaning(small):
-    small.policies(RETRY)
-    small.clean()
-    assert small.topology.policy(EDGE).retries is None
-    assert_tried(small, 1)
+def test_what_a_test_left_in_force_is_gone_after_cleaning(patient):
+    patient.policies(RETRY)
+    patient.clean()
+    assert patient.topology.policy(EDGE).retries is None
+    assert_tried(patient, 1)
 
 
-def test_a_test_that_fails_inside_the_block_leaves_the_old_policies(small):
-    with pytest.raises(ZeroDivisionError), small.policies(RETRY):
+def test_a_test_that_fails_inside_the_block_leaves_the_old_policies(patient):
+    with pytest.raises(ZeroDivisionError), patient.policies(RETRY):
         raise ZeroDivisionError
-    assert small.topology.policy(EDGE).retries is None
+    assert patient.topology.policy(EDGE).retries is None
 
 
 @pytest.mark.parametrize(
@@ -146,31 +140,31 @@ def test_a_test_that_fails_inside_the_block_leaves_the_old_policies(small):
         ),
     ],
 )
-def test_a_mistake_is_one_message_and_changes_nothing(small, overrides, words):
-    before = pids(small)
+def test_a_mistake_is_one_message_and_changes_nothing(patient, overrides, words):
+    before = pids(patient)
     with pytest.raises(TestbedError, match=words):
-        small.policies(overrides)
-    assert pids(small) == before
+        patient.policies(overrides)
+    assert pids(patient) == before
 
 
-def test_a_value_that_the_proxy_refuses_is_named_and_the_old_policies_stay(small):
+def test_a_value_that_the_proxy_refuses_is_named_and_the_old_policies_stay(patient):
     with pytest.raises(TopologyError) as caught:
-        small.policies({EDGE: {"retries": {"attempts": 5_000_000_000}}})
+        patient.policies({EDGE: {"retries": {"attempts": 5_000_000_000}}})
     text = str(caught.value)
     print(text)
     assert "small.yaml:9: policies[0].retries.attempts: front-1/proxy refuses it: " in text
     assert "retry_policy.num_retries" in text
     assert "integer out of range" in text
-    with small.client() as client:
+    with patient.client() as client:
         assert client.get("/").status_code == 200
-    assert small.topology.policy(EDGE).retries is None
+    assert patient.topology.policy(EDGE).retries is None
 
 
-def test_a_swap_under_load_that_the_proxy_refuses_disturbs_no_request(small):
-    with small.load(LOAD) as traffic:
+def test_a_swap_under_load_that_the_proxy_refuses_disturbs_no_request(patient):
+    with patient.load(LOAD) as traffic:
         traffic.run(for_s=0.3, phase="before")
         with pytest.raises(TopologyError, match="refuses it"):
-            small.policies({EDGE: {"outlierDetection": {"consecutive5xxErrors": 5_000_000_000}}})
+            patient.policies({EDGE: {"outlierDetection": {"consecutive5xxErrors": 5_000_000_000}}})
         traffic.run(for_s=0.3, phase="after")
     run = traffic.result()
     run.check(all=[only_statuses(200)])

@@ -1,10 +1,9 @@
 """gRPC and HTTP/2 through one Envoy a node, as test_placement.py has it for HTTP/1.1; beside sidecars, to compare."""
 
-import threading
 from collections import Counter
 
-import httpx
 import pytest
+from neighbours import ask, at_once, hit_by, neighbours, shared
 from rpc_kit import assert_retries_hide_what_fails_once
 
 import testbed
@@ -27,7 +26,6 @@ from testbed import (
 pytestmark = pytest.mark.e2e
 
 RPC, H2 = "front -> back", "front -> legacy"
-NEIGHBOURS = ("front-1", "front-3")  # on node-1
 FAILED = {"status": 502, "keep": [404, 429, 503, 504]}
 SERVICES = {
     "front": {
@@ -35,20 +33,21 @@ SERVICES = {
         "replicas": 4,
         "calls": [{"to": "back", "onFailure": FAILED}, {"to": "legacy", "onFailure": FAILED}],
         "routes": {
-            "/slow": {"calls": [{"to": "back", "path": "/slow", "onFailure": FAILED}]},
-            "/hurried": {"calls": [{"to": "back", "timeout": "4s", "onFailure": FAILED}]},
+            "/hurried": {"calls": [{"to": "back", "timeout": "3s", "onFailure": FAILED}]},
+            "/impatient": {"calls": [{"to": "back", "timeout": "1s", "onFailure": FAILED}]},
         },
     },
-    "back": {"language": "go", "protocol": "grpc", "replicas": 2, "routes": {"/slow": {"work": "1500ms"}}},
+    "back": {"language": "go", "protocol": "grpc", "replicas": 2},
     "legacy": {"language": "node", "protocol": "http2"},
 }
 RETRYING = {"retries": {"attempts": 2, "retryOn": ["unavailable"], "backoff": "5ms"}}
-EJECTING = {"outlierDetection": {"consecutive5xxErrors": 4, "baseEjectionTime": "60s", "maxEjectionPercent": 50}}
-LIMITED = {"circuitBreaker": {"maxRequests": 2}}
+STRICT = {
+    "circuitBreaker": {"maxRequests": 2},
+    "outlierDetection": {"consecutive5xxErrors": 4, "baseEjectionTime": "60s", "maxEjectionPercent": 50},
+}
 LOAD = steady(get("/"), rps=20, timeout_s=30)
 HURRIED = steady(get("/hurried"), rps=20, timeout_s=30)
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.2, "recover_s": 1}
-HTTP = httpx.Client(trust_env=False, verify=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
+SHORT = {"warmup_s": 0.1, "baseline_s": 0.3, "hold_s": 0.5, "recover_s": 0.3}
 
 
 def placed(placement, *policies):
@@ -66,15 +65,6 @@ def mesh(request):
 def bed(mesh):
     mesh.clean()
     return mesh
-
-
-def ask(bed, replica, path="/"):
-    return HTTP.get(f"{bed.plan.entries()[replica]}{path}").status_code
-
-
-def hit_by(bed):
-    """A proxy to hit, and the callers behind it."""
-    return ("node-1", set(NEIGHBOURS)) if bed.topology.placement == "node" else ("front-1", {"front-1"})
 
 
 def in_phase(run, name):
@@ -106,8 +96,8 @@ def test_retries_go_by_the_grpc_status_whoever_calls(bed):
 
 
 def test_request_faults_meet_their_users_and_no_others(bed):
-    fault = abort(grpc_status="NOT_FOUND").on(RPC).for_users(percent=30)
-    run = bed.experiment(fault, load=steady(get("/"), rps=20, users=20, timeout_s=30), **SHORT)
+    fault = abort(grpc_status="NOT_FOUND").on(RPC).for_users(percent=40)
+    run = bed.experiment(fault, load=steady(get("/"), rps=20, users=5, timeout_s=30), **SHORT)
     run.check(affected=[only_statuses(404), attempts(RPC, exactly=1)], unaffected=[only_statuses(200)])
 
 
@@ -117,8 +107,8 @@ def test_http2_faults_are_http_faults(bed):
 
 
 def test_a_delay_ends_with_the_deadline_of_the_caller(bed):
-    run = bed.experiment(delay(ms=20_000).on(RPC), load=HURRIED, **SHORT)
-    run.check(all=[only_statuses(504), gives_up(RPC, within_ms=12_000)])
+    run = bed.experiment(delay(ms=600_000).on(RPC), load=steady(get("/impatient"), rps=20, timeout_s=60), **SHORT)
+    run.check(all=[only_statuses(504), gives_up(RPC, within_ms=60_000)])
     index = run.history.index
     held = {request.id for request in index.by_phase["hold"]}
     assert {a.flags for a in index.arrivals.on(RPC) if a.request in held} == {"DI,DR"}
@@ -145,27 +135,17 @@ def test_a_proxys_failure_hits_all_behind_it_and_nobody_else(bed, fault):
         run.check(all=[answered(RPC, grpc_status="OK")])
 
 
-def test_a_limit_is_of_the_node_or_of_each_replica():
-    for placement, served in (("node", 2), ("sidecar", 4)):
-        with start(placed(placement, (RPC, LIMITED))) as bed:
-            found, together = [], threading.Barrier(6)
-
-            def one(name, bed=bed, found=found, together=together):
-                together.wait()
-                found.append(ask(bed, name, "/slow"))
-
-            threads = [threading.Thread(target=one, args=(name,)) for name in NEIGHBOURS * 3]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert Counter(found) == {200: served, 503: 6 - served}
+@pytest.fixture(params=["node", "sidecar"])
+def strict(request):
+    with start(placed(request.param, (RPC, STRICT))) as made:
+        yield made
 
 
-def test_grpc_errors_seen_by_one_replica_eject_for_its_neighbours():
-    for placement, errors in (("node", 4), ("sidecar", 8)):
-        with start(placed(placement, (RPC, EJECTING))) as bed:
-            with bed.inject(abort(grpc_status="UNAVAILABLE").on(replica="back-1")):
-                statuses = [ask(bed, name) for _ in range(12) for name in NEIGHBOURS]
-            assert Counter(statuses)[503] == errors
-            assert statuses[-6:] == [200] * 6
+def test_a_limit_and_an_ejection_are_of_the_node_or_of_each_replica(strict):
+    served = 2 if shared(strict) else 4
+    seen = at_once(strict, *neighbours(strict) * 3, refused=6 - served)
+    assert Counter(status for _, status in seen.elements()) == {200: served, 503: 6 - served}
+    with strict.inject(abort(grpc_status="UNAVAILABLE").on(replica="back-1")):
+        statuses = [ask(strict, name) for _ in range(12) for name in neighbours(strict)]
+    assert Counter(statuses)[503] == (4 if shared(strict) else 8)
+    assert statuses[-6:] == [200] * 6

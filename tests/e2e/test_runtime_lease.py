@@ -22,7 +22,7 @@ import sys, time
 from testbed.runtime.lease import lease_block
 leases = [lease_block() for _ in range(20)]
 print(*(lease.block for lease in leases), flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -45,8 +45,8 @@ def test_kill_9_of_the_holder_frees_its_blocks() -> None:
     with holder() as (process, blocks):
         assert not any(map(is_free, blocks))
         process.kill()
-        process.wait(5)
-        eventually(lambda: all(map(is_free, blocks)), within_s=2)
+        process.wait(60)
+        eventually(lambda: all(map(is_free, blocks)))
 
 
 def test_a_released_block_is_free_and_releasing_twice_is_harmless() -> None:

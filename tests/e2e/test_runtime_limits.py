@@ -19,7 +19,7 @@ from testbed.runtime.lease import Lease
 from testbed.runtime.process import ProcessRuntime
 
 pytestmark = pytest.mark.e2e
-needs_memory = pytest.mark.skipif(bool(Memory().missing), reason="no control groups here that we may limit")
+needs_memory = pytest.mark.needs("memory")
 
 
 def work(process: Process, ms: int) -> float:
@@ -30,14 +30,14 @@ def work(process: Process, ms: int) -> float:
     return time.perf_counter() - begun
 
 
-@pytest.mark.parametrize(("share", "ms"), [(0.5, 200), (0.2, 100), (0.05, 50)])
+@pytest.mark.parametrize(("share", "ms"), [(0.5, 100), (0.2, 80), (0.05, 30)])
 def test_work_takes_one_share_th_longer(runtime: ProcessRuntime, lease: Lease, share: float, ms: int) -> None:
     one = server(lease, code=WORKER)
     runtime.start([one], [])
     runtime.throttle(one.name, share)
     took = [work(one, ms) for _ in range(3)]
     assert median(took) >= 0.85 * ms / 1000 / share  # one that begins with a turn left over is quicker
-    assert min(took) < 10 * ms / 1000 / share  # machines are shared
+    eventually(lambda: min(took) < 10 * ms / 1000 / share or took.append(work(one, ms)))
 
 
 def test_all_threads_of_a_process_share_its_share(runtime: ProcessRuntime, lease: Lease) -> None:
@@ -45,7 +45,7 @@ def test_all_threads_of_a_process_share_its_share(runtime: ProcessRuntime, lease
     runtime.start([one], [])
     runtime.throttle(one.name, 0.2)
     begun, spent = time.monotonic(), runtime.cpu_seconds(one.name)
-    work(one, 150)
+    work(one, 100)
     used, lasted = runtime.cpu_seconds(one.name) - spent, time.monotonic() - begun
     assert used <= 0.2 * lasted * 1.15 + 0.03  # cpu_seconds counts in steps of 10 ms
 
@@ -55,7 +55,7 @@ def test_a_throttled_process_can_be_paused_killed_and_restarted(runtime: Process
     runtime.start([one], [])
     runtime.throttle(one.name, 0.01)
     runtime.restart(one.name)
-    assert not states_within(runtime.pid(one.name), 0.5) & {"T"}
+    assert "T" not in states_within(runtime.pid(one.name), 0.2)
     runtime.throttle(one.name, 0.01)
     runtime.kill(one.name)
     runtime.unthrottle(one.name)  # nothing to do
@@ -69,9 +69,9 @@ def test_a_share_that_is_changed_or_taken_back_is_so_at_once(runtime: ProcessRun
     runtime.start([one], [])
     runtime.throttle(one.name, 0.01)
     runtime.throttle(one.name, 0.5)
-    assert "T" in states_within(runtime.pid(one.name), 0.5)
+    eventually(lambda: "T" in states_within(runtime.pid(one.name), 0.02))
     runtime.unthrottle(one.name)
-    assert "T" not in states_within(runtime.pid(one.name), 0.5)
+    assert "T" not in states_within(runtime.pid(one.name), 0.2)
 
 
 def states_within(pid: int, seconds: float) -> set[str]:
@@ -91,9 +91,9 @@ def test_a_limit_of_memory_is_of_one_life(runtime: ProcessRuntime, lease: Lease)
     group = groups(lease)[0]
     assert group.name.startswith(f"testbed-{os.getpid()}-")
     assert (group / "cgroup.procs").read_text().split() == [str(runtime.pid(one.name))]
-    assert httpx.get(one.ready.url, timeout=5, trust_env=False).status_code == 200
+    assert httpx.get(one.ready.url, timeout=60, trust_env=False).status_code == 200
     runtime.restart(one.name)
-    eventually(lambda: not groups(lease), within_s=5)
+    eventually(lambda: not groups(lease))
     assert runtime.deaths() == []
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from runtime_kit import SERVER, WITH_STRAY, eventually, marked, server
+from runtime_kit import SERVER, WITH_STRAY, eventually, marked, partners, server
 
 from testbed.errors import TestbedError
 from testbed.plan import File, Process, Ready
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 
 
 def get(process: Process) -> int:
-    return httpx.get(process.ready.url, timeout=2, trust_env=False).status_code
+    return httpx.get(process.ready.url, timeout=60, trust_env=False).status_code
 
 
 # -- the whole run
@@ -83,11 +83,10 @@ def _target(fd: Path) -> str:
         return ""
 
 
-def test_everything_starts_at_the_same_time(runtime: ProcessRuntime, lease: Lease) -> None:
-    slow = [server(lease, number, env={"SLOW": "1.0"}) for number in (1, 2, 3)]
-    begin = time.monotonic()
-    runtime.start(slow, [])
-    assert 1.0 <= time.monotonic() - begin < 2.9  # 3.0 is one after the other
+def test_everything_starts_at_the_same_time(runtime: ProcessRuntime, lease: Lease, tmp_path: Path) -> None:
+    three = partners(lease, tmp_path / "here", 3)
+    runtime.start(three, [])
+    assert [get(process) for process in three] == [200] * 3
 
 
 def test_the_block_stays_leased_until_the_run_has_ended(runtime: ProcessRuntime, lease: Lease) -> None:
@@ -153,35 +152,36 @@ def test_an_app_that_ignores_sigterm_and_a_stray_end_too(runtime: ProcessRuntime
 def test_a_process_that_ends_at_once(runtime: ProcessRuntime, lease: Lease, tmp_path: Path) -> None:
     mark = {"MARK": str(tmp_path)}
     bad = server(lease, 1, code="import sys; print('no such setting: colour'); sys.exit(3)", env=mark)
-    begin = time.monotonic()
     with pytest.raises(TestbedError) as caught:
         runtime.start([bad, server(lease, 2, env=mark)], [])
     assert str(caught.value) == (
         "s1-1/app ended before it was ready (exit code 3); its last lines:\n  | no such setting: colour"
     )
-    assert time.monotonic() - begin < 10
     assert marked(f"MARK={tmp_path}") == set()
     assert not (tmp_path / "run").exists()
 
 
 def test_processes_that_are_never_ready(lease: Lease, tmp_path: Path) -> None:
-    runtime = ProcessRuntime(tmp_path / "run", lease, ready_s=0.5)
+    """In how much time the others are, only the machine knows: it gets more and more."""
     silent = "print('waiting for Godot', flush=True)\n" + SERVER
     processes = [
-        server(lease, 1, code=silent, env={"SLOW": "60"}),
+        server(lease, 1, code=silent, env={"SLOW": "600"}),
         server(lease, 2, env={"STATUS": "503 Service Unavailable"}),
         server(lease, 3),
     ]
-    with pytest.raises(TestbedError) as caught:
-        runtime.start(processes, [])
-    lines = str(caught.value).splitlines()
-    assert lines[:3] == [
-        "not ready after 0.5 s:",
+    for ready_s in (0.5, 2, 8, 30):
+        with pytest.raises(TestbedError) as caught:
+            ProcessRuntime(tmp_path / "run", lease, ready_s=ready_s).start(processes, [])
+        assert not (tmp_path / "run").exists()
+        if "s3-1" not in str(caught.value) and "answers" in str(caught.value) and "Godot" in str(caught.value):
+            break
+    assert str(caught.value).splitlines()[:5] == [
+        f"not ready after {ready_s:g} s:",
         f"  s1-1/app: http://{lease.address(1, 1)}:8080/healthz: connection refused",
         f"  s2-1/app: http://{lease.address(2, 1)}:8080/healthz: answers 503",
+        "s1-1/app; its last lines:",
+        "  | waiting for Godot",
     ]
-    assert lines[3:5] == ["s1-1/app; its last lines:", "  | waiting for Godot"]
-    assert not (tmp_path / "run").exists()
 
 
 def test_a_binary_that_cannot_be_executed(
@@ -221,7 +221,7 @@ def test_kill_is_seen_and_is_not_an_unexpected_death(runtime: ProcessRuntime, le
 @pytest.mark.parametrize(
     ("manners", "within_s", "how"),
     [
-        pytest.param("lambda *_: sys.exit(3)", 10, "exit code 3", id="ends"),
+        pytest.param("lambda *_: sys.exit(3)", 60, "exit code 3", id="ends"),
         pytest.param("signal.SIG_IGN", 0.1, "killed by SIGKILL", id="deaf"),
     ],
 )
@@ -278,17 +278,15 @@ def test_a_kill_takes_the_whole_process_group(runtime: ProcessRuntime, lease: Le
     runtime.start([process], [])
     assert len(marked(f"MARK={tmp_path}")) == 2
     runtime.kill(process.name)
-    eventually(lambda: not marked(f"MARK={tmp_path}"), within_s=2)
+    eventually(lambda: not marked(f"MARK={tmp_path}"))
 
 
-def test_several_are_restarted_at_the_same_time(runtime: ProcessRuntime, lease: Lease) -> None:
-    slow = [server(lease, number, env={"SLOW": "1.0"}) for number in (1, 2, 3, 4)]
-    runtime.start(slow, [])
-    before = [runtime.pid(process.name) for process in slow]
-    begin = time.monotonic()
-    runtime.restart_all([process.name for process in slow[:3]])
-    assert 1.0 <= time.monotonic() - begin < 2.9  # 3.0 is one after the other
-    after = [runtime.pid(process.name) for process in slow]
+def test_several_are_restarted_at_the_same_time(runtime: ProcessRuntime, lease: Lease, tmp_path: Path) -> None:
+    several = [*partners(lease, tmp_path / "here", 3), server(lease, 4)]
+    runtime.start(several, [])
+    before = [runtime.pid(process.name) for process in several]
+    runtime.restart_all([process.name for process in several[:3]])
+    after = [runtime.pid(process.name) for process in several]
     assert [old != new for old, new in zip(before, after, strict=True)] == [True, True, True, False]
 
 
@@ -306,7 +304,7 @@ def test_an_unexpected_death_is_reported_with_its_time(runtime: ProcessRuntime, 
     runtime.start([one, two], [])
     before = time.time()
     os.kill(runtime.pid(two.name), signal.SIGSEGV)
-    eventually(lambda: not runtime.alive(two.name), within_s=2)
+    eventually(lambda: not runtime.alive(two.name))
     (death,) = runtime.deaths()
     assert death == Death(two.name, death.at, "killed by SIGSEGV")
     assert before <= death.at <= time.time()
@@ -316,14 +314,13 @@ def test_an_unexpected_death_is_reported_with_its_time(runtime: ProcessRuntime, 
 
 
 def test_processor_time_counts_on_over_a_restart(runtime: ProcessRuntime, lease: Lease) -> None:
-    busy = "import time\nwhile time.process_time() < 0.3: pass\n" + SERVER
+    busy = "import time\nwhile time.process_time() < 0.2: pass\n" + SERVER
     process, idle = server(lease, 1, code=busy), server(lease, 2)
     runtime.start([process, idle], [])
     first = runtime.cpu_seconds(process.name)
-    assert 0.28 <= first < 1.5
-    assert runtime.cpu_seconds(idle.name) < 0.28
+    assert runtime.cpu_seconds(idle.name) < 0.18 <= first
     runtime.restart(process.name)
-    assert runtime.cpu_seconds(process.name) >= first + 0.28
+    assert runtime.cpu_seconds(process.name) >= first + 0.18
 
 
 def test_an_unknown_name_gets_the_nearest(runtime: ProcessRuntime, lease: Lease) -> None:
@@ -339,7 +336,7 @@ def test_the_death_of_the_reaper_is_the_testbeds_own_trouble(runtime: ProcessRun
     crew = runtime._crew
     assert crew is not None
     os.kill(crew.reaper_pids[1], signal.SIGKILL)
-    eventually(lambda: not runtime.alive(process.name), within_s=2)
+    eventually(lambda: not runtime.alive(process.name))
     with pytest.raises(TestbedError, match="the reaper of this run has died"):
         runtime.deaths()
     with pytest.raises(TestbedError, match="the reaper of this run has died"):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
-from planes import EDGE, Stage, counters, stage, until_ejected
+from planes import Row, Stage, counters, stage, until_ejected
+from runtime_kit import eventually
 
 from testbed.edge.operations import Closed
 from testbed.history import Attempt
@@ -50,14 +49,25 @@ def back(piece: bytes) -> bytes:
     return piece
 
 
+ROW = Row()
+
+
+@pytest.fixture(scope="module")
+def row(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("tcp") / "run"
+    with stage(folder, back, callees=ROW.callees, protocol="tcp", make=Raw) as made:
+        yield made
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "run"
+def one(row: Stage, request: pytest.FixtureRequest) -> Stage:
+    """The callee that is under the policy of the test."""
+    return row.at(request.param)
 
 
 def connected(made: Stage) -> socket.socket:
     host, _, port = made.door.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=10)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def said(sock: socket.socket, data: bytes) -> bytes:
@@ -72,37 +82,45 @@ def connections(made: Stage) -> Iterator[Attempt]:
     return (event for event in made.seen() if isinstance(event, Attempt))
 
 
-def test_bytes_go_both_ways_as_they_are_and_each_connection_is_on_record(folder: Path) -> None:
-    with stage(folder, back, protocol="tcp", make=Raw) as made:
-        assert made.links[0].inlet is None
-        data = bytes(range(256)) * 400
-        with connected(made) as first:
-            assert said(first, data) == data
-            with connected(made) as second:
-                assert said(second, b"\0\r\n\r\nno HTTP") == b"\0\r\n\r\nno HTTP"
-            deadline, seen = time.monotonic() + 10, list[Attempt]()
-            while len({one.call for one in seen}) < 2 and time.monotonic() < deadline:
-                seen = list(connections(made))
-        assert {(one.edge, one.callee, one.status, one.source) for one in seen} == {(EDGE, "callee-1", 0, "connection")}
-        assert len(seen) == 2
+@ROW.under()
+def test_bytes_go_both_ways_as_they_are_and_each_connection_is_on_record(one: Stage) -> None:
+    assert one.links[0].inlet is None
+    data = bytes(range(256)) * 400
+    with connected(one) as first:
+        assert said(first, data) == data
+        with connected(one) as second:
+            assert said(second, b"\0\r\n\r\nno HTTP") == b"\0\r\n\r\nno HTTP"
+        eventually(lambda: len({each.call for each in connections(one)}) == 2)
+        seen = list(connections(one))
+    callee = one.callees[0].name
+    assert {(each.edge, each.callee, each.status, each.source) for each in seen} == {
+        (one.edge, callee, 0, "connection")
+    }
+    assert len(seen) == 2
 
 
-def test_connections_beyond_the_limit_are_closed_at_once(folder: Path) -> None:
-    with stage(folder, back, policy={"circuitBreaker": {"maxConnections": 1}}, protocol="tcp", make=Raw) as made:
-        with connected(made) as first, connected(made) as second:
-            assert said(first, b"one") == b"one"
-            assert said(second, b"two") == b""
-        assert counters(made, "upstream_cx_overflow") == {"upstream_cx_overflow": 1}
+@ROW.under(circuitBreaker={"maxConnections": 1})
+def test_connections_beyond_the_limit_are_closed_at_once(one: Stage) -> None:
+    with connected(one) as first, connected(one) as second:
+        assert said(first, b"one") == b"one"
+        assert said(second, b"two") == b""
+    assert counters(one, "upstream_cx_overflow") == {"upstream_cx_overflow": 1}
 
 
-def test_connections_that_cannot_be_made_eject_a_replica(folder: Path) -> None:
-    outliers = {"consecutive5xxErrors": 2, "interval": "100ms", "baseEjectionTime": "30s", "maxEjectionPercent": 100}
-    with stage(folder, back, replicas=2, policy={"outlierDetection": outliers}, protocol="tcp", make=Raw) as made:
-        made.toxi.apply(Closed(made.links[0].name))
-        answers = [_tried(made) for _ in range(8)]
-        assert b"" in answers
-        until_ejected(made)
-        assert [_tried(made) for _ in range(6)] == [b"hi"] * 6
+@ROW.under(
+    2,
+    outlierDetection={
+        "consecutive5xxErrors": 2,
+        "interval": "100ms",
+        "baseEjectionTime": "600s",
+        "maxEjectionPercent": 100,
+    },
+)
+def test_connections_that_cannot_be_made_eject_a_replica(one: Stage) -> None:
+    one.toxi.apply(Closed(one.links[0].name))
+    assert b"" in [_tried(one) for _ in range(8)]
+    until_ejected(one)
+    assert [_tried(one) for _ in range(6)] == [b"hi"] * 6
 
 
 def _tried(made: Stage) -> bytes:

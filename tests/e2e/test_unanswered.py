@@ -21,7 +21,7 @@ import sys, time
 from testbed.edge.unanswered import FullQueue
 held = FullQueue(sys.argv[1])
 print("held", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

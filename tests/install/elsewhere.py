@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nobody import become
+from nobody import becoming, opening
 
 ROOT = Path(__file__).parents[2]
 INSTALL = ("install", "-q", "--disable-pip-version-check", "--no-compile")  # all of scipy would be, for one run
@@ -121,7 +121,8 @@ class Machine:
 def machine(python: Path, env: dict[str, str], uid: int = 0) -> Iterator[Machine]:
     """Be a user, who is ourselves unless another is asked for."""
     with TemporaryDirectory() as home, TemporaryDirectory() as spare:  # pytest's are closed to others
-        one = Machine(Path(home), env, become(Path(spare), [python.parents[1]]) if uid else ())
+        become = becoming(uid, opening(Path(spare), [python.parents[1]])) if uid else ()
+        one = Machine(Path(home), env, become)
         give(Path(home), uid or os.geteuid())
         yield one
 

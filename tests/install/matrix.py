@@ -6,7 +6,6 @@ The cells of one user share what pip and Go have downloaded and compiled; homes 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from elsewhere import Sources, give, machine, make_sources, pythons, works
+from kit.needs import need
 from nobody import NOBODY
 
 PYTHONS = pythons()
-USERS = {"root": 0, "nobody": NOBODY} if os.geteuid() == 0 and shutil.which("setpriv") else {"ordinary": 0}
+USERS = {"root": 0, "nobody": NOBODY} if os.geteuid() == 0 else {"ordinary": 0}
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -33,7 +33,8 @@ class User:
 
 @pytest.fixture(scope="module", params=USERS)
 def user(request: pytest.FixtureRequest) -> Iterator[User]:
-    uid = USERS[request.param]
+    if uid := USERS[request.param]:
+        need("root", "util-linux", "mounts")
     with TemporaryDirectory() as name:
         sources = make_sources(Path(name))
         caches = {key: Path(name, key) for key in ("PIP_CACHE_DIR", "GOCACHE", "GOMODCACHE")}

@@ -14,7 +14,7 @@ services:
   front: {language: go, calls: [back]}
   back: {language: go}
 policies:
-  - {edge: front -> back, timeout: 500ms}
+  - {edge: front -> back, timeout: 60s, retries: {attempts: 1, perTryTimeout: 50s, retryOn: [5xx]}}
 """
 PYPROJECT = """
 [tool.pytest]

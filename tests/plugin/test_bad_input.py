@@ -16,7 +16,7 @@ BROKEN = [
         "*mesh.yaml:4: services.front.calls*no service 'bakc' (did you mean 'back'?)*",
     ),
     (("edge: front -> back", "edge: back -> front"), "*mesh.yaml:7: policies*no edge 'back -> front'*"),
-    (("timeout: 500ms", "timeout: 500 parsecs"), "*mesh.yaml:7: policies*timeout*500 parsecs*"),
+    (("timeout: 60s", "timeout: 60 parsecs"), "*mesh.yaml:7: policies*timeout*60 parsecs*"),
     (
         ("back: {language: go}", "back: {language: go, calls: [front]}"),
         "*a cycle without an exit: *front -> back -> front*",
@@ -24,16 +24,40 @@ BROKEN = [
 ]
 
 
-def test_a_broken_topology_is_an_error_that_names_file_line_field_and_choice(run, project):
+OWN = """
+name: own
+entry: front
+services:
+  front: {language: go, calls: [db]}
+  db: {command: [no-such-database, --port, "{{self.port}}"]}
+"""
+UNUSABLE = [
+    ("topology('mash.yaml')", "*TopologyError*mash.yaml*did you mean 'mesh.yaml'*"),
+    ("topology('own.yaml')", "*TopologyError: */own.yaml:5: services.db.command: there is no 'no-such-database'*"),
+    ("topology('own.yaml', addresses={'dbb': ('a', 1)})", "*no service 'dbb' (did you mean 'db'?)*"),
+]
+
+
+def test_a_topology_that_cannot_be_used_is_an_error_that_names_file_line_field_and_choice(run, project):
     mesh = (project.path / "mesh.yaml").read_text()
     fixtures = ["from testbed import topology"]
     for number, (change, _) in enumerate(BROKEN):
         project.mkdir(f"broken{number}").joinpath("mesh.yaml").write_text(mesh.replace(*change))
         fixtures.append(f"tiny{number} = topology('broken{number}/mesh.yaml')")
-    project.makeconftest("\n".join(fixtures))
-    result = run("\n".join(f"def test_{number}(tiny{number}): pass" for number in range(len(BROKEN))))
-    result.assert_outcomes(errors=len(BROKEN))
-    assert_told(result, [words for _, words in BROKEN])
+    project.makefile(".yaml", own=OWN)
+    fixtures += [f"tiny{number} = {made}" for number, (made, _) in enumerate(UNUSABLE, len(BROKEN))]
+    with socket.socket() as holder:
+        port = next(p for p in range(9000, 9900) if _bound(holder, p))
+        holder.listen()
+        project.makefile(".yaml", port=f"{mesh}\nports: {{app: {port}}}\n")
+        words = [words for _, words in BROKEN + UNUSABLE]
+        words.append(f"*:{port}, wanted by front-1/app: held by python*")
+        fixtures.append(f"tiny{len(words) - 1} = topology('port.yaml')")
+        project.makeconftest("\n".join(fixtures))
+        result = run("\n".join(f"def test_{number}(tiny{number}): pass" for number in range(len(words))))
+    result.assert_outcomes(errors=len(words))
+    assert_told(result, words)
+    result.stdout.fnmatch_lines(["*addresses are in use*"])
 
 
 def assert_told(result, messages):
@@ -78,29 +102,11 @@ def test_a_mistake_in_a_test_is_one_clear_message(run):
     assert_told(result, [words for _, words in MISTAKES])
 
 
-def test_a_missing_topology_names_its_neighbour(run, project):
-    project.makeconftest("from testbed import topology\ntiny = topology('mash.yaml')\n")
-    result = run("def test_it(tiny): pass\n")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*TopologyError*mash.yaml*did you mean 'mesh.yaml'*"])
-
-
 def test_a_missing_binary_says_how_to_get_it(run, monkeypatch):
     monkeypatch.setenv("TESTBED_TOXIPROXY", "/nowhere/toxiproxy")
     result = run("def test_it(tiny): pass\n")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*Unavailable*TESTBED_TOXIPROXY*/nowhere/toxiproxy*"])
-
-
-def test_a_port_in_use_is_named(run, project):
-    with socket.socket() as holder:
-        port = next(p for p in range(9000, 9900) if _bound(holder, p))
-        holder.listen()
-        mesh = project.path / "mesh.yaml"
-        mesh.write_text(mesh.read_text() + f"\nports: {{app: {port}}}\n")
-        result = run("def test_it(tiny): pass\n")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*addresses are in use*", f"*:{port}, wanted by front-1/app: held by python*"])
 
 
 def _bound(holder, port):

@@ -1,4 +1,4 @@
-"""Services of the user's own in a pytest run: addresses of a fixture's making, and mistakes as one message."""
+"""Services of the user's own in a pytest run: addresses of a fixture's making, and what every report says of them."""
 
 import http.server
 import sys
@@ -54,22 +54,6 @@ def test_it(own):
 """
     )
     result.assert_outcomes(passed=1)
-
-
-def test_a_command_that_is_not_there_is_one_message(run, project):
-    project.makefile(".yaml", own=OWN)
-    project.makeconftest("from testbed import topology\nown = topology('own.yaml')\n")
-    result = run("def test_it(own): pass\n")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*TopologyError: */own.yaml:5: services.db.command: there is no 'no-such-database'*"])
-
-
-def test_an_address_of_an_unknown_service_names_the_nearest(run, project):
-    project.makefile(".yaml", own=OWN)
-    project.makeconftest("from testbed import topology\nown = topology('own.yaml', addresses={'dbb': ('a', 1)})\n")
-    result = run("def test_it(own): pass\n")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*no service 'dbb' (did you mean 'db'?)*"])
 
 
 DROPS = """

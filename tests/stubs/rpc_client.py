@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from scripted_upstream import own_address
-from stub_process import Stub, free_port
+from scripted_upstream import PATIENCE_S, own_address
+from stub_process import ANSWER_S, Stub, free_port
 
 CALL, STREAM = "/testbed.v1.Stub/Call", "/testbed.v1.Stub/Stream"
 
@@ -25,7 +25,12 @@ class Reply:
     message: bytes = b'{"from":"upstream"}'
     error: str = ""
     after_ms: float = 0
+    meet: threading.Barrier | None = None
+    hold: threading.Event | None = None
     trailers: tuple[tuple[str, str], ...] = ()
+
+
+SILENCE = Reply(after_ms=1000 * PATIENCE_S)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,10 @@ class RpcUpstream:
         metadata = dict(context.invocation_metadata())
         self.seen.append(Seen(json.loads(message), metadata, context.time_remaining()))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if reply.meet:
+            reply.meet.wait(PATIENCE_S)
+        if reply.hold:
+            reply.hold.wait(PATIENCE_S)
         if reply.after_ms:
             gone = threading.Event()
             context.add_callback(gone.set)
@@ -96,7 +105,7 @@ class Client:
         path: str = "/",
         *,
         method: str = "GET",
-        timeout_s: float = 20,
+        timeout_s: float = ANSWER_S,
         raw: bytes | None = None,
         to: str = CALL,
         **metadata: str,
@@ -113,10 +122,10 @@ class Client:
 
     def begin(self, path: str = "/") -> grpc.Future:
         """Begin a call, to be cancelled."""
-        return self._channel.unary_unary(CALL).future(json.dumps({"path": path}).encode(), timeout=20)
+        return self._channel.unary_unary(CALL).future(json.dumps({"path": path}).encode(), timeout=ANSWER_S)
 
     def stream(self, messages: Iterator[bytes]) -> Any:
-        return self._channel.stream_stream(STREAM)(messages, timeout=20)
+        return self._channel.stream_stream(STREAM)(messages, timeout=ANSWER_S)
 
     def close(self) -> None:
         self._channel.close()

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
 Ending = Literal["whole", "chunked", "until-close", "hang-up", "reset", "cut", "stall", "garbage"]
-PATIENCE_S = 20
+PATIENCE_S = 100
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class Upstream:
     def __init__(self) -> None:
         self.replies = [Reply()]
         self.seen: list[Seen] = []
-        self.ended: list[float] = []  # when an answer was out
+        self.ended: list[float] = []  # when an answer began to leave; it has left once it is listed
         self.left = threading.Event()  # a client closed while it waited
         self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, threading.Thread] = {}
         self._accepted = 0
         self._address = (own_address(), 0)
         self.start()
@@ -103,26 +103,26 @@ class Upstream:
     def close_connections(self, reset: bool = False) -> None:
         """Close every connection from this side, with a FIN, or with an RST."""
         with self._lock:
-            for sock in self._open:
+            served = dict(self._open)
+        for sock in served:
+            with suppress(OSError):
                 if reset:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    sock.close()
-                else:
-                    with suppress(OSError):
-                        sock.shutdown(socket.SHUT_RDWR)
-            self._open.clear()
+                sock.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)  # wakes its thread
+        for thread in served.values() if reset else ():
+            thread.join()  # which has closed it: then it is reset
 
     @contextmanager
     def accepted(self, sock: socket.socket) -> Iterator[int]:
         with self._lock:
-            self._open.add(sock)
+            self._open[sock] = threading.current_thread()
             self._accepted += 1
             number = self._accepted
         try:
             yield number
         finally:
             with self._lock:
-                self._open.discard(sock)
+                del self._open[sock]
 
     def next_reply(self, seen: Seen) -> Reply:
         with self._lock:
@@ -134,6 +134,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 256
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        """Close it without a FIN of its own, which a reset must not have."""
+        self.close_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that leaves, or a connection that the test closed: nothing to print."""
@@ -153,8 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.owner.next_reply(seen)
         self.close_connection = reply.ending not in ("whole", "chunked") or not self._waited(reply)
         if not self.close_connection or reply.ending not in ("whole", "chunked"):
+            begun = time.monotonic()  # once it is out, its receiver may be quicker than this thread
             self._send(reply)
-            self.owner.ended.append(time.monotonic())
+            self.owner.ended.append(begun)
 
     do_GET = do_POST = do_HEAD = do_DELETE = do_PUT = _answer
 

@@ -19,8 +19,7 @@ from scripted_upstream import Upstream, own_address
 from testbed.runtime.binaries import find
 from topologies.stubs import packages_path, stub_path
 
-START_S = 20
-ANSWER_S = 20
+START_S = ANSWER_S = 60
 
 
 @dataclass(frozen=True)

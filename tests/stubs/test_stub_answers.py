@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import json
+import select
 import socket
 import statistics
+from contextlib import ExitStack
 
 import pytest
+from conforming import LANGUAGES, stub_command
 from scripted_upstream import Reply
 from stub_behaviour import behaviour, call, route
-from stub_process import ask
+from stub_process import Stub, ask
 
 pytestmark = pytest.mark.e2e
 
@@ -40,11 +44,12 @@ def test_an_answer_says_who_where_and_what(start):
     }
 
 
-@pytest.mark.parametrize("status", [204, 304])
-def test_an_answer_that_may_have_no_body_has_none(start, status):
-    connection = start(behaviour(status=status, size=9, routes={"/next": route()})).connect()
-    first, second = ask(connection), ask(connection, "/next")
-    assert (first.status, first.text, second.status) == (status, b"", 200)
+def test_an_answer_that_may_have_no_body_has_none(start):
+    routes = {f"/{status}": route(status=status, size=9) for status in (204, 304)}
+    connection = start(behaviour(routes=routes)).connect()
+    for status in (204, 304):
+        first, second = ask(connection, f"/{status}"), ask(connection, "/next")
+        assert (first.status, first.text, second.status) == (status, b"", 200)
     connection.close()
 
 
@@ -92,19 +97,19 @@ def test_the_answer_comes_after_the_whole_request(start):
         assert exchange(sock, "x").status == 200
 
 
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [
-        ("http://shop/buy?x=http://y/z", "/buy"),
-        ("http://shop", "/"),
-        ("http://shop:80/a/b", "/a/b"),
-        ("/a%2Fb/%20?q", "/a%2Fb/%20"),
-        ("//double", "//double"),
-    ],
-)
-def test_the_path_is_that_of_the_target_as_written(start, target, path):
+PATHS = {
+    "http://shop/buy?x=http://y/z": "/buy",
+    "http://shop": "/",
+    "http://shop:80/a/b": "/a/b",
+    "/a%2Fb/%20?q": "/a%2Fb/%20",
+    "//double": "//double",
+}
+
+
+def test_the_path_is_that_of_the_target_as_written(start):
     with start(behaviour()).raw() as sock:
-        assert f'"path":"{path}"'.encode() in exchange(sock, f"GET {target} HTTP/1.1\nHost: shop\n\n").text
+        for target, path in PATHS.items():
+            assert f'"path":"{path}"'.encode() in exchange(sock, f"GET {target} HTTP/1.1\nHost: shop\n\n").text
 
 
 def test_health_is_asked_in_absolute_form_too(start):
@@ -112,11 +117,12 @@ def test_health_is_asked_in_absolute_form_too(start):
         assert exchange(sock, "GET http://shop/healthz HTTP/1.1\nHost: shop\n\n").text == b"ok"
 
 
-@pytest.mark.parametrize("head", ["HTTP/1.1\nHost: shop\nConnection: close", "HTTP/1.0\nHost: shop"])
-def test_a_connection_ends_when_the_client_wants_it_to(start, head):
-    with start(behaviour()).raw() as sock:
-        assert exchange(sock, f"GET / {head}\n\n").status == 200
-        assert sock.recv(1) == b""
+def test_a_connection_ends_when_the_client_wants_it_to(start):
+    stub = start(behaviour())
+    for head in ("HTTP/1.1\nHost: shop\nConnection: close", "HTTP/1.0\nHost: shop"):
+        with stub.raw() as sock:
+            assert exchange(sock, f"GET / {head}\n\n").status == 200
+            assert sock.recv(1) == b""
 
 
 def test_what_is_not_http_is_refused_and_the_next_is_served(start):
@@ -126,33 +132,41 @@ def test_what_is_not_http_is_refused_and_the_next_is_served(start):
     assert stub.get().status == 200
 
 
-def test_an_idle_connection_stays_open(start):
+def test_an_idle_connection_stays_open_in_every_language(tmp_path):
     """Longer than Node's own keep-alive time-out of five seconds, which would break the client's next request."""
-    with start(behaviour()).raw() as sock:
-        assert exchange(sock, "GET / HTTP/1.1\nHost: shop\n\n").status == 200
-        sock.settimeout(6.5)
-        with pytest.raises(TimeoutError):
-            sock.recv(1)
-        sock.settimeout(20)
-        assert exchange(sock, "GET / HTTP/1.1\nHost: shop\n\n").status == 200
+    with ExitStack() as ends:
+        sockets = [ends.enter_context(_served(language, tmp_path, ends).raw()) for language in LANGUAGES]
+        for idle_s in (6.5, 0):
+            for sock in sockets:
+                assert exchange(sock, "GET / HTTP/1.1\nHost: shop\n\n").status == 200
+            assert select.select(sockets, [], [], idle_s)[0] == []
 
 
-@pytest.mark.parametrize("size", [0, 20_000])
-def test_no_answer_waits_for_an_acknowledgement(start, size):
-    """Two small writes without TCP_NODELAY take 40 ms from the second request on a connection on."""
-    connection = start(behaviour(size=size)).connect()
-    times = [ask(connection).ms for _ in range(60)]
+def _served(language, folder, ends):
+    stub = Stub(stub_command(language), json.dumps(behaviour()), folder, {})
+    ends.callback(stub.kill)
+    stub.wait_ready()
+    return stub
+
+
+def quick(times):
+    """Whether no more than a few waited: without TCP_NODELAY two small writes take 40 ms, all but the first time."""
+    return statistics.quantiles(times, n=4)[0] < 35  # a quarter were quick, however busy the machine is
+
+
+def test_no_answer_waits_for_an_acknowledgement(start):
+    connection = start(behaviour(routes={"/large": route(size=20_000)})).connect()
+    for path in ("/", "/large"):
+        assert quick([ask(connection, path).ms for _ in range(30)])
     connection.close()
-    assert statistics.median(times) < 20
 
 
 def test_no_call_waits_for_an_acknowledgement(start, upstream):
     a = upstream()
     stub = start(behaviour(call("a", method="POST")), {"a": a})
     connection = stub.connect()
-    times = [ask(connection).body["calls"][0]["ms"] for _ in range(60)]
+    assert quick([ask(connection).body["calls"][0]["ms"] for _ in range(30)])
     connection.close()
-    assert statistics.median(times) < 20
     assert a.connections == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import product
 
 import pytest
 from scripted_upstream import SILENCE, Reply
@@ -57,18 +58,19 @@ def test_method_and_path_are_sent_as_written_without_a_body(start, upstream):
     assert a.connections == 1
 
 
-@pytest.mark.parametrize("ending", ["whole", "chunked", "until-close"])
-@pytest.mark.parametrize("status", [200, 204, 302, 304, 399])
-def test_a_status_from_200_to_399_is_a_success_however_the_body_ends(start, upstream, ending, status):
-    if status in (204, 304) and ending == "chunked":
-        ending = "whole"  # they have no body
+def test_a_status_from_200_to_399_is_a_success_however_the_body_ends(start, upstream):
     a = upstream()
-    a.script(Reply(status, ending=ending))
     stub = start(behaviour(call("a"), call("a", path="/next")), {"a": a})
-    answer = stub.get()
-    assert [(c["status"], c["tries"], c["failure"]) for c in answer.body["calls"]] == [(status, 1, None)] * 2
-    assert a.connections == (2 if ending == "until-close" else 1)
-    assert [s.target for s in a.seen] == ["/", "/next"]  # a redirect is not followed
+    for status, ending in product([200, 204, 302, 304, 399], ["whole", "chunked", "until-close"]):
+        if status in (204, 304) and ending == "chunked":
+            continue  # they have no body
+        a.script(Reply(status, ending=ending))
+        calls = stub.get().body["calls"]
+        assert [(c["status"], c["tries"], c["failure"]) for c in calls] == [(status, 1, None)] * 2, ending
+        first, second = a.seen[-2:]
+        assert (first.target, second.target) == ("/", "/next")  # a redirect is not followed
+        assert (first.connection == second.connection) == (ending != "until-close"), ending
+    assert len(a.seen) == 2 * 13
 
 
 def test_an_answer_to_head_has_no_body_to_wait_for(start, upstream):
@@ -86,17 +88,17 @@ def test_a_timeout_covers_the_whole_answer(start, upstream, reply):
     (made,) = answer.body["calls"]
     assert (answer.status, answer.body["error"]) == (503, "a: timeout")
     assert (made["status"], made["tries"], made["failure"]) == (0, 1, "fail")
-    assert 60 <= made["ms"] < 2000
-    assert a.left.wait(5)  # the connection is closed, not kept
+    assert made["ms"] >= 60
+    assert a.left.wait(60)  # the connection is closed, not kept
 
 
 def test_a_timeout_is_per_try(start, upstream):
     a = upstream()
     a.script(SILENCE, Reply(after_ms=20))
-    answer = start(behaviour(call("a", timeout=400, retries=2)), {"a": a}).get()
+    answer = start(behaviour(call("a", timeout=1000, retries=2)), {"a": a}).get()
     (made,) = answer.body["calls"]
     assert (answer.status, made["status"], made["tries"]) == (200, 200, 2)
-    assert 420 <= made["ms"] < 4000
+    assert made["ms"] >= 1020
 
 
 def test_without_a_timeout_the_stub_waits(start, upstream):
@@ -105,12 +107,14 @@ def test_without_a_timeout_the_stub_waits(start, upstream):
     assert start(behaviour(call("a")), {"a": a}).get().body["calls"][0]["ms"] >= 700
 
 
-@pytest.mark.parametrize("status", [404, 500, 503])
-def test_retries_stop_at_the_first_success(start, upstream, status):
+def test_retries_stop_at_the_first_success(start, upstream):
     a = upstream()
-    a.script(Reply(status), Reply(ending="hang-up"), Reply(200))
-    answer = start(behaviour(call("a", retries=5)), {"a": a}).get()
-    assert (answer.status, answer.body["calls"][0]["tries"], len(a.seen)) == (200, 3, 3)
+    stub = start(behaviour(call("a", retries=5)), {"a": a})
+    for status in (404, 500, 503):
+        a.seen.clear()
+        a.script(Reply(status), Reply(ending="hang-up"), Reply(200))
+        answer = stub.get()
+        assert (answer.status, answer.body["calls"][0]["tries"], len(a.seen)) == (200, 3, 3)
 
 
 def test_n_retries_are_n_more_tries_with_a_pause_before_each(start, upstream):
@@ -121,7 +125,7 @@ def test_n_retries_are_n_more_tries_with_a_pause_before_each(start, upstream):
     gaps = [later.at - earlier.at for earlier, later in zip(a.seen, a.seen[1:], strict=False)]
     assert (answer.status, answer.body["calls"][0]["tries"], len(a.seen)) == (503, 4, 4)
     assert len(gaps) == 3
-    assert all(0.04 <= gap < 2 for gap in gaps)
+    assert min(gaps) >= 0.04
     assert 120 <= answer.body["calls"][0]["ms"] <= (time.monotonic() - begin) * 1000
 
 
@@ -134,15 +138,14 @@ def test_no_retry_without_being_asked_not_even_on_a_kept_connection(start, upstr
     assert len(a.seen) == 4
 
 
-@pytest.mark.parametrize(
-    ("ending", "word"), [("hang-up", "reset"), ("reset", "reset"), ("cut", "reset"), ("garbage", "other")]
-)
-def test_a_broken_answer_is_no_answer(start, upstream, ending, word):
+def test_a_broken_answer_is_no_answer(start, upstream):
     a = upstream()
-    a.script(Reply(ending=ending))
-    answer = start(behaviour(call("a")), {"a": a}).get()
-    assert (answer.status, answer.body["error"]) == (503, f"a: {word}")
-    assert answer.body["calls"][0]["status"] == 0
+    stub = start(behaviour(call("a")), {"a": a})
+    for ending, word in (("hang-up", "reset"), ("reset", "reset"), ("cut", "reset"), ("garbage", "other")):
+        a.script(Reply(ending=ending))
+        answer = stub.get()
+        assert (answer.status, answer.body["error"]) == (503, f"a: {word}"), ending
+        assert answer.body["calls"][0]["status"] == 0
 
 
 def test_a_refused_connection_is_no_answer(start, upstream):

@@ -23,30 +23,30 @@ def entry(to, status, failure=None, fallback=None, path="/", tries=1):
     return {"to": to, "path": path, "status": status, "tries": tries, "failure": failure, "fallback": fallback}
 
 
-@pytest.mark.parametrize(
-    ("way", "theirs", "ours"),
-    [(fail(), 500, 503), (fail(502), 404, 502), (fail(503, [404, 429]), 404, 404), (fail(503, [404]), 500, 503)],
-)
-def test_fail_maps_any_failure_but_keeps_what_is_kept(start, upstream, way, theirs, ours):
+WAYS = [(fail(), 500, 503), (fail(502), 404, 502), (fail(503, [404, 429]), 404, 404), (fail(503, [404]), 500, 503)]
+
+
+def test_fail_maps_any_failure_but_keeps_what_is_kept(start, upstream):
     a, b = upstream(), upstream()
-    a.script(Reply(theirs))
-    stub = start(behaviour(call("a", on_failure=way), call("b"), size=4), {"a": a, "b": b})
-    answer = stub.get("/buy?x=1")
-    assert answer.status == ours
-    assert answer.headers["content-type"] == "application/json"
-    body = answer.body | {"calls": without_ms(answer.body["calls"])}
-    assert body == {
-        "service": "shop",
-        "replica": "shop-1",
-        "path": "/buy",
-        "status": ours,
-        "work": 0,
-        "calls": [entry("a", theirs, "fail")],
-        "answers": {},
-        "fallbacks": [],
-        "padding": "xxxx",
-        "error": f"a: {theirs}",
-    }
+    routes = {f"/{n}": route(call("a", on_failure=way), call("b"), size=4) for n, (way, _, _) in enumerate(WAYS)}
+    stub = start(behaviour(routes=routes), {"a": a, "b": b})
+    for number, (_, theirs, ours) in enumerate(WAYS):
+        a.script(Reply(theirs))
+        answer = stub.get(f"/{number}?x=1")
+        assert answer.status == ours
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.body | {"calls": without_ms(answer.body["calls"])} == {
+            "service": "shop",
+            "replica": "shop-1",
+            "path": f"/{number}",
+            "status": ours,
+            "work": 0,
+            "calls": [entry("a", theirs, "fail")],
+            "answers": {},
+            "fallbacks": [],
+            "padding": "xxxx",
+            "error": f"a: {theirs}",
+        }
     assert b.seen == []  # the route has ended
 
 
@@ -73,16 +73,18 @@ def test_ignore_goes_on(start, upstream):
     assert "error" not in answer.body
 
 
-@pytest.mark.parametrize("value", [None, 12.5, "<&> å", {"list": [1, {"deep": None}]}], ids=str)
-def test_a_static_answer_is_handed_on_as_it_is(start, upstream, value):
+def test_a_static_answer_is_handed_on_as_it_is(start, upstream):
     a, b = upstream(), upstream()
     a.script(Reply(500))
-    stub = start(behaviour(call("a", on_failure=static("list-price", value)), call("b")), {"a": a, "b": b})
-    answer = stub.get()
-    assert answer.status == 200
-    assert answer.body["answers"] == {"list-price": value}
-    assert without_ms(answer.body["calls"]) == [entry("a", 500, "default", "list-price"), entry("b", 200)]
-    assert answer.headers["x-testbed-fallback"] == "list-price"
+    values = [None, 12.5, "<&> å", {"list": [1, {"deep": None}]}]
+    steps = [(call("a", on_failure=static("list-price", value)), call("b")) for value in values]
+    stub = start(behaviour(routes={f"/{n}": route(*both) for n, both in enumerate(steps)}), {"a": a, "b": b})
+    for number, value in enumerate(values):
+        answer = stub.get(f"/{number}")
+        assert answer.status == 200
+        assert answer.body["answers"] == {"list-price": value}
+        assert without_ms(answer.body["calls"]) == [entry("a", 500, "default", "list-price"), entry("b", 200)]
+        assert answer.headers["x-testbed-fallback"] == "list-price"
 
 
 def test_a_fallback_call_is_made_only_on_failure(start, upstream):

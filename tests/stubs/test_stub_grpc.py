@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import queue
 import signal
+import threading
 import time
 
 import grpc
 import pytest
-from rpc_client import Reply, RpcUpstream, client
+from conforming import until
+from rpc_client import SILENCE, Reply, RpcUpstream, client
 from stub_behaviour import behaviour, call, instead, route, stale, static
 
 pytestmark = pytest.mark.e2e
@@ -57,16 +59,17 @@ def test_the_path_and_the_method_choose_the_route(start):
     assert slow.ms >= 50
 
 
-@pytest.mark.parametrize(
-    ("status", "name"),
-    [(200, "OK"), (204, "OK"), (404, "NOT_FOUND"), (429, "RESOURCE_EXHAUSTED"), (500, "INTERNAL"), (502, "UNAVAILABLE"),
-     (503, "UNAVAILABLE"), (504, "DEADLINE_EXCEEDED"), (418, "UNKNOWN")],
-)  # fmt: skip
-def test_a_status_is_the_grpc_status_that_says_the_same(start, status, name):
-    with client(start(served(status=status))) as there:
-        ended = there.call()
-    assert ended.status == name
-    assert (ended.body is None) == (name != "OK")
+SAME = {
+    200: "OK", 204: "OK", 404: "NOT_FOUND", 418: "UNKNOWN", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL",
+    502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+}  # fmt: skip
+
+
+def test_a_status_is_the_grpc_status_that_says_the_same(start):
+    with client(start(served(routes={f"/{status}": route(status=status) for status in SAME}))) as there:
+        ends = {status: there.call(f"/{status}") for status in SAME}
+    assert {status: ended.status for status, ended in ends.items()} == SAME
+    assert {status for status, ended in ends.items() if ended.body is not None} == {200, 204}
 
 
 def test_an_empty_message_is_get_and_nonsense_is_an_invalid_argument(start):
@@ -97,12 +100,12 @@ def test_an_error_ends_a_stream(start):
         assert answers.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def test_twenty_calls_at_once(start):
-    with client(start(served(work={"0": 100, "100": 100}))) as there:
-        begun = time.monotonic()
+def test_twenty_calls_at_once(start, rpc_upstream):
+    a = rpc_upstream()
+    a.script(Reply(meet=threading.Barrier(20)))
+    with client(start(served(rpc("a")), {"a": a})) as there:
         pending = [there.begin() for _ in range(20)]
         assert [one.code().name for one in pending if one.exception() is None] == ["OK"] * 20
-        assert time.monotonic() - begun < 1.5
 
 
 # -- calls
@@ -124,23 +127,23 @@ def test_it_calls_over_grpc_whatever_it_is_called_in(start, rpc_upstream, protoc
     assert "x-secret" not in seen.metadata
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        ("NOT_FOUND", 404),
-        ("UNAVAILABLE", 503),
-        ("DEADLINE_EXCEEDED", 504),
-        ("RESOURCE_EXHAUSTED", 429),
-        ("UNKNOWN", 500),
-    ],
-)
-def test_a_failed_call_has_the_http_status_that_says_the_same(start, rpc_upstream, error, status):
+ERRORS = {
+    "NOT_FOUND": 404,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+    "RESOURCE_EXHAUSTED": 429,
+    "UNKNOWN": 500,
+}
+
+
+def test_a_failed_call_has_the_http_status_that_says_the_same(start, rpc_upstream):
     a = rpc_upstream()
-    a.script(Reply(error=error))
-    fail = {"kind": "fail", "status": 502, "keep": [404, 429]}
-    answer = start(behaviour(rpc("a", on_failure=fail)), {"a": a}).get()
-    assert answer.body["calls"][0]["status"] == status
-    assert answer.status == (status if status in (404, 429) else 502)
+    stub = start(behaviour(rpc("a", on_failure={"kind": "fail", "status": 502, "keep": [404, 429]})), {"a": a})
+    for error, status in ERRORS.items():
+        a.script(Reply(error=error))
+        answer = stub.get()
+        assert answer.body["calls"][0]["status"] == status, error
+        assert answer.status == (status if status in (404, 429) else 502)
 
 
 def test_a_failure_below_is_told_in_grpcs_words(start, rpc_upstream):
@@ -160,13 +163,13 @@ def test_it_tries_again_as_often_as_it_is_told(start, rpc_upstream):
 
 def test_a_timeout_is_the_deadline_of_the_call(start, rpc_upstream):
     a = rpc_upstream()
-    a.script(Reply(after_ms=5_000))
-    answer = start(behaviour(rpc("a", timeout=120)), {"a": a}).get()
+    a.script(SILENCE)
+    answer = start(behaviour(rpc("a", timeout=700)), {"a": a}).get()
     (entry,) = answer.body["calls"]
     assert entry["status"] == 504
-    assert 119 <= entry["ms"] < 3_000
-    assert a.seen[0].left_s <= 0.12
-    assert a.left.wait(5)
+    assert entry["ms"] >= 699
+    assert a.seen[0].left_s <= 0.7
+    assert a.left.wait(60)
 
 
 def test_fallbacks(start, rpc_upstream):
@@ -218,8 +221,8 @@ def test_what_is_left_is_handed_on_and_nothing_is_begun_after_it(start, rpc_upst
     a = rpc_upstream()
     told = served(rpc("a"), deadline="grpc-timeout", routes={"/late": route(rpc("a"), work={"0": 300, "100": 300})})
     with client(start(told, {"a": a})) as there:
-        assert there.call(timeout_s=2).status == "OK"
-        assert 0 < a.seen[0].left_s <= 2
+        assert there.call(timeout_s=60).status == "OK"
+        assert 0 < a.seen[0].left_s <= 60
         assert there.call("/late", timeout_s=0.15).status == "DEADLINE_EXCEEDED"
     time.sleep(0.4)
     assert len(a.seen) == 1
@@ -230,31 +233,33 @@ def test_envoys_header_is_a_deadline_too(start, rpc_upstream):
     header = "x-envoy-expected-rq-timeout-ms"
     with client(start(served(rpc("a"), deadline=header), {"a": a})) as there:
         assert there.call(x_envoy_expected_rq_timeout_ms="0").status == "DEADLINE_EXCEEDED"
-        assert there.call(x_envoy_expected_rq_timeout_ms="3000").status == "OK"
+        assert there.call(x_envoy_expected_rq_timeout_ms="60000").status == "OK"
     (seen,) = a.seen
-    assert 0 < int(seen.metadata[header]) <= 3000
-    assert seen.left_s <= 3
+    assert 0 < int(seen.metadata[header]) <= 60_000
+    assert seen.left_s <= 60
 
 
-def test_what_finds_no_place_is_shed(start):
-    told = served(work={"0": 400, "100": 400}, concurrency={"limit": 1, "queue": 0, "shed": 429})
-    with client(start(told)) as there:
+def test_what_finds_no_place_is_shed(start, rpc_upstream):
+    a, release = rpc_upstream(), threading.Event()
+    a.script(Reply(hold=release))
+    told = served(rpc("a"), concurrency={"limit": 1, "queue": 0, "shed": 429})
+    with client(start(told, {"a": a})) as there:
         first = there.begin()
-        time.sleep(0.15)
+        until(lambda: a.seen)
         ended = there.call()
         assert (ended.status, ended.trailers["x-testbed-shed"]) == ("RESOURCE_EXHAUSTED", "1")
+        release.set()
         assert first.exception() is None
 
 
 def test_it_stops_for_a_client_that_leaves(start, rpc_upstream):
     a = rpc_upstream()
-    a.script(Reply(after_ms=5_000))
+    a.script(SILENCE)
     with client(start(served(rpc("a")), {"a": a})) as there:
         pending = there.begin()
-        while not a.seen:
-            time.sleep(0.005)
+        until(lambda: a.seen)
         pending.cancel()
-        assert a.left.wait(5)
+        assert a.left.wait(60)
 
 
 def test_the_attempt_log_has_grpcs_statuses(start, rpc_upstream, tmp_path):
@@ -273,14 +278,13 @@ def test_the_attempt_log_has_grpcs_statuses(start, rpc_upstream, tmp_path):
 def test_sigterm_ends_it_with_0_after_what_was_begun(start, rpc_upstream):
     a = rpc_upstream()
     a.script(Reply(after_ms=300))
-    stub = start(served(rpc("a"), grace=5_000), {"a": a})
+    stub = start(served(rpc("a"), grace=60_000), {"a": a})
     with client(stub) as there:
         pending = there.begin()
-        while not a.seen:
-            time.sleep(0.005)
+        until(lambda: a.seen)
         stub.process.send_signal(signal.SIGTERM)
         assert pending.exception() is None
-        assert stub.process.wait(10) == 0
+        assert stub.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("reset", ["/forget"])

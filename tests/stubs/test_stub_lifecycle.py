@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import signal
 import socket
+import threading
 import time
 
 import pytest
+from conforming import refusal, until, what_is_refused
 from scripted_upstream import SILENCE, Reply
 from stub_behaviour import behaviour, call, instead, static
 from stub_process import ask
@@ -17,10 +18,6 @@ from testbed.errors import TopologyError
 from topologies.stubs import stub_path
 
 pytestmark = pytest.mark.e2e
-
-
-def test_a_cold_stub_serves_soon(launch):
-    assert launch(behaviour()).wait_ready() < 15
 
 
 def test_it_listens_on_its_own_address_only(start):
@@ -35,12 +32,9 @@ def test_sigterm_ends_it_at_once_with_exit_0(start, upstream):
     stub = start(behaviour(call("a")), {"a": a})
     with stub.raw() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
-        while not a.seen:
-            time.sleep(0.002)
-        begin = time.monotonic()
+        until(lambda: a.seen)
         stub.process.send_signal(signal.SIGTERM)
-        assert stub.process.wait(10) == 0
-        assert time.monotonic() - begin < 5
+        assert stub.process.wait(60) == 0  # its call would take longer
 
 
 def test_it_can_start_again_at_once_where_it_was(start, launch):
@@ -51,19 +45,29 @@ def test_it_can_start_again_at_once_where_it_was(start, launch):
         while sock.recv(1000):
             pass
     stub.process.send_signal(signal.SIGTERM)
-    stub.process.wait(10)
+    stub.process.wait(60)
     again = launch(behaviour(), ADDR=stub.address, PORT=str(stub.port))
     again.address, again.port = stub.address, stub.port
     again.wait_ready()
 
 
-def refusal(stub):
-    assert stub.process.wait(20) == 2
-    text = stub.errors()
-    assert text.endswith("\n")
-    assert text.count("\n") == 1
-    assert text.startswith("stub: ")
-    return text
+@pytest.fixture
+def refused(language, launch, upstream):
+    """What the stub says of behaviours or, in place of them, of environments that differ from a good one."""
+    a = upstream()
+    good = {"ADDR": "127.0.0.1", "PORT": "0", "SERVICE": "shop", "REPLICA": "shop-1", "SEED": "7", "A_URL": a.url}
+
+    def said(*wrong):
+        envs = [good | (one if isinstance(one, Env) else {"BEHAVIOUR": json.dumps(one)}) for one in wrong]
+        texts = what_is_refused(language, envs, lambda env: launch(env["BEHAVIOUR"], **env))
+        assert not any("\n" in text for text in texts)
+        return texts
+
+    return said
+
+
+class Env(dict):
+    """Variables, not a behaviour."""
 
 
 CALL = ("default", "steps", 0, "parallel", 0)
@@ -109,70 +113,93 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value", "named"), WRONG, ids=[f"{n}-{w[2]}" for n, w in enumerate(WRONG)])
-def test_a_bad_behaviour_is_refused_by_the_place_of_its_mistake(launch, upstream, place, value, named):
+def changed(place, change):
+    """A good description after a change to what is at a place in it."""
     told = behaviour(call("a", on_failure=static("x", 1)))
     inner = told
-    for key in place[:-1]:
+    for key in place:
         inner = inner[key]
-    inner[place[-1]] = value
-    assert named in refusal(launch(told, {"a": upstream()}))
+    change(inner)
+    return told
 
 
-@pytest.mark.parametrize("path", [(), CALL, WAY, ("default",), ("default", "answer")], ids=str)
-def test_every_key_must_be_there(launch, upstream, path):
-    a, whole = upstream(), behaviour(call("a", on_failure=static("x", 1)))
-    inner = whole
-    for key in path:
-        inner = inner[key]
-    for key in list(inner):
-        told = copy.deepcopy(whole)
-        part = told
-        for step in path:
-            part = part[step]
-        del part[key]
-        assert key in refusal(launch(told, {"a": a}))
+def test_a_bad_behaviour_is_refused_by_the_place_of_its_mistake(refused):
+    told = [
+        changed(
+            place[:-1],
+            lambda it, p=place, v=value: it.update({p[-1]: v}) if isinstance(it, dict) else it.__setitem__(p[-1], v),
+        )
+        for place, value, _ in WRONG
+    ]
+    named = [words for *_, words in WRONG]
+    assert_named(refused(*told), named)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7"])
-def test_what_is_no_description_is_refused(launch, text):
-    assert "BEHAVIOUR" in refusal(launch(text))
+def assert_named(texts, words):
+    """Each text has its words."""
+    assert [pair for pair in zip(words, texts, strict=True) if pair[0] not in pair[1]] == []
+
+
+def test_every_key_must_be_there(refused):
+    told, keys = [], []
+    for path in ((), CALL, WAY, ("default",), ("default", "answer")):
+        there = []
+        changed(path, there.extend)
+        keys += there
+        told += [changed(path, lambda part, key=key: part.pop(key)) for key in there]
+    assert len(keys) >= 25
+    assert_named(refused(*told), keys)
+
+
+def test_what_is_no_description_is_refused(refused):
+    texts = ("", "{", "[]", "null", "7")
+    for said in refused(*(Env(BEHAVIOUR=text) for text in texts)):
+        assert "BEHAVIOUR" in said
+
+
+def test_a_bad_environment_is_refused(refused):
+    wrong = {
+        "ADDR": Env(ADDR=""),
+        "SERVICE": Env(SERVICE=""),
+        "REPLICA": Env(REPLICA=""),
+        "SEED": Env(SEED="many"),
+        "PORT": Env(PORT="http"),
+        "70000": Env(PORT="70000"),
+        "ATTEMPT_LOG": Env(ATTEMPT_LOG="/nowhere/at/all"),
+    }
+    assert_named(refused(*(Env(BEHAVIOUR=json.dumps(behaviour()), **env) for env in wrong.values())), list(wrong))
+
+
+UPSTREAM = "PRICE_LIST_URL"
+NOWHERE = [
+    ("listener", {}, UPSTREAM),
+    ("listener", {UPSTREAM: "https://127.0.0.1:80"}, UPSTREAM),
+    ("listener", {UPSTREAM: "http://127.0.0.1"}, UPSTREAM),
+    ("listener", {UPSTREAM: "http://127.0.0.1:80/path"}, UPSTREAM),
+    ("listener", {"PRICE_LIST_URLS": "http://127.0.0.1:80,"}, "PRICE_LIST_URLS"),
+    ("proxy", {UPSTREAM: "http://127.0.0.1:80", "HTTP_PROXY": ""}, "HTTP_PROXY"),
+]
+
+
+def test_an_upstream_that_leads_nowhere_is_refused_even_if_only_a_fallback(refused):
+    way = instead("x", call("price-list"))
+    told = {wiring: json.dumps(behaviour(call("a", on_failure=way), wiring=wiring)) for wiring, _, _ in NOWHERE}
+    assert_named(refused(*(Env(BEHAVIOUR=told[wiring], **env) for wiring, env, _ in NOWHERE)), [n for *_, n in NOWHERE])
 
 
 @pytest.mark.parametrize(
-    ("env", "named"),
+    ("told", "env", "named"),
     [
-        ({"ADDR": ""}, "ADDR"),
-        ({"SERVICE": ""}, "SERVICE"),
-        ({"REPLICA": ""}, "REPLICA"),
-        ({"SEED": "many"}, "SEED"),
-        ({"PORT": "http"}, "PORT"),
-        ({"PORT": "70000"}, "70000"),
-        ({"ATTEMPT_LOG": "/nowhere/at/all"}, "ATTEMPT_LOG"),
-        ({"ADDR": "192.0.2.1"}, "listen"),
+        ("{", {}, "BEHAVIOUR"),
+        (behaviour(grace=-1), {}, "grace"),
+        (behaviour(call("price-list")), {}, UPSTREAM),
+        (behaviour(), {"SEED": "many"}, "SEED"),
+        (behaviour(), {"ADDR": "192.0.2.1"}, "listen"),
     ],
-    ids=str,
+    ids=["nonsense", "behaviour", "upstream", "environment", "address"],
 )
-def test_a_bad_environment_is_refused(launch, env, named):
-    assert named in refusal(launch(behaviour(), **env))
-
-
-@pytest.mark.parametrize(
-    ("wiring", "env", "named"),
-    [
-        ("listener", {}, "PRICE_LIST_URL"),
-        ("listener", {"PRICE_LIST_URL": "https://127.0.0.1:80"}, "PRICE_LIST_URL"),
-        ("listener", {"PRICE_LIST_URL": "http://127.0.0.1"}, "PRICE_LIST_URL"),
-        ("listener", {"PRICE_LIST_URL": "http://127.0.0.1:80/path"}, "PRICE_LIST_URL"),
-        ("listener", {"PRICE_LIST_URLS": "http://127.0.0.1:80,"}, "PRICE_LIST_URLS"),
-        ("proxy", {"PRICE_LIST_URL": "http://127.0.0.1:80"}, "HTTP_PROXY"),
-    ],
-    ids=str,
-)
-def test_an_upstream_that_leads_nowhere_is_refused_even_if_only_a_fallback(launch, upstream, wiring, env, named):
-    proxied = {"HTTP_PROXY": ""} if wiring == "proxy" else {}
-    told = behaviour(call("a", on_failure=instead("x", call("price-list"))), wiring=wiring)
-    assert named in refusal(launch(told, {"a": upstream()}, **env, **proxied))
+def test_who_is_refused_ends_with_2_and_one_line(launch, told, env, named):
+    assert named in refusal(launch(told, **env))
 
 
 def test_a_port_in_use_is_refused(start, launch):
@@ -183,7 +210,7 @@ def test_a_port_in_use_is_refused(start, launch):
 
 def test_the_folder_of_a_stub_is_found_and_a_misspelt_language_is_told():
     assert (stub_path("node") / "main.mjs").is_file()
-    assert (stub_path("go") / "go.mod").is_file()
+    assert (stub_path("go") / "main.go").is_file()
     assert (stub_path("python") / "main.py").is_file()
     with pytest.raises(TopologyError, match="did you mean 'python'"):
         stub_path("pyton")
@@ -224,27 +251,25 @@ def begin(stub, seen):
     """Send a request on a connection of its own, and wait until it has reached the upstream."""
     sock = stub.raw()
     sock.sendall(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
-    while not seen:
-        time.sleep(0.002)
+    until(lambda: seen)
     return sock
 
 
 def test_with_grace_it_finishes_what_it_has_and_takes_nothing_new(start, upstream):
-    a = upstream()
-    a.script(Reply(after_ms=800))
-    stub = start(behaviour(call("a"), grace=15_000), {"a": a})
+    a, release = upstream(), threading.Event()
+    a.script(Reply(hold=release))
+    stub = start(behaviour(call("a"), grace=100_000), {"a": a})
     idle = stub.connect()
     assert ask(idle, "/healthz").status == 200
     with begin(stub, a.seen) as sock:
         stub.process.send_signal(signal.SIGTERM)
-        refused_from(stub)
+        until(lambda: takes_nothing(stub))
         assert stub.process.poll() is None
+        release.set()
         text = sock.recv(10_000)
         assert text.startswith(b"HTTP/1.1 200")
         assert b"connection: close" in text.lower()
-    began = time.monotonic()
-    assert stub.process.wait(10) == 0
-    assert time.monotonic() - began < 5  # not after the whole grace, though a connection was idle
+    assert stub.process.wait(60) == 0  # not after the whole grace, though a connection was idle
     idle.close()
 
 
@@ -255,25 +280,20 @@ def test_the_grace_has_an_end(start, upstream):
     with begin(stub, a.seen):
         began = time.monotonic()
         stub.process.send_signal(signal.SIGTERM)
-        assert stub.process.wait(10) == 0
-        assert 0.45 <= time.monotonic() - began < 8
+        assert stub.process.wait(60) == 0
+        assert time.monotonic() - began >= 0.45
 
 
 def test_with_grace_but_nothing_to_do_it_ends_at_once(start):
-    stub = start(behaviour(grace=15_000))
-    began = time.monotonic()
+    stub = start(behaviour(grace=100_000))
     stub.process.send_signal(signal.SIGTERM)
-    assert stub.process.wait(10) == 0
-    assert time.monotonic() - began < 5
+    assert stub.process.wait(60) == 0
 
 
-def refused_from(stub):
-    """Wait until new connections are refused."""
-    deadline = time.monotonic() + 0.7
-    while time.monotonic() < deadline:
-        try:
-            stub.raw().close()
-        except (ConnectionRefusedError, ConnectionResetError):  # reset: it was in the queue of a listener that closed
-            return
-        time.sleep(0.01)
-    raise AssertionError("it still takes connections")
+def takes_nothing(stub):
+    """Whether new connections are refused."""
+    try:
+        stub.raw().close()
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it was in the queue of a listener that closed
+        return True
+    return False

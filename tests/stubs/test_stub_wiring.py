@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from conforming import until
 from scripted_upstream import Reply
 from stub_behaviour import IGNORE, behaviour, call
 from stub_process import ask
@@ -134,7 +134,7 @@ def test_an_idle_connection_that_died_is_noticed_before_it_is_used(start, upstre
     connection = stub.connect()
     for _ in range(15):
         assert [made["status"] for made in ask(connection).body["calls"]] == [200] * 3
-        time.sleep(0.05)  # the answer is out before its connection is idle
+        until(lambda: len(a.ended) == len(a.seen))  # an answer is out before its connection is idle
         if how == "restarted":
             a.stop()
             a.start()
@@ -142,6 +142,7 @@ def test_an_idle_connection_that_died_is_noticed_before_it_is_used(start, upstre
             a.close_connections(reset=how == "reset")
         answer = ask(connection)
         assert [(made["status"], made["tries"]) for made in answer.body["calls"]] == [(200, 1)] * 3
-        time.sleep(0.05)
+        until(lambda: len(a.ended) == len(a.seen))
     connection.close()
+    assert a.connections > 15  # it was never the one that had died
     assert len(a.seen) == 90

@@ -9,18 +9,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from testbed.errors import TopologyError, nearest
+from testbed.runtime.golang import SOURCES
 
 LANGUAGES = ("node", "go", "python")
 
 
 def stub_path(language: str) -> Path:
-    """Return the folder with the stub's source: `main.mjs` (node), a Go module (go) or `main.py` (python).
+    """Return the folder with the stub's source: `main.mjs` (node), `main.go` (go) or `main.py` (python).
 
     Raises `TopologyError` for a language that has no stub.
     """
     if language not in LANGUAGES:
         raise TopologyError(f"no stub is written in {language!r}{nearest(language, LANGUAGES)}")
-    return Path(__file__).parent / language
+    return SOURCES / "cmd/stub" if language == "go" else Path(__file__).parent / language
 
 
 def packages_path() -> Path | None:

@@ -8,7 +8,7 @@ shop = topology("topology.yaml", scope="module")
 
 EDGE = "page -> ads"
 USERS = steady(get("/"), rps=40)
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2, "recover_s": 0.5}
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2, "recover_s": 0}
 NO_ADS = outage("ads", kind="erroring")
 LIMITS = {"maxConnections": 100, "maxPendingRequests": 100, "maxRequests": 100}
 

@@ -8,7 +8,7 @@ shop = topology("topology.yaml", scope="module")
 
 EDGE = "page -> search"
 USERS = steady(get("/"), rps=40)
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0.5}
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0}
 SLOW_SEARCH = delay(ms=2200).on(EDGE)
 
 

@@ -8,7 +8,7 @@ shop = topology("topology.yaml", scope="module")
 
 EDGE = "page -> recommendations"
 USERS = steady(get("/"), rps=40, timeout_s=0.5)  # who leave after half a second
-SHORT = {"warmup_s": 0.3, "baseline_s": 1, "hold_s": 1.5, "recover_s": 0.3}
+SHORT = {"warmup_s": 0.3, "baseline_s": 1, "hold_s": 1.5, "recover_s": 0}
 SLOW = delay(ms=200).on(EDGE)
 
 

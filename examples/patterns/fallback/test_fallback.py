@@ -6,7 +6,7 @@ from testbed import NotContained, Testbed, delay, fallback, get, only_statuses, 
 
 shop = topology("topology.yaml", scope="module")
 
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0.5}
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0}
 SLOW_CATALOGUE = delay(ms=2500).on(service="catalogue")
 
 

@@ -20,7 +20,7 @@ shop = topology("topology.yaml", scope="module")
 
 EDGE = "page -> search"
 USERS = steady(get("/"), rps=20)
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2, "recover_s": 0.3}
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2, "recover_s": 0}
 ONE_SLOW = latency(ms=2000).on(EDGE, replica="search-1")
 BOTH_SLOW = latency(ms=800).on(EDGE)
 

@@ -11,7 +11,7 @@ shop = topology("topology.yaml", scope="module")
 
 EDGE = "front -> worker"
 USERS = steady(get("/"), rps=50, timeout_s=1.5)  # who leave after 1.5 s
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2, "recover_s": 0.3}
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2, "recover_s": 0}
 SLOW_DATABASE = delay(ms=400).on("worker -> database")  # eight hands then do 20 requests a second; 50 come in
 
 

@@ -17,7 +17,7 @@ from testbed import (
 shop = topology("topology.yaml", scope="module")
 
 EDGE = "shop -> stock"
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0.5}
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0}
 LOST_ANSWERS = reset().on(EDGE, replica="stock-1")  # it does its work, and the answer breaks off
 ISTIOS_DEFAULT = ["connect-failure", "refused-stream", "unavailable", "cancelled"]
 

@@ -7,7 +7,7 @@ from testbed import NotContained, Testbed, delay, fallback, get, only_statuses, 
 shop = topology("topology.yaml", scope="module")
 
 USERS = steady(get("/"), rps=30)
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.2, "recover_s": 0.5}
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.2, "recover_s": 0}
 SLOW_PRICING = delay(ms=2000).on("checkout -> pricing")
 
 

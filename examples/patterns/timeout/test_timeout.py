@@ -8,7 +8,7 @@ shop = topology("topology.yaml", scope="module")
 
 EDGE = "page -> reviews"
 USERS = steady(get("/"), rps=30)
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.2, "recover_s": 0.5}
+SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.2, "recover_s": 0}
 SLOW_REVIEWS = delay(ms=1500).on(EDGE)
 
 

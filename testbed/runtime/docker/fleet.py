@@ -19,6 +19,7 @@ from testbed.runtime.docker.leftovers import remove_run
 from testbed.runtime.docker.pods import Pod
 from testbed.runtime.docker.watch import Watch
 from testbed.runtime.probes import Ask, health, line_in, said_by
+from testbed.runtime.tools import program
 
 LIMITS = {"cpu": ("CpuCfsQuota", "processor time"), "memory": ("MemoryLimit", "memory")}  # as its `info` says
 NO_LIMIT = -1
@@ -177,11 +178,14 @@ class Fleet:
         berth = self._holders[self._homes[name]]
         if not self._is_here(berth):
             raise Unsupported(
-                f"the network of {name} is not on this machine: the Docker daemon's containers are elsewhere"
+                f"the network of {name} is not on this machine: the Docker daemon's containers are elsewhere",
+                lacks="far",
             )
         if os.geteuid() != 0:
-            raise Unsupported(f"only root may enter the network of {name}, a container; run the tests as root")
-        return ("nsenter", f"--net=/proc/{berth.pid}/ns/net")
+            raise Unsupported(
+                f"only root may enter the network of {name}, a container; run the tests as root", lacks="root"
+            )
+        return (program("nsenter", f"entering the network of {name}"), f"--net=/proc/{berth.pid}/ns/net")
 
     def _is_here(self, berth: Berth) -> bool:
         """Whether a container is a process of this machine, and /proc can tell of it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from testbed.errors import TestbedError, Unavailable
 from testbed.runtime.docker.engine import Engine
+from testbed.runtime.tools import program
 
 VARIABLE = "TESTBED_IMAGE"
 DEFAULT = "testbed-base"
@@ -41,14 +41,12 @@ def check(engine: Engine, own: dict[str, str]) -> None:
 def build(say: Say) -> None:
     """Make the base image of Debian packages, with progress. Raises `Unavailable` for what is missing."""
     engine, name = Engine(timeout_s=300), base_image()
-    program = shutil.which("mmdebstrap")
-    if program is None:
-        raise Unavailable(f"making {name} needs mmdebstrap, which was not found: apt-get install mmdebstrap")
+    mmdebstrap = program("mmdebstrap", f"making {name}")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="testbed-image-") as folder:
         tar = Path(folder) / "base.tar"
         say(f"[1/2] {name}: Debian {suite()} with {', '.join(PACKAGES)} (about 40 s, once)")
-        _bootstrap(program, tar, say)
+        _bootstrap(mmdebstrap, tar, say)
         say(f"[2/2] {name}: handing {tar.stat().st_size / 1e6:.0f} MB to the Docker daemon")
         engine.import_image(tar, name)
     engine.close()
@@ -64,8 +62,8 @@ def suite() -> str:
     return told.get("VERSION_CODENAME", SUITE) if told.get("ID") in ("debian", "ubuntu") else SUITE
 
 
-def _bootstrap(program: str, tar: Path, say: Say) -> None:
-    words = [program, "--variant=minbase", f"--include={','.join(PACKAGES)}", suite(), str(tar)]
+def _bootstrap(mmdebstrap: str, tar: Path, say: Say) -> None:
+    words = [mmdebstrap, "--variant=minbase", f"--include={','.join(PACKAGES)}", suite(), str(tar)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as made:
         assert made.stdout is not None
         last = [""]

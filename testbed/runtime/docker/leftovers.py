@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from testbed.errors import TestbedError, Unavailable
 from testbed.leftovers.owner import State, state
 from testbed.runtime.docker import labels
-from testbed.runtime.docker.engine import Engine, at_once
+from testbed.runtime.docker.engine import Engine, Refused, at_once
 
 Found = tuple[str, str, dict[str, str]]  # "container" or "network", its id, its labels
 LOOK_S = 2.0  # for a daemon that may not be there
 PATIENCE_S = 10.0  # for a network to be free of containers that are being removed
+IN_USE = 403  # how the daemon refuses to remove a network with containers in it
 
 
 def found() -> list[Found]:
@@ -64,4 +66,16 @@ def _listed(engine: Engine, filters: dict[str, str]) -> list[Found]:
 def _remove(engine: Engine, things: list[Found]) -> None:
     """Containers first: a network with containers in it cannot be removed."""
     at_once(engine.remove, [name for kind, name, _ in things if kind == "container"])
-    at_once(engine.remove_network, [name for kind, name, _ in things if kind == "network"])
+    at_once(partial(_remove_network, engine), [name for kind, name, _ in things if kind == "network"])
+
+
+def _remove_network(engine: Engine, name: str) -> None:
+    """Remove a network, as soon as the containers are out of it that somebody else is removing just now."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return engine.remove_network(name)
+        except Refused as refusal:
+            if refusal.status != IN_USE or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)

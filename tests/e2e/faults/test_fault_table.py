@@ -1,18 +1,20 @@
 """The table of docs/faults.md, measured: what a fault does to existing, new and pooled connections, and its healing.
 
 Existing and new connections are plain TCP ones through the link, as of a caller without a proxy; pooled ones are those
-of the caller's real Envoy, which does not retry and gives up after a second.
+of the caller's real Envoy, which does not retry and, where no answer is to come, gives up after half a second.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from wire import Saw, Wire, connected, connecting, door, fresh, link
+from runtime_kit import eventually
+from wire import PATIENCE_S, Saw, Wire, connected, connecting, door, fresh, link
 
 from testbed import (
     Testbed,
@@ -45,42 +47,38 @@ from testbed import (
 )
 from testbed.evidence.reader import counters
 from testbed.injection import Injection
-from testbed.runtime.cgroups import Memory
 
 pytestmark = pytest.mark.e2e
 
 EDGE = "front -> back"
 BODY = 200_000  # of the answer to /big, as the topology has it
-SOON_MS = 900  # less than any time-out here
 SYN_AGAIN_S = 0.98  # a second, less what the clocks may differ
-GIVES_UP_MS = 985  # the sidecar's second; Envoy counts from the start of its event loop turn
+HASTE = "x-envoy-upstream-rq-timeout-ms: 500"  # the sidecar's time-out for this request: as if a policy had it
+GIVES_UP_MS = 485  # Envoy counts from the start of its event loop turn
+CLOSES_LATE_MS = 985  # a second later, as Envoy does
 
 
 @dataclass(frozen=True)
 class Is:
-    """What must have been seen: the word of `Saw`, the status, and at least so long (else soon)."""
+    """What must have been seen: the words of `Saw`, the status, and at least so long."""
 
     what: str = "answer"
     status: int = 0
     least_ms: float = 0
-    most_ms: float = SOON_MS
     size: int = 0  # exactly, where it matters
 
     def like(self, saw: Saw) -> bool:
         same = (saw.status, self.size or saw.size) == (self.status, saw.size)
-        return same and saw.what in self.what.split(" or ") and self.least_ms <= saw.ms < self.most_ms
+        return same and saw.what in self.what.split(" or ") and saw.ms >= self.least_ms
 
 
 OK = Is(status=200)
-END, RESET, REFUSED = Is("end"), Is("reset"), Is("refused")
-FOREVER = float("inf")
-NOTHING = Is("nothing", most_ms=FOREVER)
-LATER = Is(status=200, most_ms=FOREVER)
-TIME_OUT = Is(status=504, least_ms=GIVES_UP_MS, most_ms=FOREVER)
+END, RESET, REFUSED, NOTHING = Is("end"), Is("reset"), Is("refused"), Is("nothing")
+TIME_OUT = Is(status=504, least_ms=GIVES_UP_MS)
 
 
-def after(ms: float, status: int = 200) -> Is:
-    return Is(status=status, least_ms=ms, most_ms=ms + SOON_MS)
+def after(ms: float) -> Is:
+    return Is(status=200, least_ms=ms)
 
 
 @dataclass(frozen=True)
@@ -98,17 +96,17 @@ class Row:
 ROWS = {
     latency(ms=200): Row("latency", after(200), after(200), after(200), under_way=OK),
     refused(): Row("refused", END, REFUSED, Is(status=503), rest=END),
-    unreachable(): Row("unreachable", END, Is("no connection", most_ms=FOREVER), TIME_OUT, rest=END),
+    unreachable(): Row("unreachable", END, Is("no connection"), TIME_OUT, rest=END),
     silent(): Row("silent", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
     silent(direction="answers"): Row("silent answers", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
-    reset(): Row("reset", END, RESET, Is(status=503), under_way=RESET),
+    reset(): Row("reset", END, RESET, Is(status=503), under_way=END),
     bandwidth(kb_per_s=400): Row("bandwidth", after(480), after(480), after(480), under_way=OK),
     sliced(bytes=2000, pause_ms=2): Row("sliced", after(190), after(190), after(190), under_way=OK),
     truncated(bytes=50_000): Row(
         "truncated in the body",
         Is("cut", 200, size=50_000),
         Is("cut", 200, size=50_000),
-        Is("cut", 200, least_ms=GIVES_UP_MS, most_ms=FOREVER),  # the sidecar closes a second later, as Envoy does
+        Is("cut", 200, least_ms=CLOSES_LATE_MS),
         under_way=Is("cut", 200, size=50_000),
     ),
     truncated(bytes=50): Row(
@@ -122,7 +120,7 @@ ROWS = {
     kill(): Row("kill", END, REFUSED, Is(status=503), rest=END),
     lost(): Row("lost", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
     pause(): Row("pause", NOTHING, NOTHING, TIME_OUT, under_way=after(90)),
-    cpu(share=0.2): Row("cpu", LATER, LATER, LATER, under_way=LATER),
+    cpu(share=0.2): Row("cpu", OK, OK, OK, under_way=OK),
     slow_start(takes_s=60): Row("slow_start", END, REFUSED, Is(status=503), rest=END),
     crash_loop(up_s=60, down_s=60): Row("crash_loop", END, REFUSED, Is(status=503), rest=END),
 }
@@ -135,11 +133,11 @@ def aimed(fault):
 
 def patience(expected: Is) -> float:
     """Where nothing comes it need not be waited for long; anything else has its time on a busy machine."""
-    return 0.7 if expected.what in ("nothing", "no connection") else 10
+    return 0.7 if expected.what in ("nothing", "no connection") else PATIENCE_S
 
 
 @contextmanager
-def warm(pair: Testbed, patience_s: float = 10) -> Iterator[Wire]:
+def warm(pair: Testbed, patience_s: float = PATIENCE_S) -> Iterator[Wire]:
     """A connection that has carried one request."""
     with Wire(link(pair), patience_s) as wire:
         assert wire.ask().what == "answer"
@@ -154,104 +152,102 @@ def injected(pair: Testbed, fault) -> Iterator[Injection]:
         yield injection
 
 
-def check(expected: Is, saw: Saw) -> None:
-    assert expected.like(saw), f"{saw} is not {expected}"
+def check(expected: Is, saw: Saw, who: str = "") -> None:
+    assert expected.like(saw), f"{who}: {saw} is not {expected}"
 
 
 @every
-def test_an_existing_connection(pair: Testbed, fault, row: Row) -> None:
-    with warm(pair, patience(row.existing)) as wire, injected(pair, fault):
-        check(row.existing, wire.ask("/big"))
+def test_existing_new_and_pooled_connections_and_what_healing_does_to_them(pair: Testbed, fault, row: Row) -> None:
+    """The three are tried at the same time, then a request that is under way when the fault is healed."""
+    with warm(pair) as idle, warm(pair, patience(row.under_way or OK)) as held, warm(pair) as existing:
+        existing.patience_s = patience(row.existing)
+        with injected(pair, fault) as injection:
+            try_all(pair, row, existing)
+            if row.under_way is not None:
+                send_one(pair, row, held)
+            injection.heal()
+            if row.under_way is not None:
+                check(row.under_way, held.read(), "one under way")
+            assert fresh(door(pair)).status in (200, 503)  # of a pool: it may meet a connection that was just closed
+            check(OK, fresh(door(pair)), "pooled, healed")
+            check(OK, fresh(link(pair)), "new, healed")
+            check(row.rest, idle.ask(), "idle meanwhile")
 
 
-@every
-def test_a_new_connection(pair: Testbed, fault, row: Row) -> None:
-    with injected(pair, fault):
-        check(row.new, fresh(link(pair), "/big", patience_s=patience(row.new)))
+def try_all(pair: Testbed, row: Row, existing: Wire) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        old = pool.submit(existing.ask, "/big")
+        new = pool.submit(fresh, link(pair), "/big", patience_s=patience(row.new))
+        pooled = pool.submit(try_pooled, pair, *([HASTE] if row.pooled == TIME_OUT else []))
+    check(row.existing, old.result(), "existing")
+    check(row.new, new.result(), "new")
+    for saw in pooled.result():
+        check(row.pooled, saw, "pooled")
+    existing.close()
 
 
-@every
-def test_a_pooled_connection(pair: Testbed, fault, row: Row) -> None:
-    with injected(pair, fault):
-        for _ in range(2):  # the connection that was in the pool, and what comes after it
-            check(row.pooled, fresh(door(pair), "/big", patience_s=10))
+def try_pooled(pair: Testbed, *headers: str) -> list[Saw]:
+    """What the connection that was in the pool sees, and what comes after it."""
+    return [fresh(door(pair), "/big", *headers) for _ in range(2)]
 
 
-@every
-def test_healing(pair: Testbed, fault, row: Row) -> None:
-    """At once, but for what the sidecar has in its pool: a connection that was just closed, or one that still waits."""
-    with warm(pair) as idle, injected(pair, fault) as injection:
-        fresh(door(pair), "/big", patience_s=3)
-        injection.heal()
-        statuses = [fresh(door(pair), patience_s=10).status]
-        while statuses[-1] == 504 and len(statuses) < 10 and row.name == "unreachable":
-            statuses.append(fresh(door(pair), patience_s=10).status)
-        assert statuses[-1] in (200, 503)
-        check(OK, fresh(door(pair), patience_s=10))
-        check(OK, fresh(link(pair), patience_s=10))
-        check(row.rest, idle.ask())
+def send_one(pair: Testbed, row: Row, wire: Wire) -> None:
+    """Send a request, and wait until it is in the inlet's hand, or answered, unless the link swallows it."""
+    eventually(lambda: not in_hand(pair))
+    wire.send("/big")
+    if (row.existing, row.under_way) != (NOTHING, END):
+        eventually(lambda: in_hand(pair) or wire.has_something())
+    time.sleep(0.1)
 
 
-with_one_under_way = [
-    pytest.param(fault, row.under_way, id=row.name) for fault, row in ROWS.items() if row.under_way is not None
-]
-
-
-@pytest.mark.parametrize(("fault", "expected"), with_one_under_way)
-def test_a_request_that_is_under_way_when_the_fault_is_healed(pair: Testbed, fault, expected: Is) -> None:
-    with injected(pair, fault) as injection, Wire(link(pair), patience(expected)) as wire:
-        wire.send("/big")
-        time.sleep(0.1)
-        injection.heal()
-        check(expected, wire.read())
+def in_hand(pair: Testbed) -> int:
+    return counters(pair.plan.inlet_admin).active
 
 
 # -- what does not fit into a row
 
 
 def test_slow_close_is_met_by_those_who_wait_for_the_end_and_by_nobody_else(pair: Testbed) -> None:
-    with warm(pair) as kept, warm(pair) as ended, injected(pair, slow_close(ms=300)) as injection:
-        assert kept.ask("/big").ms < 300
-        assert fresh(link(pair), "/big", patience_s=10).ms < 300
+    with warm(pair) as ended, injected(pair, slow_close(ms=300)):
         check(OK, ended.ask("/", "Connection: close"))
-        check(Is("end", least_ms=295, most_ms=FOREVER), ended.end())
-        check(OK, fresh(door(pair), "/big", patience_s=10))
-        injection.heal()
-        check(OK, kept.ask("/", "Connection: close"))
-        assert kept.end().ms < 295
+        check(Is("end", least_ms=295), ended.end())
+    with warm(pair) as kept, injected(pair, slow_close(ms=2 * 1000 * PATIENCE_S)):
+        check(OK, kept.ask("/big"))
+        check(OK, fresh(link(pair), "/big"))
+        check(OK, fresh(door(pair), "/big"))
 
 
 def test_an_end_that_is_held_back_comes_when_it_is_healed(pair: Testbed) -> None:
-    with warm(pair) as wire, injected(pair, slow_close(ms=60_000)) as injection:
+    with warm(pair) as wire, injected(pair, slow_close(ms=2 * 1000 * PATIENCE_S)) as injection:
         check(OK, wire.ask("/", "Connection: close"))
         injection.heal()
-        assert wire.end().what == "end"
+        check(END, wire.end())
 
 
 def test_a_restart_ends_what_exists_and_is_over_for_what_is_new(pair: Testbed) -> None:
     with warm(pair) as wire, injected(pair, restart()):
         check(END, wire.ask())
-        check(OK, fresh(link(pair), patience_s=10))
-        assert fresh(door(pair), patience_s=10).status in (200, 503)
-        check(OK, fresh(door(pair), patience_s=10))
+        check(OK, fresh(link(pair)))
+        assert fresh(door(pair)).status in (200, 503)
+        check(OK, fresh(door(pair)))
 
 
 def test_a_graceful_restart_ends_what_is_idle_and_is_over_for_what_is_new(pair: Testbed) -> None:
     """What is in hand is answered first: tests/e2e/test_graceful_ends.py."""
     with warm(pair) as wire, injected(pair, graceful_restart()):
         check(END, wire.ask())
-        check(OK, fresh(link(pair), patience_s=10))
-        assert fresh(door(pair), patience_s=10).status in (200, 503)
-        check(OK, fresh(door(pair), patience_s=10))
+        check(OK, fresh(link(pair)))
+        assert fresh(door(pair)).status in (200, 503)
+        check(OK, fresh(door(pair)))
 
 
-@pytest.mark.skipif(bool(Memory().missing), reason="no control groups here that we may limit")
+@pytest.mark.needs("memory")
 def test_a_limit_of_memory_ends_what_exists_and_an_app_within_it_answers_what_is_new(pair: Testbed) -> None:
     with warm(pair) as wire, injected(pair, memory(mb=64)):
         check(END, wire.ask())
-        check(OK, fresh(link(pair), "/big", patience_s=10))
-        assert fresh(door(pair), patience_s=10).status in (200, 503)
-        check(OK, fresh(door(pair), "/big", patience_s=10))
+        check(OK, fresh(link(pair), "/big"))
+        assert fresh(door(pair)).status in (200, 503)
+        check(OK, fresh(door(pair), "/big"))
 
 
 def test_who_waits_for_an_unreachable_host_gets_through_when_tcp_asks_again(pair: Testbed) -> None:
@@ -261,43 +257,45 @@ def test_who_waits_for_an_unreachable_host_gets_through_when_tcp_asks_again(pair
         waiting = connecting(link(pair))
         time.sleep(0.2)
         injection.heal()
-        assert connected(waiting, within_s=10)
+        assert connected(waiting, within_s=PATIENCE_S)
         assert time.perf_counter() - begun >= SYN_AGAIN_S
         waiting.close()
 
 
 def test_who_gives_up_on_a_request_that_hangs_is_seen_by_the_inlet(pair: Testbed) -> None:
-    run = pair.experiment(
-        hang().on(EDGE).for_cohort("oslo"),
-        load=steady(get("/"), rps=20, cohorts={"oslo": "50%"}),
-        warmup_s=0.2,
-        baseline_s=0.3,
-        hold_s=1,
-        recover_s=0.3,
-    )
+    with pair.policies({EDGE: {"timeout": "1500ms"}}):
+        run = pair.experiment(
+            hang().on(EDGE).for_cohort("oslo"),
+            load=steady(get("/"), rps=60, cohorts={"oslo": "50%"}),
+            warmup_s=0.2,
+            baseline_s=0.3,
+            hold_s=0.5,
+            recover_s=0.3,
+        )
     hit = [one for one in run.history.index.arrivals.all if one.fault]
     assert {(one.status, one.flags, one.own) for one in hit} == {(0, "DI,DC", False)}
     gave_up = [one for one in run.history.index.attempts.all if one.request in {each.request for each in hit}]
     assert len(gave_up) == len(hit)
-    assert all(one.duration_ms >= GIVES_UP_MS for one in gave_up)
-    assert all(one.duration_ms >= GIVES_UP_MS / 2 for one in hit)  # the inlet's clock begins later than the caller's
+    assert all(one.duration_ms >= 1485 for one in gave_up)
+    assert all(one.duration_ms >= 750 for one in hit)  # the inlet's clock begins later than the caller's
     run.check(affected=[only_statuses(503)], unaffected=[only_statuses(200)])
 
 
 def test_a_throttled_cohort_waits_and_nobody_else(pair: Testbed) -> None:
-    assert OK.like(fresh(door(pair)))
-    oslo, bergen = ("baggage: tb.cohort=oslo",), ("baggage: tb.cohort=bergen",)
-    with pair.inject(throttle(kb_per_s=400).on(EDGE).for_cohort("oslo")):
-        slow = fresh(door(pair), "/big", *oslo, patience_s=10)
+    oslo, bergen = "baggage: tb.cohort=oslo", "baggage: tb.cohort=bergen"
+    with injected(pair, throttle(kb_per_s=400).for_cohort("oslo")):
+        slow = fresh(door(pair), "/big", oslo)
         check(after(400), slow)
-        assert slow.head_ms < 300 < slow.ms  # the head is not slower
-        assert fresh(door(pair), "/big", *bergen, patience_s=10).ms < 300
+        assert slow.ms - slow.head_ms >= 350  # it is the body that takes so long
+    with injected(pair, throttle(kb_per_s=1).for_cohort("oslo")):
+        check(OK, fresh(door(pair), "/big", bergen, patience_s=100))
 
 
 def test_bandwidth_and_throttle_leave_a_small_answer_alone(pair: Testbed) -> None:
-    for fault in (bandwidth(kb_per_s=400), throttle(kb_per_s=400)):
+    """At this rate a large one would take minutes."""
+    for fault in (bandwidth(kb_per_s=1), throttle(kb_per_s=1)):
         with injected(pair, fault):
-            assert fresh(door(pair), patience_s=10).ms < 300
+            check(OK, fresh(door(pair)))
 
 
 def test_several_small_answers_pass_before_a_connection_has_carried_its_bytes(pair: Testbed) -> None:
@@ -340,13 +338,8 @@ def test_the_callee_learns_late_that_its_caller_has_gone(pair: Testbed) -> None:
             check(NOTHING, wire.ask())
         begun = time.perf_counter()
         assert in_hand(pair) == 1
-        while in_hand(pair):
-            time.sleep(0.01)
+        eventually(lambda: not in_hand(pair))
         assert time.perf_counter() - begun >= 0.39
-
-
-def in_hand(pair: Testbed) -> int:
-    return counters(pair.plan.inlet_admin)[1]
 
 
 def test_a_pool_keeps_a_connection_that_waits_and_gives_it_to_the_next_request(pair: Testbed) -> None:
@@ -356,19 +349,18 @@ def test_a_pool_keeps_a_connection_that_waits_and_gives_it_to_the_next_request(p
         with Wire(door(pair), 0.3) as given_up:
             check(NOTHING, given_up.ask())
         injection.heal()
-        saw = fresh(door(pair), patience_s=10)
-    assert saw.status in (200, 504)  # 504 where the machine is so slow that its time is over first
+        check(OK, fresh(door(pair)))
     assert time.perf_counter() - begun >= SYN_AGAIN_S
 
 
 def test_an_unreachable_host_is_retried_after_the_connect_time_out(impatient: Testbed) -> None:
-    """Twice 200 ms, long before the second of the whole call is over."""
+    """Twice 200 ms; the time of the whole call, which is a 504, is far longer."""
     with impatient.inject(unreachable().on(EDGE)):
-        check(Is(status=503, least_ms=385, most_ms=GIVES_UP_MS), fresh(door(impatient), patience_s=10))
+        check(Is(status=503, least_ms=385), fresh(door(impatient)))
 
 
 @pytest.mark.parametrize("kind", ["unreachable", "hang", "lost"])
 def test_an_outage_of_all_replicas_costs_the_whole_time_out(pair: Testbed, kind) -> None:
     with pair.inject(outage("back", kind=kind)):
-        check(TIME_OUT, fresh(door(pair), patience_s=10))
+        check(TIME_OUT, fresh(door(pair), "/", HASTE))
     assert OK.like(fresh(link(pair)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from testbed import Testbed
 
-PATIENCE_S = 1.5
+PATIENCE_S = 60
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Wire:
 
     def __init__(self, address: str, patience_s: float = PATIENCE_S) -> None:
         ip, _, port = address.rpartition(":")
-        self.address, self._patience_s = (ip, int(port)), patience_s
+        self.address, self.patience_s = (ip, int(port)), patience_s
         self.socket = socket.create_connection(self.address, timeout=patience_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -66,8 +66,15 @@ class Wire:
         _, ended = self._piece()
         return Saw(ended, ms=self._ms())
 
+    def has_something(self) -> bool:
+        """Whether there is something to read, if only the end."""
+        return bool(select.select([self.socket], [], [], 0)[0])
+
+    def close(self) -> None:
+        self.socket.close()
+
     def _piece(self) -> tuple[bytes, str]:
-        self.socket.settimeout(self._patience_s)
+        self.socket.settimeout(self.patience_s)
         try:
             piece = self.socket.recv(65536)
         except TimeoutError:
@@ -83,7 +90,7 @@ class Wire:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.socket.close()
+        self.close()
 
 
 def _whole(data: bytes) -> bool:

@@ -26,7 +26,7 @@ class Server:
         self.listener = socket.create_server((address, 0), backlog=1000)
         self.address = "{}:{}".format(*self.listener.getsockname())
         self.heads: list[str] = []
-        self.connections = 0
+        self.connections = self.closed = 0
         self.stalled_until = 0.0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -58,6 +58,8 @@ class Server:
                 head, data = data.split(b"\r\n\r\n", 1)
                 self.heads.append(head.decode())
                 if not self._answer(connection, head.split()[1].decode()):
+                    connection.close()
+                    self.closed += 1
                     return
 
     def _answer(self, connection: socket.socket, path: str) -> bool:
@@ -97,7 +99,6 @@ class Server:
                 connection.sendall(OK.replace(b"content", b"x-testbed-fallback: list-price,empty\r\ncontent", 1))
             case "/close-when-idle":
                 connection.sendall(OK)
-                time.sleep(0.05)
                 return False
             case _:
                 time.sleep(max(0.0, self.stalled_until - time.time()))
@@ -146,7 +147,7 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def wait_until(done: Callable[[], bool], timeout_s: float = 10) -> None:
+def wait_until(done: Callable[[], bool], timeout_s: float = 60) -> None:
     end = time.monotonic() + timeout_s
     while not done():
         assert time.monotonic() < end, "it did not happen in time"
@@ -157,11 +158,13 @@ def one(path: str, number: int = 1, at: float = 0.0) -> Planned:
     return Planned(at, f"r{number}", "u0001", "", "GET", path, {})
 
 
-def ask(binary: Path, url: str, *paths: str, timeout_s: float = 5, pause: float = 0.0) -> list[Request]:
+def ask(
+    binary: Path, url: str, *paths: str, timeout_s: float = 60, pause: Callable[[], object] = lambda: None
+) -> list[Request]:
     """Send requests with these paths, one after the other, and return what became of them, in that order."""
     with Driver(binary, {"shop-1": url}, timeout_s) as driver:
         for i, path in enumerate(paths):
             driver.send([one(path, i)])
             assert driver.wait_idle()
-            time.sleep(pause)
+            pause()
         return driver.results()

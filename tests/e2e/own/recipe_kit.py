@@ -72,9 +72,18 @@ def mended(language: str) -> dict[str, Any]:
 def prepared(language: str) -> Path:
     """Return the folder of an app in which the first line of its recipe was carried out: once on a machine."""
     if language == "Go":  # the recipe is code, and the topology builds it
-        return EXAMPLES / "go"
-    source, script = EXAMPLES / "otel" / language.lower(), _script(language)
-    folder = cache_folder() / "recipes" / f"{language.lower()}-{_digest(source, script)}"
+        return shared().parent / "go"
+    return _once(EXAMPLES / "otel" / language.lower(), _script(language))
+
+
+def shared() -> Path:
+    """Return a copy of shop.yaml and its services, in which what an earlier run has built need not be built again."""
+    return _once(EXAMPLES, "true") / "shop.yaml"
+
+
+def _once(source: Path, script: str) -> Path:
+    """Return a copy of a folder in the cache, by its content, in which a script was run."""
+    folder = cache_folder() / "recipes" / f"{source.name}-{_digest(source, script)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not (folder / "done").exists():
@@ -91,13 +100,23 @@ def _script(language: str) -> str:
 
 
 def _digest(source: Path, script: str) -> str:
-    told = [script, sys.version, *(f"{path.name} {path.read_text()}" for path in sorted(source.iterdir()))]
+    told = [script, sys.version, *(f"{path.relative_to(source)} {path.read_text()}" for path in _files(source))]
     return hashlib.sha256("\0".join(told).encode()).hexdigest()[:12]
+
+
+def _files(folder: Path) -> list[Path]:
+    """What is in a folder, without what has been installed or built there."""
+    made = {"node_modules", "build", "__pycache__", "package-lock.json"}
+    return sorted(
+        path for path in folder.rglob("*") if path.is_file() and not made.intersection(path.relative_to(folder).parts)
+    )
 
 
 def _prepare(source: Path, folder: Path, script: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(source, folder)
+    for path in _files(source):
+        (folder / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / path.relative_to(source))
     done = subprocess.run(
         ["sh", "-c", script], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
     )

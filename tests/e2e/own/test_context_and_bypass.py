@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 LOAD = steady(get("/"), rps=30, users=20)
 LIGHT = steady(get("/"), rps=10, users=20)  # enough where every request is counted, and no queue on a busy machine
-SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 1, "hold_s": 1, "recover_s": 0}
+SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.4, "hold_s": 0.7, "recover_s": 0}
 
 
 def services(**env: str) -> dict[str, Any]:
@@ -37,10 +36,8 @@ def text_of(run: Run, **checks: Any) -> str:
 
 def ended(shop: Testbed, fault: Fault) -> tuple[Run, str]:
     """What an experiment says that ends before its fault, and its run; its hold phase would take ten minutes."""
-    begun = time.monotonic()
     with pytest.raises(Inconclusive) as caught:
         shop.experiment(fault, load=LOAD, **SHORT | {"hold_s": 600})
-    assert time.monotonic() - begun < 60
     run = record.current().runs[-1]
     assert [phase.name for phase in run.history.index.phases if phase.name != "drain"] == ["warm-up", "baseline"]
     assert [report.outcome for report in run.reports] == ["inconclusive"]
@@ -65,7 +62,7 @@ def test_without_a_warm_up_such_a_fault_is_judged_by_what_came_of_it(tmp_path: P
     fault = abort(503).on("web -> back").for_users(percent=50)
     with start(written(tmp_path, services(FORWARD="traceparent"))) as shop:
         with shop.load(LOAD) as traffic, shop.inject(fault):
-            traffic.run(for_s=1, phase="hold")
+            traffic.run(for_s=0.7, phase="hold")
         said = text_of(traffic.result(), unaffected=[only_statuses(200)])
     assert re.search(r"touched none of \d+ requests", said)
 

@@ -24,7 +24,7 @@ def broken_for_some(web: dict[str, Any]) -> Run:
     shop = Topology(name="otel", entry="web", services={"web": web, "pricing": {"language": "go"}})
     with start(shop) as running:
         fault = abort(503).on(EDGE).for_cohort("oslo")
-        return running.experiment(fault, load=LOAD, warmup_s=0.5, baseline_s=0.7, hold_s=1, recover_s=0)
+        return running.experiment(fault, load=LOAD, warmup_s=0.4, baseline_s=0.4, hold_s=0.6, recover_s=0)
 
 
 @pytest.mark.parametrize("language", APPS)

@@ -19,7 +19,7 @@ from testbed.model.topology import Topology
 pytestmark = pytest.mark.e2e
 
 METHOD = "/shop.v1.Stock/Get"
-SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.5, "hold_s": 1, "recover_s": 0.5}
+SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 0.7, "recover_s": 0}
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +64,12 @@ def test_a_fault_meets_its_users(stock: Testbed) -> None:
 def test_a_channel_for_plain_asserts_carries_a_user(stock: Testbed) -> None:
     with stock.channel(user="u0007") as channel:
         call: Any = channel.unary_unary(METHOD)
-        assert b"tb.user=u0007" in call(b"hi", timeout=10)
+        assert b"tb.user=u0007" in call(b"hi", timeout=60)
         with stock.inject(abort(grpc_status="DATA_LOSS").on("client -> stock").for_users("u0007")):
             with pytest.raises(grpc.RpcError) as failed:
-                call(b"hi", timeout=10)
+                call(b"hi", timeout=60)
             assert failed.value.code() is grpc.StatusCode.DATA_LOSS  # type: ignore[attr-defined]
-        assert call(b"hi", timeout=10)
+        assert call(b"hi", timeout=60)
 
 
 def test_what_does_not_speak_grpc_is_told_what_does(stock: Testbed) -> None:

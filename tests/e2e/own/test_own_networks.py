@@ -7,12 +7,14 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from nobody import PYTEST, nobody
+from kit.needs import need
+from nobody import PYTEST, need_networks, nobody
 from runtime_kit import eventually
 from small_service import HEALTHY, answer_of, command, written
 
@@ -31,25 +33,35 @@ from testbed import (
     start,
     steady,
 )
-from testbed.errors import TestbedError, Unsupported
+from testbed.errors import TestbedError
 from testbed.live import Testbed
 from testbed.model.topology import Topology
-from testbed.runtime import netns, proc
+from testbed.runtime import proc
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("networks")]
 
 FIXED: dict[str, Any] = {"binds": "all", "port": 8080}
 LOAD = steady(get("/"), rps=10, users=20, timeout_s=60)
-SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.5, "hold_s": 1, "recover_s": 0}
-WAYS = pytest.mark.parametrize(
-    "way", [{}, {"mesh": "none"}, {"placement": "node"}], ids=["sidecars", "no mesh", "nodes"]
-)
+SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 0.7, "recover_s": 0}
+WAYS: dict[str, dict[str, Any]] = {"sidecars": {}, "no mesh": {"mesh": "none"}, "nodes": {"placement": "node"}}
 
 
-@pytest.fixture(autouse=True)
-def networks_can_be_made() -> None:
-    if reason := netns.why_not():
-        pytest.skip(reason)
+@pytest.fixture(scope="module")
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    """The shop with sidecars, unless the test asks for all ways."""
+    way = WAYS[getattr(request, "param", "sidecars")]
+    with start(shop(tmp_path_factory.mktemp("shop"), **way)) as made:
+        yield made
+
+
+@pytest.fixture
+def running(made: Testbed) -> Testbed:
+    """That shop, as at its start."""
+    made.clean()
+    return made
+
+
+ALL_WAYS = pytest.mark.parametrize("made", WAYS, indirect=True, scope="module")
 
 
 def greedy(**more: Any) -> dict[str, Any]:
@@ -79,54 +91,52 @@ def address(running: Testbed, name: str) -> str:
 # -- all of them on one port
 
 
-@WAYS
-def test_several_services_and_replicas_take_the_same_port_on_all_addresses(tmp_path: Path, way: dict[str, Any]) -> None:
-    with start(shop(tmp_path / "a", **way)) as one, start(shop(tmp_path / "b", **way)) as other:
-        for running in (one, other):
+@ALL_WAYS
+def test_several_services_and_replicas_take_the_same_port_on_all_addresses(running: Testbed) -> None:
+    with start(running.topology) as other:
+        for each in (running, other):
             for name in ("web-1", "web-2", "back-1"):
-                assert "0.0.0.0:8080" in proc.listening(running._runtime.pid(f"{name}/app"))
-                assert httpx.get(f"http://{address(running, name)}/env", trust_env=False).status_code == 200
-        run = one.experiment(latency(ms=50).on("front -> web"), load=LOAD, **SHORT)
+                assert "0.0.0.0:8080" in proc.listening(each._runtime.pid(f"{name}/app"))
+                assert httpx.get(f"http://{address(each, name)}/env", trust_env=False, timeout=60).status_code == 200
+        run = running.experiment(latency(ms=50).on("front -> web"), load=LOAD, **SHORT)
         assert answer_of(other) == 200
     run.check(all=[only_statuses(200), attempts("front -> web", at_most=1)])
 
 
-@WAYS
-def test_faults_are_seen_by_the_caller(tmp_path: Path, way: dict[str, Any]) -> None:
-    with start(shop(tmp_path, **way)) as running:
-        for fault, status, least_s in (
-            (latency(ms=300).on("web -> back"), 200, 0.3),
-            (latency(ms=300).on("front -> web"), 200, 0.3),
-            (abort(503).on("web -> back"), 500, 0),
-            (refused().on("web -> back"), 500, 0),
-            (refused().on("front -> web"), 500, 0),
-            (kill().on(service="back"), 500, 0),
-            (kill().on(service="web"), 500, 0),
-        ):
-            assert asked(running)[0] == 200
-            with running.inject(fault):
-                seen, took = asked(running)
-            assert seen // 100 * 100 == status, fault
-            assert took >= least_s
+@ALL_WAYS
+def test_faults_are_seen_by_the_caller(running: Testbed) -> None:
+    for fault, status, least_s in (
+        (latency(ms=300).on("web -> back"), 200, 0.3),
+        (latency(ms=300).on("front -> web"), 200, 0.3),
+        (abort(503).on("web -> back"), 500, 0),
+        (refused().on("web -> back"), 500, 0),
+        (refused().on("front -> web"), 500, 0),
+        (kill().on(service="back"), 500, 0),
+        (kill().on(service="web"), 500, 0),
+    ):
         assert asked(running)[0] == 200
+        with running.inject(fault):
+            seen, took = asked(running)
+        assert seen // 100 * 100 == status, fault
+        assert took >= least_s
+    assert asked(running)[0] == 200
 
 
-def test_its_process_can_be_paused_throttled_and_limited(tmp_path: Path) -> None:
-    with start(shop(tmp_path)) as running:
-        with running.policies({"web -> back": {"timeout": "1s"}}), running.inject(pause().on(service="back")):
-            status, took = asked(running)
-        assert status >= 500
-        assert took >= 1
-        with running.inject(cpu(share=0.5).on(service="back")):
-            assert answer_of(running) == 200
-        if not running._runtime.cannot("memory"):
-            with running.inject(memory(mb=64).on(service="back")):
-                assert answer_of(running) == 200
+def test_its_process_can_be_paused_throttled_and_limited(running: Testbed) -> None:
+    with running.policies({"web -> back": {"timeout": "1s"}}), running.inject(pause().on(service="back")):
+        status, took = asked(running)
+    assert status >= 500
+    assert took >= 1
+    with running.inject(cpu(share=0.5).on(service="back")):
         assert answer_of(running) == 200
+    if not running._runtime.cannot("memory"):
+        with running.inject(memory(mb=64).on(service="back")):
+            assert answer_of(running) == 200
+    assert answer_of(running) == 200
 
 
-def test_policies_are_swapped_under_it(tmp_path: Path) -> None:
-    with start(shop(tmp_path)) as running, running.load(LOAD) as traffic:
+def test_policies_are_swapped_under_it(running: Testbed) -> None:
+    with running.load(LOAD) as traffic:
         traffic.run(for_s=0.3, phase="before")
         with running.policies({"web -> back": {"timeout": "60s"}}):
             traffic.run(for_s=0.5, phase="with a time-out")
@@ -134,25 +144,19 @@ def test_policies_are_swapped_under_it(tmp_path: Path) -> None:
     traffic.result().check(all=[only_statuses(200)])
 
 
-@WAYS
-def test_packets_are_lost_on_its_edges(tmp_path: Path, way: dict[str, Any]) -> None:
-    with start(shop(tmp_path, **way)) as running:
-        try:
-            fault = running.inject(partition("web", "back"))
-        except Unsupported as reason:
-            pytest.skip(str(reason))
-        with fault, running.client() as client, pytest.raises(httpx.ReadTimeout):
-            client.get("/", timeout=1)
-        eventually(lambda: answer_of(running) == 200, within_s=60)
+@ALL_WAYS
+def test_packets_are_lost_on_its_edges(running: Testbed) -> None:
+    fault = running.inject(partition("web", "back"))
+    with fault, running.client() as client, pytest.raises(httpx.ReadTimeout):
+        client.get("/", timeout=1)
+    eventually(lambda: answer_of(running) == 200, within_s=60)
 
 
 def test_one_that_dies_by_itself_is_found_dead(tmp_path: Path) -> None:
     with start(alone(tmp_path)) as running:
         ip, _, port = address(running, "web-1").rpartition(":")
         os.kill(running._runtime.pid("web-1/app"), signal.SIGKILL)
-        deadline = time.monotonic() + 5
-        while not running._runtime.deaths() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        eventually(running._runtime.deaths, within_s=60)
         assert [death.name for death in running._runtime.deaths()] == ["web-1/app"]
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((ip, int(port)))
@@ -215,16 +219,13 @@ def test_one_that_is_not_ready_where_it_should_listen_is_told_nothing_else(tmp_p
 
 
 SCENARIO = """
-import pytest
 from testbed import *
-from testbed.runtime import netns
 
 own = topology("shop.yaml")
 
 def test_all_on_one_port(own):
-    if reason := netns.why_not():
-        pytest.skip(reason)
-    run = own.experiment(latency(ms=50).on("web -> back"), load=steady(get("/"), rps=10), hold_s=1, baseline_s=0.3)
+    fault = latency(ms=50).on("web -> back")
+    run = own.experiment(fault, load=steady(get("/"), rps=10), warmup_s=0.2, baseline_s=0.3, hold_s=0.7, recover_s=0)
     run.check(all=[only_statuses(200), attempts("web -> back", at_most=1)])
     with own.inject(kill().on(service="back")), own.client() as client:
         assert client.get("/").status_code in (502, 503)
@@ -235,10 +236,11 @@ def test_all_on_one_port(own):
 def test_an_ordinary_user_has_them_too(tmp_path: Path, sandbox: bool) -> None:
     shop(tmp_path / "project")
     (tmp_path / "project" / "test_it.py").write_text(SCENARIO)
+    if sandbox:
+        need("iproute2")
     with nobody(tmp_path / "project") as run:
+        need_networks(run)
         prefix = ("-m", "testbed", "sandbox", "--", sys.executable) if sandbox else ()
         code, said = run(*prefix, *PYTEST)
-    if "1 skipped" in said:
-        pytest.skip(said)
     assert "1 passed" in said, said
     assert code == 0

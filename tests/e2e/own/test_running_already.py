@@ -16,7 +16,7 @@ from testbed.errors import FaultError
 
 pytestmark = pytest.mark.e2e
 
-SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.5, "hold_s": 1, "recover_s": 0}
+SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 0.7, "recover_s": 0}
 
 
 class Db(http.server.BaseHTTPRequestHandler):

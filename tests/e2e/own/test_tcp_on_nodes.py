@@ -8,10 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from judging import verdict
 
 import testbed
 from testbed import availability, ejected, get, gives_up, kill, latency, only_statuses, refused, steady
-from testbed.checks import judge
+from testbed.checks import SATURATED, judge
 from testbed.errors import CheckError
 from testbed.history import Attempt, Evidence
 from testbed.live import Testbed
@@ -20,21 +21,21 @@ from testbed.model.topology import Topology
 pytestmark = pytest.mark.e2e
 
 EDGE, NEIGHBOURS = "front -> store", {"front-1", "front-3"}  # on node-1
-LOAD, FASTER = (steady(get("/"), rps=rps, timeout_s=30) for rps in (20, 60))
-SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1, "recover_s": 1}
+LOAD, FASTER = (steady(get("/"), rps=rps, timeout_s=30) for rps in (20, 50))
+SHORT = {"warmup_s": 0.2, "baseline_s": 0.4, "hold_s": 0.8, "recover_s": 0.4}
 
 
 EJECTING = {"consecutive5xxErrors": 2, "interval": "100ms", "baseEjectionTime": "60s", "maxEjectionPercent": 50}
 
 
-def placed(placement, *policies):
+def placed(placement):
     command = [sys.executable, "-u", str(Path(__file__).with_name("tcp_service.py"))]
     services = {
         "front": {"command": command, "calls": ["store"], "needs": ["store"], "replicas": 4},
         "store": {"command": [*command, "store"], "protocol": "tcp", "replicas": 2},
     }
     services["front"]["ready"] = services["store"]["ready"] = {"tcp": True, "within": "60s"}
-    return Topology(name="tcp", entry="front", services=services, placement=placement, policies=policies)
+    return Topology(name="tcp", entry="front", services=services, placement=placement)
 
 
 @pytest.fixture(scope="module", params=["node", "sidecar"])
@@ -91,20 +92,19 @@ def test_what_is_refused_is_on_record_as_well(shop: Testbed) -> None:
 def test_checks_of_single_requests_are_refused_and_those_that_are_named_instead_work(shop: Testbed) -> None:
     run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
     with pytest.raises(CheckError, match=r"is a tcp edge.* Use gives_up on client -> front, or a check of the load's"):
-        run.check(all=[gives_up(EDGE, within_ms=20_000)])
-    run.check(all=[gives_up("client -> front", within_ms=20_000), availability(at_least_percent=5)])
+        run.check(all=[gives_up(EDGE, within_ms=60_000)])
+    run.check(all=[gives_up("client -> front", within_ms=60_000), availability(at_least_percent=5)])
 
 
-@pytest.mark.parametrize("placement", ["node", "sidecar"])
-def test_connections_that_cannot_be_made_eject_a_replica_by_the_policy(placement: str) -> None:
+def test_connections_that_cannot_be_made_eject_a_replica_by_the_policy(shop: Testbed) -> None:
     fault, gone = refused().on(EDGE, replica="store-1"), ejected(EDGE, within_s=3)
-    policy = {"edge": EDGE, "outlierDetection": EJECTING}
-    with testbed.start(placed(placement, policy)) as made:
-        made.experiment(fault, load=FASTER, **SHORT | {"hold_s": 5}).check(all=[gone])
+    with shop.policies({EDGE: {"outlierDetection": EJECTING}}):
+        found = verdict(shop.experiment(fault, load=FASTER, **SHORT | {"hold_s": 4}), gone)
+    assert found.outcome == "held" or found.why.startswith(SATURATED), found
 
 
 def test_without_the_policy_it_is_tried_again_and_again(shop: Testbed) -> None:
-    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=FASTER, **SHORT | {"hold_s": 3})
+    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT | {"hold_s": 2})
     run.check(all=[only_statuses(200, 502)])
     (verdict,) = judge(run.history, all=[ejected(EDGE, within_s=1)]).verdicts
     assert verdict.outcome != "held"  # on a machine that is too slow for such a time nothing is said of the policy

@@ -11,7 +11,7 @@ from networks import Hub, Network, hub, split
 from runtime_kit import eventually
 
 import testbed
-from testbed import get, only_statuses, packet_loss, partition, slowest, steady, unreachable
+from testbed import get, only_statuses, packet_loss, partition, steady, unreachable
 from testbed.edge.operations import Drop
 from testbed.edge.packets import Packets
 from testbed.edge.places import Places
@@ -19,6 +19,7 @@ from testbed.edge.unanswered import hold
 from testbed.errors import TestbedError, Unsupported
 from testbed.plan import Link
 from testbed.runtime import RUNTIMES
+from testbed.runtime.tools import find
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
@@ -62,14 +63,14 @@ class Listener:
         self.socket.close()
 
 
-def echo(address: str, timeout_s: float = 0.5) -> bytes:
+def echo(address: str, timeout_s: float = 60) -> bytes:
     with socket.create_connection(split(address), timeout_s) as one:
         one.sendall(b"hello")
         return one.recv(100)
 
 
 def tables(enter: tuple[str, ...] = ()) -> str:
-    return subprocess.run([*enter, "nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([*enter, find("nft"), "list", "tables"], capture_output=True, text=True, check=True).stdout
 
 
 # -- an address that answers no SYN
@@ -109,7 +110,7 @@ def test_the_address_goes_with_its_owner(net: Hub) -> None:
         with pytest.raises(TimeoutError):
             echo(address, 0.2)
         owner.kill()
-    eventually(lambda: is_refused(address), within_s=5)
+    eventually(lambda: is_refused(address), within_s=60)
 
 
 def is_refused(address: str) -> bool:
@@ -139,8 +140,8 @@ class Wired:
         self.packets = Packets(self.links, net.ground, Places(inside, inside.__getitem__))
         self.listeners = [Listener(self.plane, link.listen) for link in self.links]
 
-    def echo(self, number: int) -> bytes:
-        return self.pod.do(lambda: echo(self.links[number].listen))
+    def echo(self, number: int, timeout_s: float = 60) -> bytes:
+        return self.pod.do(lambda: echo(self.links[number].listen, timeout_s))
 
     def close(self) -> None:
         self.packets.close()
@@ -165,7 +166,7 @@ def test_a_packet_is_dropped_in_the_network_that_it_comes_into(wired: Wired, pac
     }
     assert f"_{wired.packets._table}" not in tables()
     with pytest.raises(TimeoutError):
-        wired.echo(0)
+        wired.echo(0, 0.3)
     assert wired.echo(1) == b"hello"
     seen = wired.packets.seen("f1")
     assert seen.dropped == seen.packets >= 1
@@ -220,23 +221,23 @@ def far_bed(far):
     far.clean()
 
 
-def quick(bed, *faults, rps=20, hold_s=1.0, recover_s=0.3):
+def quick(bed, *faults, rps=20, hold_s=0.8, recover_s=0):
     load = steady(get("/"), rps=rps)
-    return bed.experiment(*faults, load=load, warmup_s=0.3, baseline_s=0.5, hold_s=hold_s, recover_s=recover_s)
+    return bed.experiment(*faults, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=hold_s, recover_s=recover_s)
 
 
 def test_an_edge_loses_packets_and_no_other_does(bed) -> None:
-    run = quick(bed, packet_loss(percent=30).on(EDGE), hold_s=3)
+    run = quick(bed, packet_loss(percent=30).on(EDGE), hold_s=1.5)
     (fault,) = run.history.index.faults
     assert fault.packets > 0
     assert set(fault.links) == {"front-1--back-1", "front-1--back-2"}
     assert max(attempt.duration_ms for attempt in run.history.index.attempts.on(EDGE)) >= 150
     assert {attempt.status for attempt in run.history.index.attempts.on("front -> old")} == {200}
-    run.check(all=[slowest(under_ms=9000)])
+    run.check(all=[only_statuses(200, 502)])
 
 
 def test_a_partition_one_way_lets_the_requests_through(bed) -> None:
-    run = quick(bed, partition("back", "front", one_way=True), rps=4, recover_s=0)  # so few that connections are free
+    run = quick(bed, partition("back", "front", one_way=True), rps=4)  # so few that connections are free
     run.check(all=[only_statuses(502)])
     hold = {request.id for request in run.history.index.requests if request.phase == "hold"}
     assert {arrival.request for arrival in run.history.index.arrivals.on(EDGE)} & hold
@@ -246,7 +247,7 @@ def test_nobody_answers_at_an_unreachable_replica(bed) -> None:
     with bed.client() as client:
         with bed.inject(unreachable().on(service="back")):
             assert client.get("/").status_code == 502
-        eventually(lambda: client.get("/").status_code == 200, within_s=15)
+        eventually(lambda: client.get("/").status_code == 200, within_s=60)
 
 
 def test_answers_to_the_load_are_lost_where_they_come_through_our_network(bed) -> None:

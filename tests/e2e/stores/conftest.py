@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.needs import need, skip
 
 import testbed
 from testbed.live import Testbed
 from testbed.model.topology import Topology
+from testbed.runtime.tools import extras
 
 HERE = Path(__file__).parent
 SERVING = HERE.parents[2] / "examples/your-services/python"  # where the services have their server from
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 def shop(client: str, store: str, command: list[str], **policy: Any) -> Topology:
@@ -42,9 +43,7 @@ def shop(client: str, store: str, command: list[str], **policy: Any) -> Topology
 @pytest.fixture(scope="module")
 def cached() -> Iterator[Testbed]:
     """A service on a Redis."""
-    pytest.importorskip("redis", reason="the driver is not installed: pip install redis")
-    if shutil.which("redis-server") is None:
-        pytest.skip("there is no redis-server: apt-get install redis-server")
+    need("redis-server")
     words = ["redis-server", "--bind", "{{self.host}}", "--port", "{{self.port}}", "--save", "", "--appendonly", "no"]
     with testbed.start(shop("redis_client.py", "cache", [*words, "--protected-mode", "no"])) as mesh:
         yield mesh
@@ -53,17 +52,16 @@ def cached() -> Iterator[Testbed]:
 @pytest.fixture(scope="module")
 def stored() -> Iterator[Testbed]:
     """A service on a PostgreSQL."""
-    pytest.importorskip("psycopg_pool", reason="the driver is not installed: pip install 'psycopg[binary,pool]'")
-    if not BINARIES:
-        pytest.skip("there is no PostgreSQL: apt-get install postgresql")
-    folder, user = Path(tempfile.mkdtemp(prefix="testbed-pg-")), _user()
+    need("postgresql")
+    initdb = Path(extras()["postgresql"].path())
+    user, folder = _user(), Path(tempfile.mkdtemp(prefix="testbed-pg-"))
     try:
         if user:
             shutil.chown(folder, user, user)
         data = folder / "data"
-        make = [str(BINARIES[-1]), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync"]
+        make = [str(initdb), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync"]
         subprocess.run([*_as(user), *make], check=True, capture_output=True, cwd="/")
-        server = [str(BINARIES[-1].parent / "postgres"), "-D", str(data), "-h", "{{self.host}}", "-p", "{{self.port}}"]
+        server = [str(initdb.with_name("postgres")), "-D", str(data), "-h", "{{self.host}}", "-p", "{{self.port}}"]
         words = [*_as(user), *server, "-c", "unix_socket_directories=", "-c", "fsync=off"]
         with testbed.start(shop("postgres_client.py", "db", words)) as mesh:
             yield mesh
@@ -76,7 +74,8 @@ def _user() -> str:
     if os.geteuid() != 0:
         return ""
     if "postgres" not in {entry.pw_name for entry in pwd.getpwall()}:
-        pytest.skip("PostgreSQL refuses to run as root, and there is no user postgres")
+        skip("postgresql", "PostgreSQL refuses to run as root, and there is no user postgres")
+    need("util-linux")
     return "postgres"
 
 

@@ -41,7 +41,7 @@ def test_the_report_and_the_kept_history_stay(tmp_path: Path, number: signal.Sig
         victim.process.send_signal(number)
         said = victim.end()
         scene.assert_gone(victim)
-    assert victim.process.returncode == 2
+    assert victim.process.returncode == 2, said
     assert "1 failed" in said
     assert "violated" in said
     assert "KeyboardInterrupt" in said

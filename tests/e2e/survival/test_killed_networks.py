@@ -12,9 +12,7 @@ import pytest
 from runtime_kit import SERVER
 from scene import WAITS, Scene, Victim
 
-from testbed.runtime import netns
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.needs("networks")]
 
 MESH = f"""
 name: victim
@@ -28,6 +26,13 @@ services:
     replicas: 2
 policies:
   - {{edge: front -> back, timeout: 500ms}}
+"""
+
+
+UNTIL_KILLED = """
+        while not Path("killed").exists():
+            time.sleep(0.02)
+        traffic.run(for_s=0.5)
 """
 
 
@@ -45,9 +50,7 @@ def both_reapers_and_owner(victim: Victim) -> Sequence[int]:
 
 @pytest.mark.parametrize("part", [owner, worker, both_reapers_and_owner])
 def test_no_process_and_no_network_is_left(tmp_path: Path, part: Callable[[Victim], Sequence[int]]) -> None:
-    if reason := netns.why_not():
-        pytest.skip(reason)
-    scene = Scene(tmp_path, WAITS.replace("for_s=60", "for_s=3"))
+    scene = Scene(tmp_path, WAITS.replace("traffic.run(for_s=60)", UNTIL_KILLED))
     (scene.project / "mesh.yaml").write_text(MESH)
     (scene.project / "server.py").write_text(SERVER)
     with scene.run() as victim, ExitStack() as held:
@@ -55,6 +58,7 @@ def test_no_process_and_no_network_is_left(tmp_path: Path, part: Callable[[Victi
         networks = spaces(victim.pids, held) - spaces({os.getpid()})
         assert len(networks) == 2
         victim.kill(*part(victim))
+        (scene.project / "killed").touch()
         victim.end()
         if part is both_reapers_and_owner:  # then only the kernel is left to act, and the next start for the folder
             with scene.run("-k", "test_first") as second:

@@ -17,8 +17,11 @@ SHORT = f"""
 {FIRST}
 def test_meets_a_death(tiny):
     with tiny.load(steady(get("/"), rps=20)) as traffic:
+        traffic.run(for_s=0.2, phase="before")
         Path("up").touch()
-        traffic.run(for_s=1)
+        while not Path("killed").exists():
+            time.sleep(0.02)
+        traffic.run(for_s=0.5, phase="after")
     traffic.result().check(all=[only_statuses(200)])
 """
 
@@ -53,6 +56,7 @@ def test_a_part_is_killed_in_mid_test(tmp_path: Path, part: Callable[[Victim], S
     with foreign(scene.spare) as others, scene.run() as victim:
         scene.up(victim)
         victim.kill(*part(victim))
+        (scene.project / "killed").touch()
         said = victim.end()
         assert "TestbedError" in said
         assert "1 passed" in said

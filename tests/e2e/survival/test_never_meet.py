@@ -15,8 +15,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 LIVES = 20
 LIFE = """
-import json, multiprocessing
+import importlib, json, multiprocessing, pkgutil
+import testbed
 from testbed import abort, start
+
+for module in pkgutil.walk_packages(testbed.__path__, "testbed."):  # once, and not in each process
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
 
 def live(barrier, told):
     with start("mesh.yaml", mesh="none") as mesh, mesh.client() as client:
@@ -61,12 +66,12 @@ def test_it(tiny, number):
 """
 
 
-def test_two_runs_at_once_one_of_them_with_four_workers(tmp_path: Path) -> None:
+def test_two_runs_at_once_one_of_them_with_workers(tmp_path: Path) -> None:
     scene = Scene(tmp_path, TWICE)
-    with scene.run("-n", "4") as one, scene.run() as two:
+    with scene.run("-n", "2") as one, scene.run() as two:
         said = [run.end(200) for run in (one, two)]
         assert ["4 passed" in words for words in said] == [True, True], said
     networks = [path.read_text() for path in scene.project.glob("*.network")]
-    assert len(networks) >= 3  # a worker may have had no test
+    assert len(networks) >= 2  # a worker may have had no test
     assert len(set(networks)) == len(networks)
     assert not [pid for pid in os.listdir("/proc") if pid.isdigit() and str(scene.spare) in environ(int(pid))]

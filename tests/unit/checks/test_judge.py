@@ -276,11 +276,11 @@ def _on_path(code):
     return f"import sys; sys.path[:0] = {sys.path!r}; {code}"
 
 
-def test_a_hundred_thousand_requests_are_judged_in_seconds():
+def test_ten_thousand_requests_are_judged_in_a_moment():
     story = Story()
-    story.phase("baseline", 50_000, rps=1000, cohort=lambda i: "a" if i % 20 == 0 else "b")
-    requests = story.phase("hold", 50_000, rps=1000, cohort=lambda i: "a" if i % 20 == 0 else "b")
-    story.fault(50.0, 100.0, plane="inlet", cohort="a")
+    story.phase("baseline", 5_000, rps=1000, cohort=lambda i: "a" if i % 10 == 0 else "b")
+    requests = story.phase("hold", 5_000, rps=1000, cohort=lambda i: "a" if i % 10 == 0 else "b")
+    story.fault(5.0, 10.0, plane="inlet", cohort="a")
     story.attempts(requests, 2)
     story.arrivals(requests, 1)
     story.arrivals([request for request in requests if request.cohort == "a"], 1, fault="f1")
@@ -289,7 +289,7 @@ def test_a_hundred_thousand_requests_are_judged_in_seconds():
     history = story.history
     begun = time.process_time()
     report = judge(history, all=both, affected=[*both, *edge], unaffected=both, touched=both)
-    assert time.process_time() - begun < 10
+    assert time.process_time() - begun < 2  # 0.1 where nothing else runs; in quadratic time it would be far above
     assert report.outcome == "held"
 
 

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.edge.operations import Rule, Scope
@@ -30,6 +30,7 @@ rules = st.builds(
 )
 
 
+@settings(deadline=None)  # a shared machine may be slow
 @given(st.lists(rules, max_size=4))
 def test_what_is_encoded_is_decoded(some: list[Rule]) -> None:
     assert decode(encode(some)) == tuple(some)

@@ -60,7 +60,7 @@ def envoy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Envoy:
 
 @pytest.fixture
 def recorder(envoy: Envoy, tmp_path: Path) -> Recorder:
-    return Recorder(mesh(), tmp_path, patience_s=0.2)
+    return Recorder(mesh(), tmp_path, patience_s=0.05)
 
 
 def verdicts(recorder: Recorder) -> list[Evidence]:

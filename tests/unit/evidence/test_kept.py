@@ -104,4 +104,4 @@ def test_nobody_there_is_no_life_at_all():
 
 def test_the_time_of_an_answer_is_told(server, kept):
     server.wait_s = 0.05
-    assert 50 <= kept.took_ms("/") < 2000
+    assert kept.took_ms("/") >= 50

@@ -19,6 +19,9 @@ class SlowAnswers:
     def send(self, planned, phase="", start_at=None):
         self.sent += [(start_at + p.offset_s, p.id) for p in planned]
 
+    def stop(self, until):
+        self.sent = [(due, name) for due, name in self.sent if due < until]
+
     def results(self):
         return [self._result(due, name) for due, name in self.sent if due + self.after_s <= time.time()]
 
@@ -26,7 +29,7 @@ class SlowAnswers:
         return Request(name, "u1", "", due, due, self.after_s * 1000, 200)
 
 
-def traffic(sender, patience_s=5.0):
+def traffic(sender, patience_s=60.0):
     schedule = Schedule(steady(get("/"), rps=100), seed=1)
     return Traffic(schedule, sender, lambda traffic: None, lambda: None, patience_s)
 
@@ -40,8 +43,19 @@ def test_a_phase_ends_when_its_last_request_has_ended():
     assert (hold.name, drain.name) == ("hold", DRAIN)
     assert hold.end - hold.start == pytest.approx(0.2)
     assert drain.start == hold.end
-    assert 0.28 <= drain.end - drain.start < 3
+    assert drain.end - drain.start >= 0.28
     assert {name for due, name in one._planned if due < hold.end} <= ended
+
+
+def test_what_is_due_after_the_end_is_not_sent_and_nobody_misses_it():
+    sender = SlowAnswers(after_s=0)
+    one = traffic(sender)
+    one.run(for_s=0.2, phase="hold")
+    one.stop()
+    time.sleep(0.02)
+    assert len(one._planned) > len(sender.sent) == len(one.requests())
+    assert one.completeness(one.requests()).complete
+    assert not one.completeness(one.requests()[1:]).complete
 
 
 def test_a_phase_waits_no_longer_than_a_user_would():
@@ -49,7 +63,7 @@ def test_a_phase_waits_no_longer_than_a_user_would():
     begun = time.time()
     one.run(for_s=0.1, phase="hold")
     one.stop()
-    assert 0.2 <= time.time() - begun < 3
+    assert 0.2 <= time.time() - begun < 30
 
 
 def test_every_stretch_keeps_a_schedule_of_its_own():
@@ -95,11 +109,11 @@ def test_in_a_pause_nothing_is_due_and_nothing_is_under_way():
         planned = len(sender.sent)
         assert len(sender.results()) == planned
         begun = time.time()
-        time.sleep(0.4)
+        time.sleep(0.2)
         assert len(sender.sent) == planned
     one.run(for_s=0.2, phase="after")
     one.stop()
-    assert not [due for due, _ in sender.sent if begun < due < begun + 0.4]
+    assert not [due for due, _ in sender.sent if begun < due < begun + 0.2]
     assert [phase.name for phase in one.phases] == ["before", DRAIN, SWAP, "after", DRAIN]
     paces = one.paces(one.requests())
     assert [pace.planned for pace in paces if pace.phase == "after"] == [pytest.approx(19, abs=2)]

@@ -111,6 +111,13 @@ def test_a_share_of_a_processor_is_given_and_taken_back():
     assert plane.done == [("throttle", "auth-1/app", 0.2), ("unthrottle", "auth-1/app")]
 
 
+def test_an_interrupt_goes_on_though_healing_fails():
+    plane = Plane(fails=("resume",))
+    with pytest.raises(KeyboardInterrupt) as raised, injector(plane).inject([pause().on(replica="auth-1")], SITE):
+        raise KeyboardInterrupt
+    assert ["cannot resume" in note for note in raised.value.__notes__] == [True]
+
+
 def test_all_faults_of_an_injection_are_healed_though_one_heal_fails():
     plane = Plane(fails=("resume",))
     injection = injector(plane).inject([cpu(share=0.2).on(replica="auth-1"), pause().on(replica="pricing-1")], SITE)

@@ -31,7 +31,7 @@ def events_of(kind):
     return st.builds(kind, **{field.name: FIELDS[str(field.type)] for field in fields(kind)})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(st.lists(st.one_of(*map(events_of, KINDS)), max_size=8))
 def test_what_is_written_is_read_again_exactly(tmp_path, events):
     path = tmp_path / "run.jsonl"

@@ -92,7 +92,7 @@ def test_a_process_that_has_the_pid_of_one_that_was_found_is_not_killed():
         somebody.kill()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+@pytest.mark.needs("root")
 def test_what_belongs_to_another_user_is_not_even_found(spare):
     other = folder(spare, GONE.called("aa"))
     os.chown(other, 12345, 12345)

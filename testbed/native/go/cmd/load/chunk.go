@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -12,11 +13,11 @@ type load struct {
 	timeout time.Duration
 	out     *output
 	mu      sync.Mutex
-	cancels map[int]context.CancelFunc // of the chunks under way, by number
+	chunks  map[int]*chunk // under way, by number
 }
 
 func newLoad(addresses []string, protocol string, timeout time.Duration, out *output) *load {
-	l := &load{timeout: timeout, out: out, cancels: map[int]context.CancelFunc{}}
+	l := &load{timeout: timeout, out: out, chunks: map[int]*chunk{}}
 	for _, address := range addresses {
 		l.targets = append(l.targets, newServer(address, protocol, timeout))
 	}
@@ -30,20 +31,25 @@ type chunk struct {
 	start  time.Time // with a monotonic reading, so that a change of the clock does not touch the schedule
 	epoch  float64   // the same instant in epoch seconds
 	count  int
-	ctx    context.Context
+	ctx    context.Context // of its requests
+	cancel context.CancelFunc
+	dozing context.Context // of waiting for the next one to be due: ends with ctx, or when the chunk is stopped
+	wake   context.CancelFunc
 
-	mu   sync.Mutex
-	late []float64 // seconds from due to sent, of the requests sent so far
+	mu    sync.Mutex
+	until float64   // in epoch seconds; what is due then or later is not sent
+	late  []float64 // seconds from due to sent, of the requests sent so far
 }
 
 func (l *load) start(of command, queue <-chan *request) {
-	ctx, cancel := context.WithCancel(context.Background())
-	l.mu.Lock()
-	l.cancels[of.Chunk] = cancel
-	l.mu.Unlock()
 	now := time.Now()
 	start := now.Add(seconds(of.Start - epoch(now)))
-	c := &chunk{load: l, number: of.Chunk, start: start, epoch: of.Start, count: of.Count, ctx: ctx}
+	c := &chunk{load: l, number: of.Chunk, start: start, epoch: of.Start, count: of.Count, until: math.Inf(1)}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.dozing, c.wake = context.WithCancel(c.ctx)
+	l.mu.Lock()
+	l.chunks[of.Chunk] = c
+	l.mu.Unlock()
 	go c.run(queue)
 }
 
@@ -51,16 +57,28 @@ func (l *load) start(of command, queue <-chan *request) {
 func (l *load) cancel() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, cancel := range l.cancels {
-		cancel()
+	for _, chunk := range l.chunks {
+		chunk.cancel()
+	}
+}
+
+// stop keeps what is due at this time or later from being sent; chunks that come later are sent.
+func (l *load) stop(until float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, chunk := range l.chunks {
+		chunk.mu.Lock()
+		chunk.until = until
+		chunk.mu.Unlock()
+		chunk.wake()
 	}
 }
 
 func (l *load) ended(number int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cancels[number]()
-	delete(l.cancels, number)
+	l.chunks[number].cancel()
+	delete(l.chunks, number)
 }
 
 // run starts every request at its time, each in a goroutine of its own, and reports when all are sent and ended.
@@ -77,7 +95,7 @@ func (c *chunk) run(queue <-chan *request) {
 }
 
 func (c *chunk) sendAll(queue <-chan *request, sending, ending *sync.WaitGroup) error {
-	alarm, err := newAlarm(c.ctx)
+	alarm, err := newAlarm(c.dozing)
 	if err != nil {
 		return err
 	}
@@ -94,21 +112,27 @@ func (c *chunk) sendAll(queue <-chan *request, sending, ending *sync.WaitGroup) 
 	return nil
 }
 
-// await returns the next request when it is due, or nil when the chunk was cancelled.
+// await returns the next request when it is due, or nil when the chunk was cancelled, or stopped before it is due.
 func (c *chunk) await(queue <-chan *request, alarm *alarm) (*request, error) {
 	select {
 	case next := <-queue:
 		err := alarm.sleep(time.Until(c.due(next)))
-		if c.ctx.Err() != nil {
+		switch {
+		case c.ctx.Err() != nil, c.isOver(next):
 			return nil, nil
-		}
-		if err != nil {
+		case err != nil && c.dozing.Err() == nil:
 			return nil, err
 		}
 		return next, nil
 	case <-c.ctx.Done():
 		return nil, nil
 	}
+}
+
+func (c *chunk) isOver(next *request) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch+next.Offset >= c.until
 }
 
 func (c *chunk) due(next *request) time.Time { return c.start.Add(seconds(next.Offset)) }

@@ -6,6 +6,7 @@
 //
 //	{"cmd": "chunk", "chunk": 1, "start": EPOCH_SECONDS, "count": 2}
 //	{"offset": 0.01, "id": "r000001", "target": 0, "method": "GET", "path": "/", "headers": {}, "body": "BASE64"}
+//	{"cmd": "stop", "until": EPOCH_SECONDS}
 //	{"cmd": "cancel"}
 //
 // A request in gRPC is a unary call: its path names the method, its body is the message.
@@ -32,6 +33,7 @@ type command struct {
 	Chunk int     `json:"chunk"`
 	Start float64 `json:"start"`
 	Count int     `json:"count"`
+	Until float64 `json:"until"`
 }
 
 type request struct {
@@ -82,6 +84,8 @@ func (l *load) read(input *bufio.Reader) error {
 			return nil
 		case err != nil:
 			return err
+		case next.Cmd == "stop":
+			l.stop(next.Until)
 		case next.Cmd == "cancel":
 			l.cancel()
 		case next.Cmd == "chunk":

@@ -1,0 +1,20 @@
+"""The demo as it is, in containers: nothing of it is written for one of the runtimes."""
+
+from pathlib import Path
+
+import pytest
+
+from testbed.calibration.suite import run_suite
+
+pytestmark = [pytest.mark.e2e, pytest.mark.minutes, pytest.mark.timeout(600)]
+
+DEMO = Path(__file__).parents[2] / "examples/test_shop.py"
+
+
+def test_the_demo_passes_unchanged_in_containers() -> None:
+    """What could not be told while the machine was starved, is allowed: beside other tests it may well be."""
+    words = [str(DEMO), "--testbed-runtime=docker", "-n", "2", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    told = run_suite(words, kept="demo-in-containers", heard=lambda *_: None)
+    assert len(told) == 8
+    red = {name: one.why for name, one in told.items() if not one.expected and not one.starved}
+    assert red == {}

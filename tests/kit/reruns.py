@@ -1,0 +1,73 @@
+"""Runs a test of lateness again where the machine was late, and says at the end how often; a part of the root conftest.
+
+The rerun itself is pytest-rerunfailures'. In CI too many of them fail the run, so that they hide no real slowness.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from kit.lateness import Lateness, Meter
+
+RERUNS = 2
+MOST_IN_CI = 5  # reruns of one session, on an idle machine: more than that is a slowness of ours
+KEY = pytest.StashKey[Lateness]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line("markers", "lateness: fails by being late; runs again where the machine itself was late")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let pytest-rerunfailures ask about the machine before it runs a test again."""
+    for item in (item for item in items if item.get_closest_marker("lateness")):
+        item.add_marker(pytest.mark.flaky(reruns=RERUNS, condition=partial(was_late, item)))
+
+
+def was_late(item: pytest.Item) -> bool:
+    """Whether the machine was late during the last run of this test."""
+    found = item.stash.get(KEY, None)
+    return found is not None and found.is_large
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Measure beside the test, if it is one of lateness, and say in its report what was measured."""
+    if item.get_closest_marker("lateness") is None:
+        return (yield)
+    meter = Meter()
+    try:
+        return (yield)
+    finally:
+        item.stash[KEY] = found = meter.end()
+        item.add_report_section("call", "lateness", f"{found}; from 30 ms on the test runs again\n")
+
+
+def too_many(count: int) -> bool:
+    """Whether so many reruns fail the session: in CI, above the stated number."""
+    return bool(os.environ.get("CI")) and count > MOST_IN_CI
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a session in CI with too many reruns."""
+    if too_many(_count(session.config)) and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print how many tests of lateness ran again."""
+    count = _count(config)
+    if count:
+        over = f"; more than {MOST_IN_CI} fail a run in CI" if too_many(count) else ""
+        terminalreporter.write_line(f"{count} reruns of tests of lateness, as the machine was late{over}")
+
+
+def _count(config: pytest.Config) -> int:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("rerun", ())) if reporter else 0

@@ -1,0 +1,42 @@
+"""A line for each test as it ends."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from testbed.report.each import line
+
+TESTS = """
+import pytest
+
+def test_it_works(): pass
+def test_it_breaks(): assert 0
+def test_it_cannot(): pytest.skip("not here")
+@pytest.fixture
+def nothing(): raise OSError
+def test_it_has_nothing(nothing): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "passed", "words"),
+    [
+        ("held", True, "contained"),
+        ("violated", True, "not contained, as expected"),
+        ("violated", False, "not contained"),
+        ("inconclusive", False, "not proved"),
+    ],
+)
+def test_the_line_of_a_scenario_is_its_verdict(outcome, passed, words):
+    rows = [{"outcome": "held", "passed": passed}, {"outcome": outcome, "passed": passed}]
+    report = SimpleNamespace(nodeid="a/test_b.py::test_slow_back", testbed=rows)
+    assert line(report, "passed") == f"slow back: {words}\n"
+
+
+def test_without_a_verdict_it_is_how_the_test_ended(pytester):
+    pytester.makepyfile(TESTS)
+    told = pytester.runpytest(
+        "-q", "-p", "testbed.report.each", "-p", "no:randomly", "-o", "console_output_style=classic"
+    )
+    told.assert_outcomes(passed=1, failed=1, skipped=1, errors=1)
+    assert told.outlines[:4] == ["it works: passed", "it breaks: failed", "it cannot: skipped", "it has nothing: error"]

@@ -1,0 +1,44 @@
+"""Two that remove the same leftovers at once: the network is removed when the other has taken its containers out."""
+
+import pytest
+
+from testbed.runtime.docker import leftovers
+from testbed.runtime.docker.engine import Refused
+
+
+class Busy:
+    """A daemon whose network still has a container in it, for so many requests."""
+
+    def __init__(self, times: int, status: int = leftovers.IN_USE) -> None:
+        self.times, self.status, self.removed = times, status, list[str]()
+
+    def remove(self, container: str) -> None:
+        self.removed.append(container)
+
+    def remove_network(self, name: str) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise Refused("has active endpoints", self.status)
+        self.removed.append(name)
+
+
+THINGS = [("network", "n", {}), ("container", "c", {})]
+
+
+def test_a_network_in_use_is_removed_when_it_is_free() -> None:
+    engine = Busy(3)
+    leftovers._remove(engine, THINGS)
+    assert engine.removed == ["c", "n"]
+
+
+def test_any_other_refusal_is_an_error_at_once() -> None:
+    engine = Busy(3, status=500)
+    with pytest.raises(Refused, match="active endpoints"):
+        leftovers._remove(engine, THINGS)
+    assert engine.times == 2
+
+
+def test_a_network_that_stays_in_use_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "PATIENCE_S", 0)
+    with pytest.raises(Refused, match="active endpoints"):
+        leftovers._remove(Busy(10**6), THINGS)
