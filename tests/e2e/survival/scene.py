@@ -87,11 +87,12 @@ class Victim:
         return pid
 
     def kill(self, *pids: int) -> None:
-        """Note what there is, and kill -9."""
+        """Note what there is, and kill -9: several at once, so that none can still react to another's death."""
         self.note()
-        for pid in pids or (self.process.pid,):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for number in (signal.SIGSTOP, signal.SIGKILL) if len(pids) > 1 else (signal.SIGKILL,):
+            for pid in pids or (self.process.pid,):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def end(self, within_s: float = 100) -> str:
         """Wait until it has ended; return what it printed."""
