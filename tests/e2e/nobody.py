@@ -34,7 +34,7 @@ if user:
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)
-os.execv(sys.argv[2], sys.argv[2:])
+os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
