@@ -89,14 +89,11 @@ def opening(spare: Path, more: Sequence[Path] = ()) -> list[str]:
 
     A Python or a checkout below a closed folder (such as root's home) is mounted again, over an empty folder.
     """
-    steps = []
     paths = dict.fromkeys([*NEEDED, *more])
-    for number, (closed, needed) in enumerate((closed, path) for path in paths if (closed := _closed(path))):
-        kept = spare / str(number)
-        steps.append(f"mkdir -p {kept} && mount --rbind {needed} {kept}")
-        steps.append(f"mountpoint -q {closed} || mount -t tmpfs -o mode=755 none {closed}")
-        steps.append(f"mkdir -p {needed} && mount --rbind {kept} {needed}")
-    return steps
+    hidden = [(closed, path, spare / str(number)) for number, path in enumerate(paths) if (closed := _closed(path))]
+    kept = [f"mkdir -p {keeps} && mount --rbind {path} {keeps}" for _, path, keeps in hidden]
+    empty = [f"mount -t tmpfs -o mode=755 none {closed}" for closed in {closed: None for closed, _, _ in hidden}]
+    return [*kept, *empty, *(f"mkdir -p {path} && mount --rbind {keeps} {path}" for _, path, keeps in hidden)]
 
 
 def _closed(path: Path) -> Path | None:
