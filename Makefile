@@ -36,7 +36,7 @@ test: setup lacks lint types  ## all tests: one session of pytest
 	@$(BIN)/python -m pytest tests examples/patterns -n $(WORKERS) --dist worksteal
 
 patterns: setup  ## the pattern gallery: each pattern at work, and the usual way in which it is broken
-	@$(BIN)/python -m pytest examples/patterns -n 4 --dist loadscope
+	@$(BIN)/python -m pytest examples/patterns -n 4 --dist worksteal
 
 containers: setup  ## tests/docker, the unchanged demo in Docker containers among them; skipped without an engine and image
 	@$(BIN)/python -m pytest tests/docker -n 3
