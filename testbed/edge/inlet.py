@@ -30,7 +30,7 @@ from testbed.plan import File, Link, Process, Ready
 
 LOG = "inlet/arrivals.log"
 CONFIG = "inlet/envoy.json"
-TIMEOUT_S = 5.0
+TIMEOUT_S = 20.0  # a starved machine may need 5; one that is dead refuses at once
 
 _STEERING = (
     *("upstream-rq-timeout-ms", "upstream-rq-per-try-timeout-ms", "upstream-rq-timeout-alt-response"),

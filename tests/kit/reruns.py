@@ -1,6 +1,8 @@
-"""Runs a test of lateness again where the machine was late, and says at the end how often; a part of the root conftest.
+"""Runs a test again where the machine was too late for it, and says at the end how often; a part of the root conftest.
 
-The rerun itself is pytest-rerunfailures'. In CI too many of them fail the run, so that they hide no real slowness.
+Two kinds of tests: those marked `lateness`, where a bare thread or process was late meanwhile; and those on a real mesh
+that end as inconclusive because the testbed was saturated, which it measures by itself. The rerun itself is
+pytest-rerunfailures'. In CI too many of them fail the run, so that they hide no real slowness.
 """
 
 from __future__ import annotations
@@ -8,14 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from kit.lateness import Lateness, Meter
+from testbed.checks import SATURATED
+from testbed.errors import Inconclusive
 
 RERUNS = 2
 MOST_IN_CI = 5  # reruns of one session, on an idle machine: more than that is a slowness of ours
 KEY = pytest.StashKey[Lateness]()
+MESHES = Path(__file__).parents[2] / "examples"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,14 +31,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let pytest-rerunfailures ask about the machine before it runs a test again."""
-    for item in (item for item in items if item.get_closest_marker("lateness")):
-        item.add_marker(pytest.mark.flaky(reruns=RERUNS, condition=partial(was_late, item)))
+    for item in items:
+        if item.get_closest_marker("lateness"):
+            item.add_marker(pytest.mark.flaky(reruns=RERUNS, condition=partial(was_late, item)))
+        elif item.path.is_relative_to(MESHES):
+            item.add_marker(pytest.mark.flaky(reruns=RERUNS, condition=is_saturated))
 
 
 def was_late(item: pytest.Item) -> bool:
     """Whether the machine was late during the last run of this test."""
     found = item.stash.get(KEY, None)
     return found is not None and found.is_large
+
+
+def is_saturated(error: BaseException | None) -> bool:
+    """Whether a test ended with a verdict that a saturated testbed could not tell."""
+    return isinstance(error, Inconclusive) and SATURATED in " ".join(str(error).split())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -65,7 +79,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     count = _count(config)
     if count:
         over = f"; more than {MOST_IN_CI} fail a run in CI" if too_many(count) else ""
-        terminalreporter.write_line(f"{count} reruns of tests of lateness, as the machine was late{over}")
+        terminalreporter.write_line(f"{count} reruns, as the machine was late{over}")
 
 
 def _count(config: pytest.Config) -> int:

@@ -7,7 +7,10 @@ import time
 
 import pytest
 from kit.lateness import LATE_S, Lateness, Meter
-from kit.reruns import MOST_IN_CI
+from kit.reruns import MOST_IN_CI, is_saturated
+
+from testbed.checks import SATURATED
+from testbed.errors import Inconclusive, NotContained
 
 TEST = """
 import pytest
@@ -78,7 +81,7 @@ def test_a_late_test_on_a_late_machine_runs_again(pytester: pytest.Pytester, mon
     monkeypatch.delenv("CI", raising=False)
     result = ran(pytester, late=1.0, passes_at=3)
     assert result.parseoutcomes() == {"passed": 2, "rerun": 2}
-    result.stdout.fnmatch_lines("2 reruns of tests of lateness, as the machine was late")
+    result.stdout.fnmatch_lines("2 reruns, as the machine was late")
 
 
 def test_it_runs_three_times_at_most(pytester: pytest.Pytester) -> None:
@@ -109,3 +112,18 @@ def test_too_many_reruns_fail_a_run_in_ci(
 
 def test_the_stated_number_is_small() -> None:
     assert MOST_IN_CI <= 10
+
+
+@pytest.mark.parametrize(
+    ("error", "runs_again"),
+    [
+        (Inconclusive(f"1 check: 1 inconclusive\n  why  {SATURATED.replace(" ", chr(10), 1)}: an empty way took longer than 250 ms"), True),
+        (Inconclusive("1 check: 1 inconclusive\n  why  50 of 50 proves only 94 %"), False),
+        (NotContained(f"it says {SATURATED}, and is refuted"), False),
+        (None, False),
+    ],
+)
+def test_a_verdict_that_a_saturated_testbed_could_not_tell_is_asked_for_again(
+    error: BaseException | None, runs_again: bool
+) -> None:
+    assert is_saturated(error) == runs_again
