@@ -117,7 +117,12 @@ def test_the_stated_number_is_small() -> None:
 @pytest.mark.parametrize(
     ("error", "runs_again"),
     [
-        (Inconclusive(f"1 check: 1 inconclusive\n  why  {SATURATED.replace(" ", chr(10), 1)}: an empty way took longer than 250 ms"), True),
+        (
+            Inconclusive(
+                f"1 check: 1 inconclusive\n  why  {SATURATED.replace(' ', chr(10), 1)}: an empty way took longer than 250 ms"
+            ),
+            True,
+        ),
         (Inconclusive("1 check: 1 inconclusive\n  why  50 of 50 proves only 94 %"), False),
         (NotContained(f"it says {SATURATED}, and is refuted"), False),
         (None, False),
