@@ -57,7 +57,7 @@ e2e: setup  ## tests on real meshes
 IN_DOCKER := faults unanswered breakers placement process_faults checks_of_retries deadlines_and_stale_answers \
   grpc_edges bulkheads graceful_ends policy_swap samples
 e2edocker: setup  ## tests of whole meshes from tests/e2e, unchanged, in Docker containers (.ci/run does it; minutes)
-	@$(BIN)/python -m pytest $(IN_DOCKER:%=tests/e2e/test_%.py) --testbed-runtime=docker -n 2 --dist loadfile \
+	@$(BIN)/python -m pytest $(IN_DOCKER:%=tests/e2e/test_%.py) --testbed-runtime=docker -n 4 --dist loadfile \
 	  -k 'not memory_cannot_be_limited'
 
 bench: setup  ## measured ratios: start-up, injection, latency, load drivers
