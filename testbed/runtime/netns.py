@@ -33,6 +33,7 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 SPACES = {"user": CLONE_NEWUSER, "net": CLONE_NEWNET}  # under /proc/PID/ns, in the order in which they are joined
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
 PR_SET_PDEATHSIG = 1
+FOR_THE_APP = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # a relay ends with the app, and not before
 BACKLOG = 4096
 LOCALHOST = "127.0.0.1"
 REFUSED = (
@@ -142,8 +143,13 @@ def _relay(program: str, env: Mapping[str, str], line: int, targets: Mapping[int
 
 
 def _apart(parent: int, become: Callable[[], None]) -> None:
-    """Do it in a child of `parent` that ends with it; this process, when it is the app, is to have no child."""
+    """Do it in a child of `parent` that ends with it; this process, when it is the app, is to have no child.
+
+    A signal for the app and its group may come before a relay ignores it: from the first moment it is blocked there.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_APP)
     if middle := os.fork():
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if os.waitpid(middle, 0)[1]:
             raise OSError(errno.EAGAIN, "no process for a relay")
         return

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -17,6 +18,7 @@ from runtime_kit import eventually, marked
 
 from testbed.plan import Network, Process, Ready
 from testbed.runtime import proc
+from testbed.runtime.binaries import find
 from testbed.runtime.lease import Lease
 from testbed.runtime.process import ProcessRuntime
 
@@ -25,6 +27,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.needs("networks")]
 ABRUPT = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
 BIG = 5_000_000
 # does what the first line says, and writes down how each conversation ended
+# in the place of a relay: the one outwards never becomes it
+LATE = """#!%s -IS
+import os, sys, time
+if "%s" in str(sys.argv):
+    open(%r, "w").close()
+    time.sleep(600)
+os.execv(%r, sys.argv)
+"""
 APP = """
 import os, socket, struct, threading, time
 server = socket.create_server((os.environ["BIND"], int(os.environ["PORT"])), backlog=100)
@@ -314,6 +324,23 @@ def test_a_graceful_end_is_the_apps_own(runtime: ProcessRuntime, lease: Lease) -
         assert time.monotonic() - began >= 0.5
         with suppress(ConnectionResetError):
             assert client.recv(10) == b""
+
+
+def test_a_relay_that_has_hardly_begun_is_not_ended_before_its_app(
+    runtime: ProcessRuntime, lease: Lease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a signal for the app's group may come while the relay outwards is still being started."""
+    late, begun, finished = tmp_path / "relay", tmp_path / "begun", tmp_path / "finished"
+    late.write_text(LATE % (sys.executable, lease.address(3, 1), str(begun), str(find("relay"))))
+    late.chmod(0o755)
+    monkeypatch.setenv("TESTBED_RELAY", str(late))
+    ending = f"(time.sleep(0.5), open({str(finished)!r}, 'w').close(), os._exit(0))"
+    made = app(lease, 1, apart=True)
+    code = f"import signal\nsignal.signal(signal.SIGTERM, lambda *_: {ending})\n{APP}"
+    runtime.start([replace(made, argv=(*made.argv[:-1], code))], [])
+    eventually(begun.exists, within_s=60)
+    runtime.terminate("apart-1/app", 60)
+    assert finished.exists()
 
 
 def test_nothing_of_it_is_left_when_the_run_stops(apps: ProcessRuntime, lease: Lease) -> None:
