@@ -305,6 +305,23 @@ def at_once(number: int, act: Callable[[], Got]) -> list[Got]:
         return [one.result() for one in [pool.submit(act) for _ in range(number)]]
 
 
+def meeting(number: int) -> Callable[[], object]:
+    """Return a call in which so many wait for each other, round by round; one that is left over just goes on some time.
+
+    A `threading.Barrier` would break then, in a thread of its own and hence in another test.
+    """
+    arrived, rounds = itertools.count(), dict[int, threading.Event]()
+
+    def meet() -> bool:
+        turn, place = divmod(next(arrived), number)
+        complete = rounds.setdefault(turn, threading.Event())
+        if place == number - 1:
+            complete.set()
+        return complete.wait(PATIENCE_S)
+
+    return meet
+
+
 @contextlib.contextmanager
 def crowd(one: Stage, number: int, slow: Collection[App] = ()) -> Iterator[list[Got]]:
     """Have so many requests in hand, whose answers come when the block ends; then the list holds what each got.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from plane_apps import App, Conversation, hello, never
-from planes import Got, Row, Stage, ask, at_once, counters, crowd, stage, until_ejected
+from planes import Got, Row, Stage, ask, at_once, counters, crowd, meeting, stage, until_ejected
 from runtime_kit import eventually
 
 from testbed.edge.operations import Closed, Toxic
@@ -125,8 +125,8 @@ def test_without_a_policy_errors_are_neither_retried_nor_ejected(plain: Stage) -
 
 
 def test_without_a_policy_many_at_once_are_all_served(plain: Stage) -> None:
-    together = threading.Barrier(60)
-    plain.behave(lambda talk: (together.wait(60), talk.answer())[1])
+    together = meeting(60)
+    plain.behave(lambda talk: (together(), talk.answer())[1])
     assert {got.status for got in at_once(60, plain.get)} == {200}
 
 
@@ -207,8 +207,8 @@ def test_refused_links_are_attempts_too(retrying: Stage) -> None:
 
 def test_more_retries_at_once_than_envoys_own_limit_of_three(retrying: Stage) -> None:
     """All twelve fail once they are all there, and all of their retries are there at once as well."""
-    together = threading.Barrier(12)
-    retrying.behave(lambda talk: (together.wait(60), talk.answer(500))[1])
+    together = meeting(12)
+    retrying.behave(lambda talk: (together(), talk.answer(500))[1])
     at_once(12, lambda: retrying.get(baggage="tb.id=crowd"))
     assert [call.attempts for call in calls(retrying, "crowd")] == [3] * 12
 

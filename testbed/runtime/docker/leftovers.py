@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 
 from testbed.errors import TestbedError, Unavailable
@@ -31,12 +32,17 @@ def found() -> list[Found]:
 
 
 def sweep(engine: Engine) -> None:
-    """Remove what dead owners have left; a reaper that does the same just now is no trouble."""
+    """Remove what dead owners have left; a reaper that does the same just now is no trouble.
+
+    A network that cannot be removed is left: it is no reason not to start. Docker may hold one as in use with nothing
+    in it, until its daemon is started anew.
+    """
     left = _listed(engine, {"label": labels.RUN})
     owners = {name: labels.owner(marks) for _, name, marks in left}
     dead = {owner for owner in owners.values() if owner is not None and state(owner) is State.DEAD}
     if dead:
-        _remove(engine, [one for one in left if owners[one[1]] in dead])
+        with suppress(Refused):
+            _remove(engine, [one for one in left if owners[one[1]] in dead], patience_s=0)
 
 
 def remove(*ids: str) -> None:
@@ -63,15 +69,15 @@ def _listed(engine: Engine, filters: dict[str, str]) -> list[Found]:
     return [*containers, *(("network", name, marks) for name, marks in engine.networks(filters))]
 
 
-def _remove(engine: Engine, things: list[Found]) -> None:
+def _remove(engine: Engine, things: list[Found], patience_s: float = PATIENCE_S) -> None:
     """Containers first: a network with containers in it cannot be removed."""
     at_once(engine.remove, [name for kind, name, _ in things if kind == "container"])
-    at_once(partial(_remove_network, engine), [name for kind, name, _ in things if kind == "network"])
+    at_once(partial(_remove_network, engine, patience_s), [name for kind, name, _ in things if kind == "network"])
 
 
-def _remove_network(engine: Engine, name: str) -> None:
+def _remove_network(engine: Engine, patience_s: float, name: str) -> None:
     """Remove a network, as soon as the containers are out of it that somebody else is removing just now."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             return engine.remove_network(name)

@@ -38,7 +38,16 @@ def test_any_other_refusal_is_an_error_at_once() -> None:
     assert engine.times == 2
 
 
-def test_a_network_that_stays_in_use_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "PATIENCE_S", 0)
+def test_a_network_that_stays_in_use_is_an_error() -> None:
     with pytest.raises(Refused, match="active endpoints"):
-        leftovers._remove(Busy(10**6), THINGS)
+        leftovers._remove(Busy(10**6), THINGS, patience_s=0)
+
+
+def test_a_network_of_the_dead_that_stays_in_use_does_not_stop_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "_listed", lambda *_: THINGS)
+    monkeypatch.setattr(leftovers.labels, "owner", lambda _: "somebody")
+    monkeypatch.setattr(leftovers, "state", lambda _: leftovers.State.DEAD)
+    engine = Busy(10**6)
+    leftovers.sweep(engine)
+    assert engine.removed == ["c"]
+    assert engine.times == 10**6 - 1
