@@ -84,11 +84,11 @@ def test_an_answer_to_head_has_no_body_to_wait_for(start, upstream):
 def test_a_timeout_covers_the_whole_answer(start, upstream, reply):
     a = upstream()
     a.script(reply)
-    answer = start(behaviour(call("a", timeout=60)), {"a": a}).get()
+    answer = start(behaviour(call("a", timeout=400)), {"a": a}).get()
     (made,) = answer.body["calls"]
     assert (answer.status, answer.body["error"]) == (503, "a: timeout")
     assert (made["status"], made["tries"], made["failure"]) == (0, 1, "fail")
-    assert made["ms"] >= 60
+    assert made["ms"] >= 400  # enough for the request to arrive on a busy machine
     assert a.left.wait(60)  # the connection is closed, not kept
 
 
