@@ -27,7 +27,7 @@ ASKED_OF_A_TEST = 100
 BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"  # ends with the one who started it
 CLOSING = re.compile(r"^=+ (?:.*\b(\d+) (?:passed|failed|error|skipped)\b.*) in [\d.]+s.*=+$")
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|rerun)\b")
-RED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+RED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ RED = replace(GREEN, code=1, red=("tests/test_a.py::test_b",))
 OUTPUT = """
 ================== 3 passed, 1 skipped, 2 rerun in 4.50s ===================
 FAILED tests/test_a.py::test_b - assert 1 == 2
-ERROR tests/test_c.py::test_d
+ERROR tests/test_c.py::test_d[no answer]
 ============= 1 failed, 4 passed, 1 error in 65.00s (0:01:05) ==============
 ==== not a closing line, 7 passed ====
 """
@@ -24,7 +24,7 @@ def test_an_output_of_several_sessions_adds_up() -> None:
         "passed": 7,
         "skipped": 1,
         "rerun": 2,
-        "red": ("tests/test_a.py::test_b", "tests/test_c.py::test_d"),
+        "red": ("tests/test_a.py::test_b", "tests/test_c.py::test_d[no answer]"),
     }
 
 
