@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from functools import partial
 
 from testbed.errors import TestbedError, Unavailable
@@ -34,15 +33,18 @@ def found() -> list[Found]:
 def sweep(engine: Engine) -> None:
     """Remove what dead owners have left; a reaper that does the same just now is no trouble.
 
-    A network that cannot be removed is left: it is no reason not to start. Docker may hold one as in use with nothing
-    in it, until its daemon is started anew.
+    A network in use is left there, and the start goes on: Docker may count one as in use with no container in it, until
+    its daemon starts again.
     """
     left = _listed(engine, {"label": labels.RUN})
     owners = {name: labels.owner(marks) for _, name, marks in left}
     dead = {owner for owner in owners.values() if owner is not None and state(owner) is State.DEAD}
     if dead:
-        with suppress(Refused):
+        try:
             _remove(engine, [one for one in left if owners[one[1]] in dead], patience_s=0)
+        except Refused as refusal:
+            if refusal.status != IN_USE:
+                raise
 
 
 def remove(*ids: str) -> None:
@@ -76,7 +78,7 @@ def _remove(engine: Engine, things: list[Found], patience_s: float = PATIENCE_S)
 
 
 def _remove_network(engine: Engine, patience_s: float, name: str) -> None:
-    """Remove a network, as soon as the containers are out of it that somebody else is removing just now."""
+    """Remove a network; wait while it still has containers in it, which another process may be removing."""
     deadline = time.monotonic() + patience_s
     while True:
         try:

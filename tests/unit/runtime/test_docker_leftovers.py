@@ -51,3 +51,11 @@ def test_a_network_of_the_dead_that_stays_in_use_does_not_stop_a_start(monkeypat
     leftovers.sweep(engine)
     assert engine.removed == ["c"]
     assert engine.times == 10**6 - 1
+
+
+def test_any_other_refusal_stops_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "_listed", lambda *_: THINGS)
+    monkeypatch.setattr(leftovers.labels, "owner", lambda _: "somebody")
+    monkeypatch.setattr(leftovers, "state", lambda _: leftovers.State.DEAD)
+    with pytest.raises(Refused, match="active endpoints"):
+        leftovers.sweep(Busy(10**6, status=500))
