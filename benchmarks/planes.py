@@ -13,8 +13,8 @@ import httpx
 import testbed
 from benchmarks._table import Figure, took
 from benchmarks._turns import ROUNDS, added, in_turns, ratio
-from faults import Fault
 from testbed import abort, latency
+from testbed.faults import Fault
 from testbed.injection import Injection
 from testbed.model.topology import Topology
 

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from faults.abort import abort as abort
-from faults.bandwidth import bandwidth as bandwidth
-from faults.base import Fault as Fault
-from faults.corrupt import corrupt as corrupt
-from faults.cpu import cpu as cpu
-from faults.crash_loop import crash_loop as crash_loop
-from faults.delay import delay as delay
-from faults.duplicate import duplicate as duplicate
-from faults.flapping import flapping as flapping
-from faults.graceful_restart import graceful_restart as graceful_restart
-from faults.hang import hang as hang
-from faults.kill import kill as kill
-from faults.kill import restart as restart
-from faults.latency import latency as latency
-from faults.lost import lost as lost
-from faults.memory import memory as memory
-from faults.outage import outage as outage
-from faults.packet_delay import packet_delay as packet_delay
-from faults.packet_loss import packet_loss as packet_loss
-from faults.partition import partition as partition
-from faults.pause import pause as pause
-from faults.refused import refused as refused
-from faults.reorder import reorder as reorder
-from faults.reset import reset as reset
-from faults.rolling import rolling as rolling
-from faults.silent import silent as silent
-from faults.sliced import sliced as sliced
-from faults.slow_close import slow_close as slow_close
-from faults.slow_start import slow_start as slow_start
-from faults.throttle import throttle as throttle
-from faults.truncated import truncated as truncated
-from faults.unreachable import unreachable as unreachable
 from testbed.errors import FaultError, nearest
+from testbed.faults.abort import abort as abort
+from testbed.faults.bandwidth import bandwidth as bandwidth
+from testbed.faults.base import Fault as Fault
+from testbed.faults.corrupt import corrupt as corrupt
+from testbed.faults.cpu import cpu as cpu
+from testbed.faults.crash_loop import crash_loop as crash_loop
+from testbed.faults.delay import delay as delay
+from testbed.faults.duplicate import duplicate as duplicate
+from testbed.faults.flapping import flapping as flapping
+from testbed.faults.graceful_restart import graceful_restart as graceful_restart
+from testbed.faults.hang import hang as hang
+from testbed.faults.kill import kill as kill
+from testbed.faults.kill import restart as restart
+from testbed.faults.latency import latency as latency
+from testbed.faults.lost import lost as lost
+from testbed.faults.memory import memory as memory
+from testbed.faults.outage import outage as outage
+from testbed.faults.packet_delay import packet_delay as packet_delay
+from testbed.faults.packet_loss import packet_loss as packet_loss
+from testbed.faults.partition import partition as partition
+from testbed.faults.pause import pause as pause
+from testbed.faults.refused import refused as refused
+from testbed.faults.reorder import reorder as reorder
+from testbed.faults.reset import reset as reset
+from testbed.faults.rolling import rolling as rolling
+from testbed.faults.silent import silent as silent
+from testbed.faults.sliced import sliced as sliced
+from testbed.faults.slow_close import slow_close as slow_close
+from testbed.faults.slow_start import slow_start as slow_start
+from testbed.faults.throttle import throttle as throttle
+from testbed.faults.truncated import truncated as truncated
+from testbed.faults.unreachable import unreachable as unreachable
 
 FAULTS: dict[str, type[Fault]] = {
     name: value

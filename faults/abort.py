@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from faults.base import RequestFault
-from faults.target import Site, links_of
 from testbed.edge.operations import Operation, Rule
 from testbed.errors import FaultError
+from testbed.faults.base import RequestFault
+from testbed.faults.target import Site, links_of
 from testbed.grpc_status import as_http, nearest_to, number
 
 

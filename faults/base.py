@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Literal, Self
 
-from faults.scope import Scoping
-from faults.target import Site, Target, links_of, normalised
 from testbed.edge.operations import Operation, Scope
 from testbed.errors import FaultError
+from testbed.faults.scope import Scoping
+from testbed.faults.target import Site, Target, links_of, normalised
 from testbed.plan import Link
 from testbed.wiring import no_requests
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault
-from faults.target import Site, replicas_of
 from testbed.edge.operations import Operation, Signal
 from testbed.errors import FaultError
+from testbed.faults.base import ProcessFault
+from testbed.faults.target import Site, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import Beat, positive
-from faults.kill import kill
-from faults.target import Site
-from faults.timed import forever
+from testbed.faults.base import Beat, positive
+from testbed.faults.kill import kill
+from testbed.faults.target import Site
+from testbed.faults.timed import forever
 
 
 @dataclass(frozen=True, kw_only=True)

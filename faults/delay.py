@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import RequestFault, positive
-from faults.target import Site
 from testbed.edge.operations import Operation, Rule
 from testbed.errors import FaultError
+from testbed.faults.base import RequestFault, positive
+from testbed.faults.target import Site
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.packets import ShapedPackets, a_share
+from testbed.faults.packets import ShapedPackets, a_share
 
 
 @dataclass(frozen=True, kw_only=True)

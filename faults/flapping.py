@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from faults.base import Beat, Fault, positive
-from faults.timed import TimedFault, forever
 from testbed.errors import FaultError
+from testbed.faults.base import Beat, Fault, positive
+from testbed.faults.timed import TimedFault, forever
 
 
 @dataclass(frozen=True)

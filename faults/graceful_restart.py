@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault, positive
-from faults.target import Site, links_of, replicas_of
 from testbed.edge.operations import Closed, Operation, Signal, Toxic
+from testbed.faults.base import ProcessFault, positive
+from testbed.faults.target import Site, links_of, replicas_of
 
 HELD_MS = 1000  # until it is asked to end, and the inlet has seen which of its connections the app has closed
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import RequestFault
-from faults.target import Site
 from testbed.edge.operations import NEVER_MS, Operation, Rule
+from testbed.faults.base import RequestFault
+from testbed.faults.target import Site
 
 
 @dataclass(frozen=True)

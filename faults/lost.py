@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault
-from faults.streams import toxics
-from faults.target import Site, signals
 from testbed.edge.operations import Operation
+from testbed.faults.base import ProcessFault
+from testbed.faults.streams import toxics
+from testbed.faults.target import Site, signals
 
 
 @dataclass(frozen=True, kw_only=True)

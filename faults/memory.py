@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import ProcessFault
-from faults.target import Site, links_of, replicas_of
 from testbed.edge.operations import Closed, Operation, Signal
 from testbed.errors import FaultError
+from testbed.faults.base import ProcessFault
+from testbed.faults.target import Site, links_of, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from faults.abort import abort
-from faults.base import Fault, Plane
-from faults.hang import hang
-from faults.kill import kill
-from faults.lost import lost
-from faults.refused import refused
-from faults.silent import silent
-from faults.target import Site, Target
-from faults.unreachable import unreachable
 from testbed.edge.operations import Operation
 from testbed.errors import FaultError, nearest
+from testbed.faults.abort import abort
+from testbed.faults.base import Fault, Plane
+from testbed.faults.hang import hang
+from testbed.faults.kill import kill
+from testbed.faults.lost import lost
+from testbed.faults.refused import refused
+from testbed.faults.silent import silent
+from testbed.faults.target import Site, Target
+from testbed.faults.unreachable import unreachable
 from testbed.plan import Link
 
 Kind = Literal["refused", "unreachable", "silent", "hang", "erroring", "killed", "lost"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from faults.base import not_negative, positive
-from faults.packets import ShapedPackets
 from testbed.errors import FaultError, nearest
+from testbed.faults.base import not_negative, positive
+from testbed.faults.packets import ShapedPackets
 
 SHAPES = ("uniform", "normal", "pareto", "paretonormal")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.packets import PacketFault, a_share, dropped
-from faults.target import Site, links_of
 from testbed.edge.operations import Operation
+from testbed.faults.packets import PacketFault, a_share, dropped
+from testbed.faults.target import Site, links_of
 
 
 @dataclass(frozen=True, kw_only=True)

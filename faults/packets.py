@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from faults.base import Fault, LinkFault, Plane
-from faults.target import Site, links_of
 from testbed.edge.operations import Drop, Netem, Operation
 from testbed.errors import FaultError, nearest
+from testbed.faults.base import Fault, LinkFault, Plane
+from testbed.faults.target import Site, links_of
 
 Way = Literal["requests", "answers"]
 WAYS: tuple[Way, ...] = ("requests", "answers")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from faults.packets import WAYS, PacketFault, Way, dropped
-from faults.target import Site
 from testbed.edge.operations import Operation
 from testbed.errors import FaultError, nearest
+from testbed.faults.packets import WAYS, PacketFault, Way, dropped
+from testbed.faults.target import Site
 from testbed.plan import Link
 
 

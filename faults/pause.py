@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault
-from faults.target import Site, signals
 from testbed.edge.operations import Operation
+from testbed.faults.base import ProcessFault
+from testbed.faults.target import Site, signals
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import positive
-from faults.packets import ShapedPackets, a_share
+from testbed.faults.base import positive
+from testbed.faults.packets import ShapedPackets, a_share
 
 
 @dataclass(frozen=True, kw_only=True)

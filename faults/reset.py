@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import LinkFault
-from faults.streams import toxics
-from faults.target import Site
 from testbed.edge.operations import Operation
+from testbed.faults.base import LinkFault
+from testbed.faults.streams import toxics
+from testbed.faults.target import Site
 
 
 @dataclass(frozen=True, kw_only=True)

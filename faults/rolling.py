@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from faults.base import Beat, Fault, positive
-from faults.target import Site
-from faults.timed import TimedFault
 from testbed.errors import FaultError
+from testbed.faults.base import Beat, Fault, positive
+from testbed.faults.target import Site
+from testbed.faults.timed import TimedFault
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faults.base import ProcessFault, positive
-from faults.target import Site, links_of, replicas_of
 from testbed.edge.operations import Closed, Operation, Signal
+from testbed.faults.base import ProcessFault, positive
+from testbed.faults.target import Site, links_of, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from testbed.errors import FaultError, nearest
 from testbed.plan import Link, Replica, Seat, links_from
 
 if TYPE_CHECKING:
-    from faults.base import Fault
+    from testbed.faults.base import Fault
 
 
 class Site(Protocol):

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import ClassVar, Self
 
-from faults.base import Beat, Fault, Plane
-from faults.target import Site
 from testbed.edge.operations import Operation
 from testbed.errors import FaultError
+from testbed.faults.base import Beat, Fault, Plane
+from testbed.faults.target import Site
 from testbed.plan import Link
 
 

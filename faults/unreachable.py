@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults.base import LinkFault
-from faults.target import Site, links_of
 from testbed.edge.operations import Operation, Unanswered
+from testbed.faults.base import LinkFault
+from testbed.faults.target import Site, links_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,37 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from faults import abort as abort
-    from faults import bandwidth as bandwidth
-    from faults import corrupt as corrupt
-    from faults import cpu as cpu
-    from faults import crash_loop as crash_loop
-    from faults import delay as delay
-    from faults import duplicate as duplicate
-    from faults import flapping as flapping
-    from faults import graceful_restart as graceful_restart
-    from faults import hang as hang
-    from faults import kill as kill
-    from faults import latency as latency
-    from faults import lost as lost
-    from faults import memory as memory
-    from faults import outage as outage
-    from faults import packet_delay as packet_delay
-    from faults import packet_loss as packet_loss
-    from faults import partition as partition
-    from faults import pause as pause
-    from faults import refused as refused
-    from faults import reorder as reorder
-    from faults import reset as reset
-    from faults import restart as restart
-    from faults import rolling as rolling
-    from faults import silent as silent
-    from faults import sliced as sliced
-    from faults import slow_close as slow_close
-    from faults import slow_start as slow_start
-    from faults import throttle as throttle
-    from faults import truncated as truncated
-    from faults import unreachable as unreachable
     from testbed.checks import amplification as amplification
     from testbed.checks import answered as answered
     from testbed.checks import attempts as attempts
@@ -70,6 +39,37 @@ if TYPE_CHECKING:
     from testbed.errors import TestbedError as TestbedError
     from testbed.experiment import Run as Run
     from testbed.experiment import Traffic as Traffic
+    from testbed.faults import abort as abort
+    from testbed.faults import bandwidth as bandwidth
+    from testbed.faults import corrupt as corrupt
+    from testbed.faults import cpu as cpu
+    from testbed.faults import crash_loop as crash_loop
+    from testbed.faults import delay as delay
+    from testbed.faults import duplicate as duplicate
+    from testbed.faults import flapping as flapping
+    from testbed.faults import graceful_restart as graceful_restart
+    from testbed.faults import hang as hang
+    from testbed.faults import kill as kill
+    from testbed.faults import latency as latency
+    from testbed.faults import lost as lost
+    from testbed.faults import memory as memory
+    from testbed.faults import outage as outage
+    from testbed.faults import packet_delay as packet_delay
+    from testbed.faults import packet_loss as packet_loss
+    from testbed.faults import partition as partition
+    from testbed.faults import pause as pause
+    from testbed.faults import refused as refused
+    from testbed.faults import reorder as reorder
+    from testbed.faults import reset as reset
+    from testbed.faults import restart as restart
+    from testbed.faults import rolling as rolling
+    from testbed.faults import silent as silent
+    from testbed.faults import sliced as sliced
+    from testbed.faults import slow_close as slow_close
+    from testbed.faults import slow_start as slow_start
+    from testbed.faults import throttle as throttle
+    from testbed.faults import truncated as truncated
+    from testbed.faults import unreachable as unreachable
     from testbed.fixtures import topology as topology
     from testbed.history import History as History
     from testbed.live import Testbed as Testbed

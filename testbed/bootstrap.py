@@ -91,8 +91,8 @@ def _quoted(what: str, lines: list[str], command: list[str]) -> str:
 
 
 def _create() -> None:
-    """Create .venv, from nothing if it is one that a set-up has left unfinished."""
-    if UNFINISHED.exists():
+    """Create .venv, from nothing if a set-up has left it unfinished, or made it before the distribution's new name."""
+    if UNFINISHED.exists() or any(SITE.glob("testbed-*.dist-info")):
         shutil.rmtree(VENV.resolve(), ignore_errors=True)
     VENV.resolve().mkdir(exist_ok=True)  # it may be a link
     UNFINISHED.touch()

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from faults.base import Beat, Fault
 from testbed.errors import TestbedError
+from testbed.faults.base import Beat, Fault
 
 
 class Conductor:

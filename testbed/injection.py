@@ -11,13 +11,13 @@ from functools import partial
 from itertools import groupby
 from types import TracebackType
 
-from faults.base import Fault
-from faults.target import behind
 from testbed.conductor import Conductor
 from testbed.contradictions import refuse_contradictions
 from testbed.controls import LinkControl, PacketControl, ProcessControl, RuleControl
 from testbed.edge.operations import Closed, Drop, LinkOperation, Netem, Operation, Rule, Signal, Toxic, Unanswered
 from testbed.errors import FaultError, TestbedError
+from testbed.faults.base import Fault
+from testbed.faults.target import behind
 from testbed.history import FaultEvent, ProcessEvent
 from testbed.plan import Link, Replica, Seat
 from testbed.signals import Signals

@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from faults.base import Fault
-from faults.timed import refuse_late
 from testbed import arm, clients, record
 from testbed.deaths import Deaths
 from testbed.edge.inlet import InletControl
@@ -24,6 +22,8 @@ from testbed.evidence.gather import Recorder, logs
 from testbed.evidence.own_load import Probe, Spent
 from testbed.evidence.sampler import Sampler
 from testbed.experiment import Run, Say, Traffic, silent
+from testbed.faults.base import Fault
+from testbed.faults.timed import refuse_late
 from testbed.foresight import in_doubt
 from testbed.history import FaultEvent, History, ProcessEvent, RunInfo
 from testbed.injection import FOREVER, Injection, Injector, Place

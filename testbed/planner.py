@@ -14,9 +14,9 @@ from testbed.edge.link import links_process
 from testbed.errors import TopologyError
 from testbed.mesh import Mesh, mesh_named
 from testbed.model.topology import Service, Topology
+from testbed.native import packages_path, stub_path
 from testbed.plan import File, Ground, Link, Node, Process, Reach, Ready, Replica, Seat, as_planned, links_from
 from testbed.programs import candidates
-from topologies.stubs import packages_path, stub_path
 
 CLIENT = "client"  # the load, as a caller
 LINK_PORT = 10_000

@@ -182,6 +182,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Name a fault or a check in a parametrised test as its author wrote it."""
-    if type(val).__module__.split(".")[0] in ("faults", "testbed") and hasattr(val, "__dataclass_fields__"):
+    if type(val).__module__.split(".")[0] == "testbed" and hasattr(val, "__dataclass_fields__"):
         return str(val)
     return None

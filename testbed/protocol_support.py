@@ -13,9 +13,9 @@ from dataclasses import fields
 from functools import cache
 from typing import get_args
 
-from faults import FAULTS, Fault
 from testbed.checks import CHECKS, Check, judge
 from testbed.errors import CheckError, FaultError
+from testbed.faults import FAULTS, Fault
 from testbed.history import Arrival, Attempt, Call, Event, Evidence, History, Pace, Phase, Request, RunInfo
 from testbed.model.protocols import Protocol
 from testbed.model.topology import Topology

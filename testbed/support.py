@@ -9,11 +9,11 @@ from itertools import product
 from types import SimpleNamespace
 from typing import Any, cast
 
-from faults import FAULTS, Fault, latency
-from faults.base import LinkFault, RequestFault
 from testbed.checks import CHECKS, Check, View
 from testbed.edge.operations import Drop, Netem, Operation, Signal
 from testbed.errors import CheckError, FaultError
+from testbed.faults import FAULTS, Fault, latency
+from testbed.faults.base import LinkFault, RequestFault
 from testbed.injection import Place
 from testbed.mesh import MESHES, mesh_named
 from testbed.model.topology import Topology

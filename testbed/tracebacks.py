@@ -9,7 +9,7 @@ import pytest
 
 from testbed.errors import Inconclusive, NotContained, TestbedError
 
-OURS = (Path(__file__).parent, Path(__file__).parents[1] / "faults")
+OURS = Path(__file__).parent
 LIBRARY = Path(sysconfig.get_path("stdlib"))  # contextlib, which stands between a `with` and what it starts
 TOLD = (TestbedError, NotContained, Inconclusive)  # what their messages say needs no lines of ours, and no cause
 
@@ -24,7 +24,7 @@ def shorten(found: pytest.ExceptionInfo[BaseException]) -> None:
         return
     for entry in found.traceback:
         path = Path(entry.path)
-        if path.parent == LIBRARY or any(folder in path.parents for folder in OURS):
+        if path.parent == LIBRARY or OURS in path.parents:
             entry.frame.f_globals["__tracebackhide__"] = _told
     found.value.__cause__, found.value.__suppress_context__ = None, True
 

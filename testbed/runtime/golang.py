@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.errors import Unavailable
+from testbed.native import GO
 from testbed.runtime.versions import cache_folder
 
 MINIMUM = (1, 24)  # the oldest Go that builds all of them
-SOURCES = Path(__file__).parents[1] / "native/go"
 FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false"]
 TAIL = 10  # how many of Go's last lines a failure quotes
 
@@ -42,7 +42,7 @@ class Program:
     title: str
     package: str
     pinned: str = ""  # the version, of one that is not our own
-    folder: Path = SOURCES
+    folder: Path = GO
 
     def version(self) -> str:
         """Return the pinned version, or a hash of the sources."""

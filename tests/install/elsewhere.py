@@ -38,6 +38,10 @@ ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Front).serve_forever
 """
 REPOSITORY = {
     "README.md": "# Somebody's shop\n",
+    "conftest.py": "import faults\nimport stubs\nimport topologies\n",  # names that are also folders of the testbed
+    "faults.py": "",
+    "stubs/__init__.py": "",
+    "topologies/__init__.py": "",
     "pyproject.toml": '[project]\nname = "shop"\nversion = "1"\n\n[tool.pytest.ini_options]\ntestpaths = ["tests"]\n',
     "tests/test_prices.py": "def test_prices():\n    assert 2 + 2 == 4\n",
     "front.py": FRONT,
@@ -60,9 +64,11 @@ class Sources:
     wheel: Path
     sdist: Path
 
-    def words(self, source: str) -> str:
+    def words(self, source: str) -> list[str]:
         """Return what `pip install` is told."""
-        return f"git+file://{self.checkout}" if source == "git" else str(getattr(self, source))
+        if source == "git":
+            return [f"git+file://{self.checkout}"]
+        return ["-e", str(self.checkout)] if source == "editable" else [str(getattr(self, source))]
 
 
 def make_sources(folder: Path) -> Sources:
@@ -70,9 +76,9 @@ def make_sources(folder: Path) -> Sources:
     checkout = folder / "testbed"
     listed = ran("git", "ls-files", "-co", "--exclude-standard", "-z", cwd=ROOT).split("\0")
     for name in filter(None, listed):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, checkout / name)
+            shutil.copy(ROOT / name, checkout / name, follow_symlinks=False)
     commit(checkout)
     for kind in ("wheel", "sdist"):
         ran(sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder / "dist", cwd=checkout)

@@ -45,9 +45,9 @@ def user(request: pytest.FixtureRequest) -> Iterator[User]:
         yield User(uid, sources, {key: str(path) for key, path in caches.items()} | more)
 
 
-@pytest.mark.parametrize("source", ["wheel", "sdist", "checkout", "git"])
+@pytest.mark.parametrize("source", ["wheel", "sdist", "checkout", "editable", "git"])
 @pytest.mark.parametrize("python", PYTHONS.values(), ids=PYTHONS)
 def test_it_works(user: User, source: str, python: Path) -> None:
     with machine(python, user.caches, user.uid) as one:
-        one.install(python, user.sources.words(source))
+        one.install(python, *user.sources.words(source))
         works(one)

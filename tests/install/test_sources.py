@@ -25,18 +25,20 @@ def in_wheel(path: Path) -> set[str]:
 
 
 def test_the_wheel_has_all_that_is_in_the_packages_and_the_licence(sources: Sources) -> None:
-    listed = ran("git", "ls-files", "testbed", "faults", "topologies", cwd=sources.checkout).split()
-    rest = in_wheel(sources.wheel) - set(listed)
+    testbed = ran("git", "ls-files", "testbed", ":!testbed/faults", cwd=sources.checkout).split()
+    faults = ran("git", "ls-files", "faults", cwd=sources.checkout).split()
+    listed = {*testbed, *(f"testbed/{name}" for name in faults)}
+    rest = in_wheel(sources.wheel) - listed
     assert {"testbed/native/go/go.mod", "testbed/native/go/go.sum"} <= in_wheel(sources.wheel)
-    assert set(listed) <= in_wheel(sources.wheel)
-    assert {Path(name).parts[0] for name in rest} == {"testbed-0.1.0.dist-info"}
-    assert "testbed-0.1.0.dist-info/licenses/LICENSE" in rest
+    assert listed <= in_wheel(sources.wheel)
+    assert {Path(name).parts[0] for name in rest} == {"pytest_testbed-0.1.0.dist-info"}
+    assert "pytest_testbed-0.1.0.dist-info/licenses/LICENSE" in rest
 
 
 def test_the_sdist_has_all_that_is_in_the_checkout(sources: Sources) -> None:
-    listed = ran("git", "ls-files", cwd=sources.checkout).split()
+    listed = ran("git", "ls-files", ":!testbed/faults", cwd=sources.checkout).split()
     with tarfile.open(sources.sdist) as archive:
-        assert {f"testbed-0.1.0/{name}" for name in (*listed, "PKG-INFO")} == set(archive.getnames())
+        assert {f"pytest_testbed-0.1.0/{name}" for name in (*listed, "PKG-INFO")} == set(archive.getnames())
 
 
 def test_a_wheel_from_the_sdist_is_that_from_the_checkout(sources: Sources, tmp_path: Path) -> None:
@@ -50,9 +52,9 @@ def test_what_is_installed_from_elsewhere_is_what_is_in_the_wheel(
     sources: Sources, tmp_path: Path, source: str
 ) -> None:
     target = ("--target", tmp_path, "--no-compile")
-    ran(sys.executable, "-m", "pip", "install", *WITHOUT_NETWORK, *target, sources.words(source), cwd=tmp_path)
+    ran(sys.executable, "-m", "pip", "install", *WITHOUT_NETWORK, *target, *sources.words(source), cwd=tmp_path)
     installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    notes = {f"testbed-0.1.0.dist-info/{name}" for name in ("INSTALLER", "REQUESTED", "direct_url.json")}
+    notes = {f"pytest_testbed-0.1.0.dist-info/{name}" for name in ("INSTALLER", "REQUESTED", "direct_url.json")}
     assert installed - notes - {"bin/testbed"} == in_wheel(sources.wheel) - notes
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from runtime_kit import eventually
 from stub_process import Stub, command
 
-from topologies.stubs import stub_path
+from testbed.native import stub_path
 
 until = partial(eventually, within_s=60)
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from scripted_upstream import Upstream, own_address
 
+from testbed.native import packages_path, stub_path
 from testbed.runtime.binaries import find
-from topologies.stubs import packages_path, stub_path
 
 START_S = ANSWER_S = 60
 

@@ -15,7 +15,7 @@ from stub_behaviour import behaviour, call, instead, static
 from stub_process import ask
 
 from testbed.errors import TopologyError
-from topologies.stubs import stub_path
+from testbed.native import stub_path
 
 pytestmark = pytest.mark.e2e
 

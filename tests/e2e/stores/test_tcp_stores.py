@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from runtime_kit import eventually
 
-from faults.base import Fault
 from testbed import (
     abort,
     get,
@@ -22,6 +21,7 @@ from testbed import (
     truncated,
 )
 from testbed.errors import FaultError
+from testbed.faults.base import Fault
 from testbed.live import Testbed
 
 pytestmark = pytest.mark.e2e

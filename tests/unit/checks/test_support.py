@@ -4,12 +4,12 @@ import pytest
 from click.testing import CliRunner
 from story import EDGE, SOURCES, Story
 
-from faults import FAULTS
-from faults.base import LinkFault, RequestFault
 from testbed import protocol_support
 from testbed.checks import CHECKS, attempts, breaker, judge
 from testbed.cli import main
 from testbed.errors import CheckError, FaultError, TopologyError
+from testbed.faults import FAULTS
+from testbed.faults.base import LinkFault, RequestFault
 from testbed.plan import Ground
 from testbed.planner import make_plan
 from testbed.protocol_support import PROTOCOLS, run_over

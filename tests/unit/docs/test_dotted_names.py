@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-FOLDERS, FILES = ("testbed", "faults", "topologies"), ("pyproject.toml", "Makefile", ".ci/run")
+FOLDERS, FILES = ("testbed", "topologies"), ("pyproject.toml", "Makefile", ".ci/run")
 BUILT = {".pyc", ".so"}
 NAME = re.compile(r"(?<![\w.\-/])testbed(?:[.:][A-Za-z_]\w*)+")
 

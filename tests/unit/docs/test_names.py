@@ -5,9 +5,9 @@ from importlib import import_module
 import pytest
 
 import testbed
-from faults import FAULTS
-from faults.base import Fault
 from testbed.checks import CHECKS
+from testbed.faults import FAULTS
+from testbed.faults.base import Fault
 
 
 @pytest.mark.parametrize(("home", "registered"), [("faults", FAULTS), ("testbed.checks", CHECKS)])

@@ -1,8 +1,8 @@
 import pytest
 from site_of_faults import SITE
 
-from faults import abort
 from testbed.errors import FaultError
+from testbed.faults import abort
 
 
 def test_the_status_is_the_rules_abort():

@@ -1,9 +1,9 @@
 import pytest
 from site_of_faults import SITE
 
-from faults import kill, latency
-from faults.timed import refuse_late
 from testbed.errors import FaultError
+from testbed.faults import kill, latency
+from testbed.faults.timed import refuse_late
 
 SLOW = latency(ms=50).on("checkout -> pricing")
 

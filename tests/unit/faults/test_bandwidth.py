@@ -1,10 +1,10 @@
 import pytest
 from site_of_faults import INTO_PRICING, SITE
 
-from faults import bandwidth
 from testbed.edge.operations import Toxic
 from testbed.edge.toxics import checked
 from testbed.errors import FaultError
+from testbed.faults import bandwidth
 
 
 def test_one_toxic_for_each_link_of_the_edge():

@@ -8,8 +8,20 @@ import pytest
 from plane_of_faults import Plane, injector
 from site_of_faults import SITE
 
-from faults import crash_loop, delay, flapping, kill, latency, outage, pause, refused, restart, rolling, slow_start
 from testbed.errors import FaultError, TestbedError
+from testbed.faults import (
+    crash_loop,
+    delay,
+    flapping,
+    kill,
+    latency,
+    outage,
+    pause,
+    refused,
+    restart,
+    rolling,
+    slow_start,
+)
 from testbed.injection import FOREVER
 
 EDGE = "checkout -> pricing"

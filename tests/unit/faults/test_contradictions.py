@@ -1,7 +1,9 @@
 import pytest
 from site_of_faults import SITE
 
-from faults import (
+from testbed.contradictions import refuse_contradictions
+from testbed.errors import FaultError
+from testbed.faults import (
     abort,
     bandwidth,
     delay,
@@ -18,8 +20,6 @@ from faults import (
     truncated,
     unreachable,
 )
-from testbed.contradictions import refuse_contradictions
-from testbed.errors import FaultError
 
 EDGE = "checkout -> pricing"
 AUTH = "checkout -> auth"

@@ -1,9 +1,9 @@
 import pytest
 from site_of_faults import SITE
 
-from faults import cpu
 from testbed.edge.operations import Signal
 from testbed.errors import FaultError
+from testbed.faults import cpu
 
 
 def test_one_throttle_a_replica_and_no_link_is_touched():

@@ -3,8 +3,8 @@ from itertools import islice
 import pytest
 from site_of_faults import SITE
 
-from faults import crash_loop, kill
 from testbed.errors import FaultError
+from testbed.faults import crash_loop, kill
 
 LOOP = crash_loop(up_s=2, down_s=1).on(replica="auth-1")
 

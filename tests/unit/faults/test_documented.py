@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import FAULTS
+from testbed.faults import FAULTS
 
 TABLE = Path(__file__).parents[3].joinpath("docs/faults.md").read_text()
 ROWS = dict(re.findall(r"^\| `(\w+)\([^|]*\| ([^|]+) \|", TABLE, re.MULTILINE))

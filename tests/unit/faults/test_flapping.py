@@ -3,8 +3,8 @@ from itertools import islice
 import pytest
 from site_of_faults import SITE
 
-from faults import crash_loop, delay, flapping, latency, rolling, slow_start
 from testbed.errors import FaultError
+from testbed.faults import crash_loop, delay, flapping, latency, rolling, slow_start
 
 EDGE = "checkout -> pricing"
 SLOW = latency(ms=50).on(EDGE)

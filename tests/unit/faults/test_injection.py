@@ -4,7 +4,8 @@ import pytest
 from plane_of_faults import Plane, injector
 from site_of_faults import SITE
 
-from faults import (
+from testbed.errors import FaultError, TestbedError, Unsupported
+from testbed.faults import (
     abort,
     cpu,
     crash_loop,
@@ -21,7 +22,6 @@ from faults import (
     rolling,
     unreachable,
 )
-from testbed.errors import FaultError, TestbedError, Unsupported
 from testbed.injection import FOREVER
 
 EDGE = "checkout -> pricing"

@@ -1,9 +1,9 @@
 import pytest
 from site_of_faults import INTO_PRICING, SITE
 
-from faults import packet_loss
 from testbed.edge.operations import Drop
 from testbed.errors import FaultError
+from testbed.faults import packet_loss
 
 EDGE = "checkout -> pricing"
 

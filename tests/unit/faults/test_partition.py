@@ -1,8 +1,8 @@
 import pytest
 from site_of_faults import INTO_PRICING, SITE
 
-from faults import partition
 from testbed.errors import FaultError
+from testbed.faults import partition
 
 
 def cut(fault):

@@ -1,7 +1,7 @@
 from site_of_faults import SITE
 
-from faults import pause
 from testbed.edge.operations import Signal
+from testbed.faults import pause
 
 
 def test_one_signal_a_replica_and_no_link_is_touched():

@@ -3,10 +3,10 @@
 import pytest
 from site_of_faults import REPLICAS, SITE, USERS, links
 
-from faults import abort, kill, latency, outage, pause, restart
 from testbed.contradictions import refuse_contradictions
 from testbed.edge.operations import Closed, Signal
 from testbed.errors import FaultError
+from testbed.faults import abort, kill, latency, outage, pause, restart
 from testbed.injection import Place
 from testbed.plan import Link, Node
 

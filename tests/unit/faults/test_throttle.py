@@ -1,8 +1,8 @@
 import pytest
 from site_of_faults import BARE, SITE
 
-from faults import throttle
 from testbed.errors import FaultError
+from testbed.faults import throttle
 
 
 def test_the_rate_is_the_rules_and_the_scope_is_its_own():

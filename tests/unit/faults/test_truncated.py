@@ -1,10 +1,10 @@
 import pytest
 from site_of_faults import INTO_PRICING, SITE
 
-from faults import truncated
 from testbed.edge.operations import Toxic
 from testbed.edge.toxics import checked
 from testbed.errors import FaultError
+from testbed.faults import truncated
 
 
 @pytest.mark.parametrize("count", [0, 1000])

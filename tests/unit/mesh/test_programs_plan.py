@@ -234,7 +234,7 @@ def test_a_restart_waits_for_nobody_who_is_not_restarted() -> None:
 
 
 def test_a_process_that_is_not_the_testbeds_is_not_touched() -> None:
-    from faults import kill, latency, outage
+    from testbed.faults import kill, latency, outage
 
     made = plan(web={"language": "go", "calls": ["db"]}, db=DB)
     place = Place(made.links, made.replicas, {}, 0, made.proxies)

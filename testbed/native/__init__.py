@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from testbed.errors import TopologyError, nearest
-from testbed.runtime.golang import SOURCES
 
+GO = Path(__file__).parent / "go"  # one module: the stub, the load driver, the relay
 LANGUAGES = ("node", "go", "python")
 
 
@@ -21,7 +21,7 @@ def stub_path(language: str) -> Path:
     """
     if language not in LANGUAGES:
         raise TopologyError(f"no stub is written in {language!r}{nearest(language, LANGUAGES)}")
-    return SOURCES / "cmd/stub" if language == "go" else Path(__file__).parent / language
+    return GO / "cmd/stub" if language == "go" else Path(__file__).parent / language
 
 
 def packages_path() -> Path | None:
