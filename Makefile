@@ -15,7 +15,7 @@ help:  ## what there is to make
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Testbed needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
-	@$(PYTHON) -m testbed.bootstrap
+	@$(PYTHON) -m testbed.runtime.tools.bootstrap
 
 setup: .venv/ready  ## install everything (the other commands do it as well)
 
@@ -29,7 +29,7 @@ demo:  ## break a running shop in several ways, and see which policies contain i
 	@$(MAKE) --no-print-directory -q .venv/ready || echo "Setting up takes about a minute, once. After that:"
 	@echo "Eight scenarios, about 40 s: each breaks one thing in a running shop."
 	@$(MAKE) --no-print-directory -s setup
-	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly -p testbed.report.each -o console_output_style=classic --no-header -q
+	@$(BIN)/python -m pytest examples/test_shop.py -p no:randomly -p testbed.frontends.plugin.each -o console_output_style=classic --no-header -q
 
 WORKERS ?= 5  # of pytest-xdist: most tests wait, so two cores have room for more than two
 test: setup lacks lint types  ## all tests: one session of pytest

@@ -32,8 +32,8 @@ Figures = dict[str, float]
 def ours(url: str, rps: float, seconds: float) -> Figures:
     from testbed.load.driver import Driver
     from testbed.load.schedule import Schedule
-    from testbed.load.shape import get, steady
-    from testbed.runtime import binaries
+    from testbed.load.workload import get, steady
+    from testbed.runtime.tools import binaries
 
     binary, before = binaries.find("load"), children()
     used = time.process_time()
@@ -105,7 +105,7 @@ def find_vegeta() -> str:
 
 
 def install_vegeta() -> None:
-    from testbed.runtime import binaries
+    from testbed.runtime.tools import binaries
 
     CACHE.mkdir(parents=True, exist_ok=True)
     go = str(binaries.find("go"))

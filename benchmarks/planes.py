@@ -15,8 +15,8 @@ from benchmarks._table import Figure, took
 from benchmarks._turns import ROUNDS, added, in_turns, ratio
 from testbed import abort, latency
 from testbed.faults import Fault
-from testbed.injection import Injection
-from testbed.model.topology import Topology
+from testbed.injection.injector import Injection
+from testbed.spec.topology import Topology
 
 SWITCHES = 30
 ONE = Topology(name="one", entry="app", mesh="none", services={"app": {"language": "go"}})

@@ -14,8 +14,8 @@ import testbed
 from benchmarks._table import Figure
 from benchmarks._turns import ROUNDS, added, in_turns, ratio
 from testbed import get, steady
-from testbed.model.topology import Topology
-from testbed.stub_rpc import CALL
+from testbed.load.stub_rpc import CALL
+from testbed.spec.topology import Topology
 
 RPC = Topology(
     name="rpc",

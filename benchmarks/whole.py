@@ -14,7 +14,7 @@ import testbed
 from benchmarks import load_drivers
 from benchmarks._table import Figure
 from testbed import get, steady
-from testbed.model.topology import Topology
+from testbed.spec.topology import Topology
 
 SHOP = "topologies/shop.yaml"
 LEAVES = [f"leaf-{first}{second}" for first in "abcdefg" for second in "abcdefg"]
@@ -57,7 +57,7 @@ def plugin() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder]
-        ways = ([], ["-p", "no:testbed.plugin"])
+        ways = ([], ["-p", "no:testbed.frontends.plugin.hooks"])
 
         def run(more: list[str]) -> float:
             before = load_drivers.children()

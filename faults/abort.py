@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from testbed.edge.operations import Operation, Rule
 from testbed.errors import FaultError
 from testbed.faults.base import RequestFault
+from testbed.faults.operations import Operation, Rule
 from testbed.faults.target import Site, links_of
-from testbed.grpc_status import as_http, nearest_to, number
+from testbed.spec.grpc_status import as_http, nearest_to, number
 
 
 @dataclass(frozen=True)

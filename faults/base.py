@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Literal, Self
 
-from testbed.edge.operations import Operation, Scope
 from testbed.errors import FaultError
+from testbed.faults.operations import Operation, Scope
 from testbed.faults.scope import Scoping
 from testbed.faults.target import Site, Target, links_of, normalised
-from testbed.plan import Link
-from testbed.wiring import no_requests
+from testbed.history.facts import no_requests
+from testbed.plan.values import Link
 
 Plane = Literal["link", "inlet", "process", "packets"]
 

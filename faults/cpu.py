@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from testbed.edge.operations import Operation, Signal
 from testbed.errors import FaultError
 from testbed.faults.base import ProcessFault
+from testbed.faults.operations import Operation, Signal
 from testbed.faults.target import Site, replicas_of
 
 

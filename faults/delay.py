@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import Operation, Rule
 from testbed.errors import FaultError
 from testbed.faults.base import RequestFault, positive
+from testbed.faults.operations import Operation, Rule
 from testbed.faults.target import Site
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from testbed.edge.operations import Closed, Operation, Signal, Toxic
 from testbed.faults.base import ProcessFault, positive
+from testbed.faults.operations import Closed, Operation, Signal, Toxic
 from testbed.faults.target import Site, links_of, replicas_of
 
 HELD_MS = 1000  # until it is asked to end, and the inlet has seen which of its connections the app has closed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import NEVER_MS, Operation, Rule
 from testbed.faults.base import RequestFault
+from testbed.faults.operations import NEVER_MS, Operation, Rule
 from testbed.faults.target import Site
 
 

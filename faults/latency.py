@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import Operation
 from testbed.errors import FaultError
 from testbed.faults.base import LinkFault, not_negative, positive
+from testbed.faults.operations import Operation
 from testbed.faults.streams import Direction, known_direction, toxics
 from testbed.faults.target import Site
 

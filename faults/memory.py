@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import Closed, Operation, Signal
 from testbed.errors import FaultError
 from testbed.faults.base import ProcessFault
+from testbed.faults.operations import Closed, Operation, Signal
 from testbed.faults.target import Site, links_of, replicas_of
 
 

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from testbed.edge.operations import Operation
 from testbed.errors import FaultError, nearest
 from testbed.faults.abort import abort
 from testbed.faults.base import Fault, Plane
 from testbed.faults.hang import hang
 from testbed.faults.kill import kill
 from testbed.faults.lost import lost
+from testbed.faults.operations import Operation
 from testbed.faults.refused import refused
 from testbed.faults.silent import silent
 from testbed.faults.target import Site, Target
 from testbed.faults.unreachable import unreachable
-from testbed.plan import Link
+from testbed.plan.values import Link
 
 Kind = Literal["refused", "unreachable", "silent", "hang", "erroring", "killed", "lost"]
 KINDS: dict[str, Callable[[], Fault]] = {

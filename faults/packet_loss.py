@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from testbed.edge.operations import Operation
+from testbed.faults.operations import Operation
 from testbed.faults.packets import PacketFault, a_share, dropped
 from testbed.faults.target import Site, links_of
 

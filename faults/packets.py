@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from testbed.edge.operations import Drop, Netem, Operation
 from testbed.errors import FaultError, nearest
 from testbed.faults.base import Fault, LinkFault, Plane
+from testbed.faults.operations import Drop, Netem, Operation
 from testbed.faults.target import Site, links_of
 
 Way = Literal["requests", "answers"]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from testbed.edge.operations import Operation
 from testbed.errors import FaultError, nearest
+from testbed.faults.operations import Operation
 from testbed.faults.packets import WAYS, PacketFault, Way, dropped
 from testbed.faults.target import Site
-from testbed.plan import Link
+from testbed.plan.values import Link
 
 
 @dataclass(frozen=True)

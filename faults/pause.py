@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from testbed.edge.operations import Operation
 from testbed.faults.base import ProcessFault
+from testbed.faults.operations import Operation
 from testbed.faults.target import Site, signals
 
 

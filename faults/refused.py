@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import Closed, Operation
 from testbed.faults.base import LinkFault
+from testbed.faults.operations import Closed, Operation
 from testbed.faults.target import Site, links_of
 
 

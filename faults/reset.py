@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import Operation
 from testbed.faults.base import LinkFault
+from testbed.faults.operations import Operation
 from testbed.faults.streams import toxics
 from testbed.faults.target import Site
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from testbed.edge.draw import unit
-from testbed.edge.operations import Scope
 from testbed.errors import FaultError, nearest
+from testbed.faults.chance import unit
+from testbed.faults.operations import Scope
 
 
 @dataclass(frozen=True)

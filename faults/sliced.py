@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import Operation
-from testbed.edge.toxics import KINDS
 from testbed.errors import FaultError
 from testbed.faults.base import LinkFault, not_negative
+from testbed.faults.operations import Operation
 from testbed.faults.streams import Direction, known_direction, toxics, whole
 from testbed.faults.target import Site
+from testbed.faults.toxics import KINDS
 
 _TAKES = KINDS["slicer"]
 

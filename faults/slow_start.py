@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from testbed.edge.operations import Closed, Operation, Signal
 from testbed.faults.base import ProcessFault, positive
+from testbed.faults.operations import Closed, Operation, Signal
 from testbed.faults.target import Site, links_of, replicas_of
 
 

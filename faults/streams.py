@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from testbed.edge.operations import Operation, Stream, Toxic
-from testbed.edge.toxics import Range
 from testbed.errors import FaultError
 from testbed.faults.base import Fault
+from testbed.faults.operations import Operation, Stream, Toxic
 from testbed.faults.target import Site, links_of
+from testbed.faults.toxics import Range
 
 Direction = Literal["answers", "requests"]
 STREAMS: dict[str, Stream] = {"answers": "downstream", "requests": "upstream"}

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from testbed.edge.operations import Signal
 from testbed.errors import FaultError, nearest
-from testbed.plan import Link, Replica, Seat, links_from
+from testbed.faults.operations import Signal
+from testbed.plan.values import Link, Replica, Seat, links_from
 
 if TYPE_CHECKING:
     from testbed.faults.base import Fault

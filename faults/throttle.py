@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import Operation, Rule
-from testbed.edge.rules import RATE
 from testbed.faults.base import RequestFault
+from testbed.faults.operations import Operation, Rule
 from testbed.faults.streams import whole
 from testbed.faults.target import Site
+from testbed.injection.inlet.rules import RATE
 
 
 @dataclass(frozen=True, kw_only=True)

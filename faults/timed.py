@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import ClassVar, Self
 
-from testbed.edge.operations import Operation
 from testbed.errors import FaultError
 from testbed.faults.base import Beat, Fault, Plane
+from testbed.faults.operations import Operation
 from testbed.faults.target import Site
-from testbed.plan import Link
+from testbed.plan.values import Link
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import Operation
-from testbed.edge.toxics import KINDS
 from testbed.faults.base import LinkFault
+from testbed.faults.operations import Operation
 from testbed.faults.streams import Direction, known_direction, toxics, whole
 from testbed.faults.target import Site
+from testbed.faults.toxics import KINDS
 
 
 @dataclass(frozen=True, kw_only=True)

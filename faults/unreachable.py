@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.edge.operations import Operation, Unanswered
 from testbed.faults.base import LinkFault
+from testbed.faults.operations import Operation, Unanswered
 from testbed.faults.target import Site, links_of
 
 

@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from testbed.errors import Inconclusive as Inconclusive
     from testbed.errors import NotContained as NotContained
     from testbed.errors import TestbedError as TestbedError
-    from testbed.experiment import Run as Run
-    from testbed.experiment import Traffic as Traffic
+    from testbed.experiment.start import start as start
+    from testbed.experiment.testbed import Testbed as Testbed
+    from testbed.experiment.traffic import Run as Run
+    from testbed.experiment.traffic import Traffic as Traffic
     from testbed.faults import abort as abort
     from testbed.faults import bandwidth as bandwidth
     from testbed.faults import corrupt as corrupt
@@ -70,17 +72,15 @@ if TYPE_CHECKING:
     from testbed.faults import throttle as throttle
     from testbed.faults import truncated as truncated
     from testbed.faults import unreachable as unreachable
-    from testbed.fixtures import topology as topology
-    from testbed.history import History as History
-    from testbed.live import Testbed as Testbed
-    from testbed.load.shape import get as get
-    from testbed.load.shape import poisson as poisson
-    from testbed.load.shape import post as post
-    from testbed.load.shape import steady as steady
-    from testbed.load.shape import unary as unary
-    from testbed.model.topology import Topology as Topology
-    from testbed.model.topology import load_topology as load_topology
-    from testbed.starting import start as start
+    from testbed.frontends.plugin.fixtures import topology as topology
+    from testbed.history.events import History as History
+    from testbed.load.workload import get as get
+    from testbed.load.workload import poisson as poisson
+    from testbed.load.workload import post as post
+    from testbed.load.workload import steady as steady
+    from testbed.load.workload import unary as unary
+    from testbed.spec.topology import Topology as Topology
+    from testbed.spec.topology import load_topology as load_topology
 
 # The imports above are for type checkers; here they say where a name is loaded from when it is first used.
 _SOURCE = Path(__file__).read_text(encoding="utf-8")

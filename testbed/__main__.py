@@ -1,6 +1,6 @@
 """`python -m testbed`: the command line, where its script is not on PATH."""
 
-from testbed.cli import main
+from testbed.frontends.cli.main import main
 
 if __name__ == "__main__":
     main(prog_name="testbed")

@@ -45,7 +45,7 @@ class Unavailable(TestbedError):
 class Unsupported(Unavailable):
     """This kernel, user or runtime cannot do it; inside a test, pytest skips the test and shows the reason.
 
-    `lacks` names what is missing as testbed/runtime/tools.toml does, "" if that lists no such thing.
+    `lacks` names what is missing as testbed/runtime/tools/tools.toml does, "" if that lists no such thing.
     """
 
     def __init__(self, message: str, lacks: str = "") -> None:

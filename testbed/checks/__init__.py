@@ -4,16 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from testbed.checks._base import Check as Check
-from testbed.checks._base import EdgeCheck as EdgeCheck
-from testbed.checks._base import Outcome as Outcome
-from testbed.checks._base import Verdict as Verdict
-from testbed.checks._in_vain import in_vain_report as in_vain_report
-from testbed.checks._judge import judge as judge
-from testbed.checks._judge import judge_each as judge_each
-from testbed.checks._report import Report as Report
-from testbed.checks._saturation import SATURATED as SATURATED
-from testbed.checks._view import View as View
 from testbed.checks.amplification import amplification as amplification
 from testbed.checks.answered import answered as answered
 from testbed.checks.attempts import attempts as attempts
@@ -26,6 +16,16 @@ from testbed.checks.deadline_kept import deadline_kept as deadline_kept
 from testbed.checks.ejected import ejected as ejected
 from testbed.checks.fallback import fallback as fallback
 from testbed.checks.gives_up import gives_up as gives_up
+from testbed.checks.judging.base import Check as Check
+from testbed.checks.judging.base import EdgeCheck as EdgeCheck
+from testbed.checks.judging.base import Outcome as Outcome
+from testbed.checks.judging.base import Verdict as Verdict
+from testbed.checks.judging.ineffective import in_vain_report as in_vain_report
+from testbed.checks.judging.judge import judge as judge
+from testbed.checks.judging.judge import judge_each as judge_each
+from testbed.checks.judging.report import Report as Report
+from testbed.checks.judging.saturation import SATURATED as SATURATED
+from testbed.checks.judging.view import View as View
 from testbed.checks.no_duplicate_effects import no_duplicate_effects as no_duplicate_effects
 from testbed.checks.only_statuses import only_statuses as only_statuses
 from testbed.checks.quantile import p50 as p50

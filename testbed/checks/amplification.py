@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from testbed.checks import _valid
-from testbed.checks._base import Check, Verdict
-from testbed.checks._clues import trail
-from testbed.checks._honesty import hidden_attempts, seer
-from testbed.checks._text import count, plural, spread
-from testbed.checks._view import View
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.explain import trail
+from testbed.checks.judging.formatting import count, plural, spread
+from testbed.checks.judging.validity import hidden_attempts, seer
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError, TestbedError, nearest
-from testbed.history import Request
-from testbed.index import Index
-from testbed.wiring import of_the_load
+from testbed.history.events import Request
+from testbed.history.facts import of_the_load
+from testbed.history.index import Index
 
 if TYPE_CHECKING:
-    from testbed.model.amplification import Amplification
+    from testbed.spec.lint.amplification import Amplification
 
 Route = tuple[str, str]  # method and path of a request at the entry
 
@@ -44,7 +44,7 @@ class amplification(Check):
         if not isinstance(self.service, str) or not self.service or "->" in self.service:
             raise CheckError(f"{self}: takes the name of a service, such as amplification('pricing')")
         if self.at_most is not None:
-            _valid.whole(str(self), at_most=self.at_most)
+            validation.whole(str(self), at_most=self.at_most)
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for a service that the run does not have, or that only the load calls."""
@@ -118,8 +118,8 @@ class amplification(Check):
 
     def _implied(self, view: View) -> dict[Route, Amplification]:
         """Return what the recorded topology implies for each kind of request. Raises `TestbedError` without one."""
-        from testbed.model.amplification import amplification as implied_by
-        from testbed.model.routes import Node
+        from testbed.spec.lint.amplification import amplification as implied_by
+        from testbed.spec.routes import Node
 
         topology = view.topology
         entry = topology.services[topology.entry]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from testbed.checks import _valid
-from testbed.checks._base import EdgeCheck, Verdict
-from testbed.checks._clues import answer, trail
-from testbed.checks._honesty import seer
-from testbed.checks._text import count, plural, tally
-from testbed.checks._timed import timed_calls
-from testbed.checks._view import View
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.call_times import timed_calls
+from testbed.checks.judging.explain import answer, trail
+from testbed.checks.judging.formatting import count, plural, tally
+from testbed.checks.judging.validity import seer
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError
-from testbed.grpc_status import name_of
-from testbed.history import Call, Request
-from testbed.index import Index
-from testbed.wiring import of_the_load
+from testbed.history.events import Call, Request
+from testbed.history.facts import of_the_load
+from testbed.history.index import Index
+from testbed.spec.grpc_status import name_of
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class answered(EdgeCheck):
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for an unknown edge, and for one whose answers have no such status."""
         super().fits(index)
-        _valid.carries(str(self), index, self.edge, grpc=bool(self._grpc))
+        validation.carries(str(self), index, self.edge, grpc=bool(self._grpc))
 
     @property
     def _grpc(self) -> tuple[int, ...]:
-        return _valid.grpc_statuses(str(self), self.grpc_status)
+        return validation.grpc_statuses(str(self), self.grpc_status)
 
     @property
     def _http(self) -> tuple[int, ...]:

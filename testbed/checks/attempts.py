@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, cast
 
-from testbed.checks import _valid
-from testbed.checks._base import Check, EdgeCheck, Verdict
-from testbed.checks._clues import trail
-from testbed.checks._honesty import hidden_attempts, seer
-from testbed.checks._text import count, plural, spread, tally
-from testbed.checks._view import View
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import Check, EdgeCheck, Verdict
+from testbed.checks.judging.explain import trail
+from testbed.checks.judging.formatting import count, plural, spread, tally
+from testbed.checks.judging.validity import hidden_attempts, seer
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
-from testbed.grpc_status import name_of
-from testbed.history import Arrival, Attempt
-from testbed.index import Index
-from testbed.wiring import of_the_load
+from testbed.history.events import Arrival, Attempt
+from testbed.history.facts import of_the_load
+from testbed.history.index import Index
+from testbed.spec.grpc_status import name_of
 
 Hop = Attempt | Arrival
 Counts = Sequence[tuple[int, str]]  # how many attempts, and an id of the request that they belong to
@@ -43,12 +43,12 @@ class attempts(EdgeCheck):
     def validate(self) -> None:
         """Raise `CheckError` unless there is one bound, a whole number of 0 or more (1 or more for at_least)."""
         head = f"attempts({self.edge!r})"
-        _valid.whole(str(self), **_valid.exactly_one(head, **self._given))
+        validation.whole(str(self), **validation.exactly_one(head, **self._given))
         if self.at_least == 0:
             raise CheckError(f"{self}: at_least=0 would always hold")
         if self.per not in ("call", "request"):
             raise CheckError(f"{self}: there is no per={self.per!r}{nearest(str(self.per), ('call', 'request'))}")
-        _valid.grpc_statuses(str(self), self.grpc_status)
+        validation.grpc_statuses(str(self), self.grpc_status)
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for an unknown edge, and for the load's own, which never retries."""
@@ -56,7 +56,7 @@ class attempts(EdgeCheck):
         if of_the_load(self.edge):
             raise CheckError(f"{self}: the load sends every request once; name an edge between two services")
         if self.grpc_status is not None:
-            _valid.carries(str(self), index, self.edge, grpc=True)
+            validation.carries(str(self), index, self.edge, grpc=True)
 
     @property
     def _given(self) -> dict[str, int | None]:
@@ -71,7 +71,7 @@ class attempts(EdgeCheck):
 
     @property
     def _wanted(self) -> tuple[int, ...]:
-        return _valid.grpc_statuses(str(self), self.grpc_status)
+        return validation.grpc_statuses(str(self), self.grpc_status)
 
     def _counts_in(self, hop: Hop) -> bool:
         """Whether it ended as asked for, if that was asked for."""

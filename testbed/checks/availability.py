@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from testbed.checks import _valid, bounds
-from testbed.checks._base import Check, Outcome, Verdict
-from testbed.checks._clues import more_load, trail
-from testbed.checks._text import count, outcomes, percent, plural, points, trim
-from testbed.checks._view import View
-from testbed.history import Request
+from testbed.checks.judging import statistics, validation
+from testbed.checks.judging.base import Check, Outcome, Verdict
+from testbed.checks.judging.explain import more_load, trail
+from testbed.checks.judging.formatting import count, outcomes, percent, plural, points, trim
+from testbed.checks.judging.view import View
+from testbed.history.events import Request
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class availability(Check):
 
     def validate(self) -> None:
         """Raise `CheckError` unless the percentage is above 0 and at most 100."""
-        _valid.exactly_one("availability()", at_least_percent=self.at_least_percent)
-        _valid.percentage(str(self), at_least_percent=self.at_least_percent)
+        validation.exactly_one("availability()", at_least_percent=self.at_least_percent)
+        validation.percentage(str(self), at_least_percent=self.at_least_percent)
 
     @property
     def bound(self) -> str:
@@ -59,20 +59,20 @@ class availability(Check):
         if failed:
             why += self._enough_with(failed)
             return self._say(view, "inconclusive", failed, why=why, next=trail(view, failed[0]))
-        needed = bounds.enough_requests(0, self._share)
+        needed = statistics.enough_requests(0, self._share)
         why += f"for {self._limit} send {count(needed)}, or use a count such as only_statuses"
         return self._say(view, "inconclusive", failed, why=why, next=more_load(view, needed))
 
     def _bounds(self, answered: int, n: int) -> tuple[float, float]:
         if self._share == 1:
             return answered / n, answered / n
-        return bounds.share_lower(answered, n), bounds.share_upper(answered, n)
+        return statistics.share_lower(answered, n), statistics.share_upper(answered, n)
 
     def _at_most(self, upper: float) -> str:
         return "" if self._share == 1 else f"; with 95 % confidence the availability is at most {percent(upper)}"
 
     def _enough_with(self, failed: Sequence[Request]) -> str:
-        needed = count(bounds.enough_requests(len(failed), self._share))
+        needed = count(statistics.enough_requests(len(failed), self._share))
         enough = f"{needed} requests with no more than {plural(len(failed), 'failure')} would be enough"
         return f"{enough}; failures: {outcomes(failed)}"
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from typing import cast
 
-from testbed.checks import _valid
-from testbed.checks._base import EdgeCheck, Verdict
-from testbed.checks._combine import Finding, combine
-from testbed.checks._honesty import seer
-from testbed.checks._proxies import NO_HOST, OVERFLOW, Proxy, failed, faults_on, proxies
-from testbed.checks._text import count, plural, seconds
-from testbed.checks._view import View
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.findings import Finding, combine
+from testbed.checks.judging.formatting import count, plural, seconds
+from testbed.checks.judging.proxies import NO_HOST, OVERFLOW, Proxy, failed, faults_on, proxies
+from testbed.checks.judging.validity import seer
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError
-from testbed.index import Index
-from testbed.wiring import of_the_load
+from testbed.history.facts import of_the_load
+from testbed.history.index import Index
 
 ENOUGH = 5  # calls after the deadline without which a closed breaker has not been seen
 LAG_S = 1.0  # Envoy's counters of ejections may be so far ahead of what it does (update_merge_window)
@@ -44,10 +44,10 @@ class breaker(EdgeCheck):
     def validate(self) -> None:
         """Raise `CheckError` unless there is a bound, times above 0, whole numbers, least not above most."""
         times = {"opens_within_s": self.opens_within_s, "closes_within_s": self.closes_within_s}
-        _valid.positive(str(self), **{key: value for key, value in times.items() if value is not None})
+        validation.positive(str(self), **{key: value for key, value in times.items() if value is not None})
         least, most = self._while_open
-        _valid.whole(str(self), attempts_while_open=least, probes=self.probes or 0)
-        _valid.whole(str(self), attempts_while_open=most)
+        validation.whole(str(self), attempts_while_open=least, probes=self.probes or 0)
+        validation.whole(str(self), attempts_while_open=most)
         if least > most:
             raise CheckError(f"{self}: no number of attempts is at least {least} and at most {most}")
         if {self.opens_within_s, self.attempts_while_open, self.probes, self.closes_within_s} == {None}:

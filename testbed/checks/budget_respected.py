@@ -9,16 +9,16 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from testbed.checks import _valid
-from testbed.checks._base import EdgeCheck, Verdict
-from testbed.checks._clues import hop_text
-from testbed.checks._honesty import seer
-from testbed.checks._text import count, plural, seconds, trim
-from testbed.checks._view import View
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.explain import hop_text
+from testbed.checks.judging.formatting import count, plural, seconds, trim
+from testbed.checks.judging.validity import seer
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError
-from testbed.history import Attempt
-from testbed.index import Index
-from testbed.wiring import Budget, of_the_load, wiring
+from testbed.history.events import Attempt
+from testbed.history.facts import Budget, of_the_load, wiring
+from testbed.history.index import Index
 
 CLOCK_S = 0.002  # two lines of one proxy may be this much out of order; it counts for the proxy, never against it
 
@@ -57,11 +57,11 @@ class budget_respected(EdgeCheck):
     def validate(self) -> None:
         """Raise `CheckError` for a bad percentage (it may be above 100), floor or window, or a window at once."""
         if self.percent is not None and self.percent != 0:
-            _valid.positive(str(self), percent=self.percent)
+            validation.positive(str(self), percent=self.percent)
         if self.floor is not None:
-            _valid.whole(str(self), floor=self.floor)
+            validation.whole(str(self), floor=self.floor)
         if self.window_s is not None:
-            _valid.positive(str(self), window_s=self.window_s)
+            validation.positive(str(self), window_s=self.window_s)
         if self._from_policy and (self.at_once or self.window_s is not None):
             raise CheckError(f"{self}: at_once= and window_s= need a budget: give percent= or floor=")
         if self.at_once and self.window_s is not None:

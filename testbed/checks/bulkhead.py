@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from testbed.checks import _valid, bounds
-from testbed.checks._base import EdgeCheck, Verdict
-from testbed.checks._clues import answer, more_load
-from testbed.checks._combine import Finding, combine
-from testbed.checks._honesty import seer
-from testbed.checks._text import count, percent, plural, tally, trim
-from testbed.checks._view import View
+from testbed.checks.judging import statistics, validation
+from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.explain import answer, more_load
+from testbed.checks.judging.findings import Finding, combine
+from testbed.checks.judging.formatting import count, percent, plural, tally, trim
+from testbed.checks.judging.validity import seer
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError
-from testbed.history import Call
-from testbed.index import Index
+from testbed.history.events import Call
+from testbed.history.index import Index
 
 GRACE_S = 0.5  # a call of a request of the phase is in time so much later than the phase's end
 
@@ -36,7 +36,7 @@ class bulkhead(EdgeCheck):
 
     def validate(self) -> None:
         """Raise `CheckError` unless the percentage is above 0 and at most 100."""
-        _valid.percentage(str(self), keeps_percent=self.keeps_percent)
+        validation.percentage(str(self), keeps_percent=self.keeps_percent)
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for an unknown edge, a caller with no other dependency, or a run without baseline."""
@@ -100,7 +100,7 @@ class bulkhead(EdgeCheck):
         why += f", {count(late)} later" + (f", other statuses: {tally(odd)}" if odd else "")
         if upper < self._share:
             return Finding("violated", observed, why, "what the dependencies share: threads, connections", late > 0)
-        needed = bounds.enough_requests(expected - kept, self._share)
+        needed = statistics.enough_requests(expected - kept, self._share)
         return Finding(
             "inconclusive", observed, f"{why}; {count(needed)} calls would be enough", more_load(view, needed)
         )
@@ -112,7 +112,7 @@ class bulkhead(EdgeCheck):
     def _bounds(self, kept: int, expected: int) -> tuple[float, float]:
         if self._share == 1:
             return kept / expected, kept / expected
-        return bounds.share_lower(kept, expected), bounds.share_upper(kept, expected)
+        return statistics.share_lower(kept, expected), statistics.share_upper(kept, expected)
 
 
 def _in_time(view: View, edge: str) -> Sequence[Call]:

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from testbed.checks import _valid, bounds
-from testbed.checks._base import Check, Verdict
-from testbed.checks._clues import more_load, trail
-from testbed.checks._text import count, ms, outcomes, percent, plural, points, seconds, trim
-from testbed.checks._view import View, after_first_fault, latency, outside_scope
+from testbed.checks.judging import statistics, validation
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.explain import more_load, trail
+from testbed.checks.judging.formatting import count, ms, outcomes, percent, plural, points, seconds, trim
+from testbed.checks.judging.view import View, after_first_fault, latency, outside_scope
 from testbed.checks.recovers import ENOUGH
 from testbed.errors import CheckError, nearest
-from testbed.history import Call, Request
-from testbed.wiring import CLIENT
+from testbed.history.events import Call, Request
+from testbed.history.facts import CLIENT
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class contained(Check):
         if self.at_most is not None and self.at_most_percent is not None:
             raise CheckError(f"{self}: give at_most= or at_most_percent=, not both")
         if self.at_most is not None:
-            _valid.whole(str(self), at_most=self.at_most)
+            validation.whole(str(self), at_most=self.at_most)
         if self.at_most_percent is not None:
-            _valid.percentage(str(self), at_most_percent=self.at_most_percent)
+            validation.percentage(str(self), at_most_percent=self.at_most_percent)
         for name in ("within_s", "slower_than_ms"):
             if (value := getattr(self, name)) is not None:
-                _valid.positive(str(self), **{name: value})
+                validation.positive(str(self), **{name: value})
         if self.per not in ("users", "requests"):
             raise CheckError(f"{self}: there is no per={self.per!r}{nearest(str(self.per), ('users', 'requests'))}")
 
@@ -123,10 +123,10 @@ class contained(Check):
             )
         if self.at_most_percent is not None:
             share, n = self.at_most_percent / 100, len(units)
-            if (least := bounds.share_lower(len(hit), n)) > share:
+            if (least := statistics.share_lower(len(hit), n)) > share:
                 why = f"{self._why(judged, noticed, late)}; with 95 % confidence at least {percent(least)} would notice"
                 return say("violated", margin=f"{points(least - share)} over", why=why, next=clue)
-            if (most := bounds.share_upper(len(hit), n)) > share:
+            if (most := statistics.share_upper(len(hit), n)) > share:
                 return say("inconclusive", why=self._unproved(len(hit), n, most), next=clue or more_load(judged, n))
             return say("held", margin=f"{points(share - most)} to spare")
         if self.within_s is not None and (short := self._too_short(judged)):
@@ -178,7 +178,7 @@ class contained(Check):
         return "; ".join(parts)
 
     def _unproved(self, hit: int, n: int, most: float) -> str:
-        needed = bounds.enough_requests(hit, 1 - (self.at_most_percent or 0) / 100)
+        needed = statistics.enough_requests(hit, 1 - (self.at_most_percent or 0) / 100)
         enough = f"{count(needed)} with no more than that would be enough, or use a count: at_most={hit}"
         return f"{count(hit)} of {count(n)} proves only at most {percent(most)} with 95 % confidence; {enough}"
 

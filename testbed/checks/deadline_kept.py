@@ -7,14 +7,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from testbed.checks import _valid
-from testbed.checks._base import EdgeCheck, Verdict
-from testbed.checks._clues import hop_text, trail
-from testbed.checks._honesty import seer
-from testbed.checks._text import count, ms, percent, plural, tally, trim
-from testbed.checks._view import View
-from testbed.history import Arrival, Attempt, Request
-from testbed.index import Index
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.explain import hop_text, trail
+from testbed.checks.judging.formatting import count, ms, percent, plural, tally, trim
+from testbed.checks.judging.validity import seer
+from testbed.checks.judging.view import View
+from testbed.history.events import Arrival, Attempt, Request
+from testbed.history.index import Index
 
 Key = tuple[object, ...]
 
@@ -42,8 +42,8 @@ class deadline_kept(EdgeCheck):
     def validate(self) -> None:
         """Raise `CheckError` unless the percentage is above 0 and at most 100, and the grace above 0."""
         if self.wasted_percent is not None:
-            _valid.percentage(str(self), wasted_percent=self.wasted_percent)
-        _valid.positive(str(self), grace_ms=self.grace_ms)
+            validation.percentage(str(self), wasted_percent=self.wasted_percent)
+        validation.positive(str(self), grace_ms=self.grace_ms)
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` if an edge is named and there is none such."""

@@ -6,17 +6,17 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from testbed.checks import _valid
-from testbed.checks._base import Check, Verdict
-from testbed.checks._combine import Finding, combine
-from testbed.checks._honesty import seer
-from testbed.checks._proxies import Proxy, failed, faults_on, proxies
-from testbed.checks._text import plural, seconds
-from testbed.checks._view import View
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.findings import Finding, combine
+from testbed.checks.judging.formatting import plural, seconds
+from testbed.checks.judging.proxies import Proxy, failed, faults_on, proxies
+from testbed.checks.judging.validity import seer
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
-from testbed.history import Attempt, FaultEvent
-from testbed.index import Index
-from testbed.wiring import normal_edge, of_the_load
+from testbed.history.events import Attempt, FaultEvent
+from testbed.history.facts import normal_edge, of_the_load
+from testbed.history.index import Index
 
 ENOUGH = 3  # attempts for each host of the edge without which one that gets none has not been seen
 
@@ -53,8 +53,8 @@ class ejected(Check):
         known = {key: value for key, value in given.items() if value is not None}
         if not known:
             raise CheckError(f"{self}: give within_s=, back_within_s= or both; there is no bound")
-        _valid.positive(str(self), **known)
-        _valid.whole(str(self), probes=self.probes)
+        validation.positive(str(self), **known)
+        validation.whole(str(self), probes=self.probes)
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for an edge or a replica that the run does not have, or that do not belong together."""

@@ -6,13 +6,13 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from testbed.checks import _valid
-from testbed.checks._base import Check, Verdict
-from testbed.checks._clues import trail
-from testbed.checks._text import count, outcome, percent, plural, tally, trim
-from testbed.checks._view import View
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.explain import trail
+from testbed.checks.judging.formatting import count, outcome, percent, plural, tally, trim
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
-from testbed.index import Index
+from testbed.history.index import Index
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class fallback(Check):
         """Raise `CheckError` for an empty name or a percentage that is not above 0 and at most 100."""
         if not isinstance(self.which, str) or not self.which:
             raise CheckError('fallback(...) takes the name of a fallback, as in onFailure: fallback("list-price")')
-        _valid.percentage(str(self), at_least_percent=self.at_least_percent)
+        validation.percentage(str(self), at_least_percent=self.at_least_percent)
 
     @property
     def bound(self) -> str:

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
-from testbed.checks import _valid
-from testbed.checks._base import EdgeCheck, Verdict
-from testbed.checks._clues import hop_text, trail
-from testbed.checks._honesty import seer
-from testbed.checks._text import count, ms, plural
-from testbed.checks._timed import timed_calls
-from testbed.checks._view import View
-from testbed.history import Call, Request
-from testbed.wiring import of_the_load
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.call_times import timed_calls
+from testbed.checks.judging.explain import hop_text, trail
+from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.validity import seer
+from testbed.checks.judging.view import View
+from testbed.history.events import Call, Request
+from testbed.history.facts import of_the_load
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class gives_up(EdgeCheck):
 
     def validate(self) -> None:
         """Raise `CheckError` unless the bound is above 0."""
-        _valid.exactly_one(f"gives_up({self.edge!r})", within_ms=self.within_ms)
-        _valid.positive(str(self), within_ms=self.within_ms)
+        validation.exactly_one(f"gives_up({self.edge!r})", within_ms=self.within_ms)
+        validation.positive(str(self), within_ms=self.within_ms)
 
     @property
     def bound(self) -> str:

@@ -7,14 +7,14 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from testbed.checks import _valid
-from testbed.checks._base import EdgeCheck, Verdict
-from testbed.checks._clues import trail
-from testbed.checks._honesty import seer
-from testbed.checks._text import count, plural, spread
-from testbed.checks._view import View
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.explain import trail
+from testbed.checks.judging.formatting import count, plural, spread
+from testbed.checks.judging.validity import seer
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
-from testbed.history import Arrival
+from testbed.history.events import Arrival
 
 KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # methods that a service can be called with
 
@@ -42,8 +42,8 @@ class no_duplicate_effects(EdgeCheck):
         for method in self.methods:
             if method not in KNOWN:
                 raise CheckError(f"{self}: there is no method {method!r}{nearest(str(method).upper(), KNOWN)}")
-        _valid.whole(str(self), at_most=self.at_most)
-        _valid.positive(str(self), at_most=self.at_most)
+        validation.whole(str(self), at_most=self.at_most)
+        validation.positive(str(self), at_most=self.at_most)
 
     @property
     def bound(self) -> str:

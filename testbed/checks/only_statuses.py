@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from testbed.checks._base import Check, Verdict
-from testbed.checks._clues import trail
-from testbed.checks._text import count, outcomes, plural
-from testbed.checks._view import View
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.explain import trail
+from testbed.checks.judging.formatting import count, outcomes, plural
+from testbed.checks.judging.view import View
 from testbed.errors import CheckError
-from testbed.grpc_status import name_of, number
-from testbed.history import Request
-from testbed.index import Index
-from testbed.wiring import CLIENT
+from testbed.history.events import Request
+from testbed.history.facts import CLIENT
+from testbed.history.index import Index
+from testbed.spec.grpc_status import name_of, number
 
 
 @dataclass(frozen=True, init=False)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
-from testbed.checks import _valid, bounds
-from testbed.checks._base import Check, Verdict
-from testbed.checks._clues import more_load, trail
-from testbed.checks._text import count, ms, plural, trim
-from testbed.checks._view import View, latency
+from testbed.checks.judging import statistics, validation
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.explain import more_load, trail
+from testbed.checks.judging.formatting import count, ms, plural, trim
+from testbed.checks.judging.view import View, latency
 from testbed.errors import CheckError
-from testbed.index import Index
+from testbed.history.index import Index
 
-BOTH = 1 - (1 - bounds.CONFIDENCE) / 2  # Bonferroni: two bounds at 97.5 % hold together at 95 %
+BOTH = 1 - (1 - statistics.CONFIDENCE) / 2  # Bonferroni: two bounds at 97.5 % hold together at 95 %
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class quantile(Check):
 
     def validate(self) -> None:
         """Raise `CheckError` unless q is a percentage from 1 to below 100 and there is one bound above 0."""
-        _valid.positive(f"{self.name}()", q=self.q)
+        validation.positive(f"{self.name}()", q=self.q)
         if not 1 <= self.q < 100:
             raise CheckError(f"{self}: q is in percent, from 1 to below 100: write 99 for p99")
-        given = _valid.exactly_one(str(self), under_ms=self.under_ms, above_baseline_ms=self.above_baseline_ms)
-        _valid.positive(str(self), **given)
+        given = validation.exactly_one(str(self), under_ms=self.under_ms, above_baseline_ms=self.above_baseline_ms)
+        validation.positive(str(self), **given)
 
     @property
     def name(self) -> str:
@@ -91,7 +91,7 @@ class quantile(Check):
         return self._against_limit(view) if self.under_ms is not None else self._against_baseline(view)
 
     def _against_limit(self, view: View) -> Verdict:
-        found = between(map(latency, view.requests), self.q, bounds.CONFIDENCE)
+        found = between(map(latency, view.requests), self.q, statistics.CONFIDENCE)
         say = partial(self.verdict, view, n=len(view.requests), confidence="95 %", observed=_range(found))
         if found.upper < self._limit:
             return say("held", margin=f"{ms(self._limit - found.upper)} to spare")
@@ -99,7 +99,7 @@ class quantile(Check):
         if found.lower >= self._limit:
             why = f"{plural(len(slow), 'request')} of {count(len(view.requests))} took {ms(self._limit)} or more"
             return say("violated", margin=_over(found.lower - self._limit), why=why, next=_slowest(view))
-        needed = bounds.enough_requests(len(slow), self.q / 100)
+        needed = statistics.enough_requests(len(slow), self.q / 100)
         why = (
             f"{plural(len(view.requests), 'request')}, {count(len(slow))} of them at {ms(self._limit)} or more, prove "
             f"nothing about {self._word}; {count(needed)} with no more than {count(len(slow))} would be enough"
@@ -125,7 +125,7 @@ class quantile(Check):
         return say("inconclusive", why=why, next=next)
 
     def _too_few(self, view: View, now: Between, before: Between) -> tuple[str, str]:
-        needed = bounds.enough_requests(0, self.q / 100, BOTH)
+        needed = statistics.enough_requests(0, self.q / 100, BOTH)
         n = len(view.requests)
         if n < needed:
             why = f"{plural(n, 'request')} bound no {self._word}; {count(needed)} or more would be enough"
@@ -144,7 +144,7 @@ class quantile(Check):
 def between(latencies: Iterable[float], q: float, confidence: float) -> Between:
     """Return a sample's q-percent quantile and its one-sided bounds, each at this confidence."""
     times = sorted(latencies)
-    upper, lower = (rank(len(times), q / 100, confidence) for rank in (bounds.upper_rank, bounds.lower_rank))
+    upper, lower = (rank(len(times), q / 100, confidence) for rank in (statistics.upper_rank, statistics.lower_rank))
     return Between(
         lower=times[lower - 1] if lower else 0.0,
         observed=times[math.ceil(round(len(times) * q / 100, 6)) - 1],

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
-from testbed.checks import _valid
-from testbed.checks._base import Check, Verdict
-from testbed.checks._clues import trail
-from testbed.checks._text import count, outcomes, plural, seconds
-from testbed.checks._view import View
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.explain import trail
+from testbed.checks.judging.formatting import count, outcomes, plural, seconds
+from testbed.checks.judging.view import View
 
 ENOUGH = 20  # requests after the deadline without which a recovery has not been seen
 
@@ -28,8 +28,8 @@ class recovers(Check):
 
     def validate(self) -> None:
         """Raise `CheckError` unless the time is above 0."""
-        _valid.exactly_one("recovers()", within_s=self.within_s)
-        _valid.positive(str(self), within_s=self.within_s)
+        validation.exactly_one("recovers()", within_s=self.within_s)
+        validation.positive(str(self), within_s=self.within_s)
 
     @property
     def bound(self) -> str:

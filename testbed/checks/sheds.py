@@ -6,18 +6,18 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from testbed.checks import _valid, bounds
-from testbed.checks._base import EdgeCheck, Verdict
-from testbed.checks._clues import hop_text, more_load, trail
-from testbed.checks._combine import Finding, combine
-from testbed.checks._honesty import seer
-from testbed.checks._text import count, ms, plural
-from testbed.checks._timed import timed_calls
-from testbed.checks._view import View
+from testbed.checks.judging import statistics, validation
+from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.call_times import timed_calls
+from testbed.checks.judging.explain import hop_text, more_load, trail
+from testbed.checks.judging.findings import Finding, combine
+from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.validity import seer
+from testbed.checks.judging.view import View
 from testbed.checks.quantile import between
 from testbed.errors import CheckError
-from testbed.history import Call, Request
-from testbed.wiring import of_the_load
+from testbed.history.events import Call, Request
+from testbed.history.facts import of_the_load
 
 Timed = Sequence[tuple[float, Request | Call]]
 
@@ -39,10 +39,10 @@ class sheds(EdgeCheck):
         """Raise `CheckError` without a bound, for one that is not above 0, or without a status."""
         if not self._limits:
             raise CheckError(f"{self}: give rejects_within_ms=, accepted_p99_ms= or both; there is no bound")
-        _valid.positive(str(self), **self._limits)
+        validation.positive(str(self), **self._limits)
         if not isinstance(self.statuses, tuple) or not self.statuses:
             raise CheckError(f"{self}: statuses is a tuple of statuses, such as (429, 503)")
-        _valid.whole(str(self), **{f"statuses[{place}]": code for place, code in enumerate(self.statuses)})
+        validation.whole(str(self), **{f"statuses[{place}]": code for place, code in enumerate(self.statuses)})
 
     @property
     def _limits(self) -> dict[str, float]:
@@ -101,7 +101,7 @@ class sheds(EdgeCheck):
     def _accepted(self, view: View, rest: Timed, limit: float) -> Finding:
         if not rest:
             return Finding("inconclusive", "", "every call was turned away, so none shows its time", "a lower rps=")
-        found = between((_waited(one) for one in rest), 99, bounds.CONFIDENCE)
+        found = between((_waited(one) for one in rest), 99, statistics.CONFIDENCE)
         observed = f"p99 of the others {ms(found.observed)}"
         if found.upper < limit:
             return Finding("held", observed)
@@ -109,7 +109,7 @@ class sheds(EdgeCheck):
         why = f"{plural(len(slow), 'call')} of {count(len(rest))} that were not turned away took {ms(limit)} or more"
         if found.lower >= limit:
             return Finding("violated", observed, why, _clue(view, max(rest, key=_waited)[1]), timed=True)
-        needed = bounds.enough_requests(len(slow), 0.99)
+        needed = statistics.enough_requests(len(slow), 0.99)
         why += f"; {count(needed)} with no more than {count(len(slow))} would prove the p99"
         return Finding("inconclusive", observed, why, more_load(view, needed))
 

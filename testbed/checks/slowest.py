@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import cast
 
-from testbed.checks import _valid
-from testbed.checks._base import Check, Verdict
-from testbed.checks._clues import trail
-from testbed.checks._text import count, ms, plural
-from testbed.checks._view import View, latency
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.explain import trail
+from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.view import View, latency
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class slowest(Check):
 
     def validate(self) -> None:
         """Raise `CheckError` unless the bound is above 0."""
-        _valid.exactly_one("slowest()", under_ms=self.under_ms)
-        _valid.positive(str(self), under_ms=self.under_ms)
+        validation.exactly_one("slowest()", under_ms=self.under_ms)
+        validation.positive(str(self), under_ms=self.under_ms)
 
     @property
     def bound(self) -> str:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from testbed.evidence.lines import Fields, Seen, flags, times
-from testbed.history import Attempt
-from testbed.plan import Link
+from testbed.evidence.access_log import Fields, Seen, flags, times
+from testbed.history.events import Attempt
+from testbed.plan.values import Link
 
 CONNECTION = "connection"  # the source of such attempts
 ENDED = "TcpConnectionEnd"  # Envoy's name for the last line of a connection; others say that it is asked for, or made

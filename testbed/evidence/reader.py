@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from testbed.envoy import FLUSH_MS, STAT_PREFIX, TCP_PREFIX
+from testbed.envoy.bootstrap import FLUSH_MS, STAT_PREFIX, TCP_PREFIX
 from testbed.errors import TestbedError
+from testbed.evidence.access_log import Reading, Seen
 from testbed.evidence.connections import CONNECTION, Standing, is_open
-from testbed.evidence.envoy import unsent
-from testbed.evidence.lines import Reading, Seen
-from testbed.evidence.log import Log, Tail
-from testbed.history import Attempt, Call
+from testbed.evidence.source import Log, Tail
+from testbed.history.events import Attempt, Call
+from testbed.mesh.envoy.log import unsent
 
 STEP_S = FLUSH_MS / 2000
 FOREVER = float("inf")

@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from testbed.evidence.counters import HOSTS, STATS, edge_values
-from testbed.evidence.kept import Kept
-from testbed.evidence.log import Log
-from testbed.evidence.own_load import Probe, Spent
-from testbed.history import Evidence, Sample
+from testbed.envoy.connection import Kept
+from testbed.evidence.overhead import Probe, Spent
+from testbed.evidence.source import Log
+from testbed.history.events import Evidence, Sample
+from testbed.mesh.envoy.monitor import HOSTS, STATS, edge_values
 
 EVERY_S = 0.25  # between two looks at the proxies
 PROBE_EVERY_S = 0.1

@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from testbed.errors import TestbedError, Unavailable
-from testbed.history import Pace, Request
-from testbed.leftovers.owner import MARK, me
-from testbed.load.lines import address, chunk_text, pace_of, request_of, rounds
+from testbed.history.events import Pace, Request
+from testbed.load.driver_protocol import address, chunk_text, pace_of, request_of, rounds
+from testbed.load.encoding import Spoken
 from testbed.load.schedule import Planned
-from testbed.load.spoken import Spoken
+from testbed.runtime.owner import MARK, me
 
 LEAD_S = 0.02  # from send() to the first request, where the caller names no time
 GRACE_S = 5.0  # how much later than it should the driver may report before it counts as stuck

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from random import Random
 
 from testbed.errors import TestbedError
-from testbed.load.shape import NAME, Shape
+from testbed.load.workload import NAME, Shape
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 

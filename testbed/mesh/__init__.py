@@ -7,15 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from testbed.errors import TopologyError, nearest
-from testbed.evidence.log import Log
-from testbed.plan import File, Link, Process, Replica, Seat
+from testbed.evidence.source import Log
+from testbed.plan.values import File, Link, Process, Replica, Seat
 
 if TYPE_CHECKING:
-    from testbed.model.topology import Topology
+    from testbed.spec.topology import Topology
 
 ATTEMPTS, CALLS = "attempts", "calls"  # what a mesh may be able to show
 
-MESHES = {"envoy": "testbed.mesh.envoy:EnvoyMesh", "none": "testbed.mesh.none:NoMesh"}
+MESHES = {"envoy": "testbed.mesh.envoy.config:EnvoyMesh", "none": "testbed.mesh.none.config:NoMesh"}
 
 
 class Mesh(Protocol):

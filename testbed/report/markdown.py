@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from testbed.report.table import MEANING, cells_of, reasons
+from testbed.report.verdict_table import MEANING, cells_of, reasons
 
 if TYPE_CHECKING:
     from testbed.checks import Report, Verdict
@@ -18,7 +18,7 @@ TITLES = ("verdict", "who, when", "check", "observed", "bound", "n", "margin")
 def step_summary(rows: Sequence[Mapping[str, Any]], most_bytes: int = MOST_BYTES) -> str:
     """Return all verdicts of a pytest run, red tests first; what does not fit is left out, and counted.
 
-    `rows` are those of `testbed.report.attach`: plain data, which names its test and whether that passed.
+    `rows` are those of `testbed.frontends.plugin.attach`: plain data, which names its test and whether that passed.
     """
     from testbed.checks import Report
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from testbed.checks._text import plural
+from testbed.checks.judging.formatting import plural
 
 if TYPE_CHECKING:
     import pytest

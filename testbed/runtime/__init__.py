@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from testbed.errors import TestbedError, nearest
-from testbed.plan import File, Ground, Process
+from testbed.plan.values import File, Ground, Process
 
 RUNTIMES = {  # name -> where its class is
-    "process": "testbed.runtime.process:ProcessRuntime",
+    "process": "testbed.runtime.process.runtime:ProcessRuntime",
     "docker": "testbed.runtime.docker.runtime:DockerRuntime",
 }
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.leftovers.owner import MARK, me
-from testbed.plan import File
+from testbed.plan.values import File
+from testbed.runtime.owner import MARK, me
 
 
 def make(folder: Path) -> None:

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from testbed.plan import Ready
-from testbed.runtime import commands
+from testbed.plan.values import Ready
+from testbed.runtime.tools import commands
 
 COMMAND_S = 5.0  # for a readiness command, and
 ANSWER_S = 1.0  # for an answer to a health check, to come

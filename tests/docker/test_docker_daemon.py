@@ -21,10 +21,11 @@ from runtime_kit import eventually
 import testbed
 from testbed import get, steady
 from testbed.errors import TestbedError, Unavailable
-from testbed.model.topology import Topology
-from testbed.runtime import binaries, proc
 from testbed.runtime.docker.engine import Engine
 from testbed.runtime.docker.leftovers import found, remove
+from testbed.runtime.process import proc
+from testbed.runtime.tools import binaries
+from testbed.spec.topology import Topology
 
 pytestmark = pytest.mark.e2e
 of_its_own = pytest.mark.needs("root", "dockerd", "iproute2")

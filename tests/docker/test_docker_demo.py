@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.calibration.suite import run_suite
+from testbed.campaigns.suite import run_suite
 
 pytestmark = [pytest.mark.e2e, pytest.mark.minutes, pytest.mark.timeout(600)]
 

@@ -19,16 +19,17 @@ from runtime_kit import SERVER, eventually, server
 
 import testbed
 from testbed import kill
-from testbed.behaviour import behaviour
 from testbed.errors import TestbedError, Unavailable
-from testbed.model.topology import Topology
-from testbed.plan import File, Process, Ready
-from testbed.runtime import Death, binaries
+from testbed.plan.stub_behaviour import behaviour
+from testbed.plan.values import File, Process, Ready
+from testbed.runtime import Death
 from testbed.runtime.docker import labels
 from testbed.runtime.docker.engine import Engine
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.leftovers import found
 from testbed.runtime.docker.runtime import DockerRuntime
+from testbed.runtime.tools import binaries
+from testbed.spec.topology import Topology
 
 pytestmark = pytest.mark.e2e
 PICKY = "import signal, sys; signal.signal(signal.SIGTERM, {manners})"

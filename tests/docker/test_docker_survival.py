@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from runtime_kit import eventually
 
-from testbed.leftovers.owner import State, state
-from testbed.runtime import proc
 from testbed.runtime.docker import labels
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.leftovers import Found, found, remove
+from testbed.runtime.owner import State, state
+from testbed.runtime.process import proc
 
 pytestmark = pytest.mark.e2e
 

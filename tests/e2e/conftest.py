@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed import topology
-from testbed.runtime.lease import Lease, lease_block
-from testbed.runtime.process import ProcessRuntime
+from testbed.runtime.process.lease import Lease, lease_block
+from testbed.runtime.process.runtime import ProcessRuntime
 
 if TYPE_CHECKING:
     from planes import Stage

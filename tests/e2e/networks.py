@@ -25,10 +25,10 @@ from typing import TypeVar
 from kit.needs import need, skip
 from runtime_kit import eventually
 
-from testbed.plan import File, Ground, Process, Ready
-from testbed.runtime.lease import Lease, lease_block
-from testbed.runtime.process import ProcessRuntime
-from testbed.runtime.tools import find
+from testbed.plan.values import File, Ground, Process, Ready
+from testbed.runtime.process.lease import Lease, lease_block
+from testbed.runtime.process.runtime import ProcessRuntime
+from testbed.runtime.tools.inventory import find
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000

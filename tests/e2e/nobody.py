@@ -15,9 +15,9 @@ from pathlib import Path
 from kit.bare import environment, hiding
 from kit.needs import need, skip
 
-from testbed.runtime.binaries import TOOLS
-from testbed.runtime.golang import cached
-from testbed.runtime.versions import cache_folder
+from testbed.runtime.tools.binaries import TOOLS
+from testbed.runtime.tools.golang import cached
+from testbed.runtime.tools.versions import cache_folder
 
 NOBODY = 65534
 CHECKOUT = Path(__file__).parents[2]  # with its .venv
@@ -65,7 +65,7 @@ def nobody(files: Path, *, user: int = NOBODY, hide: Collection[str] = (), withi
 
 def need_networks(run: Run) -> None:
     """Skip the test where that user may make no network."""
-    _, said = run("-c", "from testbed.runtime.netns import why_not; print(why_not(), end='')")
+    _, said = run("-c", "from testbed.runtime.process.netns import why_not; print(why_not(), end='')")
     if said:
         skip("networks", said)
 

@@ -19,16 +19,16 @@ import pytest
 from plane_apps import App, Handler, hello
 from runtime_kit import eventually
 
-from testbed.edge.inlet import InletControl, inlet_process
-from testbed.edge.link import Links, links_process
-from testbed.evidence.gather import Recorder
-from testbed.evidence.lines import Seen
+from testbed.evidence.access_log import Seen
+from testbed.evidence.recorder import Recorder
+from testbed.injection.inlet.inlet import InletControl, inlet_process
+from testbed.injection.toxiproxy.links import Links, links_process
 from testbed.mesh import Mesh, mesh_named
-from testbed.mesh.envoy import EnvoyMesh
-from testbed.model.topology import Topology
-from testbed.plan import File, Link, Process, Replica
-from testbed.runtime.lease import Lease, lease_block
-from testbed.runtime.process import ProcessRuntime
+from testbed.mesh.envoy.config import EnvoyMesh
+from testbed.plan.values import File, Link, Process, Replica
+from testbed.runtime.process.lease import Lease, lease_block
+from testbed.runtime.process.runtime import ProcessRuntime
+from testbed.spec.topology import Topology
 
 EDGE = "caller -> callee"
 PATIENCE_S = 60  # for what must come: far more than a machine needs that does four other things

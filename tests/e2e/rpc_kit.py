@@ -14,7 +14,7 @@ import grpc
 
 from testbed import abort, answered, attempts, only_statuses
 from testbed.checks import Check
-from testbed.live import Testbed
+from testbed.experiment.testbed import Testbed
 
 CALL, STREAM = "/shop.v1.Stock/Get", "/shop.v1.Stock/Watch"
 LIST, FILL = "/shop.v1.Stock/List", "/shop.v1.Stock/Fill"  # the server streams, the client streams

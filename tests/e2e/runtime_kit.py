@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from testbed.plan import Process, Ready, Role
+from testbed.plan.values import Process, Ready, Role
 from testbed.runtime import Lease
-from testbed.runtime.lease import PORT
+from testbed.runtime.process.lease import PORT
 
 SERVER = """
 import os, socket, time

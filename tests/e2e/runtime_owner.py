@@ -10,8 +10,8 @@ from pathlib import Path
 
 from runtime_kit import WITH_STRAY, server
 
-from testbed.runtime.lease import lease_block
-from testbed.runtime.process import ProcessRuntime
+from testbed.runtime.process.lease import lease_block
+from testbed.runtime.process.runtime import ProcessRuntime
 
 
 def main(ending: str, directory: str, mark: str) -> None:

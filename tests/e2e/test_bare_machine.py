@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nobody import CHECKOUT, NOBODY, PYTEST, nobody
 
-from testbed.runtime.tools import extras
+from testbed.runtime.tools.inventory import extras
 
 AFFECTED = ("e2e/stores", "e2e/packets", "docker", "plugin/test_plugin_packets.py", "e2e/own/test_own_bad_input.py")
 
@@ -39,5 +39,7 @@ def test_without_nft_alone_nothing_fails(tmp_path: Path) -> None:
 
 def test_a_bare_machine_lacks_all_of_the_list(tmp_path: Path) -> None:
     with nobody(tmp_path, hide=extras()) as run:
-        code, said = run("-c", "from testbed.runtime.tools import extras, missing; print(extras().keys() - missing())")
+        code, said = run(
+            "-c", "from testbed.runtime.tools.inventory import extras, missing; print(extras().keys() - missing())"
+        )
     assert (code, said) == (0, "set()\n")

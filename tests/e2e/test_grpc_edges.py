@@ -10,7 +10,7 @@ from rpc_kit import assert_retries_hide_what_fails_once
 import testbed
 from testbed import abort, answered, attempts, delay, get, kill, latency, only_statuses, slowest, steady, topology
 from testbed.errors import FaultError
-from testbed.model.topology import load_topology
+from testbed.spec.topology import load_topology
 
 pytestmark = pytest.mark.e2e
 

@@ -12,8 +12,8 @@ from planes import Row, Stage, stage
 from rpc_kit import Asked, Dialogue, Door, RpcApp, echo
 from runtime_kit import eventually
 
-from testbed.edge.operations import Rule, Scope, Toxic
-from testbed.history import Arrival, Attempt, Call
+from testbed.faults.operations import Rule, Scope, Toxic
+from testbed.history.events import Arrival, Attempt, Call
 
 pytestmark = pytest.mark.e2e
 

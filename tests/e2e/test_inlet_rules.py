@@ -13,11 +13,11 @@ import pytest
 from plane_apps import hello
 from planes import EDGE, Got, Stage, ask, stage
 
-from testbed.edge.draw import unit
-from testbed.edge.inlet import InletControl
-from testbed.edge.operations import Rule, Scope
 from testbed.errors import FaultError, TestbedError
-from testbed.history import Arrival
+from testbed.faults.chance import unit
+from testbed.faults.operations import Rule, Scope
+from testbed.history.events import Arrival
+from testbed.injection.inlet.inlet import InletControl
 
 pytestmark = pytest.mark.e2e
 

@@ -25,8 +25,8 @@ from plane_apps import Conversation, Handler, hello, never
 from planes import PATIENCE_S, Got, Stage, stage
 from runtime_kit import eventually
 
-from testbed.edge.operations import Closed, Toxic, Unanswered
-from testbed.history import Arrival
+from testbed.faults.operations import Closed, Toxic, Unanswered
+from testbed.history.events import Arrival
 
 pytestmark = pytest.mark.e2e
 

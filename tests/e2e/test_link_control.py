@@ -13,10 +13,10 @@ import pytest
 from planes import Stage, stage
 from runtime_kit import eventually
 
-from testbed.edge.link import Links
-from testbed.edge.operations import Closed, LinkOperation, Stream, Toxic, Unanswered
-from testbed.edge.toxics import KINDS
 from testbed.errors import FaultError, TestbedError
+from testbed.faults.operations import Closed, LinkOperation, Stream, Toxic, Unanswered
+from testbed.faults.toxics import KINDS
+from testbed.injection.toxiproxy.links import Links
 
 pytestmark = pytest.mark.e2e
 
@@ -28,7 +28,7 @@ DEADLY = [
     Toxic(ONE, "latency", "downstream", {"latency": 1, "jitter": 2**62}),
 ]
 FIRST_USE = """
-from testbed.edge.link import Links
+from testbed.injection.toxiproxy.links import Links
 try:
     Links("127.0.0.1:1").verify_clean()
 except Exception as problem:

@@ -15,7 +15,7 @@ from plane_apps import hello
 from planes import Got, Stage, stage
 from runtime_kit import eventually
 
-from testbed.edge.operations import Closed, Toxic
+from testbed.faults.operations import Closed, Toxic
 
 pytestmark = pytest.mark.e2e
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from testbed import attempts, get, steady
-from testbed.model.services import EXPECTED
-from testbed.model.topology import Topology
-from testbed.starting import start
+from testbed.experiment.start import start
+from testbed.spec.services import EXPECTED
+from testbed.spec.topology import Topology
 
 pytestmark = pytest.mark.e2e
 

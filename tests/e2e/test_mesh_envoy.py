@@ -14,8 +14,8 @@ from plane_apps import App, Conversation, hello, never
 from planes import Got, Row, Stage, ask, at_once, counters, crowd, meeting, stage, until_ejected
 from runtime_kit import eventually
 
-from testbed.edge.operations import Closed, Toxic
-from testbed.history import Attempt, Call, Evidence
+from testbed.faults.operations import Closed, Toxic
+from testbed.history.events import Attempt, Call, Evidence
 
 pytestmark = pytest.mark.e2e
 

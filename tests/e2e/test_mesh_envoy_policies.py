@@ -13,8 +13,8 @@ from plane_apps import Conversation, hello, never
 from planes import PATIENCE_S, Row, Stage, counters, crowd, stage, until_ejected
 from runtime_kit import eventually
 
-from testbed.edge.operations import Closed
-from testbed.history import Attempt, Call
+from testbed.faults.operations import Closed
+from testbed.history.events import Attempt, Call
 
 pytestmark = pytest.mark.e2e
 

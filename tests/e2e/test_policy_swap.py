@@ -9,8 +9,8 @@ import pytest
 
 from testbed import TestbedError, abort, attempts, get, only_statuses, start, steady
 from testbed.errors import TopologyError
-from testbed.history import Evidence, PolicyEvent
-from testbed.model.topology import Topology
+from testbed.history.events import Evidence, PolicyEvent
+from testbed.spec.topology import Topology
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"

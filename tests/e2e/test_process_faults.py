@@ -29,7 +29,7 @@ from testbed import (
 )
 from testbed.checks import SATURATED
 from testbed.errors import FaultError
-from testbed.support import sources
+from testbed.frontends.cli.support import sources
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"

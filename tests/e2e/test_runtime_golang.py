@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import Unavailable
-from testbed.runtime import binaries, golang, versions
-from testbed.runtime.golang import Program, Say
+from testbed.runtime.tools import binaries, golang, versions
+from testbed.runtime.tools.golang import Program, Say
 
 pytestmark = pytest.mark.e2e
 

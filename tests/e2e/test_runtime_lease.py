@@ -12,14 +12,14 @@ import pytest
 from runtime_kit import eventually, is_free
 
 from testbed.errors import TestbedError
-from testbed.runtime import lease as lease_module
-from testbed.runtime.lease import lease_block
+from testbed.runtime.process import lease as lease_module
+from testbed.runtime.process.lease import lease_block
 
 pytestmark = pytest.mark.e2e
 
 HOLDER = """
 import sys, time
-from testbed.runtime.lease import lease_block
+from testbed.runtime.process.lease import lease_block
 leases = [lease_block() for _ in range(20)]
 print(*(lease.block for lease in leases), flush=True)
 time.sleep(600)

@@ -12,11 +12,11 @@ import pytest
 from runtime_kit import SERVER, WORKER, eventually, server
 
 from testbed.errors import TestbedError
-from testbed.plan import Process
-from testbed.runtime import proc
-from testbed.runtime.cgroups import Memory
-from testbed.runtime.lease import Lease
-from testbed.runtime.process import ProcessRuntime
+from testbed.plan.values import Process
+from testbed.runtime.process import proc
+from testbed.runtime.process.cgroups import Memory
+from testbed.runtime.process.lease import Lease
+from testbed.runtime.process.runtime import ProcessRuntime
 
 pytestmark = pytest.mark.e2e
 needs_memory = pytest.mark.needs("memory")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.plan import Process, Ready
-from testbed.runtime.lease import Lease
-from testbed.runtime.preflight import check_addresses
-from testbed.runtime.process import ProcessRuntime
+from testbed.plan.values import Process, Ready
+from testbed.runtime.process.lease import Lease
+from testbed.runtime.process.preflight import check_addresses
+from testbed.runtime.process.runtime import ProcessRuntime
 
 pytestmark = pytest.mark.e2e
 

@@ -14,10 +14,11 @@ import pytest
 from runtime_kit import SERVER, WITH_STRAY, eventually, marked, partners, server
 
 from testbed.errors import TestbedError
-from testbed.plan import File, Process, Ready
-from testbed.runtime import Death, Runtime, proc, runtime_class
-from testbed.runtime.lease import PORT, Lease
-from testbed.runtime.process import ProcessRuntime
+from testbed.plan.values import File, Process, Ready
+from testbed.runtime import Death, Runtime, runtime_class
+from testbed.runtime.process import proc
+from testbed.runtime.process.lease import PORT, Lease
+from testbed.runtime.process.runtime import ProcessRuntime
 
 pytestmark = pytest.mark.e2e
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from runtime_kit import eventually, is_free, marked
 
-from testbed.runtime.cgroups import Memory
+from testbed.runtime.process.cgroups import Memory
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ import pytest
 from judging import rejected
 
 from testbed import get, latency, only_statuses, outage, slowest, start, steady
-from testbed.support import sources
+from testbed.frontends.cli.support import sources
 
 pytestmark = pytest.mark.e2e
 SMALL = Path(__file__).parent / "small.yaml"

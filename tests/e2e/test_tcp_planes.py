@@ -11,8 +11,8 @@ import pytest
 from planes import Row, Stage, counters, stage, until_ejected
 from runtime_kit import eventually
 
-from testbed.edge.operations import Closed
-from testbed.history import Attempt
+from testbed.faults.operations import Closed
+from testbed.history.events import Attempt
 
 pytestmark = pytest.mark.e2e
 

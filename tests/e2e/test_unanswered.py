@@ -10,15 +10,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed.edge.unanswered import FullQueue
 from testbed.errors import TestbedError
-from testbed.runtime.lease import lease_block
+from testbed.injection.toxiproxy.blackhole import FullQueue
+from testbed.runtime.process.lease import lease_block
 
 pytestmark = pytest.mark.e2e
 
 OWNER = """
 import sys, time
-from testbed.edge.unanswered import FullQueue
+from testbed.injection.toxiproxy.blackhole import FullQueue
 held = FullQueue(sys.argv[1])
 print("held", flush=True)
 time.sleep(600)

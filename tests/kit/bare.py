@@ -6,8 +6,8 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from testbed.runtime import tools
-from testbed.runtime.tools import Extra
+from testbed.runtime.tools import inventory
+from testbed.runtime.tools.inventory import Extra
 
 
 def environment(names: Collection[str]) -> dict[str, str]:
@@ -17,7 +17,7 @@ def environment(names: Collection[str]) -> dict[str, str]:
 
 def hiding(names: Collection[str], spare: Path) -> list[str]:
     """Return the steps of a shell, as root in its own mounts, that hide these tools; `spare` is an empty folder."""
-    extras = [tools.extras()[name] for name in names]
+    extras = [inventory.extras()[name] for name in names]
     file, folder = spare / "file", spare / "folder"
     steps = [f"touch {file}", f"mkdir -p {folder}"]
     steps += [f"mount --bind {file} {path}" for path in sorted(programs(extras))]
@@ -26,7 +26,7 @@ def hiding(names: Collection[str], spare: Path) -> list[str]:
 
 def programs(extras: Sequence[Extra]) -> set[Path]:
     """Return every file by which a program of these could be found."""
-    places = f"{os.environ['PATH']}:{tools.SBIN}".split(":")
+    places = f"{os.environ['PATH']}:{inventory.SBIN}".split(":")
     names = [name for extra in extras for name in extra.programs]
     return {path.resolve() for place in places for name in names if (path := Path(place, name)).is_file()}
 

@@ -1,7 +1,8 @@
 """Skips a test where a tool, a privilege or the kernel lacks; the only way to skip, so that CI can tell them apart.
 
 `need("redis-server")` in a fixture or a test, or `@pytest.mark.needs("root")`. The names are those of
-testbed/runtime/tools.toml: what an install step brings must be there in CI, what it cannot bring need not (strict.py).
+testbed/runtime/tools/tools.toml: what an install step brings must be there in CI, what it cannot bring need not
+(skips.py).
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import NoReturn
 
 import pytest
 
-from testbed.edge.packets import Packets
-from testbed.edge.places import Places
 from testbed.errors import Unsupported
-from testbed.plan import Ground
-from testbed.runtime import netns, tools
-from testbed.runtime.cgroups import Memory
+from testbed.injection.packets.namespaces import Places
+from testbed.injection.packets.packets import Packets
+from testbed.plan.values import Ground
+from testbed.runtime.process import netns
+from testbed.runtime.process.cgroups import Memory
+from testbed.runtime.tools import inventory
 
 
 def need(*names: str) -> None:
@@ -28,8 +30,8 @@ def need(*names: str) -> None:
         if name in PROBES:
             if why := _lacks(name):
                 skip(name, why)
-        elif why := tools.why_not(name):
-            extra = tools.extras()[name]
+        elif why := inventory.why_not(name):
+            extra = inventory.extras()[name]
             skip(name, f"needs {extra} ({extra.without}): {why if extra.probe else 'make tools'}")
 
 
@@ -46,13 +48,13 @@ def _lacks(name: str) -> str:
 
 
 def _root() -> str:
-    return "" if os.geteuid() == 0 else tools.machine()["root"]
+    return "" if os.geteuid() == 0 else inventory.machine()["root"]
 
 
 def _mounts() -> str:
     need("util-linux")
-    done = subprocess.run([tools.find("unshare"), "--mount", "true"], capture_output=True, text=True)
-    return f"{tools.machine()['mounts']}: {done.stderr.strip()}" if done.returncode else ""
+    done = subprocess.run([inventory.find("unshare"), "--mount", "true"], capture_output=True, text=True)
+    return f"{inventory.machine()['mounts']}: {done.stderr.strip()}" if done.returncode else ""
 
 
 def _packets() -> str:

@@ -1,7 +1,7 @@
 """The pytest plugin of this suite: `@pytest.mark.needs`, and a run in which nothing is skipped that could be there.
 
 With TESTBED_TOOLS=required (as .ci/run has it) a run fails if a test was skipped for any reason but those listed as
-`machine` in testbed/runtime/tools.toml. TESTBED_TOOLS_EXCEPT names what else this machine cannot have.
+`machine` in testbed/runtime/tools/tools.toml. TESTBED_TOOLS_EXCEPT names what else this machine cannot have.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Generator
 import pytest
 
 from kit.needs import need
-from testbed.runtime import tools
+from testbed.runtime.tools import inventory
 
 VARIABLE, EXCEPT, REQUIRED = "TESTBED_TOOLS", "TESTBED_TOOLS_EXCEPT", "required"
 TITLE = "skipped, though an install step could have prevented it"
@@ -21,13 +21,13 @@ TITLE = "skipped, though an install step could have prevented it"
 def pytest_configure(config: pytest.Config) -> None:
     """Know the mark; where everything is required, the controller counts."""
     config.addinivalue_line(
-        "markers", "needs(*names): skip where one of these is not here, see testbed/runtime/tools.toml"
+        "markers", "needs(*names): skip where one of these is not here, see testbed/runtime/tools/tools.toml"
     )
     wanted = os.environ.get(VARIABLE, "")
     if wanted not in ("", REQUIRED):
         raise pytest.UsageError(f"{VARIABLE}={wanted}: it can only be {REQUIRED!r}")
     if wanted and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Required({*tools.machine(), *os.environ.get(EXCEPT, "").split()}))
+        config.pluginmanager.register(Required({*inventory.machine(), *os.environ.get(EXCEPT, "").split()}))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -126,6 +126,8 @@ def test_collecting_starts_nothing(run, project):
 def test_an_unused_plugin_costs_little():
     """Nothing heavy is imported by a pytest run that has no mesh."""
     heavy = "{'pydantic', 'httpx', 'rich', 'scipy'}"
-    code = f"import sys, testbed.plugin; print(sorted({{m.split('.')[0] for m in sys.modules}} & {heavy}))"
+    code = (
+        f"import sys, testbed.frontends.plugin.hooks; print(sorted({{m.split('.')[0] for m in sys.modules}} & {heavy}))"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

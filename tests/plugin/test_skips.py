@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.runtime import tools
+from testbed.runtime.tools import inventory
 
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
@@ -119,4 +119,4 @@ def test_a_word_that_is_not_known_is_refused(run: Run, monkeypatch: pytest.Monke
 
 def test_what_is_said_to_be_lacking_is_on_the_list() -> None:
     names = {name for path in ROOT.glob("testbed/**/*.py") for name in re.findall(r'lacks="([^"]+)"', path.read_text())}
-    assert {"netem", "packets", "root"} <= names <= {*tools.machine(), *tools.extras()}
+    assert {"netem", "packets", "root"} <= names <= {*inventory.machine(), *inventory.extras()}

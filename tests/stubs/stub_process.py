@@ -17,7 +17,7 @@ from typing import Any
 from scripted_upstream import Upstream, own_address
 
 from testbed.native import packages_path, stub_path
-from testbed.runtime.binaries import find
+from testbed.runtime.tools.binaries import find
 
 START_S = ANSWER_S = 60
 

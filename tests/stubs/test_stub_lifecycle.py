@@ -218,8 +218,8 @@ def test_the_folder_of_a_stub_is_found_and_a_misspelt_language_is_told():
 
 def test_a_behaviour_of_the_model_is_understood(start, upstream):
     """What the testbed writes is what the stubs read."""
-    from testbed.behaviour import behaviour as described
-    from testbed.model.topology import Topology
+    from testbed.plan.stub_behaviour import behaviour as described
+    from testbed.spec.topology import Topology
 
     shop = Topology.model_validate(
         {

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from testbed import bootstrap
-from testbed.bootstrap import Pip
 from testbed.errors import TestbedError
-from testbed.runtime import binaries, golang
+from testbed.runtime.tools import binaries, bootstrap, golang
+from testbed.runtime.tools.bootstrap import Pip
 
 ROOT = Path(__file__).parents[2]
 PIP = f"""#!{sys.executable}
@@ -50,7 +49,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_set_up_needs_nothing_but_the_standard_library() -> None:
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import testbed.bootstrap"
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import testbed.runtime.tools.bootstrap"
     base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
     subprocess.run([base, "-I", "-S", "-c", program], check=True)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from testbed.leftovers.owner import MARK, me
+from testbed.runtime.owner import MARK, me
 
 REAPER = Path(__file__).with_name("reaper.py")
 HOME_S = 5.0  # for it to end when it has been dismissed

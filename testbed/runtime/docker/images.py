@@ -12,7 +12,7 @@ from pathlib import Path
 
 from testbed.errors import TestbedError, Unavailable
 from testbed.runtime.docker.engine import Engine
-from testbed.runtime.tools import program
+from testbed.runtime.tools.inventory import program
 
 VARIABLE = "TESTBED_IMAGE"
 DEFAULT = "testbed-base"

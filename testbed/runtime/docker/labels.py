@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from testbed.leftovers.owner import Owner, me
+from testbed.runtime.owner import Owner, me
 
 RUN = "testbed.run"
 OWNER = "testbed.owner"

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.plan import Ground
+from testbed.plan.values import Ground
 from testbed.runtime.docker import labels
 from testbed.runtime.docker.engine import Engine, Refused
 from testbed.runtime.docker.guard import Guard

@@ -6,9 +6,9 @@ import time
 from functools import partial
 
 from testbed.errors import TestbedError, Unavailable
-from testbed.leftovers.owner import State, state
 from testbed.runtime.docker import labels
 from testbed.runtime.docker.engine import Engine, Refused, at_once
+from testbed.runtime.owner import State, state
 
 Found = tuple[str, str, dict[str, str]]  # "container" or "network", its id, its labels
 LOOK_S = 2.0  # for a daemon that may not be there

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from testbed.plan import Process
+from testbed.plan.values import Process
 from testbed.runtime.docker import labels
 from testbed.runtime.docker.engine import Spec
 from testbed.runtime.folder import filled

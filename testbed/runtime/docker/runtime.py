@@ -10,15 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from testbed.errors import TestbedError, nearest
-from testbed.plan import File, Process
-from testbed.runtime import Death, NotReady, binaries, folder
+from testbed.plan.values import File, Process
+from testbed.runtime import Death, NotReady, folder
 from testbed.runtime.docker import images
 from testbed.runtime.docker.fleet import Fleet, refuse_to_limit
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.pods import Yard, container, holder, pods
+from testbed.runtime.messages import lateness, quoted
 from testbed.runtime.readiness import wait_ready
-from testbed.runtime.waves import waves
-from testbed.runtime.wording import lateness, quoted
+from testbed.runtime.start_order import waves
+from testbed.runtime.tools import binaries
 
 READY_S = 30.0  # for a process to be ready
 SEEN_S = 10.0  # for an order to show its effect

@@ -46,7 +46,7 @@ from testbed import (
     unreachable,
 )
 from testbed.evidence.reader import counters
-from testbed.injection import Injection
+from testbed.injection.injector import Injection
 
 pytestmark = pytest.mark.e2e
 

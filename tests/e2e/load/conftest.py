@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from load_server import Server
 
-from testbed.runtime import binaries
+from testbed.runtime.tools import binaries
 
 
 @pytest.fixture(scope="session")

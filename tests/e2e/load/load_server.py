@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from testbed.history import Request
+from testbed.history.events import Request
 from testbed.load.driver import Driver
 from testbed.load.schedule import Planned
 

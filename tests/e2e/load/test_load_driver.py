@@ -12,7 +12,7 @@ from load_server import QuickServer, Server, ask, one, wait_until
 
 from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
-from testbed.load.shape import get, poisson, post, steady
+from testbed.load.workload import get, poisson, post, steady
 
 pytestmark = pytest.mark.e2e
 

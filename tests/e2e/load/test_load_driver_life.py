@@ -16,10 +16,10 @@ import pytest
 from load_server import Server, alive, one, pid_of, wait_until
 
 from testbed.errors import TestbedError, Unavailable
-from testbed.history import Request
+from testbed.history.events import Request
 from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
-from testbed.load.shape import get, steady
+from testbed.load.workload import get, steady
 
 pytestmark = pytest.mark.e2e
 
@@ -152,7 +152,7 @@ import sys, time
 from pathlib import Path
 from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
-from testbed.load.shape import get, steady
+from testbed.load.workload import get, steady
 driver = Driver(Path(sys.argv[1]), {"shop-1": sys.argv[2]}).start()
 quiet = sys.argv[3] == "heir"
 driver.send(Schedule(steady(get("/"), rps=100), 1).take(60), start_at=time.time() + (60 if quiet else 0))

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from rpc_kit import CALL, Asked, RpcApp, echo
 
-from testbed.history import Request
+from testbed.history.events import Request
 from testbed.load.driver import Driver
+from testbed.load.encoding import Spoken
 from testbed.load.schedule import Planned, Schedule
-from testbed.load.shape import poisson, steady, unary
-from testbed.load.spoken import Spoken
+from testbed.load.workload import poisson, steady, unary
 
 pytestmark = pytest.mark.e2e
 

@@ -17,9 +17,9 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from testbed.mending import RECIPES
-from testbed.runtime.binaries import find
-from testbed.runtime.versions import cache_folder
+from testbed.history.instrumentation import RECIPES
+from testbed.runtime.tools.binaries import find
+from testbed.runtime.tools.versions import cache_folder
 
 EXAMPLES = Path(__file__).parents[3] / "examples/your-services"
 SHOP = EXAMPLES / "shop.yaml"

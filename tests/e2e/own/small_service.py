@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from testbed.live import Testbed
-from testbed.model.topology import Topology, load_topology
+from testbed.experiment.testbed import Testbed
+from testbed.spec.topology import Topology, load_topology
 
 PORT = 18_000 + os.getpid() % 2_000  # one that it insists on: another one for each worker
 

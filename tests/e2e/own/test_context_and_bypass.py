@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from small_service import PORT, command, written
 
-from testbed import abort, attempts, get, kill, latency, only_statuses, record, start, steady
+from testbed import abort, attempts, get, kill, latency, only_statuses, start, steady
 from testbed.errors import Inconclusive
-from testbed.experiment import Run
+from testbed.experiment import record
+from testbed.experiment.testbed import Testbed
+from testbed.experiment.traffic import Run
 from testbed.faults.base import Fault
-from testbed.live import Testbed
 
 pytestmark = pytest.mark.e2e
 

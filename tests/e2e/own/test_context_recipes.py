@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from recipe_kit import APPS, VENV, mended, prepared, put_on_path
 
-from testbed import abort, attempts, get, only_statuses, record, start, steady
+from testbed import abort, attempts, get, only_statuses, start, steady
 from testbed.errors import Inconclusive
-from testbed.experiment import Run
-from testbed.mending import RECIPES
-from testbed.model.topology import Topology
+from testbed.experiment import record
+from testbed.experiment.traffic import Run
+from testbed.history.instrumentation import RECIPES
+from testbed.spec.topology import Topology
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]  # the first time on a machine, packages are installed
 

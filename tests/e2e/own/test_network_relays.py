@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from runtime_kit import eventually, marked
 
-from testbed.plan import Network, Process, Ready
-from testbed.runtime import proc
-from testbed.runtime.binaries import find
-from testbed.runtime.lease import Lease
-from testbed.runtime.process import ProcessRuntime
+from testbed.plan.values import Network, Process, Ready
+from testbed.runtime.process import proc
+from testbed.runtime.process.lease import Lease
+from testbed.runtime.process.runtime import ProcessRuntime
+from testbed.runtime.tools.binaries import find
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("networks")]
 

@@ -18,7 +18,7 @@ from small_service import PORT, command, written
 
 from testbed import start
 from testbed.errors import TestbedError, TopologyError
-from testbed.runtime import netns
+from testbed.runtime.process import netns
 
 pytestmark = pytest.mark.e2e
 

@@ -13,8 +13,8 @@ import pytest
 import testbed
 from testbed import abort, availability, get, only_statuses, steady, unary
 from testbed.errors import TestbedError
-from testbed.live import Testbed
-from testbed.model.topology import Topology
+from testbed.experiment.testbed import Testbed
+from testbed.spec.topology import Topology
 
 pytestmark = pytest.mark.e2e
 

@@ -34,9 +34,9 @@ from testbed import (
     steady,
 )
 from testbed.errors import TestbedError
-from testbed.live import Testbed
-from testbed.model.topology import Topology
-from testbed.runtime import proc
+from testbed.experiment.testbed import Testbed
+from testbed.runtime.process import proc
+from testbed.spec.topology import Topology
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("networks")]
 

@@ -11,8 +11,8 @@ from recipe_kit import SHOP, put_on_path, shared
 from runtime_kit import eventually
 
 from testbed import abort, answered, attempts, delay, get, only_statuses, refused, start, steady, throttle
-from testbed.live import Testbed
-from testbed.model.topology import Topology, load_topology
+from testbed.experiment.testbed import Testbed
+from testbed.spec.topology import Topology, load_topology
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]  # the first time on a machine, packages are built
 

@@ -14,9 +14,9 @@ import testbed
 from testbed import availability, ejected, get, gives_up, kill, latency, only_statuses, refused, steady
 from testbed.checks import SATURATED, judge
 from testbed.errors import CheckError
-from testbed.history import Attempt, Evidence
-from testbed.live import Testbed
-from testbed.model.topology import Topology
+from testbed.experiment.testbed import Testbed
+from testbed.history.events import Attempt, Evidence
+from testbed.spec.topology import Topology
 
 pytestmark = pytest.mark.e2e
 

@@ -12,21 +12,21 @@ from runtime_kit import eventually
 
 import testbed
 from testbed import get, only_statuses, packet_loss, partition, steady, unreachable
-from testbed.edge.operations import Drop
-from testbed.edge.packets import Packets
-from testbed.edge.places import Places
-from testbed.edge.unanswered import hold
 from testbed.errors import TestbedError, Unsupported
-from testbed.plan import Link
+from testbed.faults.operations import Drop
+from testbed.injection.packets.namespaces import Places
+from testbed.injection.packets.packets import Packets
+from testbed.injection.toxiproxy.blackhole import hold
+from testbed.plan.values import Link
 from testbed.runtime import RUNTIMES
-from testbed.runtime.tools import find
+from testbed.runtime.tools.inventory import find
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
 INTO_FRONT = "client -> front"
 OWNER = """
 import sys, time
-from testbed.edge.unanswered import hold
+from testbed.injection.toxiproxy.blackhole import hold
 held = hold(sys.argv[1], tuple(sys.argv[2:]))
 print("held", flush=True)
 time.sleep(60)

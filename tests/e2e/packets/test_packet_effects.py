@@ -10,9 +10,9 @@ from runtime_kit import eventually
 from scipy.stats import binom
 
 from testbed import availability, get, only_statuses, packet_loss, partition, steady
-from testbed.edge.packets import Packets
-from testbed.edge.places import Places
-from testbed.runtime.tools import find
+from testbed.injection.packets.namespaces import Places
+from testbed.injection.packets.packets import Packets
+from testbed.runtime.tools.inventory import find
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"

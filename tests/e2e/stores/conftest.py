@@ -16,9 +16,9 @@ import pytest
 from kit.needs import need, skip
 
 import testbed
-from testbed.live import Testbed
-from testbed.model.topology import Topology
-from testbed.runtime.tools import extras
+from testbed.experiment.testbed import Testbed
+from testbed.runtime.tools.inventory import extras
+from testbed.spec.topology import Topology
 
 HERE = Path(__file__).parent
 SERVING = HERE.parents[2] / "examples/your-services/python"  # where the services have their server from

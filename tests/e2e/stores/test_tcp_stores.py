@@ -21,8 +21,8 @@ from testbed import (
     truncated,
 )
 from testbed.errors import FaultError
+from testbed.experiment.testbed import Testbed
 from testbed.faults.base import Fault
-from testbed.live import Testbed
 
 pytestmark = pytest.mark.e2e
 

@@ -13,8 +13,8 @@ from runtime_kit import eventually
 
 import testbed
 from testbed import abort, answered, attempts, delay, get, only_statuses, outage, steady
-from testbed.live import Testbed
-from testbed.model.topology import Topology
+from testbed.experiment.testbed import Testbed
+from testbed.spec.topology import Topology
 
 pytestmark = pytest.mark.e2e
 

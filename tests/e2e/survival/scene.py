@@ -16,10 +16,10 @@ from typing import TypeVar
 
 from runtime_kit import eventually
 
-from testbed.leftovers.owner import MARK, Owner, me, started
-from testbed.runtime.cgroups import Memory
 from testbed.runtime.docker import labels, leftovers
-from testbed.runtime.tools import find
+from testbed.runtime.owner import MARK, Owner, me, started
+from testbed.runtime.process.cgroups import Memory
+from testbed.runtime.tools.inventory import find
 
 MESH = """
 name: victim

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from testbed.arm import Arm
-from testbed.calibration.judgement import judgement
-from testbed.calibration.told import Seen, Told
-from testbed.record import Injected
+from testbed.campaigns.calibrate.judgement import judgement
+from testbed.campaigns.outcomes import Seen, Told
+from testbed.experiment.arm import Arm
+from testbed.experiment.record import Injected
 
 TEST = "test_shop.py::test_slow_pricing"
 EDGE = "checkout -> pricing"

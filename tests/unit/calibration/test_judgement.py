@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from arms import EDGE, FAULT, judged, quiet, seen, told
 
-from testbed.calibration.calibrate import as_data, is_calibrated
-from testbed.calibration.judgement import Kind, is_scenario
-from testbed.calibration.table import table
-from testbed.calibration.told import Told, read
+from testbed.campaigns.calibrate.calibrate import as_data, is_calibrated
+from testbed.campaigns.calibrate.judgement import Kind, is_scenario
+from testbed.campaigns.calibrate.table import table
+from testbed.campaigns.outcomes import Told, read
 from testbed.checks import SATURATED
 
 HELD, VIOLATED, OPEN = seen(), seen("violated", observed="918 ms"), seen("inconclusive", observed="")

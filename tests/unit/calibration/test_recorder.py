@@ -1,7 +1,7 @@
 import pytest
 
-from testbed.calibration.recorder import own
 from testbed.errors import Inconclusive, NotContained, TestbedError
+from testbed.frontends.plugin.recorder import own
 
 
 def raised_by(act):

@@ -1,8 +1,8 @@
 import pytest
 from arms import TEST, quiet, seen, told
 
-from testbed.calibration import soak as soaking
-from testbed.calibration.soak import compare, describe, soak
+from testbed.campaigns import soak as soaking
+from testbed.campaigns.soak import compare, describe, soak
 
 HELD, VIOLATED = seen(), seen("violated", observed="918 ms", why="2 requests of 400")
 

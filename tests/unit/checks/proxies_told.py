@@ -2,7 +2,7 @@
 
 from story import EDGE, EPOCH, Story
 
-from testbed.history import Attempt, Call, Evidence, Sample
+from testbed.history.events import Attempt, Call, Evidence, Sample
 
 HOSTS = ("pricing-1", "pricing-2")
 SOURCES = ("requests", "attempts", "calls", "arrivals", "samples")

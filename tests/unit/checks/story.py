@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from testbed.checks import Check, Verdict, judge
-from testbed.history import (
+from testbed.history.events import (
     Arrival,
     Attempt,
     Call,

@@ -5,8 +5,8 @@ from story import EDGE, Story, faulty
 
 from testbed.checks import amplification
 from testbed.errors import CheckError
-from testbed.history import Attempt
-from testbed.model.topology import Topology
+from testbed.history.events import Attempt
+from testbed.spec.topology import Topology
 
 
 def shop(**changes):

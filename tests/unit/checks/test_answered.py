@@ -5,7 +5,7 @@ from story import EDGE, SHOP, Story
 
 from testbed.checks import answered, attempts
 from testbed.errors import CheckError
-from testbed.history import Attempt, Call, Evidence
+from testbed.history.events import Attempt, Call, Evidence
 
 GRPC = {**SHOP, "services": {**SHOP["services"], "pricing": {"replicas": 2, "protocol": "grpc"}}}
 

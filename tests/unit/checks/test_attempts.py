@@ -5,7 +5,7 @@ from story import EDGE, Story, faulty, quiet
 
 from testbed.checks import attempts, judge
 from testbed.errors import CheckError
-from testbed.history import Attempt, Call, Evidence
+from testbed.history.events import Attempt, Call, Evidence
 
 
 def one(odd, usual=1):

@@ -5,8 +5,8 @@ from story import EDGE, SHOP, Story
 
 from testbed.checks import budget_respected
 from testbed.errors import CheckError
-from testbed.history import Attempt, RunInfo
-from testbed.model.topology import Topology
+from testbed.history.events import Attempt, RunInfo
+from testbed.spec.topology import Topology
 
 BUDGET = {"edge": EDGE, "retryBudget": {"percent": 50, "minRetryConcurrency": 2}}
 LIMIT = {"edge": EDGE, "circuitBreaker": {"maxRetries": 2}}

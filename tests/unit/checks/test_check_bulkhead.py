@@ -7,7 +7,7 @@ from story import EDGE, SHOP, Story, quiet
 
 from testbed.checks import bulkhead
 from testbed.errors import CheckError
-from testbed.history import Call
+from testbed.history.events import Call
 
 AUTH = "checkout -> auth"
 TOPOLOGY = SHOP | {

@@ -21,9 +21,9 @@ from testbed.checks import (
     sheds,
 )
 from testbed.errors import CheckError
-from testbed.history import Arrival, Attempt, Call
-from testbed.protocol_support import run_over
-from testbed.support import examples
+from testbed.frontends.cli.protocol_support import run_over
+from testbed.frontends.cli.support import examples
+from testbed.history.events import Arrival, Attempt, Call
 
 AUTH = "checkout -> auth"
 SERVICES = {

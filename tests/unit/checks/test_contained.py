@@ -5,7 +5,7 @@ from story import EDGE, Story, quiet
 
 from testbed.checks import contained
 from testbed.errors import CheckError
-from testbed.history import Call, FaultEvent, Request
+from testbed.history.events import Call, FaultEvent, Request
 
 
 def told(n=400, failed=(), *, recover=100, users=20, **fault):

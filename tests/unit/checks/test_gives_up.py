@@ -5,7 +5,7 @@ from story import EDGE, faulty, quiet
 
 from testbed.checks import gives_up
 from testbed.errors import CheckError
-from testbed.history import Call, Evidence
+from testbed.history.events import Call, Evidence
 
 
 def calls_of(*durations):

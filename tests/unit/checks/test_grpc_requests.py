@@ -9,7 +9,7 @@ from story import SHOP, Story, faulty
 
 from testbed.checks import answered, availability, contained, fallback, recovers, sheds, slowest
 from testbed.errors import CheckError
-from testbed.history import History, Request
+from testbed.history.events import History, Request
 
 GRPC = {**SHOP, "services": {**SHOP["services"], "frontend": {"calls": [{"to": "checkout"}], "protocol": "grpc"}}}
 

@@ -6,7 +6,7 @@ import pytest
 from story import EDGE, EPOCH, LINK, Story, faulty, quiet
 
 from testbed.checks import attempts, availability, fallback, gives_up, judge, only_statuses, p50, p99, recovers, slowest
-from testbed.history import Arrival, Attempt, Evidence, Pace, Request
+from testbed.history.events import Arrival, Attempt, Evidence, Pace, Request
 
 TEXT = r"latency(ms=800).on('checkout -> pricing')"
 COUNT = only_statuses(200)

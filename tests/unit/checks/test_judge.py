@@ -21,9 +21,9 @@ from testbed.checks import (
     sheds,
     slowest,
 )
-from testbed.checks._judge import judge_each
+from testbed.checks.judging.judge import judge_each
 from testbed.errors import CheckError, Inconclusive, NotContained, TestbedError
-from testbed.history import History, ProcessEvent
+from testbed.history.events import History, ProcessEvent
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ def test_third_parties_add_checks_by_entry_point(tmp_path, monkeypatch):
 
 def test_importing_the_checks_imports_nothing_heavy():
     heavy = ("scipy", "numpy", "rich", "pydantic", "httpx", "importlib.metadata")
-    code = f"import sys, testbed.checks, testbed.report.table; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, testbed.checks, testbed.report.verdict_table; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run(
         [sys.executable, "-S", "-c", _on_path(code)], capture_output=True, text=True, check=True
     ).stdout

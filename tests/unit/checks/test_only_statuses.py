@@ -5,7 +5,7 @@ from story import Story, quiet
 
 from testbed.checks import only_statuses
 from testbed.errors import CheckError
-from testbed.history import Evidence, Request
+from testbed.history.events import Evidence, Request
 
 
 def test_it_holds_when_every_status_is_named():

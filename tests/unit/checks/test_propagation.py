@@ -10,8 +10,8 @@ from story import EDGE, EPOCH, Story
 
 from testbed.checks import Report, attempts, in_vain_report, judge, only_statuses
 from testbed.errors import Inconclusive
-from testbed.history import Arrival
-from testbed.mending import RECIPES, recipe
+from testbed.history.events import Arrival
+from testbed.history.instrumentation import RECIPES, recipe
 
 TO_CHECKOUT = {"edge": "frontend -> checkout", "caller": "frontend-1", "callee": "checkout-1"}
 

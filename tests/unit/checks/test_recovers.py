@@ -5,7 +5,7 @@ from story import EPOCH, faulty, quiet
 
 from testbed.checks import recovers
 from testbed.errors import CheckError
-from testbed.history import FaultEvent
+from testbed.history.events import FaultEvent
 
 
 def recovering(failures, n=100, **recover):

@@ -4,8 +4,8 @@ import pytest
 from story import EDGE, EPOCH, faulty, quiet
 
 from testbed.checks import attempts, gives_up, only_statuses, p90, p99, recovers, slowest
-from testbed.checks._saturation import starved
-from testbed.history import Sample
+from testbed.checks.judging.saturation import starved
+from testbed.history.events import Sample
 
 SLOW = [
     p99(under_ms=300),

@@ -5,7 +5,7 @@ from story import EDGE, Story
 
 from testbed.checks import sheds
 from testbed.errors import CheckError
-from testbed.history import Call
+from testbed.history.events import Call
 
 DOOR = "client -> frontend"
 

@@ -6,7 +6,7 @@ import pytest
 from story import EDGE, EPOCH, Story
 
 from testbed.checks import attempts, availability, contained, fallback, gives_up, only_statuses, recovers, slowest
-from testbed.history import FaultEvent, Sample
+from testbed.history.events import FaultEvent, Sample
 
 
 def told(*, before=(), status=503, latency=20.0):

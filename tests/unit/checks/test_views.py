@@ -5,7 +5,7 @@ from story import EDGE, EPOCH, LINK, SHOP, Story, faulty, quiet
 
 from testbed.checks import Check, View, availability, budget_respected, judge, only_statuses
 from testbed.errors import CheckError
-from testbed.history import Arrival, Evidence, PolicyEvent
+from testbed.history.events import Arrival, Evidence, PolicyEvent
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def test_arrivals_tell_who_was_touched_where_nobody_records_attempts():
 
 
 def view_of(story, phase="hold"):
-    from testbed.checks._view import EVERYONE, phase_window
+    from testbed.checks.judging.view import EVERYONE, phase_window
 
     index = story.history.index
     return View(index, EVERYONE, phase_window(index, phase))
@@ -181,7 +181,7 @@ def test_the_rate_is_that_of_the_population():
 
 
 def test_the_baseline_has_the_same_users_unless_what_happened_decided():
-    from testbed.checks._view import population, window_of
+    from testbed.checks.judging.view import population, window_of
 
     index = scoped(cohort="trondheim").history.index
     affected = View(index, population(index, "affected"), window_of(index, None))
@@ -212,7 +212,7 @@ def test_several_edges_each_with_its_policy():
 
 
 def test_phases_without_phase_events_are_known_by_their_requests():
-    from testbed.history import Phase
+    from testbed.history.events import Phase
 
     story = faulty(5)
     story.without(Phase)

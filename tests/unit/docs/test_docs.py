@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 import testbed
-from testbed.history import Event
-from testbed.model.topology import Topology
-from testbed.schema import reference, schema
+from testbed.history.events import Event
+from testbed.spec.schema import reference, schema
+from testbed.spec.topology import Topology
 
 ROOT = Path(__file__).parents[3]
 PATTERNS = [page for page in sorted(ROOT.glob("docs/patterns/*.md")) if page.name != "README.md"]

@@ -68,13 +68,13 @@ def test_the_names_of_other_things_are_written_somewhere() -> None:
 
 def test_names_that_only_a_text_has_are_among_them() -> None:
     assert {
-        "testbed.plugin",
-        "testbed.cli.main",
-        "testbed.calibration.recorder",
-        "testbed.edge.unanswered",
+        "testbed.frontends.plugin.hooks",
+        "testbed.frontends.cli.main.main",
+        "testbed.frontends.plugin.recorder",
+        "testbed.injection.toxiproxy.blackhole",
     } <= written().keys()
 
 
-@pytest.mark.parametrize("name", ["testbed.nothing", "testbed.model.nothing", "testbed.model.topology.Nothing"])
+@pytest.mark.parametrize("name", ["testbed.nothing", "testbed.spec.nothing", "testbed.spec.topology.Nothing"])
 def test_a_name_that_leads_nowhere_is_noticed(name: str) -> None:
     assert not leads_somewhere(name)

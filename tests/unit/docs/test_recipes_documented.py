@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from testbed.mending import RECIPES
-from testbed.model.topology import load_topology
+from testbed.history.instrumentation import RECIPES
+from testbed.spec.topology import load_topology
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/your-services.md").read_text()

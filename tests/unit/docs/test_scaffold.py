@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from testbed.cli import main
 from testbed.errors import TestbedError
-from testbed.model.topology import load_topology
-from testbed.scaffold import Answers, files, write
+from testbed.frontends.cli.main import main
+from testbed.frontends.cli.scaffold import Answers, files, write
+from testbed.spec.topology import load_topology
 
 STUBS = Answers("web", "", ["pricing", "list-price"])
 

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from testbed.edge.inlet import CONTROL_HEADERS, inlet_process, script
-from testbed.edge.link import links_process, toxiproxy_config
-from testbed.edge.reset_filter import HEADER, reset_filter
-from testbed.plan import Link
+from testbed.envoy.reset_filter import HEADER, reset_filter
+from testbed.injection.inlet.inlet import CONTROL_HEADERS, inlet_process, script
+from testbed.injection.toxiproxy.links import links_process, toxiproxy_config
+from testbed.plan.values import Link
 
 PLAIN = Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", "127.9.2.1:20001", "127.9.2.1:8080")
 OTHER = Link("a-2--b-1", "a-2", "b-1", "a -> b", "127.9.2.1:10002", "127.9.2.1:20002", "127.9.2.1:8080")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from testbed.edge.link import Links
-from testbed.edge.operations import Closed, Toxic, Unanswered
 from testbed.errors import Unsupported
+from testbed.faults.operations import Closed, Toxic, Unanswered
+from testbed.injection.toxiproxy.links import Links
 
 NOBODY = "127.0.0.1:1"  # who is asked is told of at once
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from testbed.edge import packets as module
-from testbed.edge.operations import Drop
-from testbed.edge.packets import Packets, rules
-from testbed.edge.places import Places
 from testbed.errors import FaultError, TestbedError, Unsupported
-from testbed.plan import Ground, Link
+from testbed.faults.operations import Drop
+from testbed.injection.packets import packets as module
+from testbed.injection.packets.namespaces import Places
+from testbed.injection.packets.packets import Packets, rules
+from testbed.plan.values import Ground, Link
 
 LINK = Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", None, "127.9.2.1:8080")
 NODE = Link("a@node-1--b-1", "a@node-1", "b-1", "a -> b", "127.9.2.1:10002", None, "", ("a-1", "a-2"))

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbed.edge.operations import Rule, Scope
-from testbed.edge.rules import decode, encode
 from testbed.errors import FaultError, TestbedError
+from testbed.faults.operations import Rule, Scope
+from testbed.injection.inlet.rules import decode, encode
 
 INLET = "127.50.4.2:20003"
 

@@ -5,12 +5,12 @@ from collections import defaultdict
 
 import pytest
 
-from testbed.edge import netem
-from testbed.edge.netem import Shaper
-from testbed.edge.operations import Netem
-from testbed.edge.places import Places
 from testbed.errors import Unsupported
-from testbed.plan import Ground, Link
+from testbed.faults.operations import Netem
+from testbed.injection.packets import netem
+from testbed.injection.packets.namespaces import Places
+from testbed.injection.packets.netem import Shaper
+from testbed.plan.values import Ground, Link
 
 PLANE = "10.213.0.2"
 LINK = Link("a-1--b-1", "a-1", "b-1", "a -> b", f"{PLANE}:10001", None, "10.213.2.1:8080")

@@ -1,8 +1,8 @@
 import pytest
 
-from testbed.edge.operations import Toxic
-from testbed.edge.toxics import KINDS, checked
 from testbed.errors import FaultError
+from testbed.faults.operations import Toxic
+from testbed.faults.toxics import KINDS, checked
 
 
 def toxic(kind: str, **attributes: object) -> Toxic:

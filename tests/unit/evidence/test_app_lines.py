@@ -1,8 +1,8 @@
 import json
 
-from testbed.evidence.app import parse
-from testbed.history import Attempt, Call
-from testbed.plan import Link
+from testbed.history.events import Attempt, Call
+from testbed.mesh.none.log import parse
+from testbed.plan.values import Link
 
 LINK = Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", "127.9.2.1:20001", "127.9.2.1:8080")
 

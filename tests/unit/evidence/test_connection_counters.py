@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from testbed.evidence import reader as module
-from testbed.evidence.envoy import ProxyLog
-from testbed.evidence.gather import Recorder
-from testbed.evidence.log import Log
 from testbed.evidence.reader import Counted, Reader
-from testbed.history import Attempt, Evidence
-from testbed.model.topology import Topology
-from testbed.plan import Ground
-from testbed.planner import Plan, make_plan
+from testbed.evidence.recorder import Recorder
+from testbed.evidence.source import Log
+from testbed.history.events import Attempt, Evidence
+from testbed.mesh.envoy.log import ProxyLog
+from testbed.plan.make import Plan, make_plan
+from testbed.plan.values import Ground
+from testbed.spec.topology import Topology
 
 ASKED, MADE, ENDED = "TcpConnectionStart", "TcpUpstreamConnected", "TcpConnectionEnd"
 

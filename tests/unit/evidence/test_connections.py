@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from testbed.evidence.envoy import ProxyLog
-from testbed.evidence.log import Log
 from testbed.evidence.reader import Reader
-from testbed.plan import Link
+from testbed.evidence.source import Log
+from testbed.mesh.envoy.log import ProxyLog
+from testbed.plan.values import Link
 
 LINKS = [Link("api-1--db-1", "api-1", "db-1", "api -> db", "127.9.2.1:10001", None, "127.9.2.1:8080", protocol="tcp")]
 

@@ -2,8 +2,8 @@
 
 from urllib.parse import unquote
 
-from testbed.evidence.counters import STATS, edge_values, host_key
-from testbed.plan import Link
+from testbed.mesh.envoy.monitor import STATS, edge_values, host_key
+from testbed.plan.values import Link
 
 LINKS = [
     Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", None, "127.9.2.1:8080"),

@@ -1,8 +1,8 @@
 import json
 
-from testbed.evidence.envoy import ProxyLog, parse
-from testbed.history import Attempt, Call
-from testbed.plan import Link
+from testbed.history.events import Attempt, Call
+from testbed.mesh.envoy.log import ProxyLog, parse
+from testbed.plan.values import Link
 
 LINKS = tuple(
     Link(f"a-1--b-{n}", "a-1", f"b-{n}", "a -> b", f"127.9.2.{n}:10001", f"127.9.2.{n}:20001", f"127.9.2.{n}:8080")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from testbed.evidence.in_force import first_difference
+from testbed.envoy.readback import first_difference
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from testbed.evidence.inlet import parse
-from testbed.history import Arrival
-from testbed.plan import Link
+from testbed.history.events import Arrival
+from testbed.injection.inlet.log import parse
+from testbed.plan.values import Link
 
 LINK = Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", "127.9.2.1:20001", "127.9.2.1:8080")
 CONTROL = "127.9.0.2:9991"

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from testbed.evidence.kept import Kept
+from testbed.envoy.connection import Kept
 
 
 class Server:

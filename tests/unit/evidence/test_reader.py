@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from testbed.evidence import reader as module
-from testbed.evidence.envoy import ProxyLog
-from testbed.evidence.log import Log
 from testbed.evidence.reader import Counted, Loss, Reader
-from testbed.plan import Link
+from testbed.evidence.source import Log
+from testbed.mesh.envoy.log import ProxyLog
+from testbed.plan.values import Link
 
 LINKS = (Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", None, "127.9.2.1:8080"),)
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from testbed.evidence.log import Tail
+from testbed.evidence.source import Tail
 
 
 def test_a_file_that_grows(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from testbed.deaths import Deaths
 from testbed.errors import TestbedError
-from testbed.history import FaultEvent, ProcessEvent
+from testbed.experiment.deaths import Deaths
+from testbed.history.events import FaultEvent, ProcessEvent
 from testbed.runtime import Death
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.foresight import MOST, in_doubt
-from testbed.history import Arrival, Attempt, FaultEvent
+from testbed.experiment.preflight import MOST, in_doubt
+from testbed.history.events import Arrival, Attempt, FaultEvent
 
 EDGE = "web -> back"
 FOR_SOME = FaultEvent("f1", "abort", "abort()", "inlet", (), (EDGE,), 1, 2, users=("u1",), injected=False)

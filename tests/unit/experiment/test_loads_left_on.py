@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from testbed import TestbedError, get, live, steady
-from testbed.edge.link import Links
-from testbed.evidence.gather import Recorder
-from testbed.live import Testbed
+from testbed import TestbedError, get, steady
+from testbed.evidence.recorder import Recorder
+from testbed.experiment import testbed as live
+from testbed.experiment.testbed import Testbed
+from testbed.injection.toxiproxy.links import Links
 from testbed.load.schedule import Planned
-from testbed.model.topology import Topology
-from testbed.plan import Ground
-from testbed.planner import make_plan
+from testbed.plan.make import make_plan
+from testbed.plan.values import Ground
+from testbed.spec.topology import Topology
 
 SHOP = Topology.model_validate({"name": "t", "entry": "a", "services": {"a": {"language": "go"}}})
 SHAPE = steady(get("/"), rps=50)

@@ -4,13 +4,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from testbed import TestbedError, arm, swap
+from testbed import TestbedError
 from testbed.errors import TopologyError
-from testbed.model.topology import Topology
-from testbed.plan import Ground
-from testbed.planner import make_plan
+from testbed.experiment import arm
+from testbed.experiment import policy_override as swap
+from testbed.experiment.policy_override import Swaps
+from testbed.plan.make import make_plan
+from testbed.plan.values import Ground
 from testbed.runtime import Death, NotReady
-from testbed.swap import Swaps
+from testbed.spec.topology import Topology
 
 EDGE = "a -> b"
 SHOP = Topology(

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from testbed import TestbedError, get, steady
-from testbed.experiment import DRAIN, SWAP, Traffic
-from testbed.history import Request
+from testbed.experiment.traffic import DRAIN, SWAP, Traffic
+from testbed.history.events import Request
 from testbed.load.schedule import Schedule
 
 

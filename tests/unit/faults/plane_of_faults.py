@@ -1,7 +1,7 @@
 """An injector whose planes write down what they are told, and do as they are told or fail."""
 
 from testbed.errors import TestbedError, Unsupported
-from testbed.injection import Injector
+from testbed.injection.injector import Injector
 
 
 class Plane:

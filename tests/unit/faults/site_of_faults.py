@@ -1,7 +1,7 @@
 """A small site for fault tests: two checkouts call two pricings and one auth; the load enters at checkout."""
 
-from testbed.injection import Place
-from testbed.plan import Link, Replica
+from testbed.injection.injector import Place
+from testbed.plan.values import Link, Replica
 
 REPLICAS = tuple(
     Replica(f"{service}-{number}", service, number, f"127.9.{place}.{number}")

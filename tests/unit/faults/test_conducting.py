@@ -22,7 +22,7 @@ from testbed.faults import (
     rolling,
     slow_start,
 )
-from testbed.injection import FOREVER
+from testbed.injection.injector import FOREVER
 
 EDGE = "checkout -> pricing"
 PAUSE = pause().on(replica="auth-1")

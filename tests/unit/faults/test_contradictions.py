@@ -1,7 +1,6 @@
 import pytest
 from site_of_faults import SITE
 
-from testbed.contradictions import refuse_contradictions
 from testbed.errors import FaultError
 from testbed.faults import (
     abort,
@@ -20,6 +19,7 @@ from testbed.faults import (
     truncated,
     unreachable,
 )
+from testbed.faults.conflicts import refuse_contradictions
 
 EDGE = "checkout -> pricing"
 AUTH = "checkout -> auth"

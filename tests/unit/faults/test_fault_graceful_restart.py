@@ -2,9 +2,9 @@ import pytest
 from plane_of_faults import Plane, injector
 from site_of_faults import SITE
 
-from testbed.edge.operations import Closed, Signal, Toxic
 from testbed.errors import FaultError
 from testbed.faults import graceful_restart
+from testbed.faults.operations import Closed, Signal, Toxic
 
 LINKS = ["checkout-1--auth-1", "checkout-2--auth-1"]
 

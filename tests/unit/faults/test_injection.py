@@ -22,7 +22,7 @@ from testbed.faults import (
     rolling,
     unreachable,
 )
-from testbed.injection import FOREVER
+from testbed.injection.injector import FOREVER
 
 EDGE = "checkout -> pricing"
 

@@ -1,9 +1,9 @@
 import pytest
 from site_of_faults import INTO_PRICING, SITE
 
-from testbed.edge.operations import Drop
 from testbed.errors import FaultError
 from testbed.faults import packet_loss
+from testbed.faults.operations import Drop
 
 EDGE = "checkout -> pricing"
 

@@ -1,7 +1,7 @@
 from site_of_faults import SITE
 
-from testbed.edge.operations import Signal
 from testbed.faults import pause
+from testbed.faults.operations import Signal
 
 
 def test_one_signal_a_replica_and_no_link_is_touched():

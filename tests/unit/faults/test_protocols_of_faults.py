@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from site_of_faults import SITE
 
-from testbed.edge.operations import Rule
 from testbed.errors import FaultError
 from testbed.faults import abort, delay, hang, latency, outage, packet_loss, throttle
+from testbed.faults.operations import Rule
 
 EDGE = "checkout -> pricing"
 

@@ -3,12 +3,12 @@
 import pytest
 from site_of_faults import REPLICAS, SITE, USERS, links
 
-from testbed.contradictions import refuse_contradictions
-from testbed.edge.operations import Closed, Signal
 from testbed.errors import FaultError
 from testbed.faults import abort, kill, latency, outage, pause, restart
-from testbed.injection import Place
-from testbed.plan import Link, Node
+from testbed.faults.conflicts import refuse_contradictions
+from testbed.faults.operations import Closed, Signal
+from testbed.injection.injector import Place
+from testbed.plan.values import Link, Node
 
 CHECKOUTS = REPLICAS[:2]
 SIDECARS = Place(links(), REPLICAS, USERS, seed=7, proxies=CHECKOUTS)

@@ -3,9 +3,9 @@
 import pytest
 from site_of_faults import SITE
 
-from testbed.edge.netem import commands
 from testbed.errors import FaultError
 from testbed.faults import corrupt, duplicate, packet_delay, reorder
+from testbed.injection.packets.netem import commands
 
 EDGE = "checkout -> pricing"
 LISTENS = {link.name: link.listen for link in SITE.links}

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import TestbedError
-from testbed.history import Event, Evidence, FaultEvent, History, Phase, Request, RunInfo
+from testbed.history.events import Event, Evidence, FaultEvent, History, Phase, Request, RunInfo
 
 KINDS = get_args(Event)
 NUMBERS = st.floats(allow_nan=False)

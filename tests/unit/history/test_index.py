@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.history import Arrival, Attempt, Call, FaultEvent, History, Phase, PolicyEvent, Request, RunInfo
-from testbed.wiring import wiring as read
+from testbed.history.events import Arrival, Attempt, Call, FaultEvent, History, Phase, PolicyEvent, Request, RunInfo
+from testbed.history.facts import wiring as read
 
 EDGE = "a -> b"
 

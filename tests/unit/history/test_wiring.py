@@ -1,4 +1,4 @@
-from testbed.wiring import normal_edge, wiring
+from testbed.history.facts import normal_edge, wiring
 
 NESTED = {
     "entry": "users",
@@ -84,7 +84,7 @@ def test_edges_are_written_with_single_spaces():
 
 
 def test_a_real_topology_is_understood():
-    from testbed.model.topology import Topology
+    from testbed.spec.topology import Topology
 
     topology = Topology(
         name="shop",

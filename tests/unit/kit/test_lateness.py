@@ -74,7 +74,7 @@ def test_either_of_the_two_makes_it_large(found: Lateness, is_large: bool) -> No
 def ran(pytester: pytest.Pytester, *, late: float, passes_at: int, other: str = "True") -> pytest.RunResult:
     pytester.makeconftest(FAKE.format(late=late))
     pytester.makepyfile(TEST.format(passes_at=passes_at, other=other))
-    return pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:testbed.plugin")
+    return pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:testbed.frontends.plugin.hooks")
 
 
 def test_a_late_test_on_a_late_machine_runs_again(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

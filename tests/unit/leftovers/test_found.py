@@ -6,12 +6,12 @@ import tempfile
 
 import pytest
 
-from testbed.leftovers import KINDS, folders, processes
-from testbed.leftovers.found import clear, runs
-from testbed.leftovers.owner import MARK, Owner, State, me
-from testbed.leftovers.sweep import sweep
-from testbed.leftovers.table import as_data, table
-from testbed.leftovers.thing import Thing
+from testbed.frontends.cli.runs_table import as_data, table
+from testbed.runtime.orphans import KINDS, folders, processes
+from testbed.runtime.orphans.found import clear, runs
+from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.orphans.sweep import sweep
+from testbed.runtime.owner import MARK, Owner, State, me
 
 A, B = Owner(10, 1, "1f2e3d4c", "9a8b7c6d"), Owner(11, 1, "1f2e3d4c", "9a8b7c6d")
 GONE = Owner(2**22 + 1, 1, me().boot, me().place)  # a pid that no process can have

@@ -9,8 +9,8 @@ from itertools import islice
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.history import Request
-from testbed.load.lines import address, chunk_text, request_of, rounds
+from testbed.history.events import Request
+from testbed.load.driver_protocol import address, chunk_text, request_of, rounds
 from testbed.load.schedule import Planned
 
 PLANNED = Planned(0.5, "r1", "u0001", "oslo", "POST", "/x", {"x-a": "b"}, b"\x00")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from testbed.errors import TestbedError
 from testbed.load.schedule import Planned, Schedule
 from testbed.load.schedule import requests as endless
-from testbed.load.shape import Shape, get, poisson, post, steady
+from testbed.load.workload import Shape, get, poisson, post, steady
 
 PAGE = get("/checkout")
 SHOP = steady(PAGE, rps=100, cohorts={"trondheim": "5%"}, cohort_rps={"trondheim": 50})

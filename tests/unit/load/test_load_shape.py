@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import TestbedError
-from testbed.load.shape import RequestTemplate, Shape, get, poisson, post, steady, user_ids
+from testbed.load.workload import RequestTemplate, Shape, get, poisson, post, steady, user_ids
 
 PAGE = get("/checkout")
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from testbed.errors import TestbedError
+from testbed.load.encoding import spoken
 from testbed.load.schedule import Planned, Schedule
-from testbed.load.shape import RequestTemplate, get, post, steady, unary
-from testbed.load.spoken import spoken
-from testbed.model.topology import Topology
+from testbed.load.workload import RequestTemplate, get, post, steady, unary
+from testbed.spec.topology import Topology
 
 METHOD = "/shop.v1.Stock/Get"
 

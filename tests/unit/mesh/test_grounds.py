@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from testbed.describe import as_data
 from testbed.errors import TopologyError
-from testbed.evidence.gather import logs
-from testbed.model.topology import Topology
-from testbed.plan import Ground
-from testbed.planner import INLET_PORT, LINK_PORT, make_plan
+from testbed.evidence.recorder import logs
+from testbed.plan.describe import as_data
+from testbed.plan.make import INLET_PORT, LINK_PORT, make_plan
+from testbed.plan.values import Ground
+from testbed.spec.topology import Topology
 
 SHOP = {
     "name": "t",
@@ -83,9 +83,9 @@ def test_more_links_than_there_are_ports_are_refused(monkeypatch):
     many = {name: {"language": "go", "replicas": 8, "calls": calls} for name, calls in (("a", ["b"]), ("b", []))}
     big = Topology.model_validate({"name": "big", "entry": "a", "services": many})
     links = len(make_plan(big, CONTAINERS).links)
-    monkeypatch.setattr("testbed.planner.INLET_PORT", LINK_PORT + links)
+    monkeypatch.setattr("testbed.plan.make.INLET_PORT", LINK_PORT + links)
     assert len(make_plan(big, CONTAINERS).links) == links
-    monkeypatch.setattr("testbed.planner.INLET_PORT", LINK_PORT + links - 1)
+    monkeypatch.setattr("testbed.plan.make.INLET_PORT", LINK_PORT + links - 1)
     with pytest.raises(TopologyError, match=r"big needs more links than 10\.213\.0\.2 has ports for"):
         make_plan(big, CONTAINERS)
 

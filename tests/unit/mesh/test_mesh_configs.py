@@ -7,10 +7,10 @@ import pytest
 
 from testbed.errors import TopologyError
 from testbed.mesh import mesh_named, upstreams
-from testbed.mesh.envoy import proxy_config
-from testbed.model.topology import Topology
-from testbed.plan import Ground, Link, Replica
-from testbed.planner import make_plan
+from testbed.mesh.envoy.config import proxy_config
+from testbed.plan.make import make_plan
+from testbed.plan.values import Ground, Link, Replica
+from testbed.spec.topology import Topology
 
 CALLER = Replica("a-1", "a", 1, "127.9.1.1")
 

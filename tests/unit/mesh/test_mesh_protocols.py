@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from testbed.describe import as_text
-from testbed.graph import edge_summary
-from testbed.model.topology import Topology
-from testbed.plan import Ground
-from testbed.planner import make_plan
+from testbed.plan.describe import as_text
+from testbed.plan.make import make_plan
+from testbed.plan.values import Ground
+from testbed.spec.graph import edge_summary
+from testbed.spec.topology import Topology
 
 OWN = {"command": ["store"], "protocol": "tcp"}
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from testbed.describe import as_data, as_text
 from testbed.errors import TopologyError
-from testbed.graph import mermaid, tree
-from testbed.model.topology import Topology
-from testbed.plan import Ground, links_from
-from testbed.planner import Plan, make_plan
+from testbed.plan.describe import as_data, as_text
+from testbed.plan.make import Plan, make_plan
+from testbed.plan.values import Ground, links_from
+from testbed.spec.graph import mermaid, tree
+from testbed.spec.topology import Topology
 
 SHOP = {
     "name": "t",

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from testbed.describe import as_data, as_text
 from testbed.errors import FaultError, TopologyError
-from testbed.injection import Place
-from testbed.model.topology import Topology, load_topology
-from testbed.plan import Ground, Network, Process, Ready
-from testbed.planner import Plan, make_plan
-from testbed.programs import candidates
-from testbed.runtime import netns
-from testbed.runtime.waves import waves
-from testbed.runtime.wildcards import with_namespaces
+from testbed.injection.injector import Place
+from testbed.plan.custom_services import candidates
+from testbed.plan.describe import as_data, as_text
+from testbed.plan.make import Plan, make_plan
+from testbed.plan.values import Ground, Network, Process, Ready
+from testbed.runtime.process import netns
+from testbed.runtime.process.wildcards import with_namespaces
+from testbed.runtime.start_order import waves
+from testbed.spec.topology import Topology, load_topology
 
 DB = {"address": "10.1.2.3:5432"}
 

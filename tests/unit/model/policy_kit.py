@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from testbed.model.topology import Topology
+from testbed.spec.topology import Topology
 
 
 def shop(replicas: int = 2, forward: tuple[str, ...] = (), **policy: Any) -> Topology:

@@ -1,8 +1,8 @@
 import pytest
 
-from testbed.model.amplification import amplification
-from testbed.model.routes import Node
-from testbed.model.topology import Topology
+from testbed.spec.lint.amplification import amplification
+from testbed.spec.routes import Node
+from testbed.spec.topology import Topology
 
 
 def retried(edge, attempts=2, on="5xx"):

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from testbed.behaviour import behaviour
 from testbed.errors import TopologyError
-from testbed.model.services import EXPECTED
-from testbed.model.topology import Topology
-from testbed.wiring import wiring
+from testbed.history.facts import wiring
+from testbed.plan.stub_behaviour import behaviour
+from testbed.spec.services import EXPECTED
+from testbed.spec.topology import Topology
 
 
 def shop(way: Any = "fail", **front: Any) -> Topology:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from testbed.model.durations import format_ms, to_ms, to_positive_ms
+from testbed.spec.durations import format_ms, to_ms, to_positive_ms
 
 
 @pytest.mark.parametrize(

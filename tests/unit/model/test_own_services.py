@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from testbed.errors import TopologyError
-from testbed.graph import mermaid, tree
-from testbed.model.topology import Topology, load_topology, recorded_topology
+from testbed.spec.graph import mermaid, tree
+from testbed.spec.topology import Topology, load_topology, recorded_topology
 
 WEB = {"command": ["npm", "start"], "calls": ["db"]}
 DB = {"address": "localhost:5432"}

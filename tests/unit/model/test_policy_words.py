@@ -8,11 +8,11 @@ import pytest
 from policy_kit import shop
 
 from testbed.errors import TopologyError
-from testbed.graph import policy_summary
-from testbed.model.services import EXPECTED
-from testbed.model.topology import load_topology
-from testbed.schema import schema
-from testbed.wiring import wiring
+from testbed.history.facts import wiring
+from testbed.spec.graph import policy_summary
+from testbed.spec.schema import schema
+from testbed.spec.services import EXPECTED
+from testbed.spec.topology import load_topology
 
 BUDGET = {"retryBudget": {"percent": 20}}
 RETRIES = {"attempts": 2, "perTryTimeout": "100ms"}

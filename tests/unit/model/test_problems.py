@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from testbed.model.problems import Problem, explain, kind_of, path_text, shown
-from testbed.model.topology import Topology
+from testbed.spec.problems import Problem, explain, kind_of, path_text, shown
+from testbed.spec.topology import Topology
 
 
 @pytest.mark.parametrize(

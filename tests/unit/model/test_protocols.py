@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from testbed.errors import TopologyError
-from testbed.model.protocols import status_words
-from testbed.model.topology import Topology
-from testbed.plan import Ground
-from testbed.planner import make_plan
+from testbed.plan.make import make_plan
+from testbed.plan.values import Ground
+from testbed.spec.rules.protocols import status_words
+from testbed.spec.topology import Topology
 
 
 def shop(protocol: str, mesh: str = "envoy", language: str = "go", **changes: Any) -> Topology:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import TopologyError
-from testbed.model.reading import DEEPEST, MOST
-from testbed.model.topology import Topology, load_topology
+from testbed.spec.reading import DEEPEST, MOST
+from testbed.spec.topology import Topology, load_topology
 
 WEB = """name: t
 entry: web

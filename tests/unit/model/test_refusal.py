@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from policy_kit import shop
 
-from testbed.model.topology import Topology
-from testbed.plan import Ground
-from testbed.planner import make_plan
-from testbed.refusal import culprit, explained
+from testbed.envoy.validate import essence
+from testbed.experiment.rejected_config import culprit, explained
+from testbed.plan.make import make_plan
+from testbed.plan.values import Ground
 from testbed.runtime import NotReady
-from testbed.runtime.validate import essence
+from testbed.spec.topology import Topology
 
 POLICY: dict[str, Any] = {
     "timeout": "9h",

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from testbed.errors import TopologyError
-from testbed.model.amplification import amplification
-from testbed.model.routes import Node, nodes_bottom_up
-from testbed.model.topology import Topology
+from testbed.spec.lint.amplification import amplification
+from testbed.spec.routes import Node, nodes_bottom_up
+from testbed.spec.topology import Topology
 
 
 def topology(entry: str, services: dict[str, Any], policies: list[Any] | None = None) -> Topology:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from testbed.model.topology import Topology, load_topology
+from testbed.spec.topology import Topology, load_topology
 
 EDGE, BELOW = "web -> api", "api -> db"
 

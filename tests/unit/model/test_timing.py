@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbed.model.policies import Policy
-from testbed.model.routes import Node
-from testbed.model.timing import Times, policy_time
-from testbed.model.topology import Topology, calls_of
+from testbed.spec.lint.timing import Times, policy_time
+from testbed.spec.policies.policy import Policy
+from testbed.spec.routes import Node
+from testbed.spec.topology import Topology, calls_of
 
 EDGE = "web -> api"
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from testbed.report.each import line
+from testbed.frontends.plugin.each import line
 
 TESTS = """
 import pytest
@@ -36,7 +36,7 @@ def test_the_line_of_a_scenario_is_its_verdict(outcome, passed, words):
 def test_without_a_verdict_it_is_how_the_test_ended(pytester):
     pytester.makepyfile(TESTS)
     told = pytester.runpytest(
-        "-q", "-p", "testbed.report.each", "-p", "no:randomly", "-o", "console_output_style=classic"
+        "-q", "-p", "testbed.frontends.plugin.each", "-p", "no:randomly", "-o", "console_output_style=classic"
     )
     told.assert_outcomes(passed=1, failed=1, skipped=1, errors=1)
     assert told.outlines[:4] == ["it works: passed", "it breaks: failed", "it cannot: skipped", "it has nothing: error"]

@@ -5,7 +5,7 @@ import pytest
 from testbed.checks import Report, Verdict
 from testbed.report.junit import properties, warnings
 from testbed.report.markdown import markdown, step_summary
-from testbed.report.table import table
+from testbed.report.verdict_table import table
 
 POLICY = "{timeout: 500ms, retries: {attempts: 2, retryOn: [5xx, reset]}}"
 HELD = Verdict(

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.history import FaultEvent, History, Phase, PolicyEvent, RunInfo
-from testbed.report.progress import Progress, line
-from testbed.report.story import plainly, story
+from testbed.frontends.plugin.progress import Progress, line
+from testbed.history.events import FaultEvent, History, Phase, PolicyEvent, RunInfo
+from testbed.report.narrative import plainly, story
 from testbed.report.summary import summary, tally
 
 SHOP = {

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from testbed.runtime import bar
-from testbed.runtime.bar import Bar, Piece
+from testbed.runtime.tools import bar
+from testbed.runtime.tools.bar import Bar, Piece
 
 
 class Terminal(io.StringIO):

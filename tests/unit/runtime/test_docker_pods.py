@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.model.topology import Topology
-from testbed.plan import Ground, Process, Ready
-from testbed.planner import make_plan
+from testbed.plan.make import make_plan
+from testbed.plan.values import Ground, Process, Ready
 from testbed.runtime.docker.pods import HOLD, Yard, container, holder, pods
+from testbed.spec.topology import Topology
 
 GROUND = Ground("10.213", plane="10.213.0.1")
 TOOLS = {tool: Path(f"/opt/tools/bin/{tool}") for tool in ("envoy", "toxiproxy", "node", "stub-go", "python")}

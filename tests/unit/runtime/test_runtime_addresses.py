@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.runtime.lease import Lease
+from testbed.runtime.process.lease import Lease
 
 
 @pytest.fixture

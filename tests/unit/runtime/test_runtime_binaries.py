@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import Unavailable
-from testbed.runtime import binaries, golang
-from testbed.runtime.binaries import Tool
+from testbed.runtime.tools import binaries, golang
+from testbed.runtime.tools.binaries import Tool
 
 
 @pytest.fixture(autouse=True)

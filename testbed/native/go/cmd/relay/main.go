@@ -3,7 +3,7 @@
 //	relay FD FD=IP:PORT FD=IP:PORT ...
 //
 // The sockets were bound in another network namespace than the one it runs in: there they are reached, from here it
-// connects (testbed/runtime/netns.py). One that listens already goes on listening; any other does while its target
+// connects (testbed/runtime/process/netns.py). One that listens already goes on listening; any other does while its target
 // does. The first FD is a line to the relay that works the other way: when that has died, neither is of use, and the
 // whole process group ends, with the app that they belong to.
 package main

@@ -1,0 +1,132 @@
+"""Which faults cannot be in force together: pure, asked before anything is injected."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from itertools import combinations, product
+
+from testbed.errors import FaultError
+from testbed.faults.operations import NEVER_MS, Closed, Operation, Rule, Scope, Signal, Toxic, Unanswered
+from testbed.plan.values import Link
+from testbed.spec.grpc_status import name_of
+
+Operations = tuple[Operation, ...]
+
+
+def refuse_contradictions(
+    planned: Mapping[str, Iterable[Operation]], links: Iterable[Link], passing: Collection[str] = ()
+) -> None:
+    """Raise `FaultError` for the first two faults (text -> operations) that cannot both have their effect.
+
+    Two faults contradict each other if they need the same thing in two states at once, or if one hides the other
+    altogether; a fault that is hidden on some of its links only (one of two replicas is dead), or for some of the time
+    only (the texts in `passing` come and go), is an ordinary combination.
+    """
+    known = list(links)
+    named = {link.name: link for link in known} | {link.inlet: link for link in known if link.inlet}
+    listed = [(text, tuple(operations)) for text, operations in planned.items()]
+    for (first, ours), (second, theirs) in combinations(listed, 2):
+        lasting = [(a, b) for text, a, b in ((first, ours, theirs), (second, theirs, ours)) if text not in passing]
+        reason = _collision(ours, theirs) or _hidden(lasting, named)
+        if reason:
+            raise FaultError(f"{first} and {second} contradict each other: {reason}")
+
+
+def _collision(ours: Operations, theirs: Operations) -> str:
+    return next(filter(None, (_collide(a, b) for a, b in product(ours, theirs))), "")
+
+
+def _hidden(pairs: Iterable[tuple[Operations, Operations]], named: Mapping[str, Link]) -> str:
+    for hiding, hidden in pairs:
+        lasting = [a for a in hiding if not (isinstance(a, Closed) and a.brief)]
+        single = [part for b in hidden for part in _parts(b)]
+        reasons = [next(filter(None, (_hides(a, b, named) for a in lasting)), "") for b in single]
+        if reasons and all(reasons):
+            return reasons[0]
+    return ""
+
+
+def _parts(operation: Operation) -> Operations:
+    """A rule as one rule for each of its inlets, anything else as it is."""
+    if not isinstance(operation, Rule):
+        return (operation,)
+    return tuple(replace(operation, inlets=(inlet,)) for inlet in operation.inlets)
+
+
+def _collide(a: Operation, b: Operation) -> str:
+    match a, b:
+        case Closed(link) | Unanswered(link), Closed(other) | Unanswered(other) if link == other:
+            return f"both close the link {link}"
+        case Toxic(link, kind, stream), Toxic(other, kind2, stream2) if (link, kind, stream) == (other, kind2, stream2):
+            return f"both put a {kind} on the link {link}"
+        case Signal(_, action) as one, Signal(_, action2) as two if one.process == two.process:
+            who = one.replica if one.role == "app" else f"the proxy of {one.replica}"
+            return f"{who} cannot be under {action} and {action2} at once"
+        case Rule() as one, Rule() as two:
+            return _rules(one, two)
+    return ""
+
+
+def _hides(a: Operation, b: Operation, named: Mapping[str, Link]) -> str:
+    """Why `a` keeps `b` (a rule: of one inlet) from having any effect, or ""."""
+    match a, b:
+        case Closed(link) | Unanswered(link), Toxic(other) if link == other:
+            return f"the link {link} is closed, so nothing else can happen on it"
+        case Toxic(link, "timeout" | "reset_peer" as kind), Toxic(other) if link == other:
+            return f"{kind} lets no answer through on {link}"
+        case Signal(replica, "kill", "app"), Toxic(link) if named[link].callee == replica:
+            return f"{replica} is dead, so nothing else can happen on {link}"
+        case Signal(replica, "kill", "app"), Rule(_, (inlet,)) if named[inlet].callee == replica:
+            return f"{replica} is dead, so no request arrives there"
+        case Signal(seat, _, "proxy"), Toxic(link) | Closed(link) | Unanswered(link) if named[link].proxy == seat:
+            return f"the proxy of {seat} does nothing, so nothing happens on {link}"
+        case Signal(seat, _, "proxy"), Rule(_, (inlet,)) if named[inlet].proxy == seat:
+            return f"the proxy of {seat} does nothing, so no request of its arrives"
+        case ((Closed(link) | Unanswered(link) | Toxic(link, "timeout", "upstream")), Rule(_, (inlet,))) if (
+            named[inlet].name == link
+        ):
+            return f"no request comes over the link {link}"
+        case Rule() as one, Rule(_, (inlet,)) as two if inlet in one.inlets and _covers(one.scope, two.scope):
+            return _outdone(one, two)
+    return ""
+
+
+def _rules(a: Rule, b: Rule) -> str:
+    shared = sorted(set(a.inlets) & set(b.inlets))
+    both = [text for value, text in _EFFECTS.items() if getattr(a, value) is not None and getattr(b, value) is not None]
+    if not shared or not both or _disjoint(a.scope, b.scope):
+        return ""
+    return f"both {both[0]} the same requests at {shared[0]}"
+
+
+_EFFECTS = {"abort": "answer", "grpc_status": "answer", "delay_ms": "delay", "kb_per_s": "throttle"}
+"""Field of a rule -> what two rules with it both do."""
+
+
+def _outdone(one: Rule, two: Rule) -> str:
+    """Why a rule leaves nothing to do for another that meets no other requests, or ""."""
+    if one.delay_ms == NEVER_MS:
+        return "a request that hangs is never answered"
+    status = one.abort if one.grpc_status is None else name_of(one.grpc_status)
+    if status is not None and two.kb_per_s is not None:
+        return f"a request that is answered with {status} at once has no body to throttle"
+    return ""
+
+
+def _covers(a: Scope, b: Scope) -> bool:
+    """Whether every request that `b` meets is surely met by `a`."""
+    return (
+        (a.users is None or (b.users is not None and b.users <= a.users))
+        and a.cohort in (None, b.cohort)
+        and (a.attempts is None or (b.attempts is not None and b.attempts <= a.attempts))
+        and a.requests is None
+    )
+
+
+def _disjoint(a: Scope, b: Scope) -> bool:
+    return (
+        (a.users is not None and b.users is not None and not a.users & b.users)
+        or (a.cohort is not None and b.cohort is not None and a.cohort != b.cohort)
+        or (a.attempts is not None and b.attempts is not None and not a.attempts & b.attempts)
+    )

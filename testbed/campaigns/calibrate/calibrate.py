@@ -1,0 +1,63 @@
+"""`testbed calibrate`: the suite in three arms, and what each of its scenarios can tell."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from testbed.campaigns.calibrate.judgement import GOOD, Judgement, cell, is_scenario, judgement
+from testbed.campaigns.outcomes import Told
+from testbed.campaigns.suite import SEED, run_suite
+from testbed.experiment.arm import Arm
+from testbed.report.summary import title
+
+Say = Callable[[str], None]
+Arms = dict[Arm, dict[str, Told]]
+
+
+def calibrate(args: Sequence[str], say: Say) -> list[Judgement]:
+    """Run the suite that pytest's `args` select in all three arms, under one seed, and judge every scenario of it."""
+    seeded = [*args, *seed_for(args)]
+    arms: Arms = {}
+    for arm in Arm:
+        say(f"{arm}: pytest {' '.join(seeded)}")
+        kept = f"calibrate/{arm.value.replace(' ', '-')}"
+        arms[arm] = run_suite(seeded, arm=arm, kept=kept, heard=partial(_progress, say, arm))
+    return judged(arms)
+
+
+def seed_for(args: Sequence[str]) -> list[str]:
+    """The flag of a new seed, unless the arguments have one: all arms must send the same load."""
+    given = any(arg.partition("=")[0] == SEED for arg in args)
+    return [] if given else [f"{SEED}={random.SystemRandom().randrange(10**6)}"]
+
+
+def _progress(say: Say, arm: Arm, told: Told, nth: int, of: int) -> None:
+    """Say how one test ended, as soon as it did."""
+    count = f"{nth}/{of}" if of else str(nth)
+    say(f"  {count:>7}  {told.seconds:5.1f} s  {title(told.test)}: {cell(told, arm)}")
+
+
+def judged(arms: Arms) -> list[Judgement]:
+    """Judge every scenario, by node id: the order of the runs was a random one."""
+    tests = sorted({test for told in arms.values() for test in told})
+    each = {test: {arm: told[test] for arm, told in arms.items() if test in told} for test in tests}
+    return [judgement(test, found) for test, found in each.items() if is_scenario(found.values())]
+
+
+def is_calibrated(judgements: Sequence[Judgement]) -> bool:
+    """Whether nothing is wrong, and at least one scenario was found to be right: no vacuous pass here either."""
+    return not any(one.bad for one in judgements) and any(one.kind in GOOD for one in judgements)
+
+
+def as_data(judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """Return everything as JSON data, for CI."""
+    names = [arm.value for arm in Arm]
+    scenarios = []
+    for one in judgements:
+        data = asdict(one) | {"kind": one.kind.name.lower(), "bad": one.bad}
+        scenarios.append(data | {"cells": dict(zip(names, one.cells, strict=True))})
+    return {"calibrated": is_calibrated(judgements), "scenarios": scenarios}

@@ -1,0 +1,84 @@
+"""The table of a calibration, and below it the scenarios that need attention."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from os.path import relpath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from testbed.campaigns.calibrate.judgement import GOOD, Judgement, Kind
+from testbed.experiment.arm import Arm
+from testbed.report.summary import title
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+LEGEND = (
+    "A scenario is worth its name if it holds with nothing broken, and is violated once the policies are gone (or, "
+    "where it shows a policy that does harm, the other way round)."
+)
+
+
+def table(judgements: Sequence[Judgement], *, width: int = 100, colour: bool = False) -> str:
+    """Return the calibration as text: a row a scenario, the reasons for those that need attention, a closing line."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    wide = max(80, width)
+    console = Console(file=out, width=wide, force_terminal=colour, no_color=not colour, highlight=False)
+    if judgements:
+        console.print(_rows(judgements))
+        console.print(LEGEND, style="dim")
+    for one in judgements:
+        if one.kind not in GOOD:
+            _explain(console, one)
+    console.print(f"\n{closing(judgements)}", markup=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def closing(judgements: Sequence[Judgement]) -> str:
+    """How many scenarios there are of each kind, in one line."""
+    if not judgements:
+        return "no scenario in this selection: none of its tests sent load or injected a fault"
+    count = Counter(one.kind for one in judgements)
+    kinds = "; ".join(f"{kind}: {count[kind]}" for kind in Kind if count[kind])
+    return f"{len(judgements)} scenario{'s' if len(judgements) > 1 else ''}. {kinds}"
+
+
+def _rows(judgements: Sequence[Judgement]) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name, share in (("scenario", 5), *((arm.value, 3) for arm in Arm), ("so the scenario", 3)):
+        grid.add_column(name, ratio=share, overflow="fold")
+    for one in judgements:
+        grid.add_row(*map(_text, (title(one.test), *one.cells)), _text(one.kind, _style(one)))
+    return grid
+
+
+def _style(one: Judgement) -> str:
+    return "bold red" if one.bad else "green" if one.kind in GOOD else "yellow"
+
+
+def _text(text: str, style: str = "") -> RenderableType:
+    """Return text that rich must not read as markup."""
+    from rich.text import Text
+
+    return Text(text, style)
+
+
+def _explain(console: Console, one: Judgement) -> None:
+    from rich.padding import Padding
+
+    console.print()
+    console.print(_text(f"{title(one.test)} {one.kind}", _style(one)))
+    lines = [one.test, *one.reasons, *([f"hint: {one.hint}"] if one.hint else [])]
+    for line in lines:
+        console.print(Padding(_text(line), (0, 0, 0, 2)))
+    if one.bad and one.histories:
+        kept = Path(relpath(one.histories[0]))
+        console.print(f"  histories: {kept.parent.parent}/*/{kept.name}", soft_wrap=True, markup=False)

@@ -1,0 +1,167 @@
+"""`testbed soak`: the same suite many times, each in another order and with another seed; no verdict may change."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from importlib.util import find_spec
+from os.path import relpath
+from pathlib import Path
+
+from testbed.campaigns.outcomes import Seen, Told
+from testbed.campaigns.suite import SEED, run_suite
+from testbed.checks import SATURATED
+
+Say = Callable[[str], None]
+Round = Mapping[str, Told]
+RED = ("failed", "error")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A verdict, or the outcome of a whole test, that differs from the first round's; both as text."""
+
+    test: str
+    about: str
+    first: str
+    now: str
+    histories: tuple[str, ...]
+
+
+@dataclass
+class Tally:
+    """What the rounds of a soak came to."""
+
+    rounds: int = 0
+    verdicts: int = 0
+    changed: int = 0
+    failed: int = 0
+    set_aside: int = 0
+
+    @property
+    def stable(self) -> bool:
+        """Whether every test passed and no verdict changed."""
+        return not self.changed and not self.failed
+
+
+def soak(args: Sequence[str], times: int, say: Say, seed: int | None = None, strict: bool = False) -> bool:
+    """Run the suite `times` times; say after each round what changed, at the end how much was compared.
+
+    Every round has another seed, from `seed` on (of a new one, which is said). A round in which only tests changed or
+    failed that ran while the testbed was starved of processor time says nothing of the suite: it is told, set aside and
+    run again, unless `strict`; at most as many as are counted. Returns whether all were counted, every test passed and
+    no verdict ever changed. Histories of the first round, and of every test with a changed verdict, stay below
+    .testbed/soak.
+    """
+    seed = random.SystemRandom().randrange(10**6) if seed is None else seed
+    if not find_spec("pytest_randomly"):
+        say("pytest-randomly is not installed: every round keeps the order of the files")
+    first: Round = {}
+    tally, number = Tally(), 0
+    while tally.rounds < times and tally.set_aside <= max(tally.rounds, 3):
+        number, begun = number + 1, time.time()
+        now = run_suite([*args, *_flags(seed + number)], kept=f"soak/round-{number}", heard=lambda *_: None)
+        found = compare(first or now, now)
+        aside = "" if strict else _set_aside(now, found)
+        _count(tally, now, found, aside)
+        which = "a round that does not count" if aside else f"round {tally.rounds} of {times}"
+        say(f"{which}: {_counts(now, found)}; {time.time() - begun:.0f} s, seed {seed + number}")
+        for text in (*map(describe, found), *filter(None, [aside])):
+            say(text)
+        if first or aside:
+            _forget(now, keep={change.test for change in found})
+        first = first or ({} if aside else now)
+    say(_sum(tally, seed))
+    return tally.stable and tally.rounds == times
+
+
+def _set_aside(now: Round, found: Sequence[Change]) -> str:
+    """Return why a round does not count: something changed or failed, and all of it while the testbed was starved."""
+    tests = {change.test for change in found} | {test for test, told in now.items() if told.outcome in RED}
+    why = [now[test].starved if test in now else "" for test in tests]
+    return f"    set aside: {SATURATED}: {why[0]}" if tests and all(why) else ""
+
+
+def _count(tally: Tally, now: Round, found: Sequence[Change], aside: str) -> None:
+    if aside:
+        tally.set_aside += 1
+        return
+    tally.rounds += 1
+    tally.changed += len(found)
+    tally.failed += _red(now)
+    tally.verdicts += _verdicts_of(now)
+
+
+def _red(now: Round) -> int:
+    return sum(1 for told in now.values() if told.outcome in RED)
+
+
+def _verdicts_of(now: Round) -> int:
+    return sum(len(told.verdicts) for told in now.values())
+
+
+def _counts(now: Round, found: Sequence[Change]) -> str:
+    return f"{len(now)} tests ({_red(now)} failed), {_verdicts_of(now)} verdicts, {len(found)} changed"
+
+
+def _sum(tally: Tally, seed: int) -> str:
+    aside = f"; {tally.set_aside} more set aside: {SATURATED}" if tally.set_aside else ""
+    counted = f"{tally.rounds} rounds: {tally.verdicts} verdicts, {tally.changed} changed; {tally.failed} tests failed"
+    return f"{counted}{aside}. The same again: --seed={seed}"
+
+
+def _flags(seed: int) -> list[str]:
+    order = [f"--randomly-seed={seed}"] if find_spec("pytest_randomly") else []
+    return [*order, f"{SEED}={seed}"]
+
+
+def compare(first: Round, now: Round) -> list[Change]:
+    """Return every verdict that differs between two rounds, and every test that ended otherwise without one."""
+    changes = []
+    for test in dict.fromkeys([*first, *now]):
+        was, told = first.get(test), now.get(test)
+        kept = tuple(one.history for one in (was, told) if one and one.history)
+        verdicts = [Change(test, *one, kept) for one in _verdicts(was, told) if _word(one[1]) != _word(one[2])]
+        whole = Change(test, "the test", _ended(was), _ended(told), kept)
+        changes += verdicts or ([whole] if _word(whole.first) != _word(whole.now) else [])
+    return changes
+
+
+def _verdicts(was: Told | None, told: Told | None) -> list[tuple[str, str, str]]:
+    before, after = was.keyed if was else {}, told.keyed if told else {}
+    keys = dict.fromkeys([*before, *after])
+    return [(_about(key), _shown(before.get(key)), _shown(after.get(key))) for key in keys]
+
+
+def _about(key: tuple[int, str, str, str, int]) -> str:
+    run, check, population, phase, _ = key
+    return f"{check} ({population}, {phase}), run {run}"
+
+
+def _shown(seen: Seen | None) -> str:
+    if seen is None:
+        return "missing"
+    return f"{seen.outcome}: {seen.observed or 'not judged'}{f'; {seen.why}' if seen.why else ''}"
+
+
+def _ended(told: Told | None) -> str:
+    return "missing" if told is None else f"{told.outcome}: {told.why}" if told.why else told.outcome
+
+
+def _word(text: str) -> str:
+    return text.partition(":")[0]
+
+
+def describe(change: Change) -> str:
+    """A change in a few lines: what, how it was in the first round, how it is now, where both histories are."""
+    lines = [f"  CHANGED {change.test}", change.about, f"first: {change.first}", f"now:   {change.now}"]
+    return "\n    ".join([*lines, *(f"history: {relpath(path)}" for path in change.histories)])
+
+
+def _forget(now: Round, keep: Set[str]) -> None:
+    """Delete the histories of a round, but for those tests."""
+    for test, told in now.items():
+        if told.history and test not in keep:
+            Path(told.history).unlink(missing_ok=True)

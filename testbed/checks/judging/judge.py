@@ -1,0 +1,153 @@
+"""Judging a run: every check on its population, each verdict held, violated or inconclusive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.formatting import seconds
+from testbed.checks.judging.report import Report
+from testbed.checks.judging.saturation import blame_the_testbed
+from testbed.checks.judging.steady_state import compared_with_before
+from testbed.checks.judging.tcp import refuse_on_tcp
+from testbed.checks.judging.validity import doubt
+from testbed.checks.judging.view import View, population, window_of
+from testbed.errors import CheckError, TestbedError
+from testbed.history.events import History, ProcessEvent
+from testbed.history.index import Index
+
+
+def judge(
+    history: History,
+    *,
+    all: Sequence[Check] = (),
+    affected: Sequence[Check] = (),
+    unaffected: Sequence[Check] = (),
+    touched: Sequence[Check] = (),
+    untouched: Sequence[Check] = (),
+) -> Report:
+    """Evaluate every check on its population; the report says what held, and raises only when asked to.
+
+    `affected` and `unaffected` exist where the users or cohorts of all faults were fixed beforehand; `touched` and
+    `untouched` were selected by what happened. Raises `CheckError` for checks that cannot be judged as written, and
+    `TestbedError` if the testbed's own processes died, or an app before any fault.
+    """
+    index = history.index
+    named = {"all": all, "affected": affected, "unaffected": unaffected, "touched": touched, "untouched": untouched}
+    pairs = _pairs(index, {name: _listed(name, checks) for name, checks in named.items() if checks})
+    _refuse_repeats(pairs)
+    verdicts = (*(_verdict(check, view) for check, view in pairs), *_deaths(index))
+    run = index.run
+    judged = verdicts if pairs else ()
+    return Report(judged, run.test, run.mesh, run.seed) if run else Report(judged)
+
+
+def judge_each(history: History, **populations: Sequence[Check]) -> Report:
+    """Judge every check by itself: one that cannot be judged as written is inconclusive and keeps no other from it.
+
+    For the arms of a calibration, where the policy that a check asks about may be gone.
+    """
+    reports = [_alone(history, name, check) for name, checks in populations.items() for check in _listed(name, checks)]
+    verdicts = dict.fromkeys(verdict for report in reports for verdict in report.verdicts)  # a death is in each
+    return replace(reports[0], verdicts=tuple(verdicts)) if reports else judge(history)
+
+
+def _alone(history: History, name: str, check: Check) -> Report:
+    try:
+        return judge(history, **{name: [check]})
+    except CheckError as error:
+        phase, why = check.phase or "", str(error)
+        return Report(
+            (Verdict(str(check), name, phase, "inconclusive", "", check.bound, 0, why=why, title=check.title),)
+        )
+
+
+def _listed(name: str, checks: Sequence[Check]) -> Sequence[Check]:
+    """Return the checks; `CheckError` if they are not a list of checks."""
+    if isinstance(checks, (str, Check)) or not isinstance(checks, Sequence):
+        raise CheckError(f"{name}= takes a list of checks: {name}=[{checks}]")
+    for check in checks:
+        if not isinstance(check, Check):
+            hint = "; call it with its bound" if callable(check) else ""
+            raise CheckError(f"{name}=[...] holds {check!r}, which is not a check{hint}")
+    return checks
+
+
+def _pairs(index: Index, named: dict[str, Sequence[Check]]) -> list[tuple[Check, View]]:
+    """Return each check with its view; checks of the same population and phase share one."""
+    views: dict[tuple[str, str | None], View] = {}
+    pairs = []
+    for name, checks in named.items():
+        who = population(index, name)
+        for check in checks:
+            refuse_on_tcp(check, index)
+            check.fits(index)
+            key = (name, check.phase or check.default_phase)
+            if key not in views:
+                views[key] = View(index, who, window_of(index, key[1]))
+            pairs.append((check, views[key]))
+    return pairs
+
+
+def _refuse_repeats(pairs: Sequence[tuple[Check, View]]) -> None:
+    """Raise `CheckError` if two checks bound the same thing, or cannot both hold."""
+    for (one, here), (other, there) in combinations(pairs, 2):
+        if (here.population.name, here.window.name) != (there.population.name, there.window.name):
+            continue
+        same = "they bound the same thing twice: keep one" if one.topic() == other.topic() else ""
+        if why := one.contradicts(other) or same:
+            raise CheckError(f"{one} and {other} ({here.population.name}, {here.window.name}): {why}")
+
+
+def _verdict(check: Check, view: View) -> Verdict:
+    return compared_with_before(check, view, _judged(check, view), _judged)
+
+
+def _judged(check: Check, view: View) -> Verdict:
+    try:
+        if found := doubt(check, view):
+            n = len(view.requests)
+            return check.verdict(view, "inconclusive", "", n, source=found.source, why=found.why, next=found.next)
+        return blame_the_testbed(check, view, check.judge(view))
+    except TestbedError:
+        raise
+    except Exception as error:
+        why = f"the check itself failed: {type(error).__name__}: {error}"
+        return check.verdict(view, "inconclusive", "", len(view.requests), why=why, next=_where(error))
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+
+
+def _deaths(index: Index) -> Iterator[Verdict]:
+    """Yield a violation for every app that died because of a fault (rule 3); any other death is our trouble."""
+    first = min((fault.start for fault in index.faults if fault.injected), default=float("inf"))
+    for event in index.processes:
+        if event.event == "died":
+            if not event.process.endswith("/app") or event.at < first:
+                raise TestbedError(f"{event.process} died, and no fault was the reason: {event.detail}")
+            yield _death(index, event, event.at - first)
+
+
+def _death(index: Index, event: ProcessEvent, after_s: float) -> Verdict:
+    begun = (f"{fault.id} {fault.text}" for fault in index.faults if fault.start <= event.at)
+    faults = ", ".join(dict.fromkeys(begun))
+    return Verdict(
+        check="no app dies",
+        population="all",
+        phase=next((phase.name for phase in index.phases if phase.start <= event.at < phase.end), ""),
+        outcome="violated",
+        observed=f"{event.process} died",
+        bound="none dies",
+        n=len(index.requests),
+        source="runtime",
+        why=f"{event.process} died {seconds(after_s)} after {faults} began: {event.detail}",
+        next=f"the log of {event.process}",
+        title="no app dies",
+    )

@@ -1,0 +1,101 @@
+"""The callers' proxies of one edge, each of which judges for itself: what it sent, refused and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from testbed.checks.judging.formatting import count
+from testbed.checks.judging.view import View
+from testbed.history.events import Attempt, Call, FaultEvent, Sample
+from testbed.history.facts import CLIENT
+from testbed.history.index import Index
+
+NO_HOST, OVERFLOW = "UH", "UO"  # Envoy's flags of a call that it refused by itself: every host ejected, a limit reached
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """One proxy on one edge: a sidecar's for one replica, or a node's for several."""
+
+    name: str  # the replicas whose calls it takes
+    calls: Sequence[Call]
+    attempts: Sequence[Attempt]
+    samples: Sequence[Sample]
+
+    @cached_property
+    def sent(self) -> Sequence[Attempt]:
+        """The attempts that left it, in their order."""
+        return sorted(self.attempts, key=lambda one: one.start)
+
+    @cached_property
+    def refusals(self) -> Sequence[tuple[float, str]]:
+        """When it refused calls by itself, and by which flag."""
+        return sorted((c.start + c.duration_ms / 1000, _why(c.flags)) for c in self.calls if c.refused)
+
+    def hosts_ejected(self) -> Iterator[tuple[float, bool]]:
+        """Yield for each sample whether all hosts were ejected by its own account."""
+        for sample in self.samples:
+            hosts = sum(1 for key in sample.values if key.startswith("ejected."))
+            yield sample.at, 0 < hosts <= sample.values.get("ejections_active", 0.0)
+
+    def increase(self, counter: str, start: float, end: float) -> int:
+        """Return by how much a counter rose at least; each new life of the proxy begins at zero."""
+        before = [one for one in self.samples if one.at <= start][-1:]
+        between = [one for one in self.samples if start < one.at < end]
+        after = [one for one in self.samples if one.at >= end][:1]
+        chosen = [*before, *between, *after]
+        rises = (
+            new.values.get(counter, 0.0) - (old.values.get(counter, 0.0) if new.life == old.life else 0.0)
+            for old, new in pairwise(chosen)
+        )
+        return round(sum(rises))
+
+    def account(self, start: float, end: float) -> str:
+        """Return what its own counters say of ejections in words, "" if it ejects nobody anyhow."""
+        if not any("ejections_active" in sample.values for sample in self.samples):
+            return ""
+        detected = ("consecutive_5xx", "consecutive_gateway_failure", "consecutive_local_origin_failure")
+        seen = sum(self.increase(f"ejections_detected_{kind}", start, end) for kind in detected)
+        said = {
+            "detected": seen,
+            "ejected": self.increase("ejections_enforced_total", start, end),
+            "not allowed by maxEjectionPercent": self.increase("ejections_overflow", start, end),
+            "sent to ejected hosts in panic (minHealthPercent)": self.increase("lb_healthy_panic", start, end),
+        }
+        return f"its own counters: {', '.join(f'{count(number)} {what}' for what, number in said.items())}"
+
+
+def proxies(index: Index, edge: str) -> list[Proxy]:
+    """Return every proxy that took calls on an edge."""
+    samples = [sample for sample in index.samples if sample.edge == edge]
+    shared = {caller: sample.callers for sample in samples for caller in sample.callers}
+    callers = dict.fromkeys([*(c.caller for c in index.calls.on(edge)), *(a.caller for a in index.attempts.on(edge))])
+    groups = dict.fromkeys(shared.get(caller, (caller,)) for caller in callers if caller != CLIENT)
+    return [
+        Proxy(
+            name=", ".join(group),
+            calls=[call for call in index.calls.on(edge) if call.caller in group],
+            attempts=[attempt for attempt in index.attempts.on(edge) if attempt.caller in group],
+            samples=sorted((s for s in samples if s.callers == group), key=lambda sample: sample.at),
+        )
+        for group in groups
+    ]
+
+
+def faults_on(view: View, edges: Sequence[str]) -> tuple[FaultEvent, ...]:
+    """Return the faults of a view that hit one of these edges."""
+    return tuple(fault for fault in view.faults if set(edges) & set(fault.edges))
+
+
+def failed(attempt: Attempt) -> bool:
+    """Whether a proxy that watches its hosts would count this attempt as a failure."""
+    if attempt.source == "connection":  # it has no status, and only one that was not made counts
+        return "UF" in attempt.flags.split(",")
+    return attempt.status == 0 or attempt.as_http >= 500
+
+
+def _why(flags: str) -> str:
+    return next((flag for flag in flags.split(",") if flag in (NO_HOST, OVERFLOW)), "")

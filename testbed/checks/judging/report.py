@@ -1,0 +1,66 @@
+"""All verdicts of one run together: green only if every one of them held."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from testbed.checks.judging.base import Outcome, Verdict
+from testbed.checks.judging.formatting import count, plural
+from testbed.errors import Inconclusive, NotContained
+
+NO_CHECK = "load without any check: nothing was judged, so nothing is proved. Add run.check(all=[...])"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdicts on one run, in the order of the checks, and which run it was."""
+
+    verdicts: tuple[Verdict, ...]
+    test: str = ""
+    mesh: str = ""
+    seed: int | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst outcome; a report without any verdict is inconclusive."""
+        for worst in ("violated", "inconclusive"):
+            if self.of(worst):
+                return worst
+        return "held" if self.verdicts else "inconclusive"
+
+    @property
+    def red(self) -> tuple[Verdict, ...]:
+        """The verdicts that did not hold, violated ones first."""
+        return self.of("violated") + self.of("inconclusive")
+
+    def of(self, outcome: Outcome) -> tuple[Verdict, ...]:
+        """Return the verdicts of one outcome."""
+        return tuple(verdict for verdict in self.verdicts if verdict.outcome == outcome)
+
+    def rows(self) -> list[dict[str, object]]:
+        """Return each verdict as plain data (JSON types), which survives the way from an xdist worker."""
+        return [asdict(verdict) for verdict in self.verdicts]
+
+    @property
+    def headline(self) -> str:
+        """The whole report in one line."""
+        if not self.verdicts:
+            return NO_CHECK
+        parts = [f"{count(len(found))} {kind}" for kind in _KINDS if (found := self.of(kind))]
+        line = f"{plural(len(self.verdicts), 'check')}: {', '.join(parts)}"
+        if not self.red:
+            return line
+        first = self.red[0]
+        return f"{line}; {first.check} for {first.population}: {first.observed or 'not judged'}, bound {first.bound}"
+
+    def raise_if_red(self) -> None:
+        """Raise `NotContained` if a check was violated, else `Inconclusive` if one was not proved, or none made."""
+        if self.outcome == "held":
+            return
+        from testbed.report.verdict_table import table
+
+        message = f"{self.headline}\n\n{table(self)}" if self.verdicts else self.headline
+        raise (NotContained if self.outcome == "violated" else Inconclusive)(message)
+
+
+_KINDS: tuple[Outcome, ...] = ("violated", "inconclusive", "held")

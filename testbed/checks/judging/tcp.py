@@ -1,0 +1,40 @@
+"""Checks of single requests, refused on an edge that carries tcp, of which connections are on record and nothing else.
+
+Such a check would find no request there, as if the load had never come so far.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+from testbed.checks.judging.base import Check
+from testbed.errors import CheckError
+from testbed.history.facts import no_requests
+from testbed.history.index import Index
+
+
+def refuse_on_tcp(check: Check, index: Index) -> None:
+    """Raise `CheckError` if a check of single requests is about an edge without any, and name what works instead."""
+    edge = next(filter(index.wiring.is_tcp, check.on_edges(index)), None)
+    if edge and not check.takes_tcp:
+        instead = [*_above(check, index), "a check of the load's requests, such as availability"]
+        raise CheckError(f"{check}: {no_requests(edge)}. Use {', or '.join(instead)}")
+
+
+def _above(check: Check, index: Index) -> Iterator[str]:
+    """Yield where the same check works: on the edges into the caller."""
+    caller = check.on_edge().partition(" -> ")[0]
+    for edge in index.edges:
+        if caller and edge.endswith(f" -> {caller}") and not index.wiring.is_tcp(edge) and _fits(check, edge, index):
+            yield f"{check.name} on {edge}"
+
+
+def _fits(check: Check, edge: str, index: Index) -> bool:
+    moved = copy.copy(check)
+    object.__setattr__(moved, "edge", edge)
+    try:
+        moved.fits(index)
+    except CheckError:
+        return False
+    return True

@@ -1,0 +1,77 @@
+"""What all the log readers share: JSON lines in, objects out; what cannot be read is counted, never fatal."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from testbed.history.events import Arrival, Attempt, Call
+from testbed.plan.values import Link
+
+Seen = Attempt | Call | Arrival
+Fields = dict[str, Any]
+
+_ID = re.compile(r"(?:^|,)\s*tb\.id\s*=\s*([A-Za-z0-9._-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a log says."""
+
+    events: tuple[Seen, ...]
+    garbage: int = 0  # lines that are not ours or not whole
+    ended: int = 0  # lines that end a request or call, as the writer's own counters count them
+
+
+def read(lines: Iterable[str], event: Callable[[Fields], Seen | None]) -> Reading:
+    """Turn each line into an event; `event` returns None for a line that is right but says nothing.
+
+    A line is garbage if it is not a JSON object, or if `event` raises KeyError, TypeError or ValueError.
+    """
+    found: list[Seen | None] = []
+    garbage = 0
+    for line in lines:
+        try:
+            found.append(event(_fields(line)))
+        except (KeyError, TypeError, ValueError):
+            garbage += 1
+    events = tuple(one for one in found if one is not None)
+    return Reading(events, garbage, ended=sum(not isinstance(one, Attempt) for one in found))
+
+
+def request_id(baggage: str | None) -> str:
+    """Return the load's request id from a W3C `baggage` header, "" if the context was lost on the way."""
+    found = _ID.search(baggage or "")
+    return found[1] if found else ""
+
+
+def flags(text: str | None) -> str:
+    """Return Envoy's response flags, "" for its dash."""
+    return "" if text in (None, "-") else str(text)
+
+
+def grpc(fields: Fields) -> int | None:
+    """Return the gRPC status of a line's answer; None where there is no answer, or none of gRPC."""
+    found = fields.get("grpc")
+    return int(found) if found is not None and int(fields["status"]) else None
+
+
+def times(fields: Fields) -> tuple[float, float]:
+    """Return start (epoch seconds) and duration (ms) of a line with `start` and `end` in epoch seconds."""
+    start, end = float(fields["start"]), float(fields["end"])
+    return start, (end - start) * 1000
+
+
+def by_listen(links: Sequence[Link]) -> dict[str, Link]:
+    """Return the links by the address that callers use."""
+    return {link.listen: link for link in links}
+
+
+def _fields(line: str) -> Fields:
+    fields = json.loads(line)
+    if not isinstance(fields, dict):
+        raise ValueError("not an object")
+    return fields

@@ -1,0 +1,189 @@
+"""Reads all logs of a run until they are whole: as many lines as the proxies have counted, nothing in flight."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from testbed.envoy.bootstrap import FLUSH_MS
+from testbed.evidence.access_log import Seen
+from testbed.evidence.reader import STEP_S, Reader
+from testbed.evidence.source import Log
+from testbed.history.events import Evidence
+from testbed.history.facts import CLIENT
+from testbed.injection.inlet import log as inlet
+from testbed.injection.inlet.inlet import LOG as INLET_LOG
+from testbed.plan.values import Link, Reach, Seat, as_planned, links_from
+
+if TYPE_CHECKING:
+    from testbed.mesh import Mesh
+    from testbed.spec.topology import Topology
+
+UNSEEN = "what a service of your own sends is recorded by its proxy only, and this mesh has none"
+PATIENCE_S = 3.0  # for the last answers, and the last lines, to come
+PART = 1 << 16  # bytes of a log, some 150 lines: read in about 3 ms
+
+
+class Recorded(Protocol):
+    """What the recorder needs of a plan."""
+
+    @property
+    def topology(self) -> Topology:
+        """What runs."""
+
+    @property
+    def mesh(self) -> Mesh:
+        """Who records what the callers send."""
+
+    @property
+    def seats(self) -> Sequence[Seat]:
+        """Where proxies may run."""
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """Every link."""
+
+    @property
+    def inlet_admin(self) -> str:
+        """Where the inlet tells its counters."""
+
+    @property
+    def inlet_control(self) -> str:
+        """Where the inlet takes its rules."""
+
+
+class Recorder:
+    """Collects the evidence of one running mesh, one load after the other."""
+
+    def __init__(
+        self, plan: Recorded, directory: Path, patience_s: float = PATIENCE_S, reach: Reach = as_planned
+    ) -> None:
+        self._patience_s = patience_s
+        self._readers = {log.process: Reader(log, directory) for log in logs(plan, reach)}
+        self._unseen = _unseen(plan, self._readers.values())
+
+    def begin(self) -> None:
+        """Forget what has been logged so far."""
+        self._settle()
+        for reader in self._readers.values():
+            reader.forget()
+
+    def restarted(self, processes: Sequence[str]) -> None:
+        """Be told that these processes have been restarted: their counters begin at zero again."""
+        for name in processes:
+            if reader := self.reader(name):
+                reader.restart()
+
+    def reader(self, process: str) -> Reader | None:
+        """Return who reads what a proxy, or an app without one, logs, to be told of its ends; None for any other."""
+        return self._readers.get(process)
+
+    def mute(self, process: str) -> bool:
+        """Whether a proxy cannot be asked for its counters now, because it has been killed or paused."""
+        reader = self.reader(process)
+        return reader is not None and reader.log.admin is not None and not reader.answers
+
+    @contextmanager
+    def renewing(self, processes: Sequence[str]) -> Iterator[None]:
+        """Keep what these processes have logged so far, while they are restarted in this block."""
+        self._settle(self._patience_s)
+        try:
+            yield
+        finally:
+            for name in processes:
+                self._readers[name].renewed()
+
+    def collect(self, *, in_flight: bool = False) -> list[Seen | Evidence]:
+        """Wait until the logs are whole (bounded), and return their events and, last, how whole they are.
+
+        `in_flight` says that the load itself still waits for answers: then nobody waits for them here.
+        Raises `TestbedError` if a proxy does not answer.
+        """
+        self._settle(0.0 if in_flight else self._patience_s)
+        return [*self._everything(), *self._verdicts()]
+
+    def parts(self, edges: Collection[str]) -> Iterator[Sequence[Seen]]:
+        """Yield what is logged of these edges and others so far, part by part, as it is read: stop when you like."""
+        for reader in self._readers.values():
+            if any(link.edge in edges for link in reader.log.links):
+                if known := reader.everything():
+                    yield known
+                while (part := reader.read_on(PART)) is not None:
+                    yield part
+
+    def so_far(self) -> list[Seen]:
+        """Wait until the writers have flushed what they hold, and return everything that is logged, whole or not."""
+        time.sleep(2 * FLUSH_MS / 1000)
+        for reader in self._readers.values():
+            reader.read_on()
+        return self._everything()
+
+    def _everything(self) -> list[Seen]:
+        return [event for reader in self._readers.values() for event in reader.everything()]
+
+    def _settle(self, patience_s: float = 1.0) -> None:
+        """Read until every log is whole twice running (an app may be between two calls); at least through one flush."""
+        deadline = time.monotonic() + max(patience_s, 3 * FLUSH_MS / 1000)
+        quiet = 0
+        while quiet < 2 and time.monotonic() < deadline:
+            time.sleep(STEP_S)
+            whole = [reader.whole() for reader in self._readers.values()]
+            quiet = quiet + 1 if all(whole) else 0
+
+    def _verdicts(self) -> Iterator[Evidence]:
+        for source in ("attempts", "calls", "arrivals"):
+            readers = [reader for reader in self._readers.values() if reader.tells(source)]
+            missing = [(reader, text) for reader in readers if (text := reader.missing())]
+            edges = sorted({link.edge for reader, _ in missing for link in reader.log.links})
+            if readers:
+                yield Evidence(source, not missing, "; ".join(text for _, text in missing), tuple(edges))
+            if source == "attempts":
+                yield from _unconnected(readers)
+            if source != "arrivals" and self._unseen:
+                callers = sorted({edge.partition(" -> ")[0] for edge in self._unseen})
+                yield Evidence(source, False, f"{', '.join(callers)}: {UNSEEN}", self._unseen)
+            for reader in readers:
+                yield from _lost(reader, source)
+
+
+def logs(plan: Recorded, reach: Reach = as_planned) -> Iterator[Log]:
+    """Return every log of a run, with the `admin` that we reach."""
+    for log in _logs(plan):
+        yield replace(log, admin=reach(log.admin)) if log.admin else log
+
+
+def _logs(plan: Recorded) -> Iterator[Log]:
+    """Return the inlet's log, and one for each seat whose replicas' calls the mesh records."""
+    inlets = [link for link in plan.links if link.inlet]
+    parse = partial(inlet.parse, links=inlets, control=plan.inlet_control)
+    yield Log("inlet", INLET_LOG, lambda life: parse, inlets, plan.inlet_admin)
+    for seat in plan.seats:
+        log = plan.mesh.log(plan.topology, seat, links_from(seat, plan.links))
+        if log is not None:
+            yield log
+
+
+def _unseen(plan: Recorded, readers: Iterable[Reader]) -> tuple[str, ...]:
+    """Return the edges on which nobody records what is sent: their callers have no proxy, and are none of the stubs."""
+    seen = {link.edge for reader in readers if reader.tells("attempts") for link in reader.log.links}
+    sent = {link.edge for link in plan.links if link.caller != CLIENT}
+    return tuple(sorted(sent - seen)) if plan.mesh.sources else ()
+
+
+def _unconnected(readers: Iterable[Reader]) -> Iterator[Evidence]:
+    """Yield what is not on record of connections: the edges that carry tcp are concerned, and no others."""
+    for reader in readers:
+        if text := reader.unconnected():
+            edges = sorted({link.edge for link in reader.log.links if link.protocol == "tcp"})
+            yield Evidence("attempts", False, text, tuple(edges))
+
+
+def _lost(reader: Reader, source: str) -> Iterator[Evidence]:
+    edges = tuple(sorted({link.edge for link in reader.log.links}))
+    for loss in reader.losses(source):
+        yield Evidence(source, False, loss.why, edges, loss.start, loss.end)

@@ -1,0 +1,1 @@
+"""One mesh under one test: start, load, inject, record, clean."""

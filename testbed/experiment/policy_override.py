@@ -1,0 +1,119 @@
+"""Other policies on a running mesh: the services go on, the proxies that hold what changes begin a new life."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from testbed.envoy.readback import difference
+from testbed.errors import TestbedError
+from testbed.experiment import arm
+from testbed.experiment.rejected_config import explained
+from testbed.history.events import PolicyEvent
+from testbed.plan.make import Plan, make_plan
+from testbed.plan.values import File, Process
+from testbed.runtime import Death, NotReady, Runtime
+
+if TYPE_CHECKING:
+    from testbed.spec.overrides import PolicyOverrides
+
+Still = Callable[[Sequence[str]], AbstractContextManager[None]]
+
+
+class Swaps:
+    """All overrides that are in force, and the only one who changes them."""
+
+    def __init__(self, plan: Plan, runtime: Runtime, still: Still) -> None:
+        """`still` makes a `with` block in which no request is under way, given the proxies that restart in it."""
+        self._base, self._runtime, self._still = plan, runtime, still
+        self._active: list[Swap] = []
+        self.plan = plan
+        self.events: list[PolicyEvent] = []
+        self.refused: list[Death] = []  # proxies that ended because of policies that they refused
+
+    def begin(self, overrides: PolicyOverrides) -> Swap:
+        """Bring overrides into force on top of those that are; verified. On failure all is as it was."""
+        if not overrides:
+            raise TestbedError("policies({}) changes nothing: name an edge, as in policies({'a -> b': {...}})")
+        swap = Swap(self, overrides)
+        if arm.current() is not arm.Arm.WITHOUT_POLICIES:
+            self._change([*self._active, swap], ", ".join(map(str, overrides)))
+            self._active.append(swap)
+        return swap
+
+    def end(self, swap: Swap) -> None:
+        """Take overrides back; those that came later stay."""
+        if swap in self._active:
+            self._active.remove(swap)
+            self._change(self._active, "restored")
+
+    def end_all(self) -> None:
+        """Bring back the policies that the mesh was started with."""
+        if self._active:
+            self._active.clear()
+            self._change([], "restored")
+
+    def _change(self, wanted: Sequence[Swap], text: str) -> None:
+        """Restart the proxies whose configuration is another one now, with the new one, and read it back."""
+        old, new = self.plan, self._planned(wanted)
+        changed = {proxy.name: (proxy, file) for proxy, file in _changed(old, new)}
+        with self._still(tuple(changed)):
+            try:
+                self._restart(changed)
+            except BaseException as problem:
+                self._restart({name: (proxy, _file(old, file.path)) for name, (proxy, file) in changed.items()})
+                if isinstance(problem, NotReady):
+                    self.refused += [death for death in self._runtime.deaths() if death.name == problem.process][-1:]
+                    raise explained(problem, new) from problem
+                raise
+            self.plan = new
+            topology = new.topology.model_dump(mode="json", by_alias=True)
+            self.events.append(PolicyEvent(time.time(), text, topology))
+
+    def _planned(self, wanted: Sequence[Swap]) -> Plan:
+        topology = self._base.topology
+        for swap in wanted:
+            topology = topology.with_overrides(policies=swap.overrides)
+        again = make_plan(topology, self._base.ground, wildcards=self._base.wildcards)
+        return replace(self._base, topology=topology, files=again.files)
+
+    def _restart(self, changed: dict[str, tuple[Process, File]]) -> None:
+        self._runtime.write([file for _, file in changed.values()])
+        self._runtime.restart_all(changed)
+        for name, (proxy, file) in changed.items():
+            if wrong := difference(self._runtime.reach(proxy.listens[0]), file.text):
+                raise TestbedError(f"{name} does not run the policies that it was given: {wrong}")
+
+
+class Swap:
+    """Policies in force; take them back early, or leave the `with` block."""
+
+    def __init__(self, swaps: Swaps, overrides: PolicyOverrides) -> None:
+        self._swaps, self.overrides = swaps, overrides
+
+    def restore(self) -> None:
+        """Take the policies back; a second call does nothing."""
+        self._swaps.end(self)
+
+    def __enter__(self) -> Swap:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.restore()
+
+
+def _changed(old: Plan, new: Plan) -> list[tuple[Process, File]]:
+    """The proxies whose configuration differs, each with its new one."""
+    texts = {file.path: file.text for file in old.files}
+    files = [file for file in new.files if texts[file.path] != file.text]
+    return [(proxy, file) for file in files for proxy in new.processes if f"{{dir}}/{file.path}" in proxy.argv]
+
+
+def _file(plan: Plan, path: str) -> File:
+    return next(file for file in plan.files if file.path == path)

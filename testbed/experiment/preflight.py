@@ -1,0 +1,48 @@
+"""Before a fault is injected: whether anything that is logged so far shows that it will be felt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
+
+from testbed.evidence.access_log import Seen
+from testbed.history.events import Arrival, FaultEvent
+from testbed.history.propagation import ENOUGH, FEW, whole
+
+MOST = 40  # parts of logs, without a call on a link, after which it counts as one that may not be used
+
+Parts = Callable[[Collection[str]], Iterable[Sequence[Seen]]]
+
+
+def in_doubt(planned: Sequence[FaultEvent], own: Collection[str], requests: int, parts: Parts) -> bool:
+    """Whether it is worth while to read everything, because no sign was found that these faults will be felt.
+
+    A sign is a request with an id on the edge of a fault for some users or a cohort, or any call on the only link of a
+    fault below a service of the user's `own`. Reading ends with the last sign that is wanted: where all is well that
+    is in the first part of a log. With so few `requests` that nothing could be said, nothing is read.
+    """
+    nameless = _for_some(planned) if requests >= FEW else set()
+    unused = _on_one_link(planned, own) if requests >= ENOUGH else set()
+    if not nameless | unused:
+        return False
+    lost: Counter[str] = Counter()
+    read = 0
+    for part in islice(parts(nameless | unused), MOST):
+        read += len(part)
+        unused -= {event.edge for event in part}
+        nameless -= {event.edge for event in part if isinstance(event, Arrival) and event.request}
+        lost.update(event.edge for event in part if isinstance(event, Arrival) and not event.request)
+        if not nameless | unused:
+            return False
+    return bool(read and unused) or any(lost[edge] >= FEW for edge in nameless)
+
+
+def _for_some(planned: Sequence[FaultEvent]) -> set[str]:
+    return {edge for fault in planned if not whole(fault) for edge in fault.edges}
+
+
+def _on_one_link(planned: Sequence[FaultEvent], own: Collection[str]) -> set[str]:
+    """Return the edges that a fault has for itself; what becomes of a process is felt past the mesh as well."""
+    alone = [fault.edges[0] for fault in planned if len(fault.edges) == 1 and fault.plane != "process"]
+    return {edge for edge in alone if edge.partition(" -> ")[0] in own}

@@ -1,0 +1,69 @@
+"""Why a proxy did not start: which value of which policy it refuses, in its own words, with our file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from testbed.envoy.validate import envoys_words
+from testbed.errors import TestbedError, TopologyError
+from testbed.plan.make import Plan, make_plan
+from testbed.runtime import NotReady
+from testbed.spec.overrides import leaves, pruned
+from testbed.spec.problems import Place
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
+
+Words = Callable[[str], str]
+
+
+def explained(error: NotReady, plan: Plan, words: Words = envoys_words) -> TestbedError:
+    """Return the error that tells a user what to change; the given one where the configuration is not to blame."""
+    words = cache(words)
+    paths = [file.path for file in plan.files if f"{{dir}}/{file.path}" in _argv(plan, error.process)]
+    if not paths or not any(process.role == "proxy" and process.name == error.process for process in plan.processes):
+        return error
+
+    def refused(topology: Topology) -> str:
+        made = make_plan(topology, plan.ground)
+        return next(words(file.text) for file in made.files if file.path == paths[0])
+
+    said = refused(plan.topology)
+    if not said:
+        return error
+    place = culprit(plan.topology, refused) or ("policies",)
+    return TopologyError(plan.topology.located(place, f"{error.process} refuses it: {said}"))
+
+
+def culprit(topology: Topology, refused: Callable[[Topology], str]) -> Place | None:
+    """Return the part of a policy without which nothing is refused any more; the smallest one that there is."""
+    for index in range(len(topology.policies)):
+        if not refused(_without(topology, index)):
+            smaller = (place for place, made in _smaller(topology, index) if not refused(made))
+            return ("policies", index, *next(smaller, ()))
+    return None
+
+
+def _without(topology: Topology, index: int) -> Topology:
+    rest = tuple(policy for number, policy in enumerate(topology.policies) if number != index)
+    return topology.model_copy(update={"policies": rest})
+
+
+def _smaller(topology: Topology, index: int) -> Iterator[tuple[Place, Topology]]:
+    """Each value of a policy, and the topology without it, where it can be missed."""
+    from testbed.spec.topology import Policy
+
+    policy = topology.policies[index]
+    for place in leaves(policy):
+        try:
+            less = Policy.model_validate(pruned(policy, place))
+        except ValueError:
+            continue
+        policies = [*topology.policies[:index], less, *topology.policies[index + 1 :]]
+        yield place, topology.model_copy(update={"policies": tuple(policies)})
+
+
+def _argv(plan: Plan, name: str) -> tuple[str, ...]:
+    return next(process.argv for process in plan.processes if process.name == name)

@@ -1,0 +1,130 @@
+"""A mesh that is not there: its tests are judged again from the histories that an earlier run kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from testbed.errors import TestbedError
+from testbed.experiment import record
+from testbed.frontends.plugin.session import slug
+from testbed.history.events import History
+
+if TYPE_CHECKING:
+    from testbed.experiment.traffic import Run
+    from testbed.spec.overrides import PolicyOverrides
+    from testbed.spec.topology import Topology
+
+
+class Replay:
+    """Answers like a `Testbed`, but starts, sends and breaks nothing: every run is read from its file.
+
+    `path` is a kept history, or the folder that holds one for each test.
+    """
+
+    def __init__(self, topology: Topology, path: Path) -> None:
+        self.topology, self._path = topology, path
+        self._read: dict[str, list[History]] = {}
+
+    def experiment(self, *faults: object, **rest: object) -> Run:
+        """Return the next kept run of this test; raise its report if it ended before its fault."""
+        from testbed.checks import in_vain_report
+        from testbed.experiment.traffic import Run
+
+        test = record.current()
+        kept = self._read.setdefault(test.test, self._histories(test.test))
+        if not kept:
+            raise TestbedError(f"{test.test} asks for more runs than {self._file(test.test)} holds")
+        run = Run(kept.pop(0))
+        test.runs.append(run)
+        if (report := in_vain_report(run.history.index)) is not None:
+            run.end(report)
+        return run
+
+    def load(self, *shape: object) -> Replayed:
+        """Stand in for traffic; its result is the next kept run."""
+        return Replayed(self)
+
+    def inject(self, *faults: object) -> Replayed:
+        """Stand in for an injection."""
+        return Replayed(self)
+
+    def policies(self, overrides: PolicyOverrides) -> Replayed:
+        """Stand in for other policies, which the kept history names; refuses what could not be meant."""
+        before = self.topology
+        self.topology = before.with_overrides(policies=overrides)
+        return Replayed(self, lambda: setattr(self, "topology", before))
+
+    def clean(self) -> None:
+        """Nothing to clean."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise TestbedError(
+            f"a replay has no running mesh, so shop.{name} is not possible: run without --testbed-replay"
+        )
+
+    def _file(self, test: str) -> Path:
+        return self._path / f"{slug(test)}.jsonl" if self._path.is_dir() else self._path
+
+    def _histories(self, test: str) -> list[History]:
+        file = self._file(test)
+        if not file.is_file():
+            raise TestbedError(f"there is no kept history of {test}: looked for {file} (keep one with --testbed-keep)")
+        return read_runs(file)
+
+
+class Replayed:
+    """Traffic or an injection that happened in the past."""
+
+    def __init__(self, replay: Replay, restore: Callable[[], None] = lambda: None) -> None:
+        self._replay = replay
+        self.restore = restore
+        self._run: Run | None = None
+
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        """Send nothing."""
+
+    def heal(self) -> None:
+        """Heal nothing."""
+
+    def stop(self) -> None:
+        """Stop nothing."""
+
+    def result(self) -> Run:
+        """Return the kept run."""
+        if self._run is None:
+            self._run = self._replay.experiment()
+        return self._run
+
+    def __enter__(self) -> Replayed:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.restore()
+
+
+def write_runs(runs: Sequence[Run], path: Path) -> None:
+    """Write the histories of one test, one after the other, into one file of JSON lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    History([event for run in runs for event in run.history.events]).write(path)
+
+
+def read_runs(path: Path) -> list[History]:
+    """Read what `write_runs` wrote: a history for each `run` event."""
+    from testbed.history.events import RunInfo
+
+    histories: list[list[Any]] = []
+    for event in History.read(path).events:
+        if isinstance(event, RunInfo):
+            histories.append([])
+        if not histories:
+            raise TestbedError(f"{path}: the first line is not a run event, so this is no history of ours")
+        histories[-1].append(event)
+    return [History(events) for events in histories]

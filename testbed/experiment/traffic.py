@@ -1,0 +1,260 @@
+"""Load and its result: traffic in phases while faults come and go, then one closed history to judge."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from testbed.errors import TestbedError
+from testbed.experiment import arm, record
+from testbed.history.events import Evidence, History, Pace, Phase, Request
+from testbed.load.schedule import Planned, Schedule
+
+if TYPE_CHECKING:
+    from testbed.checks import Check, Report
+
+CHUNK_S = 0.1  # how much schedule is handed to the driver at once
+AHEAD_S = 0.25  # how far ahead of the clock it is handed over
+SWAP = "swap policies"  # the stretch in which nothing is sent, because the mesh gets other policies
+DRAIN = "drain"  # the stretch after a phase in which its last requests get their answers
+
+
+class Run:
+    """The closed history of one load, ready to be judged; as often as you like, and offline as well."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.reports: list[Report] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was seen of the services themselves: links that were never used, context that is not handed on."""
+        from testbed.history.propagation import notes
+
+        return notes(self.history.index)
+
+    def judge(self, **populations: Sequence[Check]) -> Report:
+        """Evaluate every check and return the report without raising for red verdicts."""
+        from testbed.checks import judge
+
+        report = judge(self.history, **populations)
+        self.reports.append(report)
+        return report
+
+    def check(self, **populations: Sequence[Check]) -> Report:
+        """Evaluate every check; raise `NotContained` or `Inconclusive` once, with all verdicts in one table.
+
+        Populations: `all`, `affected` and `unaffected` (users or a cohort fixed beforehand by the faults' scopes),
+        `touched` and `untouched` (selected by what happened, so descriptive only).
+        """
+        if arm.current() is not arm.Arm.AS_WRITTEN:
+            return self._judge_each(populations)
+        report = self.judge(**populations)
+        report.raise_if_red()
+        return report
+
+    def end(self, report: Report) -> NoReturn:
+        """Raise the report on a run that ended before its fault, as `Inconclusive`; it is kept like any other."""
+        self.reports.append(report)
+        report.raise_if_red()
+        raise TestbedError(f"a run that held cannot end early: {report.headline}")
+
+    def _judge_each(self, populations: Mapping[str, Sequence[Check]]) -> Report:
+        """Collect every verdict, whatever it is: a calibration compares them all."""
+        from testbed.checks import judge_each
+
+        report = judge_each(self.history, **populations)
+        self.reports.append(report)
+        return report
+
+
+class Say(Protocol):
+    """Takes what happens now, and how many seconds it takes (0: nobody knows)."""
+
+    def __call__(self, text: str, for_s: float = 0) -> None:
+        """Show it."""
+
+
+def silent(text: str, for_s: float = 0) -> None:
+    """Show nothing."""
+
+
+class Sender(Protocol):
+    """What traffic needs of the load driver."""
+
+    def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> object:
+        """Send these requests on schedule, counted from `start_at` (epoch seconds); returns at once."""
+
+    def stop(self, until: float) -> object:
+        """Send nothing of what is due at `until` (epoch seconds) or later."""
+
+    def results(self) -> list[Request]:
+        """Everything that has ended so far."""
+
+
+class Traffic:
+    """Open-loop load on the entry, from the first `run` until the end of its `with` block."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        sender: Sender,
+        finish: Callable[[Traffic], History],
+        abandon: Callable[[], None],
+        patience_s: float,
+        say: Say = silent,
+        boundary: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._schedule, self._sender, self._finish, self._abandon = schedule, sender, finish, abandon
+        self._say = say
+        self._boundary = boundary  # called at the start and at the end of every phase
+        self._patience_s = patience_s  # how long a phase waits for its last answers
+        self._feeder: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._feeding = threading.Lock()  # held while requests are handed over; by `pause`, so that none are
+        self._resumes = 0.0  # no request is due before
+        self._planned: list[tuple[float, str]] = []  # when each request was due, and its id
+        self._until = math.inf  # what is due then or later need not be sent
+        self._trouble: Exception | None = None
+        self._run: Run | None = None
+        self.phases: list[Phase] = []
+        self.began = time.time()
+
+    def run(self, for_s: float, phase: str = "load") -> None:
+        """Keep the load on for this long and call the stretch `phase` (a name may be used once).
+
+        Returns when every request that was due in it has ended: so each meets the mesh as it was in its phase, and what
+        is broken or healed next touches none of them. Who comes meanwhile is in the phase "drain".
+        """
+        if for_s <= 0:
+            raise TestbedError(f"traffic.run(for_s={for_s:g}): a phase lasts longer than nothing")
+        if phase in {DRAIN, SWAP, *(p.name for p in self.phases)}:
+            raise TestbedError(f"traffic.run(phase={phase!r}): there is a phase of that name already")
+        self._say(phase, for_s)
+        self._boundary()
+        start = self._start_feeding()
+        end = start + for_s
+        while (left := end - time.time()) > 0 and self._trouble is None:
+            self._stop.wait(min(left, 0.1))
+        self._raise_trouble()
+        self.phases.append(Phase(phase, start, end))
+        self._boundary()
+        self._drain(end)
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Send nothing in this block, and enter it when every request has ended; then the schedule goes on.
+
+        Raises `TestbedError` if a request does not end. The stretch is a phase: "swap policies".
+        """
+        begun = time.time()
+        with self._feeding:
+            try:
+                if left := self._wait_for({name for _, name in self._planned}, time.time() + AHEAD_S):
+                    raise TestbedError(f"{len(left)} requests do not end, so the policies cannot be swapped")
+                yield
+            finally:
+                self._resumes = time.time() + 0.02
+        self.mark(SWAP, begun)
+
+    def _drain(self, end: float) -> None:
+        """Keep the load on until every request that was due before `end` has ended, or is overdue."""
+        self._wait_for({name for moment, name in list(self._planned) if moment < end}, end)
+        self._raise_trouble()
+        self.mark(DRAIN, end)
+
+    def _wait_for(self, due: set[str], since: float) -> set[str]:
+        """Wait until these requests have ended, but not longer than a user would; return those that have not."""
+        while (left := due - {r.id for r in self._sender.results()}) and time.time() - since < self._patience_s:
+            self._stop.wait(0.01)
+        return left
+
+    def mark(self, phase: str, start: float) -> None:
+        """Name the stretch from `start` until now, as the experiment does for inject and heal."""
+        self.phases.append(Phase(phase, start, time.time()))
+
+    def result(self) -> Run:
+        """End the load, wait for the evidence, and return the run."""
+        if self._run is None:
+            self.stop()
+            self._run = Run(self._finish(self))
+            record.current().runs.append(self._run)
+        return self._run
+
+    def stop(self) -> None:
+        """Send nothing more; what is in flight may end by itself."""
+        self._stop.set()
+        if self._feeder is not None:
+            self._feeder.join()
+        if self._until == math.inf:
+            self._until = time.time()
+            self._sender.stop(self._until)
+
+    def requests(self) -> list[Request]:
+        """Every request that ended, each with the phase in which it was due."""
+        return [replace(r, phase=self.phase_at(r.intended)) for r in self._sender.results()]
+
+    def paces(self, requests: Sequence[Request]) -> list[Pace]:
+        """How well each phase kept its schedule."""
+        return [self._pace(phase, requests) for phase in self.phases]
+
+    def completeness(self, requests: Sequence[Request]) -> Evidence:
+        """Whether every request that the driver had to send has a result."""
+        left = len({name for due, name in self._planned if due < self._until} - {r.id for r in requests})
+        return Evidence("requests", left == 0, f"{left} requests have not ended" if left else "")
+
+    def phase_at(self, moment: float) -> str:
+        """The phase that holds this moment, "" if none does."""
+        return next((p.name for p in self.phases if p.start <= moment < p.end), "")
+
+    def _pace(self, phase: Phase, requests: Sequence[Request]) -> Pace:
+        planned = sum(1 for due, _ in self._planned if phase.start <= due < phase.end)
+        late = sorted((r.sent - r.intended) * 1000 for r in requests if phase.start <= r.intended < phase.end)
+        p99 = late[min(len(late) - 1, int(len(late) * 0.99))] if late else 0.0
+        return Pace(phase.name, planned, len(late), p99)
+
+    def _start_feeding(self) -> float:
+        if self._stop.is_set():
+            raise TestbedError("traffic.run after the load ended: keep it inside the `with shop.load(...)` block")
+        if self._feeder is None:
+            start = time.time() + 0.02
+            self._feeder = threading.Thread(target=self._feed, args=(start,), name="testbed-load", daemon=True)
+            self._feeder.start()
+            return start
+        return time.time()
+
+    def _feed(self, start: float) -> None:
+        due = start
+        try:
+            while not self._stop.is_set():
+                with self._feeding:
+                    due = max(due, self._resumes)
+                    planned = self._schedule.take(CHUNK_S)
+                    self._planned += [(due + p.offset_s, p.id) for p in planned]
+                    self._sender.send(planned, start_at=due)
+                due += CHUNK_S
+                self._stop.wait(max(0.0, due - AHEAD_S - time.time()))
+        except Exception as trouble:
+            self._trouble = trouble
+
+    def _raise_trouble(self) -> None:
+        if self._trouble is not None:
+            raise self._trouble
+
+    def __enter__(self) -> Traffic:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if error is None and self.phases:
+            self.result()
+        else:
+            self._abandon()

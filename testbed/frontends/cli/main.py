@@ -1,0 +1,270 @@
+"""The command line: look at a topology before it runs, and at the machine that is to run it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from testbed.errors import TestbedError
+
+P = ParamSpec("P")
+
+
+@click.group()
+@click.version_option(package_name="testbed")
+def main() -> None:
+    """A chaos and fault-injection testbed for meshed services: real proxies, real faults, one pytest run."""
+
+
+def _plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """Print a `TestbedError` as one message, without a traceback, and exit with 2."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except TestbedError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+
+    return run
+
+
+FIRST_RUN = "The first run builds Toxiproxy and three small Go programs (about half a minute, once), and says so."
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("tests/resilience"))
+@click.option("--entry", prompt="Which service do your users call", default="web", show_default=True)
+@click.option(
+    "--command", prompt="How is it started (a command; nothing: a stub for now)", default="", show_default=False
+)
+@click.option("--calls", prompt="Which services does it call (with commas)", default="pricing", show_default=True)
+@click.option("--path", default="/", show_default=True, help="The path that the load asks for.")
+@_plainly
+def init(folder: Path, entry: str, command: str, calls: str, path: str) -> None:
+    """Write a topology, its fixture and a first scenario into FOLDER (tests/resilience), which pass as they are.
+
+    Asks three questions, unless the options answer them. Overwrites nothing. The command will run where you are now.
+    """
+    from os.path import relpath
+
+    from testbed.frontends.cli.scaffold import Answers, files, write
+    from testbed.runtime.tools.binaries import locate
+
+    names = [name.strip() for name in calls.split(",")]
+    answers = Answers(entry.strip(), command.strip(), names, path, workdir=relpath(Path.cwd(), folder))
+    for written in write(folder, files(answers)):
+        click.echo(f"wrote {written}")
+    if not all(map(locate, ("toxiproxy", "stub-go", "load"))):
+        click.echo(FIRST_RUN)
+    click.echo(f"Now: pytest {folder}")
+
+
+TOPOLOGY = click.argument("file", type=click.Path(path_type=Path))
+
+
+@main.command()
+@click.option("--markdown", is_flag=True, help="Every key as Markdown tables, for readers.")
+@_plainly
+def schema(markdown: bool) -> None:
+    """Print the JSON Schema of topology files, for editors."""
+    from testbed.spec.schema import reference
+    from testbed.spec.schema import schema as build
+
+    click.echo(reference(build()) if markdown else json.dumps(build(), indent=2))
+
+
+@main.command()
+@TOPOLOGY
+@click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON: every process, file and link.")
+@_plainly
+def plan(file: Path, as_json: bool) -> None:
+    """Print what FILE would run, and what its policies amount to; start nothing."""
+    from testbed.plan.describe import as_data, as_text
+    from testbed.plan.make import make_plan
+    from testbed.plan.values import Ground
+    from testbed.runtime.process.wildcards import with_namespaces
+    from testbed.spec.topology import load_topology
+
+    topology = load_topology(file)
+    made = make_plan(topology, with_namespaces(Ground("127.50"), topology))
+    click.echo(json.dumps(as_data(made), indent=2) if as_json else as_text(made))
+
+
+@main.command()
+@TOPOLOGY
+@click.option("--mermaid", is_flag=True, help="Mermaid only, to paste into Markdown.")
+@click.option("--tree", "only_tree", is_flag=True, help="The tree only.")
+@_plainly
+def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
+    """Print the service graph of FILE as a tree and as Mermaid."""
+    from testbed.spec import graph as drawing
+    from testbed.spec.topology import load_topology
+
+    topology = load_topology(file)
+    if not mermaid:
+        click.echo(drawing.tree(topology))
+    if not mermaid and not only_tree:
+        click.echo("\nMermaid, to paste into Markdown:\n")
+    if not only_tree:
+        click.echo(drawing.mermaid(topology))
+
+
+@main.command()
+@_plainly
+def doctor() -> None:
+    """Say what is there, what is missing, and how to get it."""
+    from testbed.frontends.cli.doctor import examine, render
+
+    findings = examine()
+    click.echo(render(findings))
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@main.command()
+@click.option("--install", is_flag=True, help="Install them: Debian packages as root, then the image of containers.")
+def tools(install: bool) -> None:
+    """Say which of the optional tools this machine lacks, what each is for, and what brings them."""
+    from testbed.runtime.tools import installing
+
+    try:
+        if install:
+            installing.install(lambda text: click.echo(text, err=True))
+        click.echo("\n".join(installing.lines()))
+    except TestbedError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+@main.command()
+@_plainly
+def support() -> None:
+    """Print what each fault can be aimed at and what each check can be told, on every mesh and for every protocol."""
+    from testbed.frontends.cli import protocol_support
+    from testbed.frontends.cli.support import LEGEND, checks, faults, table
+
+    click.echo(f"{table(faults())}\n\n{table(checks())}\n")
+    by_protocol = f"{table(protocol_support.faults())}\n\n{table(protocol_support.checks())}"
+    click.echo(f"on an edge that carries\n\n{by_protocol}\n\n{LEGEND}")
+
+
+@main.command()
+@_plainly
+def setup() -> None:
+    """Build now what a first run would build (Toxiproxy, the Go programs), with progress."""
+    from testbed.runtime.tools.bar import Bar, Piece
+    from testbed.runtime.tools.binaries import TOOLS, build, find
+
+    go = Piece()
+    with Bar(go.state) as bar:
+        build(bar.say, go.at)
+    for tool in TOOLS:
+        find(tool)
+    click.echo("ready: every binary is in place")
+
+
+ARGS = click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST ARGUMENTS]...")
+PASSES_ON = {"ignore_unknown_options": True}
+
+
+@main.command(context_settings=PASSES_ON)
+@ARGS
+@click.option(
+    "--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything as JSON, for CI."
+)
+@_plainly
+def calibrate(args: tuple[str, ...], path: Path | None) -> None:
+    """Say what your scenarios can tell: run them as written, without the fault, and without the policies.
+
+    Takes what pytest takes (files, -k, -n 2, ...). Exits with 1 if a scenario cannot tell the difference.
+    """
+    from shutil import get_terminal_size
+
+    from testbed.campaigns.calibrate.calibrate import as_data, is_calibrated
+    from testbed.campaigns.calibrate.calibrate import calibrate as run
+    from testbed.campaigns.calibrate.table import table
+
+    judgements = run(args, say=lambda text: click.echo(text, err=True))
+    click.echo(table(judgements, width=get_terminal_size((120, 0)).columns, colour=sys.stdout.isatty()))
+    if path is not None:
+        path.write_text(json.dumps(as_data(judgements), indent=2) + "\n")
+    sys.exit(0 if is_calibrated(judgements) else 1)
+
+
+@main.command(context_settings=PASSES_ON)
+@ARGS
+@click.option("--times", type=click.IntRange(min=2), default=50, show_default=True, help="How many rounds.")
+@click.option("--seed", type=int, help="The seed of the rounds, to do the same again.")
+@click.option("--strict", is_flag=True, help="Set no round aside, whatever the machine does meanwhile.")
+@_plainly
+def soak(args: tuple[str, ...], times: int, seed: int | None, strict: bool) -> None:
+    """Run your scenarios many times, each time in another order and with another seed; no verdict may change.
+
+    Takes what pytest takes. Exits with 1 if one verdict of one round differs from the first round's. A round that only
+    differs in tests during which the machine was starved is told, set aside and run again.
+    """
+    from testbed.campaigns.soak import soak as run
+
+    sys.exit(0 if run(args, times, click.echo, seed, strict) else 1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON: each process, group and folder.")
+@_plainly
+def ps(as_json: bool) -> None:
+    """List the meshes that run, and what is left of those whose owner has died."""
+    from shutil import get_terminal_size
+
+    from testbed.frontends.cli import runs_table
+    from testbed.runtime.orphans.found import look, runs
+
+    there = runs(look())
+    width = get_terminal_size((120, 0)).columns
+    text = runs_table.table(there, width=width, colour=sys.stdout.isatty())
+    click.echo(json.dumps(runs_table.as_data(there), indent=2) if as_json else text)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[RUN]...")
+@click.option("--all", "everything", is_flag=True, help="End every run as well.")
+@click.option("--timeout", type=float, default=15, show_default=True, help="Seconds that an owner has to end.")
+@_plainly
+def down(names: tuple[str, ...], everything: bool, timeout: float) -> None:
+    """Remove what is left of runs whose owner has died; end RUN, or with --all every run that goes on.
+
+    A run's owner is asked to end, as by Ctrl-C, and killed if it does not. Exits with 1 if something is still there.
+    """
+    from testbed.runtime.orphans.down import down as end
+
+    sys.exit(0 if end(names, everything, click.echo, timeout) else 1)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@_plainly
+def sandbox(command: tuple[str, ...]) -> None:
+    """Run COMMAND (`testbed sandbox -- pytest ...`) in a private network, where packet faults need no root."""
+    from testbed.runtime.sandbox import enter
+
+    enter(command)
+
+
+@main.group()
+def images() -> None:
+    """The image in which programs of this machine run on --testbed-runtime=docker."""
+
+
+@images.command()
+@_plainly
+def build() -> None:
+    """Make the base image from Debian packages (mmdebstrap), without any registry."""
+    from testbed.runtime.docker.images import build as make
+
+    make(lambda text: click.echo(text, err=True))

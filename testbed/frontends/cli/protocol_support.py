@@ -1,0 +1,144 @@
+"""What can be broken and judged on an edge, by the protocol that it carries: asked of the faults and checks themselves.
+
+Each check judges one small run over such an edge, of which is on record what such an edge shows. What it can say of
+plain HTTP is the measure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from functools import cache
+from typing import get_args
+
+from testbed.checks import CHECKS, Check, judge
+from testbed.errors import CheckError, FaultError
+from testbed.faults import FAULTS, Fault
+from testbed.frontends.cli.support import (
+    EDGE,
+    GIVEN,
+    GROUND,
+    SERVICE,
+    example,
+    examples,
+    instead,
+    required,
+    sources,
+    targets,
+)
+from testbed.history.events import Arrival, Attempt, Call, Event, Evidence, History, Pace, Phase, Request, RunInfo
+from testbed.history.facts import CLIENT
+from testbed.plan.make import Plan, make_plan
+from testbed.spec.rules.protocols import Protocol
+from testbed.spec.topology import Topology
+
+PROTOCOLS: Sequence[str] = get_args(Protocol)
+STATUS = "UNAVAILABLE"  # for what wants a status of gRPC's
+BEFORE = f"{CLIENT} -> front"
+EACH = 100  # requests of each phase, in one second
+
+
+def topology_of(protocol: str) -> Topology:
+    """Return a service that calls two others, of which "back" is spoken to in this protocol."""
+    tcp = protocol == "tcp"
+    failing = {"to": SERVICE, "onFailure": {"fallback": GIVEN["which"]}}
+    front = {"command": "front", "calls": [SERVICE, "side"]} if tcp else {"language": "go", "calls": [failing, "side"]}
+    back = {**({"command": "store"} if tcp else {"language": "go"}), "protocol": protocol, "replicas": 2}
+    services = {"front": front, SERVICE: back, "side": {"language": "go"}}
+    policies = [] if tcp else [{"edge": EDGE, "circuitBreaker": {"maxRetries": 3}}]
+    data = {"name": "support", "entry": "front", "services": services, "policies": policies}
+    return Topology.model_validate(data)
+
+
+def faults() -> list[dict[str, str]]:
+    """Return a row for each fault: which targets it takes, by the protocol of the edge."""
+    plans = {protocol: make_plan(topology_of(protocol), GROUND) for protocol in PROTOCOLS}
+    return [{"fault": name} | _targets(kind, plans) for name, kind in sorted(FAULTS.items())]
+
+
+def _targets(kind: type[Fault], plans: Mapping[str, Plan]) -> dict[str, str]:
+    return {protocol: next(_found(kind, plan), instead(example(kind))) for protocol, plan in plans.items()}
+
+
+def _found(kind: type[Fault], plan: Plan) -> Iterator[str]:
+    """Yield the targets as the fault is usually written, then with a status of gRPC's."""
+    for how, fault in (("", example(kind)), *_variants(kind)):
+        if there := ", ".join(targets(fault, plan)):
+            yield there + how
+
+
+def _variants(kind: type[Fault]) -> Iterator[tuple[str, Fault]]:
+    if "grpc_status" in {one.name for one in fields(kind)} and not list(required(kind)):
+        with suppress(FaultError):
+            yield " (grpc_status=)", kind(grpc_status=STATUS)  # type: ignore[call-arg]
+
+
+def checks() -> list[dict[str, str]]:
+    """Return a row for each check: "yes", with which bounds, or why not, by the protocol of the edge."""
+    every = [(name, list(examples(made))) for name, made in sorted(CHECKS.items())]
+    return [{"check": name} | {p: _can(_of_an_edge(made) or made, p) for p in PROTOCOLS} for name, made in every]
+
+
+def _of_an_edge(made: Sequence[Check]) -> Sequence[Check]:
+    """Return those that name an edge, where a check may do without."""
+    return [check for check in made if check.on_edge()]
+
+
+def _can(made: Sequence[Check], protocol: str) -> str:
+    refusals = {check: why for check in made if (why := _refusal(check, protocol))}
+    if not refusals:
+        return "yes"
+    able = dict.fromkeys(bound for check in made if check not in refusals for bound in _bounds(check))
+    ((why, _),) = Counter(refusals.values()).most_common(1)
+    return f"with {', '.join(able)}" if able else f"no: {why}"
+
+
+def _bounds(check: Check) -> Iterator[str]:
+    own = [one for one in fields(check) if one.kw_only and one.name != "phase"]
+    return (f"{one.name}=" for one in own if getattr(check, one.name) != one.default)
+
+
+def _refusal(check: Check, protocol: str) -> str:
+    """Return what to use in place of a check, or why it cannot be judged as it could be on plain HTTP; "" if it can."""
+    refused, why = _said(check, protocol)
+    if not refused and why in ("", _said(check, "http")[1]):
+        return ""
+    return why.rpartition(". Use ")[2].replace(EDGE, "it").replace(BEFORE, "the edge before it")
+
+
+def _said(check: Check, protocol: str) -> tuple[bool, str]:
+    """Return whether a check was refused as written, and why it was, or was inconclusive."""
+    try:
+        (verdict,) = judge(run_over(protocol), all=[check]).verdicts
+    except CheckError as error:
+        return True, str(error).removeprefix(f"{check}: ")
+    return False, verdict.why if verdict.outcome == "inconclusive" else ""
+
+
+@cache
+def run_over(protocol: str) -> History:
+    """Return what a run without a fault records: each request of the load makes one call, and all goes well."""
+    shows = sorted(sources("envoy"))
+    topology = topology_of(protocol).model_dump(mode="json", by_alias=True)
+    info = RunInfo(0, "support", 0, "envoy", topology, {}, tuple(shows))
+    events: list[Event] = [info, *(Evidence(source, complete=True) for source in shows)]
+    for start, phase in enumerate(("baseline", "hold", "recover")):
+        events += [Phase(phase, start, start + 1), Pace(phase, EACH, EACH, 1.0)]
+        events += [event for n in range(EACH) for event in _one(f"{phase}-{n}", start + n / EACH, phase, protocol)]
+    return History(events)
+
+
+def _one(name: str, at: float, phase: str, protocol: str) -> Iterator[Event]:
+    """Yield one request of the load and what is recorded of the call that it makes."""
+    yield Request(name, name, "", at, at, 20.0, 200, replica="front-1", phase=phase)
+    yield Attempt(name, "front -> side", "front-1", "side-1", 1, at, 10.0, 200, call=f"{name}/side")
+    yield Call(name, "front -> side", "front-1", 1, at, 10.0, 200, call=f"{name}/side")
+    if protocol == "tcp":
+        yield Attempt("", EDGE, "front-1", f"{SERVICE}-1", 1, at, 10.0, 0, source="connection", call=name)
+        return
+    grpc = 0 if protocol == "grpc" else None
+    yield Attempt(name, EDGE, "front-1", f"{SERVICE}-1", 1, at, 10.0, 200, call=name, grpc_status=grpc)
+    yield Call(name, EDGE, "front-1", 1, at, 10.0, 200, call=name, grpc_status=grpc)
+    yield Arrival(name, EDGE, "front-1", f"{SERVICE}-1", 1, at, 9.0, 200, method="POST", path="/", grpc_status=grpc)

@@ -1,0 +1,97 @@
+"""The runs of this user, for `testbed ps`: as a table, and as JSON data."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from testbed.runtime.orphans import processes
+from testbed.runtime.orphans.folders import read_about
+from testbed.runtime.orphans.found import Run
+from testbed.runtime.owner import State
+
+WORDS = {State.ALIVE: "running", State.DEAD: "orphan", State.ELSEWHERE: "elsewhere"}
+STYLES = {State.ALIVE: "green", State.DEAD: "bold red", State.ELSEWHERE: "yellow"}
+HINT = "orphan: its owner has died. `testbed down` removes it, and so does the next start of a mesh."
+
+
+def table(runs: Sequence[Run], *, width: int = 120, colour: bool = False) -> str:
+    """Return the runs as text, one row each."""
+    if not runs:
+        return "nothing runs, and nothing is left behind"
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in ("run", "state", "owner", "since", "topology", "runtime", "holds", "folder"):
+        grid.add_column(name, overflow="fold")
+    for run in runs:
+        about = read_about(run.folder)
+        words = [owner_of(run), _ago(_since(run)), str(about.get("topology", "?")), str(about.get("runtime", "?"))]
+        cells = map(Text, [*words, _held(run), run.folder or "none"])
+        grid.add_row(Text(run.name), Text(WORDS[run.state], STYLES[run.state]), *cells)
+    out = io.StringIO()
+    console = Console(file=out, width=max(80, width), force_terminal=colour, no_color=not colour, highlight=False)
+    console.print(grid)
+    if any(run.state is State.DEAD for run in runs):
+        console.print(Text(HINT, "dim"))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+
+
+def as_data(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return the runs as JSON data."""
+    return [_data(run) for run in runs]
+
+
+def owner_of(run: Run) -> str:
+    """Return who owns a run, for people: "pytest tests/chaos (pid 4711)"."""
+    command = read_about(run.folder).get("command") or ""
+    if run.state is State.ALIVE:
+        command = command or processes.command(run.owner.pid)
+    return f"{command or 'a process'} (pid {run.owner.pid})"
+
+
+def _data(run: Run) -> dict[str, Any]:
+    about = read_about(run.folder)
+    owner = {"pid": run.owner.pid, "started": run.owner.started, "command": owner_of(run)}
+    known = {name: about.get(name) for name in ("topology", "runtime", "network")}
+    things = [{"kind": thing.kind, "name": thing.name, "about": thing.about} for thing in run.things]
+    since = _since(run) or None
+    return {"run": run.name, "state": WORDS[run.state], "owner": owner, "since": since, **known, "things": things}
+
+
+def _since(run: Run) -> float:
+    """When it was started (epoch seconds); 0 where nothing says so."""
+    told = read_about(run.folder).get("since")
+    if isinstance(told, int | float):
+        return float(told)
+    with suppress(OSError):
+        return os.stat(run.folder).st_ctime
+    return 0.0
+
+
+def _ago(moment: float) -> str:
+    if not moment:
+        return "?"
+    seconds = max(0, int(time.time() - moment))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def _held(run: Run) -> str:
+    """What a run holds beside its folder: "11 processes, 1 control group"."""
+    kinds = dict.fromkeys(thing.kind for thing in run.things if thing.kind != "folder")
+    return ", ".join(counted(kind, len(run.of(kind))) for kind in kinds) or "nothing"
+
+
+def counted(kind: str, n: int) -> str:
+    """Return "1 process", "2 processes"."""
+    return f"{n} {kind}" if n == 1 else f"{n} {kind}{'es' if kind.endswith('s') else 's'}"

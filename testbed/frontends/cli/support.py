@@ -1,0 +1,196 @@
+"""What can be broken and judged on which mesh: asked of faults, checks and meshes themselves, not written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import MISSING, fields
+from itertools import product
+from types import SimpleNamespace
+from typing import Any, cast
+
+from testbed.checks import CHECKS, Check, View
+from testbed.errors import CheckError, FaultError
+from testbed.faults import FAULTS, Fault, latency
+from testbed.faults.base import LinkFault, RequestFault
+from testbed.faults.operations import Drop, Netem, Operation, Signal
+from testbed.injection.injector import Place
+from testbed.mesh import MESHES, mesh_named
+from testbed.plan.make import Plan, make_plan
+from testbed.plan.values import Ground
+from testbed.spec.topology import Topology
+
+EDGE, SERVICE = "front -> back", "back"
+GROUND = Ground("127.50")
+AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
+GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
+GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # a check with another required argument adds its own
+GUESSES: Sequence[object] = (1, 0.5, 99, 200, "hold", "UNAVAILABLE")  # values of bounds; a check wants one or several
+SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
+    "users": ((), {"percent": 5}),
+    "cohort": (("oslo",), {}),
+    "requests": ((), {"percent": 5}),
+    "attempts": ((1,), {}),
+}
+LEGEND = """\
+edge, service, replica, proxy: what .on(...) takes; itself: it has its target from what it is made with.
+no: what to use instead, or the reason, follows. A check without all its evidence is inconclusive, which counts as red.
+(grpc_status=), with ...=: so written, and not otherwise."""
+
+
+def settings() -> dict[str, Topology]:
+    """Return a small topology for each mesh and placement, by what users call them.
+
+    And one whose edge has no inlet, and one whose callee runs already.
+    """
+    made = {"mesh: envoy": pair(), "placement: node": pair(placement="node")}
+    made |= {f"mesh: {name}": pair(mesh=name) for name in MESHES if name != "envoy"}
+    made |= {"requestFaults: off": pair(edges={EDGE: {"requestFaults": False}})}
+    return made | {"address: of the callee": pair(back={"address": "127.0.0.1:5432"})}
+
+
+def pair(
+    front: Mapping[str, object] | None = None, back: Mapping[str, object] | None = None, **more: object
+) -> Topology:
+    """Return two services, of which the one in front calls the other."""
+    services = {
+        "front": {**(front or {"language": "go"}), "calls": [SERVICE]},
+        SERVICE: back or {"language": "go", "replicas": 2},
+    }
+    return Topology.model_validate({"name": "support", "entry": "front", "services": services, **more})
+
+
+def faults() -> list[dict[str, str]]:
+    """Return a row for each fault: which targets it takes in each setting, and which scopes."""
+    plans = {name: make_plan(topology, GROUND) for name, topology in settings().items()}
+    return [_row(name, example(kind), plans) for name, kind in sorted(FAULTS.items())]
+
+
+def _row(name: str, fault: Fault, plans: Mapping[str, Plan]) -> dict[str, str]:
+    cells = {setting: ", ".join(targets(fault, plan)) or instead(fault) for setting, plan in plans.items()}
+    return {"fault": name} | cells | {"scopes": ", ".join(scopes(fault)) or "-", "needs": needs(fault)}
+
+
+def instead(fault: Fault) -> str:
+    """Return "no", with what to use in its place."""
+    return f"no: {fault.twin}" if isinstance(fault, LinkFault | RequestFault) else "no"
+
+
+def needs(fault: Fault) -> str:
+    """Return what a fault needs that not every machine has, by what it does; `testbed doctor` says what is there."""
+    place = place_of(make_plan(pair(), GROUND))
+    for aimed in (fault, *(_aimed(fault, **{what: name}) for what, name in AIMS.items())):
+        with suppress(FaultError):
+            return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(place, "f1"))))) or "-"
+    return "-"
+
+
+def _need(operation: Operation) -> str:
+    match operation:
+        case Drop():
+            return "testbed sandbox, or root"
+        case Netem():
+            return "testbed sandbox, netem"
+        case Signal(_, "memory"):
+            return "control groups"
+    return ""
+
+
+def _aimed(fault: Fault, **target: str) -> Fault:
+    try:
+        return fault.on(**target)
+    except FaultError:
+        return fault
+
+
+def place_of(plan: Plan) -> Place:
+    """Return where faults are resolved, without a load."""
+    return Place(plan.links, plan.replicas, {}, 0, plan.proxies)
+
+
+def example(kind: type[Fault]) -> Fault:
+    """Return a fault with any values that it takes. Raises `FaultError` if none of the guesses is one."""
+    names = [one.name for one in required(kind)]
+    for guess in (64, 1, 0.5):
+        with suppress(FaultError):
+            return kind(**{name: GIVEN.get(name, guess) for name in names})
+    raise FaultError(f"testbed support knows no values for {kind.__name__}({', '.join(names)})")
+
+
+def targets(fault: Fault, plan: Plan) -> Iterator[str]:
+    """Yield what the fault can be aimed at in this plan; "itself" for one that names its target when it is made."""
+    place = place_of(plan)
+    aims = AIMS | {"proxy": plan.proxies[0].name if plan.proxies else "front-1"}
+    if _fits(lambda: fault.operations(place, "f1")):
+        yield "itself"
+    for what, name in aims.items():
+        if _fits(lambda: fault.on(**{what: name}).operations(place, "f1")):  # noqa: B023 (called at once)
+            yield what
+
+
+def scopes(fault: Fault) -> Iterator[str]:
+    """Yield which scopes the fault takes."""
+    for what, (some, named) in SCOPES.items():
+        if _fits(lambda: getattr(fault, f"for_{what}")(*some, **named)):  # noqa: B023 (called at once)
+            yield what
+
+
+def checks() -> list[dict[str, str]]:
+    """Return a row for each check: "yes" for a mesh that gives all the evidence that it may need, else what lacks."""
+    rows = []
+    for name, made in sorted(CHECKS.items()):
+        judged = list(examples(made))
+        rows.append({"check": name} | {f"mesh: {mesh}": _lacking(judged, sources(mesh)) for mesh in MESHES})
+    return rows
+
+
+def sources(mesh: str) -> frozenset[str]:
+    """Return what a run on this mesh can show; counters need a proxy that tells them."""
+    counters = ["samples"] if make_plan(pair(mesh=mesh), GROUND).proxies else []
+    return frozenset(["requests", "arrivals", *mesh_named(mesh).sources, *counters])
+
+
+def _lacking(judged: Iterable[Check], there: frozenset[str]) -> str:
+    view = cast(View, SimpleNamespace(index=SimpleNamespace(sources=there)))
+    lacks = [set(check.needs(view)) - there for check in judged]
+    missing = ", ".join(sorted(set().union(*lacks)))
+    return "yes" if not missing else f"{'in part' if not all(lacks) else 'no'}: shows no {missing}"
+
+
+def examples(made: Any) -> Iterator[Check]:
+    """Yield a check with each of its bounds by itself, as far as it can be alone."""
+    kind = getattr(made, "func", made)
+    bounds = [one.name for one in fields(kind) if one.kw_only and one.name != "phase"]
+    given = [{}, *({name: guess} for name in bounds for guess in GUESSES)]
+    for about, bound in product(_abouts(kind, len(getattr(made, "args", ()))), given):
+        with suppress(CheckError):
+            yield made(*about, **bound)
+
+
+def _abouts(kind: Any, filled: int) -> Iterator[list[Any]]:
+    """Yield what a check may be about: what it must be told, and all that it can be (an edge)."""
+    needed = [GIVEN[one.name] for one in required(kind)][filled:]
+    every = [GIVEN[one.name] for one in fields(kind) if not one.kw_only][filled:]
+    yield needed
+    if every != needed:
+        yield every
+
+
+def required(kind: Any) -> Iterator[Any]:
+    """Yield the fields that must be given to make one."""
+    return (one for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING)
+
+
+def _fits(make: Callable[[], object]) -> bool:
+    try:
+        make()
+    except FaultError:
+        return False
+    return True
+
+
+def table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return rows as text, one line each below their titles."""
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)

@@ -1,0 +1,28 @@
+"""`pytest -p testbed.frontends.plugin.each` prints a line for each test as it ends, not a dot."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    Status = tuple[str, str, str | tuple[str, Any]]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_teststatus(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> Generator[None, Status, Status]:
+    """Say what came of a test: `slow pricing: contained`; without a verdict, how it ended."""
+    category, letter, word = yield
+    return category, letter and line(report, category), word
+
+
+def line(report: pytest.CollectReport | pytest.TestReport, category: str) -> str:
+    """Return the line of one report."""
+    from testbed.report.summary import result, title
+
+    rows = getattr(report, "testbed", None)
+    return f"{title(report.nodeid)}: {result(rows) if rows else category}\n"

@@ -1,0 +1,187 @@
+"""The pytest plugin: four flags, clean meshes between tests, verdicts in every report; it imports little."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.frontends.plugin.session import FOLDER, KEY, Session, session_of
+from testbed.runtime.interrupts import Interrupts, ask_to_end, end_with_parent
+
+INTERRUPTS: pytest.StashKey[Interrupts] = pytest.StashKey()
+RECORD: pytest.StashKey[Any] = pytest.StashKey()
+SEED = "testbed_seed"
+CONTROL = "control(reason): no policy matters to this scenario, and why; `testbed calibrate` then expects just that"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the four flags; everything else is a fixture's business."""
+    group = parser.getgroup("testbed", "chaos and fault injection for meshed services")
+    group.addoption("--testbed-runtime", default="process", metavar="NAME", help="where meshes run (default: process)")
+    group.addoption("--testbed-seed", type=int, metavar="N", help="the seed of everything random (default: a new one)")
+    group.addoption("--testbed-keep", action="store_true", help=f"keep every history and log below {FOLDER}/")
+    group.addoption("--testbed-replay", metavar="PATH", help="start nothing: judge the histories kept at PATH again")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the flags; xdist's workers share the controller's seed."""
+    given = config.getoption("--testbed-seed")
+    shared = getattr(config, "workerinput", {}).get(SEED)
+    seed = next((s for s in (given, shared) if s is not None), random.SystemRandom().randrange(10**6))
+    replay = config.getoption("--testbed-replay")
+    config.stash[KEY] = Session(
+        rootdir=config.rootpath,
+        seed=seed,
+        runtime=config.getoption("--testbed-runtime"),
+        keep=config.getoption("--testbed-keep"),
+        replay=Path(replay) if replay else None,
+    )
+    config.addinivalue_line("markers", CONTROL)
+    config.stash[INTERRUPTS] = Interrupts()
+    config.stash[INTERRUPTS].take()
+    if hasattr(config, "workerinput"):
+        end_with_parent()
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_Xdist(seed), "testbed-xdist")
+
+
+class _Xdist:
+    """The hooks of pytest-xdist: each worker gets the seed, and is told when the controller is interrupted."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._workers: dict[Any, int] = {}  # of this machine, with their pids
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """Give the seed to a new worker."""
+        node.workerinput[SEED] = self._seed
+
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Remember a worker; xdist has asked it for its pid, but does not tell."""
+        if node.gateway.spec.popen:
+            self._workers[node] = node.gateway._rinfo().pid
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Forget a worker."""
+        self._workers.pop(node, None)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """End the tests that run: xdist itself would let them go on for five seconds."""
+        for pid in self._workers.values():
+            ask_to_end(pid)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Take hold of the terminal, if there is one, before output is captured."""
+    from testbed.frontends.plugin.progress import progress_of
+
+    session_of(session.config).progress = progress_of(session.config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let go of the terminal and the signals."""
+    config.stash[INTERRUPTS].release()
+    progress = session_of(config).progress
+    if progress is not None:
+        progress.close()
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """Leave the terminal to the debugger."""
+    session_of(config).quiet()
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Name the settings that are not the defaults."""
+    session = session_of(config)
+    if session.replay:
+        return f"testbed: replaying {session.replay}, nothing is started"
+    given = config.getoption("--testbed-seed") is not None
+    return f"testbed: seed {session.seed}" if given else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuse a mark that gives no reason."""
+    for mark in item.iter_markers("control"):
+        if len(mark.args) != 1 or not isinstance(mark.args[0], str) or not mark.args[0] or mark.kwargs:
+            raise pytest.UsageError(f"{item.nodeid}: write @pytest.mark.control('why no policy matters')")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Give the test a record of its own."""
+    session = session_of(item.config)
+    session.begin(item.nodeid)
+    assert session.record is not None
+    item.stash[RECORD] = session.record
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that sent load and judged none of it: it would pass whatever happened.
+
+    Skip one that asks for what this kernel, user or runtime cannot do, and say why.
+    """
+    try:
+        result = yield
+    except Exception as error:
+        from testbed.errors import Unsupported
+
+        if isinstance(error, Unsupported):
+            raise pytest.skip.Exception(str(error)) from error
+        raise
+    if item.stash[RECORD].unjudged():
+        from testbed.errors import Inconclusive
+
+        raise Inconclusive("load without any check: end the test with run.check(all=[...]), or it can never fail")
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Clean every mesh before the next test can see it."""
+    result = yield
+    session_of(item.config).clean()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach verdicts, seed and history to the report, as plain data that survives xdist."""
+    if call.excinfo is not None and not item.config.getoption("fulltrace"):
+        from testbed.frontends.plugin.tracebacks import shorten
+
+        shorten(call.excinfo)
+    report = yield
+    session_of(item.config).quiet()
+    record = item.stash.get(RECORD, None)
+    if call.when == "call" and record is not None and record.runs:
+        from testbed.frontends.plugin.attach import attach
+
+        attach(report, item, record, session_of(item.config))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print one table of all verdicts."""
+    reports = [r for kind in ("passed", "failed", "xfailed", "xpassed") for r in terminalreporter.getreports(kind)]
+    reports.sort(key=lambda report: report.start)
+    rows = [row for report in reports for row in getattr(report, "testbed", [])]
+    if rows:
+        from testbed.report.summary import write_summary
+
+        write_summary(terminalreporter, rows, session_of(config).seed)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name a fault or a check in a parametrised test as its author wrote it."""
+    if type(val).__module__.split(".")[0] == "testbed" and hasattr(val, "__dataclass_fields__"):
+        return str(val)
+    return None

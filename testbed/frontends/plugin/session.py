@@ -1,0 +1,103 @@
+"""What the plugin keeps for one pytest process: its settings, its running meshes, the record of the test that runs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from testbed.experiment.record import Record
+    from testbed.experiment.replay import Replay
+    from testbed.experiment.testbed import Testbed
+    from testbed.frontends.plugin.progress import Progress
+
+FOLDER = ".testbed"  # below the rootdir: histories that were kept, and the logs of meshes
+
+
+@dataclass
+class Session:
+    """Settings and state of one pytest process (each xdist worker has its own)."""
+
+    rootdir: Path
+    seed: int
+    runtime: str = "process"
+    keep: bool = False
+    kept: str = "runs"  # the folder of kept histories, below .testbed
+    replay: Path | None = None
+    beds: list[Testbed] = field(default_factory=list)
+    record: Record | None = None
+    progress: Progress | None = None
+
+    def start(self, path: str | Path, folders: Sequence[Path], overrides: Mapping[str, Any]) -> Testbed | Replay:
+        """Start the mesh of a fixture, or stand in for it from a kept history."""
+        from testbed.experiment.start import find_topology, start_mesh
+        from testbed.spec.topology import load_topology
+
+        chosen = load_topology(find_topology(path, *folders)).with_overrides(**overrides)
+        if self.replay is not None:
+            from testbed.experiment.replay import Replay
+
+            return Replay(chosen, self.replay)
+        meshes = self.rootdir / FOLDER / "meshes" if self.keep else None
+        bed = start_mesh(chosen, runtime=self.runtime, seed=self.seed, keep=meshes, say=self.say)
+        self.beds.append(bed)
+        return bed
+
+    def say(self, text: str, for_s: float = 0) -> None:
+        """Show what happens now, where there is a terminal to show it on."""
+        if self.progress is not None and self.record is not None:
+            self.progress.say(self.record.test, text, for_s)
+
+    def quiet(self) -> None:
+        """Show nothing: pytest is about to print."""
+        if self.progress is not None:
+            self.progress.clear()
+
+    def stop(self, bed: Testbed | Replay) -> None:
+        """Stop a mesh that a fixture started."""
+        bed.stop()
+        self.beds = [other for other in self.beds if other is not bed]
+
+    def begin(self, nodeid: str) -> None:
+        """A test begins: everything from here on is recorded as its own, under a seed of its own."""
+        from testbed.experiment.record import begin
+
+        self.record = begin(nodeid, seed_of(self.seed, nodeid))
+
+    def clean(self) -> None:
+        """Leave every mesh as a fresh one; one that cannot be cleaned is stopped: no test may trust it."""
+        for bed in list(self.beds):
+            try:
+                bed.clean()
+            except BaseException:
+                self.stop(bed)
+                raise
+
+    def history_path(self, nodeid: str) -> Path:
+        """Where the history of a test is kept."""
+        return self.rootdir / FOLDER / self.kept / f"{slug(nodeid)}.jsonl"
+
+
+KEY = pytest.StashKey[Session]()
+
+
+def session_of(config: pytest.Config) -> Session:
+    """The session of this pytest process."""
+    return config.stash[KEY]
+
+
+def slug(nodeid: str) -> str:
+    """A file name for a test: readable, and unique by a few letters of its hash."""
+    words = re.sub(r"[^A-Za-z0-9]+", "-", nodeid.removesuffix(")")).strip("-")[-80:]
+    return f"{words}-{hashlib.sha256(nodeid.encode()).hexdigest()[:8]}"
+
+
+def seed_of(seed: int, nodeid: str) -> int:
+    """The seed of one test: the same whatever else runs and in whatever order."""
+    return int.from_bytes(hashlib.sha256(f"{seed}|{nodeid}".encode()).digest()[:4])

@@ -1,0 +1,229 @@
+"""The inlet: one Envoy in front of every app, for request faults and arrivals; transparent in all other respects.
+
+How the transparency is made (tests/e2e/test_inlet_transparent.py proves it, with and without the inlet):
+
+- every limit is at its maximum, every time-out off (a connection that is never answered: a day);
+- where the callee closed, reset or refused the connection before it answered, Envoy would answer 503; here such an
+  answer is marked, and `reset_filter` closes the caller's connection instead;
+- headers pass in both directions with their case, `server` and `date`; Envoy adds no `x-envoy-*`. Request headers that
+  would steer this Envoy (`CONTROL_HEADERS`) are dropped, and a `date` is added to an answer that has none.
+
+What stays different: an answer that is not HTTP becomes a 502 of the inlet's own; `connection: close` of an app ends
+the inlet's connection to the app, not the caller's.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+
+from testbed.envoy import bootstrap
+from testbed.envoy.bootstrap import Json, named, typed
+from testbed.envoy.reset_filter import HEADER as RESET
+from testbed.envoy.reset_filter import reset_filter
+from testbed.errors import TestbedError
+from testbed.faults.operations import Rule
+from testbed.injection.inlet.rules import decode, encode
+from testbed.plan.values import File, Link, Process, Ready
+
+LOG = "inlet/arrivals.log"
+CONFIG = "inlet/envoy.json"
+TIMEOUT_S = 20.0  # a starved machine may need 5; one that is dead refuses at once
+
+_STEERING = (
+    *("upstream-rq-timeout-ms", "upstream-rq-per-try-timeout-ms", "upstream-rq-timeout-alt-response"),
+    *("upstream-stream-duration-ms", "upstream-alt-stat-name", "hedge-on-per-try-timeout", "is-timeout-retry"),
+    *("retry-on", "retry-grpc-on", "max-retries", "retriable-status-codes", "retriable-header-names", "force-trace"),
+    *("fault-abort-request", "fault-abort-request-percentage", "fault-abort-grpc-request"),
+    *("fault-delay-request", "fault-delay-request-percentage"),
+    *("fault-throughput-response", "fault-throughput-response-percentage"),
+)
+CONTROL_HEADERS = tuple(f"x-envoy-{name}" for name in _STEERING)
+
+_PROTO, _INTERNAL = "x-forwarded-proto", "x-envoy-internal"  # Envoy adds these two where the caller sent none
+_KEPT = {_PROTO: "x-testbed-proto", _INTERNAL: "x-testbed-internal"}  # there if the caller did send one
+_APP = "x-testbed-app"  # names the cluster; never leaves the inlet
+_FAULT_WORDS = ("abort-request", "abort-grpc-request", "delay-request", "throughput-response")
+_FAULTS = tuple(f"x-envoy-fault-{what}" for what in _FAULT_WORDS)
+_BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke off or was not there: pass that on
+
+FIELDS = {
+    "local": "%DOWNSTREAM_LOCAL_ADDRESS%",
+    "baggage": "%REQ(BAGGAGE)%",
+    "attempt": "%DYNAMIC_METADATA(testbed:attempt)%",
+    "fault": "%DYNAMIC_METADATA(testbed:fault)%",
+    "start": "%START_TIME(%s.%6f)%",
+    "end": "%EMIT_TIME(%s.%6f)%",
+    "status": "%RESPONSE_CODE%",
+    "grpc": "%GRPC_STATUS_NUMBER%",
+    "flags": "%RESPONSE_FLAGS%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "method": "%REQ(:METHOD)%",
+    "path": "%REQ(:PATH)%",
+}
+
+
+def inlet_process(
+    links: Sequence[Link], *, admin: str, control: str, context: Sequence[str] = ()
+) -> tuple[Process, list[File]]:
+    """Return the inlet of these links; those without an inlet address are left out.
+
+    `admin` and `control` are "ip:port"; `context` are headers that are read like baggage. The log is `LOG` below the
+    run's folder.
+    """
+    mine = [link for link in links if link.inlet]
+    listens = (admin, control, *(link.inlet for link in mine if link.inlet))
+    text = bootstrap.bootstrap(admin, [_listener(mine, control, context)], _clusters(mine))
+    ready, reached = Ready(f"http://{admin}/ready"), (admin, control)
+    process = Process("inlet", "inlet", bootstrap.command(CONFIG), ready, listens, reached=reached)
+    return process, [File(CONFIG, text)]
+
+
+def script(links: Iterable[Link], control: str, context: Sequence[str] = ()) -> str:
+    """Return the Lua of the inlet: its own text with the links written above it."""
+    rows = (f'  ["{link.inlet}"] = {{ app = "{link.callee}", edge = "{link.edge}" }},\n' for link in links)
+    carriers = ", ".join(f'"{name}"' for name in ("baggage", *context))
+    head = f'CONTROL = "{control}"\nCARRIERS = {{ {carriers} }}\nLINKS = {{\n{"".join(rows)}}}\n'
+    return head + files("testbed.injection.inlet").joinpath("inlet.lua").read_text()
+
+
+def _listener(links: Sequence[Link], control: str, context: Sequence[str]) -> Json:
+    inlets = [link.inlet for link in links if link.inlet]
+    return {
+        "name": "inlet",
+        "address": bootstrap.socket_address(control),
+        "additional_addresses": [{"address": bootstrap.socket_address(inlet)} for inlet in inlets],
+        "enable_reuse_port": False,  # with it, an address in use would go unnoticed
+        "filter_chains": [{"filters": [_connection_manager(links, control, context)]}],
+    }
+
+
+def _connection_manager(links: Sequence[Link], control: str, context: Sequence[str]) -> Json:
+    return bootstrap.connection_manager(
+        delayed_close_timeout=bootstrap.OFF,
+        server_header_transformation="PASS_THROUGH",
+        generate_request_id=False,
+        proxy_100_continue=True,
+        max_request_headers_kb=8192,
+        common_http_protocol_options={"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000},
+        http_protocol_options=_http1() | {"accept_http_10": True},
+        **bootstrap.trusting(*_early_headers()),
+        http_filters=[_lua(links, control, context), _fault(), _reset(), _router()],
+        route_config={"virtual_hosts": [{"name": "apps", "domains": ["*"], "routes": _routes()}]},
+        local_reply_config={"mappers": [_mark_broken()]},
+        access_log=[bootstrap.json_log(f"{{dir}}/{LOG}", FIELDS | {"baggage": bootstrap.request_context(context)})],
+    )
+
+
+def _http1() -> Json:
+    kind = "extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
+    keep = named("preserve_case", typed(kind, forward_reason_phrase=True))
+    return {"enable_trailers": True, "header_key_format": {"stateful_formatter": keep}}
+
+
+def _early_headers() -> list[Json]:
+    steps: list[Json] = [{"remove": name} for name in (*CONTROL_HEADERS, *_KEPT.values(), _APP)]
+    for name, kept in _KEPT.items():
+        header = {"key": kept, "value": f"%REQ({name})%"}
+        steps.append({"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}})
+    return steps
+
+
+def _lua(links: Sequence[Link], control: str, context: Sequence[str]) -> Json:
+    code = {"inline_string": script(links, control, context)}
+    return named("envoy.filters.http.lua", typed("extensions.filters.http.lua.v3.Lua", default_source_code=code))
+
+
+def _fault() -> Json:
+    always = {"percentage": {"numerator": 100}}
+    kind = "extensions.filters.http.fault.v3.HTTPFault"
+    asked = {"delay": "header_delay", "abort": "header_abort", "response_rate_limit": "header_limit"}
+    config = typed(kind, **{what: {by_header: {}, **always} for what, by_header in asked.items()})
+    return named("envoy.filters.http.fault", config)
+
+
+def _reset() -> Json:
+    code = {"local": {"inline_bytes": base64.b64encode(reset_filter()).decode()}}
+    config = {"name": "reset", "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": code}}
+    return named("envoy.filters.http.wasm", typed("extensions.filters.http.wasm.v3.Wasm", config=config))
+
+
+def _router() -> Json:
+    kind = "extensions.filters.http.router.v3.Router"
+    return named("envoy.filters.http.router", typed(kind, suppress_envoy_headers=True))
+
+
+def _mark_broken() -> Json:
+    header = {"header": {"key": RESET, "value": "1"}}
+    return {"filter": {"response_flag_filter": {"flags": _BROKEN}}, "headers_to_add": [header]}
+
+
+def _routes() -> list[Json]:
+    """One way in, twice: Envoy cannot route without x-forwarded-proto; where that is Envoy's own it goes afterwards."""
+    sent = [{"name": _KEPT[_PROTO], "present_match": True}]
+    return [_route({"prefix": "/", "headers": sent}), _route({"prefix": "/"}, _PROTO)]
+
+
+def _route(match: Json, *removed: str) -> Json:
+    return {
+        "match": match,
+        "route": {"cluster_header": _APP, "timeout": bootstrap.OFF, "idle_timeout": bootstrap.OFF},
+        "request_headers_to_remove": [_APP, bootstrap.ORIGIN, bootstrap.CALL, *_KEPT.values(), *_FAULTS, *removed],
+    }
+
+
+def _clusters(links: Iterable[Link]) -> list[Json]:
+    return [_cluster(name, app) for name, app in {link.callee: link.app for link in links}.items()]
+
+
+def _cluster(name: str, app: str) -> Json:
+    same = {"http_protocol_options": _http1(), "http2_protocol_options": bootstrap.HTTP2}
+    common = {"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000, "max_response_headers_kb": 8192}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": bootstrap.FOREVER,
+        "load_assignment": bootstrap.endpoints(name, [app]),
+        "circuit_breakers": {"thresholds": [bootstrap.thresholds()]},
+        "typed_extension_protocol_options": bootstrap.upstream_options(
+            common_http_protocol_options=common, use_downstream_protocol_config=same
+        ),
+    }
+
+
+class InletControl:
+    """Sets the rules of a running inlet; every change is read back."""
+
+    def __init__(self, address: str, timeout_s: float = TIMEOUT_S) -> None:
+        self._address, self._timeout_s = address, timeout_s
+
+    def set(self, rules: Sequence[Rule]) -> None:
+        """Replace all rules; the next request meets the new ones.
+
+        Raises `FaultError` for a rule that the inlet cannot carry out, `TestbedError` if the inlet does not answer or
+        has understood something else.
+        """
+        text = encode(rules)
+        wanted, found = decode(text), self._ask("POST", text)
+        if found != wanted:
+            raise TestbedError(f"the inlet has other rules than it was given: {found} instead of {wanted}")
+
+    def get(self) -> tuple[Rule, ...]:
+        """Return the rules in force, in the inlet's own words. Raises `TestbedError` if it does not answer."""
+        return self._ask("GET", None)
+
+    def _ask(self, method: str, body: str | None) -> tuple[Rule, ...]:
+        connection = http.client.HTTPConnection(self._address, timeout=self._timeout_s)
+        try:
+            connection.request(method, "/rules", body)
+            response = connection.getresponse()
+            text = response.read().decode()
+        except (OSError, http.client.HTTPException) as problem:
+            raise TestbedError(f"the inlet at {self._address} does not take rules: {problem!r}") from problem
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise TestbedError(f"the inlet refused the rules ({response.status}): {text.strip()}")
+        return decode(text)

@@ -1,0 +1,115 @@
+"""The wire of a run: the packets of its links, dropped by nftables or shaped by netem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from testbed.envoy.connection import Kept
+from testbed.errors import Unsupported
+from testbed.faults.operations import Drop, Netem
+from testbed.injection.packets.namespaces import LOAD, Inside, Places, here
+from testbed.injection.packets.netem import Shaper
+from testbed.injection.packets.packets import Packets
+from testbed.plan.values import Ground, Link, Process, Reach, as_planned
+from testbed.runtime.sandbox import wire_like
+
+T = TypeVar("T")
+APPROXIMATE = " (approximate for bodies over 1.4 KB: outside `testbed sandbox` a packet holds up to 64 KB)"
+
+
+class Wired(Protocol):
+    """What the wire needs of a plan."""
+
+    @property
+    def ground(self) -> Ground:
+        """Where the addresses lie."""
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """Every link."""
+
+    @property
+    def probe(self) -> Link:
+        """A link of our own."""
+
+    @property
+    def processes(self) -> Sequence[Process]:
+        """Everything that runs."""
+
+
+class Wire:
+    """Carries out packet operations, one fault at a time, and counts what they hit."""
+
+    def __init__(self, plan: Wired, inside: Inside = here, reach: Reach = as_planned) -> None:
+        places = Places((process.name for process in plan.processes), inside)
+        self._packets, self._shaper = Packets(plan.links, plan.ground, places), Shaper(plan.links, plan.ground, places)
+        self._plane, self._probe, self._reach = plan.ground.plane, plan.probe.listen, reach
+        self._entries = {link.name for link in plan.links if link.caller == LOAD}
+        self._load_hears: bool | None = None
+
+    def ready(self, operations: Sequence[Drop | Netem]) -> None:
+        """Raise `Unsupported` if this machine or user cannot carry them out; nothing is done yet."""
+        drops, shapes = _sorted(operations)
+        if drops:
+            self._packets.ready(drops)
+        if shapes:
+            self._shaper.ready(shapes)
+        if self._plane and any(drop.link in self._entries and drop.packets == "answers" for drop in drops):
+            self._load_must_hear()
+
+    def caveat(self, operations: Sequence[Drop | Netem]) -> str:
+        """Return what to say of a loss whose packets are larger than on a wire, "" of anything else."""
+        some = any(isinstance(operation, Drop) and operation.share < 1 for operation in operations)
+        return APPROXIMATE if some and (self._plane or not wire_like()) else ""
+
+    def apply(self, operations: Sequence[Drop | Netem]) -> None:
+        """Put the operations of one fault in force, and see that they are."""
+        drops, shapes = _sorted(operations)
+        if drops:
+            self._packets.apply(drops)
+        if shapes:
+            self._shaper.apply(shapes)
+
+    def seen(self, operations: Sequence[Drop | Netem]) -> int:
+        """Return how many packets the operations of one fault, which is in force, have dropped or shaped."""
+        return sum(self._each(operations, lambda fault: self._packets.seen(fault).dropped, self._shaper.seen))
+
+    def undo(self, operations: Sequence[Drop | Netem]) -> None:
+        """Undo the operations of one fault, and see that they are gone."""
+        list(self._each(operations, self._packets.undo, self._shaper.undo))
+
+    def left(self) -> list[str]:
+        """Return the faults that are in force."""
+        return [*self._packets.left(), *self._shaper.left()]
+
+    def close(self) -> None:
+        """Remove every rule."""
+        self._packets.close()
+
+    def _load_must_hear(self) -> None:
+        """See that what comes from the links' one address comes through our own network, where it can be dropped.
+
+        It need not: whoever publishes the ports of containers may run in another network, or on another machine.
+        """
+        if self._load_hears is None:
+            probe = Kept(self._reach(self._probe))
+            self._load_hears = bool(self._packets.look(self._probe, lambda: probe.get("/probe")))
+            probe.close()
+        if not self._load_hears:
+            raise Unsupported(
+                f"answers to the load come from {self._probe} by a way that does not lead through this machine's own "
+                "network, so they cannot be dropped; packets of requests can: direction='requests'",
+                lacks="far",
+            )
+
+    def _each(
+        self, operations: Sequence[Drop | Netem], dropped: Callable[[str], T], shaped: Callable[[str], T]
+    ) -> Iterator[T]:
+        for kind in {type(operation) for operation in operations}:
+            yield (dropped if kind is Drop else shaped)(operations[0].fault)
+
+
+def _sorted(operations: Sequence[Drop | Netem]) -> tuple[list[Drop], list[Netem]]:
+    drops = [operation for operation in operations if isinstance(operation, Drop)]
+    return drops, [operation for operation in operations if isinstance(operation, Netem)]

@@ -1,0 +1,165 @@
+"""Netem: the kernel delays, corrupts, duplicates or reorders a link's packets; the only file that knows tc.
+
+It changes the queue of a whole device, so it acts only on one that is nobody else's and goes with its namespace: the
+loopback of `testbed sandbox`, or the one by which packets leave a container. Every fault is one class of an htb queue
+with netem below it; filters lead to it what belongs to its links, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from testbed.errors import TestbedError, Unsupported
+from testbed.faults.operations import Netem
+from testbed.injection.packets.namespaces import Enter, Places
+from testbed.injection.packets.nft import SANDBOX
+from testbed.plan.values import Ground, Link
+from testbed.runtime import sandbox
+from testbed.runtime.tools.inventory import program
+
+ANSWER_S = 5.0
+FIRST, LAST = 2, 0xFFFF  # minor numbers of classes
+PLACES = {"requests": ("dst", "dport"), "answers": ("src", "sport")}
+
+
+Device = tuple[Enter, str]  # a network, and the device in it by which packets leave
+
+
+class Shaper:
+    """Shapes packets of one run's links, where they leave; every change is read back."""
+
+    def __init__(self, links: Iterable[Link], ground: Ground, places: Places) -> None:
+        self._links, self._ground, self._places = {link.name: link for link in links}, ground, places
+        self._classes: dict[str, int] = {}
+        self._devices: dict[str, list[Device]] = {}  # where each fault acts
+        self._lock = threading.Lock()
+
+    def ready(self, operations: Sequence[Netem] = ()) -> None:
+        """Raise `Unsupported`, with what to do, if this kernel, user or place cannot shape these packets."""
+        if () in {self._enter(operation) for operation in operations} or not operations:
+            if self._ground.plane:
+                raise Unsupported(
+                    "requests of the load leave by a network that is not the run's own, so their packets cannot be "
+                    "shaped; those of answers can: direction='answers'",
+                    lacks="far",
+                )
+            if not sandbox.inside():
+                raise Unsupported(
+                    f"shaping packets changes a whole loopback, so it needs one of its own: {SANDBOX}", lacks="sandbox"
+                )
+        if problem := _no_netem():
+            raise Unsupported(problem, lacks="netem")
+
+    def apply(self, operations: Sequence[Netem]) -> None:
+        """Put one fault in force."""
+        with self._lock:
+            fault = operations[0].fault
+            number = next(n for n in range(FIRST, LAST) if n not in self._classes.values())
+            placed: dict[Device, list[Netem]] = {}
+            for operation in operations:
+                placed.setdefault(self._device(operation), []).append(operation)
+            self._classes[fault], self._devices[fault] = number, []
+            for device, some in placed.items():
+                self._shape(fault, device, some)
+
+    def seen(self, fault: str) -> int:
+        """Return how many packets one fault, which is in force, has treated."""
+        with self._lock:
+            there = self._devices.get(fault, [])
+            found = [queue for device in there for queue in _queue(device, self._classes[fault])]
+            return sum(int(queue.get("packets", 0)) for queue in found)
+
+    def undo(self, fault: str) -> None:
+        """Heal one fault, and see that it is gone."""
+        with self._lock:
+            number, devices = self._classes.pop(fault, 0), self._devices.pop(fault, [])
+            for device in devices:
+                _tc(device, "filter", "del", "parent", "1:", "prio", str(number))
+                _tc(device, "class", "del", "classid", f"1:{number:x}")
+                if not self._used(device):
+                    _tc(device, "qdisc", "del", "root")
+            if any(_queue(device, number) for device in devices):
+                raise TestbedError(f"netem of {fault} was removed, but it is still there")
+
+    def left(self) -> list[str]:
+        """Return the faults that are in force."""
+        return sorted(self._classes)
+
+    def _shape(self, fault: str, device: Device, operations: Sequence[Netem]) -> None:
+        if not self._used(device):
+            _tc(device, "qdisc", "replace", "root", "handle", "1:", "htb")
+        self._devices[fault].append(device)
+        for words in commands(self._classes[fault], operations, {name: at.listen for name, at in self._links.items()}):
+            _tc(device, *words)
+        if not _queue(device, self._classes[fault]):
+            raise TestbedError(f"the kernel was given netem for {fault}, but has none")
+
+    def _used(self, device: Device) -> bool:
+        return any(device in devices for devices in self._devices.values())
+
+    def _enter(self, operation: Netem) -> Enter:
+        return self._places.enter(self._places.sender(self._links[operation.link], operation.packets))
+
+    def _device(self, operation: Netem) -> Device:
+        """Return where an operation's packets leave: towards the run's own network."""
+        enter = self._enter(operation)
+        if not enter:
+            return enter, "lo"
+        to = f"{self._ground.network}.255.254"  # nobody need be there
+        return enter, str(json.loads(_run([*enter, _program("ip"), "-j", "route", "get", to]))[0]["dev"])
+
+
+def commands(number: int, operations: Sequence[Netem], listens: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Return tc's arguments for one fault: its class, its netem, and a filter for each link and way."""
+    class_ = f"1:{number:x}"
+    found = [
+        ("class", "add", "parent", "1:", "classid", class_, "htb", "rate", "100gbit", "quantum", "60000"),
+        ("qdisc", "add", "parent", class_, "handle", f"{number:x}:", "netem", *operations[0].treatment),
+    ]
+    for operation in operations:
+        host, _, port = listens[operation.link].rpartition(":")
+        side, door = PLACES[operation.packets]
+        match = ("match", "ip", side, f"{host}/32", "match", "ip", door, port, "0xffff")
+        place = ("protocol", "ip", "prio", str(number), "u32")
+        found.append(("filter", "add", "parent", "1:", *place, *match, "flowid", class_))
+    return found
+
+
+@cache
+def _no_netem() -> str:
+    """Return why there is no netem here, "" if there is; asked in a namespace that is gone at once."""
+    unshare = program("unshare", "looking for netem")
+    probe = [unshare, "--net", _program("tc"), "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"]
+    done = subprocess.run(probe, capture_output=True, text=True, timeout=ANSWER_S)
+    if done.returncode == 0:
+        return ""
+    said = " ".join(done.stderr.split())
+    return f"this kernel has no netem ({said})" if "unknown" in said else f"netem cannot be used: {said}"
+
+
+def _queue(device: Device, number: int) -> list[dict[str, Any]]:
+    found = json.loads(_tc(device, "-s", "-j", "qdisc", "show") or "[]")
+    return [queue for queue in found if queue.get("handle") == f"{number:x}:" and queue.get("kind") == "netem"]
+
+
+def _tc(device: Device, *words: str) -> str:
+    """Run tc on a device; `dev` and its name follow what is done to what: "qdisc", "add"."""
+    enter, name = device
+    place = next(n for n, word in enumerate(words) if not word.startswith("-")) + 2
+    return _run([*enter, _program("tc"), *words[:place], "dev", name, *words[place:]])
+
+
+def _run(command: Sequence[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S)
+    if done.returncode != 0:
+        raise TestbedError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return str(done.stdout)
+
+
+def _program(name: str) -> str:
+    return program(name, "shaping packets")

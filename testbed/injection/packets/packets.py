@@ -1,0 +1,174 @@
+"""Packets: the kernel drops some of a link's packets (nftables), and counts them.
+
+Each fault is a chain of its own in the *input* hook (dropped in the output hook, TCP would see local congestion and
+send again at once, which is not loss), hence in the network that the packets come into: the links' for requests, the
+caller's for answers. Every network that a run acts in has an `nft` of its own, which owns the rules.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from testbed.errors import FaultError, TestbedError, nearest
+from testbed.faults.operations import Drop
+from testbed.injection.packets.namespaces import Enter, Places
+from testbed.injection.packets.nft import Session
+from testbed.plan.values import Ground, Link
+
+MILLION = 1_000_000  # shares are drawn in millionths
+WAYS = {"requests": ("daddr", "dport"), "answers": ("saddr", "sport")}
+_NUMBER = count(1)  # of the tables that this process has named
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a fault's rules have counted."""
+
+    packets: int  # that went over its links
+    dropped: int
+
+
+class Packets:
+    """Drops packets of one run's links; safe to use from several threads. Every change is read back.
+
+    No rule can match an address that is not the run's own, as its `ground` says. Methods raise `TestbedError` if the
+    kernel does something else.
+    """
+
+    def __init__(self, links: Iterable[Link], ground: Ground, places: Places) -> None:
+        self._links, self._ground, self._places = {link.name: link for link in links}, ground, places
+        self._table = f"testbed_{ground.network.replace('.', '_')}_{os.getpid()}_{next(_NUMBER)}"
+        self._sessions: dict[Enter, Session] = {}
+        self._active: dict[str, list[Session]] = {}  # where each fault that is in force acts
+        self._lock = threading.Lock()
+
+    def ready(self, drops: Sequence[Drop] = ()) -> None:
+        """Raise `Unsupported`, with what to do, if this machine or user cannot drop packets wherever these come in.
+
+        Without drops: in our own network.
+        """
+        with self._lock:
+            for enter in self._placed(drops) or [()]:
+                self._started(enter)
+
+    def look(self, address: str, act: Callable[[], object]) -> int:
+        """Return how many packets come from an address of the run into our own network while something is done."""
+        with self._lock:
+            session, chain = self._started(()), f"inet {self._table} look"
+            rule = f"{matched('answers', self._own(address))} counter"
+            session.chain(f"{_added(chain)}; add rule {chain} {rule}", chain)
+            try:
+                act()
+                return sum(map(_packets, session.chain("", chain)))
+            finally:
+                session.chains(_removed(chain))
+
+    def apply(self, drops: Sequence[Drop]) -> None:
+        """Put the rules of one fault in force. Raises `FaultError` for a link that does not exist."""
+        with self._lock:
+            fault, placed = drops[0].fault, self._placed(drops)
+            self._active[fault] = []
+            for enter, texts in placed.items():
+                session = self._started(enter)
+                self._active[fault].append(session)
+                self._add(session, fault, texts)
+
+    def seen(self, fault: str) -> Seen:
+        """Return what the rules of a fault that is in force have counted."""
+        with self._lock:
+            there = self._active.get(fault, [])
+            found = [rule for session in there for rule in session.chain("", self._chain(fault))]
+            counts = [(_packets(rule), _drops(rule)) for rule in found]
+            return Seen(sum(n for n, drops in counts if not drops), sum(n for n, drops in counts if drops))
+
+    def undo(self, fault: str) -> None:
+        """Remove the rules of a fault, and see that they are gone."""
+        with self._lock:
+            chain, left = self._chain(fault), []
+            for session in self._active.pop(fault, []):
+                left += session.chains(_removed(chain)).get(self._table, [])
+            if fault in left:
+                raise TestbedError(f"the packet rules of {fault} were removed, but they are still there")
+
+    def left(self) -> list[str]:
+        """Return the faults whose rules are in force."""
+        with self._lock:
+            found = [session.chains("").get(self._table, []) for session in self._sessions.values()]
+            return sorted({fault for faults in found for fault in faults})
+
+    def close(self) -> None:
+        """End the processes that hold the rules, and see that they have ended: the kernel has removed every rule."""
+        with self._lock:
+            while self._sessions:
+                self._sessions.popitem()[1].close()
+            self._active.clear()
+
+    def _placed(self, drops: Sequence[Drop]) -> dict[Enter, list[str]]:
+        """Return the rules of each network, by the way into it."""
+        found: dict[Enter, list[str]] = {}
+        for drop in drops:
+            link = self._link(drop.link)
+            enter = self._places.enter(self._places.receiver(link, drop.packets))
+            found.setdefault(enter, []).extend(rules(drop, self._own(link.listen)))
+        return found
+
+    def _add(self, session: Session, fault: str, texts: Sequence[str]) -> None:
+        chain = self._chain(fault)
+        steps = [_added(chain), *(f"add rule {chain} {text}" for text in texts)]
+        found = session.chain("; ".join(steps), chain)
+        if len(found) != len(texts):
+            raise TestbedError(f"the kernel was given {len(texts)} packet rules, but has {len(found)}")
+
+    def _chain(self, fault: str) -> str:
+        return f"inet {self._table} {fault}"
+
+    def _started(self, enter: Enter) -> Session:
+        if enter not in self._sessions:
+            self._sessions[enter] = Session(enter, self._table)
+        return self._sessions[enter]
+
+    def _link(self, name: str) -> Link:
+        if name not in self._links:
+            raise FaultError(f"there is no link {name!r}{nearest(name, self._links)}")
+        return self._links[name]
+
+    def _own(self, address: str) -> str:
+        if not self._ground.holds(address):
+            raise TestbedError(f"{address} is outside this run's own {self._ground.plane or self._ground.network}")
+        return address
+
+
+def matched(way: str, address: str) -> str:
+    """Return what nftables matches packets with that go to an address, or come from it."""
+    host, _, port = address.rpartition(":")
+    side, door = WAYS[way]
+    return f"ip {side} {host} tcp {door} {port}"
+
+
+def rules(drop: Drop, address: str) -> tuple[str, str]:
+    """Return the two nftables rules of a drop: one that counts all packets, one that drops and counts its share."""
+    match = matched(drop.packets, address)
+    some = "" if drop.share >= 1 else f" numgen random mod {MILLION} < {max(1, round(drop.share * MILLION))}"
+    return f"{match} counter", f"{match}{some} counter drop"
+
+
+def _added(chain: str) -> str:
+    return f"add chain {chain} {{ type filter hook input priority 0; policy accept; }}"
+
+
+def _removed(chain: str) -> str:
+    """Return the steps that remove a chain, also one that never came to be."""
+    return f"add chain {chain}; flush chain {chain}; delete chain {chain}"
+
+
+def _packets(rule: Mapping[str, Any]) -> int:
+    return next((int(step["counter"]["packets"]) for step in rule["expr"] if "counter" in step), 0)
+
+
+def _drops(rule: Mapping[str, Any]) -> bool:
+    return any("drop" in step for step in rule["expr"])

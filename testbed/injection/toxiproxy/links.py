@@ -1,0 +1,171 @@
+"""Links: one Toxiproxy for the whole run, and the only file that knows toxiproxy-python.
+
+That client has no time-outs, keeps the server's address in its class, passes over 5xx answers and reads nothing back;
+here each `Links` has a class of its own, every call a time-out, every change a look at what the server has made of it.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from testbed.errors import FaultError, TestbedError, nearest
+from testbed.faults.operations import Closed, LinkOperation, Toxic, Unanswered
+from testbed.faults.toxics import checked
+from testbed.injection.packets.namespaces import LINKS, Inside, here
+from testbed.injection.toxiproxy.blackhole import Held, hold
+from testbed.plan.values import File, Link, Process, Ready
+
+CONFIG = "links/toxiproxy.json"
+# Toxiproxy hands each piece of data from one goroutine to the next, which is quicker within one thread, and leaves the
+# other processors to the services; it holds little, so its garbage can wait. Measured: benchmarks/README.md.
+_ENVIRONMENT = {"LOG_LEVEL": "error", "GOMAXPROCS": "1", "GOGC": "800"}
+TIMEOUT_S = 20.0  # a starved machine may need 5; one that is dead refuses at once
+_NO_PROXY = {"http": None, "https": None, "all": None}  # the user's own HTTP_PROXY is not for us
+
+
+def toxiproxy_config(links: Iterable[Link]) -> str:
+    """Return the text for Toxiproxy's `-config`: all links open from the start."""
+    rows = [{"name": link.name, "listen": link.listen, "upstream": link.upstream, "enabled": True} for link in links]
+    return json.dumps(rows, indent=1)
+
+
+def links_process(links: Sequence[Link], api: str) -> tuple[Process, list[File]]:
+    """Return the Toxiproxy of these links, controlled at `api` ("ip:port")."""
+    host, _, port = api.rpartition(":")
+    argv = ("toxiproxy", "-host", host, "-port", port, "-config", f"{{dir}}/{CONFIG}")
+    listens = (api, *(link.listen for link in links))
+    process = Process(LINKS, "links", argv, Ready(f"http://{api}/version"), listens, _ENVIRONMENT)
+    return process, [File(CONFIG, toxiproxy_config(links))]
+
+
+class Links:
+    """Controls the links of a running Toxiproxy; safe to use from several threads.
+
+    Every method raises `TestbedError` if the server does not answer in time or has done something else.
+    """
+
+    def __init__(self, api_address: str, timeout_s: float = TIMEOUT_S, inside: Inside = here) -> None:
+        """`inside` tells how to act in the network that the links are in."""
+        self._address, self._timeout_s, self._inside = api_address, timeout_s, inside
+        self._client: Any = None
+        self._held: dict[str, Held] = {}
+
+    def ready(self, operations: Iterable[LinkOperation]) -> None:
+        """Raise `Unsupported`, with the reason, if these cannot be carried out here; nothing is done yet."""
+        if any(isinstance(operation, Unanswered) for operation in operations):
+            self._inside(LINKS)
+
+    def apply(self, operation: LinkOperation) -> None:
+        """Add a toxic, close a link or take it off the network, and see that it is so.
+
+        Raises `FaultError`, before anything is sent, for a toxic that the server should not see, or for a link that
+        does not exist.
+        """
+        match operation:
+            case Toxic():
+                self._add(operation, checked(operation))
+            case Closed(link):
+                self._enable(link, False)
+            case Unanswered(link):
+                enter = self._inside(LINKS)
+                self._enable(link, False)
+                self._held[link] = hold(self._ask("get", _path(link), link)["listen"], enter)
+
+    def undo(self, operation: LinkOperation) -> None:
+        """Remove the toxic or open the link again, and see that it is so."""
+        match operation:
+            case Toxic():
+                path = f"{_path(operation.link)}/toxics/{quote(_name(operation))}"
+                self._ask("delete", path, operation.link)
+                if any(toxic["name"] == _name(operation) for toxic in self._toxics(operation.link)):
+                    raise TestbedError(f"the {operation.kind} on {operation.link} was removed, but it is still there")
+            case Closed(link) | Unanswered(link):
+                self._let_go(link)
+                self._enable(link, True)
+
+    def close(self) -> None:
+        """Give up the addresses that are held unanswered, without asking the server."""
+        for link in list(self._held):
+            self._let_go(link)
+
+    def verify_clean(self) -> list[str]:
+        """Return the names of the links that are closed or have a toxic."""
+        proxies = self._ask("get", "/proxies")
+        return sorted(name for name, proxy in proxies.items() if proxy["toxics"] or not proxy["enabled"])
+
+    def reset(self) -> None:
+        """Open every link and remove every toxic, and see that it is so."""
+        self.close()
+        self._ask("post", "/reset")
+        left = self.verify_clean()
+        if left:
+            raise TestbedError(f"after a reset these links are not clean: {', '.join(left)}")
+
+    def _add(self, toxic: Toxic, attributes: Mapping[str, int]) -> None:
+        wanted = {
+            "name": _name(toxic),
+            "type": toxic.kind,
+            "stream": toxic.stream,
+            "toxicity": 1,  # a share would be drawn once a connection, not once a request
+            "attributes": dict(attributes),
+        }
+        self._ask("post", f"{_path(toxic.link)}/toxics", toxic.link, json=wanted)
+        found = [one for one in self._toxics(toxic.link) if one["name"] == _name(toxic)]
+        if found != [wanted]:
+            raise TestbedError(f"{toxic.link} was given {wanted}, but has {found or 'no such toxic'}")
+
+    def _let_go(self, link: str) -> None:
+        held = self._held.pop(link, None)
+        if held is not None:
+            held.close()
+
+    def _enable(self, link: str, enabled: bool) -> None:
+        self._ask("post", _path(link), link, json={"enabled": enabled})
+        if self._ask("get", _path(link), link)["enabled"] is not enabled:
+            raise TestbedError(f"{link} was {'opened' if enabled else 'closed'}, but it is not")
+
+    def _toxics(self, link: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask("get", f"{_path(link)}/toxics", link)
+        return found
+
+    def _ask(self, method: str, path: str, link: str = "", **body: Any) -> Any:
+        api = self._api()
+        try:
+            response = getattr(api, method)(path, timeout=self._timeout_s, proxies=_NO_PROXY, **body)
+        except Exception as problem:  # the client's own three, and whatever requests raises
+            raise self._failure(problem, link) from problem
+        if response.status_code >= 300:
+            raise TestbedError(f"Toxiproxy answered {response.status_code} to {method} {path}: {response.text[:200]}")
+        return response.json() if response.content else None
+
+    def _failure(self, problem: Exception, link: str) -> TestbedError:
+        from toxiproxy.exceptions import NotFound
+
+        if not isinstance(problem, NotFound):
+            return TestbedError(f"Toxiproxy at {self._address}, {link or 'all links'}: {problem!r}")
+        known = self._ask("get", "/proxies")
+        if link in known:
+            return TestbedError(f"Toxiproxy has no such toxic on {link}: {problem}")
+        return FaultError(f"there is no link {link!r}{nearest(link, known)}")
+
+    def _api(self) -> Any:
+        """The client's class, with this server's address; made at first use, because its imports take 0.1 s."""
+        if self._client is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a client and dependencies from Python 2's days
+                from toxiproxy.api import APIConsumer
+            host, _, port = self._address.rpartition(":")
+            self._client = type("Api", (APIConsumer,), {"host": host, "port": port})
+        return self._client
+
+
+def _path(link: str) -> str:
+    return f"/proxies/{quote(link, safe='')}"
+
+
+def _name(toxic: Toxic) -> str:
+    return f"{toxic.kind}_{toxic.stream}"

@@ -1,0 +1,60 @@
+"""What a request is in the protocol of the entry, and which requests that protocol does not have. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from testbed.errors import TestbedError
+from testbed.load.schedule import Planned
+from testbed.load.stub_rpc import CALL, message
+
+if TYPE_CHECKING:
+    from testbed.load.workload import Shape
+    from testbed.spec.topology import Topology
+
+
+def as_it_is(planned: Planned) -> Planned:
+    """Return the request itself."""
+    return planned
+
+
+def to_stub(planned: Planned) -> Planned:
+    """Return a request as a call of a stub's one method."""
+    return replace(planned, method="POST", path=CALL, body=message(planned.method, planned.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How requests are said: the protocol, and what goes over the wire for a request as its user means it."""
+
+    protocol: str = "http"  # "http", "http2" or "grpc"
+    wire: Callable[[Planned], Planned] = as_it_is
+
+
+def spoken(shape: Shape, topology: Topology) -> Spoken:
+    """Return how the requests of a load are said to the topology's entry.
+
+    A stub that speaks gRPC takes any request, as the message of its one method. Raises `TestbedError` for a request
+    that the entry's protocol does not have.
+    """
+    if why := _misfit(shape, topology):
+        raise TestbedError(f"a load of {shape.template}: the entry {topology.entry} {why}")
+    entry = topology.services[topology.entry]
+    return Spoken(entry.protocol, to_stub if entry.protocol == "grpc" and not entry.is_own else as_it_is)
+
+
+def _misfit(shape: Shape, topology: Topology) -> str:
+    """Why the entry cannot be sent these requests, "" if it can."""
+    entry, request = topology.services[topology.entry], shape.template
+    if entry.protocol != "grpc":
+        return f"speaks {entry.protocol} and knows no gRPC: use get(...) or post(...)" if request.rpc else ""
+    if entry.is_own != request.rpc:
+        how = "unary('/package.Service/Method')" if entry.is_own else "get('/path'), as to a stub that speaks HTTP"
+        return f"speaks gRPC: use {how}"
+    if request.body and not entry.is_own:
+        return "is a stub that speaks gRPC, whose messages say method and path and have no place for a body"
+    headers = (*request.headers, *shape.user_headers)
+    mine = [name for name in headers if name.lower() in ("content-type", "te") or name.lower().startswith("grpc-")]
+    return f"speaks gRPC, which sets {mine[0]!r} itself" if mine else ""

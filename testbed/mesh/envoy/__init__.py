@@ -1,0 +1,1 @@
+"""Envoy as the mesh: its configuration, its access log, its counters."""

@@ -1,0 +1,189 @@
+"""An Envoy beside every calling replica, or one on a node for all its replicas; it holds the policies of their edges.
+
+A node's Envoy listens on the address of each of its replicas, so it knows who calls; its clusters, and with them
+connection pools, limits and ejections, are one for each edge, shared by the replicas of the calling service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from testbed.envoy import bootstrap
+from testbed.envoy.bootstrap import Json, named, typed
+from testbed.evidence.source import Log
+from testbed.mesh import ATTEMPTS, CALLS, address_variables, upstreams
+from testbed.mesh.envoy.log import ProxyLog
+from testbed.mesh.envoy.policies import cluster, filters, route
+from testbed.mesh.envoy.tcp import tcp
+from testbed.plan.values import File, Link, Node, Process, Ready, Replica, Seat, links_from
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
+
+FOR_ALL, NOBODY = "HTTP_PROXY", "NOBODY"  # names that no service can have: those are in small letters
+DELAYED_CLOSE = "1s"  # Envoy's and Istio's: so much later the app learns that an answer broke off in its body
+
+FIELDS = {
+    "connection": "%CONNECTION_ID%",  # or of the call, see `_manager`
+    "baggage": "%REQ(BAGGAGE)%",
+    "service": "%UPSTREAM_CLUSTER%",
+    "start": "%START_TIME(%s.%6f)%",  # of the try in an attempt line, of the call in a call line
+    "end": "%EMIT_TIME(%s.%6f)%",
+    "status": "%RESPONSE_CODE%",
+    "grpc": "%GRPC_STATUS_NUMBER%",  # null where the request is not gRPC
+    "flags": "%RESPONSE_FLAGS%",
+}
+ATTEMPT_FIELDS = {"kind": "attempt", "host": "%UPSTREAM_HOST%", "number": "%REQ(X-ENVOY-ATTEMPT-COUNT)%"} | FIELDS
+CALL_FIELDS = {"kind": "call", "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "host": "%REQ(:AUTHORITY)%"} | FIELDS
+
+
+def mesh_log(seat: str) -> str:
+    """Return the path of a proxy's log, below the run's folder."""
+    return f"{seat}/mesh.log"
+
+
+class EnvoyMesh:
+    """Implements `testbed.mesh.Mesh`."""
+
+    name = "envoy"
+    sources = (ATTEMPTS, CALLS)
+
+    def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
+        """Return the proxy; one whose replicas call nobody is not needed."""
+        if not links:
+            return None
+        config, admin = f"{seat.name}/envoy.json", f"{seat.address}:{topology.ports.admin}"
+        doors = (door for replica in seat.replicas for door in _doors(topology, replica, links_from(replica, links)))
+        process = Process(
+            f"{seat.name}/proxy",
+            "proxy",
+            bootstrap.command(config),
+            Ready(f"http://{admin}/ready"),
+            (admin, *doors),
+            replica=None if isinstance(seat, Node) else seat.name,
+            reached=(admin,),
+        )
+        return process, [File(config, proxy_config(topology, seat, links))]
+
+    def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
+        """Return the proxy's log, whose lines its own counters must match."""
+        if not links:
+            return None
+        admin = f"{seat.address}:{topology.ports.admin}"
+        return Log(f"{seat.name}/proxy", mesh_log(seat.name), lambda life: ProxyLog(links, life).read, links, admin)
+
+    def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
+        """Return both ways in: HTTP_PROXY, and a listener for each upstream."""
+        if not links:
+            return {}
+        found = {"HTTP_PROXY": f"http://{replica.address}:{topology.ports.proxy}"}
+        for number, service in enumerate(upstreams(links), 1):
+            found |= address_variables(service, f"{replica.address}:{topology.ports.proxy + number}")
+        return found
+
+
+def _doors(topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[str, ...]:
+    """Every "ip:port" at which a replica's calls are taken: HTTP_PROXY first, then each upstream's."""
+    ports = range(topology.ports.proxy, topology.ports.proxy + len(upstreams(links)) + 1) if links else ()
+    return tuple(f"{replica.address}:{port}" for port in ports)
+
+
+def proxy_config(topology: Topology, seat: Seat, links: Sequence[Link]) -> str:
+    """Return the proxy's whole configuration as JSON text."""
+    edges: dict[str, list[str]] = {}
+    for link in links:
+        edges.setdefault(link.edge, []).append(link.listen)
+    clusters = [
+        cluster(cluster_name(seat, edge), seat, addresses, topology.policy(edge), topology.protocol(edge))
+        for edge, addresses in edges.items()
+    ]
+    listeners = [listener for replica in seat.replicas for listener in _listeners(topology, seat, replica, links)]
+    return bootstrap.bootstrap(f"{seat.address}:{topology.ports.admin}", listeners, clusters)
+
+
+def cluster_name(seat: Seat, edge: str) -> str:
+    """Return a cluster's name: "pricing" in a sidecar, "checkout.pricing" on a node, where others may call it too."""
+    caller, _, callee = edge.partition(" -> ")
+    return _owned(seat, caller, callee)
+
+
+def _owned(seat: Seat, owner: str, name: str) -> str:
+    return f"{owner}.{name}" if isinstance(seat, Node) else name
+
+
+def _listeners(topology: Topology, seat: Seat, replica: Replica, links: Sequence[Link]) -> list[Json]:
+    """One replica's ways in: HTTP_PROXY, and a listener for each upstream."""
+    mine = links_from(replica, links)
+    edges = {name: leading[0].edge for name, leading in upstreams(mine).items()}
+    told = {name: (cluster_name(seat, edge), topology.policy(edge)) for name, edge in edges.items()}
+    routes = {name: route(*told[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
+    hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
+    caller = _told(topology, replica)
+    ways = {FOR_ALL: _manager(seat, caller, [*hosts, _nobody(routes)])} if edges else {}
+    ways |= {name: tcp(*told[name], replica, _log(seat)) for name in edges}
+    for name, found in routes.items():
+        one_by_one = topology.protocol(edges[name]) == "http"
+        ways[name] = _manager(seat, caller, [_virtual_host(name, ["*"], [found])], one_by_one)
+    return [
+        _listener(_owned(seat, replica.name, name), door, way) | _counted(topology, edges.get(name))
+        for (name, way), door in zip(ways.items(), _doors(topology, replica, mine), strict=True)
+    ]
+
+
+def _told(topology: Topology, replica: Replica) -> dict[str, str]:
+    """What every line of a replica's calls says besides the usual."""
+    return {"caller": replica.name, "baggage": bootstrap.request_context(topology.context)}
+
+
+def _manager(seat: Seat, caller: dict[str, str], hosts: list[Json], one_by_one: bool = True) -> Json:
+    """Return what takes requests; a connection of an app carries them one by one, or many at once (HTTP/2)."""
+    log = _log(seat)
+    if not one_by_one:
+        caller = caller | {"connection": f"%REQ({bootstrap.CALL})%"}  # as if each call had a connection of its own
+    return bootstrap.connection_manager(
+        delayed_close_timeout=DELAYED_CLOSE,
+        **bootstrap.trusting(*([] if one_by_one else [_named_call()])),
+        route_config={"ignore_port_in_host_matching": True, "virtual_hosts": hosts},
+        http_filters=[*filters(), _router(log, caller)],
+        access_log=[bootstrap.json_log(log, CALL_FIELDS | caller)],
+    )
+
+
+def _named_call() -> Json:
+    header = {"key": bootstrap.CALL, "value": "%CONNECTION_ID%-%START_TIME(%s%9f)%"}
+    return {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+
+
+def _log(seat: Seat) -> str:
+    return f"{{dir}}/{mesh_log(seat.name)}"
+
+
+def _listener(name: str, door: str, way: Json) -> Json:
+    return {
+        "name": name,
+        "address": bootstrap.socket_address(door),
+        "enable_reuse_port": False,  # with it, an address in use would go unnoticed
+        "filter_chains": [{"filters": [way]}],
+    }
+
+
+def _counted(topology: Topology, edge: str | None) -> Json:
+    """What makes the connections of all tcp edges add up in the statistics of this Envoy."""
+    return {"stat_prefix": bootstrap.TCP_PREFIX} if edge and topology.protocol(edge) == "tcp" else {}
+
+
+def _router(log: str, caller: dict[str, str]) -> Json:
+    attempts = [bootstrap.json_log(log, ATTEMPT_FIELDS | caller)]
+    kind = "extensions.filters.http.router.v3.Router"
+    return named("envoy.filters.http.router", typed(kind, upstream_log=attempts))
+
+
+def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:
+    return {"name": name, "domains": domains, "include_request_attempt_count": True, "routes": routes}
+
+
+def _nobody(known: dict[str, Json]) -> Json:
+    text = f"this proxy knows no service %REQ(:AUTHORITY)%; it knows {', '.join(known)}\n"
+    answer = {"status": 404, "body_format": {"text_format_source": {"inline_string": text}}}
+    return _virtual_host(NOBODY, ["*"], [{"match": {"prefix": "/"}, "direct_response": answer}])

@@ -1,0 +1,137 @@
+"""A mesh proxy's log: one line a try (refusals included), one line a call when all its tries are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from testbed.evidence.access_log import Fields, Reading, Seen, by_listen, flags, grpc, read, request_id, times
+from testbed.evidence.connections import connection, is_connection
+from testbed.history.events import Attempt, Call
+from testbed.plan.values import Link
+
+OUT_OF_TIME = "UT"  # Envoy flags the call, not the try, when the time of the whole call is over
+NOBODY, OVERFLOW = "UH", "UO"  # no host could be chosen; a limit was reached. Envoy counts a try that never left it
+
+
+def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
+    """Read a whole log at once; see `ProxyLog`."""
+    return ProxyLog(links).read(lines)
+
+
+@dataclass
+class _Connection:
+    """One connection of an app to its proxy, which carries one call after the other."""
+
+    ended: float = 0.0  # when the last call on it was over
+    flags: str = ""  # of the last call
+    calls: int = 0
+    unsent: bool = False  # the call under way was refused a try
+
+
+@dataclass
+class ProxyLog:
+    """Reads the log of one proxy, whose outgoing links these are: of one replica's, or of all replicas of a node.
+
+    A call and its tries get the same `call` key. Calls to a service that the proxy does not know are left out, and
+    tries that it refused by itself, which it counts and of which it logs some: the call is `refused`. A retry that
+    `maxRetries` or a budget forbids leaves no line: the call has the flag UO as well, and the callee's own answer.
+    A proxy that is started again counts its connections anew, so the keys of its later lives say which life it was.
+    """
+
+    links: Sequence[Link]
+    life: int = 1
+    _connections: dict[str, _Connection] = field(default_factory=dict)
+
+    def read(self, lines: Iterable[str]) -> Reading:
+        """Read the next part of the log, in whole lines."""
+        hosts = by_listen(self.links)
+        edges = {(caller, link.edge.partition(" -> ")[2]): link.edge for link in self.links for caller in link.callers}
+
+        def event(line: Fields) -> Seen | None:
+            edge = edges.get((str(line["caller"]), _callee(line["service"])))
+            if line["kind"] == "connection":
+                return connection(line, edge, hosts.get(line["host"]), self.life) if edge else None
+            seen = self._placed(line)
+            if edge is None:
+                return None
+            return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
+
+        reading = read(lines, event)
+        return replace(reading, events=tuple(one for one in reading.events if is_connection(one) or not unsent(one)))
+
+    def _placed(self, line: Fields) -> _Line:
+        """Find the call of a line. A try of a cancelled call is written after its call, any other before it."""
+        start, duration = times(line)
+        connection = self._connections.setdefault(str(line["connection"]), _Connection())
+        late = start < connection.ended
+        said, unsent = flags(line["flags"]), False
+        if line["kind"] == "call":
+            unsent, connection.unsent = connection.unsent or NOBODY in said.split(","), False
+            connection.ended, connection.flags = float(line["end"]), said
+            connection.calls += 1
+        elif not late:
+            connection.unsent |= _refused(said)
+        number = connection.calls + (line["kind"] == "attempt" and not late)
+        caller, life = str(line["caller"]), f"{self.life}/" if self.life > 1 else ""
+        key = f"{caller}:{life}{line['connection']}.{number}"
+        return _Line(line, caller, key, start, duration, connection.flags if late else OUT_OF_TIME, unsent)
+
+
+def _callee(cluster: str | None) -> str:
+    """The service that a cluster leads to: the last part of "checkout.pricing"."""
+    return str(cluster).rpartition(".")[2]
+
+
+def _refused(said: str) -> bool:
+    return bool({NOBODY, OVERFLOW} & set(said.split(",")))
+
+
+def unsent(event: Seen) -> bool:
+    """Whether this is a try that never left the proxy."""
+    return isinstance(event, Attempt) and event.status == 0 and _refused(event.flags)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line, half understood."""
+
+    fields: Fields
+    caller: str
+    key: str
+    start: float
+    duration_ms: float
+    unsaid: str  # the flags of a try without answer for which Envoy gives none
+    unsent: bool  # the last try of this call never left the proxy
+
+    def attempt(self, edge: str, link: Link | None) -> Attempt:
+        status, said = int(self.fields["status"]), flags(self.fields["flags"])
+        return Attempt(
+            request=request_id(self.fields["baggage"]),
+            edge=edge,
+            caller=self.caller,
+            callee=link.callee if link else "",
+            number=int(self.fields["number"]),
+            start=self.start,
+            duration_ms=self.duration_ms,
+            status=status,
+            flags=said or (self.unsaid if status == 0 else ""),
+            call=self.key,
+            grpc_status=grpc(self.fields),
+        )
+
+    def call(self, edge: str) -> Call:
+        said = flags(self.fields["flags"])
+        return Call(
+            request=request_id(self.fields["baggage"]),
+            edge=edge,
+            caller=self.caller,
+            attempts=int(self.fields["attempts"]) - self.unsent,
+            start=self.start,
+            duration_ms=self.duration_ms,
+            status=int(self.fields["status"]),
+            flags=said,
+            call=self.key,
+            refused=self.unsent,
+            grpc_status=grpc(self.fields),
+        )

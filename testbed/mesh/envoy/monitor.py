@@ -1,0 +1,60 @@
+"""What the callers' proxies say of themselves: the few Envoy statistics that checks ask for, edge by edge. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import quote
+
+from testbed.evidence.access_log import by_listen
+from testbed.plan.values import Link
+
+_BREAKER = r"circuit_breakers\.default\."
+_OUTLIERS = r"outlier_detection\."
+_WANTED = (
+    rf"{_BREAKER}(.*_open|remaining_.*)",
+    "upstream_rq_(pending_overflow|active_overflow|retry|retry_overflow)",
+    rf"{_OUTLIERS}ejections_(active|overflow|enforced_total|detected_consecutive_.*)",
+    "lb_healthy_panic",
+)
+_NAMES = r"^cluster\..+\.(" + "|".join(_WANTED) + ")$"
+_LINE = re.compile(rf"cluster\.(?P<cluster>.+?)\.({_BREAKER}|{_OUTLIERS})?(?P<statistic>[a-z0-9_]+): (?P<value>\d+)")
+STATS = f"/stats?filter={quote(_NAMES)}"
+HOSTS = "/clusters"
+EJECTED = "failed_outlier_check"  # Envoy's health flag
+
+Values = dict[str, float]
+
+
+def host_key(replica: str) -> str:
+    """Return the name of the value that is 1 while this replica is ejected."""
+    return f"ejected.{replica}"
+
+
+def edge_values(stats: str, hosts: str, links: Sequence[Link]) -> dict[str, Values]:
+    """Return the values of each edge from the texts of `STATS` and `HOSTS`; hosts tell which edge a cluster serves."""
+    found: dict[str, Values] = defaultdict(dict)
+    edges: dict[str, str] = {}
+    for cluster, link, ejected in _hosts(hosts, by_listen(links)):
+        edges[cluster] = link.edge
+        found[link.edge][host_key(link.callee)] = float(ejected)
+    for cluster, statistic, value in _statistics(stats):
+        if cluster in edges:
+            found[edges[cluster]][statistic] = value
+    return dict(found)
+
+
+def _statistics(text: str) -> Iterator[tuple[str, str, float]]:
+    """Yield cluster, statistic and value; a cluster's name may hold a dot."""
+    for line in text.splitlines():
+        if found := _LINE.fullmatch(line):
+            yield found["cluster"], found["statistic"], float(found["value"])
+
+
+def _hosts(text: str, links: Mapping[str, Link]) -> Iterator[tuple[str, Link, bool]]:
+    """Yield cluster, link and whether it is ejected for each host."""
+    for line in text.splitlines():
+        words = line.split("::")
+        if len(words) == 4 and words[2] == "health_flags" and words[1] in links:
+            yield words[0], links[words[1]], EJECTED in words[3]

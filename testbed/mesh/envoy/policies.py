@@ -1,0 +1,145 @@
+"""What the policy of one edge is in Envoy's words: a route and a cluster.
+
+Nothing is left to Envoy's defaults: what a policy does not say is off (no time-out, no retry, limits at their maximum),
+as a developer who knows Istio expects. Where Istio itself has a figure that cannot be switched off, it is written here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testbed.envoy import bootstrap
+from testbed.envoy.bootstrap import Json, duration, named, typed
+from testbed.plan.values import Seat
+from testbed.spec.policies.policy import ConnectionPool
+from testbed.spec.services import EXPECTED
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import OutlierDetection, Policy, Retries
+
+HOST_ATTEMPTS = 5  # Istio's: how often a retry looks for a host that has not been tried
+MUTATION = "envoy.filters.http.header_mutation"
+_MUTATION = "extensions.filters.http.header_mutation.v3.HeaderMutation"
+MERGE_WINDOW = "1s"  # Envoy's and Istio's: of several ejections within a second, all but the first take effect after it
+MAX_EJECTION_MS = 300_000.0  # Envoy's cap on a host's ejection, which grows each time
+
+
+def route(cluster: str, policy: Policy | None) -> Json:
+    """Return the route to a cluster: its time-out and its retries."""
+    action: Json = {
+        "cluster": cluster,
+        "timeout": duration(policy.timeout if policy else None),
+        "idle_timeout": bootstrap.OFF,
+    }
+    found: Json = {"match": {"prefix": "/"}, "route": action, "request_headers_to_remove": [bootstrap.ORIGIN]}
+    if policy and policy.retries and policy.retries.attempts:
+        action["retry_policy"] = _retries(policy.retries)
+        action["hedge_policy"] = {"hedge_on_per_try_timeout": policy.retries.hedge_on_per_try_timeout}
+    if policy and policy.respect_expected_rq_timeout:
+        found["typed_per_filter_config"] = {MUTATION: typed(f"{_MUTATION}PerRoute", mutations=_deadline())}
+    return found
+
+
+def filters() -> list[Json]:
+    """Return the filters that routes need before the router; without a route's own settings they do nothing."""
+    return [named(MUTATION, typed(_MUTATION, mutations={}))]
+
+
+def _deadline() -> Json:
+    """Take the caller's remaining time for the time-out, as the router's `respect_expected_rq_timeout` does.
+
+    That flag belongs to a listener, so it would hold for all edges of a caller; this belongs to a route.
+    """
+    header = {"key": "x-envoy-upstream-rq-timeout-ms", "value": f"%REQ({EXPECTED})%"}
+    return {"request_mutations": [{"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}]}
+
+
+def _retries(retries: Retries) -> Json:
+    codes = [int(word) for word in map(str, retries.retry_on) if word.isdigit()]
+    words = [word for word in map(str, retries.retry_on) if not word.isdigit()]
+    if codes and "retriable-status-codes" not in words:
+        words.append("retriable-status-codes")
+    found: Json = {
+        "retry_on": ",".join(words),
+        "num_retries": retries.attempts,
+        "retriable_status_codes": codes,
+        "retry_back_off": {
+            "base_interval": duration(retries.backoff.base),
+            "max_interval": duration(retries.backoff.max),
+        },
+    }
+    if retries.per_try_timeout is not None:
+        found["per_try_timeout"] = duration(retries.per_try_timeout)
+    if retries.retry_ignore_previous_hosts:
+        kind = "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+        found["retry_host_predicate"] = [named("envoy.retry_host_predicates.previous_hosts", typed(kind))]
+        found["host_selection_retry_max_attempts"] = retries.host_selection_retry_max_attempts or HOST_ATTEMPTS
+    return found
+
+
+def cluster(name: str, seat: Seat, addresses: list[str], policy: Policy | None, protocol: str = "http") -> Json:
+    """Return the cluster of an edge: its limits, its ejections, its balancer, its connections, its protocol."""
+    outliers = policy.outlier_detection if policy else None
+    pool = (policy.connection_pool if policy else None) or ConnectionPool()
+    found: Json = {
+        "name": name,
+        "type": "STATIC",
+        "lb_policy": (policy.load_balancer if policy else None) or "ROUND_ROBIN",
+        "connect_timeout": duration(pool.connect_timeout),
+        "load_assignment": bootstrap.endpoints(name, addresses),
+        "upstream_bind_config": {"source_address": {"address": seat.address, "port_value": 0}},
+        "circuit_breakers": _limits(policy),
+        "common_lb_config": {
+            "healthy_panic_threshold": {"value": outliers.min_health_percent if outliers else 0},
+            "update_merge_window": MERGE_WINDOW,
+        },
+        "typed_extension_protocol_options": bootstrap.upstream_options(
+            explicit_http_config=_spoken(protocol), common_http_protocol_options=_connections(pool)
+        ),
+    }
+    if outliers:
+        found["outlier_detection"] = _outliers(outliers)
+    return found
+
+
+def _spoken(protocol: str) -> Json:
+    """What Envoy speaks to the callee; without TLS nobody can ask it."""
+    return {"http_protocol_options": {}} if protocol == "http" else {"http2_protocol_options": bootstrap.HTTP2}
+
+
+def _limits(policy: Policy | None) -> Json:
+    breaker, budget = (policy.circuit_breaker, policy.retry_budget) if policy else (None, None)
+    found = bootstrap.thresholds(**(breaker.model_dump() if breaker else {}))
+    if budget:
+        share = {"value": budget.percent}
+        found["retry_budget"] = {"budget_percent": share, "min_retry_concurrency": budget.min_retry_concurrency}
+    return {"thresholds": [found]}
+
+
+def _connections(pool: ConnectionPool) -> Json:
+    found: Json = {"idle_timeout": duration(pool.idle_timeout)}
+    if pool.max_requests_per_connection is not None:
+        found["max_requests_per_connection"] = pool.max_requests_per_connection
+    if pool.max_connection_duration is not None:
+        found["max_connection_duration"] = duration(pool.max_connection_duration)
+    return found
+
+
+def _outliers(outliers: OutlierDetection) -> Json:
+    """Zero or no number switches a detector off; statistical detectors are off, as in Istio."""
+    return {
+        **_detector("consecutive_5xx", outliers.consecutive_5xx_errors),
+        **_detector("consecutive_gateway_failure", outliers.consecutive_gateway_errors),
+        **_detector("consecutive_local_origin_failure", outliers.local_origin_failures),
+        "split_external_local_origin_errors": outliers.split_external_local_origin_errors,
+        **{f"enforcing_{name}": 0 for name in ("success_rate", "local_origin_success_rate", "failure_percentage")},
+        "interval": duration(outliers.interval),
+        "base_ejection_time": duration(outliers.base_ejection_time),
+        "max_ejection_time": duration(max(MAX_EJECTION_MS, outliers.base_ejection_time)),
+        "max_ejection_percent": outliers.max_ejection_percent,
+        "always_eject_one_host": outliers.always_eject_one_host,
+    }
+
+
+def _detector(name: str, errors: int | None) -> Json:
+    return {name: errors or 0, f"enforcing_{name}": 100 if errors else 0}

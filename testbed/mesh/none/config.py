@@ -1,0 +1,49 @@
+"""No mesh: the app balances over its upstream's links by itself. The control arm of every comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from testbed.evidence.source import Log
+from testbed.mesh import ATTEMPTS, CALLS, address_variables, upstreams, variable
+from testbed.mesh.none import log
+from testbed.plan.values import File, Link, Process, Replica, Seat
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
+
+
+def attempt_log(replica: str) -> str:
+    """Return the path, below the run's folder, of the log in which an app without a proxy records its tries."""
+    return f"{replica}-attempts.log"
+
+
+class NoMesh:
+    """Implements `testbed.mesh.Mesh`."""
+
+    name = "none"
+    sources = (ATTEMPTS, CALLS)
+
+    def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
+        """There is none."""
+        return None
+
+    def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
+        """Return the app's own log, which no counter vouches for; None for a service that is none of the stubs."""
+        stub = not any(topology.services[replica.service].is_own for replica in seat.replicas)
+        read = partial(log.parse, links=links)
+        return Log(f"{seat.name}/app", attempt_log(seat.name), lambda life: read, links) if links and stub else None
+
+    def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
+        """Return all addresses of each upstream, and where to log the tries."""
+        if not links:
+            return {}
+        found: dict[str, str] = {}
+        for service, leading in upstreams(links).items():
+            found |= address_variables(service, leading[0].listen)
+            found[f"{variable(service)}_URLS"] = ",".join(f"http://{link.listen}" for link in leading)
+        if topology.services[replica.service].is_own:
+            return found
+        return found | {"ATTEMPT_LOG": f"{{dir}}/{attempt_log(replica.name)}"}

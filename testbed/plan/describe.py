@@ -1,0 +1,50 @@
+"""A plan in words: what would run, where, and what the policies amount to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from testbed.plan.make import Plan
+from testbed.plan.values import Process
+from testbed.spec.graph import edge_summary, placement
+
+ELSEWHERE = "runs already: only the edges into it can be faulted"
+APART = "in a network namespace of its own: it has its port to itself, and reaches only what it calls"
+
+
+def as_data(plan: Plan) -> dict[str, object]:
+    """The whole plan as JSON data: replicas, links, processes and files, in starting order."""
+    return {
+        "topology": plan.topology.model_dump(mode="json", by_alias=True),
+        "replicas": [asdict(replica) for replica in plan.replicas],
+        "nodes": [{"name": n.name, "address": n.address, "replicas": [r.name for r in n.replicas]} for n in plan.nodes],
+        "links": [asdict(link) for link in plan.links],
+        "processes": [asdict(process) for process in plan.processes],
+        "files": [asdict(file) for file in plan.files],
+    }
+
+
+def as_text(plan: Plan) -> str:
+    """The plan for a reader: processes, edges with their policies, and what looks wrong."""
+    topology = plan.topology
+    head = (
+        f"{topology.name}: {len(topology.services)} services, {len(plan.replicas)} replicas, "
+        f"{len(plan.processes)} processes, {len(plan.links)} links, mesh {topology.mesh}"
+    )
+    processes = [f"  {p.name:<22} {_what(p):<10} {', '.join(p.listens[:1])}{_more(p)}" for p in plan.processes]
+    processes += [f"  {r.name:<22} {'-':<10} {r.app}, {ELSEWHERE}" for r in plan.replicas if r.elsewhere]
+    nodes = [f"  {line}" for line in placement(topology)]
+    edges = [f"  {edge:<28} {edge_summary(topology, str(edge))}" for edge in map(str, topology.edges())]
+    warnings = [f"  {warning}" for warning in topology.warnings()]
+    parts = [head, "", "processes", *processes, *(["", "nodes", *nodes] if nodes else []), "", "edges", *edges]
+    return "\n".join(parts + (["", "warnings", *warnings] if warnings else []))
+
+
+def _what(process: Process) -> str:
+    """The program, without its folders, or the image."""
+    return process.image or process.argv[0].rpartition("/")[2]
+
+
+def _more(process: Process) -> str:
+    more = f" and {len(process.listens) - 1} more" if len(process.listens) > 1 else ""
+    return more + (f", {APART}" if process.network else "")

@@ -1,0 +1,219 @@
+"""From a topology and an address block to the plan of what runs: pure, so it can be printed, compared and tested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+
+from testbed.errors import TopologyError
+from testbed.injection.inlet.inlet import inlet_process
+from testbed.injection.toxiproxy.links import links_process
+from testbed.mesh import Mesh, mesh_named
+from testbed.native import packages_path, stub_path
+from testbed.plan import custom_services
+from testbed.plan.custom_services import candidates
+from testbed.plan.stub_behaviour import behaviour
+from testbed.plan.values import File, Ground, Link, Node, Process, Reach, Ready, Replica, Seat, as_planned, links_from
+from testbed.spec.topology import Service, Topology
+
+CLIENT = "client"  # the load, as a caller
+LINK_PORT = 10_000
+INLET_PORT = 20_000
+NODES = 255  # of an address: the n-th node is 127.50.255.n
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a runtime needs to start a mesh, and everything that a fault may aim at."""
+
+    topology: Topology
+    mesh: Mesh
+    ground: Ground
+    replicas: tuple[Replica, ...]
+    links: tuple[Link, ...]
+    processes: tuple[Process, ...]
+    files: tuple[File, ...]
+    nodes: tuple[Node, ...] = ()  # where placement is node
+    wildcards: tuple[int, ...] = ()  # ports of the apps that listen on all addresses
+
+    @property
+    def seats(self) -> tuple[Seat, ...]:
+        """Where proxies may run: on the nodes, or beside the replicas."""
+        return self.nodes or self.replicas
+
+    @property
+    def proxies(self) -> tuple[Seat, ...]:
+        """Where a mesh proxy does run."""
+        names = {process.name for process in self.processes if process.role == "proxy"}
+        return tuple(seat for seat in self.seats if f"{seat.name}/proxy" in names)
+
+    @property
+    def links_api(self) -> str:
+        """Where Toxiproxy is controlled."""
+        return f"{self.ground.own(1)}:8474"
+
+    @property
+    def inlet_admin(self) -> str:
+        """The inlet's own admin address."""
+        return f"{self.ground.own(2)}:9990"
+
+    @property
+    def inlet_control(self) -> str:
+        """Where the inlet takes its rules."""
+        return f"{self.ground.own(2)}:9991"
+
+    @property
+    def probe(self) -> Link:
+        """A link of our own to the inlet's control address: what it takes is what link and inlet take."""
+        return Link("testbed--inlet", "testbed", "inlet", "", f"{self.ground.own(1)}:8475", None, self.inlet_control)
+
+    def entries(self, reach: Reach = as_planned) -> dict[str, str]:
+        """Entry replica to the base URL at which the load enters."""
+        return {link.callee: f"http://{reach(link.listen)}" for link in self.links if link.caller == CLIENT}
+
+    def proxies_above(self, services: set[str]) -> tuple[str, ...]:
+        """The mesh proxies that can have seen a failure of these services: those of all their callers, transitively."""
+        above = services.union(*(self.topology.callers_of(service) for service in services))
+        return tuple(f"{s.name}/proxy" for s in self.proxies if any(r.service in above for r in s.replicas))
+
+
+def make_plan(topology: Topology, ground: Ground, seed: int = 0, wildcards: tuple[int, ...] = ()) -> Plan:
+    """Lay a topology out on a ground. Raises `TopologyError` where its one plane has no port for another link.
+
+    `wildcards` are ports for the apps that listen on all addresses; without, they are the first of the block.
+    """
+    mesh = mesh_named(topology.mesh)
+    wildcards = wildcards or tuple(candidates(ground.network))
+    replicas = tuple(custom_services.replicas(topology, ground, wildcards))
+    nodes = tuple(_nodes(replicas, ground.network))
+    links = tuple(_links(topology, replicas, ground))
+    bare = Plan(topology, mesh, ground, replicas, links, (), (), nodes, wildcards)
+    parts = [_test_plane(bare), *(part for seat in bare.seats for part in _seat_parts(bare, seat, seed))]
+    processes = tuple(process for part in parts for process in part[0])
+    files = tuple(file for part in parts for file in part[1])
+    return replace(bare, processes=processes, files=files)
+
+
+def _nodes(replicas: tuple[Replica, ...], network: str) -> Iterator[Node]:
+    """Nodes on which a replica runs; the name ends in the number."""
+    for name in sorted({r.node for r in replicas if r.node}, key=lambda name: int(name.rpartition("-")[2])):
+        address = f"{network}.{NODES}.{name.rpartition('-')[2]}"
+        yield Node(name, address, tuple(r for r in replicas if r.node == name))
+
+
+def _callers(replicas: tuple[Replica, ...]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Who has links of its own: the load, each replica, or each service on a node; its service, and who shares them."""
+    found: dict[str, tuple[str, tuple[str, ...]]] = {CLIENT: (CLIENT, ())}
+    for one in replicas:
+        caller = f"{one.service}@{one.node}" if one.node else one.name
+        together = (*found.get(caller, ("", ()))[1], one.name) if one.node else ()
+        found[caller] = (one.service, together)
+    return found
+
+
+def _links(topology: Topology, replicas: tuple[Replica, ...], ground: Ground) -> Iterator[Link]:
+    """Every caller has a port of its own at its callee's address; at one address for all, every link has one."""
+    numbers = count()
+    for index, (caller, (service, together)) in enumerate(_callers(replicas).items()):
+        upstreams = [topology.entry] if caller == CLIENT else topology.upstreams(service)
+        for callee in replicas:
+            if callee.service in upstreams:
+                door = (ground.plane, next(numbers)) if ground.plane else (callee.address, index)
+                yield _link(topology, door, caller, service, callee, together)
+
+
+def _link(
+    topology: Topology, door: tuple[str, int], caller: str, service: str, callee: Replica, together: tuple[str, ...]
+) -> Link:
+    (ip, number), edge = door, f"{service} -> {callee.service}"
+    if number >= INLET_PORT - LINK_PORT:
+        raise TopologyError(f"{topology.name} needs more links than {ip} has ports for ({number}): fewer replicas")
+    return Link(
+        name=f"{caller}--{callee.name}",
+        caller=caller,
+        callee=callee.name,
+        edge=edge,
+        listen=f"{ip}:{LINK_PORT + number}",
+        inlet=f"{ip}:{INLET_PORT + number}" if topology.has_request_faults(edge) else None,
+        app=callee.app,
+        shared_by=together,
+        protocol=topology.protocol(edge),
+    )
+
+
+Part = tuple[list[Process], list[File]]
+
+
+def _test_plane(plan: Plan) -> Part:
+    links, link_files = links_process([*plan.links, plan.probe], plan.links_api)
+    inlet, inlet_files = inlet_process(
+        plan.links, admin=plan.inlet_admin, control=plan.inlet_control, context=plan.topology.context
+    )
+    entries = (link.listen for link in plan.links if link.caller == CLIENT)
+    links = replace(links, reached=(plan.links_api, plan.probe.listen, *entries))
+    return [links, inlet], [*link_files, *inlet_files]
+
+
+def _seat_parts(plan: Plan, seat: Seat, seed: int) -> Iterator[Part]:
+    """Yield the apps of a seat and the proxy that they share, if they need one."""
+    for replica in seat.replicas:
+        if not replica.elsewhere:
+            yield [_app(plan, replica, links_from(replica, plan.links), seed)], []
+    proxy = plan.mesh.proxy(plan.topology, seat, links_from(seat, plan.links))
+    if proxy is not None:
+        yield [proxy[0]], proxy[1]
+
+
+def _app(plan: Plan, replica: Replica, outgoing: tuple[Link, ...], seed: int) -> Process:
+    wiring = plan.mesh.wiring(plan.topology, replica, outgoing)
+    if plan.topology.services[replica.service].is_own:
+        return custom_services.process(plan.topology, plan.ground, replica, wiring, plan.replicas)
+    return _stub(plan, replica, wiring, seed)
+
+
+def _stub(plan: Plan, replica: Replica, wiring: dict[str, str], seed: int) -> Process:
+    service, port = plan.topology.services[replica.service], plan.topology.ports.app
+    address = f"{replica.address}:{port}"
+    env = {
+        "ADDR": replica.address,
+        "PORT": str(port),
+        "SERVICE": replica.service,
+        "REPLICA": replica.name,
+        "SEED": str(seed),
+        "BEHAVIOUR": json.dumps(behaviour(plan.topology, replica.service)),
+        **wiring,
+    }
+    return Process(
+        name=f"{replica.name}/app",
+        role="app",
+        argv=stub_command(service.kind, packages=_speaks_grpc(plan.topology, replica.service)),
+        ready=_ready(service, address),
+        listens=(address,),
+        env=env,
+        replica=replica.name,
+        reached=(address,) if service.reset else (),
+    )
+
+
+def _speaks_grpc(topology: Topology, service: str) -> bool:
+    """Whether a service is called, or calls, in gRPC."""
+    return "grpc" in {topology.services[name].protocol for name in (service, *topology.upstreams(service))}
+
+
+def _ready(service: Service, address: str) -> Ready:
+    """When a stub serves: by gRPC's own health protocol where it answers no HTTP/1.1, as grpcio does not."""
+    bare = service.language == "python" and service.protocol == "grpc"
+    return Ready(f"grpc://{address}" if bare else f"http://{address}/healthz")
+
+
+def stub_command(language: str, *, packages: bool = False) -> tuple[str, ...]:
+    """How the stub of a language is started, in Python with or without installed packages; first a tool's name."""
+    if language == "go":
+        return ("stub-go",)
+    main = stub_path(language)
+    if language == "node":
+        return ("node", f"{main}/main.mjs")
+    found = packages_path() if packages else None
+    return ("python", "-I", "-S", f"{main}/main.py", *([str(found)] if found else []))

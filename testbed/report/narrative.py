@@ -1,0 +1,71 @@
+"""What was broken in a run, and what stood against it, in plain words: for readers who know neither code nor YAML."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from testbed.errors import TopologyError
+from testbed.history.propagation import notes
+
+if TYPE_CHECKING:
+    from testbed.history.events import History
+    from testbed.history.index import Index
+    from testbed.spec.topology import Topology
+
+MOST = 3  # edges that are worth reading
+AIM = re.compile(r"\.((?:on|for)(?:_[a-z_]+)?)\(([^()]*)\)")
+
+
+def story(history: History, phases: Collection[str] = ()) -> dict[str, list[str]]:
+    """Return what was "broken", the policies "against" it, the "warnings" about the topology's policies, and "notes".
+
+    The notes are about the services themselves: what the testbed saw of them that its reader should know.
+
+    `phases` are those that were judged: the policies are those in force in them (without one, while a fault was).
+    Plain data (JSON types), each a list of short texts; all empty for a run that says nothing of itself.
+    """
+    index = history.index
+    broken = [plainly(text) for text in dict.fromkeys(fault.text for fault in index.faults)]
+    topologies = _in_force(index, phases)
+    if not topologies:
+        return {"broken": broken, "against": [], "warnings": [], "notes": notes(index)}
+    hit = {edge for fault in index.faults for edge in fault.edges}
+    known = [edge for edge in map(str, topologies[0].edges()) if edge in hit]
+    return {
+        "broken": broken or ["nothing: a control run"],
+        "against": [f"{edge}: {_defence(topologies, edge)}" for edge in known[:MOST]],
+        "warnings": list(dict.fromkeys(text for topology in topologies for text in topology.warnings())),
+        "notes": notes(index),
+    }
+
+
+def _defence(topologies: Sequence[Topology], edge: str) -> str:
+    from testbed.spec.graph import edge_summary
+
+    return ", then ".join(dict.fromkeys(edge_summary(topology, edge) for topology in topologies))
+
+
+def plainly(fault: str) -> str:
+    """Return a fault as a phrase: `delay(ms=800) on checkout -> pricing for cohort trondheim`."""
+    phrase = AIM.sub(lambda found: f" {found[1].replace('_', ' ')} {found[2]}", fault)
+    for noise in ("'", '"', "()", "service="):
+        phrase = phrase.replace(noise, "")
+    return phrase
+
+
+def _in_force(index: Index, phases: Collection[str]) -> Sequence[Topology]:
+    """Return every topology that was in force in these phases, in their order; none that cannot be read."""
+    from testbed.spec.topology import recorded_topology
+
+    times = [(phase.start, phase.end) for phase in index.phases if phase.name in phases]
+    times = times or [(fault.start, fault.end) for fault in index.faults] or [(-math.inf, math.inf)]
+    found: list[Mapping[str, object]] = []
+    for start, end in times:
+        found += [one for one in index.topologies(start, end) if one and one not in found]
+    try:
+        return [recorded_topology(one) for one in found]
+    except TopologyError:  # a history of another version: its verdicts still count
+        return []

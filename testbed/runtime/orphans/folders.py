@@ -1,0 +1,65 @@
+"""The folders of runs, below the temporary directory: named after their owner, so that there is none without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.owner import me, named
+
+ABOUT = "run.json"  # in the folder: what runs there, for `testbed ps`
+
+
+def new(kept: Path | None = None) -> Path:
+    """Return a path for a new folder of ours, which is still to be made; below `kept` it is to stay."""
+    return (kept or Path(tempfile.gettempdir())) / me().called(os.urandom(4).hex())
+
+
+def about(topology: str, runtime: str, network: str) -> str:
+    """Return the text of the file that says what runs, and for whom."""
+    program = Path(sys.argv[0])
+    words = [program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]]
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    command = " ".join(words if worker is None else ["pytest, xdist worker", worker])
+    about = {"topology": topology, "runtime": runtime, "network": network, "since": time.time(), "command": command}
+    return json.dumps(about)
+
+
+def read_about(folder: str) -> Mapping[str, Any]:
+    """Return what runs in a folder; nothing while it is being made."""
+    with suppress(OSError, ValueError), open(f"{folder}/{ABOUT}") as file:
+        found = json.load(file)
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def found() -> list[Thing]:
+    """Return every folder of this user's runs."""
+    things, user = [], os.geteuid()
+    with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            if (parsed := named(entry.name)) and _is_ours(entry, user):
+                things.append(Thing("folder", entry.path, parsed[0], run=parsed[1]))
+    return things
+
+
+def remove(things: Sequence[Thing]) -> list[Thing]:
+    """Remove folders with all that is in them; return those that are still there."""
+    for thing in things:
+        shutil.rmtree(thing.name, ignore_errors=True)
+    return [thing for thing in things if os.path.lexists(thing.name)]
+
+
+def _is_ours(entry: os.DirEntry[str], user: int) -> bool:
+    with suppress(OSError):  # gone meanwhile
+        return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == user
+    return False

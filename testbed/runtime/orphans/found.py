@@ -1,0 +1,75 @@
+"""All that there is, by run, with what is known of its owner; and how it is cleared away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from testbed.runtime.orphans import KINDS
+from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.owner import Owner, State, state
+
+StateOf = Callable[[Owner], State]
+
+
+class Kind(Protocol):
+    """A module of `testbed.runtime.orphans.KINDS`; it sees only what belongs to this user."""
+
+    def found(self) -> list[Thing]:
+        """Return all things of this kind, whoever owns them, that this user may remove."""
+
+    def remove(self, things: Sequence[Thing]) -> list[Thing]:
+        """Remove things, and return those that are still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All things of one run; `name` is the owner's pid for what he holds beside his runs."""
+
+    name: str
+    owner: Owner
+    state: State
+    things: tuple[Thing, ...]
+
+    def of(self, kind: str) -> list[Thing]:
+        """Return its things of one kind."""
+        return [thing for thing in self.things if thing.kind == kind]
+
+    @property
+    def folder(self) -> str:
+        """Its folder, "" where there is none."""
+        return next((thing.name for thing in self.of("folder")), "")
+
+
+def look() -> list[Thing]:
+    """Return everything that this user's runs have outside their owners."""
+    return [thing for module in dict.fromkeys(KINDS.values()) for thing in _load(module).found()]
+
+
+def runs(things: Sequence[Thing], state_of: StateOf = state) -> list[Run]:
+    """Sort things by run; what only its owner is known of belongs to his run if he has just one."""
+    names: dict[Owner, list[str]] = {}
+    for thing in things:
+        known = names.setdefault(thing.owner, [])
+        known += [thing.run] if thing.run and thing.run not in known else []
+    sorted_: dict[tuple[str, Owner], list[Thing]] = {}
+    for thing in things:
+        own = names[thing.owner]
+        name = thing.run or (own[0] if len(own) == 1 else str(thing.owner.pid))
+        sorted_.setdefault((name, thing.owner), []).append(thing)
+    return [Run(name, owner, state_of(owner), tuple(each)) for (name, owner), each in sorted_.items()]
+
+
+def clear(things: Sequence[Thing]) -> list[Thing]:
+    """Remove things, kind by kind, and return those that are still there."""
+    left: list[Thing] = []
+    for kind in KINDS:
+        if mine := [thing for thing in things if thing.kind == kind]:
+            left += _load(KINDS[kind]).remove(mine)
+    return left
+
+
+def _load(module: str) -> Kind:
+    return cast(Kind, import_module(module))

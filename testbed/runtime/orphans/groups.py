@@ -1,0 +1,39 @@
+"""The control groups of runs, beside our own: named after their owner, like folders."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.owner import named
+from testbed.runtime.process.cgroups import Memory
+
+BUSY_S = 10.0  # for a group to be free of the dead
+
+
+def found() -> list[Thing]:
+    """Return every control group of this user's runs, where this process would make its own."""
+    things = []
+    for parent in Memory().parents():
+        with suppress(OSError), os.scandir(parent) as entries:
+            for entry in entries:
+                if (parsed := named(entry.name)) and entry.stat().st_uid == os.geteuid():
+                    things.append(Thing("control group", entry.path, parsed[0]))
+    return things
+
+
+def remove(things: Sequence[Thing]) -> list[Thing]:
+    """Remove control groups, whose processes have been killed before; return those that are still there."""
+    deadline = time.monotonic() + BUSY_S
+    while (left := [thing for thing in things if not _removed(thing.name)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return left
+
+
+def _removed(path: str) -> bool:
+    with suppress(OSError):
+        os.rmdir(path)
+    return not os.path.isdir(path)

@@ -1,0 +1,75 @@
+"""Leases one block of loopback addresses (127.b.0.0/16) for a run, host-wide, by holding a bound socket in it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+from testbed.errors import TestbedError
+from testbed.plan.values import Ground
+
+PORT = 61_127  # above Linux's default ephemeral range (32768-60999), so no outgoing connection takes it
+FIRST, LAST = 1, 254  # block 0 is everybody's: 127.0.0.1
+
+
+class Lease:
+    """One leased block. The kernel gives it back when the last process that holds the socket has died."""
+
+    def __init__(self, block: int, held: socket.socket) -> None:
+        self.block = block
+        self._held = held
+
+    @property
+    def network(self) -> str:
+        """The block's prefix, such as "127.50"."""
+        return f"127.{self.block}"
+
+    @property
+    def ground(self) -> Ground:
+        """Where a plan lies on this block: links and inlets each at their callee's own address."""
+        return Ground(self.network)
+
+    def address(self, service: int, replica: int) -> str:
+        """Return the address of a replica, "127.b.s.r"; service 0 is the test's own plane.
+
+        Raises `TestbedError` where service or replica (both at most 254, replica from 1) do not fit.
+        """
+        if not (0 <= service <= 254 and 1 <= replica <= 254):
+            raise TestbedError(f"no address for replica {replica} of service {service}: both end at 254")
+        return f"{self.network}.{service}.{replica}"
+
+    def fileno(self) -> int:
+        """Return the descriptor of the bound socket, to be inherited by whoever must keep the block."""
+        return self._held.fileno()
+
+    def release(self) -> None:
+        """Give up this process's hold; a second call does nothing."""
+        self._held.close()
+
+
+def lease_block() -> Lease:
+    """Lease the first free block from a random start. Raises `TestbedError` when all 254 are taken."""
+    start = int.from_bytes(os.urandom(2), "big")
+    for step in range(LAST):
+        block = FIRST + (start + step) % LAST
+        held = _hold(f"127.{block}.0.254")
+        if held is not None:
+            return Lease(block, held)
+    raise TestbedError(
+        f"all address blocks 127.{FIRST}-127.{LAST} are leased (port {PORT} of 127.<block>.0.254 is taken in each): "
+        f"so many meshes are running, unless some program listens on 0.0.0.0:{PORT} (see `ss -ltnp`)"
+    )
+
+
+def _hold(address: str) -> socket.socket | None:
+    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        held.bind((address, PORT))  # no SO_REUSEADDR: a second holder must be refused
+    except OSError as error:
+        held.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        text = f"cannot bind {address}:{PORT} ({error.strerror}): all of 127/8 must be local, as on Linux"
+        raise TestbedError(text) from error
+    return held

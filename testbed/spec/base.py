@@ -1,0 +1,84 @@
+"""What every part of a topology is: a frozen value with camelCase keys in YAML, strict about its keys."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from testbed.errors import TopologyError
+from testbed.spec.problems import explain, shown, wrong
+
+
+class Model(BaseModel):
+    """A part of a topology. Made in Python, wrong arguments raise `TopologyError` in the words of the YAML reader."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+        field_title_generator=lambda name, field: field.alias or name,
+    )
+
+    def __init__(self, /, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            problems = explain(error, type(self))
+            raise TopologyError("\n".join(f"{type(self).__name__}: {problem}" for problem in problems)) from None
+
+    # Inside another model, pydantic shall build this one itself and collect its errors with the others.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, eq=False)
+class ShortForm:
+    """Tells the JSON Schema of another way to write a value, which a validator turns into the full one."""
+
+    schema: dict[str, Any]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Offer the short form beside the full one."""
+        return {"anyOf": [self.schema, handler(core)]}
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How a text must be spelt: a regular expression for editors, and the same in words that follow "must"."""
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the text after pydantic has seen that it is one."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Tell editors the pattern."""
+        return {**handler(core), "pattern": f"^{self.pattern}$"}
+
+    def _checked(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise wrong(f"must {self.words}, but is {shown(text)}")
+        return text
+
+
+def whole(*, least: int, most: int | None = None) -> Any:
+    """Bound a whole number, and keep texts and true/false from passing for one."""
+    return Field(strict=True, ge=least, le=most)
+
+
+Count = Annotated[int, whole(least=0)]
+UINT32_MAX = 4_294_967_295  # the largest limit that Envoy takes: Istio's "no limit"
+Limit = Annotated[int, whole(least=1, most=UINT32_MAX)]
+LimitOrZero = Annotated[int, whole(least=0, most=UINT32_MAX)]
+Percent = Annotated[int, whole(least=0, most=100)]
+ErrorStatus = Annotated[int, whole(least=400, most=599)]

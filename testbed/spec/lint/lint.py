@@ -1,0 +1,225 @@
+"""What is legal in a topology but hardly meant: each function looks for one such thing and says it in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from testbed.spec.calls import Call, Fallback
+from testbed.spec.durations import format_ms
+from testbed.spec.edges import CLIENT, Edge
+from testbed.spec.lint.retry_layers import retry_chains
+from testbed.spec.lint.timing import Times, policy_time
+from testbed.spec.policies.policy import Policy
+from testbed.spec.problems import Place, Problem
+from testbed.spec.routes import Node, callee_of, calls_from, nodes
+from testbed.spec.rules.protocols import status_words
+from testbed.spec.services import EXPECTED
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
+
+Smell = Callable[["Topology"], Iterator[Problem]]
+
+
+def smells_of(topology: Topology) -> list[Problem]:
+    """Everything that looks wrong, without repetitions; the place is the policy's or the call's."""
+    wanted = WITHOUT_PROXY if topology.mesh == "none" else WITH_PROXY
+    return list(dict.fromkeys(problem for smell in wanted for problem in smell(topology)))
+
+
+def unreachable(topology: Topology) -> Iterator[Problem]:
+    """Services that no request from the entry can reach."""
+    reached = topology.reachable()
+    for name in topology.services:
+        if name not in reached:
+            yield Problem(
+                ("services", name), f"{name}: no call from {topology.entry} leads here, so it gets no traffic"
+            )
+
+
+def unenforced(topology: Topology) -> Iterator[Problem]:
+    """Policies in a topology without proxies."""
+    if topology.policies:
+        count = len(topology.policies)
+        yield Problem(("mesh",), f"mesh none: there is no proxy to enforce the {count} policies")
+
+
+def ignored_per_try(topology: Topology) -> Iterator[Problem]:
+    """A perTryTimeout that Envoy ignores, because it is not shorter than the timeout."""
+    for place, policy in _policies(topology):
+        given = policy.retries.per_try_timeout if policy.retries else None
+        if given and policy.timeout and given >= policy.timeout:
+            text = f"perTryTimeout {format_ms(given)} is not shorter than timeout {format_ms(policy.timeout)}"
+            yield Problem(place, f"{policy.edge}: {text}, so Envoy ignores it and a slow attempt is never retried")
+
+
+def cut_short(topology: Topology) -> Iterator[Problem]:
+    """Attempts that do not fit into the timeout of their own policy."""
+    for place, policy in _policies(topology):
+        if policy.per_try and policy.timeout and policy.attempts * policy.per_try > policy.timeout:
+            need = f"{policy.attempts} attempts of {format_ms(policy.per_try)} need"
+            total = format_ms(policy.attempts * policy.per_try)
+            text = f"{need} {total}, but timeout is {format_ms(policy.timeout)}: the last are cut short"
+            yield Problem(place, f"{policy.edge}: {text}")
+
+
+def never_ejects(topology: Topology) -> Iterator[Problem]:
+    """An outlierDetection that cannot eject a replica, or whose ejections have no effect."""
+    for place, policy in _policies(topology):
+        if policy.outlier_detection:
+            replicas = topology.services[Edge.parse(policy.edge).callee].replicas
+            if reason := _why_no_ejection(policy, replicas):
+                yield Problem(place, f"{policy.edge}: outlierDetection can never {reason}")
+
+
+def _why_no_ejection(policy: Policy, replicas: int) -> str:
+    """Envoy 1.31 and later eject while (ejected + 1) / hosts does not exceed maxEjectionPercent."""
+    rule = policy.outlier_detection
+    assert rule is not None
+    copies = f"{replicas} replica{'s' if replicas > 1 else ''}"
+    if not (rule.consecutive_5xx_errors or rule.consecutive_gateway_errors or rule.local_origin_failures):
+        return "eject: all of its detectors are off"
+    if replicas * rule.max_ejection_percent // 100 == 0 and not rule.always_eject_one_host:
+        enough = math.ceil(100 / replicas)
+        return f"eject: {rule.max_ejection_percent}% of {copies} is less than one (from {enough}% on it could)"
+    if (replicas - 1) / replicas * 100 < rule.min_health_percent:
+        return (
+            f"help: with one of {copies} ejected, fewer than {rule.min_health_percent}% are healthy, and all are used"
+        )
+    return ""
+
+
+def without_effect(topology: Topology) -> Iterator[Problem]:
+    """Parts of a policy that do nothing, because another part is not there."""
+    for place, policy in _policies(topology):
+        rule = policy.outlier_detection
+        if rule and rule.consecutive_local_origin_failures and not rule.split_external_local_origin_errors:
+            text = "consecutiveLocalOriginFailures counts nothing without splitExternalLocalOriginErrors: true"
+            yield Problem(place, f"{policy.edge}: {text}")
+        if policy.retry_budget and policy.attempts == 1:
+            yield Problem(place, f"{policy.edge}: retryBudget bounds nothing: there are no retries")
+
+
+def only_queues(topology: Topology) -> Iterator[Problem]:
+    """A limit on connections that rejects nothing, and lets requests wait for ever."""
+    for place, policy in _policies(topology):
+        limits = policy.circuit_breaker
+        bounded = limits and (limits.max_pending_requests is not None or limits.max_requests is not None)
+        if limits and limits.max_connections and not bounded and not policy.timeout:
+            text = "maxConnections alone rejects nothing: requests wait, for ever without maxPendingRequests or timeout"
+            yield Problem(place, f"{policy.edge}: {text}")
+
+
+def no_deadline(topology: Topology) -> Iterator[Problem]:
+    """An edge that respects its callers' remaining time, which nobody tells it."""
+    for place, policy in _policies(topology):
+        caller = Edge.parse(policy.edge).caller
+        above = [topology.policy(edge) for edge in topology.edges() if edge.callee == caller and edge.caller != CLIENT]
+        if not policy.respect_expected_rq_timeout:
+            continue
+        told = topology.services[caller]
+        if not told.is_own and EXPECTED not in (*(header.lower() for header in topology.forward), told.deadline):
+            yield Problem(place, f"{policy.edge}: {caller} does not hand on {EXPECTED}: add it to forward")
+        if not any(one and (one.timeout or one.per_try) for one in above):
+            yield Problem(place, f"{policy.edge}: no caller of {caller} has a timeout, so there is no time to respect")
+
+
+def remembers(topology: Topology) -> Iterator[Problem]:
+    """Services whose stale answers outlive a test, because no reset makes them forget."""
+    for name, service in topology.services.items():
+        ways = [call.on_failure for _, _, call in service.every_call()]
+        if service.reset is None and any(isinstance(way, Fallback) and way.stale for way in ways):
+            text = f"{name} keeps its last good answers from one test to the next: give it a reset path"
+            yield Problem(("services", name), text)
+
+
+def repeated_writes(topology: Topology) -> Iterator[Problem]:
+    """Retries of a POST or PATCH that may have done its work already: Envoy knows no idempotency."""
+    for node in nodes(topology):
+        for place, call in calls_from(topology, node):
+            edge = f"{node.service} -> {call.to}"
+            why = _repeats(topology.policy(edge), call)
+            if call.method in ("POST", "PATCH") and why:
+                yield Problem(place, f"{edge}: {call.method} {call.path} is retried {why}, and may be done twice")
+
+
+def _repeats(policy: Policy | None, call: Call) -> str:
+    if call.tries > 1:
+        return "by the application"
+    return f"on {', '.join(policy.repeats_work)}" if policy and policy.repeats_work else ""
+
+
+def inverted(topology: Topology) -> Iterator[Problem]:
+    """Callers that give up while the callee is still within its own limits."""
+    times = Times(topology)
+    for node in nodes(topology):
+        for place, call in calls_from(topology, node):
+            policy = topology.policy(f"{node.service} -> {call.to}")
+            where = topology.place_of(policy) if policy else place
+            if message := _late_answer(times, node, callee_of(topology, call), call, policy):
+                yield Problem(where, message)
+            if message := _app_before_proxy(node, call, policy, times):
+                yield Problem(place, message)
+
+
+def _late_answer(times: Times, caller: Node, callee: Node, call: Call, policy: Policy | None) -> str:
+    patience = min(call.timeout or math.inf, policy.patience if policy else math.inf)
+    need = times.route(callee)
+    if need <= patience:
+        return ""
+    attempt = "an attempt" if policy and policy.per_try == patience else "a call"
+    text = f"timeout inversion: {attempt} ends after {format_ms(patience)}, but {callee} can take {format_ms(need)}"
+    return f"{caller.service} -> {callee.service}: {text} by its own limits, so its answer or fallback comes too late"
+
+
+def _app_before_proxy(caller: Node, call: Call, policy: Policy | None, times: Times) -> str:
+    if not (call.timeout and policy):
+        return ""
+    need = policy_time(policy, 0.0)
+    if need <= call.timeout:
+        return ""
+    text = (
+        f"{caller.service} itself gives up after {format_ms(call.timeout)}, but its proxy may try for {format_ms(need)}"
+    )
+    return f"{caller.service} -> {call.to}: timeout inversion: {text}"
+
+
+def multiplied(topology: Topology) -> Iterator[Problem]:
+    """Retries above retries: the attempts of each layer multiply."""
+    for chain in retry_chains(topology):
+        product = math.prod(layer.tries for layer in chain)
+        layers = ", ".join(f"{layer.edge} ({layer.tries} attempts)" for layer in chain)
+        text = f"retries multiply: {layers}: one request can become {product} at {chain[-1].edge.callee}"
+        yield Problem(chain[0].place, f"{chain[0].edge}: {text}")
+
+
+def never_met(topology: Topology) -> Iterator[Problem]:
+    """Conditions of a retry that no answer of a gRPC callee can meet."""
+    for place, policy in _policies(topology):
+        if words := status_words(topology, policy):
+            text = "its errors are HTTP 200 with a gRPC status: write unavailable, resource-exhausted, internal, ..."
+            yield Problem(place, f"{policy.edge}: retryOn {', '.join(words)} never happens on gRPC: {text}")
+
+
+def _policies(topology: Topology) -> Iterator[tuple[Place, Policy]]:
+    for index, policy in enumerate(topology.policies):
+        yield ("policies", index), policy
+
+
+WITH_PROXY: tuple[Smell, ...] = (
+    unreachable,
+    ignored_per_try,
+    cut_short,
+    inverted,
+    multiplied,
+    never_ejects,
+    without_effect,
+    never_met,
+    only_queues,
+    no_deadline,
+    repeated_writes,
+    remembers,
+)
+WITHOUT_PROXY: tuple[Smell, ...] = (unreachable, unenforced, remembers)

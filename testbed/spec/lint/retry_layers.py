@@ -1,0 +1,83 @@
+"""Layers of retries: which of them multiply, because one retries what another has retried already."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from testbed.spec.calls import Call
+from testbed.spec.edges import Edge
+from testbed.spec.problems import Place
+from testbed.spec.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One call that is tried more than once."""
+
+    place: Place
+    edge: Edge
+    tries: int  # of the application and its proxy together
+    repeats_failures: bool  # whether a failure further down is tried again here
+    repeats: tuple[int, ...]  # how often the callee may do its work: tries of the application, attempts of its proxy
+
+
+Chain = tuple[Layer, ...]
+
+
+def retry_chains(topology: Topology) -> Iterator[Chain]:
+    """Yield the worst chain of retries below each call that repeats the failures of other retries.
+
+    A chain that is the tail of another is left out.
+    """
+    worst = _Worst(topology)
+    found = [chain for node in nodes(topology) for chain in worst.from_calls(node) if len(chain) > 1]
+    inner = {layer for chain in found for layer in chain[1:]}
+    yield from (chain for chain in dict.fromkeys(found) if chain[0] not in inner)
+
+
+class _Worst:
+    """The chain with the largest product below each route, each route looked at once."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._known: dict[Node, Chain] = {}
+        for node in nodes_bottom_up(topology):
+            self.below(node)
+
+    def below(self, node: Node) -> Chain:
+        if node not in self._known:
+            self._known[node] = max(self.from_calls(node), key=_product, default=())
+        return self._known[node]
+
+    def from_calls(self, node: Node) -> Iterator[Chain]:
+        for place, call in calls_from(self._topology, node):
+            layer = layer_of(self._topology, node, place, call)
+            deeper = self.below(callee_of(self._topology, call))
+            if layer.tries == 1:
+                yield deeper
+            elif layer.repeats_failures:
+                yield (layer, *deeper)
+            else:
+                yield max((layer,), deeper, key=_product)
+
+
+def _product(chain: Chain) -> int:
+    return math.prod(layer.tries for layer in chain)
+
+
+def layer_of(topology: Topology, node: Node, place: Place, call: Call) -> Layer:
+    """Return how often one call of a route is tried, and how often its tries may reach the callee."""
+    edge = Edge(node.service, call.to)
+    policy = topology.policy(edge)
+    tries = call.tries * (policy.attempts if policy else 1)
+    where = topology.place_of(policy) if policy and policy.attempts > 1 else place
+    rpcs = policy is not None and policy.repeats_rpcs and topology.protocol(edge) == "grpc"
+    repeats = (call.tries, policy.attempts if policy and (policy.repeats_work or rpcs) else 1)
+    failures = policy is not None and (policy.repeats_failures or rpcs)
+    return Layer(where, edge, tries, call.tries > 1 or failures, repeats)

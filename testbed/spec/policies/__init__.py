@@ -1,0 +1,1 @@
+"""The policies of an edge: time-outs, retries, breakers, ejection."""

@@ -1,0 +1,55 @@
+"""The graph in which requests really travel: from a route of one service to the routes that its calls select."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+from testbed.spec.calls import Call
+from testbed.spec.problems import Place
+from testbed.spec.services import DEFAULT_ROUTE
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One route of one service."""
+
+    service: str
+    route: str = DEFAULT_ROUTE
+
+    def __str__(self) -> str:
+        """Write `checkout`, or `checkout (GET /cart)` for a route of its own."""
+        return self.service if self.route == DEFAULT_ROUTE else f"{self.service} ({self.route})"
+
+
+def nodes(topology: Topology) -> Iterator[Node]:
+    """Yield every route of every service, in file order."""
+    for name, service in topology.services.items():
+        for key in service.route_table:
+            yield Node(name, key)
+
+
+def nodes_bottom_up(topology: Topology) -> list[Node]:
+    """Every route after those that it calls, so that what is computed from them needs no deep recursion.
+
+    Raises `graphlib.CycleError` where calls never end.
+    """
+    graph = {node: [callee_of(topology, call) for _, call in calls_from(topology, node)] for node in nodes(topology)}
+    return list(TopologicalSorter(graph).static_order())
+
+
+def calls_from(topology: Topology, node: Node) -> Iterator[tuple[Place, Call]]:
+    """Yield the calls of one route, fallbacks included, with where they are written in the topology."""
+    for key, place, call in topology.services[node.service].every_call():
+        if key == node.route:
+            yield ("services", node.service, *place), call
+
+
+def callee_of(topology: Topology, call: Call) -> Node:
+    """The route that a call arrives at."""
+    return Node(call.to, topology.services[call.to].route_key(call.method, call.path))

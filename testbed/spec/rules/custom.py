@@ -1,0 +1,109 @@
+"""What must fit together around services of the user's own: what they are, what they name, which ports they take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from testbed.errors import nearest
+from testbed.spec.calls import Call
+from testbed.spec.problems import Place, Problem
+from testbed.spec.programs import KINDS, kinds_of, misplaced
+from testbed.spec.templates import names_of, unknown
+
+if TYPE_CHECKING:
+    from testbed.spec.services import Service
+    from testbed.spec.topology import Topology
+
+LINKS, INLETS = 10_000, 20_000  # where the ports of the testbed's own listeners begin on every address
+
+
+def broken(topology: Topology) -> Iterator[Problem]:
+    """Everything that is wrong with what services are."""
+    for name, service in topology.services.items():
+        found = [*_kind(service), *_needs(topology, name, service)]
+        if service.is_own:
+            found += [*_calls(service), *_templates(topology, name, service), *_port(topology, service)]
+        yield from (Problem(("services", name, *problem.place), problem.message) for problem in found)
+    yield from _circles(topology)
+    for index, header in enumerate(topology.context):
+        if header in ("traceparent", "tracestate"):
+            text = f"{header} has a format of its own, in which a request's id, user and cohort have no place"
+            yield Problem(("context", index), text)
+
+
+def _kind(service: Service) -> Iterator[Problem]:
+    kinds = kinds_of(service)
+    if not kinds:
+        yield Problem((), f"is nothing yet: write {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+    elif len(kinds) > 1:
+        yield Problem((), f"has {' and '.join(kinds)}: a service is one of them")
+    else:
+        fields = type(service).model_fields
+        for name, why in misplaced(service, service.kind):
+            yield Problem((fields[name].alias or name,), why)
+
+
+def _calls(service: Service) -> Iterator[Problem]:
+    """Of its own calls, only the names are asked for: how it makes them is its own affair."""
+    for index, step in enumerate(service.calls):
+        if not isinstance(step, Call) or step != Call(to=step.to):
+            text = "write only the name of the service: how a service of your own calls is its own affair"
+            yield Problem(("calls", index), text)
+
+
+def _needs(topology: Topology, name: str, service: Service) -> Iterator[Problem]:
+    for index, needed in enumerate(service.needs):
+        if needed not in topology.services:
+            yield Problem(("needs", index), f"no service {needed!r}{nearest(needed, topology.services)}")
+        elif needed == name:
+            yield Problem(("needs", index), f"{name} cannot wait for itself")
+
+
+def _templates(topology: Topology, name: str, service: Service) -> Iterator[Problem]:
+    names = names_of(topology.upstreams(name))
+    for place, text in texts_of(service):
+        for what in unknown(text, names):
+            yield Problem(place, what)
+
+
+def texts_of(service: Service) -> Iterator[tuple[Place, str]]:
+    """Yield every text in which names stand for addresses, with its place."""
+    yield from ((("env", key), value) for key, value in service.env.items())
+    yield from ((("command", index), word) for index, word in enumerate(service.command or ()))
+    words = (service.ready.command if service.ready else None) or ()
+    yield from ((("ready", "command", index), word) for index, word in enumerate(words))
+
+
+def _port(topology: Topology, service: Service) -> Iterator[Problem]:
+    """A port of its own that belongs to the testbed on the same address."""
+    if service.port is None:
+        return
+    ports, callers = topology.ports, 1 + sum(one.replicas for one in topology.services.values())
+    most = ports.proxy + max(len(topology.upstreams(name)) for name in topology.services)
+    taken = {"the proxy": range(ports.proxy, most + 1), "the proxy's admin": range(ports.admin, ports.admin + 1)}
+    taken |= {"the testbed's links": range(LINKS, LINKS + callers), "its inlet": range(INLETS, INLETS + callers)}
+    for who, numbers in taken.items():
+        if service.port in numbers:
+            yield Problem(("port",), f"{service.port} is taken by {who} (see ports: in docs/topology.md)")
+
+
+def _circles(topology: Topology) -> Iterator[Problem]:
+    """Services that wait for each other."""
+    for name, service in topology.services.items():
+        for index, needed in enumerate(service.needs):
+            if needed != name and name in _waits_for(topology, needed):
+                yield Problem(("services", name, "needs", index), f"{name} and {needed} would wait for each other")
+
+
+def _waits_for(topology: Topology, name: str) -> set[str]:
+    """Return all that a service waits for, directly or not."""
+    found: set[str] = set()
+    while (
+        more := {
+            needed for one in found | {name} if one in topology.services for needed in topology.services[one].needs
+        }
+        - found
+    ):
+        found |= more
+    return found

@@ -1,0 +1,114 @@
+"""Protocols of services: what an edge cannot do because of what it carries, each with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from testbed.spec.edges import CLIENT, Edge
+from testbed.spec.problems import Place, Problem
+
+if TYPE_CHECKING:
+    from testbed.spec.policies.policy import Policy
+    from testbed.spec.topology import Topology
+
+Protocol = Literal["http", "http2", "grpc", "tcp"]
+
+_NO_REQUESTS = "a tcp edge carries connections, and no requests that could"
+_ON_TCP: dict[tuple[str, ...], str] = {
+    ("timeout",): f"{_NO_REQUESTS} be timed: connectionPool.connectTimeout is what there is",
+    ("retries",): f"{_NO_REQUESTS} be tried again: the client's own driver has to",
+    ("retryBudget",): f"{_NO_REQUESTS} be tried again",
+    ("respectExpectedRqTimeout",): f"{_NO_REQUESTS} have a header",
+    ("circuitBreaker", "maxPendingRequests"): f"{_NO_REQUESTS} wait: maxConnections is what there is",
+    ("circuitBreaker", "maxRequests"): f"{_NO_REQUESTS} be counted: maxConnections is what there is",
+    ("circuitBreaker", "maxRetries"): f"{_NO_REQUESTS} be tried again",
+    ("connectionPool", "maxRequestsPerConnection"): f"{_NO_REQUESTS} be counted",
+    ("outlierDetection", "consecutiveGatewayErrors"): f"{_NO_REQUESTS} be answered 502: only connections that cannot "
+    "be made eject a replica (consecutive5xxErrors)",
+}
+"""What a policy cannot say on a tcp edge, and why."""
+
+
+def misfits(topology: Topology) -> Iterator[Problem]:
+    """Everything that the protocol of a service rules out."""
+    yield from _entry(topology)
+    yield from _stubs(topology)
+    yield from _calls(topology)
+    yield from _settings(topology)
+    yield from _policies(topology)
+
+
+def _entry(topology: Topology) -> Iterator[Problem]:
+    entry = topology.services.get(topology.entry)
+    if entry and entry.protocol == "tcp":
+        yield Problem(
+            ("services", topology.entry, "protocol"),
+            "the load sends requests, and tcp has none: let it enter at a service with another protocol that calls it",
+        )
+
+
+def _stubs(topology: Topology) -> Iterator[Problem]:
+    for name, service in topology.services.items():
+        place: Place = ("services", name, "protocol")
+        if service.protocol == "tcp" and service.language:
+            yield Problem(place, "a stub answers requests: tcp is for a service of your own (command, image, address)")
+        if service.protocol == "http2" and service.language == "python":
+            yield Problem(place, "the Python stub has no HTTP/2 of its own: take go or node, or protocol grpc")
+
+
+def _calls(topology: Topology) -> Iterator[Problem]:
+    """Calls that a stub cannot make."""
+    for name, service in topology.services.items():
+        for _, place, call in service.every_call():
+            callee = topology.services.get(call.to)
+            if callee and (why := _uncallable(topology, name, callee.protocol)):
+                yield Problem(("services", name, *place, "to"), f"{call.to} speaks {callee.protocol}: {why}")
+
+
+def _uncallable(topology: Topology, caller: str, protocol: Protocol) -> str:
+    service = topology.services[caller]
+    if protocol == "http" or not service.language:
+        return ""
+    if protocol == "tcp":
+        return "a stub sends requests, and cannot call it"
+    if protocol == "http2" and topology.mesh == "none":
+        return "stubs send HTTP/1.1, and with mesh none there is no proxy that makes HTTP/2 of it"
+    if protocol == "grpc" and service.wiring == "proxy":
+        return f"gRPC takes no HTTP_PROXY of this kind, so {caller} needs wiring: listener"
+    return ""
+
+
+def _settings(topology: Topology) -> Iterator[Problem]:
+    for text, settings in topology.edge_settings.items():
+        wanted = "request_faults" in settings.model_fields_set and settings.request_faults
+        if wanted and _protocol(topology, text) == "tcp":
+            yield Problem(("edges", text, "requestFaults"), f"{_NO_REQUESTS} be hit one by one: leave it out")
+
+
+def _policies(topology: Topology) -> Iterator[Problem]:
+    for index, policy in enumerate(topology.policies):
+        if _protocol(topology, policy.edge) == "tcp":
+            for place, why in _ON_TCP.items():
+                if _written(policy, place):
+                    yield Problem(("policies", index, *place), why)
+
+
+def _written(policy: Policy, place: tuple[str, ...]) -> bool:
+    """Whether a policy says anything of that: a value that is neither nothing nor off."""
+    value: object = policy.model_dump(by_alias=True)
+    for key in place:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value not in (None, False)
+
+
+def _protocol(topology: Topology, edge: str) -> str:
+    found = topology.services.get(Edge.parse(edge).callee)
+    return found.protocol if found else ""
+
+
+def status_words(topology: Topology, policy: Policy) -> list[str]:
+    """Words of `retryOn` that no answer on this gRPC edge can meet: its errors are HTTP 200 with a gRPC status."""
+    if _protocol(topology, policy.edge) != "grpc" or policy.retries is None or Edge.parse(policy.edge).caller == CLIENT:
+        return []
+    return [word for word in policy.retries.retry_on if word.isdecimal() or word in ("retriable-4xx", "gateway-error")]

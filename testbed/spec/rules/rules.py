@@ -1,0 +1,140 @@
+"""What must fit together in a topology: names that exist, one policy an edge, no endless calls, ports apart."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from difflib import get_close_matches
+from graphlib import CycleError
+from typing import TYPE_CHECKING
+
+from testbed.errors import nearest
+from testbed.spec.edges import CLIENT, Edge
+from testbed.spec.problems import Place, Problem
+from testbed.spec.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
+from testbed.spec.rules import custom
+from testbed.spec.rules.protocols import misfits
+
+if TYPE_CHECKING:
+    from testbed.spec.policies.policy import Policy
+    from testbed.spec.topology import Topology
+
+FIRST_LINK_PORT = custom.LINKS
+
+
+def broken_rules(topology: Topology) -> list[Problem]:
+    """Everything that does not fit together; endless calls are looked for once all names are right."""
+    names = [
+        *_services(topology),
+        *_edges(topology),
+        *_contradictions(topology),
+        *_ports(topology),
+        *_placement(topology),
+        *custom.broken(topology),
+    ]
+    return names or [*misfits(topology), *_cycles(topology)]
+
+
+def _services(topology: Topology) -> Iterator[Problem]:
+    known = topology.services
+    if topology.entry not in known:
+        yield Problem(("entry",), f"no service {topology.entry!r}{nearest(topology.entry, known)}")
+    for name, service in known.items():
+        for _, place, call in service.every_call():
+            if call.to not in known:
+                where: Place = ("services", name, *place, "to")
+                yield Problem(where, f"no service {call.to!r}{nearest(call.to, known)}")
+
+
+def _edges(topology: Topology) -> Iterator[Problem]:
+    known = [f"{edge.caller} -> {_meant(edge.callee, topology.services)}" for edge in topology.edges()]
+    for text in topology.edge_settings:
+        if text not in known:
+            yield Problem(("edges", text), no_edge(text, known))
+    first: dict[str, int] = {}
+    for index, policy in enumerate(topology.policies):
+        if message := _policy_edge(policy.edge, known, first):
+            yield Problem(("policies", index, "edge"), message)
+        first.setdefault(policy.edge, index)
+
+
+def _contradictions(topology: Topology) -> Iterator[Problem]:
+    """Policies of which one part takes the ground from another."""
+    for index, policy in enumerate(topology.policies):
+        for place, message in _contradiction(policy):
+            yield Problem(("policies", index, *place), message)
+
+
+def _contradiction(policy: Policy) -> Iterator[tuple[Place, str]]:
+    breaker, retries = policy.circuit_breaker, policy.retries
+    if policy.retry_budget and breaker and breaker.max_retries is not None:
+        yield (
+            ("retryBudget",),
+            "contradicts circuitBreaker.maxRetries, whose place a budget takes: keep one of them",
+        )
+    if retries and retries.hedge_on_per_try_timeout and retries.per_try_timeout is None:
+        yield ("retries", "hedgeOnPerTryTimeout"), "needs perTryTimeout, after which the next attempt begins"
+    if retries and retries.host_selection_retry_max_attempts and not retries.retry_ignore_previous_hosts:
+        yield ("retries", "hostSelectionRetryMaxAttempts"), "contradicts retryIgnorePreviousHosts: false"
+
+
+def _meant(service: str, known: Collection[str]) -> str:
+    """The service that a misspelt call means, so that a policy for that edge is not called wrong as well."""
+    return service if service in known else (get_close_matches(service, known, n=1) or [service])[0]
+
+
+def _policy_edge(text: str, known: list[str], first: dict[str, int]) -> str:
+    if text not in known:
+        return no_edge(text, [edge for edge in known if Edge.parse(edge).caller != CLIENT])
+    if Edge.parse(text).caller == CLIENT:
+        return f"the load has no proxy that could hold a policy for {text!r}"
+    return f"a second policy for {text!r}, the first is policies[{first[text]}]" if text in first else ""
+
+
+def no_edge(text: str, known: list[str]) -> str:
+    """Say that nobody calls along this edge, and which edge comes nearest."""
+    return f"no edge {text!r}{nearest(text, known)}"
+
+
+def _ports(topology: Topology) -> Iterator[Problem]:
+    ports = topology.ports
+    most = max(len(topology.upstreams(name)) for name in topology.services)
+    for name, port in (("app", ports.app), ("admin", ports.admin)):
+        if ports.proxy <= port <= ports.proxy + most:
+            yield Problem(("ports", name), f"{port} is taken: the proxy listens on {ports.proxy}-{ports.proxy + most}")
+    if ports.app == ports.admin:
+        yield Problem(("ports", "admin"), f"{ports.admin} is taken by the app")
+
+
+def _placement(topology: Topology) -> Iterator[Problem]:
+    """A proxy to place where there is none; a node that is not there."""
+    if topology.placement == "node" and topology.mesh == "none":
+        yield Problem(("placement",), "mesh none has no proxy, so there is nothing to place on a node")
+    for name, service in topology.services.items():
+        for number in service.node or ():
+            if topology.placement == "node" and number > topology.nodes:
+                count = "only node 1" if topology.nodes == 1 else f"only the nodes 1 to {topology.nodes} (nodes:)"
+                yield Problem(("services", name, "node"), f"there is no node {number}, {count}")
+
+
+def _cycles(topology: Topology) -> Iterator[Problem]:
+    """Walk the graph of (service, route) depth first; a call back into the path above it never ends."""
+    with suppress(CycleError):
+        nodes_bottom_up(topology)
+        return
+    done: set[Node] = set()
+    for start in nodes(topology):
+        yield from _endless(topology, start, (start,), done)
+
+
+def _endless(topology: Topology, node: Node, path: tuple[Node, ...], done: set[Node]) -> Iterator[Problem]:
+    if node in done:
+        return
+    for place, call in calls_from(topology, node):
+        callee = callee_of(topology, call)
+        if callee in path:
+            circle = " -> ".join(map(str, [*path[path.index(callee) :], callee]))
+            yield Problem(place, f"a cycle without an exit: {circle}")
+        else:
+            yield from _endless(topology, callee, (*path, callee), done)
+    done.add(node)
