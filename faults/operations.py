@@ -11,6 +11,18 @@ NEVER_MS = 86_400_000  # a delay that no caller outlives: the request hangs
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """The whole numbers that an attribute takes; `default` None means that it must be given."""
+
+    low: int
+    high: int
+    default: int | None = 0
+
+
+RATE = Range(1, 10_000_000)  # KiB/s of an answer's body; Envoy takes no less
+
+
+@dataclass(frozen=True, slots=True)
 class Toxic:
     """One Toxiproxy toxic on one link; `attributes` in Toxiproxy's own names and integer units."""
 

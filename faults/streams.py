@@ -6,9 +6,8 @@ from typing import Literal, Protocol
 
 from testbed.errors import FaultError
 from testbed.faults.base import Fault
-from testbed.faults.operations import Operation, Stream, Toxic
+from testbed.faults.operations import Operation, Range, Stream, Toxic
 from testbed.faults.target import Site, links_of
-from testbed.faults.toxics import Range
 
 Direction = Literal["answers", "requests"]
 STREAMS: dict[str, Stream] = {"answers": "downstream", "requests": "upstream"}

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from testbed.faults.base import RequestFault
-from testbed.faults.operations import Operation, Rule
+from testbed.faults.operations import RATE, Operation, Rule
 from testbed.faults.streams import whole
 from testbed.faults.target import Site
-from testbed.injection.inlet.rules import RATE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,22 +7,12 @@ jitter overflows; a misspelt attribute is taken for a toxic that does nothing. N
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from testbed.errors import FaultError, nearest
-from testbed.faults.operations import Toxic
+from testbed.faults.operations import Range, Toxic
 
 HOUR_MS = 3_600_000
 STREAMS = ("upstream", "downstream")
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The whole numbers that an attribute takes; `default` None means that it must be given."""
-
-    low: int
-    high: int
-    default: int | None = 0
 
 
 KINDS: Mapping[str, Mapping[str, Range]] = {

@@ -11,6 +11,10 @@ from typing import Any, Literal
 from testbed.checks.judging.base import Outcome
 from testbed.experiment.record import Injected
 
+# what a campaign tells the pytest that it starts, by its environment: the arm, the folder for histories, a pipe
+ARM, KEPT, PIPE = "TESTBED_ARM", "TESTBED_KEPT", "TESTBED_PIPE"
+COLLECTED = "collected"  # in the pipe: how many tests there are
+
 Key = tuple[int, str, str, str, int]  # run, check, population, phase, and the how manieth of these
 
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import IO
 
-from testbed.campaigns.outcomes import Told, read
+from testbed.campaigns.outcomes import ARM, COLLECTED, KEPT, PIPE, Told, read
 from testbed.errors import TestbedError
 from testbed.experiment.arm import Arm
-from testbed.frontends.plugin.recorder import ARM, COLLECTED, KEPT, PIPE
 from testbed.runtime.interrupts import taken
 
 SEED, REPLAY = "--testbed-seed", "--testbed-replay"

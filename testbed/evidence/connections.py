@@ -6,30 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from testbed.evidence.access_log import Fields, Seen, flags, times
+from testbed.evidence.access_log import Seen
 from testbed.history.events import Attempt
-from testbed.plan.values import Link
 
 CONNECTION = "connection"  # the source of such attempts
-ENDED = "TcpConnectionEnd"  # Envoy's name for the last line of a connection; others say that it is asked for, or made
-
-
-def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:
-    """Read a line of Envoy's `tcp_proxy`; while the connection is open, it lasts for ever."""
-    start, duration = times(line)
-    return Attempt(
-        request="",
-        edge=edge,
-        caller=str(line["caller"]),
-        callee=link.callee if link else "",
-        number=1,
-        start=start,
-        duration_ms=duration if line["event"] == ENDED else math.inf,
-        status=0,
-        flags=flags(line["flags"]),
-        source=CONNECTION,
-        call=f"{line['caller']}:{life}/tcp.{line['connection']}",
-    )
 
 
 def is_open(event: Seen) -> bool:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import quote
 
-from testbed.envoy.bootstrap import FLUSH_MS, STAT_PREFIX, TCP_PREFIX
-from testbed.errors import TestbedError
+from testbed.envoy.admin import Counted, counters
+from testbed.envoy.bootstrap import FLUSH_MS
 from testbed.evidence.access_log import Reading, Seen
 from testbed.evidence.connections import CONNECTION, Standing, is_open
 from testbed.evidence.source import Log, Tail
 from testbed.history.events import Attempt, Call
-from testbed.mesh.envoy.log import unsent
 
 STEP_S = FLUSH_MS / 2000
 FOREVER = float("inf")
-_NAMES = (
-    rf"http\.{STAT_PREFIX}\.downstream_rq_(total|active)",
-    rf"tcp\.{STAT_PREFIX}\.downstream_cx_total",
-    rf"listener\.{TCP_PREFIX}\.downstream_cx_active",
-)
-_COUNTERS = "/stats?filter=" + quote(f"^({'|'.join(_NAMES)})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,39 +26,6 @@ class Loss:
     why: str
     start: float  # 0: since the log began
     end: float = FOREVER  # for ever: it goes on
-
-
-class Counted(NamedTuple):
-    """What an Envoy has counted since it began: requests, and connections of tcp edges."""
-
-    total: int = 0  # requests taken
-    active: int = 0  # of those: in hand
-    connections: int = 0  # taken
-    connected: int = 0  # of those: open
-
-
-def counters(admin: str) -> Counted:
-    """Return what an Envoy has counted. Raises `TestbedError` if it is silent."""
-    connection = http.client.HTTPConnection(admin, timeout=5)
-    try:
-        connection.request("GET", _COUNTERS)
-        lines = connection.getresponse().read().decode().splitlines()
-    except (OSError, http.client.HTTPException) as problem:
-        raise TestbedError(f"the Envoy at {admin} does not tell its counters: {problem!r}") from problem
-    finally:
-        connection.close()
-    return _counted(lines)
-
-
-def _counted(lines: Iterable[str]) -> Counted:
-    found = {name: int(value) for name, _, value in (line.partition(": ") for line in lines)}
-    requests, connections = f"http.{STAT_PREFIX}.downstream_rq", f"tcp.{STAT_PREFIX}.downstream_cx"
-    return Counted(
-        found.get(f"{requests}_total", 0),
-        found.get(f"{requests}_active", 0),
-        found.get(f"{connections}_total", 0),
-        found.get(f"listener.{TCP_PREFIX}.downstream_cx_active", 0),
-    )
 
 
 class Reader:
@@ -183,10 +140,6 @@ class Reader:
         """Return the events, and the connections that are open."""
         return [*self.events, *self._standing.until(time.time())]
 
-    def tells(self, source: str) -> bool:
-        """Whether this log is one of those that a source is made of."""
-        return (source == "arrivals") == (self.log.process == "inlet")
-
     def whole(self) -> bool:
         """Read on; True if nothing is in flight and everything is logged, or nothing more will come."""
         if self.log.admin and self.answers:
@@ -224,7 +177,7 @@ class Reader:
                 yield replace(loss, end=min(loss.end, now))
 
     def _take(self, reading: Reading) -> None:
-        self.events += [event for event in reading.events if not is_open(event) and not unsent(event)]
+        self.events += [event for event in reading.events if not is_open(event) and not self.log.unsent(event)]
         self._garbage += reading.garbage
         self._ended += reading.ended
         for event in reading.events:

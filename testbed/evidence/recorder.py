@@ -5,67 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from testbed.envoy.bootstrap import FLUSH_MS
 from testbed.evidence.access_log import Seen
 from testbed.evidence.reader import STEP_S, Reader
 from testbed.evidence.source import Log
 from testbed.history.events import Evidence
-from testbed.history.facts import CLIENT
-from testbed.injection.inlet import log as inlet
-from testbed.injection.inlet.inlet import LOG as INLET_LOG
-from testbed.plan.values import Link, Reach, Seat, as_planned, links_from
-
-if TYPE_CHECKING:
-    from testbed.mesh import Mesh
-    from testbed.spec.topology import Topology
 
 UNSEEN = "what a service of your own sends is recorded by its proxy only, and this mesh has none"
 PATIENCE_S = 3.0  # for the last answers, and the last lines, to come
 PART = 1 << 16  # bytes of a log, some 150 lines: read in about 3 ms
 
 
-class Recorded(Protocol):
-    """What the recorder needs of a plan."""
-
-    @property
-    def topology(self) -> Topology:
-        """What runs."""
-
-    @property
-    def mesh(self) -> Mesh:
-        """Who records what the callers send."""
-
-    @property
-    def seats(self) -> Sequence[Seat]:
-        """Where proxies may run."""
-
-    @property
-    def links(self) -> Sequence[Link]:
-        """Every link."""
-
-    @property
-    def inlet_admin(self) -> str:
-        """Where the inlet tells its counters."""
-
-    @property
-    def inlet_control(self) -> str:
-        """Where the inlet takes its rules."""
-
-
 class Recorder:
     """Collects the evidence of one running mesh, one load after the other."""
 
     def __init__(
-        self, plan: Recorded, directory: Path, patience_s: float = PATIENCE_S, reach: Reach = as_planned
+        self, logs: Iterable[Log], directory: Path, unseen: Sequence[str] = (), patience_s: float = PATIENCE_S
     ) -> None:
-        self._patience_s = patience_s
-        self._readers = {log.process: Reader(log, directory) for log in logs(plan, reach)}
-        self._unseen = _unseen(plan, self._readers.values())
+        """`directory` is the run's folder; `unseen` are the edges on which nobody records what is sent."""
+        self._patience_s, self._unseen = patience_s, tuple(unseen)
+        self._readers = {log.process: Reader(log, directory) for log in logs}
 
     def begin(self) -> None:
         """Forget what has been logged so far."""
@@ -137,7 +98,7 @@ class Recorder:
 
     def _verdicts(self) -> Iterator[Evidence]:
         for source in ("attempts", "calls", "arrivals"):
-            readers = [reader for reader in self._readers.values() if reader.tells(source)]
+            readers = [reader for reader in self._readers.values() if reader.log.tells(source)]
             missing = [(reader, text) for reader in readers if (text := reader.missing())]
             edges = sorted({link.edge for reader, _ in missing for link in reader.log.links})
             if readers:
@@ -149,30 +110,6 @@ class Recorder:
                 yield Evidence(source, False, f"{', '.join(callers)}: {UNSEEN}", self._unseen)
             for reader in readers:
                 yield from _lost(reader, source)
-
-
-def logs(plan: Recorded, reach: Reach = as_planned) -> Iterator[Log]:
-    """Return every log of a run, with the `admin` that we reach."""
-    for log in _logs(plan):
-        yield replace(log, admin=reach(log.admin)) if log.admin else log
-
-
-def _logs(plan: Recorded) -> Iterator[Log]:
-    """Return the inlet's log, and one for each seat whose replicas' calls the mesh records."""
-    inlets = [link for link in plan.links if link.inlet]
-    parse = partial(inlet.parse, links=inlets, control=plan.inlet_control)
-    yield Log("inlet", INLET_LOG, lambda life: parse, inlets, plan.inlet_admin)
-    for seat in plan.seats:
-        log = plan.mesh.log(plan.topology, seat, links_from(seat, plan.links))
-        if log is not None:
-            yield log
-
-
-def _unseen(plan: Recorded, readers: Iterable[Reader]) -> tuple[str, ...]:
-    """Return the edges on which nobody records what is sent: their callers have no proxy, and are none of the stubs."""
-    seen = {link.edge for reader in readers if reader.tells("attempts") for link in reader.log.links}
-    sent = {link.edge for link in plan.links if link.caller != CLIENT}
-    return tuple(sorted(sent - seen)) if plan.mesh.sources else ()
 
 
 def _unconnected(readers: Iterable[Reader]) -> Iterator[Evidence]:

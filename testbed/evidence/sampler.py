@@ -5,34 +5,46 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from testbed.envoy.connection import Kept
 from testbed.evidence.overhead import Probe, Spent
 from testbed.evidence.source import Log
 from testbed.history.events import Evidence, Sample
-from testbed.mesh.envoy.monitor import HOSTS, STATS, edge_values
+from testbed.plan.values import Link
 
 EVERY_S = 0.25  # between two looks at the proxies
 PROBE_EVERY_S = 0.1
 MOST = 0.05  # of one core for looking: where there are many proxies, they are looked at less often
 
 
+class Monitor(Protocol):
+    """Reads what a caller's proxy says of itself."""
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """What its admin address is asked for."""
+
+    def values(self, texts: Sequence[str], links: Sequence[Link]) -> dict[str, dict[str, float]]:
+        """Return the values of each edge by their names, from the answers to `paths`."""
+
+
 class Watch:
     """The counters of one caller's proxy: a sample for each edge."""
 
-    def __init__(self, log: Log, mute: Callable[[str], bool]) -> None:
+    def __init__(self, log: Log, monitor: Monitor, mute: Callable[[str], bool]) -> None:
         assert log.admin
-        self.log, self._admin, self._mute = log, Kept(log.admin), mute
+        self.log, self._monitor, self._admin, self._mute = log, monitor, Kept(log.admin), mute
         self.asked = self.silent = 0  # at the ends of phases
 
     def look(self, *, boundary: bool) -> list[Sample]:
         """Return what it says now; nothing while it does not answer (it may be on its way to a new life)."""
-        mute = self._mute(self.log.process)
-        stats, hosts = (None, None) if mute else (self._admin.get(STATS), self._admin.get(HOSTS))
-        told = stats is not None and hosts is not None
+        asked = [] if self._mute(self.log.process) else [self._admin.get(path) for path in self._monitor.paths]
+        texts = [text for text in asked if text is not None]
+        told = len(texts) == len(self._monitor.paths)
         self.asked += boundary
         self.silent += boundary and not told
-        found = edge_values(stats or "", hosts or "", self.log.links) if told else {}
+        found = self._monitor.values(texts, self.log.links) if told else {}
         at, life = time.time(), self._admin.life
         return [Sample(at, self.log.process, v, edge, self._callers(edge), life) for edge, v in found.items()]
 
@@ -51,9 +63,14 @@ class Sampler:
     """
 
     def __init__(
-        self, logs: Sequence[Log], spent: Spent, probe: Probe, mute: Callable[[str], bool] = lambda process: False
+        self,
+        logs: Sequence[Log],
+        monitor: Monitor | None,
+        spent: Spent,
+        probe: Probe,
+        mute: Callable[[str], bool] = lambda process: False,
     ) -> None:
-        self._watches = [Watch(log, mute) for log in logs if log.admin]
+        self._watches = [Watch(log, monitor, mute) for log in logs if log.admin and monitor]
         self._spent, self._probe = spent, probe
         self._looking, self._over = threading.Lock(), threading.Event()
         self._samples: list[Sample] = []

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from testbed.envoy.readback import difference
 from testbed.errors import TestbedError
 from testbed.experiment import arm
+from testbed.experiment.planning import plan_for
 from testbed.experiment.rejected_config import explained
 from testbed.history.events import PolicyEvent
-from testbed.plan.make import Plan, make_plan
+from testbed.plan.make import Plan
 from testbed.plan.values import File, Process
 from testbed.runtime import Death, NotReady, Runtime
 
@@ -78,7 +79,7 @@ class Swaps:
         topology = self._base.topology
         for swap in wanted:
             topology = topology.with_overrides(policies=swap.overrides)
-        again = make_plan(topology, self._base.ground, wildcards=self._base.wildcards)
+        again = plan_for(topology, self._base.ground, wildcards=self._base.wildcards)
         return replace(self._base, topology=topology, files=again.files)
 
     def _restart(self, changed: dict[str, tuple[Process, File]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,3 +48,14 @@ def begin(test: str, seed: int) -> Record:
     global _current
     _current = Record(test, seed)
     return _current
+
+
+def slug(nodeid: str) -> str:
+    """A file name for a test: readable, and unique by a few letters of its hash."""
+    words = re.sub(r"[^A-Za-z0-9]+", "-", nodeid.removesuffix(")")).strip("-")[-80:]
+    return f"{words}-{hashlib.sha256(nodeid.encode()).hexdigest()[:8]}"
+
+
+def seed_of(seed: int, nodeid: str) -> int:
+    """The seed of one test: the same whatever else runs and in whatever order."""
+    return int.from_bytes(hashlib.sha256(f"{seed}|{nodeid}".encode()).digest()[:4])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from testbed.envoy.validate import envoys_words
 from testbed.errors import TestbedError, TopologyError
-from testbed.plan.make import Plan, make_plan
+from testbed.experiment.planning import plan_for
+from testbed.plan.make import Plan
 from testbed.runtime import NotReady
 from testbed.spec.overrides import leaves, pruned
 from testbed.spec.problems import Place
@@ -27,7 +28,7 @@ def explained(error: NotReady, plan: Plan, words: Words = envoys_words) -> Testb
         return error
 
     def refused(topology: Topology) -> str:
-        made = make_plan(topology, plan.ground)
+        made = plan_for(topology, plan.ground)
         return next(words(file.text) for file in made.files if file.path == paths[0])
 
     said = refused(plan.topology)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from testbed.errors import TestbedError
 from testbed.experiment import record
-from testbed.frontends.plugin.session import slug
+from testbed.experiment.record import slug
 from testbed.history.events import History
 
 if TYPE_CHECKING:

@@ -40,11 +40,11 @@ def start_mesh(
 ) -> Testbed:
     """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs."""
     from testbed.experiment import arm
+    from testbed.experiment.planning import plan_for
     from testbed.experiment.services import prepared
     from testbed.experiment.testbed import Testbed
     from testbed.experiment.traffic import silent
     from testbed.plan.custom_services import wildcards
-    from testbed.plan.make import make_plan
     from testbed.plan.values import File
     from testbed.runtime import NotReady, runtime_class
     from testbed.runtime.orphans import folders
@@ -63,7 +63,7 @@ def start_mesh(
     try:
         ground = with_namespaces(lease.ground, topology)
         ports = free_ports(ground.network, wildcards(topology, ground))
-        plan = make_plan(topology, ground, seed, ports)
+        plan = plan_for(topology, ground, seed, ports)
         running = chosen(directory, lease, keep=keep is not None)
         about = File(folders.ABOUT, folders.about(topology.name, runtime, ground.network))
         running.start(plan.processes, [*plan.files, about])

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import FaultError, TestbedError
 from testbed.evidence.overhead import Probe, Spent
-from testbed.evidence.recorder import Recorder, logs
+from testbed.evidence.recorder import Recorder
 from testbed.evidence.sampler import Sampler
 from testbed.experiment import arm, record
 from testbed.experiment.deaths import Deaths
 from testbed.experiment.policy_override import Swap, Swaps
 from testbed.experiment.preflight import in_doubt
 from testbed.experiment.processes import Watched
+from testbed.experiment.sources import logs, unseen
 from testbed.experiment.traffic import Run, Say, Traffic, silent
 from testbed.faults.base import Fault
 from testbed.faults.timed import refuse_late
@@ -34,6 +35,7 @@ from testbed.load.driver import Driver
 from testbed.load.encoding import spoken
 from testbed.load.schedule import Schedule
 from testbed.load.workload import Shape
+from testbed.mesh import mesh_named
 from testbed.plan.make import Plan
 from testbed.runtime import Lease, Runtime
 from testbed.runtime.tools import binaries
@@ -59,7 +61,8 @@ class Testbed:
         self.say, self._runtime, self._lease = say, runtime, lease
         self._swaps = Swaps(plan, runtime, self._still)
         self._reach = reach = runtime.reach
-        self._recorder = Recorder(plan, directory, reach=reach)
+        self._logs = list(logs(plan, reach))
+        self._recorder = Recorder(self._logs, directory, unseen(plan, self._logs))
         self._links = Links(reach(plan.links_api), inside=runtime.inside)
         self._wire = Wire(plan, runtime.inside, reach)
         inlet, processes = InletControl(reach(plan.inlet_control)), Watched(runtime, self._recorder)
@@ -307,9 +310,9 @@ class Testbed:
             name: partial(self._runtime.cpu_seconds, name) for name in ("links", "inlet")
         }
         spent = Spent(own | {"load": self._driver.cpu_seconds})
-        proxies = [log for log in logs(self.plan, self._reach) if log.process != "inlet"]
+        proxies = [log for log in self._logs if log.process != "inlet"]
         probe = Probe(self._reach(self.plan.inlet_control), self._reach(self.plan.probe.listen))
-        sampler = Sampler(proxies, spent, probe, self._recorder.mute)
+        sampler = Sampler(proxies, mesh_named(self.topology.mesh).monitor, spent, probe, self._recorder.mute)
         sampler.start()
         return sampler
 

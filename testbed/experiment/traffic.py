@@ -55,14 +55,18 @@ class Run:
         """
         if arm.current() is not arm.Arm.AS_WRITTEN:
             return self._judge_each(populations)
+        from testbed.report.failure import raise_if_red
+
         report = self.judge(**populations)
-        report.raise_if_red()
+        raise_if_red(report)
         return report
 
     def end(self, report: Report) -> NoReturn:
         """Raise the report on a run that ended before its fault, as `Inconclusive`; it is kept like any other."""
+        from testbed.report.failure import raise_if_red
+
         self.reports.append(report)
-        report.raise_if_red()
+        raise_if_red(report)
         raise TestbedError(f"a run that held cannot end early: {report.headline}")
 
     def _judge_each(self, populations: Mapping[str, Sequence[Check]]) -> Report:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.errors import TopologyError
-from testbed.mesh import variable
 from testbed.plan.values import Ground, Network, Process, Ready, Replica
+from testbed.plan.wiring import variable
 from testbed.spec.templates import fill, parts_of
 
 if TYPE_CHECKING:

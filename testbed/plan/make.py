@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from testbed.errors import TopologyError
-from testbed.injection.inlet.inlet import inlet_process
-from testbed.injection.toxiproxy.links import links_process
-from testbed.mesh import Mesh, mesh_named
 from testbed.native import packages_path, stub_path
 from testbed.plan import custom_services
 from testbed.plan.custom_services import candidates
+from testbed.plan.ports import MeshPorts, Part, Plane
 from testbed.plan.stub_behaviour import behaviour
 from testbed.plan.values import File, Ground, Link, Node, Process, Reach, Ready, Replica, Seat, as_planned, links_from
 from testbed.spec.topology import Service, Topology
@@ -29,7 +27,7 @@ class Plan:
     """Everything that a runtime needs to start a mesh, and everything that a fault may aim at."""
 
     topology: Topology
-    mesh: Mesh
+    mesh: MeshPorts
     ground: Ground
     replicas: tuple[Replica, ...]
     links: tuple[Link, ...]
@@ -79,18 +77,25 @@ class Plan:
         return tuple(f"{s.name}/proxy" for s in self.proxies if any(r.service in above for r in s.replicas))
 
 
-def make_plan(topology: Topology, ground: Ground, seed: int = 0, wildcards: tuple[int, ...] = ()) -> Plan:
+def make_plan(
+    topology: Topology,
+    ground: Ground,
+    mesh: MeshPorts,
+    plane: Plane,
+    seed: int = 0,
+    wildcards: tuple[int, ...] = (),
+) -> Plan:
     """Lay a topology out on a ground. Raises `TopologyError` where its one plane has no port for another link.
 
-    `wildcards` are ports for the apps that listen on all addresses; without, they are the first of the block.
+    `plane` makes links and inlet. `wildcards` are ports for the apps that listen on all addresses; without, they are
+    the first of the block.
     """
-    mesh = mesh_named(topology.mesh)
     wildcards = wildcards or tuple(candidates(ground.network))
     replicas = tuple(custom_services.replicas(topology, ground, wildcards))
     nodes = tuple(_nodes(replicas, ground.network))
     links = tuple(_links(topology, replicas, ground))
     bare = Plan(topology, mesh, ground, replicas, links, (), (), nodes, wildcards)
-    parts = [_test_plane(bare), *(part for seat in bare.seats for part in _seat_parts(bare, seat, seed))]
+    parts = [plane(bare), *(part for seat in bare.seats for part in _seat_parts(bare, seat, seed))]
     processes = tuple(process for part in parts for process in part[0])
     files = tuple(file for part in parts for file in part[1])
     return replace(bare, processes=processes, files=files)
@@ -141,19 +146,6 @@ def _link(
         shared_by=together,
         protocol=topology.protocol(edge),
     )
-
-
-Part = tuple[list[Process], list[File]]
-
-
-def _test_plane(plan: Plan) -> Part:
-    links, link_files = links_process([*plan.links, plan.probe], plan.links_api)
-    inlet, inlet_files = inlet_process(
-        plan.links, admin=plan.inlet_admin, control=plan.inlet_control, context=plan.topology.context
-    )
-    entries = (link.listen for link in plan.links if link.caller == CLIENT)
-    links = replace(links, reached=(plan.links_api, plan.probe.listen, *entries))
-    return [links, inlet], [*link_files, *inlet_files]
 
 
 def _seat_parts(plan: Plan, seat: Seat, seed: int) -> Iterator[Part]:

@@ -21,6 +21,7 @@ from runtime_kit import eventually
 
 from testbed.evidence.access_log import Seen
 from testbed.evidence.recorder import Recorder
+from testbed.experiment.sources import logs
 from testbed.injection.inlet.inlet import InletControl, inlet_process
 from testbed.injection.toxiproxy.links import Links, links_process
 from testbed.mesh import Mesh, mesh_named
@@ -179,7 +180,7 @@ class Stage:
             processes.append(process)
             files += written
         self.runtime.start(processes, files)
-        self.recorder = Recorder(self.plan, self.directory, PATIENCE_S) if self.inlet else None
+        self.recorder = Recorder(logs(self.plan), self.directory, patience_s=PATIENCE_S) if self.inlet else None
 
     def stop(self) -> None:
         self.toxi.close()

@@ -7,7 +7,7 @@ import pytest
 from runtime_kit import eventually
 
 from testbed import Topology, graceful_restart, start
-from testbed.evidence.reader import counters
+from testbed.envoy.admin import counters
 
 pytestmark = pytest.mark.e2e
 GATE = "gate-1/app"

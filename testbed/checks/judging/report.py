@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 
 from testbed.checks.judging.base import Outcome, Verdict
 from testbed.checks.judging.formatting import count, plural
-from testbed.errors import Inconclusive, NotContained
 
 NO_CHECK = "load without any check: nothing was judged, so nothing is proved. Add run.check(all=[...])"
 
@@ -52,15 +51,6 @@ class Report:
             return line
         first = self.red[0]
         return f"{line}; {first.check} for {first.population}: {first.observed or 'not judged'}, bound {first.bound}"
-
-    def raise_if_red(self) -> None:
-        """Raise `NotContained` if a check was violated, else `Inconclusive` if one was not proved, or none made."""
-        if self.outcome == "held":
-            return
-        from testbed.report.verdict_table import table
-
-        message = f"{self.headline}\n\n{table(self)}" if self.verdicts else self.headline
-        raise (NotContained if self.outcome == "violated" else Inconclusive)(message)
 
 
 _KINDS: tuple[Outcome, ...] = ("violated", "inconclusive", "held")

@@ -15,6 +15,7 @@ from typing import get_args
 
 from testbed.checks import CHECKS, Check, judge
 from testbed.errors import CheckError, FaultError
+from testbed.experiment.planning import plan_for
 from testbed.faults import FAULTS, Fault
 from testbed.frontends.cli.support import (
     EDGE,
@@ -30,7 +31,7 @@ from testbed.frontends.cli.support import (
 )
 from testbed.history.events import Arrival, Attempt, Call, Event, Evidence, History, Pace, Phase, Request, RunInfo
 from testbed.history.facts import CLIENT
-from testbed.plan.make import Plan, make_plan
+from testbed.plan.make import Plan
 from testbed.spec.rules.protocols import Protocol
 from testbed.spec.topology import Topology
 
@@ -54,7 +55,7 @@ def topology_of(protocol: str) -> Topology:
 
 def faults() -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes, by the protocol of the edge."""
-    plans = {protocol: make_plan(topology_of(protocol), GROUND) for protocol in PROTOCOLS}
+    plans = {protocol: plan_for(topology_of(protocol), GROUND) for protocol in PROTOCOLS}
     return [{"fault": name} | _targets(kind, plans) for name, kind in sorted(FAULTS.items())]
 
 

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from testbed.runtime.orphans import processes
 from testbed.runtime.orphans.folders import read_about
-from testbed.runtime.orphans.found import Run
+from testbed.runtime.orphans.found import Run, counted, owner_of
 from testbed.runtime.owner import State
 
 WORDS = {State.ALIVE: "running", State.DEAD: "orphan", State.ELSEWHERE: "elsewhere"}
@@ -49,14 +48,6 @@ def as_data(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [_data(run) for run in runs]
 
 
-def owner_of(run: Run) -> str:
-    """Return who owns a run, for people: "pytest tests/chaos (pid 4711)"."""
-    command = read_about(run.folder).get("command") or ""
-    if run.state is State.ALIVE:
-        command = command or processes.command(run.owner.pid)
-    return f"{command or 'a process'} (pid {run.owner.pid})"
-
-
 def _data(run: Run) -> dict[str, Any]:
     about = read_about(run.folder)
     owner = {"pid": run.owner.pid, "started": run.owner.started, "command": owner_of(run)}
@@ -90,8 +81,3 @@ def _held(run: Run) -> str:
     """What a run holds beside its folder: "11 processes, 1 control group"."""
     kinds = dict.fromkeys(thing.kind for thing in run.things if thing.kind != "folder")
     return ", ".join(counted(kind, len(run.of(kind))) for kind in kinds) or "nothing"
-
-
-def counted(kind: str, n: int) -> str:
-    """Return "1 process", "2 processes"."""
-    return f"{n} {kind}" if n == 1 else f"{n} {kind}{'es' if kind.endswith('s') else 's'}"

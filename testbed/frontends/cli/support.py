@@ -11,12 +11,13 @@ from typing import Any, cast
 
 from testbed.checks import CHECKS, Check, View
 from testbed.errors import CheckError, FaultError
+from testbed.experiment.planning import plan_for
 from testbed.faults import FAULTS, Fault, latency
 from testbed.faults.base import LinkFault, RequestFault
 from testbed.faults.operations import Drop, Netem, Operation, Signal
 from testbed.injection.injector import Place
 from testbed.mesh import MESHES, mesh_named
-from testbed.plan.make import Plan, make_plan
+from testbed.plan.make import Plan
 from testbed.plan.values import Ground
 from testbed.spec.topology import Topology
 
@@ -62,7 +63,7 @@ def pair(
 
 def faults() -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes in each setting, and which scopes."""
-    plans = {name: make_plan(topology, GROUND) for name, topology in settings().items()}
+    plans = {name: plan_for(topology, GROUND) for name, topology in settings().items()}
     return [_row(name, example(kind), plans) for name, kind in sorted(FAULTS.items())]
 
 
@@ -78,7 +79,7 @@ def instead(fault: Fault) -> str:
 
 def needs(fault: Fault) -> str:
     """Return what a fault needs that not every machine has, by what it does; `testbed doctor` says what is there."""
-    place = place_of(make_plan(pair(), GROUND))
+    place = place_of(plan_for(pair(), GROUND))
     for aimed in (fault, *(_aimed(fault, **{what: name}) for what, name in AIMS.items())):
         with suppress(FaultError):
             return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(place, "f1"))))) or "-"
@@ -146,7 +147,7 @@ def checks() -> list[dict[str, str]]:
 
 def sources(mesh: str) -> frozenset[str]:
     """Return what a run on this mesh can show; counters need a proxy that tells them."""
-    counters = ["samples"] if make_plan(pair(mesh=mesh), GROUND).proxies else []
+    counters = ["samples"] if plan_for(pair(mesh=mesh), GROUND).proxies else []
     return frozenset(["requests", "arrivals", *mesh_named(mesh).sources, *counters])
 
 

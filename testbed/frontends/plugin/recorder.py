@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
+from testbed.campaigns.outcomes import ARM, COLLECTED, KEPT, PIPE
 from testbed.errors import Inconclusive, NotContained, TestbedError
 from testbed.experiment import arm, record
 from testbed.frontends.plugin.session import session_of
@@ -23,8 +24,6 @@ from testbed.runtime.interrupts import end_with_parent
 if TYPE_CHECKING:
     from testbed.campaigns.outcomes import Seen, Told
 
-ARM, KEPT, PIPE = "TESTBED_ARM", "TESTBED_KEPT", "TESTBED_PIPE"
-COLLECTED = "collected"
 _pipe: pytest.StashKey[IO[str]] = pytest.StashKey()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +64,7 @@ class Session:
 
     def begin(self, nodeid: str) -> None:
         """A test begins: everything from here on is recorded as its own, under a seed of its own."""
-        from testbed.experiment.record import begin
+        from testbed.experiment.record import begin, seed_of
 
         self.record = begin(nodeid, seed_of(self.seed, nodeid))
 
@@ -81,6 +79,8 @@ class Session:
 
     def history_path(self, nodeid: str) -> Path:
         """Where the history of a test is kept."""
+        from testbed.experiment.record import slug
+
         return self.rootdir / FOLDER / self.kept / f"{slug(nodeid)}.jsonl"
 
 
@@ -90,14 +90,3 @@ KEY = pytest.StashKey[Session]()
 def session_of(config: pytest.Config) -> Session:
     """The session of this pytest process."""
     return config.stash[KEY]
-
-
-def slug(nodeid: str) -> str:
-    """A file name for a test: readable, and unique by a few letters of its hash."""
-    words = re.sub(r"[^A-Za-z0-9]+", "-", nodeid.removesuffix(")")).strip("-")[-80:]
-    return f"{words}-{hashlib.sha256(nodeid.encode()).hexdigest()[:8]}"
-
-
-def seed_of(seed: int, nodeid: str) -> int:
-    """The seed of one test: the same whatever else runs and in whatever order."""
-    return int.from_bytes(hashlib.sha256(f"{seed}|{nodeid}".encode()).digest()[:4])

@@ -7,12 +7,10 @@ import re
 from collections.abc import Iterable
 
 from testbed.errors import FaultError, TestbedError
-from testbed.faults.operations import Rule, Scope
-from testbed.faults.toxics import Range
+from testbed.faults.operations import RATE, Rule, Scope
 
 ANY = "*"
 GRPC = "grpc-"  # before the number of a gRPC status
-RATE = Range(1, 10_000_000)  # KiB/s of an answer's body; Envoy takes no less
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _ADDRESS = re.compile(r"[0-9.]+:[0-9]+")
 

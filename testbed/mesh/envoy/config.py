@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from testbed.envoy import bootstrap
 from testbed.envoy.bootstrap import Json, named, typed
 from testbed.evidence.source import Log
-from testbed.mesh import ATTEMPTS, CALLS, address_variables, upstreams
-from testbed.mesh.envoy.log import ProxyLog
+from testbed.mesh import ATTEMPTS, CALLS
+from testbed.mesh.envoy.log import ProxyLog, unsent
+from testbed.mesh.envoy.monitor import EnvoyMonitor
 from testbed.mesh.envoy.policies import cluster, filters, route
 from testbed.mesh.envoy.tcp import tcp
 from testbed.plan.values import File, Link, Node, Process, Ready, Replica, Seat, links_from
+from testbed.plan.wiring import address_variables, upstreams
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -48,6 +50,7 @@ class EnvoyMesh:
 
     name = "envoy"
     sources = (ATTEMPTS, CALLS)
+    monitor = EnvoyMonitor()
 
     def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
         """Return the proxy; one whose replicas call nobody is not needed."""
@@ -71,7 +74,9 @@ class EnvoyMesh:
         if not links:
             return None
         admin = f"{seat.address}:{topology.ports.admin}"
-        return Log(f"{seat.name}/proxy", mesh_log(seat.name), lambda life: ProxyLog(links, life).read, links, admin)
+        return Log(
+            f"{seat.name}/proxy", mesh_log(seat.name), lambda life: ProxyLog(links, life).read, links, admin, unsent
+        )
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return both ways in: HTTP_PROXY, and a listener for each upstream."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from testbed.evidence.access_log import Fields, Reading, Seen, by_listen, flags, grpc, read, request_id, times
-from testbed.evidence.connections import connection, is_connection
+from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
 from testbed.plan.values import Link
 
 OUT_OF_TIME = "UT"  # Envoy flags the call, not the try, when the time of the whole call is over
 NOBODY, OVERFLOW = "UH", "UO"  # no host could be chosen; a limit was reached. Envoy counts a try that never left it
+
+ENDED = "TcpConnectionEnd"  # Envoy's name for the last line of a connection; others say that it is asked for, or made
 
 
 def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
@@ -135,3 +138,21 @@ class _Line:
             refused=self.unsent,
             grpc_status=grpc(self.fields),
         )
+
+
+def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:
+    """Read a line of Envoy's `tcp_proxy`; while the connection is open, it lasts for ever."""
+    start, duration = times(line)
+    return Attempt(
+        request="",
+        edge=edge,
+        caller=str(line["caller"]),
+        callee=link.callee if link else "",
+        number=1,
+        start=start,
+        duration_ms=duration if line["event"] == ENDED else math.inf,
+        status=0,
+        flags=flags(line["flags"]),
+        source=CONNECTION,
+        call=f"{line['caller']}:{life}/tcp.{line['connection']}",
+    )

@@ -58,3 +58,14 @@ def _hosts(text: str, links: Mapping[str, Link]) -> Iterator[tuple[str, Link, bo
         words = line.split("::")
         if len(words) == 4 and words[2] == "health_flags" and words[1] in links:
             yield words[0], links[words[1]], EJECTED in words[3]
+
+
+class EnvoyMonitor:
+    """Implements `testbed.evidence.sampler.Monitor`."""
+
+    paths = (STATS, HOSTS)
+
+    def values(self, texts: Sequence[str], links: Sequence[Link]) -> dict[str, Values]:
+        """Return the values of each edge."""
+        stats, hosts = texts
+        return edge_values(stats, hosts, links)

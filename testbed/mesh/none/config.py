@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from testbed.evidence.source import Log
-from testbed.mesh import ATTEMPTS, CALLS, address_variables, upstreams, variable
+from testbed.mesh import ATTEMPTS, CALLS
 from testbed.mesh.none import log
 from testbed.plan.values import File, Link, Process, Replica, Seat
+from testbed.plan.wiring import address_variables, upstreams, variable
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -25,6 +26,7 @@ class NoMesh:
 
     name = "none"
     sources = (ATTEMPTS, CALLS)
+    monitor = None
 
     def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
         """There is none."""

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from testbed.errors import TestbedError, nearest
-from testbed.frontends.cli.runs_table import counted, owner_of
-from testbed.runtime.orphans.found import Run, clear, look, runs
+from testbed.runtime.orphans.found import Run, clear, counted, look, owner_of, runs
 from testbed.runtime.orphans.processes import is_reaper, pid_of, wait_for
 from testbed.runtime.orphans.resource import Thing
 from testbed.runtime.owner import Owner, State, state

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
-from testbed.runtime.orphans import KINDS
+from testbed.runtime.orphans import KINDS, processes
+from testbed.runtime.orphans.folders import read_about
 from testbed.runtime.orphans.resource import Thing
 from testbed.runtime.owner import Owner, State, state
 
@@ -73,3 +74,16 @@ def clear(things: Sequence[Thing]) -> list[Thing]:
 
 def _load(module: str) -> Kind:
     return cast(Kind, import_module(module))
+
+
+def owner_of(run: Run) -> str:
+    """Return who owns a run, for people: "pytest tests/chaos (pid 4711)"."""
+    command = read_about(run.folder).get("command") or ""
+    if run.state is State.ALIVE:
+        command = command or processes.command(run.owner.pid)
+    return f"{command or 'a process'} (pid {run.owner.pid})"
+
+
+def counted(kind: str, n: int) -> str:
+    """Return "1 process", "2 processes"."""
+    return f"{n} {kind}" if n == 1 else f"{n} {kind}{'es' if kind.endswith('s') else 's'}"

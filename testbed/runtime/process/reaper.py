@@ -211,7 +211,7 @@ def sweep() -> None:
 
 def end_helpers(owner: str) -> None:
     """End what a dead owner had started by itself: that ends with its owner, unless a fork of the owner keeps it up."""
-    processes = _load("testbed.runtime.orphans.processes", os.path.dirname(os.path.dirname(HERE)))
+    processes = _load("testbed.runtime.orphans.processes", HERE.rpartition("/testbed/")[0])
     left = [process for process in processes.found() if str(process.owner) == owner]
     processes.remove([process for process in left if not processes.is_reaper(process)])
 

@@ -45,7 +45,7 @@ from testbed import (
     truncated,
     unreachable,
 )
-from testbed.evidence.reader import counters
+from testbed.envoy.admin import counters
 from testbed.injection.injector import Injection
 
 pytestmark = pytest.mark.e2e

@@ -24,6 +24,7 @@ from testbed.checks import (
 from testbed.checks.judging.judge import judge_each
 from testbed.errors import CheckError, Inconclusive, NotContained, TestbedError
 from testbed.history.events import History, ProcessEvent
+from testbed.report.failure import raise_if_red
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def test_everything_is_judged_and_raised_once():
     assert report.outcome == "violated"
     assert [verdict.outcome for verdict in report.red] == ["violated", "inconclusive"]
     with pytest.raises(NotContained) as raised:
-        report.raise_if_red()
+        raise_if_red(report)
     text = str(raised.value)
     first = "3 checks: 1 violated, 1 inconclusive, 1 held; slowest(under_ms=10) for all: 20 ms, bound under 10 ms"
     assert text.splitlines()[0] == report.headline == first
@@ -60,20 +61,20 @@ def test_inconclusive_is_red_and_has_its_own_name():
     report = judge(quiet(50).history, all=[only_statuses(200), availability(at_least_percent=99)])
     assert report.outcome == "inconclusive"
     with pytest.raises(Inconclusive, match="2 checks: 1 inconclusive, 1 held"):
-        report.raise_if_red()
+        raise_if_red(report)
 
 
 def test_green_raises_nothing():
     report = judge(quiet(50).history, all=[only_statuses(200)])
     assert (report.outcome, report.red, report.headline) == ("held", (), "1 check: 1 held")
-    report.raise_if_red()
+    raise_if_red(report)
 
 
 def test_load_without_any_check_is_inconclusive():
     report = judge(quiet(50).history)
     assert report.outcome == "inconclusive"
     with pytest.raises(Inconclusive, match="load without any check"):
-        report.raise_if_red()
+        raise_if_red(report)
 
 
 def test_the_traceback_ends_in_the_users_line(pytester):
@@ -82,7 +83,7 @@ def test_the_traceback_ends_in_the_users_line(pytester):
 
         def test_it():
             red = Verdict("slowest(under_ms=5)", "all", "hold", "violated", "9 ms", "under 5 ms", 3, why="WHY")
-            Report((red,)).raise_if_red()
+            raise_if_red(Report((red,)))
     """)
     result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)

@@ -12,6 +12,7 @@ from testbed.checks import Report, attempts, in_vain_report, judge, only_statuse
 from testbed.errors import Inconclusive
 from testbed.history.events import Arrival
 from testbed.history.instrumentation import RECIPES, recipe
+from testbed.report.failure import raise_if_red
 
 TO_CHECKOUT = {"edge": "frontend -> checkout", "caller": "frontend-1", "callee": "checkout-1"}
 
@@ -166,7 +167,7 @@ def test_a_run_ends_before_a_fault_that_cannot_find_its_requests(scope: dict[str
     assert "whole edges can still be broken" in verdict.next
     assert (verdict.n, report.test, report.seed) == (200, "test_it", 42)
     with pytest.raises(Inconclusive, match="1 check: 1 inconclusive; a fault can be felt"):
-        report.raise_if_red()
+        raise_if_red(report)
 
 
 def test_a_run_ends_before_a_fault_on_a_link_that_is_not_used() -> None:

@@ -6,17 +6,17 @@ from story import EDGE, SOURCES, Story
 
 from testbed.checks import CHECKS, attempts, breaker, judge
 from testbed.errors import CheckError, FaultError, TopologyError
+from testbed.experiment.planning import plan_for
 from testbed.faults import FAULTS
 from testbed.faults.base import LinkFault, RequestFault
 from testbed.frontends.cli import protocol_support
 from testbed.frontends.cli.main import main
 from testbed.frontends.cli.protocol_support import PROTOCOLS, run_over
 from testbed.frontends.cli.support import AIMS, checks, example, examples, faults, place_of, settings, sources
-from testbed.plan.make import make_plan
 from testbed.plan.values import Ground
 
 ROWS = {row["fault"]: row for row in faults()}
-PLACES = {name: place_of(make_plan(topology, Ground("127.50"))) for name, topology in settings().items()}
+PLACES = {name: place_of(plan_for(topology, Ground("127.50"))) for name, topology in settings().items()}
 
 
 def test_there_is_a_row_for_everything_that_is_registered():

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from testbed.envoy.admin import Counted
 from testbed.evidence import reader as module
-from testbed.evidence.reader import Counted, Reader
+from testbed.evidence.reader import Reader
 from testbed.evidence.recorder import Recorder
 from testbed.evidence.source import Log
+from testbed.experiment.planning import plan_for
+from testbed.experiment.sources import logs
 from testbed.history.events import Attempt, Evidence
 from testbed.mesh.envoy.log import ProxyLog
-from testbed.plan.make import Plan, make_plan
+from testbed.plan.make import Plan
 from testbed.plan.values import Ground
 from testbed.spec.topology import Topology
 
@@ -29,7 +32,7 @@ def mesh() -> Plan:
         "auth": {"language": "go"},
     }
     topology = Topology.model_validate({"name": "t", "entry": "api", "services": services})
-    return make_plan(topology, Ground("127.9"))
+    return plan_for(topology, Ground("127.9"))
 
 
 class Envoy:
@@ -60,7 +63,7 @@ def envoy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Envoy:
 
 @pytest.fixture
 def recorder(envoy: Envoy, tmp_path: Path) -> Recorder:
-    return Recorder(mesh(), tmp_path, patience_s=0.05)
+    return Recorder(logs(mesh()), tmp_path, patience_s=0.05)
 
 
 def verdicts(recorder: Recorder) -> list[Evidence]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from testbed.envoy.admin import Counted
 from testbed.evidence import reader as module
-from testbed.evidence.reader import Counted, Loss, Reader
+from testbed.evidence.reader import Loss, Reader
 from testbed.evidence.source import Log
 from testbed.mesh.envoy.log import ProxyLog
 from testbed.plan.values import Link

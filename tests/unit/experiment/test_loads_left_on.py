@@ -11,10 +11,10 @@ import pytest
 from testbed import TestbedError, get, steady
 from testbed.evidence.recorder import Recorder
 from testbed.experiment import testbed as live
+from testbed.experiment.planning import plan_for
 from testbed.experiment.testbed import Testbed
 from testbed.injection.toxiproxy.links import Links
 from testbed.load.schedule import Planned
-from testbed.plan.make import make_plan
 from testbed.plan.values import Ground
 from testbed.spec.topology import Topology
 
@@ -109,7 +109,7 @@ def machine() -> Machine:
 
 @pytest.fixture
 def bed(drivers: Drivers, machine: Any, tmp_path: Path) -> Testbed:
-    return Testbed(make_plan(SHOP, Ground("127.9")), machine, tmp_path, machine)
+    return Testbed(plan_for(SHOP, Ground("127.9")), machine, tmp_path, machine)
 
 
 def begin(bed: Testbed) -> None:

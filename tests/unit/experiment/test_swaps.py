@@ -8,8 +8,8 @@ from testbed import TestbedError
 from testbed.errors import TopologyError
 from testbed.experiment import arm
 from testbed.experiment import policy_override as swap
+from testbed.experiment.planning import plan_for
 from testbed.experiment.policy_override import Swaps
-from testbed.plan.make import make_plan
 from testbed.plan.values import Ground
 from testbed.runtime import Death, NotReady
 from testbed.spec.topology import Topology
@@ -67,7 +67,7 @@ def made(machine):
         stills.append(names)
         yield
 
-    return Swaps(make_plan(SHOP, Ground("127.9")), machine, still), stills
+    return Swaps(plan_for(SHOP, Ground("127.9")), machine, still), stills
 
 
 def timeout(swaps):

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from testbed.errors import TopologyError
-from testbed.evidence.recorder import logs
+from testbed.experiment.planning import plan_for
+from testbed.experiment.sources import logs
 from testbed.plan.describe import as_data
-from testbed.plan.make import INLET_PORT, LINK_PORT, make_plan
+from testbed.plan.make import INLET_PORT, LINK_PORT
 from testbed.plan.values import Ground
 from testbed.spec.topology import Topology
 
@@ -36,7 +37,7 @@ def outside(address):
 @GROUNDS
 @PLACEMENTS
 def test_no_two_processes_want_the_same_address(ground, placement):
-    plan = make_plan(shop(placement=placement), ground)
+    plan = plan_for(shop(placement=placement), ground)
     wanted = [address for process in plan.processes for address in process.listens]
     assert len(set(wanted)) == len(wanted)
     assert {link.listen for link in plan.links} | {link.inlet for link in plan.links} <= set(wanted)
@@ -44,11 +45,11 @@ def test_no_two_processes_want_the_same_address(ground, placement):
 
 @GROUNDS
 def test_a_plan_is_the_same_each_time(ground):
-    assert json.dumps(as_data(make_plan(shop(), ground))) == json.dumps(as_data(make_plan(shop(), ground)))
+    assert json.dumps(as_data(plan_for(shop(), ground))) == json.dumps(as_data(plan_for(shop(), ground)))
 
 
 def test_on_the_loopback_a_link_is_at_its_callee_with_the_port_of_its_caller():
-    links = {link.name: link for link in make_plan(shop(), LOOPBACK).links}
+    links = {link.name: link for link in plan_for(shop(), LOOPBACK).links}
     assert links["front-1--back-2"].listen == "127.9.2.2:10001"
     assert links["front-2--back-2"].listen == "127.9.2.2:10002"
     assert links["front-2--auth-1"].inlet == "127.9.3.1:20002"
@@ -56,7 +57,7 @@ def test_on_the_loopback_a_link_is_at_its_callee_with_the_port_of_its_caller():
 
 @PLACEMENTS
 def test_at_one_address_every_link_has_its_port_in_the_plans_order(placement):
-    links = make_plan(shop(placement=placement), CONTAINERS).links
+    links = plan_for(shop(placement=placement), CONTAINERS).links
     assert [link.listen for link in links] == [f"10.213.0.2:{LINK_PORT + n}" for n in range(len(links))]
     assert [link.inlet for link in links] == [f"10.213.0.2:{INLET_PORT + n}" for n in range(len(links))]
     assert {link.app for link in links if link.callee == "back-2"} == {"10.213.2.2:8080"}
@@ -64,16 +65,16 @@ def test_at_one_address_every_link_has_its_port_in_the_plans_order(placement):
 
 def test_an_edge_without_request_faults_keeps_its_port():
     edges = {"front -> back": {"requestFaults": False}}
-    with_and_without = [make_plan(shop(**more), CONTAINERS).links for more in ({}, {"edges": edges})]
+    with_and_without = [plan_for(shop(**more), CONTAINERS).links for more in ({}, {"edges": edges})]
     assert [link.listen for link in with_and_without[0]] == [link.listen for link in with_and_without[1]]
     assert {link.inlet for link in with_and_without[1] if link.edge == "front -> back"} == {None}
 
 
 def test_the_tests_own_plane_is_at_that_address_too():
-    plan = make_plan(shop(ports={"admin": 9991}), CONTAINERS)
+    plan = plan_for(shop(ports={"admin": 9991}), CONTAINERS)
     own = [plan.links_api, plan.probe.listen, plan.inlet_admin, plan.inlet_control]
     assert own == [f"10.213.0.2:{port}" for port in (8474, 8475, 9990, 9991)]
-    assert [make_plan(shop(), LOOPBACK).links_api, make_plan(shop(), LOOPBACK).inlet_admin] == [
+    assert [plan_for(shop(), LOOPBACK).links_api, plan_for(shop(), LOOPBACK).inlet_admin] == [
         "127.9.0.1:8474",
         "127.9.0.2:9990",
     ]
@@ -82,17 +83,17 @@ def test_the_tests_own_plane_is_at_that_address_too():
 def test_more_links_than_there_are_ports_are_refused(monkeypatch):
     many = {name: {"language": "go", "replicas": 8, "calls": calls} for name, calls in (("a", ["b"]), ("b", []))}
     big = Topology.model_validate({"name": "big", "entry": "a", "services": many})
-    links = len(make_plan(big, CONTAINERS).links)
+    links = len(plan_for(big, CONTAINERS).links)
     monkeypatch.setattr("testbed.plan.make.INLET_PORT", LINK_PORT + links)
-    assert len(make_plan(big, CONTAINERS).links) == links
+    assert len(plan_for(big, CONTAINERS).links) == links
     monkeypatch.setattr("testbed.plan.make.INLET_PORT", LINK_PORT + links - 1)
     with pytest.raises(TopologyError, match=r"big needs more links than 10\.213\.0\.2 has ports for"):
-        make_plan(big, CONTAINERS)
+        plan_for(big, CONTAINERS)
 
 
 @GROUNDS
 def test_only_the_runs_own_addresses_are_held(ground):
-    plan = make_plan(shop(), ground)
+    plan = plan_for(shop(), ground)
     assert all(ground.holds(link.listen) for link in (*plan.links, plan.probe))
     assert not ground.holds("127.90.2.1:10000")
     assert not ground.holds("10.2.0.2:10000")
@@ -104,7 +105,7 @@ def test_with_a_plane_no_replicas_address_is_a_links():
 
 @GROUNDS
 def test_every_process_names_where_the_test_itself_talks_to_it(ground):
-    plan = make_plan(shop(), ground)
+    plan = plan_for(shop(), ground)
     reached = {process.name: process.reached for process in plan.processes}
     entries = [link.listen for link in plan.links if link.caller == "client"]
     assert reached["links"] == (plan.links_api, plan.probe.listen, *entries)
@@ -119,13 +120,13 @@ def test_every_process_names_where_the_test_itself_talks_to_it(ground):
 
 
 def test_the_load_enters_where_it_is_reached():
-    plan = make_plan(shop(), CONTAINERS)
+    plan = plan_for(shop(), CONTAINERS)
     assert plan.entries() == {"front-1": "http://10.213.0.2:10000", "front-2": "http://10.213.0.2:10001"}
     assert plan.entries(outside)["front-2"] == "http://published 10.213.0.2:10001"
 
 
 def test_counters_are_asked_from_outside_and_lines_are_compared_with_the_plan():
-    plan = make_plan(shop(), CONTAINERS)
+    plan = plan_for(shop(), CONTAINERS)
     found = {log.process: log for log in logs(plan, outside)}
     assert found["inlet"].admin == "published 10.213.0.2:9990"
     assert found["front-1/proxy"].admin == "published 10.213.1.1:9990"
@@ -137,7 +138,7 @@ def test_counters_are_asked_from_outside_and_lines_are_compared_with_the_plan():
 
 
 def test_a_log_without_counters_stays_so():
-    assert {log.admin for log in logs(make_plan(shop(mesh="none"), LOOPBACK), outside) if log.process != "inlet"} == {
+    assert {log.admin for log in logs(plan_for(shop(mesh="none"), LOOPBACK), outside) if log.process != "inlet"} == {
         None
     }
 
@@ -147,7 +148,7 @@ def test_a_log_without_counters_stays_so():
 
 def own(ground, **service):
     services = {"web": {"command": "x", "calls": ["db"]}, "db": service}
-    return make_plan(Topology.model_validate({"name": "t", "entry": "web", "services": services}), ground)
+    return plan_for(Topology.model_validate({"name": "t", "entry": "web", "services": services}), ground)
 
 
 def test_with_a_network_of_its_own_an_app_that_listens_on_all_addresses_has_its_own_port():

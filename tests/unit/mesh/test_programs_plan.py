@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from testbed.errors import FaultError, TopologyError
+from testbed.experiment.planning import plan_for
 from testbed.injection.injector import Place
 from testbed.plan.custom_services import candidates
 from testbed.plan.describe import as_data, as_text
-from testbed.plan.make import Plan, make_plan
+from testbed.plan.make import Plan
 from testbed.plan.values import Ground, Network, Process, Ready
 from testbed.runtime.process import netns
 from testbed.runtime.process.wildcards import with_namespaces
@@ -23,7 +24,7 @@ DB = {"address": "10.1.2.3:5432"}
 
 def plan(mesh: str = "envoy", ports: tuple[int, ...] = (), **services: Any) -> Plan:
     data = {"name": "t", "mesh": mesh, "entry": next(iter(services)), "services": services}
-    return make_plan(Topology.model_validate(data), Ground("127.9"), wildcards=ports)
+    return plan_for(Topology.model_validate(data), Ground("127.9"), wildcards=ports)
 
 
 def app(made: Plan, name: str = "web-1") -> Process:
@@ -83,7 +84,7 @@ def test_names_in_variables_and_words_are_filled_in() -> None:
 def test_its_folder_is_relative_to_the_file(tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text("{name: t, entry: web, services: {web: {command: x, workdir: services/web}, b: {command: y}}}")
-    made = make_plan(load_topology(file), Ground("127.9"))
+    made = plan_for(load_topology(file), Ground("127.9"))
     assert app(made).cwd == str(tmp_path / "services/web")
     assert app(made, "b-1").cwd.rstrip("/") == str(tmp_path)
 
@@ -136,7 +137,7 @@ ALLOWED = Ground("127.9", namespaces=True)
 def apart(mesh: str = "envoy", ground: Ground = ALLOWED, **service: Any) -> Plan:
     web = {"command": "x", "binds": "all", "port": 5000, "calls": ["api"], **service}
     services = {"web": web, "api": {"language": "go", "replicas": 2}}
-    return make_plan(Topology.model_validate({"name": "t", "mesh": mesh, "entry": "web", "services": services}), ground)
+    return plan_for(Topology.model_validate({"name": "t", "mesh": mesh, "entry": "web", "services": services}), ground)
 
 
 def test_who_insists_on_a_port_on_all_addresses_has_a_network_of_its_own_and_an_address_as_all_have() -> None:

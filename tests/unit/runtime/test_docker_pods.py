@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.plan.make import make_plan
+from testbed.experiment.planning import plan_for
 from testbed.plan.values import Ground, Process, Ready
 from testbed.runtime.docker.pods import HOLD, Yard, container, holder, pods
 from testbed.spec.topology import Topology
@@ -15,7 +15,7 @@ TOOLS = {tool: Path(f"/opt/tools/bin/{tool}") for tool in ("envoy", "toxiproxy",
 
 def plan(**more):
     services = {"front": {"language": "node", "calls": ["back"]}, "back": {"language": "go", "replicas": 2}}
-    return make_plan(Topology.model_validate({"name": "t", "entry": "front", "services": services, **more}), GROUND)
+    return plan_for(Topology.model_validate({"name": "t", "entry": "front", "services": services, **more}), GROUND)
 
 
 def yard(folder="/run/testbed-1"):

@@ -1,0 +1,29 @@
+"""The plan of a topology with the mesh that it names and the testbed's own links and inlet. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from testbed.injection.inlet.inlet import inlet_process
+from testbed.injection.toxiproxy.links import links_process
+from testbed.mesh import mesh_named
+from testbed.plan.make import CLIENT, Plan, make_plan
+from testbed.plan.ports import Part
+from testbed.plan.values import Ground
+from testbed.spec.topology import Topology
+
+
+def plan_for(topology: Topology, ground: Ground, seed: int = 0, wildcards: tuple[int, ...] = ()) -> Plan:
+    """Return all that would run. Raises `TopologyError` as `make_plan` does, whose arguments these are."""
+    return make_plan(topology, ground, mesh_named(topology.mesh), links_and_inlet, seed, wildcards)
+
+
+def links_and_inlet(plan: Plan) -> Part:
+    """Return the Toxiproxy and the inlet of a plan."""
+    links, link_files = links_process([*plan.links, plan.probe], plan.links_api)
+    inlet, inlet_files = inlet_process(
+        plan.links, admin=plan.inlet_admin, control=plan.inlet_control, context=plan.topology.context
+    )
+    entries = (link.listen for link in plan.links if link.caller == CLIENT)
+    links = replace(links, reached=(plan.links_api, plan.probe.listen, *entries))
+    return [links, inlet], [*link_files, *inlet_files]

@@ -1,0 +1,66 @@
+"""Every log of a run: the inlet's, and the mesh's for each proxy, or app without one, whose calls it records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from testbed.evidence.source import Log
+from testbed.history.facts import CLIENT
+from testbed.injection.inlet import log as inlet
+from testbed.injection.inlet.inlet import LOG
+from testbed.mesh import ATTEMPTS, mesh_named
+from testbed.plan.values import Link, Reach, Seat, as_planned, links_from
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
+
+
+class Recorded(Protocol):
+    """What is needed of a plan."""
+
+    @property
+    def topology(self) -> Topology:
+        """What runs."""
+
+    @property
+    def seats(self) -> Sequence[Seat]:
+        """Where proxies may run."""
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """Every link."""
+
+    @property
+    def inlet_admin(self) -> str:
+        """Where the inlet tells its counters."""
+
+    @property
+    def inlet_control(self) -> str:
+        """Where the inlet takes its rules."""
+
+
+def logs(plan: Recorded, reach: Reach = as_planned) -> Iterator[Log]:
+    """Yield every log of a run, with the `admin` that we reach."""
+    for log in _logs(plan):
+        yield replace(log, admin=reach(log.admin)) if log.admin else log
+
+
+def _logs(plan: Recorded) -> Iterator[Log]:
+    inlets = [link for link in plan.links if link.inlet]
+    parse = partial(inlet.parse, links=inlets, control=plan.inlet_control)
+    yield Log("inlet", LOG, lambda life: parse, inlets, plan.inlet_admin)
+    mesh = mesh_named(plan.topology.mesh)
+    for seat in plan.seats:
+        log = mesh.log(plan.topology, seat, links_from(seat, plan.links))
+        if log is not None:
+            yield log
+
+
+def unseen(plan: Recorded, recorded: Iterable[Log]) -> tuple[str, ...]:
+    """Return the edges on which nobody records what is sent: their callers have no proxy, and are none of the stubs."""
+    seen = {link.edge for log in recorded if log.tells(ATTEMPTS) for link in log.links}
+    sent = {link.edge for link in plan.links if link.caller != CLIENT}
+    return tuple(sorted(sent - seen)) if mesh_named(plan.topology.mesh).sources else ()
