@@ -54,10 +54,11 @@ unit: setup  ## the pure tests: seconds
 e2e: setup  ## tests on real meshes
 	@$(BIN)/python -m pytest tests/e2e tests/stubs -n 2
 
-IN_DOCKER := faults unanswered breakers placement process_faults checks_of_retries deadlines_and_stale_answers \
-  grpc_edges bulkheads graceful_ends policy_swap samples
+IN_DOCKER := faults/test_faults faults/test_process_faults faults/test_graceful_ends injection/test_blackhole \
+  mesh/test_breakers mesh/test_bulkheads mesh/test_placement mesh/test_grpc_edges experiment/test_policy_override \
+  checks/test_checks_of_retries checks/test_deadlines_and_stale_answers evidence/test_samples
 e2edocker: setup  ## tests of whole meshes from tests/e2e, unchanged, in Docker containers (.ci/run does it; minutes)
-	@$(BIN)/python -m pytest $(IN_DOCKER:%=tests/e2e/test_%.py) --testbed-runtime=docker -n 4 --dist loadfile \
+	@$(BIN)/python -m pytest $(IN_DOCKER:%=tests/e2e/%.py) --testbed-runtime=docker -n 4 --dist loadfile \
 	  -k 'not memory_cannot_be_limited'
 
 bench: setup  ## measured ratios: start-up, injection, latency, load drivers
@@ -70,7 +71,7 @@ KILLS ?= 100
 KILLS_DOCKER ?= 20
 survive: setup  ## kill -9 at random moments, 100 times and as often under xdist (KILLS=20); nothing may be left behind
 	@TESTBED_KILLS=$(KILLS) TESTBED_KILLS_XDIST=$(KILLS) TESTBED_KILLS_DOCKER=$(KILLS_DOCKER) \
-	  $(BIN)/python -m pytest -q -x tests/e2e/survival -p no:randomly
+	  $(BIN)/python -m pytest -q -x tests/e2e/runtime/survival -p no:randomly
 
 TIMES ?= 50
 OF ?= examples/test_shop.py

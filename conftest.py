@@ -2,7 +2,7 @@
 
 import signal
 
-pytest_plugins = ["pytester", "kit.order", "kit.reruns", "kit.skips"]
+pytest_plugins = ["pytester", "tests.kit.order", "tests.kit.reruns", "tests.kit.skips"]
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kit.needs import need
 
 from testbed import Testbed, start
 from testbed.runtime.docker import leftovers
 from testbed.runtime.docker.engine import Engine
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.runtime import DockerRuntime
-
-MESHES = Path(__file__).parents[1] / "e2e"
+from tests.kit import MESHES
+from tests.kit.needs import need
 
 
 @pytest.fixture(scope="session", autouse=True)

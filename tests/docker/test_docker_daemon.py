@@ -16,7 +16,6 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from runtime_kit import eventually
 
 import testbed
 from testbed import get, steady
@@ -26,6 +25,7 @@ from testbed.runtime.docker.leftovers import found, remove
 from testbed.runtime.process import proc
 from testbed.runtime.tools import binaries
 from testbed.spec.topology import Topology
+from tests.kit.processes import eventually
 
 pytestmark = pytest.mark.e2e
 of_its_own = pytest.mark.needs("root", "dockerd", "iproute2")

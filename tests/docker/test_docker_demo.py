@@ -1,14 +1,13 @@
 """The demo as it is, in containers: nothing of it is written for one of the runtimes."""
 
-from pathlib import Path
-
 import pytest
 
 from testbed.campaigns.suite import run_suite
+from tests.kit import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.minutes, pytest.mark.timeout(600)]
 
-DEMO = Path(__file__).parents[2] / "examples/test_shop.py"
+DEMO = ROOT / "examples/test_shop.py"
 
 
 def test_the_demo_passes_unchanged_in_containers() -> None:

@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from runtime_kit import eventually
 
 from testbed import (
     abort,
@@ -25,6 +24,7 @@ from testbed import (
     unreachable,
 )
 from testbed.errors import FaultError
+from tests.kit.processes import eventually
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from runtime_kit import WORKER, eventually, server
 
 from testbed.errors import TestbedError
 from testbed.runtime.docker.engine import Engine
 from testbed.runtime.docker.lease import lease_network
 from testbed.runtime.docker.runtime import DockerRuntime
+from tests.kit.processes import WORKER, eventually, server
 
 pytestmark = pytest.mark.e2e
 ONE = "s1-1/app"

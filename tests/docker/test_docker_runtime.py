@@ -14,8 +14,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from kit.needs import need
-from runtime_kit import SERVER, eventually, server
 
 import testbed
 from testbed import kill
@@ -30,6 +28,8 @@ from testbed.runtime.docker.leftovers import found
 from testbed.runtime.docker.runtime import DockerRuntime
 from testbed.runtime.tools import binaries
 from testbed.spec.topology import Topology
+from tests.kit.needs import need
+from tests.kit.processes import SERVER, eventually, server
 
 pytestmark = pytest.mark.e2e
 PICKY = "import signal, sys; signal.signal(signal.SIGTERM, {manners})"

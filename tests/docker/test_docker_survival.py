@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_kit import eventually
 
 from testbed.runtime.docker import labels
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.leftovers import Found, found, remove
 from testbed.runtime.owner import State, state
 from testbed.runtime.process import proc
+from tests.kit import PROGRAMS, ROOT
+from tests.kit.processes import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -43,9 +44,8 @@ class Owner:
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[Owner]:
-    words = [sys.executable, str(Path(__file__).with_name("docker_owner.py")), str(tmp_path / "run")]
-    kit = str(Path(__file__).parents[1] / "e2e")
-    with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": kit}) as process:
+    words = [sys.executable, str(PROGRAMS / "docker_owner.py"), str(tmp_path / "run")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
         assert process.stdout is not None
         told = Owner(process, **json.loads(process.stdout.readline()))
         yield told

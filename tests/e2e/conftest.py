@@ -13,8 +13,8 @@ from testbed.runtime.process.lease import Lease, lease_block
 from testbed.runtime.process.runtime import ProcessRuntime
 
 if TYPE_CHECKING:
-    from planes import Stage
-    from rpc_kit import Door
+    from tests.kit.grpc_planes import Door
+    from tests.kit.planes import Stage
 
 small = topology("small.yaml", scope="module")
 patient = topology("small.yaml", policies={"front -> back": {"timeout": "20s"}}, scope="module")
@@ -39,7 +39,7 @@ def runtime(tmp_path: Path, lease: Lease) -> Iterator[ProcessRuntime]:
 @pytest.fixture
 def rpc(started: Stage) -> Iterator[Stage]:
     """The module's stage of gRPC, as at its start."""
-    from rpc_kit import echo
+    from tests.kit.grpc_planes import echo
 
     started.control.set([])
     started.behave(echo)
@@ -51,7 +51,7 @@ def rpc(started: Stage) -> Iterator[Stage]:
 @pytest.fixture
 def door(rpc: Stage) -> Iterator[Door]:
     """A client of that stage."""
-    from rpc_kit import Door
+    from tests.kit.grpc_planes import Door
 
     made = Door(rpc.door)
     yield made

@@ -12,9 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from elsewhere import Sources, give, machine, make_sources, pythons, works
-from kit.needs import need
-from nobody import NOBODY
+
+from tests.kit.elsewhere import Sources, give, machine, make_sources, pythons, works
+from tests.kit.needs import need
+from tests.kit.nobody import NOBODY
 
 PYTHONS = pythons()
 USERS = {"root": 0, "nobody": NOBODY} if os.geteuid() == 0 else {"ordinary": 0}

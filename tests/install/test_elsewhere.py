@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from elsewhere import ROOT, Machine, machine, make_sources, works
+
+from tests.kit.elsewhere import ROOT, Machine, machine, make_sources, works
 
 pytestmark = [pytest.mark.e2e, pytest.mark.minutes, pytest.mark.timeout(900)]
 

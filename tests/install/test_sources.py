@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from elsewhere import ROOT, Sources, make_sources, ran
+
+from tests.kit.elsewhere import ROOT, Sources, make_sources, ran
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 WITHOUT_NETWORK = ("--no-deps", "--no-build-isolation", "--disable-pip-version-check", "-q")

@@ -10,18 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from kit.lateness import Lateness, Meter
 from testbed.checks import SATURATED
 from testbed.errors import Inconclusive
+from tests.kit import ROOT
+from tests.kit.lateness import Lateness, Meter
 
 RERUNS = 2
 MOST_IN_CI = 5  # reruns of one session, on an idle machine: more than that is a slowness of ours
 KEY = pytest.StashKey[Lateness]()
-MESHES = Path(__file__).parents[2] / "examples"
+MESHES = ROOT / "examples"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Collection, Generator
 
 import pytest
 
-from kit.needs import need
 from testbed.runtime.tools import inventory
+from tests.kit.needs import need
 
 VARIABLE, EXCEPT, REQUIRED = "TESTBED_TOOLS", "TESTBED_TOOLS_EXCEPT", "required"
 TITLE = "skipped, though an install step could have prevented it"

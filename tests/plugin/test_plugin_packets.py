@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from nobody import PYTEST, need_networks, nobody
+
+from tests.kit.nobody import PYTEST, need_networks, nobody
 
 pytestmark = pytest.mark.e2e
 

@@ -91,7 +91,7 @@ def shows(result, *patterns):
 
 
 def test_verdicts_are_told_everywhere_kept_on_request_and_judged_again_without_a_mesh(run, project, monkeypatch):
-    """A red history is kept without being asked for: tests/e2e/survival/test_interrupted.py."""
+    """A red history is kept without being asked for: tests/e2e/runtime/survival/test_interrupted.py."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.path / "summary.md"))
     result = run(IMPORTS + GREEN + JUDGED, "--testbed-keep", "--junitxml=report.xml")
     result.assert_outcomes(passed=1, failed=4)

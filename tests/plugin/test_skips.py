@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from testbed.runtime.tools import inventory
+from tests.kit import ROOT
 
-TESTS = Path(__file__).parents[1]
-ROOT = TESTS.parent
-OPTIONS = ("-p", "kit.skips", "-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
+OPTIONS = ("-p", "tests.kit.skips", "-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
 
 ACCEPTED = """
 import pytest
-from kit.needs import skip
+from tests.kit.needs import skip
 from testbed.errors import Unsupported
 
 def test_what_the_kernel_lacks():
@@ -30,7 +28,7 @@ def test_an_expected_failure():
 """
 REFUSED = """
 import pytest
-from kit.needs import skip
+from tests.kit.needs import skip
 from testbed.errors import Unsupported
 
 def test_a_missing_tool():
@@ -68,7 +66,7 @@ Run = Callable[..., pytest.RunResult]
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a file of tests in a process of its own, where every tool is required."""
-    monkeypatch.setenv("PYTHONPATH", f"{TESTS}:{ROOT}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("TESTBED_TOOLS", "required")
 
     def run(source: str, *words: str) -> pytest.RunResult:

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from runtime_kit import eventually
+
+from tests.kit.processes import eventually
 
 GONE_S = 30.0  # two seconds where nothing else runs
 

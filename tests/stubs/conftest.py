@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conforming import LANGUAGES, stub_command
-from scripted_upstream import Upstream
-from stub_process import Stub, wired
+
+from tests.kit.stubs.conforming import LANGUAGES, stub_command
+from tests.kit.stubs.process import Stub, wired
+from tests.kit.stubs.scripted_upstream import Upstream
 
 Start = Callable[..., Stub]
 

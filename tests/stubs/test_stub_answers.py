@@ -10,10 +10,11 @@ import statistics
 from contextlib import ExitStack
 
 import pytest
-from conforming import LANGUAGES, stub_command
-from scripted_upstream import Reply
-from stub_behaviour import behaviour, call, route
-from stub_process import Stub, ask
+
+from tests.kit.stubs.behaviour import behaviour, call, route
+from tests.kit.stubs.conforming import LANGUAGES, stub_command
+from tests.kit.stubs.process import Stub, ask
+from tests.kit.stubs.scripted_upstream import Reply
 
 pytestmark = pytest.mark.e2e
 

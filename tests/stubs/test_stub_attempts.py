@@ -7,8 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from scripted_upstream import SILENCE, Reply
-from stub_behaviour import IGNORE, behaviour, call, instead
+
+from tests.kit.stubs.behaviour import IGNORE, behaviour, call, instead
+from tests.kit.stubs.scripted_upstream import SILENCE, Reply
 
 pytestmark = pytest.mark.e2e
 TRY = {"kind", "request", "to", "host", "try", "call", "start", "ms", "status", "error"}

@@ -7,8 +7,9 @@ import time
 from itertools import product
 
 import pytest
-from scripted_upstream import SILENCE, Reply
-from stub_behaviour import IGNORE, behaviour, call
+
+from tests.kit.stubs.behaviour import IGNORE, behaviour, call
+from tests.kit.stubs.scripted_upstream import SILENCE, Reply
 
 pytestmark = pytest.mark.e2e
 

@@ -8,9 +8,10 @@ import struct
 import time
 
 import pytest
-from conforming import until
-from scripted_upstream import SILENCE, Reply
-from stub_behaviour import behaviour, call, instead, route
+
+from tests.kit.stubs.behaviour import behaviour, call, instead, route
+from tests.kit.stubs.conforming import until
+from tests.kit.stubs.scripted_upstream import SILENCE, Reply
 
 pytestmark = pytest.mark.e2e
 REQUEST = b"GET / HTTP/1.1\r\nHost: shop\r\nbaggage: tb.id=r1\r\n\r\n"

@@ -8,10 +8,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conforming import until
-from scripted_upstream import Reply
-from stub_behaviour import behaviour, call
-from stub_process import Answer
+
+from tests.kit.stubs.behaviour import behaviour, call
+from tests.kit.stubs.conforming import until
+from tests.kit.stubs.process import Answer
+from tests.kit.stubs.scripted_upstream import Reply
 
 pytestmark = pytest.mark.e2e
 

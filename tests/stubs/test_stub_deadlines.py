@@ -8,9 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conforming import until
-from scripted_upstream import SILENCE, Reply
-from stub_behaviour import behaviour, call, static
+
+from tests.kit.stubs.behaviour import behaviour, call, static
+from tests.kit.stubs.conforming import until
+from tests.kit.stubs.scripted_upstream import SILENCE, Reply
 
 pytestmark = pytest.mark.e2e
 HEADER = "x-timeout-ms"

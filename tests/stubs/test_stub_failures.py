@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from scripted_upstream import Reply
-from stub_behaviour import FAIL, IGNORE, behaviour, call, instead, route, static
+
+from tests.kit.stubs.behaviour import FAIL, IGNORE, behaviour, call, instead, route, static
+from tests.kit.stubs.scripted_upstream import Reply
 
 pytestmark = pytest.mark.e2e
 

@@ -10,9 +10,10 @@ import time
 
 import grpc
 import pytest
-from conforming import until
-from rpc_client import SILENCE, Reply, RpcUpstream, client
-from stub_behaviour import behaviour, call, instead, route, stale, static
+
+from tests.kit.stubs.behaviour import behaviour, call, instead, route, stale, static
+from tests.kit.stubs.conforming import until
+from tests.kit.stubs.rpc_client import SILENCE, Reply, RpcUpstream, client
 
 pytestmark = pytest.mark.e2e
 

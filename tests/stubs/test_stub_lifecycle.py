@@ -9,13 +9,13 @@ import threading
 import time
 
 import pytest
-from conforming import refusal, until, what_is_refused
-from scripted_upstream import SILENCE, Reply
-from stub_behaviour import behaviour, call, instead, static
-from stub_process import ask
 
 from testbed.errors import TopologyError
 from testbed.native import stub_path
+from tests.kit.stubs.behaviour import behaviour, call, instead, static
+from tests.kit.stubs.conforming import refusal, until, what_is_refused
+from tests.kit.stubs.process import ask
+from tests.kit.stubs.scripted_upstream import SILENCE, Reply
 
 pytestmark = pytest.mark.e2e
 

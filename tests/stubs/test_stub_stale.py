@@ -6,8 +6,9 @@ import json
 from itertools import product
 
 import pytest
-from scripted_upstream import Reply
-from stub_behaviour import behaviour, call, route, stale
+
+from tests.kit.stubs.behaviour import behaviour, call, route, stale
+from tests.kit.stubs.scripted_upstream import Reply
 
 pytestmark = pytest.mark.e2e
 

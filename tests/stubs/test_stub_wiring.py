@@ -6,10 +6,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conforming import until
-from scripted_upstream import Reply
-from stub_behaviour import IGNORE, behaviour, call
-from stub_process import ask
+
+from tests.kit.stubs.behaviour import IGNORE, behaviour, call
+from tests.kit.stubs.conforming import until
+from tests.kit.stubs.process import ask
+from tests.kit.stubs.scripted_upstream import Reply
 
 pytestmark = pytest.mark.e2e
 CONTEXT = {

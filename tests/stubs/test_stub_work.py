@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from stub_behaviour import behaviour, route
+
+from tests.kit.stubs.behaviour import behaviour, route
 
 pytestmark = pytest.mark.e2e
 SKEWED = {"0": 0, "50": 0.5, "90": 1, "99.5": 4, "100": 5}

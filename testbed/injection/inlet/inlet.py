@@ -1,6 +1,6 @@
 """The inlet: one Envoy in front of every app, for request faults and arrivals; transparent in all other respects.
 
-How the transparency is made (tests/e2e/test_inlet_transparent.py proves it, with and without the inlet):
+How the transparency is made (tests/e2e/injection/test_inlet_transparent.py proves it, with and without the inlet):
 
 - every limit is at its maximum, every time-out off (a connection that is never answered: a day);
 - where the callee closed, reset or refused the connection before it answered, Envoy would answer 503; here such an

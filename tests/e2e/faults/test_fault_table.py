@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from runtime_kit import eventually
-from wire import PATIENCE_S, Saw, Wire, connected, connecting, door, fresh, link
 
 from testbed import (
     Testbed,
@@ -47,6 +45,8 @@ from testbed import (
 )
 from testbed.envoy.admin import counters
 from testbed.injection.injector import Injection
+from tests.kit.peers import PATIENCE_S, Saw, Wire, connected, connecting, door, fresh, link
+from tests.kit.processes import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -233,7 +233,7 @@ def test_a_restart_ends_what_exists_and_is_over_for_what_is_new(pair: Testbed) -
 
 
 def test_a_graceful_restart_ends_what_is_idle_and_is_over_for_what_is_new(pair: Testbed) -> None:
-    """What is in hand is answered first: tests/e2e/test_graceful_ends.py."""
+    """What is in hand is answered first: tests/e2e/faults/test_graceful_ends.py."""
     with warm(pair) as wire, injected(pair, graceful_restart()):
         check(END, wire.ask())
         check(OK, fresh(link(pair)))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from load_server import Server
 
 from testbed.runtime.tools import binaries
+from tests.kit.programs.load_server import Server
 
 
 @pytest.fixture(scope="session")

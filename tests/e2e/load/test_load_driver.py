@@ -8,11 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from load_server import QuickServer, Server, ask, one, wait_until
 
 from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
 from testbed.load.workload import get, poisson, post, steady
+from tests.kit.programs.load_server import QuickServer, Server, ask, one, wait_until
 
 pytestmark = pytest.mark.e2e
 

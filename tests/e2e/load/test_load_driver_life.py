@@ -13,17 +13,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from load_server import Server, alive, one, pid_of, wait_until
 
 from testbed.errors import TestbedError, Unavailable
 from testbed.history.events import Request
 from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
 from testbed.load.workload import get, steady
+from tests.kit import ROOT
+from tests.kit.programs.load_server import Server, alive, one, pid_of, wait_until
 
 pytestmark = pytest.mark.e2e
-
-ROOT = Path(__file__).parents[3]
 
 
 def test_cancel_ends_what_is_under_way_and_later_chunks_are_sent(binary: Path, server: Server) -> None:

@@ -10,13 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from rpc_kit import CALL, Asked, RpcApp, echo
 
 from testbed.history.events import Request
 from testbed.load.driver import Driver
 from testbed.load.encoding import Spoken
 from testbed.load.schedule import Planned, Schedule
 from testbed.load.workload import poisson, steady, unary
+from tests.kit.grpc_planes import CALL, Asked, RpcApp, echo
 
 pytestmark = pytest.mark.e2e
 

@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.needs import need, skip
 
 import testbed
 from testbed.experiment.testbed import Testbed
 from testbed.runtime.tools.inventory import extras
 from testbed.spec.topology import Topology
+from tests.kit import PROGRAMS, ROOT
+from tests.kit.needs import need, skip
 
-HERE = Path(__file__).parent
-SERVING = HERE.parents[2] / "examples/your-services/python"  # where the services have their server from
+SERVING = ROOT / "examples/your-services/python"  # where the services have their server from
 
 
 def shop(client: str, store: str, command: list[str], **policy: Any) -> Topology:
     """A service of the user's own on a store, and an edge between them that carries tcp."""
     services = {
         "api": {
-            "command": [sys.executable, "-u", str(HERE / client)],
+            "command": [sys.executable, "-u", str(PROGRAMS / client)],
             "env": {"PYTHONPATH": str(SERVING)},
             "calls": [store],
             "ready": {"http": "/", "within": "30s"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from runtime_kit import eventually
 
 from testbed import (
     abort,
@@ -23,6 +22,7 @@ from testbed import (
 from testbed.errors import FaultError
 from testbed.experiment.testbed import Testbed
 from testbed.faults.base import Fault
+from tests.kit.processes import eventually
 
 pytestmark = pytest.mark.e2e
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.needs import need
-from runtime_kit import eventually
 
 import testbed
 from testbed import abort, answered, attempts, delay, get, only_statuses, outage, steady
 from testbed.experiment.testbed import Testbed
 from testbed.spec.topology import Topology
+from tests.kit import PROGRAMS, ROOT
+from tests.kit.needs import need
+from tests.kit.processes import eventually
 
 pytestmark = pytest.mark.e2e
 
-HERE = Path(__file__).parent
-SERVING = HERE.parents[2] / "examples/your-services/python"  # where the services have their server from
+SERVING = ROOT / "examples/your-services/python"  # where the services have their server from
 STOCK, FILES = "api -> stock", "api -> files"
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.4, "hold_s": 0.7, "recover_s": 0}
 LOAD = steady(get("/"), rps=15, timeout_s=60)
@@ -38,7 +37,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     ready = {"tcp": True, "within": "60s"}
     services = {
         "api": {
-            "command": [sys.executable, "-u", str(HERE / "etcd_client.py")],
+            "command": [sys.executable, "-u", str(PROGRAMS / "etcd_client.py")],
             "env": {"PYTHONPATH": str(SERVING)},
             "calls": ["stock", "files"],
             "needs": ["stock", "files"],

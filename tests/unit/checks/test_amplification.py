@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 import pytest
-from story import EDGE, Story, faulty
 
 from testbed.checks import amplification
 from testbed.errors import CheckError
 from testbed.history.events import Attempt
 from testbed.spec.topology import Topology
+from tests.kit.story import EDGE, Story, faulty
 
 
 def shop(**changes):

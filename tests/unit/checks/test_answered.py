@@ -1,11 +1,11 @@
 """Statuses of an edge: `answered`, and attempts that are counted by how they ended."""
 
 import pytest
-from story import EDGE, SHOP, Story
 
 from testbed.checks import answered, attempts
 from testbed.errors import CheckError
 from testbed.history.events import Attempt, Call, Evidence
+from tests.kit.story import EDGE, SHOP, Story
 
 GRPC = {**SHOP, "services": {**SHOP["services"], "pricing": {"replicas": 2, "protocol": "grpc"}}}
 

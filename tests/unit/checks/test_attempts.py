@@ -1,11 +1,11 @@
 from dataclasses import replace
 
 import pytest
-from story import EDGE, Story, faulty, quiet
 
 from testbed.checks import attempts, judge
 from testbed.errors import CheckError
 from testbed.history.events import Attempt, Call, Evidence
+from tests.kit.story import EDGE, Story, faulty, quiet
 
 
 def one(odd, usual=1):

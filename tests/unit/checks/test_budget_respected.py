@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 import pytest
-from story import EDGE, SHOP, Story
 
 from testbed.checks import budget_respected
 from testbed.errors import CheckError
 from testbed.history.events import Attempt, RunInfo
 from testbed.spec.topology import Topology
+from tests.kit.story import EDGE, SHOP, Story
 
 BUDGET = {"edge": EDGE, "retryBudget": {"percent": 50, "minRetryConcurrency": 2}}
 LIMIT = {"edge": EDGE, "circuitBreaker": {"maxRetries": 2}}

@@ -1,11 +1,11 @@
 from dataclasses import replace
 
 import pytest
-from story import EDGE, Story, quiet
 
 from testbed.checks import contained
 from testbed.errors import CheckError
 from testbed.history.events import Call, FaultEvent, Request
+from tests.kit.story import EDGE, Story, quiet
 
 
 def told(n=400, failed=(), *, recover=100, users=20, **fault):

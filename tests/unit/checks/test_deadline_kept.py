@@ -1,11 +1,11 @@
 from dataclasses import replace
 
 import pytest
-from story import EDGE, Story, faulty
 
 from testbed.checks import deadline_kept
 from testbed.errors import CheckError
 from testbed.history.events import Arrival, Attempt
+from tests.kit.story import EDGE, Story, faulty
 
 
 def told(begins_ms=5.0, lasts_ms=10.0, waits_ms=50.0, ends_ms=100.0, flags="", n=20, attempt=1):

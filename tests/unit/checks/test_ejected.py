@@ -1,11 +1,11 @@
 """The ejected check: a failing replica gets no more attempts from any caller, and gets them again when it is well."""
 
 import pytest
-from proxies_told import Told, each
-from story import EDGE, quiet
 
 from testbed.checks import ejected
 from testbed.errors import CheckError
+from tests.kit.proxy_samples import Told, each
+from tests.kit.story import EDGE, quiet
 
 LATE = "checkout-1 to pricing-1: {} later than 1 s after the fault began"
 

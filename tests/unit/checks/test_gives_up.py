@@ -1,11 +1,11 @@
 from dataclasses import replace
 
 import pytest
-from story import EDGE, faulty, quiet
 
 from testbed.checks import gives_up
 from testbed.errors import CheckError
 from testbed.history.events import Call, Evidence
+from tests.kit.story import EDGE, faulty, quiet
 
 
 def calls_of(*durations):

@@ -1,8 +1,8 @@
 import pytest
-from story import EDGE, Story, faulty
 
 from testbed.checks import no_duplicate_effects
 from testbed.errors import CheckError
+from tests.kit.story import EDGE, Story, faulty
 
 
 def told(times, n=5, **changes):

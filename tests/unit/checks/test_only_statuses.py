@@ -1,11 +1,11 @@
 from dataclasses import replace
 
 import pytest
-from story import Story, quiet
 
 from testbed.checks import only_statuses
 from testbed.errors import CheckError
 from testbed.history.events import Evidence, Request
+from tests.kit.story import Story, quiet
 
 
 def test_it_holds_when_every_status_is_named():

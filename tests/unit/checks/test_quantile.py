@@ -1,8 +1,8 @@
 import pytest
-from story import Story, quiet
 
 from testbed.checks import p50, p90, p99, quantile
 from testbed.errors import CheckError
+from tests.kit.story import Story, quiet
 
 
 def slow(number, latency=500.0):

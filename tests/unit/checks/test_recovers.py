@@ -1,11 +1,11 @@
 from dataclasses import replace
 
 import pytest
-from story import EPOCH, faulty, quiet
 
 from testbed.checks import recovers
 from testbed.errors import CheckError
 from testbed.history.events import FaultEvent
+from tests.kit.story import EPOCH, faulty, quiet
 
 
 def recovering(failures, n=100, **recover):

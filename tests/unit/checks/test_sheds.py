@@ -1,11 +1,11 @@
 """The sheds check: some calls are turned away, each quickly, and the p99 of the others is in time."""
 
 import pytest
-from story import EDGE, Story
 
 from testbed.checks import sheds
 from testbed.errors import CheckError
 from testbed.history.events import Call
+from tests.kit.story import EDGE, Story
 
 DOOR = "client -> frontend"
 

@@ -1,8 +1,8 @@
 import pytest
-from story import quiet
 
 from testbed.checks import slowest
 from testbed.errors import CheckError
+from tests.kit.story import quiet
 
 
 def one(latency, at=3):

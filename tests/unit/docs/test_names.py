@@ -10,7 +10,7 @@ from testbed.faults import FAULTS
 from testbed.faults.base import Fault
 
 
-@pytest.mark.parametrize(("home", "registered"), [("faults", FAULTS), ("testbed.checks", CHECKS)])
+@pytest.mark.parametrize(("home", "registered"), [("testbed.faults", FAULTS), ("testbed.checks", CHECKS)])
 def test_everything_registered_can_be_imported_from_testbed(home, registered):
     offered = {name: getattr(testbed, name) for name in testbed.__all__ if testbed._HOME_OF[name] == home}
     assert offered == registered

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from testbed.evidence.reader import Reader
 from testbed.evidence.source import Log
-from testbed.mesh.envoy.log import ProxyLog
+from testbed.mesh.envoy.log import ProxyLog, unsent
 from testbed.plan.values import Link
 
 LINKS = [Link("api-1--db-1", "api-1", "db-1", "api -> db", "127.9.2.1:10001", None, "127.9.2.1:8080", protocol="tcp")]
@@ -21,7 +21,7 @@ def line(event="TcpConnectionEnd", **more):
 
 def reader(tmp_path: Path, *lines: str) -> Reader:
     (tmp_path / "log").write_text("".join(lines))
-    made = Reader(Log("api-1/proxy", "log", lambda life: ProxyLog(LINKS, life).read, LINKS), tmp_path)
+    made = Reader(Log("api-1/proxy", "log", lambda life: ProxyLog(LINKS, life).read, LINKS, unsent=unsent), tmp_path)
     assert made.whole()
     return made
 

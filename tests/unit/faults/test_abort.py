@@ -1,8 +1,8 @@
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import abort
+from tests.kit.fault_context import SITE
 
 
 def test_the_status_is_the_rules_abort():

@@ -1,10 +1,10 @@
 import pytest
-from site_of_faults import INTO_PRICING, SITE
 
 from testbed.errors import FaultError
 from testbed.faults import bandwidth
 from testbed.faults.operations import Toxic
 from testbed.faults.toxics import checked
+from tests.kit.fault_context import INTO_PRICING, SITE
 
 
 def test_one_toxic_for_each_link_of_the_edge():

@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import cpu
 from testbed.faults.operations import Signal
+from tests.kit.fault_context import SITE
 
 
 def test_one_throttle_a_replica_and_no_link_is_touched():

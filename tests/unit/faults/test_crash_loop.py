@@ -1,10 +1,10 @@
 from itertools import islice
 
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import crash_loop, kill
+from tests.kit.fault_context import SITE
 
 LOOP = crash_loop(up_s=2, down_s=1).on(replica="auth-1")
 

@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import BARE, EMPTY, SITE
 
 from testbed.errors import FaultError
 from testbed.faults import delay
 from testbed.faults.operations import Rule, Scope
+from tests.kit.fault_context import BARE, EMPTY, SITE
 
 EDGE = "checkout -> pricing"
 

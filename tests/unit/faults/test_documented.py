@@ -1,13 +1,13 @@
 """Every fault has its row in docs/faults.md, on the plane that it acts on."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from testbed.faults import FAULTS
+from tests.kit import ROOT
 
-TABLE = Path(__file__).parents[3].joinpath("docs/faults.md").read_text()
+TABLE = ROOT.joinpath("docs/faults.md").read_text()
 ROWS = dict(re.findall(r"^\| `(\w+)\([^|]*\| ([^|]+) \|", TABLE, re.MULTILINE))
 
 

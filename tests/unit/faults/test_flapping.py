@@ -1,10 +1,10 @@
 from itertools import islice
 
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import crash_loop, delay, flapping, latency, rolling, slow_start
+from tests.kit.fault_context import SITE
 
 EDGE = "checkout -> pricing"
 SLOW = latency(ms=50).on(EDGE)

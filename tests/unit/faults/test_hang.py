@@ -1,10 +1,10 @@
 import pytest
-from site_of_faults import BARE, SITE
 
 from testbed.errors import FaultError
 from testbed.faults import hang
 from testbed.faults.operations import NEVER_MS, Rule
 from testbed.injection.inlet.rules import decode, encode
+from tests.kit.fault_context import BARE, SITE
 
 
 def test_a_request_is_held_longer_than_anybody_waits():

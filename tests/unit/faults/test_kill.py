@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import kill, restart
 from testbed.faults.operations import Closed, Signal
+from tests.kit.fault_context import SITE
 
 
 def test_links_close_before_the_process_is_killed():

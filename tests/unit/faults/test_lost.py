@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import lost
 from testbed.faults.operations import Signal, Toxic
+from tests.kit.fault_context import SITE
 
 
 def test_every_link_to_it_is_silent_and_it_stands_still():

@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import memory
 from testbed.faults.operations import Closed, Signal
+from tests.kit.fault_context import SITE
 
 
 def test_links_are_closed_only_while_it_starts():

@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import outage
 from testbed.faults.operations import Closed, Rule, Signal, Toxic, Unanswered
+from tests.kit.fault_context import SITE
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import INTO_PRICING, SITE
 
 from testbed.errors import FaultError
 from testbed.faults import packet_loss
 from testbed.faults.operations import Drop
+from tests.kit.fault_context import INTO_PRICING, SITE
 
 EDGE = "checkout -> pricing"
 

@@ -1,8 +1,8 @@
 import pytest
-from site_of_faults import INTO_PRICING, SITE
 
 from testbed.errors import FaultError
 from testbed.faults import partition
+from tests.kit.fault_context import INTO_PRICING, SITE
 
 
 def cut(fault):

@@ -1,7 +1,6 @@
-from site_of_faults import SITE
-
 from testbed.faults import pause
 from testbed.faults.operations import Signal
+from tests.kit.fault_context import SITE
 
 
 def test_one_signal_a_replica_and_no_link_is_touched():

@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import reset
 from testbed.faults.operations import Toxic
+from tests.kit.fault_context import SITE
 
 
 def test_each_link_resets_when_the_answer_comes():

@@ -1,8 +1,8 @@
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import abort, kill, latency, outage, refused, restart, rolling, slow_start
+from tests.kit.fault_context import SITE
 
 EDGE = "checkout -> pricing"
 

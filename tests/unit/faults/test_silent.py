@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import SITE
 
 from testbed.errors import FaultError
 from testbed.faults import silent
 from testbed.faults.operations import Toxic
+from tests.kit.fault_context import SITE
 
 
 def test_requests_are_swallowed_for_ever():

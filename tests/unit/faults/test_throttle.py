@@ -1,8 +1,8 @@
 import pytest
-from site_of_faults import BARE, SITE
 
 from testbed.errors import FaultError
 from testbed.faults import throttle
+from tests.kit.fault_context import BARE, SITE
 
 
 def test_the_rate_is_the_rules_and_the_scope_is_its_own():

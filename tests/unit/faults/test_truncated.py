@@ -1,10 +1,10 @@
 import pytest
-from site_of_faults import INTO_PRICING, SITE
 
 from testbed.errors import FaultError
 from testbed.faults import truncated
 from testbed.faults.operations import Toxic
 from testbed.faults.toxics import checked
+from tests.kit.fault_context import INTO_PRICING, SITE
 
 
 @pytest.mark.parametrize("count", [0, 1000])

@@ -1,9 +1,9 @@
 import pytest
-from site_of_faults import INTO_PRICING, SITE
 
 from testbed.errors import FaultError
 from testbed.faults import unreachable
 from testbed.faults.operations import Unanswered
+from tests.kit.fault_context import INTO_PRICING, SITE
 
 
 def test_every_link_of_the_edge_is_off_the_network():

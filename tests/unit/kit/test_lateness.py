@@ -6,11 +6,11 @@ import threading
 import time
 
 import pytest
-from kit.lateness import LATE_S, Lateness, Meter
-from kit.reruns import MOST_IN_CI, is_saturated
 
 from testbed.checks import SATURATED
 from testbed.errors import Inconclusive, NotContained
+from tests.kit.lateness import LATE_S, Lateness, Meter
+from tests.kit.reruns import MOST_IN_CI, is_saturated
 
 TEST = """
 import pytest
@@ -27,15 +27,15 @@ def test_another():
 """
 FAKE = """
 import pytest
-import kit.reruns
-from kit.lateness import Lateness
+import tests.kit.reruns
+from tests.kit.lateness import Lateness
 
 class Meter:
     def end(self):
         return Lateness({late}, 0.0)
 
-kit.reruns.Meter = Meter
-pytest_plugins = ["kit.reruns"]
+tests.kit.reruns.Meter = Meter
+pytest_plugins = ["tests.kit.reruns"]
 """
 
 
@@ -104,7 +104,7 @@ def test_too_many_reruns_fail_a_run_in_ci(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, in_ci: str, code: int
 ) -> None:
     monkeypatch.setenv("CI", in_ci)
-    monkeypatch.setattr("kit.reruns.MOST_IN_CI", 1)
+    monkeypatch.setattr("tests.kit.reruns.MOST_IN_CI", 1)
     result = ran(pytester, late=1.0, passes_at=3)
     assert result.ret == code
     assert ("fail a run in CI" in result.stdout.str()) == bool(code)

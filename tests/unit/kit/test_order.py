@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.order import spread
+
+from tests.kit.order import spread
 
 
 @pytest.mark.parametrize(

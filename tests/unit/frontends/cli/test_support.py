@@ -1,0 +1,160 @@
+"""`testbed support` tells the truth: what it says no to is refused, with what it names instead."""
+
+import pytest
+from click.testing import CliRunner
+
+from testbed.checks import CHECKS, attempts, breaker, judge
+from testbed.errors import CheckError, FaultError, TopologyError
+from testbed.experiment.planning import plan_for
+from testbed.faults import FAULTS
+from testbed.faults.base import LinkFault, RequestFault
+from testbed.frontends.cli import protocol_support
+from testbed.frontends.cli.main import main
+from testbed.frontends.cli.protocol_support import PROTOCOLS, run_over
+from testbed.frontends.cli.support import AIMS, checks, example, examples, faults, place_of, settings, sources
+from testbed.plan.values import Ground
+from tests.kit.story import EDGE, SOURCES, Story
+
+ROWS = {row["fault"]: row for row in faults()}
+PLACES = {name: place_of(plan_for(topology, Ground("127.50"))) for name, topology in settings().items()}
+
+
+def test_there_is_a_row_for_everything_that_is_registered():
+    assert list(ROWS) == sorted(FAULTS)
+    assert [row["check"] for row in checks()] == sorted(CHECKS)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if issubclass(kind, RequestFault)))
+def test_request_faults_need_an_inlet_and_name_the_link_fault(name):
+    fault, row = example(FAULTS[name]), ROWS[name]
+    assert (row["mesh: none"], row["requestFaults: off"]) == ("edge, service, replica", f"no: {fault.twin}")
+    assert row["scopes"] == "users, cohort, requests, attempts"
+    for aim in ({"edge": AIMS["edge"]}, {"service": AIMS["service"]}, {"replica": AIMS["replica"]}):
+        with pytest.raises(FaultError, match="requestFaults: off") as refused:
+            fault.on(**aim).operations(PLACES["requestFaults: off"], "f1")
+        assert fault.twin in str(refused.value)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if issubclass(kind, LinkFault)))
+def test_link_faults_act_on_every_mesh_and_name_the_request_fault_for_a_scope(name):
+    row = ROWS[name]
+    assert len({row[setting] for setting in PLACES}) == 1
+    assert row["scopes"] == "-"
+    with pytest.raises(FaultError, match="is not possible") as refused:
+        example(FAULTS[name]).for_users(percent=5)
+    assert example(FAULTS[name]).twin in str(refused.value)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if kind.on_proxies))
+def test_a_proxy_is_a_target_where_there_is_one(name):
+    row = ROWS[name]
+    assert row["mesh: envoy"] == row["placement: node"] == "service, replica, proxy"
+    assert row["mesh: none"] == "service, replica"
+    with pytest.raises(FaultError, match=r"this mesh has none. Use \.on\(replica="):
+        example(FAULTS[name]).on(proxy="front-1").operations(PLACES["mesh: none"], "f1")
+
+
+def test_policies_need_a_proxy_too():
+    with pytest.raises(TopologyError, match=r"no proxy that could enforce them; take mesh: envoy"):
+        settings()["mesh: none"].with_overrides(policies={AIMS["edge"]: {"timeout": "1s"}})
+
+
+def test_what_not_every_machine_has_is_said():
+    needed = {name: row["needs"] for name, row in ROWS.items() if row["needs"] != "-"}
+    assert needed.pop("memory") == "control groups"
+    assert set(needed) == {name for name, kind in FAULTS.items() if kind.plane == "packets"}
+
+
+def test_a_check_that_lacks_evidence_is_inconclusive():
+    rows = {row["check"]: row["mesh: none"] for row in checks()}
+    assert {name for name, said in rows.items() if said != "yes"} == {"breaker"}
+    assert rows["breaker"] == "in part: shows no samples"
+    story = Story(sources=sorted(sources("none")), mesh="none")
+    requests = story.phase("hold", 100)
+    story.fault(0.0, 1.0)
+    story.attempts(requests)
+    assert story.verdict(attempts(EDGE, at_most=1)).outcome == "held"
+    verdict = story.verdict(breaker(EDGE, probes=1))
+    assert (verdict.outcome, verdict.why) == (
+        "inconclusive",
+        "the record of samples on checkout -> pricing is not complete: mesh none cannot show samples",
+    )
+    assert "testbed support" in verdict.next
+    assert sources("envoy") == {*SOURCES, "samples"}
+
+
+def test_the_command_prints_both_tables_and_what_their_words_mean():
+    told = CliRunner().invoke(main, ["support"])
+    assert told.exit_code == 0
+    assert [told.output.count(f"\n{name} ") for name in ("abort", "breaker", "no: ")] == [2, 2, 0]
+    assert "itself: it has its target from what it is made with" in told.output
+
+
+def test_only_edges_into_what_runs_already_can_be_broken():
+    column = {row["fault"]: row["address: of the callee"] for row in faults()}
+    assert column["kill"] == column["restart"] == "proxy"
+    assert column["cpu"] == column["slow_start"] == column["graceful_restart"] == "no"
+    assert column["latency"] == column["delay"] == "edge, service, replica"
+
+
+# -- by the protocol of an edge
+
+BY_PROTOCOL = {row["fault"]: row for row in protocol_support.faults()}
+JUDGED = {row["check"]: row for row in protocol_support.checks()}
+OF_THE_LOAD = "a check of the load's requests, such as availability"
+
+
+def test_there_is_a_row_for_everything_and_a_column_for_every_protocol():
+    assert list(BY_PROTOCOL) == sorted(FAULTS)
+    assert list(JUDGED) == sorted(CHECKS)
+    assert {tuple(row) for row in BY_PROTOCOL.values()} == {("fault", *PROTOCOLS)}
+    assert {tuple(row) for row in JUDGED.values()} == {("check", *PROTOCOLS)}
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_every_check_is_asked(name):
+    assert list(examples(CHECKS[name]))
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_http_2_takes_every_fault_as_http_does(name):
+    row = BY_PROTOCOL[name]
+    assert row["http"] == row["http2"] == ROWS[name]["mesh: envoy"]
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if issubclass(kind, RequestFault)))
+def test_tcp_has_no_requests_to_be_hit_and_grpc_has_statuses_of_its_own(name):
+    row = BY_PROTOCOL[name]
+    assert row["tcp"] == f"no: {example(FAULTS[name]).twin}"
+    assert row["grpc"] == row["http"] + (" (grpc_status=)" if name == "abort" else "")
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if issubclass(kind, LinkFault)))
+def test_a_link_carries_whatever_it_is(name):
+    assert len({BY_PROTOCOL[name][protocol] for protocol in PROTOCOLS}) == 1
+
+
+def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol():
+    assert JUDGED["answered"] == {
+        "check": "answered",
+        "http": "with status=",
+        "http2": "with status=",
+        "grpc": "with grpc_status=",
+        "tcp": f"no: answered on the edge before it, or {OF_THE_LOAD}",
+    }
+    others = {name: row for name, row in JUDGED.items() if name != "answered"}
+    assert {row[protocol] for row in others.values() for protocol in ("http", "http2", "grpc")} == {"yes"}
+    of_requests = {"availability", "contained", "fallback", "only_statuses", "p50", "p90", "p99", "quantile"}
+    of_requests |= {"bulkhead", "recovers", "slowest"}  # or of other edges
+    assert {name for name, row in others.items() if row["tcp"] == "yes"} == {*of_requests, "ejected"}
+    not_of_the_load = {"amplification", "attempts", "breaker", "budget_respected"}
+    assert {name for name, row in others.items() if row["tcp"] == f"no: {OF_THE_LOAD}"} == not_of_the_load
+    of_any_edge = {"deadline_kept", "gives_up", "no_duplicate_effects", "sheds"}
+    assert {name for name, row in others.items() if "on the edge before it, or" in row["tcp"]} == of_any_edge
+
+
+def test_a_check_that_is_said_to_be_of_no_use_is_refused():
+    with pytest.raises(CheckError, match=r"is a tcp edge.*Use a check of the load's requests"):
+        judge(run_over("tcp"), all=[attempts(AIMS["edge"], at_most=1)])
+    (verdict,) = judge(run_over("grpc"), all=[attempts(AIMS["edge"], at_most=1)]).verdicts
+    assert verdict.outcome == "held"

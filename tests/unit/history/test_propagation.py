@@ -1,0 +1,218 @@
+"""Who does not hand on the context, and who does not use its links: what is said, and what cannot be judged then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from testbed.checks import Report, attempts, in_vain_report, judge, only_statuses
+from testbed.errors import Inconclusive
+from testbed.history.events import Arrival
+from testbed.history.instrumentation import RECIPES, recipe
+from testbed.report.failure import raise_if_red
+from tests.kit.story import EDGE, EPOCH, Story
+
+TO_CHECKOUT = {"edge": "frontend -> checkout", "caller": "frontend-1", "callee": "checkout-1"}
+
+
+def shop(command: str = "python app.py") -> dict[str, object]:
+    checkout = {"command": command.split(), "calls": ["pricing"]}
+    services = {
+        "frontend": {"language": "go", "calls": ["checkout"]},
+        "checkout": checkout,
+        "pricing": {"language": "go"},
+    }
+    return {"name": "shop", "entry": "frontend", "services": services}
+
+
+def told(*, forwards: bool = True, calls: int = 1, came: bool = True, scope: dict[str, Any] | None = None) -> Story:
+    """A baseline and a hold phase in which checkout does as told; the fault is one of pricing's inlet."""
+    story = Story(topology=shop())
+    for name in ("baseline", "hold"):
+        begin = story.now
+        requests = story.phase(name, 100)
+        story.arrivals(requests, 1 if came else 0, **TO_CHECKOUT)
+        mark = {} if forwards else {"request": ""}
+        story.attempts(requests, calls, **mark)
+        story.arrivals(requests, calls, **mark, fault="f1" if name == "hold" and forwards else "")
+    if scope is not None:
+        story.fault(begin - story.events[0].at, story.now - begin + 1, plane="inlet", text="delay(ms=5)", **scope)  # type: ignore[union-attr]
+    return story
+
+
+USERS = {"users": ("u1", "u2")}
+
+
+def test_a_service_that_hands_on_the_context_is_not_named() -> None:
+    index = told(scope=USERS).history.index
+    assert (index.droppers, index.unused) == ((), ())
+
+
+def test_a_service_that_drops_the_context_is_named_with_the_header() -> None:
+    (dropper,) = told(forwards=False).history.index.droppers
+    assert str(dropper) == (
+        "checkout does not forward the header baggage: none of 200 calls on checkout -> pricing carried the request id "
+        "that 200 of its own requests had"
+    )
+
+
+@pytest.mark.parametrize("scope", [USERS, {"cohort": "oslo"}])
+def test_a_fault_for_some_requests_beyond_it_makes_every_check_inconclusive(scope: dict[str, Any]) -> None:
+    verdict = told(forwards=False, scope=scope).verdict(only_statuses(200))
+    assert verdict.outcome == "inconclusive"
+    assert verdict.why.startswith("delay(ms=5) cannot find its requests: checkout does not forward the header baggage")
+    assert "whole edges can still be broken: leave out .for_users, .for_cohort" in verdict.next
+    assert RECIPES["Python"] in verdict.next
+    assert RECIPES["Go"] not in verdict.next
+
+
+def test_what_was_before_such_a_fault_is_judged() -> None:
+    story = told(forwards=False, scope=USERS)
+    assert story.verdict(only_statuses(200).during("baseline")).outcome == "held"
+
+
+def test_a_fault_for_everybody_finds_its_requests() -> None:
+    verdict = told(forwards=False, scope={"users": None}).verdict(only_statuses(200))
+    assert "cannot find its requests" not in verdict.why
+
+
+def test_a_fault_on_the_whole_edge_beyond_it_is_judged_as_ever() -> None:
+    story = told(forwards=False, scope={"users": None})
+    story.events = [replace(e, fault="f1") if isinstance(e, Arrival) and e.edge == EDGE else e for e in story.events]
+    assert story.verdict(only_statuses(200)).outcome == "held"
+    assert told(forwards=False, scope={"users": None}).verdict(only_statuses(200)).outcome == "inconclusive"
+
+
+def test_calls_of_a_service_that_got_no_request_are_nobodys() -> None:
+    assert told(forwards=False, came=False).history.index.droppers == ()
+
+
+def test_background_calls_beside_those_of_requests_accuse_nobody() -> None:
+    story = told()
+    story.events += [Arrival("", EDGE, "checkout-1", "pricing-1", 1, story.now + n, 1, 200) for n in range(50)]
+    assert story.history.index.droppers == ()
+
+
+# -- links that are not used
+
+
+def test_a_link_that_was_never_used_is_named() -> None:
+    (unused,) = told(calls=0).history.index.unused
+    assert str(unused) == (
+        "checkout never used its link to pricing in 200 requests: it calls pricing past the mesh, or not at all"
+    )
+    assert "PRICING_URL or PRICING_ADDR" in unused.remedy
+
+
+def test_checks_of_such_a_link_are_inconclusive_and_others_are_not() -> None:
+    report = judge(told(calls=0).history, all=[attempts(EDGE, at_most=1), only_statuses(200)])
+    assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive", "held"]
+    assert report.verdicts[0].why.startswith("checkout never used its link to pricing in 200 requests")
+
+
+def test_a_fault_on_such_a_link_alone_proves_nothing() -> None:
+    verdict = told(calls=0, scope={"users": None}).verdict(only_statuses(200))
+    assert verdict.outcome == "inconclusive"
+    assert verdict.why.startswith("checkout never used its link to pricing")
+
+
+def test_a_few_requests_prove_nothing_of_a_link() -> None:
+    story = Story(topology=shop())
+    story.arrivals(story.phase("hold", 19), **TO_CHECKOUT)
+    assert story.history.index.unused == ()
+
+
+@pytest.mark.parametrize(("mesh", "calls", "named"), [("envoy", 1, False), ("envoy", 0, True), ("none", 0, False)])
+def test_connections_belong_to_no_request_but_are_seen_by_a_proxy(mesh: str, calls: int, named: bool) -> None:
+    topology: dict[str, Any] = shop()
+    topology["services"]["pricing"] = {"address": "127.0.0.1:6379", "protocol": "tcp"}
+    story = Story(topology=topology, mesh=mesh)
+    requests = story.phase("hold", 100)
+    story.arrivals(requests, **TO_CHECKOUT)
+    story.attempts(requests, calls, request="")
+    index = story.history.index
+    assert (index.droppers, bool(index.unused)) == ((), named)
+
+
+def test_a_stub_keeps_to_its_wiring() -> None:
+    story = Story(
+        topology=shop()
+        | {"services": {"frontend": {"language": "go", "calls": ["pricing"]}, "pricing": {"language": "go"}}}
+    )
+    story.phase("hold", 100)
+    assert story.history.index.unused == ()
+
+
+# -- before the fault: the run ends there
+
+PLANNED: dict[str, Any] = {"links": (), "injected": False}
+
+
+def ends(*, forwards: bool = True, calls: int = 1, plane: str = "inlet", **scope: Any) -> Report | None:
+    """What is said of a fault that is planned after a warm-up of 200 requests."""
+    story = told(forwards=forwards, calls=calls)
+    story.fault(story.now - EPOCH, story.now - EPOCH + 0.2, plane=plane, text="delay(ms=5)", **PLANNED, **scope)
+    return in_vain_report(story.history.index)
+
+
+@pytest.mark.parametrize("scope", [USERS, {"cohort": "oslo"}])
+def test_a_run_ends_before_a_fault_that_cannot_find_its_requests(scope: dict[str, Any]) -> None:
+    report = ends(forwards=False, **scope)
+    assert report is not None
+    (verdict,) = report.verdicts
+    assert (verdict.outcome, verdict.observed, verdict.edge) == ("inconclusive", "delay(ms=5) was not injected", EDGE)
+    assert verdict.why.startswith("delay(ms=5) cannot find its requests: checkout does not forward the header baggage")
+    assert "whole edges can still be broken" in verdict.next
+    assert (verdict.n, report.test, report.seed) == (200, "test_it", 42)
+    with pytest.raises(Inconclusive, match="1 check: 1 inconclusive; a fault can be felt"):
+        raise_if_red(report)
+
+
+def test_a_run_ends_before_a_fault_on_a_link_that_is_not_used() -> None:
+    report = ends(calls=0, plane="link")
+    assert report is not None
+    assert report.verdicts[0].why.startswith("checkout never used its link to pricing in 200 requests")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        USERS,  # all is well
+        {"forwards": False},  # for everybody: no id is needed
+        {"calls": 0, "plane": "process"},  # felt past the mesh as well
+    ],
+)
+def test_a_run_goes_on_where_its_fault_can_be_felt(how: dict[str, Any]) -> None:
+    assert ends(**how) is None
+
+
+def test_a_fault_that_was_injected_is_judged_by_its_checks() -> None:
+    assert in_vain_report(told(forwards=False, scope=USERS).history.index) is None
+
+
+# -- how to mend it
+
+
+@pytest.mark.parametrize(
+    ("command", "language"),
+    [
+        (["python3.12", "app.py"], "Python"),
+        (["uvicorn", "app:app"], "Python"),
+        (["npm", "start"], "Node"),
+        (["./node_modules/.bin/tsx", "server.ts"], "Node"),
+        (["go", "run", "."], "Go"),
+        (["java", "-jar", "shop.jar"], "Java"),
+    ],
+)
+def test_the_recipe_is_of_the_commands_language(command: list[str], language: str) -> None:
+    assert recipe(command) == f"in {language}, by OpenTelemetry:\n{RECIPES[language]}"
+
+
+def test_every_recipe_has_two_lines() -> None:
+    assert {text.count("\n") for text in RECIPES.values()} == {1}
+
+
+def test_of_an_unknown_language_all_recipes_are_given() -> None:
+    assert all(text in recipe(["./server"]) for text in RECIPES.values())
