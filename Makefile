@@ -41,9 +41,10 @@ patterns: setup  ## the pattern gallery: each pattern at work, and the usual way
 containers: setup  ## tests/docker, the unchanged demo in Docker containers among them; skipped without an engine and image
 	@$(BIN)/python -m pytest tests/docker -n 3
 
-lint: setup  ## ruff
+lint: setup  ## ruff, and the arrows between rooms (import-linter)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
 
 types: setup  ## mypy --strict
 	@$(BIN)/mypy

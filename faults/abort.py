@@ -53,7 +53,7 @@ class abort(RequestFault):
 
     def _fits_protocol(self, site: Site) -> None:
         """Raise `FaultError` for a status that callers on these edges cannot be given."""
-        for link in links_of(self, site):
+        for link in links_of(self.target, site, self):
             if link.protocol == "grpc" and self.grpc_status is None:
                 there = f"{link.edge} carries gRPC, whose callers go by the gRPC status and not by {self.status}"
                 raise FaultError(f'{self}: {there}. Use abort(grpc_status="{nearest_to(self.status)}")')

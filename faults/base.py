@@ -10,9 +10,9 @@ from typing import ClassVar, Literal, Self
 from testbed.errors import FaultError
 from testbed.faults.operations import Operation, Scope
 from testbed.faults.scope import Scoping
-from testbed.faults.target import Site, Target, links_of, normalised
-from testbed.history.facts import no_requests
+from testbed.faults.target import Site, Target, links_of
 from testbed.plan.values import Link
+from testbed.spec.edges import no_requests, normal_edge
 
 Plane = Literal["link", "inlet", "process", "packets"]
 
@@ -65,7 +65,7 @@ class Fault:
             raise FaultError(f"{self}.on(...): proxy= goes with nothing else")
         if not (edge or service or replica) or (service and (edge or replica)):
             raise FaultError(f"{self}.on(...) takes an edge, service= or replica= (an edge may add replica=)")
-        return replace(self, target=Target(normalised(edge) if edge else None, service, replica))
+        return replace(self, target=Target(normal_edge(edge) if edge else None, service, replica))
 
     def for_users(self, *users: str, percent: float | None = None) -> Self:
         """Hit exactly these users, or exactly this share of the load's users (drawn by the seed, then fixed)."""
@@ -128,7 +128,7 @@ class Fault:
 
     def reach(self, site: Site) -> tuple[Link, ...]:
         """The links on which this fault can be met."""
-        return links_of(self, site)
+        return links_of(self.target, site, self)
 
     def __str__(self) -> str:
         """Write the fault as its author did."""
@@ -199,7 +199,7 @@ class RequestFault(Fault):
 
     def inlets(self, site: Site) -> tuple[str, ...]:
         """The inlet addresses to act on; `FaultError` where an edge runs without request faults."""
-        links = links_of(self, site)
+        links = links_of(self.target, site, self)
         if tcp := sorted({link.edge for link in links if link.protocol == "tcp"}):
             raise FaultError(f"{self}: {no_requests(tcp[0])}. Use {self.twin}, or a packet fault")
         bare = sorted({link.edge for link in links if link.inlet is None})
@@ -211,6 +211,12 @@ class RequestFault(Fault):
     def scope(self, site: Site) -> Scope:
         """The scope with its users resolved against the load that runs."""
         return self.scoping.resolve(site.users, site.seed, str(self))
+
+
+def behind(fault: Fault, site: Site) -> tuple[str, ...]:
+    """The replicas whose calls go through the mesh proxy that a fault hits; none for any other fault."""
+    callers = {caller for link in fault.reach(site) for caller in link.callers} if fault.target.proxy else set()
+    return tuple(replica.name for replica in site.replicas if replica.name in callers)
 
 
 def positive(fault: Fault, **values: float) -> None:

@@ -28,4 +28,4 @@ class cpu(ProcessFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One signal a replica."""
-        return tuple(Signal(replica.name, "cpu", amount=self.share) for replica in replicas_of(self, site))
+        return tuple(Signal(replica.name, "cpu", amount=self.share) for replica in replicas_of(self.target, site, self))

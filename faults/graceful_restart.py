@@ -34,7 +34,10 @@ class graceful_restart(ProcessFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """Hold what is new, ask the process to end, close the links only when it has, and start it."""
-        links, names = links_of(self, site), [replica.name for replica in replicas_of(self, site)]
+        links, names = (
+            links_of(self.target, site, self),
+            [replica.name for replica in replicas_of(self.target, site, self)],
+        )
         held = tuple(Toxic(link.name, "latency", "upstream", {"latency": HELD_MS}) for link in links)
         asked = tuple(Signal(name, "terminate", amount=self.within_s) for name in names)
         closed = tuple(Closed(link.name) for link in links)

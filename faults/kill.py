@@ -23,8 +23,8 @@ class kill(ProcessFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """Close the links first: the testbed's own plane must not answer in the dead process's place."""
-        closed = () if self.target.proxy else tuple(Closed(link.name) for link in links_of(self, site))
-        return closed + signals(self, site, "kill")
+        closed = () if self.target.proxy else tuple(Closed(link.name) for link in links_of(self.target, site, self))
+        return closed + signals(self.target, site, self, "kill")
 
 
 @dataclass(frozen=True, kw_only=True)

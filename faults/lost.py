@@ -23,4 +23,4 @@ class lost(ProcessFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One timeout toxic without an end on each link, then one signal a replica."""
-        return toxics(self, site, "timeout", "requests", timeout=0) + signals(self, site, "pause")
+        return toxics(self, site, "timeout", "requests", timeout=0) + signals(self.target, site, self, "pause")

@@ -31,5 +31,7 @@ class memory(ProcessFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """Close the links only while the process starts."""
-        closed = tuple(Closed(link.name, brief=True) for link in links_of(self, site))
-        return closed + tuple(Signal(replica.name, "memory", amount=self.mb) for replica in replicas_of(self, site))
+        closed = tuple(Closed(link.name, brief=True) for link in links_of(self.target, site, self))
+        return closed + tuple(
+            Signal(replica.name, "memory", amount=self.mb) for replica in replicas_of(self.target, site, self)
+        )

@@ -27,4 +27,8 @@ class packet_loss(PacketFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One share of the packets for each link and way."""
-        return tuple(op for link in links_of(self, site) for op in dropped(fault, link.name, self.ways, self.percent))
+        return tuple(
+            op
+            for link in links_of(self.target, site, self)
+            for op in dropped(fault, link.name, self.ways, self.percent)
+        )

@@ -46,7 +46,7 @@ class ShapedPackets(PacketFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One treatment for each link and way."""
-        links, words = links_of(self, site), self.treatment()
+        links, words = links_of(self.target, site, self), self.treatment()
         return tuple(Netem(fault, link.name, way, words) for link in links for way in self.ways)
 
 

@@ -23,4 +23,4 @@ class pause(ProcessFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One signal a replica."""
-        return signals(self, site, "pause")
+        return signals(self.target, site, self, "pause")

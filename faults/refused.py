@@ -21,4 +21,4 @@ class refused(LinkFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One closed link each."""
-        return tuple(Closed(link.name) for link in links_of(self, site))
+        return tuple(Closed(link.name) for link in links_of(self.target, site, self))

@@ -29,5 +29,5 @@ class slow_start(ProcessFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """Close the links first; the process is ready again long before they open."""
-        closed = tuple(Closed(link.name) for link in links_of(self, site))
-        return closed + tuple(Signal(replica.name, "restart") for replica in replicas_of(self, site))
+        closed = tuple(Closed(link.name) for link in links_of(self.target, site, self))
+        return closed + tuple(Signal(replica.name, "restart") for replica in replicas_of(self.target, site, self))

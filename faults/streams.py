@@ -35,4 +35,4 @@ def whole(fault: Fault, allowed: Range, **values: float) -> None:
 def toxics(fault: Fault, site: Site, kind: str, direction: Direction, **attributes: float) -> tuple[Operation, ...]:
     """Return the same toxic for every link that the fault's target names."""
     wanted = {name: int(value) for name, value in attributes.items()}
-    return tuple(Toxic(link.name, kind, STREAMS[direction], wanted) for link in links_of(fault, site))
+    return tuple(Toxic(link.name, kind, STREAMS[direction], wanted) for link in links_of(fault.target, site, fault))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from testbed.errors import FaultError, nearest
 from testbed.faults.operations import Signal
 from testbed.plan.values import Link, Replica, Seat, links_from
-
-if TYPE_CHECKING:
-    from testbed.faults.base import Fault
 
 
 class Site(Protocol):
@@ -54,21 +51,18 @@ class Target:
         return ", ".join(words)
 
 
-def normalised(edge: str) -> str:
-    """Return an edge text with single spaces: `"a->b"` becomes `"a -> b"`."""
-    return " -> ".join(part.strip() for part in edge.split("->"))
+def links_of(target: Target, site: Site, who: object) -> tuple[Link, ...]:
+    """The links that a target names; `FaultError` with the nearest valid name if there are none.
 
-
-def links_of(fault: Fault, site: Site) -> tuple[Link, ...]:
-    """The links that a fault's target names; `FaultError` with the nearest valid name if there are none."""
-    target = fault.target
+    `who` is the fault, as the error is to name it.
+    """
     if target.proxy:
-        return links_from(_proxy(fault, site), site.links)
+        return links_from(_proxy(target, site, who), site.links)
     if target == Target():
-        raise FaultError(f"{fault} has no target: add .on('caller -> callee'), .on(service=...) or .on(replica=...)")
-    _known(fault, "edge", target.edge, {link.edge for link in site.links})
-    _known(fault, "service", target.service, {r.service for r in site.replicas})
-    _known(fault, "replica", target.replica, {r.name for r in site.replicas})
+        raise FaultError(f"{who} has no target: add .on('caller -> callee'), .on(service=...) or .on(replica=...)")
+    _known(who, "edge", target.edge, {link.edge for link in site.links})
+    _known(who, "service", target.service, {r.service for r in site.replicas})
+    _known(who, "replica", target.replica, {r.name for r in site.replicas})
     services = {r.name: r.service for r in site.replicas}
     found = tuple(
         link
@@ -78,38 +72,32 @@ def links_of(fault: Fault, site: Site) -> tuple[Link, ...]:
         and target.service in (None, services[link.callee])
     )
     if not found:
-        raise FaultError(f"{fault}: replica {target.replica!r} is not at the receiving end of {target.edge}")
+        raise FaultError(f"{who}: replica {target.replica!r} is not at the receiving end of {target.edge}")
     return found
 
 
-def replicas_of(fault: Fault, site: Site) -> tuple[Replica, ...]:
+def replicas_of(target: Target, site: Site, who: object) -> tuple[Replica, ...]:
     """The replicas that a process fault's target names."""
-    if fault.target.edge:
-        raise FaultError(f"{fault}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
-    names = {link.callee for link in links_of(fault, site)}
+    if target.edge:
+        raise FaultError(f"{who}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
+    names = {link.callee for link in links_of(target, site, who)}
     found = tuple(r for r in site.replicas if r.name in names)
     if there := next((r for r in found if r.elsewhere), None):
         why = f"{there.service} runs already, at {there.app}, so its process is not the testbed's to touch"
-        raise FaultError(f"{fault}: {why}. Break an edge into it, as outage({there.service!r}, kind='refused') does")
+        raise FaultError(f"{who}: {why}. Break an edge into it, as outage({there.service!r}, kind='refused') does")
     return found
 
 
-def signals(fault: Fault, site: Site, action: Literal["kill", "pause"]) -> tuple[Signal, ...]:
+def signals(target: Target, site: Site, who: object, action: Literal["kill", "pause"]) -> tuple[Signal, ...]:
     """One signal for each process that a process fault's target names: of the app, or of a mesh proxy."""
-    if fault.target.proxy:
-        return (Signal(_proxy(fault, site).name, action, "proxy"),)
-    return tuple(Signal(replica.name, action) for replica in replicas_of(fault, site))
+    if target.proxy:
+        return (Signal(_proxy(target, site, who).name, action, "proxy"),)
+    return tuple(Signal(replica.name, action) for replica in replicas_of(target, site, who))
 
 
-def behind(fault: Fault, site: Site) -> tuple[str, ...]:
-    """The replicas whose calls go through the mesh proxy that a fault hits; none for any other fault."""
-    callers = {caller for link in fault.reach(site) for caller in link.callers} if fault.target.proxy else set()
-    return tuple(replica.name for replica in site.replicas if replica.name in callers)
-
-
-def _proxy(fault: Fault, site: Site) -> Seat:
+def _proxy(target: Target, site: Site, who: object) -> Seat:
     """The mesh proxy that a fault's target names."""
-    name = fault.target.proxy
+    name = target.proxy
     if found := next((seat for seat in site.proxies if seat.name == name), None):
         return found
     known = [seat.name for seat in site.proxies]
@@ -117,9 +105,9 @@ def _proxy(fault: Fault, site: Site) -> Seat:
     hint = f": the calls of {name} go through {shared}" if shared else nearest(str(name), known)
     if not known:
         hint = ": this mesh has none. Use .on(replica=...), which acts on the app"
-    raise FaultError(f"{fault}: there is no proxy {name!r}{hint}")
+    raise FaultError(f"{who}: there is no proxy {name!r}{hint}")
 
 
-def _known(fault: Fault, what: str, name: str | None, valid: set[str]) -> None:
+def _known(who: object, what: str, name: str | None, valid: set[str]) -> None:
     if name is not None and name not in valid:
-        raise FaultError(f"{fault}: there is no {what} {name!r}{nearest(name, valid)}")
+        raise FaultError(f"{who}: there is no {what} {name!r}{nearest(name, valid)}")

@@ -26,4 +26,4 @@ class unreachable(LinkFault):
 
     def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
         """One address a link that answers nobody."""
-        return tuple(Unanswered(link.name) for link in links_of(self, site))
+        return tuple(Unanswered(link.name) for link in links_of(self.target, site, self))

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from testbed.errors import Inconclusive as Inconclusive
     from testbed.errors import NotContained as NotContained
     from testbed.errors import TestbedError as TestbedError
+    from testbed.experiment.run import Run as Run
     from testbed.experiment.start import start as start
     from testbed.experiment.testbed import Testbed as Testbed
-    from testbed.experiment.traffic import Run as Run
     from testbed.experiment.traffic import Traffic as Traffic
     from testbed.faults import abort as abort
     from testbed.faults import bandwidth as bandwidth

@@ -14,10 +14,9 @@ from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import more_load, trail
 from testbed.checks.judging.formatting import count, ms, outcomes, percent, plural, points, seconds, trim
 from testbed.checks.judging.view import View, after_first_fault, latency, outside_scope
-from testbed.checks.recovers import ENOUGH
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Call, Request
-from testbed.history.facts import CLIENT
+from testbed.spec.edges import CLIENT
 
 
 @dataclass(frozen=True)
@@ -164,8 +163,12 @@ class contained(Check):
 
     def _too_short(self, view: View) -> str:
         later = sum(1 for request in view.requests if request.intended > self._deadline(view))
-        enough = f"{ENOUGH} would have been enough"
-        return f"only {plural(later, 'request')} came after the deadline; {enough}" if later < ENOUGH else ""
+        enough = f"{statistics.ENOUGH_LATER} would have been enough"
+        return (
+            f"only {plural(later, 'request')} came after the deadline; {enough}"
+            if later < statistics.ENOUGH_LATER
+            else ""
+        )
 
     def _why(self, view: View, noticed: Sequence[Request], late: Sequence[Request]) -> str:
         failed = [request for request in noticed if not request.ok]

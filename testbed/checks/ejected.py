@@ -15,8 +15,9 @@ from testbed.checks.judging.validity import seer
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Attempt, FaultEvent
-from testbed.history.facts import normal_edge, of_the_load
+from testbed.history.facts import of_the_load
 from testbed.history.index import Index
+from testbed.spec.edges import normal_edge
 
 ENOUGH = 3  # attempts for each host of the edge without which one that gets none has not been seen
 

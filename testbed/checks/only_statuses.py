@@ -11,8 +11,8 @@ from testbed.checks.judging.formatting import count, outcomes, plural
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.events import Request
-from testbed.history.facts import CLIENT
 from testbed.history.index import Index
+from testbed.spec.edges import CLIENT
 from testbed.spec.grpc_status import name_of, number
 
 

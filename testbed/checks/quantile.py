@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -17,15 +17,6 @@ from testbed.errors import CheckError
 from testbed.history.index import Index
 
 BOTH = 1 - (1 - statistics.CONFIDENCE) / 2  # Bonferroni: two bounds at 97.5 % hold together at 95 %
-
-
-@dataclass(frozen=True)
-class Between:
-    """A sample quantile in milliseconds, and the bounds between which the true one lies."""
-
-    lower: float  # 0 if the sample is too small for a lower bound
-    observed: float
-    upper: float  # infinite if the sample is too small for an upper bound
 
 
 @dataclass(frozen=True)
@@ -91,7 +82,7 @@ class quantile(Check):
         return self._against_limit(view) if self.under_ms is not None else self._against_baseline(view)
 
     def _against_limit(self, view: View) -> Verdict:
-        found = between(map(latency, view.requests), self.q, statistics.CONFIDENCE)
+        found = statistics.quantile_between(map(latency, view.requests), self.q, statistics.CONFIDENCE)
         say = partial(self.verdict, view, n=len(view.requests), confidence="95 %", observed=_range(found))
         if found.upper < self._limit:
             return say("held", margin=f"{ms(self._limit - found.upper)} to spare")
@@ -108,7 +99,9 @@ class quantile(Check):
         return say("inconclusive", why=why, next=_slowest(view) if slow else more_load(view, needed))
 
     def _against_baseline(self, view: View) -> Verdict:
-        now, before = (between(map(latency, one.requests), self.q, BOTH) for one in (view, view.baseline))
+        now, before = (
+            statistics.quantile_between(map(latency, one.requests), self.q, BOTH) for one in (view, view.baseline)
+        )
         observed = f"{_range(now)}, baseline {ms(before.observed)}"
         say = partial(self.verdict, view, n=len(view.requests), confidence="95 %", observed=observed)
         most, least = now.upper - before.lower, now.lower - before.upper
@@ -124,7 +117,7 @@ class quantile(Check):
         why, next = self._too_few(view, now, before)
         return say("inconclusive", why=why, next=next)
 
-    def _too_few(self, view: View, now: Between, before: Between) -> tuple[str, str]:
+    def _too_few(self, view: View, now: statistics.Between, before: statistics.Between) -> tuple[str, str]:
         needed = statistics.enough_requests(0, self.q / 100, BOTH)
         n = len(view.requests)
         if n < needed:
@@ -141,18 +134,7 @@ class quantile(Check):
         return f"p{trim(f'{self.q:.6f}')}"
 
 
-def between(latencies: Iterable[float], q: float, confidence: float) -> Between:
-    """Return a sample's q-percent quantile and its one-sided bounds, each at this confidence."""
-    times = sorted(latencies)
-    upper, lower = (rank(len(times), q / 100, confidence) for rank in (statistics.upper_rank, statistics.lower_rank))
-    return Between(
-        lower=times[lower - 1] if lower else 0.0,
-        observed=times[math.ceil(round(len(times) * q / 100, 6)) - 1],
-        upper=times[upper - 1] if upper else math.inf,
-    )
-
-
-def _range(found: Between) -> str:
+def _range(found: statistics.Between) -> str:
     return f"{ms(found.observed)}" + (f" (at most {ms(found.upper)})" if found.upper < math.inf else "")
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
-from testbed.checks.judging import validation
+from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import trail
 from testbed.checks.judging.formatting import count, outcomes, plural, seconds
 from testbed.checks.judging.view import View
-
-ENOUGH = 20  # requests after the deadline without which a recovery has not been seen
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class recovers(Check):
             over = f"{seconds(worst.intended - healed - self._limit)} over"
             why = f"{plural(len(bad), 'request')} of {count(len(later))} failed after the deadline: {outcomes(bad)}"
             return self.verdict(view, "violated", observed, len(later), margin=over, why=why, next=trail(view, worst))
-        if len(later) < ENOUGH:
+        if len(later) < statistics.ENOUGH_LATER:
             return self._too_short(view, observed, healed, len(later))
         margin = f"{seconds(self._limit - (last or 0.0))} to spare"
         return self.verdict(view, "held", observed, len(later), margin=margin)
@@ -65,8 +63,10 @@ class recovers(Check):
     def _too_short(self, view: View, observed: str, healed: float, later: int) -> Verdict:
         why = (
             f"only {plural(later, 'request')} of {view.window.name} were due later than {seconds(self._limit)} after "
-            f"healing; {ENOUGH} would have been enough"
+            f"healing; {statistics.ENOUGH_LATER} would have been enough"
         )
-        lasts = healed + self._limit - view.window.start + (ENOUGH + 1) / view.rate if view.rate else 0.0
+        lasts = (
+            healed + self._limit - view.window.start + (statistics.ENOUGH_LATER + 1) / view.rate if view.rate else 0.0
+        )
         next = f"let {view.window.name} last {seconds(lasts)} or longer (recover_s=)" if lasts else "send more requests"
         return self.verdict(view, "inconclusive", observed, later, why=why, next=next)

@@ -14,7 +14,6 @@ from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, ms, plural
 from testbed.checks.judging.validity import seer
 from testbed.checks.judging.view import View
-from testbed.checks.quantile import between
 from testbed.errors import CheckError
 from testbed.history.events import Call, Request
 from testbed.history.facts import of_the_load
@@ -101,7 +100,7 @@ class sheds(EdgeCheck):
     def _accepted(self, view: View, rest: Timed, limit: float) -> Finding:
         if not rest:
             return Finding("inconclusive", "", "every call was turned away, so none shows its time", "a lower rps=")
-        found = between((_waited(one) for one in rest), 99, statistics.CONFIDENCE)
+        found = statistics.quantile_between((_waited(one) for one in rest), 99, statistics.CONFIDENCE)
         observed = f"p99 of the others {ms(found.observed)}"
         if found.upper < limit:
             return Finding("held", observed)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testbed.envoy.connection import Kept
 from testbed.history.events import Sample
-from testbed.runtime.process.proc import TICKS
+from testbed.runtime.proc import TICKS
 
 MACHINE = "machine"  # processor seconds of all cores, by anybody
 CAPACITY = "capacity"  # processor seconds that all cores have had so far, idle ones included

@@ -7,9 +7,10 @@ from dataclasses import replace
 from testbed.injection.inlet.inlet import inlet_process
 from testbed.injection.toxiproxy.links import links_process
 from testbed.mesh import mesh_named
-from testbed.plan.make import CLIENT, Plan, make_plan
+from testbed.plan.make import Plan, make_plan
 from testbed.plan.ports import Part
 from testbed.plan.values import Ground
+from testbed.spec.edges import CLIENT
 from testbed.spec.topology import Topology
 
 

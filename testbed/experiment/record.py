@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from testbed.experiment.traffic import Run
+    from testbed.experiment.run import Run
 
 
 @dataclass(frozen=True)

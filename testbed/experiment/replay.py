@@ -13,7 +13,7 @@ from testbed.experiment.record import slug
 from testbed.history.events import History
 
 if TYPE_CHECKING:
-    from testbed.experiment.traffic import Run
+    from testbed.experiment.run import Run
     from testbed.spec.overrides import PolicyOverrides
     from testbed.spec.topology import Topology
 
@@ -31,7 +31,7 @@ class Replay:
     def experiment(self, *faults: object, **rest: object) -> Run:
         """Return the next kept run of this test; raise its report if it ended before its fault."""
         from testbed.checks import in_vain_report
-        from testbed.experiment.traffic import Run
+        from testbed.experiment.run import Run
 
         test = record.current()
         kept = self._read.setdefault(test.test, self._histories(test.test))

@@ -10,7 +10,7 @@ from testbed.errors import TestbedError, TopologyError
 from testbed.runtime.tools import commands
 
 if TYPE_CHECKING:
-    from testbed.experiment.traffic import Say
+    from testbed.experiment.progress import Say
     from testbed.spec.topology import Topology
 
 PATIENCE_S = 2.0  # for a connection to what should run already

@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from testbed.evidence.source import Log
-from testbed.history.facts import CLIENT
 from testbed.injection.inlet import log as inlet
 from testbed.injection.inlet.inlet import LOG
 from testbed.mesh import ATTEMPTS, mesh_named
 from testbed.plan.values import Link, Reach, Seat, as_planned, links_from
+from testbed.spec.edges import CLIENT
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology

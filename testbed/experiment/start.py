@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from testbed.errors import TopologyError, nearest
 
 if TYPE_CHECKING:
+    from testbed.experiment.progress import Say
     from testbed.experiment.testbed import Testbed
-    from testbed.experiment.traffic import Say
     from testbed.spec.overrides import Addresses
     from testbed.spec.topology import Topology
 
@@ -41,9 +41,9 @@ def start_mesh(
     """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs."""
     from testbed.experiment import arm
     from testbed.experiment.planning import plan_for
+    from testbed.experiment.progress import silent
     from testbed.experiment.services import prepared
     from testbed.experiment.testbed import Testbed
-    from testbed.experiment.traffic import silent
     from testbed.plan.custom_services import wildcards
     from testbed.plan.values import File
     from testbed.runtime import NotReady, runtime_class

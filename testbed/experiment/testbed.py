@@ -21,8 +21,10 @@ from testbed.experiment.deaths import Deaths
 from testbed.experiment.policy_override import Swap, Swaps
 from testbed.experiment.preflight import in_doubt
 from testbed.experiment.processes import Watched
+from testbed.experiment.progress import Say, silent
+from testbed.experiment.run import Run
 from testbed.experiment.sources import logs, unseen
-from testbed.experiment.traffic import Run, Say, Traffic, silent
+from testbed.experiment.traffic import Traffic
 from testbed.faults.base import Fault
 from testbed.faults.timed import refuse_late
 from testbed.history.events import FaultEvent, History, ProcessEvent, RunInfo

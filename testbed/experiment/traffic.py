@@ -5,88 +5,26 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from testbed.errors import TestbedError
-from testbed.experiment import arm, record
+from testbed.experiment import record
+from testbed.experiment.progress import Say, silent
+from testbed.experiment.run import Run
 from testbed.history.events import Evidence, History, Pace, Phase, Request
 from testbed.load.schedule import Planned, Schedule
 
 if TYPE_CHECKING:
-    from testbed.checks import Check, Report
+    pass
 
 CHUNK_S = 0.1  # how much schedule is handed to the driver at once
 AHEAD_S = 0.25  # how far ahead of the clock it is handed over
 SWAP = "swap policies"  # the stretch in which nothing is sent, because the mesh gets other policies
 DRAIN = "drain"  # the stretch after a phase in which its last requests get their answers
-
-
-class Run:
-    """The closed history of one load, ready to be judged; as often as you like, and offline as well."""
-
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self.reports: list[Report] = []
-
-    @property
-    def warnings(self) -> list[str]:
-        """What was seen of the services themselves: links that were never used, context that is not handed on."""
-        from testbed.history.propagation import notes
-
-        return notes(self.history.index)
-
-    def judge(self, **populations: Sequence[Check]) -> Report:
-        """Evaluate every check and return the report without raising for red verdicts."""
-        from testbed.checks import judge
-
-        report = judge(self.history, **populations)
-        self.reports.append(report)
-        return report
-
-    def check(self, **populations: Sequence[Check]) -> Report:
-        """Evaluate every check; raise `NotContained` or `Inconclusive` once, with all verdicts in one table.
-
-        Populations: `all`, `affected` and `unaffected` (users or a cohort fixed beforehand by the faults' scopes),
-        `touched` and `untouched` (selected by what happened, so descriptive only).
-        """
-        if arm.current() is not arm.Arm.AS_WRITTEN:
-            return self._judge_each(populations)
-        from testbed.report.failure import raise_if_red
-
-        report = self.judge(**populations)
-        raise_if_red(report)
-        return report
-
-    def end(self, report: Report) -> NoReturn:
-        """Raise the report on a run that ended before its fault, as `Inconclusive`; it is kept like any other."""
-        from testbed.report.failure import raise_if_red
-
-        self.reports.append(report)
-        raise_if_red(report)
-        raise TestbedError(f"a run that held cannot end early: {report.headline}")
-
-    def _judge_each(self, populations: Mapping[str, Sequence[Check]]) -> Report:
-        """Collect every verdict, whatever it is: a calibration compares them all."""
-        from testbed.checks import judge_each
-
-        report = judge_each(self.history, **populations)
-        self.reports.append(report)
-        return report
-
-
-class Say(Protocol):
-    """Takes what happens now, and how many seconds it takes (0: nobody knows)."""
-
-    def __call__(self, text: str, for_s: float = 0) -> None:
-        """Show it."""
-
-
-def silent(text: str, for_s: float = 0) -> None:
-    """Show nothing."""
 
 
 class Sender(Protocol):

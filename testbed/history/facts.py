@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-CLIENT = "client"  # the load, as a caller
+from testbed.spec.edges import CLIENT, normal_edge
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,6 @@ _OWN = ("command", "image", "address")
 def of_the_load(edge: str) -> bool:
     """Whether an edge is the load's own, on which there is no proxy and no retry."""
     return edge.startswith(f"{CLIENT} -> ")
-
-
-def no_requests(edge: str) -> str:
-    """Say why nothing can be hit or judged request by request on an edge that carries tcp."""
-    return f"{edge} is a tcp edge: it carries connections, and no requests that could be told apart"
-
-
-def normal_edge(text: str) -> str:
-    """Return an edge with single spaces: `"a->b"` becomes `"a -> b"`."""
-    return " -> ".join(part.strip() for part in text.split("->"))
 
 
 def _replicas(name: str, service: Mapping[str, object]) -> tuple[str, ...]:

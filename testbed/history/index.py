@@ -23,7 +23,8 @@ from testbed.history.events import (
     RunInfo,
     Sample,
 )
-from testbed.history.facts import CLIENT, Wiring, wiring
+from testbed.history.facts import Wiring, wiring
+from testbed.spec.edges import CLIENT
 
 if TYPE_CHECKING:
     from testbed.history.propagation import Dropper, Unused

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.history.events import Arrival, Attempt, FaultEvent
-from testbed.history.facts import CLIENT, of_the_load
+from testbed.history.facts import of_the_load
 from testbed.history.instrumentation import recipe
+from testbed.spec.edges import CLIENT
 
 if TYPE_CHECKING:
     from testbed.history.index import Index

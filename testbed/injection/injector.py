@@ -12,10 +12,9 @@ from itertools import groupby
 from types import TracebackType
 
 from testbed.errors import FaultError, TestbedError
-from testbed.faults.base import Fault
+from testbed.faults.base import Fault, behind
 from testbed.faults.conflicts import refuse_contradictions
 from testbed.faults.operations import Closed, Drop, LinkOperation, Netem, Operation, Rule, Signal, Toxic, Unanswered
-from testbed.faults.target import behind
 from testbed.history.events import FaultEvent, ProcessEvent
 from testbed.injection.engines import LinkControl, PacketControl, ProcessControl, RuleControl
 from testbed.injection.processes import Signals

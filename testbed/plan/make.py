@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -11,12 +11,12 @@ from testbed.errors import TopologyError
 from testbed.native import packages_path, stub_path
 from testbed.plan import custom_services
 from testbed.plan.custom_services import candidates
-from testbed.plan.ports import MeshPorts, Part, Plane
+from testbed.plan.ports import MeshPorts, Part
 from testbed.plan.stub_behaviour import behaviour
 from testbed.plan.values import File, Ground, Link, Node, Process, Reach, Ready, Replica, Seat, as_planned, links_from
+from testbed.spec.edges import CLIENT
 from testbed.spec.topology import Service, Topology
 
-CLIENT = "client"  # the load, as a caller
 LINK_PORT = 10_000
 INLET_PORT = 20_000
 NODES = 255  # of an address: the n-th node is 127.50.255.n
@@ -75,6 +75,10 @@ class Plan:
         """The mesh proxies that can have seen a failure of these services: those of all their callers, transitively."""
         above = services.union(*(self.topology.callers_of(service) for service in services))
         return tuple(f"{s.name}/proxy" for s in self.proxies if any(r.service in above for r in s.replicas))
+
+
+Plane = Callable[[Plan], Part]
+"""Makes the testbed's own processes, links and inlet, for a plan that has no processes yet."""
 
 
 def make_plan(

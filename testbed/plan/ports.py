@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from testbed.plan.values import File, Link, Process, Replica, Seat
 
 if TYPE_CHECKING:
-    from testbed.plan.make import Plan
     from testbed.spec.topology import Topology
 
 Part = tuple[list[Process], list[File]]
@@ -31,7 +30,3 @@ class MeshPorts(Protocol):
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return what the replica's app is told about its upstreams, as environment variables."""
-
-
-Plane = Callable[["Plan"], Part]
-"""Makes the testbed's own processes, links and inlet, for a plan that has no processes yet."""

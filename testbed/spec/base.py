@@ -6,12 +6,21 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from testbed.errors import TopologyError
+from testbed.spec.edges import Edge
 from testbed.spec.problems import explain, shown, wrong
 
 
@@ -82,3 +91,18 @@ Limit = Annotated[int, whole(least=1, most=UINT32_MAX)]
 LimitOrZero = Annotated[int, whole(least=0, most=UINT32_MAX)]
 Percent = Annotated[int, whole(least=0, most=100)]
 ErrorStatus = Annotated[int, whole(least=400, most=599)]
+
+
+def _one_way(text: str) -> str:
+    """The one way to write an edge; as a validator."""
+    try:
+        return str(Edge.parse(text))
+    except ValueError as error:
+        raise wrong(str(error)) from None
+
+
+EdgeText = Annotated[
+    str,
+    AfterValidator(_one_way),
+    Field(json_schema_extra={"pattern": r"^\s*\S+\s*->\s*\S+\s*$", "examples": ["checkout -> pricing"]}),
+]

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Self
-
-from pydantic import AfterValidator, Field
-
-from testbed.spec.problems import wrong
+from typing import Self
 
 CLIENT = "client"
 """The load, as the caller of the entry service."""
@@ -36,16 +32,11 @@ class Edge:
         return cls(match[1], match[2])
 
 
-def normalised(text: str) -> str:
-    """The one way to write an edge; as a validator."""
-    try:
-        return str(Edge.parse(text))
-    except ValueError as error:
-        raise wrong(str(error)) from None
+def normal_edge(text: str) -> str:
+    """Return an edge with single spaces: `"a->b"` becomes `"a -> b"`."""
+    return " -> ".join(part.strip() for part in text.split("->"))
 
 
-EdgeText = Annotated[
-    str,
-    AfterValidator(normalised),
-    Field(json_schema_extra={"pattern": r"^\s*\S+\s*->\s*\S+\s*$", "examples": ["checkout -> pricing"]}),
-]
+def no_requests(edge: str) -> str:
+    """Say why nothing can be hit or judged request by request on an edge that carries tcp."""
+    return f"{edge} is a tcp edge: it carries connections, and no requests that could be told apart"

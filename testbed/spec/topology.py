@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from testbed.errors import TopologyError, nearest
-from testbed.spec.base import Model, ShortForm, Spelling, whole
+from testbed.spec.base import EdgeText, Model, ShortForm, Spelling, whole
 from testbed.spec.calls import Call, Fail, Fallback, Parallel, Retry, calls_of
-from testbed.spec.edges import CLIENT, Edge, EdgeText
+from testbed.spec.edges import CLIENT, Edge
 from testbed.spec.lint.lint import smells_of
 from testbed.spec.overrides import (
     Addresses,

@@ -20,9 +20,9 @@ import pytest
 import testbed
 from testbed import get, steady
 from testbed.errors import TestbedError, Unavailable
+from testbed.runtime import proc
 from testbed.runtime.docker.engine import Engine
 from testbed.runtime.docker.leftovers import found, remove
-from testbed.runtime.process import proc
 from testbed.runtime.tools import binaries
 from testbed.spec.topology import Topology
 from tests.kit.processes import eventually

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from testbed.runtime import proc
 from testbed.runtime.docker import labels
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.docker.leftovers import Found, found, remove
 from testbed.runtime.owner import State, state
-from testbed.runtime.process import proc
 from tests.kit import PROGRAMS, ROOT
 from tests.kit.processes import eventually
 

@@ -16,11 +16,11 @@ from typing import NoReturn
 import pytest
 
 from testbed.errors import Unsupported
-from testbed.injection.packets.namespaces import Places
+from testbed.injection.namespaces import Places
 from testbed.injection.packets.packets import Packets
 from testbed.plan.values import Ground
+from testbed.runtime.cgroups import Memory
 from testbed.runtime.process import netns
-from testbed.runtime.process.cgroups import Memory
 from testbed.runtime.tools import inventory
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from testbed.runtime.cgroups import Memory
 from testbed.runtime.docker import labels, leftovers
 from testbed.runtime.owner import MARK, Owner, me, started
-from testbed.runtime.process.cgroups import Memory
 from testbed.runtime.tools.inventory import find
 from tests.kit.processes import eventually
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from testbed.errors import CheckError, nearest
-from testbed.history.facts import normal_edge
+from testbed.spec.edges import normal_edge
 
 if TYPE_CHECKING:
     from testbed.checks.judging.view import View

@@ -10,8 +10,8 @@ from itertools import pairwise
 from testbed.checks.judging.formatting import count
 from testbed.checks.judging.view import View
 from testbed.history.events import Attempt, Call, FaultEvent, Sample
-from testbed.history.facts import CLIENT
 from testbed.history.index import Index
+from testbed.spec.edges import CLIENT
 
 NO_HOST, OVERFLOW = "UH", "UO"  # Envoy's flags of a call that it refused by itself: every host ejected, a limit reached
 

@@ -7,11 +7,34 @@ Both assume independent requests.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 CONFIDENCE = 0.95
+ENOUGH_LATER = 20  # requests after a deadline without which a recovery has not been seen
 MOST = 10**9  # nobody sends more requests than this
+
+
+@dataclass(frozen=True)
+class Between:
+    """A sample quantile in milliseconds, and the bounds between which the true one lies."""
+
+    lower: float  # 0 if the sample is too small for a lower bound
+    observed: float
+    upper: float  # infinite if the sample is too small for an upper bound
+
+
+def quantile_between(latencies: Iterable[float], q: float, confidence: float = CONFIDENCE) -> Between:
+    """Return a sample's q-percent quantile and its one-sided bounds, each at this confidence."""
+    times = sorted(latencies)
+    upper, lower = (rank(len(times), q / 100, confidence) for rank in (upper_rank, lower_rank))
+    return Between(
+        lower=times[lower - 1] if lower else 0.0,
+        observed=times[math.ceil(round(len(times) * q / 100, 6)) - 1],
+        upper=times[upper - 1] if upper else math.inf,
+    )
 
 
 def share_lower(successes: int, n: int, confidence: float = CONFIDENCE) -> float:

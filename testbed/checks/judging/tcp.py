@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from testbed.checks.judging.base import Check
 from testbed.errors import CheckError
-from testbed.history.facts import no_requests
 from testbed.history.index import Index
+from testbed.spec.edges import no_requests
 
 
 def refuse_on_tcp(check: Check, index: Index) -> None:

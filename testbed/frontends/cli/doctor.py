@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from testbed.errors import Unavailable
+from testbed.runtime.cgroups import Memory
+from testbed.runtime.docker.checkup import ANSWER_S
 from testbed.runtime.process import netns
-from testbed.runtime.process.cgroups import Memory
 from testbed.runtime.tools import binaries, inventory
 
 OLDEST_PYTHON = (3, 11)
@@ -77,7 +78,7 @@ def _privilege() -> Finding:
 
 def _packets() -> Finding:
     """Packet faults are an extra: without them nothing is missing."""
-    from testbed.injection.packets.namespaces import Places
+    from testbed.injection.namespaces import Places
     from testbed.injection.packets.packets import Packets
     from testbed.plan.values import Ground
 
@@ -114,7 +115,7 @@ def _daemon() -> tuple[str, str]:
     """Return the version and the address of the Docker engine that answers."""
     from testbed.runtime.docker.engine import Engine
 
-    engine = Engine(inventory.ANSWER_S)
+    engine = Engine(ANSWER_S)
     version = str(engine.info.get("ServerVersion", ""))
     engine.close()
     return version, engine.address

@@ -132,11 +132,12 @@ def doctor() -> None:
 @click.option("--install", is_flag=True, help="Install them: Debian packages as root, then the image of containers.")
 def tools(install: bool) -> None:
     """Say which of the optional tools this machine lacks, what each is for, and what brings them."""
+    from testbed.runtime.docker.images import build as build_image
     from testbed.runtime.tools import installing
 
     try:
         if install:
-            installing.install(lambda text: click.echo(text, err=True))
+            installing.install(lambda text: click.echo(text, err=True), build_image)
         click.echo("\n".join(installing.lines()))
     except TestbedError as error:
         click.echo(str(error), err=True)

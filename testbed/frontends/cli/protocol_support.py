@@ -30,8 +30,8 @@ from testbed.frontends.cli.support import (
     targets,
 )
 from testbed.history.events import Arrival, Attempt, Call, Event, Evidence, History, Pace, Phase, Request, RunInfo
-from testbed.history.facts import CLIENT
 from testbed.plan.make import Plan
+from testbed.spec.edges import CLIENT
 from testbed.spec.rules.protocols import Protocol
 from testbed.spec.topology import Topology
 

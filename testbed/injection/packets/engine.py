@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from testbed.envoy.connection import Kept
 from testbed.errors import Unsupported
 from testbed.faults.operations import Drop, Netem
-from testbed.injection.packets.namespaces import LOAD, Inside, Places, here
+from testbed.injection.namespaces import LOAD, Inside, Places, here
 from testbed.injection.packets.netem import Shaper
 from testbed.injection.packets.packets import Packets
 from testbed.plan.values import Ground, Link, Process, Reach, as_planned

@@ -16,7 +16,7 @@ from typing import Any
 
 from testbed.errors import TestbedError, Unsupported
 from testbed.faults.operations import Netem
-from testbed.injection.packets.namespaces import Enter, Places
+from testbed.injection.namespaces import Enter, Places
 from testbed.injection.packets.nft import SANDBOX
 from testbed.plan.values import Ground, Link
 from testbed.runtime import sandbox

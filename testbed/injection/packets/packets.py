@@ -16,7 +16,7 @@ from typing import Any
 
 from testbed.errors import FaultError, TestbedError, nearest
 from testbed.faults.operations import Drop
-from testbed.injection.packets.namespaces import Enter, Places
+from testbed.injection.namespaces import Enter, Places
 from testbed.injection.packets.nft import Session
 from testbed.plan.values import Ground, Link
 

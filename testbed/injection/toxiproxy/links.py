@@ -15,7 +15,7 @@ from urllib.parse import quote
 from testbed.errors import FaultError, TestbedError, nearest
 from testbed.faults.operations import Closed, LinkOperation, Toxic, Unanswered
 from testbed.faults.toxics import checked
-from testbed.injection.packets.namespaces import LINKS, Inside, here
+from testbed.injection.namespaces import LINKS, Inside, here
 from testbed.injection.toxiproxy.blackhole import Held, hold
 from testbed.plan.values import File, Link, Process, Ready
 

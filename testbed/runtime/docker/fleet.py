@@ -11,7 +11,7 @@ from pathlib import Path
 
 from testbed.errors import Unsupported
 from testbed.plan.values import Process
-from testbed.runtime import NotReady
+from testbed.runtime import NotReady, proc
 from testbed.runtime.docker.engine import EngineGone, Facts, Refused, Spec, at_once
 from testbed.runtime.docker.lease import DockerLease
 from testbed.runtime.docker.leftovers import remove_run
@@ -19,7 +19,6 @@ from testbed.runtime.docker.pods import Pod
 from testbed.runtime.docker.watch import Watch
 from testbed.runtime.owner import started as alive_since
 from testbed.runtime.probes import Ask, health, line_in, said_by
-from testbed.runtime.process import proc
 from testbed.runtime.tools.inventory import program
 
 LIMITS = {"cpu": ("CpuCfsQuota", "processor time"), "memory": ("MemoryLimit", "memory")}  # as its `info` says

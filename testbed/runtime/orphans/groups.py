@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from testbed.runtime.cgroups import Memory
 from testbed.runtime.orphans.resource import Thing
 from testbed.runtime.owner import named
-from testbed.runtime.process.cgroups import Memory
 
 BUSY_S = 10.0  # for a group to be free of the dead
 

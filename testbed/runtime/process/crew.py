@@ -14,11 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.runtime import Death
+from testbed.runtime import Death, proc
+from testbed.runtime.cgroups import Group
 from testbed.runtime.folder import log_of
 from testbed.runtime.owner import MARK, me
-from testbed.runtime.process import proc
-from testbed.runtime.process.cgroups import Group
 from testbed.runtime.process.lease import Lease
 
 REAPER = Path(__file__).with_name("reaper.py")

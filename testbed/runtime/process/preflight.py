@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from testbed.errors import TestbedError
 from testbed.plan.values import Process
-from testbed.runtime.process import netns, proc
+from testbed.runtime import proc
+from testbed.runtime.process import netns
 
 SHOWN = 5
 EVERYWHERE = "0.0.0.0"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from testbed.errors import TestbedError, nearest
 from testbed.plan.values import File, Process, as_planned
-from testbed.runtime import Death, NotReady, folder
+from testbed.runtime import Death, NotReady, folder, proc
+from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.messages import ANYWHERE, keys_for, lateness, quoted
 from testbed.runtime.probes import probe
-from testbed.runtime.process import netns, proc
-from testbed.runtime.process.cgroups import Group, Memory
+from testbed.runtime.process import netns
 from testbed.runtime.process.crew import Crew
 from testbed.runtime.process.lease import Lease, lease_block
 from testbed.runtime.process.preflight import check_addresses

@@ -36,7 +36,7 @@ def command(lacking: Sequence[Extra]) -> str:
     return " && ".join(steps)
 
 
-def install(say: Say) -> None:
+def install(say: Say, build_image: Callable[[Say], object]) -> None:
     """Bring what is missing. Raises `TestbedError` if this user may not, or if something fails."""
     lacking = _lacking()
     packages = _packages(lacking)
@@ -50,9 +50,7 @@ def install(say: Say) -> None:
     if failed := [str(extra) for extra in still if extra.debian]:
         raise TestbedError(f"the packages are installed, but these are not there: {', '.join(failed)}")
     if _buildable(still):
-        from testbed.runtime.docker.images import build
-
-        build(say)
+        build_image(say)
 
 
 def _lacking() -> list[Extra]:

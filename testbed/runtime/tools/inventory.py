@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from glob import glob
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from testbed.errors import Unavailable, Unsupported
+from testbed.errors import Unsupported
 
 LIST = Path(__file__).with_name("tools.toml")
 SBIN = "/usr/sbin:/sbin"  # not on the PATH of every user
-ANSWER_S = 5.0  # for a Docker engine to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +97,13 @@ def _extra(name: str, entry: Mapping[str, Any]) -> Extra:
     return Extra(name=name, **{**entry, "programs": tuple(entry.get("programs", itself))})
 
 
-def _engine() -> str:
-    from testbed.runtime.docker.engine import Engine
-
-    try:
-        Engine(ANSWER_S).close()
-    except Unavailable as reason:
-        return str(reason)
-    return ""
+def _probe(home: str) -> Callable[[], str]:
+    """Return a function that loads the one named here ("module:function") and calls it."""
+    module, _, name = home.partition(":")
+    return lambda: str(getattr(import_module(module), name)())
 
 
-def _image() -> str:
-    from testbed.runtime.docker.__main__ import trouble
-
-    return trouble()
-
-
-PROBES = {"engine": _engine, "image": _image}
+PROBES = {  # each says why something is not here, "" if it is
+    "engine": _probe("testbed.runtime.docker.checkup:why_no_engine"),
+    "image": _probe("testbed.runtime.docker.checkup:why_no_image"),
+}

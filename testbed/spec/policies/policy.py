@@ -6,9 +6,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from testbed.spec.base import Count, Limit, LimitOrZero, Model, Percent, ShortForm, whole
+from testbed.spec.base import Count, EdgeText, Limit, LimitOrZero, Model, Percent, ShortForm, whole
 from testbed.spec.durations import PositiveMillis
-from testbed.spec.edges import EdgeText
 from testbed.spec.policies.retries import AFTER_SENDING, FAILURES, RPC_STATUSES, Retries, RetryBudget
 
 

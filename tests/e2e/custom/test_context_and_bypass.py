@@ -11,8 +11,8 @@ import pytest
 from testbed import abort, attempts, get, kill, latency, only_statuses, start, steady
 from testbed.errors import Inconclusive
 from testbed.experiment import record
+from testbed.experiment.run import Run
 from testbed.experiment.testbed import Testbed
-from testbed.experiment.traffic import Run
 from testbed.faults.base import Fault
 from tests.kit.programs.small_service import PORT, command, written
 

@@ -10,7 +10,7 @@ import pytest
 from testbed import abort, attempts, get, only_statuses, start, steady
 from testbed.errors import Inconclusive
 from testbed.experiment import record
-from testbed.experiment.traffic import Run
+from testbed.experiment.run import Run
 from testbed.history.instrumentation import RECIPES
 from testbed.spec.topology import Topology
 from tests.kit.recipes import APPS, VENV, mended, prepared, put_on_path

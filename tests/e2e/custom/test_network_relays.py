@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from testbed.plan.values import Network, Process, Ready
-from testbed.runtime.process import proc
+from testbed.runtime import proc
 from testbed.runtime.process.lease import Lease
 from testbed.runtime.process.runtime import ProcessRuntime
 from testbed.runtime.tools.binaries import find

@@ -31,7 +31,7 @@ from testbed import (
 )
 from testbed.errors import TestbedError
 from testbed.experiment.testbed import Testbed
-from testbed.runtime.process import proc
+from testbed.runtime import proc
 from testbed.spec.topology import Topology
 from tests.kit.needs import need
 from tests.kit.nobody import PYTEST, need_networks, nobody

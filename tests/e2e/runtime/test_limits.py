@@ -12,8 +12,8 @@ import pytest
 
 from testbed.errors import TestbedError
 from testbed.plan.values import Process
-from testbed.runtime.process import proc
-from testbed.runtime.process.cgroups import Memory
+from testbed.runtime import proc
+from testbed.runtime.cgroups import Memory
 from testbed.runtime.process.lease import Lease
 from testbed.runtime.process.runtime import ProcessRuntime
 from tests.kit.processes import SERVER, WORKER, eventually, server

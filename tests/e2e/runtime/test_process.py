@@ -14,8 +14,7 @@ import pytest
 
 from testbed.errors import TestbedError
 from testbed.plan.values import File, Process, Ready
-from testbed.runtime import Death, Runtime, runtime_class
-from testbed.runtime.process import proc
+from testbed.runtime import Death, Runtime, proc, runtime_class
 from testbed.runtime.process.lease import PORT, Lease
 from testbed.runtime.process.runtime import ProcessRuntime
 from tests.kit.processes import SERVER, WITH_STRAY, eventually, marked, partners, server

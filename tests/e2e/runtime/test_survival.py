@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.runtime.process.cgroups import Memory
+from testbed.runtime.cgroups import Memory
 from tests.kit import PROGRAMS
 from tests.kit.processes import eventually, is_free, marked
 

@@ -1,7 +1,7 @@
 """The testbed's own load: processor seconds by name, the machine's from /proc/stat."""
 
 from testbed.evidence.overhead import Spent
-from testbed.runtime.process.proc import TICKS
+from testbed.runtime.proc import TICKS
 
 
 def test_processor_seconds_are_told_by_name(tmp_path):

@@ -1,4 +1,5 @@
-from testbed.history.facts import normal_edge, wiring
+from testbed.history.facts import wiring
+from testbed.spec.edges import normal_edge
 
 NESTED = {
     "entry": "users",

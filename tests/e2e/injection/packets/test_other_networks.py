@@ -11,7 +11,7 @@ import testbed
 from testbed import get, only_statuses, packet_loss, partition, steady, unreachable
 from testbed.errors import TestbedError, Unsupported
 from testbed.faults.operations import Drop
-from testbed.injection.packets.namespaces import Places
+from testbed.injection.namespaces import Places
 from testbed.injection.packets.packets import Packets
 from testbed.injection.toxiproxy.blackhole import hold
 from testbed.plan.values import Link

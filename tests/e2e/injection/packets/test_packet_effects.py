@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom
 
 from testbed import availability, get, only_statuses, packet_loss, partition, steady
-from testbed.injection.packets.namespaces import Places
+from testbed.injection.namespaces import Places
 from testbed.injection.packets.packets import Packets
 from testbed.runtime.tools.inventory import find
 from tests.kit.processes import eventually

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from testbed.frontends.cli.doctor import Finding, examine, render
+from testbed.runtime.cgroups import Memory
 from testbed.runtime.process import netns
-from testbed.runtime.process.cgroups import Memory
 from testbed.runtime.tools import binaries, inventory
 from testbed.runtime.tools.binaries import Tool
 

@@ -7,8 +7,8 @@ import pytest
 
 from testbed.errors import Unsupported
 from testbed.faults.operations import Netem
+from testbed.injection.namespaces import Places
 from testbed.injection.packets import netem
-from testbed.injection.packets.namespaces import Places
 from testbed.injection.packets.netem import Shaper
 from testbed.plan.values import Ground, Link
 

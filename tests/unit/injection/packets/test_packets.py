@@ -4,8 +4,8 @@ import pytest
 
 from testbed.errors import FaultError, TestbedError, Unsupported
 from testbed.faults.operations import Drop
+from testbed.injection.namespaces import Places
 from testbed.injection.packets import packets as module
-from testbed.injection.packets.namespaces import Places
 from testbed.injection.packets.packets import Packets, rules
 from testbed.plan.values import Ground, Link
 

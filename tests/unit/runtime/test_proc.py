@@ -6,7 +6,8 @@ import os
 import socket
 import time
 
-from testbed.runtime.process import proc, reaper
+from testbed.runtime import proc
+from testbed.runtime.process import reaper
 
 
 def test_states_of_a_living_and_of_a_dead_process() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import Unavailable
+from testbed.runtime import cgroups
+from testbed.runtime.cgroups import Memory
 from testbed.runtime.owner import me, named
-from testbed.runtime.process import cgroups
-from testbed.runtime.process.cgroups import Memory
 
 V1 = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
 V2 = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"

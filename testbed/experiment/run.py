@@ -1,0 +1,66 @@
+"""The result of a load: one closed history, to be judged as often as one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from testbed.errors import TestbedError
+from testbed.experiment import arm
+from testbed.history.events import History
+
+if TYPE_CHECKING:
+    from testbed.checks import Check, Report
+
+
+class Run:
+    """The closed history of one load, ready to be judged; as often as you like, and offline as well."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.reports: list[Report] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was seen of the services themselves: links that were never used, context that is not handed on."""
+        from testbed.history.propagation import notes
+
+        return notes(self.history.index)
+
+    def judge(self, **populations: Sequence[Check]) -> Report:
+        """Evaluate every check and return the report without raising for red verdicts."""
+        from testbed.checks import judge
+
+        report = judge(self.history, **populations)
+        self.reports.append(report)
+        return report
+
+    def check(self, **populations: Sequence[Check]) -> Report:
+        """Evaluate every check; raise `NotContained` or `Inconclusive` once, with all verdicts in one table.
+
+        Populations: `all`, `affected` and `unaffected` (users or a cohort fixed beforehand by the faults' scopes),
+        `touched` and `untouched` (selected by what happened, so descriptive only).
+        """
+        if arm.current() is not arm.Arm.AS_WRITTEN:
+            return self._judge_each(populations)
+        from testbed.report.failure import raise_if_red
+
+        report = self.judge(**populations)
+        raise_if_red(report)
+        return report
+
+    def end(self, report: Report) -> NoReturn:
+        """Raise the report on a run that ended before its fault, as `Inconclusive`; it is kept like any other."""
+        from testbed.report.failure import raise_if_red
+
+        self.reports.append(report)
+        raise_if_red(report)
+        raise TestbedError(f"a run that held cannot end early: {report.headline}")
+
+    def _judge_each(self, populations: Mapping[str, Sequence[Check]]) -> Report:
+        """Collect every verdict, whatever it is: a calibration compares them all."""
+        from testbed.checks import judge_each
+
+        report = judge_each(self.history, **populations)
+        self.reports.append(report)
+        return report
