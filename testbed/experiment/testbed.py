@@ -26,11 +26,19 @@ from testbed.experiment.run import Run
 from testbed.experiment.sources import logs, unseen
 from testbed.experiment.traffic import Traffic
 from testbed.faults.base import Fault
+from testbed.faults.resolved import ResolvedFault
+from testbed.faults.target import FaultContext
 from testbed.faults.timed import refuse_late
 from testbed.history.events import FaultEvent, History, ProcessEvent, RunInfo
-from testbed.injection.injector import FOREVER, Injection, Injector, Place
+from testbed.injection.dispatch import EngineSet
+from testbed.injection.injection import Injection
+from testbed.injection.injector import Injector
+from testbed.injection.inlet.engine import RuleEngine
 from testbed.injection.inlet.inlet import InletControl
-from testbed.injection.packets.engine import Wire
+from testbed.injection.ledger import FOREVER
+from testbed.injection.packets.engine import PacketEngine
+from testbed.injection.processes import ProcessActions
+from testbed.injection.toxiproxy.engine import LinkEngine
 from testbed.injection.toxiproxy.links import Links
 from testbed.load import clients
 from testbed.load.driver import Driver
@@ -66,9 +74,11 @@ class Testbed:
         self._logs = list(logs(plan, reach))
         self._recorder = Recorder(self._logs, directory, unseen(plan, self._logs))
         self._links = Links(reach(plan.links_api), inside=runtime.inside)
-        self._wire = Wire(plan, runtime.inside, reach)
-        inlet, processes = InletControl(reach(plan.inlet_control)), Watched(runtime, self._recorder)
-        self._injector = Injector(self._links, inlet, processes, self._wire, dry=_faults_are_off())
+        self._wire = PacketEngine(plan, runtime.inside, reach)
+        rules = RuleEngine(InletControl(reach(plan.inlet_control)))
+        actions = ProcessActions(Watched(runtime, self._recorder))
+        engines = EngineSet(LinkEngine(self._links), rules, actions, self._wire)
+        self._injector = Injector(engines, dry=_faults_are_off())
         self._traffic: Traffic | None = None
         self._users: Mapping[str, str] = {}
         self._runs = 0
@@ -109,11 +119,11 @@ class Testbed:
                 "Add load=steady(get('/'), rps=100)"
             )
         refuse_late(faults, hold_s)
-        self._injector.check(faults, self._place(load.population(self._seed)))
+        resolved = self._injector.check(faults, self._context(load.population(self._seed)))
         with self.load(load) as traffic:
             self._phase(traffic, warmup_s, "warm-up")
             self._phase(traffic, min(hold_s, 5) if baseline_s is None else baseline_s, "baseline")
-            self._hold(traffic, faults, hold_s)
+            self._hold(traffic, resolved, hold_s)
             self._phase(traffic, recover_s, "recover")
         return traffic.result()
 
@@ -150,14 +160,8 @@ class Testbed:
         self._must_run()
         if not faults:
             raise FaultError("inject() without a fault")
-        self.say("inject " + ", ".join(map(str, faults)))
-        place = self._place(self._users)
-        self._foresee(faults, place)
-        injection = self._injector.inject(faults, place)
-        services = {r.name: r.service for r in self.plan.replicas}
-        self._faulted |= {services[link.callee] for fault in faults for link in fault.reach(place)}
-        self._note(faults, place)
-        return injection
+        self._announce(faults)
+        return self._inject(self._injector.check(faults, self._context(self._users)))
 
     def policies(self, overrides: PolicyOverrides) -> Swap:
         """Other policies until the end of the `with` block (or until `restore()`), without a restart of the services.
@@ -245,9 +249,23 @@ class Testbed:
         if for_s > 0:
             traffic.run(for_s, name)
 
-    def _hold(self, traffic: Traffic, faults: tuple[Fault, ...], hold_s: float) -> None:
+    def _announce(self, faults: Sequence[object]) -> None:
+        self._must_run()
+        self.say("inject " + ", ".join(map(str, faults)))
+
+    def _inject(self, faults: Sequence[ResolvedFault]) -> Injection:
+        self._foresee(faults)
+        injection = self._injector.inject(faults)
+        services = {r.name: r.service for r in self.plan.replicas}
+        self._faulted |= {services[link.callee] for fault in faults for link in fault.links}
+        self._note(faults)
+        return injection
+
+    def _hold(self, traffic: Traffic, faults: Sequence[ResolvedFault], hold_s: float) -> None:
         start = time.time()
-        injection = self.inject(*faults) if faults else None
+        if faults:
+            self._announce(faults)
+        injection = self._inject(faults) if faults else None
         try:
             traffic.mark("inject", start)
             self._phase(traffic, hold_s, "hold")
@@ -272,23 +290,22 @@ class Testbed:
         finally:
             self._recorder.restarted(proxies)
 
-    def _foresee(self, faults: Sequence[Fault], place: Place) -> None:
+    def _foresee(self, faults: Sequence[ResolvedFault]) -> None:
         """End the load, with a verdict, if a service on the way keeps these faults from being felt.
 
         Not while something is broken: what is on record is no longer what the services do by themselves.
         """
-        if self._traffic is None or not self._injector.quiet:
+        if self._traffic is None or not self._injector.is_idle:
             return
-        planned = self._injector.planned(faults, place)
+        planned = self._injector.ledger.planned(faults)
         own = [name for name, service in self.topology.services.items() if service.is_own]
         if not in_doubt(planned, own, len(self._driver.results()), self._recorder.parts):
             return
         from testbed.checks import in_vain_report  # takes its time: not before every fault
 
-        self._injector.check(faults, place)
         if (report := in_vain_report(self._so_far(planned))) is not None:
-            self._injector.forgo(planned)
-            self._note(faults, place)
+            self._injector.ledger.record_skipped(planned)
+            self._note(faults)
             self._traffic.result().end(report)
 
     def _so_far(self, planned: Sequence[FaultEvent]) -> Index:
@@ -296,15 +313,14 @@ class Testbed:
         events = [*self._fault_events(), *planned, *self._driver.results(), *self._recorder.so_far()]
         return History([self._info(), *events]).index
 
-    def _note(self, faults: Sequence[Fault], place: Place) -> None:
+    def _note(self, faults: Sequence[ResolvedFault]) -> None:
         mesh = self.topology.mesh
         protected = () if mesh == "none" else tuple(policy.edge for policy in self.topology.policies)
         for fault in faults:
-            edges = tuple(dict.fromkeys(link.edge for link in fault.reach(place)))
-            record.current().injected.append(record.Injected(str(fault), edges, mesh, protected))
+            record.current().injected.append(record.Injected(str(fault), fault.edges, mesh, protected))
 
-    def _place(self, users: Mapping[str, str]) -> Place:
-        return Place(self.plan.links, self.plan.replicas, users, self._seed, self.plan.proxies)
+    def _context(self, users: Mapping[str, str]) -> FaultContext:
+        return FaultContext(self.plan.links, self.plan.replicas, users, self._seed, self.plan.proxies)
 
     def _watch(self) -> Sampler:
         """Begin to sample the callers' proxies and the testbed's own load."""
@@ -321,7 +337,7 @@ class Testbed:
     def _boundary(self) -> None:
         """Between two phases: no evidence counts that was taken while a fault did not do what it should."""
         self._sampler.boundary()
-        self._injector.check_conductors()
+        self._injector.check_timelines()
 
     def _abandon(self) -> None:
         self._traffic = None
@@ -352,7 +368,7 @@ class Testbed:
 
     def _fault_events(self) -> list[FaultEvent]:
         now = time.time()
-        self._injector.count_packets()
+        self._injector.count_hits()
         events = [event for event in self._injector.events if event.end >= self._load_began]
         return [replace(event, end=now) if event.end == FOREVER else event for event in events]
 

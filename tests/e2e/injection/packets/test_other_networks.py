@@ -10,8 +10,8 @@ import pytest
 import testbed
 from testbed import get, only_statuses, packet_loss, partition, steady, unreachable
 from testbed.errors import TestbedError, Unsupported
-from testbed.faults.operations import Drop
-from testbed.injection.namespaces import Places
+from testbed.faults.operations import PacketDrop
+from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets.packets import Packets
 from testbed.injection.toxiproxy.blackhole import hold
 from testbed.plan.values import Link
@@ -126,7 +126,7 @@ def is_refused(address: str) -> bool:
 # -- packets
 
 
-class Wired:
+class PacketTopology:
     """Two links of one plane, from a pod: what is dropped on one, the other does not notice."""
 
     def __init__(self, net: Hub) -> None:
@@ -137,7 +137,7 @@ class Wired:
             for n, port in ((1, 10000), (2, 10001))
         ]
         inside = {"links": self.plane.enter, "a-1/proxy": self.pod.enter}
-        self.packets = Packets(self.links, net.ground, Places(inside, inside.__getitem__))
+        self.packets = Packets(self.links, net.ground, NetworkNamespaces(inside, inside.__getitem__))
         self.listeners = [Listener(self.plane, link.listen) for link in self.links]
 
     def echo(self, number: int, timeout_s: float = 60) -> bytes:
@@ -151,15 +151,15 @@ class Wired:
 
 @pytest.fixture
 def wired(net: Hub):
-    made = Wired(net)
+    made = PacketTopology(net)
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("packets", ["requests", "answers"])
-def test_a_packet_is_dropped_in_the_network_that_it_comes_into(wired: Wired, packets) -> None:
+def test_a_packet_is_dropped_in_the_network_that_it_comes_into(wired: PacketTopology, packets) -> None:
     assert [wired.echo(0), wired.echo(1)] == [b"hello"] * 2
-    wired.packets.apply([Drop("f1", "a-1--b-1", 1, packets)])
+    wired.packets.apply([PacketDrop("f1", "a-1--b-1", 1, packets)])
     there = {"requests": wired.plane, "answers": wired.pod}
     assert {way: "testbed_10" in tables(one.enter) for way, one in there.items()} == {
         way: way == packets for way in there
@@ -176,8 +176,8 @@ def test_a_packet_is_dropped_in_the_network_that_it_comes_into(wired: Wired, pac
     assert [wired.echo(0), wired.echo(1)] == [b"hello"] * 2
 
 
-def test_both_ways_are_one_fault_in_two_networks(wired: Wired) -> None:
-    wired.packets.apply([Drop("f1", "a-1--b-1", 1e-6, way) for way in ("requests", "answers")])
+def test_both_ways_are_one_fault_in_two_networks(wired: PacketTopology) -> None:
+    wired.packets.apply([PacketDrop("f1", "a-1--b-1", 1e-6, way) for way in ("requests", "answers")])
     assert wired.echo(0) == b"hello"
     assert wired.packets.seen("f1").packets >= 6  # SYN, its answer, and one more each way at the least
     wired.packets.undo("f1")

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom
 
 from testbed import availability, get, only_statuses, packet_loss, partition, steady
-from testbed.injection.namespaces import Places
+from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets.packets import Packets
 from testbed.runtime.tools.inventory import find
 from tests.kit.processes import eventually
@@ -150,7 +150,7 @@ def test_a_loss_that_loses_nothing_proves_nothing(small):
 
 def test_the_rules_go_with_their_owner(small):
     """The kernel removes the table when the process that holds it ends, however it ends."""
-    packets = Packets(small.plan.links, small.plan.ground, Places(()))
+    packets = Packets(small.plan.links, small.plan.ground, NetworkNamespaces(()))
     packets.ready()
     table, holder = packets._table, packets._sessions[()]._process
     assert table in tables()
