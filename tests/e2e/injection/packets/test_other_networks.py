@@ -13,7 +13,7 @@ from testbed.errors import TestbedError, Unsupported
 from testbed.faults.operations import PacketDrop
 from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets.packets import Packets
-from testbed.injection.toxiproxy.blackhole import hold
+from testbed.injection.toxiproxy.blackhole import hold_address
 from testbed.plan.values import Link
 from testbed.runtime import RUNTIMES
 from testbed.runtime.tools.inventory import find
@@ -26,8 +26,8 @@ EDGE = "front -> back"
 INTO_FRONT = "client -> front"
 OWNER = """
 import sys, time
-from testbed.injection.toxiproxy.blackhole import hold
-held = hold(sys.argv[1], tuple(sys.argv[2:]))
+from testbed.injection.toxiproxy.blackhole import hold_address
+held = hold_address(sys.argv[1], tuple(sys.argv[2:]))
 print("held", flush=True)
 time.sleep(60)
 """
@@ -78,7 +78,7 @@ def tables(enter: tuple[str, ...] = ()) -> str:
 
 def test_nobody_is_answered_in_another_network(net: Hub) -> None:
     address, pod = f"{net.ground.plane}:10000", net.pod("a-1", f"{net.ground.network}.1.1")
-    held = hold(address, net.plane.enter)
+    held = hold_address(address, net.plane.enter)
     for act in (lambda: echo(address, 0.2), lambda: pod.do(lambda: echo(address, 0.2)), lambda: echo(address, 0.2)):
         with pytest.raises(TimeoutError):
             act()
@@ -92,13 +92,13 @@ def test_an_address_in_use_in_another_network_is_an_error(net: Hub) -> None:
     address = f"{net.ground.plane}:10000"
     with Listener(net.plane, address):
         with pytest.raises(TestbedError, match=f"cannot hold {address} so that no SYN is answered"):
-            hold(address, net.plane.enter)
+            hold_address(address, net.plane.enter)
         assert echo(address) == b"hello"
 
 
 def test_words_that_lead_nowhere_are_said(net: Hub) -> None:
     with pytest.raises(TestbedError, match="nsenter"):
-        hold(f"{net.ground.plane}:10000", ("nsenter", "--net=/proc/0/ns/net"))
+        hold_address(f"{net.ground.plane}:10000", ("nsenter", "--net=/proc/0/ns/net"))
 
 
 def test_the_address_goes_with_its_owner(net: Hub) -> None:
