@@ -96,7 +96,8 @@ def start(
     `path` is relative to the current folder, or a `Topology` made in Python. The overrides are those of
     `topology(...)`. Raises `TopologyError` before anything starts, `TestbedError` if the mesh does not come up.
     """
-    from testbed.spec.topology import Topology, load_topology
+    from testbed.spec.load import load_topology
+    from testbed.spec.topology import Topology
 
     read = path if isinstance(path, Topology) else load_topology(find_topology(path, Path.cwd()))
     chosen = read.with_overrides(

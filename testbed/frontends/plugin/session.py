@@ -35,7 +35,7 @@ class Session:
     def start(self, path: str | Path, folders: Sequence[Path], overrides: Mapping[str, Any]) -> Testbed | Replay:
         """Start the mesh of a fixture, or stand in for it from a kept history."""
         from testbed.experiment.start import find_topology, start_mesh
-        from testbed.spec.topology import load_topology
+        from testbed.spec.load import load_topology
 
         chosen = load_topology(find_topology(path, *folders)).with_overrides(**overrides)
         if self.replay is not None:
