@@ -50,6 +50,10 @@ class Topology(Spec):
         """Write a message about one place, with file and line where the topology was read from a file."""
         return self._source.at(place, str(Problem(place, message)))
 
+    def error(self, place: Place, message: str) -> TopologyError:
+        """Return the error that says what is wrong at one place."""
+        return TopologyError(self.located(place, message))
+
     def with_overrides(self, **overrides: Unpack[Overrides]) -> Topology:
         """Return a topology with some things different; None leaves a thing as it is.
 
