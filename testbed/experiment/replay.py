@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from testbed.errors import TestbedError
 from testbed.experiment import record
 from testbed.experiment.record import slug
-from testbed.history.events import History
+from testbed.history.file import History
 
 if TYPE_CHECKING:
     from testbed.experiment.run import Run
@@ -117,14 +117,15 @@ def write_runs(runs: Sequence[Run], path: Path) -> None:
 
 
 def read_runs(path: Path) -> list[History]:
-    """Read what `write_runs` wrote: a history for each `run` event."""
+    """Read what `write_runs` wrote: a history for each `run` event; in an unclosed journal the last is incomplete."""
     from testbed.history.events import RunInfo
 
     histories: list[list[Any]] = []
-    for event in History.read(path).events:
+    kept = History.read(path)
+    for event in kept:
         if isinstance(event, RunInfo):
             histories.append([])
         if not histories:
             raise TestbedError(f"{path}: the first line is not a run event, so this is no history of ours")
         histories[-1].append(event)
-    return [History(events) for events in histories]
+    return [History(events, complete=kept.complete or events is not histories[-1]) for events in histories]

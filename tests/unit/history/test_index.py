@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.history.events import Arrival, Attempt, Call, FaultEvent, History, Phase, PolicyEvent, Request, RunInfo
+from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Phase, PolicyEvent, Request, RunInfo
 from testbed.history.facts import wiring as read
+from testbed.history.file import History
 
 EDGE = "a -> b"
 
