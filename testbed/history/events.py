@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from testbed.spec.grpc_status import as_http as _same
+from testbed.spec.grpc_status import as_http
 
 
-def as_http(status: int, grpc: int | None) -> int:
-    """Return the HTTP status by which checks judge an answer: its own, or what its gRPC status stands for."""
-    return status if grpc is None else _same(grpc)
+class _Answered:
+    """What has an HTTP status, and a gRPC status as well where the answer is one of gRPC."""
+
+    __slots__ = ()  # so that the events below need no dictionary each
+
+    status: int
+    grpc_status: int | None
+
+    @property
+    def as_http(self) -> int:
+        """The HTTP status by which checks judge it: its own, or the one that says the same as its gRPC status."""
+        return self.status if self.grpc_status is None else as_http(self.grpc_status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(_Answered):
     """One request of the load, as the user saw it. `status` 0 means no answer; `error` then says why."""
 
     type: ClassVar[str] = "request"
@@ -62,14 +71,9 @@ class Request:
         """Whether a user would call it an answer: any status from 200 to 399, of gRPC OK and nothing else."""
         return 200 <= self.as_http < 400
 
-    @property
-    def as_http(self) -> int:
-        """The status; of gRPC the HTTP status that says the same."""
-        return as_http(self.status, self.grpc_status)
-
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(_Answered):
     """One try that the caller's proxy made (or the app itself where there is none), refused connections included."""
 
     type: ClassVar[str] = "attempt"
@@ -86,14 +90,9 @@ class Attempt:
     call: str = ""  # joins the attempts of one call: the same for all tries of it
     grpc_status: int | None = None  # of a gRPC answer
 
-    @property
-    def as_http(self) -> int:
-        """The status; of gRPC the HTTP status that says the same."""
-        return as_http(self.status, self.grpc_status)
-
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(_Answered):
     """What the calling app finally got for one call, after all tries of the caller's proxy."""
 
     type: ClassVar[str] = "call"
@@ -109,14 +108,9 @@ class Call:
     refused: bool = False  # the proxy answered by itself instead of a (further) try: no host, or a limit reached
     grpc_status: int | None = None  # of a gRPC answer, the proxy's own as well
 
-    @property
-    def as_http(self) -> int:
-        """The status; of gRPC the HTTP status that says the same."""
-        return as_http(self.status, self.grpc_status)
-
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(_Answered):
     """One request that arrived at the inlet of a callee replica; written when it ended."""
 
     type: ClassVar[str] = "arrival"
@@ -134,11 +128,6 @@ class Arrival:
     own: bool = False  # True: answered by the test's own plane (UF, UC, UO, UH), never the callee's answer
     method: str = ""  # "" in a history that was written before arrivals had it
     grpc_status: int | None = None  # of a gRPC answer
-
-    @property
-    def as_http(self) -> int:
-        """The status; of gRPC the HTTP status that says the same."""
-        return as_http(self.status, self.grpc_status)
 
 
 @dataclass(frozen=True, slots=True)
