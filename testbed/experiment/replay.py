@@ -117,15 +117,14 @@ def write_runs(runs: Sequence[Run], path: Path) -> None:
 
 
 def read_runs(path: Path) -> list[History]:
-    """Read what `write_runs` wrote: a history for each `run` event; in an unclosed journal the last is incomplete."""
+    """Read what `write_runs` wrote: a history for each `run` event."""
     from testbed.history.events import RunInfo
 
     histories: list[list[Any]] = []
-    kept = History.read(path)
-    for event in kept:
+    for event in History.read(path).events:
         if isinstance(event, RunInfo):
             histories.append([])
         if not histories:
             raise TestbedError(f"{path}: the first line is not a run event, so this is no history of ours")
         histories[-1].append(event)
-    return [History(events, complete=kept.complete or events is not histories[-1]) for events in histories]
+    return [History(events) for events in histories]

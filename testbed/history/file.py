@@ -8,22 +8,23 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.history.events import Event
-from testbed.history.format import CLOSED, CODEC, FIRST_LINE, OPENED
+from testbed.history.format import CLOSED, CODEC, FIRST_LINE, OPENED, UNFINISHED
 from testbed.history.index import Index
 
 
 class History:
-    """The events of one run, in the order in which they were recorded.
+    """The events of one run, in the order in which they were recorded."""
 
-    `complete` is False only for what was read from a journal that was not closed: the run was killed, or still goes on.
-    """
-
-    def __init__(self, events: Iterable[Event] = (), *, complete: bool = True) -> None:
+    def __init__(self, events: Iterable[Event] = ()) -> None:
         self.events: Sequence[Event] = tuple(events)
-        self.complete = complete
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)
+
+    @property
+    def complete(self) -> bool:
+        """False for what was read from a journal that was not closed: the run was killed, or still goes on."""
+        return UNFINISHED not in self.events
 
     @cached_property
     def index(self) -> Index:
@@ -35,10 +36,9 @@ class History:
 
         Raises `TestbedError` if the file cannot be written.
         """
-        head = [FIRST_LINE] if self.complete else [FIRST_LINE, OPENED]
         try:
             with Path(path).open("w", encoding="ascii", newline="\n") as file:
-                file.writelines(line + "\n" for line in head)
+                file.write(FIRST_LINE + "\n")
                 file.writelines(CODEC.encode(event) + "\n" for event in self.events)
         except OSError as error:
             raise TestbedError(f"cannot write the history {path}: {error.strerror}") from error
@@ -46,6 +46,8 @@ class History:
     @classmethod
     def read(cls, path: str | Path) -> History:
         """Read a history file or a journal; of a journal that was not closed, all whole lines.
+
+        The last event then is an `Evidence` that says so, and nothing can be proved by this history.
 
         Raises `TestbedError`, naming file and line, for a file that is not there, another version of the format,
         an unknown event or field, or a broken line.
@@ -58,7 +60,8 @@ class History:
         if first.decode(errors="replace") != FIRST_LINE:
             raise TestbedError(f"{path}:1: not a history of this version, which begins with {FIRST_LINE}")
         found, complete = _events_in(list(enumerate(lines, start=2)), torn=not text.endswith(b"\n"))
-        return cls((_decoded(path, number, line) for number, line in found), complete=complete)
+        events = [_decoded(path, number, line) for number, line in found]
+        return cls(events if complete else [*events, UNFINISHED])
 
 
 Numbered = list[tuple[int, bytes]]

@@ -11,7 +11,9 @@ from testbed.history.events import Event, Evidence
 CODEC: Codec[Event] = Codec(get_args(Event))
 FIRST_LINE = json.dumps({"type": "history", "version": 1})  # the version of the file format
 
+UNFINISHED = Evidence("history", complete=False, missing="the run has not ended")
+
 # A journal has OPENED as its second line and CLOSED as its last one. Both are written as plain events, so that a
 # reader that does not know them reads a journal all the same. A history that was written in one piece has neither.
-OPENED = CODEC.encode(Evidence("history", complete=False, missing="the run has not ended"))
+OPENED = CODEC.encode(UNFINISHED)
 CLOSED = CODEC.encode(Evidence("history", complete=True))

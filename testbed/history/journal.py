@@ -35,8 +35,9 @@ class Journal:
         journal.flush()         # all that was appended is in the file now
         journal.close()         # the run has ended, and all of its events are there
 
-    Append each event once, when its last field is known: what is in the file is never changed. Events of different
-    types may come in any order.
+    Append each event once, when its last field is known: what is in the file is never changed. Append the `Evidence` of
+    a source after all events of that source, so that a file that ends early vouches for nothing that it lacks.
+    Otherwise the order of events of different types does not matter.
 
     There is no thread: an event waits in memory until the first `append` that is at least 0.2 s after the last write.
     A `RunInfo` and a `Phase` are written at once, with all that waits. Call `flush` before a long silence. A process
@@ -46,7 +47,8 @@ class Journal:
     run: `History.read(path).complete` is False.
 
     A file that cannot be written raises nothing. `warn` is called once, with one line, and the journal then ignores
-    all that comes; what is in the file can still be read. Without `warn` the line goes to standard error.
+    all that comes; what is in the file can still be read. Without `warn` the line goes to standard error. `warn` itself
+    must not raise.
     """
 
     def __init__(

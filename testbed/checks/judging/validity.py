@@ -112,6 +112,13 @@ def _no_trace(index: Index, fault: FaultEvent) -> str:
     return f"none of the {source} went over {', '.join(fault.links[:4])} while it was in force"
 
 
+def _cut_short(check: Check, view: View) -> Iterator[Doubt]:
+    """Doubt everything in a history that is not all: what is missing may have been anything."""
+    for event in view.index.evidence:
+        if event.source == "history" and not event.complete:
+            yield Doubt(f"the history is not complete: {event.missing}", "run the test again, to its end", "history")
+
+
 def _same_id(check: Check, view: View) -> Iterator[Doubt]:
     twice = len(view.index.requests) - len(view.index.request_ids)
     if twice:
@@ -211,6 +218,7 @@ def _context_lost(check: Check, view: View) -> Iterator[Doubt]:
 
 
 _RULES = (
+    _cut_short,
     _of_an_unused_link,
     _fault_in_vain,
     _touched_nothing,

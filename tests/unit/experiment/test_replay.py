@@ -5,6 +5,7 @@ from testbed.experiment.replay import read_runs, write_runs
 from testbed.experiment.run import Run
 from testbed.history.events import Phase, RunInfo
 from testbed.history.file import History
+from testbed.history.journal import Journal
 
 RUNS = [[RunInfo(at, "t", 1, "envoy", {}, {}, ()), Phase("hold", at, at + 1)] for at in (0.0, 5.0)]
 
@@ -17,7 +18,9 @@ def test_the_runs_of_a_test_are_kept_in_one_file(tmp_path):
 
 def test_of_a_journal_that_was_not_closed_only_the_last_run_is_incomplete(tmp_path):
     path = tmp_path / "t.jsonl"
-    History([event for events in RUNS for event in events], complete=False).write(path)
+    journal = Journal.open(path)
+    journal.extend(event for events in RUNS for event in events)
+    journal.close(complete=False)
     assert [run.complete for run in read_runs(path)] == [True, False]
 
 

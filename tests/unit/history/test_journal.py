@@ -10,6 +10,7 @@ import pytest
 from testbed.errors import TestbedError
 from testbed.history.events import Evidence, Phase, ProcessEvent, RunInfo
 from testbed.history.file import History
+from testbed.history.format import CODEC, FIRST_LINE, UNFINISHED
 from testbed.history.journal import EVERY_S, MOST_BYTES, Journal
 
 RUN = RunInfo(0.0, "t", 1, "envoy", {}, {}, ("requests",))
@@ -59,15 +60,13 @@ def test_a_closed_journal_is_a_complete_history(tmp_path):
 
 def test_a_reader_that_does_not_know_the_marks_finds_events_in_their_place(tmp_path):
     """An older version reads every line after the first as an event."""
-    from testbed.history.format import CODEC, FIRST_LINE
-
     journal = Journal.open(tmp_path / "run.jsonl")
     journal.append(RUN)
     journal.close()
     first, *lines = (tmp_path / "run.jsonl").read_text().splitlines()
     assert first == FIRST_LINE
     assert [CODEC.decode(line) for line in lines] == [
-        Evidence("history", complete=False, missing="the run has not ended"),
+        UNFINISHED,
         RUN,
         Evidence("history", complete=True),
     ]
@@ -85,8 +84,8 @@ def test_an_unclosed_journal_is_read_up_to_its_last_whole_line_wherever_it_was_c
         (tmp_path / "cut.jsonl").write_bytes(whole[:end])
         read = History.read(tmp_path / "cut.jsonl")
         assert not read.complete
-        assert list(read) == events[: whole[:end].count(b"\n") - 2]
-        found.add(len(read.events))
+        assert list(read) == [*events[: whole[:end].count(b"\n") - 2], UNFINISHED]
+        found.add(len(read.events) - 1)
     assert found == {0, 1, 2, 3}
 
 
@@ -116,7 +115,7 @@ def test_whether_it_is_complete_is_kept_by_a_copy(tmp_path, complete):
     read = scene.disk.events(tmp_path)
     read.write(tmp_path / "copy.jsonl")
     copy = History.read(tmp_path / "copy.jsonl")
-    assert (read.complete, copy.complete, list(copy)) == (complete, complete, [RUN])
+    assert (read.complete, copy.complete, list(copy)) == (complete, complete, [RUN] if complete else [RUN, UNFINISHED])
 
 
 def test_events_wait_and_are_written_together():
@@ -136,7 +135,7 @@ def test_events_wait_and_are_written_together():
 def test_a_boundary_is_written_at_once(boundary, tmp_path):
     scene = Scene()
     scene.journal.extend([event(1), boundary])
-    assert list(scene.disk.events(tmp_path)) == [event(1), boundary]
+    assert list(scene.disk.events(tmp_path)) == [event(1), boundary, UNFINISHED]
 
 
 def test_no_more_than_so_many_bytes_wait():
@@ -171,9 +170,9 @@ def test_a_disk_that_fills_up_is_one_warning_and_keeps_what_it_has(tmp_path):
     scene.journal.close()
     assert scene.warnings == ["cannot write the journal run.jsonl, so it ends here: No space left on device"]
     assert (len(scene.disk.text), scene.disk.closed) == (500, 1)
-    read = scene.disk.events(tmp_path)
-    assert (list(read), read.complete) == (list(map(event, range(len(read.events)))), False)
-    assert 0 < len(read.events) < 20
+    *kept, last = scene.disk.events(tmp_path)
+    assert (kept, last) == (list(map(event, range(len(kept)))), UNFINISHED)
+    assert 0 < len(kept) < 20
 
 
 @pytest.mark.parametrize("path", ["/dev/full", "/proc/run.jsonl", f"{__file__}/run.jsonl"])
@@ -264,4 +263,4 @@ def test_the_journal_of_a_process_that_was_killed_while_it_wrote_is_read(tmp_pat
         process.kill()
     assert (said, process.returncode) == ("half\n", -9)
     read = History.read(path)
-    assert (list(read), read.complete) == ([event(0), event(1)], False)
+    assert (list(read), read.complete) == ([event(0), event(1), UNFINISHED], False)
