@@ -29,7 +29,8 @@ from testbed.faults.base import Fault
 from testbed.faults.resolved import ResolvedFault
 from testbed.faults.target import FaultContext
 from testbed.faults.timed import refuse_late
-from testbed.history.events import FaultEvent, History, ProcessEvent, RunInfo
+from testbed.history.events import FaultEvent, ProcessEvent, RunInfo
+from testbed.history.file import History
 from testbed.injection.dispatch import EngineSet
 from testbed.injection.injection import Injection
 from testbed.injection.injector import Injector
