@@ -97,6 +97,12 @@ def test_what_the_runtime_cannot_do_is_refused_with_the_alternative():
     assert plane.done == []
 
 
+def test_what_the_runtime_cannot_do_is_refused_though_nothing_would_be_done():
+    plane = Plane(lacks=("memory",))
+    with pytest.raises(FaultError, match="is not possible here: this machine has no brakes"):
+        injector(plane, dry=True).check([memory(mb=64).on(service="pricing")], CONTEXT)
+
+
 def test_links_are_closed_only_while_the_process_starts_with_its_limit_and_again_without():
     plane = Plane()
     with inject(injector(plane), memory(mb=64).on(replica="auth-1")):
