@@ -12,6 +12,7 @@ from testbed.errors import TopologyError, nearest
 
 if TYPE_CHECKING:
     from testbed.experiment.progress import Say
+    from testbed.experiment.record import Record
     from testbed.experiment.testbed import Testbed
     from testbed.spec.overrides import Addresses
     from testbed.spec.topology import Topology
@@ -37,11 +38,16 @@ def start_mesh(
     seed: int = 0,
     keep: Path | None = None,
     say: Say | None = None,
+    record: Record | None = None,
 ) -> Testbed:
-    """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs."""
-    from testbed.experiment import arm
+    """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs.
+
+    `record` is that of the test for which it runs.
+    """
+    from testbed.experiment.arm import Arm
     from testbed.experiment.planning import plan_for
     from testbed.experiment.progress import silent
+    from testbed.experiment.record import Record
     from testbed.experiment.services import prepared
     from testbed.experiment.testbed import Testbed
     from testbed.plan.custom_services import wildcards
@@ -51,9 +57,9 @@ def start_mesh(
     from testbed.runtime.orphans.sweep import sweep
     from testbed.runtime.process.wildcards import free_ports, with_namespaces
 
-    if arm.current() is arm.Arm.WITHOUT_POLICIES:
+    say, record = say or silent, record or Record()
+    if record.arm is Arm.WITHOUT_POLICIES:
         topology = topology.without_policies()
-    say = say or silent
     chosen = runtime_class(runtime)
     topology = prepared(topology, runtime, say)
     say(f"starting {topology.name}")
@@ -67,7 +73,7 @@ def start_mesh(
         running = chosen(directory, lease, keep=keep is not None)
         about = File(folders.ABOUT, folders.about(topology.name, runtime, ground.network))
         running.start(plan.processes, [*plan.files, about])
-        return Testbed(plan, running, directory, lease, say)
+        return Testbed(plan, running, directory, lease, say, record)
     except BaseException as error:
         lease.release()
         shutil.rmtree(directory, ignore_errors=True)
@@ -96,6 +102,7 @@ def start(
     `path` is relative to the current folder, or a `Topology` made in Python. The overrides are those of
     `topology(...)`. Raises `TopologyError` before anything starts, `TestbedError` if the mesh does not come up.
     """
+    from testbed.experiment.record import of_running_test
     from testbed.spec.topology import Topology, load_topology
 
     read = path if isinstance(path, Topology) else load_topology(find_topology(path, Path.cwd()))
@@ -107,7 +114,7 @@ def start(
         addresses=addresses,
         request_faults=request_faults,
     )
-    running = start_mesh(chosen, runtime=runtime, seed=seed)
+    running = start_mesh(chosen, runtime=runtime, seed=seed, record=of_running_test())
     try:
         yield running
     finally:

@@ -12,14 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from testbed.errors import TestbedError
-from testbed.experiment import record
 from testbed.experiment.progress import Say, silent
-from testbed.experiment.run import Run
-from testbed.history.events import Evidence, History, Pace, Phase, Request
+from testbed.history.events import Evidence, Pace, Phase, Request
 from testbed.load.schedule import Planned, Schedule
 
 if TYPE_CHECKING:
-    pass
+    from testbed.experiment.run import Run
 
 CHUNK_S = 0.1  # how much schedule is handed to the driver at once
 AHEAD_S = 0.25  # how far ahead of the clock it is handed over
@@ -47,7 +45,7 @@ class Traffic:
         self,
         schedule: Schedule,
         sender: Sender,
-        finish: Callable[[Traffic], History],
+        finish: Callable[[Traffic], Run],
         abandon: Callable[[], None],
         patience_s: float,
         say: Say = silent,
@@ -125,8 +123,7 @@ class Traffic:
         """End the load, wait for the evidence, and return the run."""
         if self._run is None:
             self.stop()
-            self._run = Run(self._finish(self))
-            record.current().runs.append(self._run)
+            self._run = self._finish(self)
         return self._run
 
     def stop(self) -> None:
