@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from testbed.faults import truncated as truncated
     from testbed.faults import unreachable as unreachable
     from testbed.frontends.plugin.fixtures import topology as topology
-    from testbed.history.events import History as History
+    from testbed.history.file import History as History
     from testbed.load.workload import get as get
     from testbed.load.workload import poisson as poisson
     from testbed.load.workload import post as post

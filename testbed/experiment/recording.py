@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from testbed.experiment.progress import Say, silent
 from testbed.experiment.run import Run
 from testbed.experiment.traffic import Traffic
-from testbed.history.events import Event, FaultEvent, History, ProcessEvent, RunInfo
+from testbed.history.events import Event, FaultEvent, ProcessEvent, RunInfo
+from testbed.history.file import History
 from testbed.injection.injector import FOREVER
 from testbed.load.encoding import spoken
 from testbed.load.schedule import Schedule

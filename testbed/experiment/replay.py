@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from testbed.errors import TestbedError
 from testbed.experiment.record import Record, slug
-from testbed.history.events import History
+from testbed.history.file import History
 
 if TYPE_CHECKING:
     from testbed.experiment.run import Run

@@ -11,7 +11,7 @@ from testbed.errors import TopologyError
 from testbed.history.propagation import notes
 
 if TYPE_CHECKING:
-    from testbed.history.events import History
+    from testbed.history.file import History
     from testbed.history.index import Index
     from testbed.spec.topology import Topology
 

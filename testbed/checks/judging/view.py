@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
+from testbed.history.exposure import touched
 from testbed.history.facts import Wiring, wiring
 from testbed.history.index import Index, Joined
 from testbed.history.propagation import first_fault
@@ -212,7 +213,7 @@ def population(index: Index, name: str) -> Population:
     if name in ("affected", "unaffected"):
         hit = _fixed_beforehand(name, faults)
         return Population(name, hit if name == "affected" else lambda request: not hit(request))
-    ids = frozenset().union(*(index.touched(fault) for fault in faults))
+    ids = frozenset().union(*(touched(index, fault) for fault in faults))
     wanted = name == "touched"
     return Population(name, lambda request: (request.id in ids) is wanted, faults)
 

@@ -10,7 +10,8 @@ from testbed.experiment.preflight import MOST, foresee, in_doubt, note
 from testbed.experiment.record import Record
 from testbed.experiment.run import Run
 from testbed.faults import kill, latency
-from testbed.history.events import Arrival, Attempt, FaultEvent, History, Request, RunInfo
+from testbed.history.events import Arrival, Attempt, FaultEvent, Request, RunInfo
+from testbed.history.file import History
 
 EDGE = "web -> back"
 FOR_SOME = FaultEvent("f1", "abort", "abort()", "inlet", (), (EDGE,), 1, 2, users=("u1",), injected=False)

@@ -8,7 +8,7 @@ import pytest
 
 from testbed.experiment.record import Record, of_running_test, running, seed_of, slug
 from testbed.experiment.run import Run
-from testbed.history.events import History
+from testbed.history.file import History
 
 
 def test_a_mesh_belongs_to_the_innermost_test_and_then_to_the_outer_one_again() -> None:
