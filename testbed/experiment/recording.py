@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from testbed.experiment.load_journal import LoadJournal
 from testbed.experiment.progress import Say, silent
 from testbed.experiment.run import Run
 from testbed.experiment.traffic import Traffic
@@ -34,15 +36,16 @@ def begin(parts: Parts, record: Record, shape: Shape, number: int, say: Say = si
     said = spoken(shape, parts.plan.topology)
     schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context)
     parts.recorder.begin()
-    driver = parts.driver(shape.timeout_s, record.seed, said).start()
-    began = time.time()
-    try:
+    with ExitStack() as undo:
+        driver = parts.driver(shape.timeout_s, record.seed, said).start()
+        undo.callback(driver.close)
+        began = time.time()
         sampler = parts.sampler(driver)
+        undo.callback(sampler.stop)
         sampler.start()
-        return LoadSession(parts, record, shape, schedule, driver, sampler, began, say)
-    except BaseException:
-        driver.close()
-        raise
+        session = LoadSession(parts, record, shape, schedule, driver, sampler, began, say)
+        undo.pop_all()
+    return session
 
 
 class LoadSession:
@@ -66,7 +69,10 @@ class LoadSession:
         self.users = shape.population(record.seed)
         self.over = False
         patience_s = shape.timeout_s + 1
-        self.traffic = Traffic(schedule, driver, self._finish, self._abandon, patience_s, say, self._boundary)
+        self.traffic = Traffic(
+            schedule, driver, self._finish, self._abandon, patience_s, say, self._boundary, self._news
+        )
+        self._journal = LoadJournal(parts.directory, self._info())
 
     @property
     def answered(self) -> int:
@@ -89,14 +95,35 @@ class LoadSession:
         self._sampler.boundary()
         self._parts.injector.check_conductors()
 
+    def _news(self, before: float) -> None:
+        """Tell the journal what has become known, and of requests what became of those that were due before then."""
+        injector = self._parts.injector
+        if before:
+            self._journal.tell(self.traffic.placed(self._journal.lacks(self._driver.results(), before)))
+        self._journal.tell(self.traffic.phases)
+        self._journal.tell(event for event in injector.events if event.end >= self._began)
+        self._journal.tell(event for event in injector.process_events if event.at >= self._began)
+        self._journal.tell(self._parts.swaps.events[self._swaps_before :])
+        self._journal.tell(self._sampler.samples)
+
     def _abandon(self) -> None:
+        """Let go of everything, without a history."""
+        self._release()
+        self._journal.give_up()
+
+    def _release(self) -> None:
         self.over = True
         self._sampler.stop()
         self._driver.close()
 
     def _finish(self, traffic: Traffic) -> Run:
         """Close the history; the run is on the record of its test."""
-        run = Run(self._history(traffic), self.record.arm)
+        try:
+            history = self._history(traffic)
+            self._journal.close(history.events)
+        finally:
+            self._journal.give_up()
+        run = Run(history, self.record.arm)
         self.record.runs.append(run)
         return run
 
@@ -111,7 +138,7 @@ class LoadSession:
             requests = traffic.requests()
             evidence = self._parts.recorder.collect(in_flight=not idle)
         finally:
-            self._abandon()
+            self._release()
         load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
         mesh = [*self._parts.swaps.events[self._swaps_before :], *self._sampler.events()]
         events: list[Event] = [self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()]

@@ -95,17 +95,17 @@ class Sampler:
     sources = ("samples",)
 
     def __init__(self) -> None:
-        self.taken: list[Sample] = []
+        self.samples: list[Sample] = []
         self.stopped = False
 
     def start(self) -> None:
         pass
 
     def boundary(self) -> None:
-        self.taken.append(Sample(float(len(self.taken)), "testbed", {}))
+        self.samples.append(Sample(float(len(self.samples)), "testbed", {}))
 
     def events(self) -> list[Sample | Evidence]:
-        return [*self.taken, Evidence("samples", complete=True)]
+        return [*self.samples, Evidence("samples", complete=True)]
 
     def stop(self) -> None:
         self.stopped = True

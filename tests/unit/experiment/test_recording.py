@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from testbed import TestbedError
 from testbed.experiment import recording
 from testbed.experiment.arm import Arm
+from testbed.experiment.assembly import Parts
+from testbed.experiment.load_journal import NAME
 from testbed.experiment.record import Record
 from testbed.experiment.recording import LoadSession
 from testbed.experiment.testbed import Testbed
 from testbed.faults import delay
-from testbed.history.events import PolicyEvent
-from tests.kit.idle_mesh import SHAPE, SHOP, Drivers
+from testbed.history.events import PolicyEvent, Request, RunInfo
+from testbed.history.file import History
+from tests.kit.idle_mesh import SHAPE, SHOP, Drivers, Sampler
 
 Make = Callable[[Record], Testbed]
 WHOLE = ("warm-up", "hold")
@@ -137,3 +141,58 @@ def test_a_driver_that_does_not_start_is_no_load(bed: Testbed, monkeypatch: pyte
         bed.load(SHAPE)
     monkeypatch.undo()
     assert bed._load is None
+
+
+def test_a_load_that_cannot_begin_leaves_no_sampler(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = Sampler()
+    monkeypatch.setattr(Parts, "sampler", lambda parts, driver: sampler)
+    monkeypatch.setattr(recording, "Traffic", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        session(bed)
+    assert sampler.stopped
+
+
+def kept(folder: Path) -> History:
+    return History.read(folder / NAME)
+
+
+def test_while_a_load_is_on_its_journal_has_all_of_the_phases_that_have_ended(bed: Testbed, tmp_path: Path) -> None:
+    one = ran(session(bed))
+    journal, (_, second) = kept(tmp_path), (p for p in one.traffic.phases if p.name in WHOLE)
+    one.end()
+    assert journal.index.run is not None
+    assert journal.index.run.test == "a.py::test"
+    assert list(journal.index.phases) == one.traffic.phases
+    due = [request for request in one.traffic.requests() if request.intended < second.end]
+    assert sorted(journal.index.requests, key=id_of) == sorted(due, key=id_of)
+    assert not journal.complete
+
+
+def id_of(request: Request) -> str:
+    return request.id
+
+
+def test_the_journal_of_an_ended_load_is_its_history(bed: Testbed, tmp_path: Path) -> None:
+    history = ran(session(bed)).traffic.result().history
+    journal = kept(tmp_path)
+    assert journal.complete
+    assert without_info(journal) == without_info(history)
+
+
+def without_info(history: History) -> list[str]:
+    return sorted(str(event) for event in history if not isinstance(event, RunInfo))
+
+
+def test_the_journal_of_a_load_that_is_given_up_is_not_complete(bed: Testbed, tmp_path: Path) -> None:
+    ran(session(bed)).end()
+    assert not kept(tmp_path).complete
+
+
+def test_a_journal_of_a_run_that_could_not_be_recorded_is_not_complete(
+    bed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = ran(session(bed))
+    monkeypatch.setattr(bed._parts.recorder, "collect", lambda in_flight: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        one.traffic.result()
+    assert not kept(tmp_path).complete
