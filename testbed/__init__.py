@@ -79,8 +79,8 @@ if TYPE_CHECKING:
     from testbed.load.workload import post as post
     from testbed.load.workload import steady as steady
     from testbed.load.workload import unary as unary
+    from testbed.spec.load import load_topology as load_topology
     from testbed.spec.topology import Topology as Topology
-    from testbed.spec.topology import load_topology as load_topology
 
 # The imports above are for type checkers; here they say where a name is loaded from when it is first used.
 _SOURCE = Path(__file__).read_text(encoding="utf-8")

@@ -97,7 +97,7 @@ class Index:
     @cached_property
     def topology(self) -> Topology:
         """The recorded topology as a model. Raises `TopologyError` if there is none that this version understands."""
-        from testbed.spec.topology import recorded_topology
+        from testbed.spec.load import recorded_topology
 
         return recorded_topology(self.run.topology if self.run else {})
 

@@ -125,7 +125,7 @@ class View:
     @cached_property
     def topology(self) -> Topology:
         """The same as a model. Raises `TopologyError` if there is none that this version understands."""
-        from testbed.spec.topology import recorded_topology
+        from testbed.spec.load import recorded_topology
 
         return recorded_topology(self._one_in_force)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from testbed.experiment.replay import Replay
     from testbed.experiment.testbed import Testbed
     from testbed.frontends.plugin.progress import Progress
+    from testbed.spec.overrides import Overrides
 
 FOLDER = ".testbed"  # below the rootdir: histories that were kept, and the logs of meshes
 
@@ -35,12 +36,12 @@ class Session:
     record: Record | None = None
     progress: Progress | None = None
 
-    def start(self, path: str | Path, folders: Sequence[Path], overrides: Mapping[str, Any]) -> Testbed | Replay:
+    def start(self, path: str | Path, folders: Sequence[Path], overrides: Overrides) -> Testbed | Replay:
         """Start the mesh of a fixture, or stand in for it from a kept history."""
-        from testbed.experiment.start import find_topology, start_mesh
-        from testbed.spec.topology import load_topology
+        from testbed.experiment.resolve import resolve
+        from testbed.spec.load import find_topology, load_topology
 
-        chosen = load_topology(find_topology(path, *folders)).with_overrides(**overrides)
+        chosen = resolve(load_topology(find_topology(path, *folders)), overrides, self.arm)
         bed: Testbed | Replay
         assert self.record is not None
         if self.replay is not None:
@@ -48,9 +49,10 @@ class Session:
 
             bed = Replay(chosen, self.replay, self.record)
         else:
+            from testbed.experiment.launch import launch
+
             keep = self.rootdir / FOLDER / "meshes" if self.keep else None
-            options: dict[str, Any] = {"runtime": self.runtime, "seed": self.seed, "keep": keep}
-            bed = start_mesh(chosen, **options, say=self.say, record=self.record)
+            bed = launch(chosen, runtime=self.runtime, seed=self.seed, keep=keep, say=self.say, record=self.record)
         self.beds.append(bed)
         return bed
 

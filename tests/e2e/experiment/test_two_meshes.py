@@ -11,9 +11,9 @@ import pytest
 
 from testbed import abort, get, only_statuses, start, steady
 from testbed.experiment.arm import Arm
+from testbed.experiment.launch import launch
 from testbed.experiment.record import Record
 from testbed.experiment.run import Run
-from testbed.experiment.start import start_mesh
 from testbed.experiment.testbed import Testbed
 from testbed.spec.topology import Topology
 
@@ -34,7 +34,7 @@ LOAD = steady(get("/"), rps=30)
 @pytest.fixture(scope="module")
 def running() -> Iterator[list[Testbed]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(start_mesh(PAIR, record=Record(arm=arm))) for arm in ARMS]
+        yield [stack.enter_context(launch(PAIR, record=Record(arm=arm))) for arm in ARMS]
 
 
 @pytest.fixture
