@@ -17,12 +17,14 @@ import pytest
 
 from testbed.campaigns.outcomes import ARM, COLLECTED, KEPT, PIPE
 from testbed.errors import Inconclusive, NotContained, TestbedError
-from testbed.experiment import arm, record
+from testbed.experiment.arm import Arm
+from testbed.frontends.plugin.hooks import RECORD
 from testbed.frontends.plugin.session import session_of
 from testbed.runtime.interrupts import end_with_parent
 
 if TYPE_CHECKING:
     from testbed.campaigns.outcomes import Seen, Told
+    from testbed.experiment.record import Record
 
 _pipe: pytest.StashKey[IO[str]] = pytest.StashKey()
 
@@ -30,8 +32,8 @@ _pipe: pytest.StashKey[IO[str]] = pytest.StashKey()
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the arm and the folder of the histories, open the pipe; after the plugin proper made its session."""
-    arm.choose(arm.Arm(os.environ[ARM]))
     session = session_of(config)
+    session.arm = Arm(os.environ[ARM])
     session.kept = os.environ[KEPT]
     if not hasattr(config, "workerinput"):
         end_with_parent()
@@ -87,7 +89,7 @@ def _say(config: pytest.Config, line: str) -> None:
 def _told(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Told:
     from testbed.campaigns.outcomes import Told
 
-    session, test = session_of(item.config), record.current()
+    session, test = session_of(item.config), item.stash[RECORD]
     error = call.excinfo.value if call.excinfo else None
     marker = item.get_closest_marker("control")
     kept = _keep(session.history_path(item.nodeid), test) if call.when == "call" else ""
@@ -106,7 +108,7 @@ def _told(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
     )
 
 
-def _keep(path: Path, test: record.Record) -> str:
+def _keep(path: Path, test: Record) -> str:
     from testbed.experiment.replay import write_runs
 
     if not test.runs:
@@ -115,7 +117,7 @@ def _keep(path: Path, test: record.Record) -> str:
     return str(path)
 
 
-def _seen(test: record.Record) -> Generator[Seen]:
+def _seen(test: Record) -> Generator[Seen]:
     from testbed.campaigns.outcomes import Seen
 
     for number, run in enumerate(test.runs, start=1):
@@ -135,7 +137,7 @@ def _seen(test: record.Record) -> Generator[Seen]:
             )
 
 
-def _starved(test: record.Record) -> str:
+def _starved(test: Record) -> str:
     from testbed.checks.judging.saturation import starved
 
     return next(filter(None, (starved(run.history.index) for run in test.runs)), "")
