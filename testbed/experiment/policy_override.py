@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from testbed.envoy.readback import difference
+from testbed.envoy.readback import config_drift
 from testbed.errors import TestbedError
 from testbed.experiment import arm
 from testbed.experiment.planning import plan_for
@@ -86,7 +86,7 @@ class Swaps:
         self._runtime.write([file for _, file in changed.values()])
         self._runtime.restart_all(changed)
         for name, (proxy, file) in changed.items():
-            if wrong := difference(self._runtime.reach(proxy.listens[0]), file.text):
+            if wrong := config_drift(self._runtime.reach(proxy.listens[0]), file.text):
                 raise TestbedError(f"{name} does not run the policies that it was given: {wrong}")
 
 

@@ -51,7 +51,7 @@ def logs(plan: Recorded, reach: Reach = as_planned) -> Iterator[Log]:
 def _logs(plan: Recorded) -> Iterator[Log]:
     inlets = [link for link in plan.links if link.inlet]
     parse = partial(inlet.parse, links=inlets, control=plan.inlet_control)
-    yield Log("inlet", LOG, lambda life: parse, inlets, plan.inlet_admin)
+    yield Log("inlet", LOG, lambda life: parse, inlets, plan.inlet_admin, inlet.counts)
     mesh = mesh_named(plan.topology.mesh)
     for seat in plan.seats:
         log = mesh.log(plan.topology, seat, links_from(seat, plan.links))

@@ -14,7 +14,7 @@ from testbed.envoy.bootstrap import Json, named, typed
 from testbed.evidence.source import Log
 from testbed.mesh import ATTEMPTS, CALLS
 from testbed.mesh.envoy.log import ProxyLog, unsent
-from testbed.mesh.envoy.monitor import EnvoyMonitor
+from testbed.mesh.envoy.monitor import EnvoyMonitor, counts
 from testbed.mesh.envoy.policies import cluster, filters, route
 from testbed.mesh.envoy.tcp import tcp
 from testbed.plan.values import File, Link, Node, Process, Ready, Replica, Seat, links_from
@@ -74,9 +74,8 @@ class EnvoyMesh:
         if not links:
             return None
         admin = f"{seat.address}:{topology.ports.admin}"
-        return Log(
-            f"{seat.name}/proxy", mesh_log(seat.name), lambda life: ProxyLog(links, life).read, links, admin, unsent
-        )
+        path, process = mesh_log(seat.name), f"{seat.name}/proxy"
+        return Log(process, path, lambda life: ProxyLog(links, life).read, links, admin, counts, unsent)
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return both ways in: HTTP_PROXY, and a listener for each upstream."""

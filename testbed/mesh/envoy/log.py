@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from testbed.evidence.access_log import Fields, Reading, Seen, by_listen, flags, grpc, read, request_id, times
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, flags, grpc, read, request_id, times
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
 from testbed.plan.values import Link
@@ -51,7 +51,7 @@ class ProxyLog:
         hosts = by_listen(self.links)
         edges = {(caller, link.edge.partition(" -> ")[2]): link.edge for link in self.links for caller in link.callers}
 
-        def event(line: Fields) -> Seen | None:
+        def event(line: Fields) -> TrafficEvent | None:
             edge = edges.get((str(line["caller"]), _callee(line["service"])))
             if line["kind"] == "connection":
                 return connection(line, edge, hosts.get(line["host"]), self.life) if edge else None
@@ -90,7 +90,7 @@ def _refused(said: str) -> bool:
     return bool({NOBODY, OVERFLOW} & set(said.split(",")))
 
 
-def unsent(event: Seen) -> bool:
+def unsent(event: TrafficEvent) -> bool:
     """Whether this is a try that never left the proxy."""
     return isinstance(event, Attempt) and event.status == 0 and _refused(event.flags)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from testbed.evidence.access_log import Fields, Reading, Seen, by_listen, read
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, read
 from testbed.history.events import Attempt, Call
 from testbed.plan.values import Link
 
@@ -14,7 +14,7 @@ def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
     hosts = by_listen(links)
     edges = {link.edge.partition(" -> ")[2]: link for link in links}
 
-    def event(line: Fields) -> Seen:
+    def event(line: Fields) -> TrafficEvent:
         edge = edges[line["to"]]
         if line["kind"] == "call":
             return _call(line, edge)

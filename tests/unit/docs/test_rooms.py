@@ -26,7 +26,6 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.checks.judging.proxies": "unit/checks/test_breaker.py",
     "testbed.checks.judging.report": "unit/checks/judging/test_judge.py",
     "testbed.checks.judging.validation": "unit/checks/judging/test_judge.py",
-    "testbed.envoy.admin": "unit/evidence/test_reader.py",
     "testbed.envoy.bootstrap": "unit/mesh/envoy/test_config.py",
     "testbed.envoy.reset_filter": "unit/injection/inlet/test_inlet.py",
     "testbed.evidence.access_log": "unit/mesh/envoy/test_log.py",

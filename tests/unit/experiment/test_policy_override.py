@@ -54,7 +54,9 @@ class Machine:
 def told(monkeypatch):
     """What the proxies say that they run: what they were given, unless a test says otherwise."""
     answers = {"difference": "", "asked": []}
-    monkeypatch.setattr(swap, "difference", lambda at, config: (answers["asked"].append(at), answers["difference"])[1])
+    monkeypatch.setattr(
+        swap, "config_drift", lambda at, config: (answers["asked"].append(at), answers["difference"])[1]
+    )
     monkeypatch.setattr(swap, "explained", lambda error, plan: TopologyError(f"explained: {error}"))
     return answers
 
