@@ -298,7 +298,8 @@ class Testbed:
 
     def _note(self, faults: Sequence[Fault], place: Place) -> None:
         mesh = self.topology.mesh
-        protected = () if mesh == "none" else tuple(policy.edge for policy in self.topology.policies)
+        enforced = self.topology.policies if self.plan.mesh.capabilities.enforces_policies else ()
+        protected = tuple(policy.edge for policy in enforced)
         for fault in faults:
             edges = tuple(dict.fromkeys(link.edge for link in fault.reach(place)))
             record.current().injected.append(record.Injected(str(fault), edges, mesh, protected))
@@ -369,7 +370,7 @@ class Testbed:
             mesh=self.topology.mesh,
             topology=self._began_with.model_dump(mode="json", by_alias=True),
             versions=binaries.versions(),
-            sources=("requests", "arrivals", *self.plan.mesh.sources, *self._sampler.sources),
+            sources=("requests", "arrivals", *self.plan.mesh.capabilities.sources, *self._sampler.sources),
         )
 
     def _apps(self) -> list[str]:

@@ -11,6 +11,7 @@ from testbed.history.events import Arrival, Attempt, FaultEvent
 from testbed.history.facts import of_the_load
 from testbed.history.instrumentation import recipe
 from testbed.spec.edges import CLIENT
+from testbed.spec.meshes import capabilities
 
 if TYPE_CHECKING:
     from testbed.history.index import Index
@@ -109,7 +110,7 @@ def unused(index: Index) -> Iterator[Unused]:
     """
     for edge in inner_edges(index):
         caller = edge.partition(" -> ")[0]
-        seen = not index.wiring.is_tcp(edge) or (index.run is not None and index.run.mesh != "none")
+        seen = not index.wiring.is_tcp(edge) or (index.run is not None and capabilities(index.run.mesh).is_proxy)
         if caller in index.wiring.own and seen and not _sent(index, edge):
             requests = len(came_to(index, caller)) or _entered(index, caller)
             if requests >= ENOUGH:

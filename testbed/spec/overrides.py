@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from testbed.errors import nearest
 from testbed.spec.edges import CLIENT, Edge
+from testbed.spec.meshes import DEFAULT, capabilities
 from testbed.spec.policies.policy import Policy
 from testbed.spec.problems import Place, Problem
 from testbed.spec.rules.rules import no_edge
@@ -62,8 +63,9 @@ def contradictions(topology: Topology, mesh: str | None, policies: PolicyOverrid
     for key, override in dict(zip(keys, policies.values(), strict=True)).items():
         if message := _contradiction(topology, key, override, known, keys.count(key) > 1):
             yield Problem(("policies", key), message)
-    if (mesh or topology.mesh) == "none" and any(override is not None for override in policies.values()):
-        yield Problem(("policies",), "mesh none has no proxy that could enforce them; take mesh: envoy")
+    chosen = mesh or topology.mesh
+    if not capabilities(chosen).enforces_policies and any(override is not None for override in policies.values()):
+        yield Problem(("policies",), f"mesh {chosen} has no proxy that could enforce them; take mesh: {DEFAULT}")
 
 
 def _contradiction(topology: Topology, key: str, override: object, known: list[str], twice: bool) -> str:

@@ -15,6 +15,7 @@ from testbed.spec.base import EdgeText, Model, ShortForm, Spelling, whole
 from testbed.spec.calls import Call, Fail, Fallback, Parallel, Retry, calls_of
 from testbed.spec.edges import CLIENT, Edge
 from testbed.spec.lint.lint import smells_of
+from testbed.spec.meshes import DEFAULT, MeshName, capabilities
 from testbed.spec.overrides import (
     Addresses,
     PolicyOverrides,
@@ -84,7 +85,7 @@ class Topology(Model):
 
     name: Annotated[str, Spelling(r"[A-Za-z0-9][A-Za-z0-9._-]*", "have only letters, digits, dots, hyphens and _")]
     """What the topology is called in reports."""
-    mesh: Literal["envoy", "none"] = "envoy"
+    mesh: MeshName = DEFAULT
     """Who enforces the policies: Envoys (`placement` says where), or nobody (the control arm)."""
     placement: Literal["sidecar", "node"] = "sidecar"
     """Where the proxies run: one beside each replica, or one on each node for all replicas there, as a DaemonSet."""
@@ -221,7 +222,7 @@ class Topology(Model):
         services = services_with(self, replicas, addresses)
         data = written(self) | {"services": services, "policies": merged_policies(self, policies)}
         data |= {key: value for key, value in (("mesh", mesh), ("placement", placement)) if value is not None}
-        if mesh == "none" and placement is None:
+        if mesh and not capabilities(mesh).is_proxy and placement is None:
             data.pop("placement", None)
         if request_faults is not None:
             able = [edge for edge in self.edges() if self.protocol(edge) != "tcp"]

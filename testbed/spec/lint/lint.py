@@ -11,6 +11,7 @@ from testbed.spec.durations import format_ms
 from testbed.spec.edges import CLIENT, Edge
 from testbed.spec.lint.retry_layers import retry_chains
 from testbed.spec.lint.timing import Times, policy_time
+from testbed.spec.meshes import capabilities
 from testbed.spec.policies.policy import Policy
 from testbed.spec.problems import Place, Problem
 from testbed.spec.routes import Node, callee_of, calls_from, nodes
@@ -25,7 +26,7 @@ Smell = Callable[["Topology"], Iterator[Problem]]
 
 def smells_of(topology: Topology) -> list[Problem]:
     """Everything that looks wrong, without repetitions; the place is the policy's or the call's."""
-    wanted = WITHOUT_PROXY if topology.mesh == "none" else WITH_PROXY
+    wanted = WITH_PROXY if capabilities(topology.mesh).enforces_policies else WITHOUT_PROXY
     return list(dict.fromkeys(problem for smell in wanted for problem in smell(topology)))
 
 
@@ -43,7 +44,7 @@ def unenforced(topology: Topology) -> Iterator[Problem]:
     """Policies in a topology without proxies."""
     if topology.policies:
         count = len(topology.policies)
-        yield Problem(("mesh",), f"mesh none: there is no proxy to enforce the {count} policies")
+        yield Problem(("mesh",), f"mesh {topology.mesh}: there is no proxy to enforce the {count} policies")
 
 
 def ignored_per_try(topology: Topology) -> Iterator[Problem]:

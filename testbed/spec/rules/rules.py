@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import nearest
 from testbed.spec.edges import CLIENT, Edge
+from testbed.spec.meshes import capabilities
 from testbed.spec.problems import Place, Problem
 from testbed.spec.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
 from testbed.spec.rules import custom
@@ -108,8 +109,8 @@ def _ports(topology: Topology) -> Iterator[Problem]:
 
 def _placement(topology: Topology) -> Iterator[Problem]:
     """A proxy to place where there is none; a node that is not there."""
-    if topology.placement == "node" and topology.mesh == "none":
-        yield Problem(("placement",), "mesh none has no proxy, so there is nothing to place on a node")
+    if topology.placement == "node" and not capabilities(topology.mesh).is_proxy:
+        yield Problem(("placement",), f"mesh {topology.mesh} has no proxy, so there is nothing to place on a node")
     for name, service in topology.services.items():
         for number in service.node or ():
             if topology.placement == "node" and number > topology.nodes:

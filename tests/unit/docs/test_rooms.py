@@ -57,6 +57,7 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.injection.toxiproxy.blackhole": "e2e/injection/test_blackhole.py",
     "testbed.load.clients": "e2e/load/test_grpc_entry.py",
     "testbed.load.grpc_context": "e2e/load/test_grpc_entry.py",
+    "testbed.mesh": "unit/spec/test_meshes.py",
     "testbed.mesh.none.config": "unit/mesh/envoy/test_config.py",
     "testbed.plan.describe": "unit/plan/test_custom_services.py",
     "testbed.plan.values": "unit/plan/test_make_addresses.py",
