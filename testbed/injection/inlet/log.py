@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from testbed.envoy.admin import counters
+from testbed.envoy.outcomes import outcome
 from testbed.evidence.access_log import Fields, Reading, TrafficEvent, flags, grpc, read, request_id, times
 from testbed.evidence.completeness import Counts
 from testbed.history.events import Arrival
@@ -56,6 +57,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         own=_own(said, details),
         method=line["method"] or "",
         grpc_status=None if unanswered else grpc(line),
+        outcome=outcome(said),
     )
 
 
