@@ -174,6 +174,11 @@ class ProcessRuntime:
             raise TestbedError(f"{name} is not running" + (f" ({member.end})" if member and member.end else ""))
         return member.pid
 
+    def end_of(self, name: str) -> str:
+        """Return how the last life of a process ended ("exit code 3", "killed by SIGSEGV"), "" while it runs."""
+        member = self._running().member(self._process(name).name)
+        return member.end if member else ""
+
     def deaths(self) -> list[Death]:
         """Return all ends of processes that nobody had asked for, oldest first.
 

@@ -149,7 +149,7 @@ def lose_a_proxy(bed):
 
 
 def test_a_death_that_nobody_asked_for_is_still_our_trouble():
-    with start(MESHES / "nodes.yaml") as bed, pytest.raises(TestbedError, match="255.2"):
+    with start(MESHES / "mesh/nodes.yaml") as bed, pytest.raises(TestbedError, match="255.2"):
         lose_a_proxy(bed)
 
 
