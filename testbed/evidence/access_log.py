@@ -48,11 +48,6 @@ def request_id(baggage: str | None) -> str:
     return found[1] if found else ""
 
 
-def flags(text: str | None) -> str:
-    """Return Envoy's response flags, "" for its dash."""
-    return "" if text in (None, "-") else str(text)
-
-
 def grpc(fields: Fields) -> int | None:
     """Return the gRPC status of a line's answer; None where there is no answer, or none of gRPC."""
     found = fields.get("grpc")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from testbed.envoy.outcomes import outcome
+from testbed.envoy.flags import outcome
 from testbed.history.events import Attempt, Call, Evidence, Sample
 from tests.kit.story import EDGE, EPOCH, Story
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from testbed.envoy.admin import counters
-from testbed.envoy.outcomes import outcome
-from testbed.evidence.access_log import Fields, Reading, TrafficEvent, flags, grpc, read, request_id, times
+from testbed.envoy.flags import flags, outcome
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, grpc, read, request_id, times
 from testbed.evidence.completeness import Counts
 from testbed.history.events import Arrival
 from testbed.plan.values import Link

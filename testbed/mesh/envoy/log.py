@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from testbed.envoy.outcomes import outcome
-from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, flags, grpc, read, request_id, times
+from testbed.envoy.flags import flags, outcome
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, grpc, read, request_id, times
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
 from testbed.history.outcomes import NO_HOST, REFUSED

@@ -1,4 +1,4 @@
-"""What Envoy's response flags say, as the outcome codes of the history."""
+"""Envoy's response flags, and what they say as the outcome codes of the history."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ _CODES = {  # the first that applies counts: what ended it, before what happened
     "UR": RESET,
     "LR": RESET,
 }
+
+
+def flags(text: str | None) -> str:
+    """Return the response flags of a log line, "" for Envoy's dash."""
+    return "" if text in (None, "-") else str(text)
 
 
 def outcome(flags: str, *, refused: bool = True) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from testbed.envoy.outcomes import outcome
+from testbed.envoy.flags import flags, outcome
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,7 @@ def test_flags_have_a_code(flags: str, code: str) -> None:
 def test_a_limit_that_forbade_only_a_retry_is_not_the_outcome() -> None:
     assert outcome("UO", refused=False) == ""
     assert outcome("UF,UO", refused=False) == "connect_failed"
+
+
+def test_a_dash_is_no_flag() -> None:
+    assert [flags(text) for text in ("-", None, "UF,URX")] == ["", "", "UF,URX"]
