@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from testbed.history.outcomes import CLIENT_GONE, CONNECT_FAILED, LIMIT, NO_HOST, REFUSED, RESET, TIMEOUT
 
 _CODES = {  # the first that applies counts: what ended it, before what happened on the way
@@ -25,6 +27,7 @@ def flags(text: str | None) -> str:
     return "" if text in (None, "-") else str(text)
 
 
+@cache
 def outcome(flags: str, *, refused: bool = True) -> str:
     """Return the code of comma-separated flags; "" for none, and for those that say nothing of an end.
 

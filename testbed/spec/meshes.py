@@ -6,7 +6,7 @@ A mesh that is not here does not exist; its code is the folder `testbed/mesh/NAM
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 
@@ -19,6 +19,7 @@ class Capabilities:
     makes_http2: bool  # of the HTTP/1.1 that a caller sends
     records_attempts: bool
     records_calls: bool
+    lints: tuple[str, ...] = ()  # the rules of `testbed.spec.lint` that are true of this proxy and not of every one
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -30,12 +31,13 @@ class Capabilities:
 _PROXY = Capabilities(
     is_proxy=True, enforces_policies=True, makes_http2=True, records_attempts=True, records_calls=True
 )
+_ENVOY = replace(_PROXY, lints=("ignored_per_try", "never_ejects"))
 _NOTHING = Capabilities(
     is_proxy=False, enforces_policies=False, makes_http2=False, records_attempts=True, records_calls=True
 )
 
 DEFAULT = "envoy"
-MESHES: Mapping[str, Capabilities] = {DEFAULT: _PROXY, "none": _NOTHING}
+MESHES: Mapping[str, Capabilities] = {DEFAULT: _ENVOY, "none": _NOTHING}
 
 if TYPE_CHECKING:
     MeshName = str

@@ -11,7 +11,7 @@ from testbed.spec.durations import format_ms
 from testbed.spec.edges import CLIENT, Edge
 from testbed.spec.lint.retry_layers import retry_chains
 from testbed.spec.lint.timing import Times, policy_time
-from testbed.spec.meshes import capabilities
+from testbed.spec.meshes import Capabilities, capabilities
 from testbed.spec.policies.policy import Policy
 from testbed.spec.problems import Place, Problem
 from testbed.spec.routes import Node, callee_of, calls_from, nodes
@@ -26,8 +26,15 @@ Smell = Callable[["Topology"], Iterator[Problem]]
 
 def smells_of(topology: Topology) -> list[Problem]:
     """Everything that looks wrong, without repetitions; the place is the policy's or the call's."""
-    wanted = WITH_PROXY if capabilities(topology.mesh).enforces_policies else WITHOUT_PROXY
-    return list(dict.fromkeys(problem for smell in wanted for problem in smell(topology)))
+    rules = rules_for(capabilities(topology.mesh))
+    return list(dict.fromkeys(problem for rule in rules for problem in rule(topology)))
+
+
+def rules_for(mesh: Capabilities) -> tuple[Smell, ...]:
+    """Return the rules for a mesh: those of every proxy, and those that are true of its own."""
+    if not mesh.enforces_policies:
+        return WITHOUT_PROXY
+    return tuple(rule for rule in WITH_PROXY if rule not in OF_SOME_PROXIES or rule.__name__ in mesh.lints)
 
 
 def unreachable(topology: Topology) -> Iterator[Problem]:
@@ -223,4 +230,5 @@ WITH_PROXY: tuple[Smell, ...] = (
     repeated_writes,
     remembers,
 )
+OF_SOME_PROXIES: tuple[Smell, ...] = (ignored_per_try, never_ejects)  # they follow from how a proxy computes
 WITHOUT_PROXY: tuple[Smell, ...] = (unreachable, unenforced, remembers)
