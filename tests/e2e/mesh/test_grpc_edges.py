@@ -7,7 +7,7 @@ import pytest
 import testbed
 from testbed import abort, answered, attempts, delay, get, kill, latency, only_statuses, slowest, steady, topology
 from testbed.errors import FaultError
-from testbed.spec.topology import load_topology
+from testbed.spec.load import load_topology
 from tests.kit import MESHES
 from tests.kit.grpc_planes import assert_retries_hide_what_fails_once
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from testbed.spec.lint.lint import OF_SOME_PROXIES, ignored_per_try, never_ejects, rules_for
+from testbed.spec.lint.warnings import OF_SOME_PROXIES, ignored_per_try, never_ejects, rules_for
+from testbed.spec.load import load_topology
 from testbed.spec.meshes import MESHES, capabilities
-from testbed.spec.topology import Topology, load_topology
+from testbed.spec.topology import Topology
 
 EDGE, BELOW = "web -> api", "api -> db"
 
