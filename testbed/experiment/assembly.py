@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from testbed.evidence.overhead import Probe, Spent
+from testbed.evidence.overhead import CpuUsage, Probe
 from testbed.evidence.recorder import Recorder
 from testbed.evidence.sampler import Sampler
 from testbed.evidence.source import Log
@@ -73,11 +73,11 @@ class Parts:
         own: dict[str, Callable[[], float]] = {
             name: partial(self.runtime.cpu_seconds, name) for name in ("links", "inlet")
         }
-        spent = Spent(own | {"load": driver.cpu_seconds})
+        spent = CpuUsage(own | {"load": driver.cpu_seconds})
         proxies = [log for log in self.logs if log.process != "inlet"]
         reach = self.runtime.reach
         probe = Probe(reach(self.plan.inlet_control), reach(self.plan.probe.listen))
-        return Sampler(proxies, mesh_named(self.plan.topology.mesh).monitor, spent, probe, self.recorder.mute)
+        return Sampler(proxies, mesh_named(self.plan.topology.mesh).monitor, spent, probe, self.recorder.is_unreachable)
 
     def close(self) -> None:
         """End every process and give up the addresses."""

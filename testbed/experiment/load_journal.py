@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class LoadJournal:
     def __init__(self, folder: Path, info: RunInfo, open_: Callable[[Path], Journal] = Journal.open) -> None:
         """Begin the journal, in the place of that of the load before."""
         self._journal = open_(folder / NAME)
+        self._telling = threading.Lock()  # a test may swap policies while another of its threads runs a phase
         self._told: dict[str | int, Event] = {}  # by the id of a request, or of the object, which is kept here for it
         self._journal.append(info)
 
@@ -44,9 +46,10 @@ class LoadJournal:
 
     def _tell(self, event: Event) -> None:
         key = event.id if isinstance(event, Request) else id(event)
-        if key not in self._told:
-            self._told[key] = event
-            self._journal.append(event)
+        with self._telling:
+            if key not in self._told:
+                self._told[key] = event
+                self._journal.append(event)
 
 
 def _may_change(fault: FaultEvent) -> bool:

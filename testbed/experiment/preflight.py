@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from testbed.evidence.access_log import Seen
+from testbed.evidence.access_log import TrafficEvent
 from testbed.experiment.record import Injected, Record
 from testbed.history.events import Arrival, FaultEvent
 from testbed.history.propagation import ENOUGH, FEW, whole
+from testbed.spec.meshes import capabilities
 
 if TYPE_CHECKING:
     from testbed.experiment.assembly import Parts
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST = 40  # parts of logs, without a call on a link, after which it counts as one that may not be used
 
-Read = Callable[[Collection[str]], Iterable[Sequence[Seen]]]
+Read = Callable[[Collection[str]], Iterable[Sequence[TrafficEvent]]]
 
 
 def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) -> None:
@@ -32,7 +33,7 @@ def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) ->
         return
     topology, planned = parts.plan.topology, parts.injector.ledger.planned(faults)
     own = [name for name, service in topology.services.items() if service.is_own]
-    if not in_doubt(planned, own, load.answered, parts.recorder.parts):
+    if not in_doubt(planned, own, load.answered, parts.recorder.read_in_parts):
         return
     from testbed.checks import in_vain_report  # takes its time: not before every fault
 
@@ -44,7 +45,8 @@ def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) ->
 
 def note(record: Record, topology: Topology, faults: Iterable[ResolvedFault]) -> None:
     """Put on the record of a test which faults it injected, where."""
-    protected = () if topology.mesh == "none" else tuple(policy.edge for policy in topology.policies)
+    enforced = topology.policies if capabilities(topology.mesh).enforces_policies else ()
+    protected = tuple(policy.edge for policy in enforced)
     for fault in faults:
         record.injected.append(Injected(str(fault), fault.edges, topology.mesh, protected))
 

@@ -163,5 +163,5 @@ class LoadSession:
             mesh=self._topology.mesh,
             topology=self._topology.model_dump(mode="json", by_alias=True),
             versions=binaries.versions(),
-            sources=("requests", "arrivals", *self._parts.plan.mesh.sources, *self._sampler.sources),
+            sources=("requests", "arrivals", *self._parts.plan.mesh.capabilities.sources, *self._sampler.sources),
         )

@@ -20,7 +20,7 @@ def still(recorder: Recorder, traffic: Callable[[], Traffic | None], proxies: Se
     Raises `TestbedError` for a proxy that a fault has stopped, and if a request does not end.
     """
     for name in proxies:
-        if recorder.mute(name):
+        if recorder.is_unreachable(name):
             raise TestbedError(f"{name} is killed or paused by a fault: heal it before its policies are swapped")
     load = traffic()
     if load is not None and proxies:

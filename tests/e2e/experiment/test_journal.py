@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,34 @@ def test_a_load_that_breaks_off_leaves_what_was_known(small: Testbed) -> None:
     assert {request.status for request in journal.index.requests if request.phase == "hold"} == {502}
     assert any(sample.source == "front-1/proxy" for sample in journal.index.samples)
     assert [event.text for event in journal if isinstance(event, PolicyEvent)] == [EDGE]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from testbed import get, steady
+from testbed.experiment.launch import launch
+from testbed.spec.topology import Topology
+
+services = {"front": {"language": "go", "calls": ["back"]}, "back": {"language": "go"}}
+topology = Topology.model_validate({"name": "killed", "entry": "front", "services": services})
+with launch(topology, keep=Path(sys.argv[1])) as bed, bed.load(steady(get("/"), rps=50)) as traffic:
+    traffic.run(for_s=0.4, phase="first")
+    print("first has ended", flush=True)
+    traffic.run(for_s=600, phase="second")
+"""
+
+
+def test_a_run_that_is_killed_leaves_the_phases_that_have_ended(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED, tmp_path], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"first has ended\n"
+        run.kill()
+    (path,) = tmp_path.glob(f"*/{NAME}")
+    journal = History.read(path)
+    assert not journal.complete
+    assert [phase.name for phase in journal.index.phases] == ["first", "drain"]
+    assert {request.status for request in journal.index.requests} == {200}
+    (verdict,) = Run(journal).judge(all=[only_statuses(200).during("first")]).verdicts
+    assert verdict.outcome == "inconclusive"
+    assert "the run has not ended" in verdict.why

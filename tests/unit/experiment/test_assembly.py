@@ -13,6 +13,7 @@ from testbed.experiment.assembly import Parts, assemble
 from testbed.experiment.planning import plan_for
 from testbed.experiment.traffic import Traffic
 from testbed.faults import kill
+from testbed.mesh.envoy.config import EnvoyMesh
 from testbed.plan.values import Ground
 from tests.kit.idle_mesh import SHOP, Machine
 
@@ -73,7 +74,7 @@ def test_a_swap_pauses_the_load_that_is_on_then(put: Put, monkeypatch: pytest.Mo
         asked.append("which load is on")
 
     parts = put(traffic=traffic)
-    monkeypatch.setattr("testbed.experiment.policy_override.difference", lambda at, config: "")
+    monkeypatch.setattr(EnvoyMesh, "drift", lambda mesh, admin, expected: "")
     monkeypatch.setattr(Elsewhere, "write", lambda machine, files: None, raising=False)
     assert asked == []
     with parts.swaps.begin({"a -> b": {"timeout": "2s"}}):

@@ -110,7 +110,7 @@ def parts_of(bed, read):
     """The parts of a mesh whose service `a` is the user's own, and of whose logs that is read."""
     own = bed.topology.services["a"].model_copy(update={"command": ("x",), "language": None})
     bed.topology.services["a"] = own
-    recorder = SimpleNamespace(parts=lambda edges: iter(read))
+    recorder = SimpleNamespace(read_in_parts=lambda edges: iter(read))
     return SimpleNamespace(plan=bed.plan, injector=bed._injector, recorder=recorder)
 
 
