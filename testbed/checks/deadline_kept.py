@@ -15,6 +15,7 @@ from testbed.checks.judging.validity import seer
 from testbed.checks.judging.view import View
 from testbed.history.events import Arrival, Attempt, Request
 from testbed.history.index import Index
+from testbed.history.outcomes import CLIENT_GONE
 
 Key = tuple[object, ...]
 
@@ -156,7 +157,7 @@ def _end(hop: Attempt | Arrival) -> float:
 
 def _hung_up(arrival: Arrival) -> bool:
     """Whether the caller closed its connection before there was an answer."""
-    return bool({"DC", "DR"} & set(arrival.flags.split(",")))
+    return arrival.outcome == CLIENT_GONE
 
 
 def _work(arrivals: Sequence[Arrival]) -> float:

@@ -15,6 +15,7 @@ from testbed.checks.judging.validity import seer
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival
+from testbed.history.outcomes import CONNECT_FAILED
 
 KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # methods that a service can be called with
 
@@ -93,4 +94,4 @@ class no_duplicate_effects(EdgeCheck):
 
 def _nobody_there(arrival: Arrival) -> bool:
     """Whether the callee's process was gone, so that the inlet could not hand the request on."""
-    return arrival.own and "UF" in arrival.flags.split(",")
+    return arrival.own and arrival.outcome == CONNECT_FAILED

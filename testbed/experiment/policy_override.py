@@ -9,12 +9,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from testbed.envoy.readback import difference
 from testbed.errors import TestbedError
 from testbed.experiment import arm
 from testbed.experiment.planning import plan_for
 from testbed.experiment.rejected_config import explained
 from testbed.history.events import PolicyEvent
+from testbed.mesh import mesh_named
 from testbed.plan.make import Plan
 from testbed.plan.values import File, Process
 from testbed.runtime import Death, NotReady, Runtime
@@ -85,8 +85,9 @@ class Swaps:
     def _restart(self, changed: dict[str, tuple[Process, File]]) -> None:
         self._runtime.write([file for _, file in changed.values()])
         self._runtime.restart_all(changed)
+        mesh = mesh_named(self._base.topology.mesh)
         for name, (proxy, file) in changed.items():
-            if wrong := difference(self._runtime.reach(proxy.listens[0]), file.text):
+            if wrong := mesh.drift(self._runtime.reach(proxy.listens[0]), file.text):
                 raise TestbedError(f"{name} does not run the policies that it was given: {wrong}")
 
 

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 
-from testbed.evidence.access_log import Seen
+from testbed.evidence.access_log import TrafficEvent
 from testbed.history.events import Arrival, FaultEvent
 from testbed.history.propagation import ENOUGH, FEW, whole
 
 MOST = 40  # parts of logs, without a call on a link, after which it counts as one that may not be used
 
-Parts = Callable[[Collection[str]], Iterable[Sequence[Seen]]]
+Parts = Callable[[Collection[str]], Iterable[Sequence[TrafficEvent]]]
 
 
 def in_doubt(planned: Sequence[FaultEvent], own: Collection[str], requests: int, parts: Parts) -> bool:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from testbed.errors import FaultError, TestbedError
-from testbed.evidence.overhead import Probe, Spent
+from testbed.evidence.overhead import CpuUsage, Probe
 from testbed.evidence.recorder import Recorder
 from testbed.evidence.sampler import Sampler
 from testbed.experiment import arm, record
@@ -280,7 +280,7 @@ class Testbed:
     def _still(self, proxies: Sequence[str]) -> Iterator[None]:
         """No request under way, nothing that was logged forgotten, while these proxies are restarted."""
         for name in proxies:
-            if self._recorder.mute(name):
+            if self._recorder.is_unreachable(name):
                 raise TestbedError(f"{name} is killed or paused by a fault: heal it before its policies are swapped")
         if self._traffic is not None and proxies:
             with self._traffic.pause(), self._recorder.renewing(proxies):
@@ -300,7 +300,7 @@ class Testbed:
             return
         planned = self._injector.ledger.planned(faults)
         own = [name for name, service in self.topology.services.items() if service.is_own]
-        if not in_doubt(planned, own, len(self._driver.results()), self._recorder.parts):
+        if not in_doubt(planned, own, len(self._driver.results()), self._recorder.read_in_parts):
             return
         from testbed.checks import in_vain_report  # takes its time: not before every fault
 
@@ -316,7 +316,8 @@ class Testbed:
 
     def _note(self, faults: Sequence[ResolvedFault]) -> None:
         mesh = self.topology.mesh
-        protected = () if mesh == "none" else tuple(policy.edge for policy in self.topology.policies)
+        enforced = self.topology.policies if self.plan.mesh.capabilities.enforces_policies else ()
+        protected = tuple(policy.edge for policy in enforced)
         for fault in faults:
             record.current().injected.append(record.Injected(str(fault), fault.edges, mesh, protected))
 
@@ -328,10 +329,10 @@ class Testbed:
         own: dict[str, Callable[[], float]] = {
             name: partial(self._runtime.cpu_seconds, name) for name in ("links", "inlet")
         }
-        spent = Spent(own | {"load": self._driver.cpu_seconds})
+        spent = CpuUsage(own | {"load": self._driver.cpu_seconds})
         proxies = [log for log in self._logs if log.process != "inlet"]
         probe = Probe(self._reach(self.plan.inlet_control), self._reach(self.plan.probe.listen))
-        sampler = Sampler(proxies, mesh_named(self.topology.mesh).monitor, spent, probe, self._recorder.mute)
+        sampler = Sampler(proxies, mesh_named(self.topology.mesh).monitor, spent, probe, self._recorder.is_unreachable)
         sampler.start()
         return sampler
 
@@ -386,7 +387,7 @@ class Testbed:
             mesh=self.topology.mesh,
             topology=self._began_with.model_dump(mode="json", by_alias=True),
             versions=binaries.versions(),
-            sources=("requests", "arrivals", *self.plan.mesh.sources, *self._sampler.sources),
+            sources=("requests", "arrivals", *self.plan.mesh.capabilities.sources, *self._sampler.sources),
         )
 
     def _apps(self) -> list[str]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from testbed.campaigns.outcomes import Seen, Told
 from testbed.checks import SATURATED
 from testbed.experiment.arm import Arm
+from testbed.spec.meshes import capabilities
 
 
 class Kind(StrEnum):
@@ -187,8 +188,9 @@ def _has_no_policies(case: Case) -> Iterator[Finding]:
     if any(fault.protected for fault in case.written.injected):
         return
     meshes = sorted({fault.mesh for fault in case.written.injected})
-    unmeshed = meshes == ["none"]
-    why = "mesh: none has no policies to remove" if unmeshed else "its topology has no policies to remove"
+    unmeshed = bool(meshes) and not any(capabilities(mesh).enforces_policies for mesh in meshes)
+    why = f"mesh: {', '.join(meshes)} has" if unmeshed else "its topology has"
+    why += " no policies to remove"
     yield Finding(Kind.APART, (why,)) if case.written.expected else _red(case.written, why)
 
 

@@ -13,6 +13,7 @@ from testbed.history.events import Evidence, FaultEvent, Pace
 from testbed.history.exposure import touch_source, touched, windows
 from testbed.history.index import Index
 from testbed.history.propagation import Unused, beyond, met_strangers, unused
+from testbed.spec.meshes import capabilities
 
 SENT_ENOUGH = 0.99  # of the plan; below it nothing is judged
 SEERS = {"requests": "load", "arrivals": "inlet", "samples": "caller's proxy"}
@@ -34,7 +35,8 @@ def doubt(check: Check, view: View) -> Doubt | None:
 
 def seer(index: Index, source: str) -> str:
     """Return who recorded a source: `load`, `inlet`, `caller's proxy`, or `app's own log` where there is no proxy."""
-    own = index.attempts.all[0].source == "app" if index.attempts.all else index.run and index.run.mesh == "none"
+    proxied = index.run is None or capabilities(index.run.mesh).is_proxy
+    own = index.attempts.all[0].source == "app" if index.attempts.all else not proxied
     return SEERS.get(source) or ("app's own log" if own else "caller's proxy")
 
 

@@ -16,9 +16,9 @@ from testbed.faults import FAULTS, Fault, latency
 from testbed.faults.base import LinkFault, RequestFault
 from testbed.faults.operations import Operation, PacketDrop, PacketShaping, ProcessAction
 from testbed.faults.target import FaultContext
-from testbed.mesh import MESHES, mesh_named
 from testbed.plan.make import Plan
 from testbed.plan.values import Ground
+from testbed.spec.meshes import DEFAULT, MESHES, capabilities
 from testbed.spec.topology import Topology
 
 EDGE, SERVICE = "front -> back", "back"
@@ -44,8 +44,8 @@ def settings() -> dict[str, Topology]:
 
     And one whose edge has no inlet, and one whose callee runs already.
     """
-    made = {"mesh: envoy": pair(), "placement: node": pair(placement="node")}
-    made |= {f"mesh: {name}": pair(mesh=name) for name in MESHES if name != "envoy"}
+    made = {f"mesh: {DEFAULT}": pair(), "placement: node": pair(placement="node")}
+    made |= {f"mesh: {name}": pair(mesh=name) for name in MESHES if name != DEFAULT}
     made |= {"requestFaults: off": pair(edges={EDGE: {"requestFaults": False}})}
     return made | {"address: of the callee": pair(back={"address": "127.0.0.1:5432"})}
 
@@ -148,7 +148,7 @@ def checks() -> list[dict[str, str]]:
 def sources(mesh: str) -> frozenset[str]:
     """Return what a run on this mesh can show; counters need a proxy that tells them."""
     counters = ["samples"] if plan_for(pair(mesh=mesh), GROUND).proxies else []
-    return frozenset(["requests", "arrivals", *mesh_named(mesh).sources, *counters])
+    return frozenset(["requests", "arrivals", *capabilities(mesh).sources, *counters])
 
 
 def _lacking(judged: Iterable[Check], there: frozenset[str]) -> str:

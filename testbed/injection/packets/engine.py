@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from testbed.envoy.connection import Kept
+from testbed.envoy.connection import KeepAliveClient
 from testbed.errors import Unsupported
 from testbed.faults.operations import PacketDrop, PacketOperation, PacketShaping
 from testbed.injection.engines import Engine
@@ -103,7 +103,7 @@ class PacketEngine(Engine[PacketOperation]):
         It need not: whoever publishes the ports of containers may run in another network, or on another machine.
         """
         if self._load_hears is None:
-            probe = Kept(self._reach(self._probe))
+            probe = KeepAliveClient(self._reach(self._probe))
             self._load_hears = bool(self._packets.look(self._probe, lambda: probe.get("/probe")))
             probe.close()
         if not self._load_hears:

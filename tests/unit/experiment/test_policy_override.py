@@ -10,6 +10,7 @@ from testbed.experiment import arm
 from testbed.experiment import policy_override as swap
 from testbed.experiment.planning import plan_for
 from testbed.experiment.policy_override import Swaps
+from testbed.mesh.envoy.config import EnvoyMesh
 from testbed.plan.values import Ground
 from testbed.runtime import Death, NotReady
 from testbed.spec.topology import Topology
@@ -54,7 +55,12 @@ class Machine:
 def told(monkeypatch):
     """What the proxies say that they run: what they were given, unless a test says otherwise."""
     answers = {"difference": "", "asked": []}
-    monkeypatch.setattr(swap, "difference", lambda at, config: (answers["asked"].append(at), answers["difference"])[1])
+
+    def drift(mesh, admin, expected):
+        answers["asked"].append(admin)
+        return answers["difference"]
+
+    monkeypatch.setattr(EnvoyMesh, "drift", drift)
     monkeypatch.setattr(swap, "explained", lambda error, plan: TopologyError(f"explained: {error}"))
     return answers
 
