@@ -27,6 +27,7 @@ class Session:
     runtime: str = "process"
     keep: bool = False
     kept: str = "runs"  # the folder of kept histories, below .testbed
+    in_campaign: bool = False  # `testbed calibrate` or `soak` runs this: it wants the outcome of every test
     replay: Path | None = None
     beds: list[Testbed] = field(default_factory=list)
     record: Record | None = None
@@ -67,6 +68,12 @@ class Session:
         from testbed.experiment.record import begin, seed_of
 
         self.record = begin(nodeid, seed_of(self.seed, nodeid))
+
+    def tells(self, report: pytest.TestReport, record: Record) -> bool:
+        """Whether a report is to carry what its test did: that of a test with a run, in a campaign that of any test."""
+        if report.when == "call":
+            return self.in_campaign or bool(record.runs)
+        return self.in_campaign and not report.passed
 
     def clean(self) -> None:
         """Leave every mesh as a fresh one; one that cannot be cleaned is stopped: no test may trust it."""

@@ -16,7 +16,6 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.errors": "unit/spec/test_problems.py",
     "testbed.campaigns.calibrate.calibrate": "plugin/test_calibrate.py",
     "testbed.campaigns.calibrate.table": "unit/campaigns/calibrate/test_judgement.py",
-    "testbed.campaigns.outcomes": "unit/campaigns/calibrate/test_judgement.py",
     "testbed.campaigns.suite": "plugin/test_calibrate.py",
     "testbed.checks": "unit/docs/test_names.py",
     "testbed.checks.judging.base": "unit/checks/judging/test_judge.py",

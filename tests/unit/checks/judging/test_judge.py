@@ -92,11 +92,11 @@ def test_the_traceback_ends_in_the_users_line(pytester):
     assert "def raise_if_red" not in out
 
 
-def test_a_report_says_which_run_and_travels_as_plain_data():
+def test_a_report_says_which_run_it_judges():
     report = judge(quiet(50).history, all=[only_statuses(200)])
     assert (report.test, report.mesh, report.seed) == ("test_it", "envoy", 42)
-    (row,) = report.rows()
-    assert (row["check"], row["outcome"], row["n"]) == ("only_statuses(200)", "held", 50)
+    (verdict,) = report.verdicts
+    assert (verdict.check, verdict.outcome, verdict.n) == ("only_statuses(200)", "held", 50)
     assert judge(History([]), all=[]).seed is None
 
 
