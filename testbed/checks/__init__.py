@@ -20,7 +20,7 @@ from testbed.checks.judging.base import Check as Check
 from testbed.checks.judging.base import EdgeCheck as EdgeCheck
 from testbed.checks.judging.base import Outcome as Outcome
 from testbed.checks.judging.base import Verdict as Verdict
-from testbed.checks.judging.ineffective import in_vain_report as in_vain_report
+from testbed.checks.judging.ineffective import ineffective_report as ineffective_report
 from testbed.checks.judging.judge import judge as judge
 from testbed.checks.judging.judge import judge_each as judge_each
 from testbed.checks.judging.report import Report as Report

@@ -12,7 +12,7 @@ from testbed.checks.judging.report import Report
 from testbed.checks.judging.saturation import blame_the_testbed
 from testbed.checks.judging.steady_state import compared_with_before
 from testbed.checks.judging.tcp import refuse_on_tcp
-from testbed.checks.judging.validity import doubt
+from testbed.checks.judging.validity import first_threat
 from testbed.checks.judging.view import View, population, window_of
 from testbed.errors import CheckError, TestbedError
 from testbed.history.events import History, ProcessEvent
@@ -107,7 +107,7 @@ def _verdict(check: Check, view: View) -> Verdict:
 
 def _judged(check: Check, view: View) -> Verdict:
     try:
-        if found := doubt(check, view):
+        if found := first_threat(check, view):
             n = len(view.requests)
             return check.verdict(view, "inconclusive", "", n, source=found.source, why=found.why, next=found.next)
         return blame_the_testbed(check, view, check.judge(view))
