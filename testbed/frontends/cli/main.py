@@ -147,12 +147,17 @@ def tools(install: bool) -> None:
 @main.command()
 @_without_traceback
 def support() -> None:
-    """Print what each fault can be aimed at and what each check can be told, on every mesh and for every protocol."""
+    """Print what each fault can be aimed at and what each check can be told, on every mesh and for every protocol.
+
+    Faults and checks of other distributions are below ours, with the distribution; "?" where no value is known to try.
+    """
     from testbed.frontends.cli import protocol_support
     from testbed.frontends.cli.support import LEGEND, checks, faults, table
+    from testbed.frontends.extensions import offered
 
-    click.echo(f"{table(faults())}\n\n{table(checks())}\n")
-    by_protocol = f"{table(protocol_support.faults())}\n\n{table(protocol_support.checks())}"
+    more_faults, more_checks = offered("fault"), offered("check")
+    click.echo(f"{table(faults(more_faults))}\n\n{table(checks(more_checks))}\n")
+    by_protocol = f"{table(protocol_support.faults(more_faults))}\n\n{table(protocol_support.checks(more_checks))}"
     click.echo(f"on an edge that carries\n\n{by_protocol}\n\n{LEGEND}")
 
 

@@ -183,6 +183,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Name a fault or a check in a parametrised test as its author wrote it."""
-    if type(val).__module__.split(".")[0] == "testbed" and hasattr(val, "__dataclass_fields__"):
-        return str(val)
-    return None
+    homes = {kind.__module__.partition(".")[0] for kind in type(val).__mro__}
+    return str(val) if "testbed" in homes and hasattr(val, "__dataclass_fields__") else None

@@ -36,8 +36,10 @@ class Session:
     def start(self, path: str | Path, folders: Sequence[Path], overrides: Mapping[str, Any]) -> Testbed | Replay:
         """Start the mesh of a fixture, or stand in for it from a kept history."""
         from testbed.experiment.start import find_topology, start_mesh
+        from testbed.frontends.extensions import refuse_clashes
         from testbed.spec.topology import load_topology
 
+        refuse_clashes()
         chosen = load_topology(find_topology(path, *folders)).with_overrides(**overrides)
         if self.replay is not None:
             from testbed.experiment.replay import Replay
