@@ -8,7 +8,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from testbed.campaigns.calibrate.judgement import GOOD, Judgement, Kind, cell, is_scenario, judgement
+from testbed.campaigns.calibrate.findings import Kind
+from testbed.campaigns.calibrate.judgement import GOOD, Judgement, cell, is_scenario, judgement
 from testbed.campaigns.suite import SEED, Say, run_suite
 from testbed.experiment.arm import Arm
 from testbed.report.outcome import TestOutcome, title

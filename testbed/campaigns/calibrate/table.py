@@ -8,7 +8,8 @@ from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.campaigns.calibrate.judgement import GOOD, Judgement, Kind
+from testbed.campaigns.calibrate.findings import Kind
+from testbed.campaigns.calibrate.judgement import GOOD, Judgement
 from testbed.experiment.arm import Arm
 from testbed.report.console import in_memory, plain, text_of
 from testbed.report.outcome import title

@@ -15,6 +15,7 @@ from testbed.checks.judging.tcp import refuse_on_tcp
 from testbed.checks.judging.validity import first_threat
 from testbed.checks.judging.view import View, population, window_of
 from testbed.errors import CheckError, TestbedError
+from testbed.history.deaths import is_finding
 from testbed.history.events import History, ProcessEvent
 from testbed.history.index import Index
 
@@ -130,7 +131,7 @@ def _deaths(index: Index) -> Iterator[Verdict]:
     first = min((fault.start for fault in index.faults if fault.injected), default=float("inf"))
     for event in index.processes:
         if event.event == "died":
-            if not event.process.endswith("/app") or event.at < first:
+            if not is_finding(event.process, event.at, first):
                 raise TestbedError(f"{event.process} died, and no fault was the reason: {event.detail}")
             yield _death(index, event, event.at - first)
 

@@ -15,6 +15,8 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed": "unit/docs/test_names.py",
     "testbed.errors": "unit/spec/test_problems.py",
     "testbed.campaigns.calibrate.calibrate": "plugin/test_calibrate.py",
+    "testbed.campaigns.calibrate.findings": "unit/campaigns/calibrate/test_judgement.py",
+    "testbed.campaigns.calibrate.rules": "unit/campaigns/calibrate/test_judgement.py",
     "testbed.campaigns.calibrate.table": "unit/campaigns/calibrate/test_judgement.py",
     "testbed.campaigns.suite": "plugin/test_calibrate.py",
     "testbed.checks": "unit/docs/test_names.py",

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from testbed.campaigns.calibrate.calibrate import as_data, is_calibrated
-from testbed.campaigns.calibrate.judgement import Kind, is_scenario
+from testbed.campaigns.calibrate.findings import Kind
+from testbed.campaigns.calibrate.judgement import is_scenario
 from testbed.campaigns.calibrate.table import table
 from testbed.checks import SATURATED
 from testbed.report.outcome import TestOutcome
