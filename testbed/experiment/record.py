@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from testbed.report.outcome import Injected as Injected
+from testbed.report.injected import Injected as Injected
 
 if TYPE_CHECKING:
     from testbed.experiment.run import Run

@@ -7,22 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from testbed.report.injected import Injected
+
 if TYPE_CHECKING:
     from testbed.checks import Outcome, Report, Verdict
 
 Ended = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 Asserts = Literal["held", "violated", "error", "checks"]
 Key = tuple[int, str, str, str, int]  # run, check, population, phase, and a number among equals of these
-
-
-@dataclass(frozen=True, slots=True)
-class Injected:
-    """A fault that a test injected, on which edges of which mesh, and the edges of that mesh that have a policy."""
-
-    fault: str
-    edges: tuple[str, ...]
-    mesh: str
-    protected: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

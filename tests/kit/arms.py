@@ -5,7 +5,8 @@ from dataclasses import replace
 from testbed.campaigns.calibrate.judgement import judgement
 from testbed.checks import Report, Verdict
 from testbed.experiment.arm import Arm
-from testbed.report.outcome import Injected, ReportOutcome, RunOutcome, TestOutcome
+from testbed.report.injected import Injected
+from testbed.report.outcome import ReportOutcome, RunOutcome, TestOutcome
 
 TEST = "test_shop.py::test_slow_pricing"
 EDGE = "checkout -> pricing"

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from testbed.report.outcome import title
-
 if TYPE_CHECKING:
     import pytest
 
@@ -73,6 +71,8 @@ class Progress:
 
 def line(test: str, text: str, passed_s: float, for_s: float, width: int) -> str:
     """Return `slow pricing: hold, 3 of 6 s`, with the test's name cut so that all of it fits."""
+    from testbed.report.outcome import title
+
     clock = f", {min(passed_s, for_s):.0f} of {for_s:g} s" if for_s else ""
     phase = f"{text}{clock}"
     name = title(test)

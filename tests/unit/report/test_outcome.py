@@ -3,7 +3,8 @@ import json
 import pytest
 
 from testbed.checks import Report, Verdict
-from testbed.report.outcome import Injected, Narrative, ReportOutcome, RunOutcome, TestOutcome, title
+from testbed.report.injected import Injected
+from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome, title
 
 HELD = Verdict("slowest(under_ms=700)", "all", "hold", "held", "318 ms", "under 700 ms", 400, title="slowest")
 RED = Verdict("p99(under_ms=250)", "all", "hold", "violated", "612 ms", "under 250 ms", 400, why="58 of 400")
