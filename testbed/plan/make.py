@@ -15,7 +15,8 @@ from testbed.plan.ports import MeshPorts, Part
 from testbed.plan.stub_behaviour import behaviour
 from testbed.plan.values import File, Ground, Link, Node, Process, Reach, Ready, Replica, Seat, as_planned, links_from
 from testbed.spec.edges import CLIENT
-from testbed.spec.topology import Service, Topology
+from testbed.spec.services import Service
+from testbed.spec.topology import Topology
 
 LINK_PORT = 10_000
 INLET_PORT = 20_000

@@ -12,7 +12,7 @@ from testbed.history.propagation import notes
 from testbed.report.outcome import Narrative
 
 if TYPE_CHECKING:
-    from testbed.history.events import History
+    from testbed.history.file import History
     from testbed.history.index import Index
     from testbed.spec.topology import Topology
 
@@ -56,7 +56,7 @@ def as_phrase(fault: str) -> str:
 
 def _in_force(index: Index, phases: Collection[str]) -> Sequence[Topology]:
     """Return every topology that was in force in these phases, in their order; none that cannot be read."""
-    from testbed.spec.topology import recorded_topology
+    from testbed.spec.load import recorded_topology
 
     times = [(phase.start, phase.end) for phase in index.phases if phase.name in phases]
     times = times or [(fault.start, fault.end) for fault in index.faults] or [(-math.inf, math.inf)]

@@ -16,7 +16,8 @@ from testbed.checks.judging.validity import first_threat
 from testbed.checks.judging.view import View, population, window_of
 from testbed.errors import CheckError, TestbedError
 from testbed.history.deaths import is_finding
-from testbed.history.events import History, ProcessEvent
+from testbed.history.events import ProcessEvent
+from testbed.history.file import History
 from testbed.history.index import Index
 
 

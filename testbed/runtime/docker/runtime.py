@@ -8,10 +8,11 @@ import signal
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.errors import TestbedError, nearest
-from testbed.plan.values import File, Process
-from testbed.runtime import Death, NotReady, folder
+from testbed.plan.values import File, Ground, Process
+from testbed.runtime import AddressSpace, Death, NotReady, Tell, folder
 from testbed.runtime.docker import images
 from testbed.runtime.docker.fleet import Fleet, refuse_to_limit
 from testbed.runtime.docker.lease import DockerLease, lease_network
@@ -20,6 +21,9 @@ from testbed.runtime.messages import lateness, quoted
 from testbed.runtime.readiness import wait_ready
 from testbed.runtime.start_order import waves
 from testbed.runtime.tools import binaries
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
 
 READY_S = 30.0  # for a process to be ready
 SEEN_S = 10.0  # for an order to show its effect
@@ -284,3 +288,20 @@ class DockerRuntime:
     def _see(self, name: str, *, frozen: bool) -> None:
         if self._running().facts(name).paused is not frozen:
             raise TestbedError(f"{name} is not seen {'paused' if frozen else 'going on'}, whatever the daemon has said")
+
+    # -- before the start
+
+    @classmethod
+    def prepare(cls, topology: Topology, tell: Tell) -> None:
+        """Refuse commands of this machine's with `TopologyError`; whether images are there is seen at the start."""
+        for name, service in topology.services.items():
+            if service.command and not service.image:
+                text = (
+                    "a command of this machine's does not run in a container: give the service an image, or an address"
+                )
+                raise topology.error(("services", name, "command"), text)
+
+    @classmethod
+    def address_space(cls, ground: Ground, topology: Topology) -> AddressSpace:
+        """Every replica has a network of its own, so that all ports are free."""
+        return AddressSpace(ground)

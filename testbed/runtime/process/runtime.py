@@ -10,20 +10,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.errors import TestbedError, nearest
-from testbed.plan.values import File, Process, as_planned
-from testbed.runtime import Death, NotReady, folder, proc
+from testbed.plan.values import File, Ground, Process, as_planned
+from testbed.runtime import AddressSpace, Death, NotReady, Tell, folder, proc
 from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.messages import ANYWHERE, keys_for, lateness, quoted
 from testbed.runtime.probes import probe
-from testbed.runtime.process import netns
+from testbed.runtime.process import netns, programs, wildcards
 from testbed.runtime.process.crew import Crew
 from testbed.runtime.process.lease import Lease, lease_block
 from testbed.runtime.process.preflight import check_addresses
 from testbed.runtime.readiness import wait_ready
 from testbed.runtime.start_order import waves
 from testbed.runtime.tools import binaries, commands
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
 
 READY_S = 20.0  # for a process to be ready
 SEEN_S = 10.0  # for a signal to show its effect; at once, unless the machine has far too much to do
@@ -173,6 +177,11 @@ class ProcessRuntime:
         if member is None or not (crew.wait(lambda: bool(member.pid), SEEN_S) and member.alive):
             raise TestbedError(f"{name} is not running" + (f" ({member.end})" if member and member.end else ""))
         return member.pid
+
+    def end_of(self, name: str) -> str:
+        """Return how the last life of a process ended ("exit code 3", "killed by SIGSEGV"), "" while it runs."""
+        member = self._running().member(self._process(name).name)
+        return member.end if member else ""
 
     def deaths(self) -> list[Death]:
         """Return all ends of processes that nobody had asked for, oldest first.
@@ -324,6 +333,18 @@ class ProcessRuntime:
             time.sleep(pause_s)
         state = "".join(sorted(proc.states(pid))) or "gone"
         raise TestbedError(f"{name} (pid {pid}) is not seen {effect}: state {state}")
+
+    # -- before the start
+
+    @classmethod
+    def prepare(cls, topology: Topology, tell: Tell) -> None:
+        """Build and find the programs of the user's own services. Raises `TopologyError` for what is not there."""
+        programs.prepare(topology, tell)
+
+    @classmethod
+    def address_space(cls, ground: Ground, topology: Topology) -> AddressSpace:
+        """Return the block with what the apps need that listen on all addresses."""
+        return wildcards.address_space(ground, topology)
 
 
 def _stopped(states: set[str]) -> bool:

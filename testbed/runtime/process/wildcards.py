@@ -7,12 +7,19 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from testbed.plan.custom_services import EVERYWHERE, candidates, is_greedy
+from testbed.plan.custom_services import EVERYWHERE, candidates, is_greedy, wildcards
 from testbed.plan.values import Ground
+from testbed.runtime import AddressSpace
 from testbed.runtime.process import netns
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
+
+
+def address_space(ground: Ground, topology: Topology) -> AddressSpace:
+    """Return a leased block with what the apps need that listen on all addresses: ports, or networks of their own."""
+    ground = with_namespaces(ground, topology)
+    return AddressSpace(ground, free_ports(ground.network, wildcards(topology, ground)))
 
 
 def with_namespaces(ground: Ground, topology: Topology) -> Ground:

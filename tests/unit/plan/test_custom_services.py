@@ -17,7 +17,8 @@ from testbed.plan.values import Ground, Network, Process, Ready
 from testbed.runtime.process import netns
 from testbed.runtime.process.wildcards import with_namespaces
 from testbed.runtime.start_order import waves
-from testbed.spec.topology import Topology, load_topology
+from testbed.spec.load import load_topology
+from testbed.spec.topology import Topology
 
 DB = {"address": "10.1.2.3:5432"}
 

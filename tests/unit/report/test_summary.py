@@ -5,7 +5,8 @@ import pytest
 
 from testbed.checks import Report, Verdict
 from testbed.frontends.plugin.progress import Progress, line
-from testbed.history.events import FaultEvent, History, Phase, PolicyEvent, RunInfo
+from testbed.history.events import FaultEvent, Phase, PolicyEvent, RunInfo
+from testbed.history.file import History
 from testbed.report.narrative import as_phrase, narrative
 from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome
 from testbed.report.summary import summary, tally
