@@ -284,10 +284,10 @@ class Testbed:
         own = [name for name, service in self.topology.services.items() if service.is_own]
         if not in_doubt(planned, own, len(self._driver.results()), self._recorder.read_in_parts):
             return
-        from testbed.checks import in_vain_report  # takes its time: not before every fault
+        from testbed.checks import ineffective_report  # takes its time: not before every fault
 
         self._injector.check(faults, place)
-        if (report := in_vain_report(self._so_far(planned))) is not None:
+        if (report := ineffective_report(self._so_far(planned))) is not None:
             self._injector.forgo(planned)
             self._note(faults, place)
             self._traffic.result().end(report)
