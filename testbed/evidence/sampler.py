@@ -107,6 +107,11 @@ class Sampler:
         """What it can show of the mesh."""
         return ("samples",) if self._watches else ()
 
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """All samples so far."""
+        return tuple(self._samples)
+
     def events(self) -> list[Sample | Evidence]:
         """Return all samples in their order, and whether every proxy answered at both ends of every phase."""
         silent = [f"{w.log.process} was silent {w.silent} of {w.asked} times" for w in self._watches if w.silent]

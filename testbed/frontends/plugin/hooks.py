@@ -114,11 +114,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     """Give the test a record of its own."""
-    session = session_of(item.config)
-    session.begin(item.nodeid)
-    assert session.record is not None
-    item.stash[RECORD] = session.record
-    return (yield)
+    from testbed.experiment.record import running
+
+    item.stash[RECORD] = session_of(item.config).begin(item.nodeid)
+    with running(item.stash[RECORD]):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

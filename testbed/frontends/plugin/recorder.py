@@ -15,7 +15,7 @@ from typing import IO, Any
 import pytest
 
 from testbed.campaigns.suite import ARM, COLLECTED, KEPT, PIPE
-from testbed.experiment import arm
+from testbed.experiment.arm import Arm
 from testbed.frontends.plugin.session import session_of
 from testbed.runtime.interrupts import end_with_parent
 
@@ -25,8 +25,8 @@ _pipe: pytest.StashKey[IO[str]] = pytest.StashKey()
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the arm and the folder of the histories, open the pipe; after the plugin proper made its session."""
-    arm.choose(arm.Arm(os.environ[ARM]))
     session = session_of(config)
+    session.arm = Arm(os.environ[ARM])
     session.kept, session.in_campaign = os.environ[KEPT], True
     if not hasattr(config, "workerinput"):
         end_with_parent()

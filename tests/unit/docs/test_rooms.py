@@ -32,7 +32,6 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.evidence.access_log": "unit/mesh/envoy/test_log.py",
     "testbed.evidence.sampler": "e2e/evidence/test_samples.py",
     "testbed.experiment.processes": "e2e/faults/test_process_faults.py",
-    "testbed.experiment.record": "plugin/test_plugin_runs.py",
     "testbed.experiment.run": "unit/checks/judging/test_judge.py",
     "testbed.experiment.sources": "unit/evidence/test_recorder.py",
     "testbed.experiment.start": "plugin/test_bad_input.py",

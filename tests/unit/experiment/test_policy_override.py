@@ -6,8 +6,8 @@ import pytest
 
 from testbed import TestbedError
 from testbed.errors import TopologyError
-from testbed.experiment import arm
 from testbed.experiment import policy_override as swap
+from testbed.experiment.arm import Arm
 from testbed.experiment.planning import plan_for
 from testbed.experiment.policy_override import Swaps
 from testbed.mesh.envoy.config import EnvoyMesh
@@ -65,7 +65,7 @@ def told(monkeypatch):
     return answers
 
 
-def made(machine):
+def made(machine, arm=Arm.AS_WRITTEN):
     stills = []
 
     @contextmanager
@@ -73,7 +73,7 @@ def made(machine):
         stills.append(names)
         yield
 
-    return Swaps(plan_for(SHOP, Ground("127.9")), machine, still), stills
+    return Swaps(plan_for(SHOP, Ground("127.9")), machine, still, arm), stills
 
 
 def timeout(swaps):
@@ -148,9 +148,8 @@ def test_a_second_swap_can_contradict_the_first(told):
     swaps.end_all()
 
 
-def test_a_calibration_without_policies_gets_none(told, monkeypatch):
-    monkeypatch.setattr(arm, "_current", arm.Arm.WITHOUT_POLICIES)
+def test_a_calibration_without_policies_gets_none(told):
     machine = Machine()
-    swaps, _ = made(machine)
+    swaps, _ = made(machine, Arm.WITHOUT_POLICIES)
     with swaps.begin({EDGE: {"timeout": "2s"}}):
         assert machine.restarts == []

@@ -71,8 +71,8 @@ def test_the_kernel_drops_the_share_that_was_asked_for_and_a_loss_is_a_step_in_l
     with small.client() as client:
         with small.inject(packet_loss(percent=5).on(INTO_FRONT)):
             seen = timed(client, 150)
-            (fault,) = small._wire.left()
-            counted = small._wire._packets.seen(fault)
+            (fault,) = small._parts.wire.left()
+            counted = small._parts.wire._packets.seen(fault)
         healed = timed(client, 10)
     assert {status for status, _ in seen + healed} == {200}
     assert max(ms for _, ms in seen) >= 190  # Linux waits 200 ms before it sends again for the first time
