@@ -12,7 +12,7 @@ from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, plural, seconds
 from testbed.checks.judging.proxies import Proxy, failed, faults_on, proxies
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.facts import of_the_load
@@ -98,7 +98,7 @@ class breaker(EdgeCheck):
 
     def judge(self, view: View) -> Verdict:
         """Judge the proxy of every caller that called while the fault was in force."""
-        source, faults = seer(view.index, "calls"), faults_on(view, [self.edge])
+        source, faults = observer_of(view.index, "calls"), faults_on(view, [self.edge])
         if not faults:
             why = f"no fault of {view.window.name} is on {self.edge}, so nothing could open it"
             return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")

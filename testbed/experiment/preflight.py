@@ -35,9 +35,9 @@ def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) ->
     own = [name for name, service in topology.services.items() if service.is_own]
     if not in_doubt(planned, own, load.answered, parts.recorder.read_in_parts):
         return
-    from testbed.checks import in_vain_report  # takes its time: not before every fault
+    from testbed.checks import ineffective_report  # takes its time: not before every fault
 
-    if (report := in_vain_report(load.so_far(planned))) is not None:
+    if (report := ineffective_report(load.so_far(planned))) is not None:
         parts.injector.ledger.record_skipped(planned)
         note(load.record, topology, faults)
         load.traffic.result().end(report)

@@ -10,19 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from testbed.experiment.arm import Arm
+from testbed.report.injected import Injected as Injected
 
 if TYPE_CHECKING:
     from testbed.experiment.run import Run
-
-
-@dataclass(frozen=True)
-class Injected:
-    """A fault that a test injected, on which edges of which mesh, and the edges of that mesh that have a policy."""
-
-    fault: str
-    edges: tuple[str, ...]
-    mesh: str
-    protected: tuple[str, ...]
 
 
 @dataclass

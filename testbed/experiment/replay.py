@@ -29,7 +29,7 @@ class Replay:
 
     def experiment(self, *faults: object, **rest: object) -> Run:
         """Return the next kept run of this test; raise its report if it ended before its fault."""
-        from testbed.checks import in_vain_report
+        from testbed.checks import ineffective_report
         from testbed.experiment.run import Run
 
         test = self.record
@@ -38,7 +38,7 @@ class Replay:
             raise TestbedError(f"{test.test} asks for more runs than {self._file(test.test)} holds")
         run = Run(kept.pop(0), test.arm)
         test.runs.append(run)
-        if (report := in_vain_report(run.history.index)) is not None:
+        if (report := ineffective_report(run.history.index)) is not None:
             run.end(report)
         return run
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import MISSING, fields
 from itertools import product
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from testbed.checks import CHECKS, Check, View
 from testbed.errors import CheckError, FaultError
@@ -25,7 +25,7 @@ EDGE, SERVICE = "front -> back", "back"
 GROUND = Ground("127.50")
 AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
-GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # a check with another required argument adds its own
+GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # another required argument is 1
 GUESSES: Sequence[object] = (1, 0.5, 99, 200, "hold", "UNAVAILABLE")  # values of bounds; a check wants one or several
 SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "users": ((), {"percent": 5}),
@@ -37,6 +37,8 @@ LEGEND = """\
 edge, service, replica, proxy: what .on(...) takes; itself: it has its target from what it is made with.
 no: what to use instead, or the reason, follows. A check without all its evidence is inconclusive, which counts as red.
 (grpc_status=), with ...=: so written, and not otherwise."""
+NO_OTHERS: Mapping[str, Any] = {}  # faults or checks of other distributions
+T = TypeVar("T")
 
 
 def settings() -> dict[str, Topology]:
@@ -61,10 +63,27 @@ def pair(
     return Topology.model_validate({"name": "support", "entry": "front", "services": services, **more})
 
 
-def faults() -> list[dict[str, str]]:
+def rows_of(
+    row: Callable[[str, T], dict[str, str]], ours: Mapping[str, T], others: Mapping[str, T]
+) -> list[dict[str, str]]:
+    """Return a row for each of ours, and below them for each of other distributions.
+
+    Those may be whatever their authors like: where none of the guessed values makes one, its cells are "?".
+    """
+    rows = [row(name, one) for name, one in sorted(ours.items())]
+    first, *rest = rows[0]
+    for name, one in sorted(others.items()):
+        try:
+            rows.append(row(name, one))
+        except Exception:
+            rows.append({first: name} | dict.fromkeys(rest, "?"))
+    return rows
+
+
+def faults(others: Mapping[str, type[Fault]] = NO_OTHERS) -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes in each setting, and which scopes."""
     plans = {name: plan_for(topology, GROUND) for name, topology in settings().items()}
-    return [_row(name, example(kind), plans) for name, kind in sorted(FAULTS.items())]
+    return rows_of(lambda name, kind: _row(name, example(kind), plans), FAULTS, others)
 
 
 def _row(name: str, fault: Fault, plans: Mapping[str, Plan]) -> dict[str, str]:
@@ -136,13 +155,14 @@ def scopes(fault: Fault) -> Iterator[str]:
             yield what
 
 
-def checks() -> list[dict[str, str]]:
+def checks(others: Mapping[str, Callable[..., Check]] = NO_OTHERS) -> list[dict[str, str]]:
     """Return a row for each check: "yes" for a mesh that gives all the evidence that it may need, else what lacks."""
-    rows = []
-    for name, made in sorted(CHECKS.items()):
-        judged = list(examples(made))
-        rows.append({"check": name} | {f"mesh: {mesh}": _lacking(judged, sources(mesh)) for mesh in MESHES})
-    return rows
+    return rows_of(_row_of_check, CHECKS, others)
+
+
+def _row_of_check(name: str, made: Callable[..., Check]) -> dict[str, str]:
+    judged = examples(made)
+    return {"check": name} | {f"mesh: {mesh}": _lacking(judged, sources(mesh)) for mesh in MESHES}
 
 
 def sources(mesh: str) -> frozenset[str]:
@@ -158,8 +178,14 @@ def _lacking(judged: Iterable[Check], there: frozenset[str]) -> str:
     return "yes" if not missing else f"{'in part' if not all(lacks) else 'no'}: shows no {missing}"
 
 
-def examples(made: Any) -> Iterator[Check]:
-    """Yield a check with each of its bounds by itself, as far as it can be alone."""
+def examples(made: Any) -> list[Check]:
+    """Return a check with each of its bounds by itself, as far as it can be alone. Raises `CheckError` for none."""
+    if not (found := list(_examples(made))):
+        raise CheckError(f"testbed support knows no values for {made}")
+    return found
+
+
+def _examples(made: Any) -> Iterator[Check]:
     kind = getattr(made, "func", made)
     bounds = [one.name for one in fields(kind) if one.kw_only and one.name != "phase"]
     given = [{}, *({name: guess} for name in bounds for guess in GUESSES)]
@@ -170,8 +196,8 @@ def examples(made: Any) -> Iterator[Check]:
 
 def _abouts(kind: Any, filled: int) -> Iterator[list[Any]]:
     """Yield what a check may be about: what it must be told, and all that it can be (an edge)."""
-    needed = [GIVEN[one.name] for one in required(kind)][filled:]
-    every = [GIVEN[one.name] for one in fields(kind) if not one.kw_only][filled:]
+    needed = [GIVEN.get(one.name, 1) for one in required(kind)][filled:]
+    every = [GIVEN.get(one.name, 1) for one in fields(kind) if not one.kw_only][filled:]
     yield needed
     if every != needed:
         yield every

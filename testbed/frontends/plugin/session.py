@@ -30,6 +30,7 @@ class Session:
     runtime: str = "process"
     keep: bool = False
     kept: str = "runs"  # the folder of kept histories, below .testbed
+    in_campaign: bool = False  # `testbed calibrate` or `soak` runs this: it wants the outcome of every test
     replay: Path | None = None
     arm: Arm = Arm.AS_WRITTEN
     beds: list[Testbed | Replay] = field(default_factory=list)
@@ -39,8 +40,10 @@ class Session:
     def start(self, path: str | Path, folders: Sequence[Path], overrides: Overrides) -> Testbed | Replay:
         """Start the mesh of a fixture, or stand in for it from a kept history."""
         from testbed.experiment.resolve import resolve
+        from testbed.frontends.extensions import refuse_clashes
         from testbed.spec.load import find_topology, load_topology
 
+        refuse_clashes()
         chosen = resolve(load_topology(find_topology(path, *folders)), overrides, self.arm)
         bed: Testbed | Replay
         assert self.record is not None
@@ -79,6 +82,12 @@ class Session:
         for bed in self.beds:
             bed.record = self.record
         return self.record
+
+    def tells(self, report: pytest.TestReport, record: Record) -> bool:
+        """Whether a report is to carry what its test did: that of a test with a run, in a campaign that of any test."""
+        if report.when == "call":
+            return self.in_campaign or bool(record.runs)
+        return self.in_campaign and not report.passed
 
     def clean(self) -> None:
         """Leave every mesh as a fresh one; one that cannot be cleaned is stopped: no test may trust it."""
