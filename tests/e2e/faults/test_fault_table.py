@@ -43,8 +43,8 @@ from testbed import (
     truncated,
     unreachable,
 )
-from testbed.envoy.admin import counters
 from testbed.injection.injector import Injection
+from testbed.injection.inlet.log import counts
 from tests.kit.peers import PATIENCE_S, Saw, Wire, connected, connecting, door, fresh, link
 from tests.kit.processes import eventually
 
@@ -201,7 +201,7 @@ def send_one(pair: Testbed, row: Row, wire: Wire) -> None:
 
 
 def in_hand(pair: Testbed) -> int:
-    return counters(pair.plan.inlet_admin).active
+    return counts(pair.plan.inlet_admin).active
 
 
 # -- what does not fit into a row

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from testbed import Topology, graceful_restart, start
-from testbed.envoy.admin import counters
+from testbed.injection.inlet.log import counts
 from tests.kit.processes import eventually
 
 pytestmark = pytest.mark.e2e
@@ -46,7 +46,7 @@ def in_hand(bed, pool, client, path):
     try:
         asked = pool.submit(client.get, path)
         inlet = bed._runtime.reach(bed.plan.inlet_admin)
-        eventually(lambda: counters(inlet).active == 3, within_s=30)
+        eventually(lambda: counts(inlet).active == 3, within_s=30)
         yield asked
     finally:
         bed._runtime.resume(GATE)
