@@ -18,9 +18,14 @@ from testbed.experiment.processes import Watched
 from testbed.experiment.sources import logs, unseen
 from testbed.experiment.stillness import still
 from testbed.experiment.traffic import Traffic
-from testbed.injection.injector import Injector, Place
+from testbed.faults.target import FaultContext
+from testbed.injection.dispatch import EngineSet
+from testbed.injection.injector import Injector
+from testbed.injection.inlet.engine import RuleEngine
 from testbed.injection.inlet.inlet import InletControl
-from testbed.injection.packets.engine import Wire
+from testbed.injection.packets.engine import PacketEngine
+from testbed.injection.processes import ProcessActions
+from testbed.injection.toxiproxy.engine import LinkEngine
 from testbed.injection.toxiproxy.links import Links
 from testbed.load.driver import Driver
 from testbed.load.encoding import Spoken
@@ -40,7 +45,7 @@ class Parts:
     logs: tuple[Log, ...]
     recorder: Recorder
     links: Links
-    wire: Wire
+    packets: PacketEngine
     injector: Injector
     swaps: Swaps
     deaths: Deaths
@@ -55,9 +60,9 @@ class Parts:
         """Each replica of the entry, with the base URL at which we reach it."""
         return self.plan.entries(self.runtime.reach)
 
-    def place(self, users: Mapping[str, str], seed: int) -> Place:
+    def context(self, users: Mapping[str, str], seed: int) -> FaultContext:
         """Return where faults are resolved while these users send."""
-        return Place(self.plan.links, self.plan.replicas, users, seed, self.plan.proxies)
+        return FaultContext(self.plan.links, self.plan.replicas, users, seed, self.plan.proxies)
 
     def driver(self, timeout_s: float, seed: int, said: Spoken) -> Driver:
         """Return a load driver that sends to the entry; it is not started."""
@@ -77,7 +82,7 @@ class Parts:
     def close(self) -> None:
         """End every process and give up the addresses."""
         self.links.close()
-        self.wire.close()
+        self.packets.close()
         self.runtime.stop()
         self.lease.release()
 
@@ -89,8 +94,8 @@ def assemble(
     reach = runtime.reach
     sources = tuple(logs(plan, reach))
     recorder = Recorder(sources, directory, unseen(plan, sources))
-    links, wire = Links(reach(plan.links_api), inside=runtime.inside), Wire(plan, runtime.inside, reach)
-    inlet, processes = InletControl(reach(plan.inlet_control)), Watched(runtime, recorder)
+    links, packets = Links(reach(plan.links_api), inside=runtime.inside), PacketEngine(plan, runtime.inside, reach)
+    rules, actions = RuleEngine(InletControl(reach(plan.inlet_control))), ProcessActions(Watched(runtime, recorder))
     return Parts(
         runtime=runtime,
         directory=directory,
@@ -98,8 +103,8 @@ def assemble(
         logs=sources,
         recorder=recorder,
         links=links,
-        wire=wire,
-        injector=Injector(links, inlet, processes, wire, dry=arm is Arm.WITHOUT_FAULT),
+        packets=packets,
+        injector=Injector(EngineSet(LinkEngine(links), rules, actions, packets), dry=arm is Arm.WITHOUT_FAULT),
         swaps=Swaps(plan, runtime, partial(still, recorder, traffic), arm),
         deaths=Deaths(runtime),
     )

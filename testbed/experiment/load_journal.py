@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testbed.history.events import Event, FaultEvent, Request, RunInfo
 from testbed.history.journal import Journal
-from testbed.injection.injector import FOREVER
+from testbed.injection.ledger import FOREVER
 
 NAME = "journal.jsonl"  # in the run's folder; of the last load
 

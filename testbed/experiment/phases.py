@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from testbed.experiment.traffic import Traffic
-    from testbed.injection.injector import Injection
+    from testbed.injection.injection import Injection
 
 
 def play(

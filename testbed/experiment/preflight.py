@@ -16,8 +16,7 @@ from testbed.spec.meshes import capabilities
 if TYPE_CHECKING:
     from testbed.experiment.assembly import Parts
     from testbed.experiment.recording import LoadSession
-    from testbed.faults.base import Fault
-    from testbed.injection.injector import Place
+    from testbed.faults.resolved import ResolvedFault
     from testbed.spec.topology import Topology
 
 MOST = 40  # parts of logs, without a call on a link, after which it counts as one that may not be used
@@ -25,33 +24,31 @@ MOST = 40  # parts of logs, without a call on a link, after which it counts as o
 Read = Callable[[Collection[str]], Iterable[Sequence[TrafficEvent]]]
 
 
-def foresee(parts: Parts, load: LoadSession, faults: Sequence[Fault], place: Place) -> None:
+def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) -> None:
     """End the load, with a verdict, if a service on the way keeps these faults from being felt.
 
     Not while something is broken: what is on record is no longer what the services do by themselves.
     """
-    if not parts.injector.quiet:
+    if not parts.injector.is_idle:
         return
-    topology, planned = parts.plan.topology, parts.injector.planned(faults, place)
+    topology, planned = parts.plan.topology, parts.injector.ledger.planned(faults)
     own = [name for name, service in topology.services.items() if service.is_own]
     if not in_doubt(planned, own, load.answered, parts.recorder.read_in_parts):
         return
     from testbed.checks import ineffective_report  # takes its time: not before every fault
 
-    parts.injector.check(faults, place)
     if (report := ineffective_report(load.so_far(planned))) is not None:
-        parts.injector.forgo(planned)
-        note(load.record, topology, faults, place)
+        parts.injector.ledger.record_skipped(planned)
+        note(load.record, topology, faults)
         load.traffic.result().end(report)
 
 
-def note(record: Record, topology: Topology, faults: Iterable[Fault], place: Place) -> None:
+def note(record: Record, topology: Topology, faults: Iterable[ResolvedFault]) -> None:
     """Put on the record of a test which faults it injected, where."""
     enforced = topology.policies if capabilities(topology.mesh).enforces_policies else ()
     protected = tuple(policy.edge for policy in enforced)
     for fault in faults:
-        edges = tuple(dict.fromkeys(link.edge for link in fault.reach(place)))
-        record.injected.append(Injected(str(fault), edges, topology.mesh, protected))
+        record.injected.append(Injected(str(fault), fault.edges, topology.mesh, protected))
 
 
 def in_doubt(planned: Sequence[FaultEvent], own: Collection[str], requests: int, read: Read) -> bool:

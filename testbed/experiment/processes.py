@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from testbed.evidence.reader import LogReader
 from testbed.evidence.recorder import Recorder
-from testbed.injection.engines import ProcessControl
+from testbed.injection.processes import ProcessControl
 
 ON_THE_WAY_S = 0.15  # for the last requests to an app, and its last answers, to get through links and inlet
 

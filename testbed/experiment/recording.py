@@ -14,7 +14,7 @@ from testbed.experiment.run import Run
 from testbed.experiment.traffic import Traffic
 from testbed.history.events import Event, FaultEvent, ProcessEvent, RunInfo
 from testbed.history.file import History
-from testbed.injection.injector import FOREVER
+from testbed.injection.ledger import FOREVER
 from testbed.load.encoding import spoken
 from testbed.load.schedule import Schedule
 from testbed.runtime.tools import binaries
@@ -93,7 +93,7 @@ class LoadSession:
     def _boundary(self) -> None:
         """Between two phases: no evidence counts that was taken while a fault did not do what it should."""
         self._sampler.boundary()
-        self._parts.injector.check_conductors()
+        self._parts.injector.check_timelines()
 
     def _news(self, before: float) -> None:
         """Tell the journal what has become known, and of requests what became of those that were due before then."""
@@ -146,7 +146,7 @@ class LoadSession:
 
     def _fault_events(self) -> list[FaultEvent]:
         now, injector = time.time(), self._parts.injector
-        injector.count_packets()
+        injector.count_hits()
         events = [event for event in injector.events if event.end >= self._began]
         return [replace(event, end=now) if event.end == FOREVER else event for event in events]
 

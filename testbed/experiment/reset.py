@@ -71,5 +71,5 @@ class Cleaner:
     def _verify(self) -> None:
         if left := self._parts.links.verify_clean():
             raise TestbedError(f"links that are not clean after healing: {', '.join(left)}")
-        if rules := self._parts.wire.left():
+        if rules := self._parts.packets.left():
             raise TestbedError(f"packet rules that are in force after healing: {', '.join(rules)}")

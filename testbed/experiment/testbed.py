@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +20,9 @@ from testbed.experiment.reset import Cleaner
 from testbed.experiment.run import Run
 from testbed.experiment.traffic import Traffic
 from testbed.faults.base import Fault
+from testbed.faults.resolved import ResolvedFault
 from testbed.faults.timed import refuse_late
-from testbed.injection.injector import Injection
+from testbed.injection.injection import Injection
 from testbed.load import clients
 from testbed.load.workload import Shape
 from testbed.plan.make import Plan
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     import grpc
     import httpx
 
-    from testbed.injection.injector import Place
+    from testbed.faults.target import FaultContext
     from testbed.spec.overrides import PolicyOverrides
     from testbed.spec.topology import Topology
 
@@ -93,10 +95,17 @@ class Testbed:
                 "Add load=steady(get('/'), rps=100)"
             )
         refuse_late(faults, hold_s)
-        self._injector.check(faults, self._parts.place(load.population(self.record.seed), self.record.seed))
+        context = self._parts.context(load.population(self.record.seed), self.record.seed)
+        resolved = self._injector.check(faults, context)
         with self.load(load) as traffic:
             baseline_s = min(hold_s, 5) if baseline_s is None else baseline_s
-            play(traffic, partial(self.inject, *faults) if faults else None, warmup_s, baseline_s, hold_s)
+            play(
+                traffic,
+                partial(self._inject, faults, lambda: resolved) if faults else None,
+                warmup_s,
+                baseline_s,
+                hold_s,
+            )
             phase(traffic, recover_s, "recover")
         return traffic.result()
 
@@ -118,15 +127,7 @@ class Testbed:
         self._must_run()
         if not faults:
             raise FaultError("inject() without a fault")
-        self.say("inject " + ", ".join(map(str, faults)))
-        place = self._place()
-        if self._load is not None:
-            foresee(self._parts, self._load, faults, place)
-        injection = self._injector.inject(faults, place)
-        services = {r.name: r.service for r in self.plan.replicas}
-        self._cleaner.broke(services[link.callee] for fault in faults for link in fault.reach(place))
-        note(self.record, self.topology, faults, place)
-        return injection
+        return self._inject(faults, lambda: self._injector.check(faults, self._context()))
 
     def policies(self, overrides: PolicyOverrides) -> Swap:
         """Other policies until the end of the `with` block (or until `restore()`), without a restart of the services.
@@ -185,9 +186,21 @@ class Testbed:
     def _traffic(self) -> Traffic | None:
         return self._load.traffic if self._load is not None else None
 
-    def _place(self) -> Place:
+    def _inject(self, faults: Sequence[Fault], check: Callable[[], Sequence[ResolvedFault]]) -> Injection:
+        self._must_run()
+        self.say("inject " + ", ".join(map(str, faults)))
+        resolved = check()
+        if self._load is not None:
+            foresee(self._parts, self._load, resolved)
+        injection = self._injector.inject(resolved)
+        services = {r.name: r.service for r in self.plan.replicas}
+        self._cleaner.broke(services[link.callee] for fault in resolved for link in fault.links)
+        note(self.record, self.topology, resolved)
+        return injection
+
+    def _context(self) -> FaultContext:
         """Where faults are resolved now."""
-        return self._parts.place(self._load.users if self._load is not None else {}, self.record.seed)
+        return self._parts.context(self._load.users if self._load is not None else {}, self.record.seed)
 
     def _door(self, protocol: str) -> str:
         """The URL of the entry, for a client that speaks this protocol."""

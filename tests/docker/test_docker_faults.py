@@ -144,8 +144,8 @@ def test_a_partition_is_silence_and_packet_loss_a_step_in_latency(small, client)
 def test_packets_of_the_load_are_lost_behind_the_published_port(small, client, direction):
     with small.inject(packet_loss(percent=20, direction=direction).on("client -> front")):
         assert set(statuses(client, 40)) == {200}
-        (fault,) = small._parts.wire.left()
-        seen = small._parts.wire._packets.seen(fault)
+        (fault,) = small._parts.packets.left()
+        seen = small._parts.packets._packets.seen(fault)
     assert 1 <= seen.dropped < seen.packets
 
 

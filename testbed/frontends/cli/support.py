@@ -14,8 +14,8 @@ from testbed.errors import CheckError, FaultError
 from testbed.experiment.planning import plan_for
 from testbed.faults import FAULTS, Fault, latency
 from testbed.faults.base import LinkFault, RequestFault
-from testbed.faults.operations import Drop, Netem, Operation, Signal
-from testbed.injection.injector import Place
+from testbed.faults.operations import Operation, PacketDrop, PacketShaping, ProcessAction
+from testbed.faults.target import FaultContext
 from testbed.plan.make import Plan
 from testbed.plan.values import Ground
 from testbed.spec.meshes import DEFAULT, MESHES, capabilities
@@ -98,20 +98,20 @@ def instead(fault: Fault) -> str:
 
 def needs(fault: Fault) -> str:
     """Return what a fault needs that not every machine has, by what it does; `testbed doctor` says what is there."""
-    place = place_of(plan_for(pair(), GROUND))
+    context = context_of(plan_for(pair(), GROUND))
     for aimed in (fault, *(_aimed(fault, **{what: name}) for what, name in AIMS.items())):
         with suppress(FaultError):
-            return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(place, "f1"))))) or "-"
+            return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(context, "f1"))))) or "-"
     return "-"
 
 
 def _need(operation: Operation) -> str:
     match operation:
-        case Drop():
+        case PacketDrop():
             return "testbed sandbox, or root"
-        case Netem():
+        case PacketShaping():
             return "testbed sandbox, netem"
-        case Signal(_, "memory"):
+        case ProcessAction(_, "memory"):
             return "control groups"
     return ""
 
@@ -123,9 +123,9 @@ def _aimed(fault: Fault, **target: str) -> Fault:
         return fault
 
 
-def place_of(plan: Plan) -> Place:
+def context_of(plan: Plan) -> FaultContext:
     """Return where faults are resolved, without a load."""
-    return Place(plan.links, plan.replicas, {}, 0, plan.proxies)
+    return FaultContext(plan.links, plan.replicas, {}, 0, plan.proxies)
 
 
 def example(kind: type[Fault]) -> Fault:
@@ -139,12 +139,12 @@ def example(kind: type[Fault]) -> Fault:
 
 def targets(fault: Fault, plan: Plan) -> Iterator[str]:
     """Yield what the fault can be aimed at in this plan; "itself" for one that names its target when it is made."""
-    place = place_of(plan)
+    context = context_of(plan)
     aims = AIMS | {"proxy": plan.proxies[0].name if plan.proxies else "front-1"}
-    if _fits(lambda: fault.operations(place, "f1")):
+    if _fits(lambda: fault.operations(context, "f1")):
         yield "itself"
     for what, name in aims.items():
-        if _fits(lambda: fault.on(**{what: name}).operations(place, "f1")):  # noqa: B023 (called at once)
+        if _fits(lambda: fault.on(**{what: name}).operations(context, "f1")):  # noqa: B023 (called at once)
             yield what
 
 

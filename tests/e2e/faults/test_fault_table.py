@@ -43,7 +43,7 @@ from testbed import (
     truncated,
     unreachable,
 )
-from testbed.injection.injector import Injection
+from testbed.injection.injection import Injection
 from testbed.injection.inlet.log import counts
 from tests.kit.peers import PATIENCE_S, Saw, Wire, connected, connecting, door, fresh, link
 from tests.kit.processes import eventually

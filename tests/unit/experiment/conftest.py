@@ -13,7 +13,7 @@ from testbed.experiment import assembly
 from testbed.experiment.planning import plan_for
 from testbed.experiment.record import Record
 from testbed.experiment.testbed import Testbed
-from testbed.injection.packets.engine import Wire
+from testbed.injection.packets.engine import PacketEngine
 from testbed.injection.toxiproxy.links import Links
 from testbed.plan.values import Ground
 from testbed.runtime.tools import binaries
@@ -33,7 +33,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch) -> Drivers:
     monkeypatch.setattr(Recorder, "begin", lambda recorder: None)
     monkeypatch.setattr(Recorder, "collect", lambda recorder, in_flight: [])
     monkeypatch.setattr(Links, "verify_clean", lambda links: [])
-    monkeypatch.setattr(Wire, "left", lambda wire: [])
+    monkeypatch.setattr(PacketEngine, "left", lambda packets: [])
     return made
 
 

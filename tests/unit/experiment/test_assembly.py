@@ -60,9 +60,9 @@ def test_the_arm_without_the_fault_breaks_nothing(
     put: Put, far: Elsewhere, monkeypatch: pytest.MonkeyPatch, arm: Arm, dead: set[str]
 ) -> None:
     parts = put(arm)
-    for act in ("ready", "apply", "undo"):
+    for act in ("require", "apply", "undo"):
         monkeypatch.setattr(parts.links, act, lambda operations: None)
-    with parts.injector.inject([kill().on(service="c")], parts.place({}, 1)):
+    with parts.injector.inject(parts.injector.check([kill().on(service="c")], parts.context({}, 1))):
         assert far.dead == dead
     assert [event.injected for event in parts.injector.events] == [bool(dead)]
 

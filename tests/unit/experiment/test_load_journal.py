@@ -11,7 +11,7 @@ import pytest
 from testbed.experiment.load_journal import NAME, LoadJournal
 from testbed.history.events import Event, FaultEvent, Phase, Request, RunInfo
 from testbed.history.file import History
-from testbed.injection.injector import FOREVER
+from testbed.injection.ledger import FOREVER
 
 INFO = RunInfo(1.0, "a.py::test", 7, "envoy", {}, {}, ())
 FAULT = FaultEvent("f1", "delay", "delay()", "inlet", ("a-1--b-1",), ("a -> b",), 1.0, 2.0, healing_s=0.1)

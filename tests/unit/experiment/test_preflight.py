@@ -10,6 +10,7 @@ from testbed.experiment.preflight import MOST, foresee, in_doubt, note
 from testbed.experiment.record import Record
 from testbed.experiment.run import Run
 from testbed.faults import kill, latency
+from testbed.faults.resolved import resolve
 from testbed.history.events import Arrival, Attempt, FaultEvent, Request, RunInfo
 from testbed.history.file import History
 
@@ -113,6 +114,10 @@ def parts_of(bed, read):
     return SimpleNamespace(plan=bed.plan, injector=bed._injector, recorder=recorder)
 
 
+def resolved(bed, *faults):
+    return [resolve(fault, bed._parts.context({}, 1), f"f{n}") for n, fault in enumerate(faults, 1)]
+
+
 UNUSED = [replace(ABOVE, edge="client -> a", callee="a-1", request=f"r{n}") for n in range(30)]
 OWN = {"name": "t", "entry": "a", "services": {"a": {"command": ["x"], "calls": [{"to": "b"}]}, "b": {}, "c": {}}}
 RAN = RunInfo(1, "a.py::test", 7, "envoy", OWN, {}, ("requests", "arrivals", "attempts", "calls"))
@@ -123,7 +128,7 @@ def test_a_fault_that_nobody_would_feel_ends_the_load_and_is_on_record_as_not_in
     parts, load = parts_of(bed, [UNUSED]), Load(*SENT, *UNUSED)
     faults = [latency(ms=5).on("a -> b")]
     with pytest.raises(Inconclusive, match="was not injected"):
-        foresee(parts, load, faults, bed._parts.place({}, 1))
+        foresee(parts, load, resolved(bed, *faults))
     assert [one.fault for one in load.record.injected] == [str(faults[0])]
     assert [(event.text, event.injected) for event in parts.injector.events] == [(str(faults[0]), False)]
     assert [report.outcome for run in load.record.runs for report in run.reports] == ["inconclusive"]
@@ -132,20 +137,20 @@ def test_a_fault_that_nobody_would_feel_ends_the_load_and_is_on_record_as_not_in
 def test_a_fault_that_will_be_felt_ends_nothing(bed):
     used = replace(CALL, edge="a -> b")
     parts, load = parts_of(bed, [[*UNUSED, used]]), Load(*SENT, *UNUSED, used)
-    foresee(parts, load, [latency(ms=5).on("a -> b")], bed._parts.place({}, 1))
+    foresee(parts, load, resolved(bed, latency(ms=5).on("a -> b")))
     assert load.record.injected == load.record.runs == []
 
 
 def test_nothing_is_foreseen_while_something_is_broken(bed):
     parts, load = parts_of(bed, [UNUSED]), Load(*SENT, *UNUSED)
-    bed._injector._claimed["f0"] = None
-    foresee(parts, load, [latency(ms=5).on("a -> b")], bed._parts.place({}, 1))
+    bed._injector._injected["f0"] = None
+    foresee(parts, load, resolved(bed, latency(ms=5).on("a -> b")))
     assert load.record.injected == load.record.runs == []
 
 
 @pytest.mark.parametrize(("mesh", "protected"), [("envoy", ("a -> b",)), ("none", ())])
 def test_a_record_says_which_edges_a_fault_was_on_and_which_had_a_policy(bed, mesh, protected):
-    record, place = Record(), bed._parts.place({}, 1)
+    record = Record()
     topology = bed.topology.model_copy(update={"mesh": mesh})
-    note(record, topology, [latency(ms=5).on("b -> c"), kill().on(service="c")], place)
+    note(record, topology, resolved(bed, latency(ms=5).on("b -> c"), kill().on(service="c")))
     assert [(one.edges, one.mesh, one.protected) for one in record.injected] == [(("b -> c",), mesh, protected)] * 2

@@ -82,7 +82,8 @@ def test_trouble_at_the_end_leaves_no_driver(bed: Testbed, drivers: Drivers, mon
 def test_only_faults_and_policies_of_its_own_time_are_in_a_history(bed: Testbed) -> None:
     def broken(percent: int) -> None:
         fault = delay(ms=percent).on("a -> b")
-        bed._injector.forgo(bed._injector.planned([fault], bed._parts.place({}, 7)))
+        ledger, resolved = bed._injector.ledger, bed._injector.check([fault], bed._parts.context({}, 7))
+        ledger.record_skipped(ledger.planned(resolved))
         bed._parts.swaps.events.append(PolicyEvent(float(percent), str(percent), {}))
 
     broken(1)
@@ -98,8 +99,8 @@ def test_what_is_on_record_so_far_holds_the_faults_that_are_to_come(
 ) -> None:
     one = ran(session(bed))
     monkeypatch.setattr(bed._parts.recorder, "so_far", list)
-    planned = bed._injector.planned([delay(ms=1).on("a -> b")], bed._parts.place(one.users, 7))
-    index = one.so_far(planned)
+    resolved = bed._injector.check([delay(ms=1).on("a -> b")], bed._parts.context(one.users, 7))
+    index = one.so_far(bed._injector.ledger.planned(resolved))
     assert [fault.text for fault in index.faults] == ["delay(ms=1).on('a -> b')"]
     assert len(index.requests) == one.answered > 0
     one.end()

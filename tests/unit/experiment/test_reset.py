@@ -51,7 +51,7 @@ def test_services_are_told_to_forget_where_they_have_a_way_to(
 
 @pytest.mark.parametrize(
     ("part", "method", "said"),
-    [("links", "verify_clean", "links that are not clean"), ("wire", "left", "packet rules that are in force")],
+    [("links", "verify_clean", "links that are not clean"), ("packets", "left", "packet rules that are in force")],
 )
 def test_what_stays_broken_is_told_and_tried_again(
     bed: Testbed, cleaner: Cleaner, machine: Machine, monkeypatch: pytest.MonkeyPatch, part: str, method: str, said: str
