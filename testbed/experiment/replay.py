@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -125,5 +126,19 @@ def read_runs(path: Path) -> list[History]:
             histories.append([])
         if not histories:
             raise TestbedError(f"{path}: the first line is not a run event, so this is no history of ours")
-        histories[-1].append(event)
+        histories[-1].append(_with_outcome(event))
     return [History(events) for events in histories]
+
+
+def _with_outcome(event: Any) -> Any:
+    """Return an event with its outcome, which a history that was kept by an earlier version tells by flags only."""
+    from testbed.envoy.flags import outcome
+    from testbed.history.events import Arrival, Attempt, Call
+    from testbed.mesh.none.log import CODES
+
+    if not isinstance(event, Attempt | Call | Arrival) or event.outcome or not event.flags:
+        return event
+    if isinstance(event, Attempt) and event.status and event.source == "proxy":
+        return event  # it was answered
+    refused = event.refused if isinstance(event, Call) else True
+    return replace(event, outcome=CODES.get(event.flags) or outcome(event.flags, refused=refused))

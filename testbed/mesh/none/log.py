@@ -9,7 +9,7 @@ from testbed.history.events import Attempt, Call
 from testbed.history.outcomes import CLIENT_GONE, CONNECT_FAILED, RESET, TIMEOUT
 from testbed.plan.values import Link
 
-_OUTCOMES = {"refused": CONNECT_FAILED, "reset": RESET, "timeout": TIMEOUT, "cancelled": CLIENT_GONE}
+CODES = {"refused": CONNECT_FAILED, "reset": RESET, "timeout": TIMEOUT, "cancelled": CLIENT_GONE}
 
 
 def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
@@ -40,7 +40,7 @@ def _attempt(line: Fields, edge: Link, link: Link | None) -> Attempt:
         source="app",
         call=str(line["call"]),
         grpc_status=line.get("grpc"),
-        outcome=_OUTCOMES.get(str(line["error"]), ""),
+        outcome=CODES.get(str(line["error"]), ""),
     )
 
 
@@ -56,5 +56,5 @@ def _call(line: Fields, edge: Link) -> Call:
         flags=str(line["error"]),
         call=str(line["call"]),
         grpc_status=line.get("grpc"),
-        outcome=_OUTCOMES.get(str(line["error"]), ""),
+        outcome=CODES.get(str(line["error"]), ""),
     )

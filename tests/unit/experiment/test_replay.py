@@ -3,7 +3,7 @@ import pytest
 from testbed.errors import TestbedError
 from testbed.experiment.replay import read_runs, write_runs
 from testbed.experiment.run import Run
-from testbed.history.events import Phase, RunInfo
+from testbed.history.events import Attempt, Phase, RunInfo
 from testbed.history.file import History
 from testbed.history.journal import Journal
 
@@ -31,3 +31,17 @@ def test_a_history_begins_with_a_run(tmp_path):
         read_runs(path)
     History().write(path)
     assert read_runs(path) == []
+
+
+FLAGS = [("UO", "breaker_open"), ("UF,URX", "connect_failed"), ("timeout", "timeout"), ("", ""), ("NR", "")]
+
+
+@pytest.mark.parametrize(("flags", "outcome"), FLAGS)
+def test_a_history_of_an_earlier_version_tells_outcomes_by_its_flags(tmp_path, flags, outcome):
+    path = tmp_path / "t.jsonl"
+    attempt = Attempt("r1", "a -> b", "a-1", "b-1", 1, 0.0, 5.0, 0, flags)
+    answered = Attempt("r2", "a -> b", "a-1", "b-1", 1, 0.0, 5.0, 503, flags)
+    write_runs([Run(History([RUNS[0][0], attempt, answered]))], path)
+    path.write_text(path.read_text().replace('"outcome":"",', "").replace(',"outcome":""', ""))
+    (run,) = read_runs(path)
+    assert [event.outcome for event in list(run)[1:]] == [outcome, ""]
