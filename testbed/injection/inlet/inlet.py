@@ -206,18 +206,15 @@ class InletControl:
         has understood something else.
         """
         text = encode(rules)
-        wanted, found = decode(text), self._ask("POST", text)
+        wanted, found = decode(text), self._post(text)
         if found != wanted:
             raise TestbedError(f"the inlet has other rules than it was given: {found} instead of {wanted}")
 
-    def get(self) -> tuple[Rule, ...]:
-        """Return the rules in force, in the inlet's own words. Raises `TestbedError` if it does not answer."""
-        return self._ask("GET", None)
-
-    def _ask(self, method: str, body: str | None) -> tuple[Rule, ...]:
+    def _post(self, body: str) -> tuple[Rule, ...]:
+        """Hand over the rules; return those in force afterwards, in the inlet's own words."""
         connection = http.client.HTTPConnection(self._address, timeout=self._timeout_s)
         try:
-            connection.request(method, "/rules", body)
+            connection.request("POST", "/rules", body)
             response = connection.getresponse()
             text = response.read().decode()
         except (OSError, http.client.HTTPException) as problem:
