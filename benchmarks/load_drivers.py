@@ -38,7 +38,7 @@ def ours(url: str, rps: float, seconds: float) -> Figures:
     binary, before = binaries.find("load"), children()
     used = time.process_time()
     with Driver(binary, {"server": url}) as driver:
-        driver.send(Schedule(steady(get("/"), rps=rps), 1).take(seconds)).wait_sent()
+        driver.send(Schedule(steady(get("/"), rps=rps), 1).take(seconds))
         driver.wait_idle()
         results = driver.results()
     cpu = time.process_time() - used + children() - before

@@ -8,15 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryFile
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from testbed.errors import TestbedError, Unavailable
-from testbed.history.events import Pace, Request
-from testbed.load.driver_protocol import address, chunk_text, pace_of, request_of, rounds
+from testbed.history.events import Request
+from testbed.load.driver_protocol import address, chunk_text, request_of, rounds
 from testbed.load.encoding import Spoken
 from testbed.load.schedule import Planned
 from testbed.runtime.owner import MARK, me
@@ -25,30 +26,6 @@ LEAD_S = 0.02  # from send() to the first request, where the caller names no tim
 GRACE_S = 5.0  # how much later than it should the driver may report before it counts as stuck
 QUIT_S = 2.0
 HTTP = Spoken()
-
-
-class Chunk:
-    """A stretch of requests that the driver has in hand; its pace is known as soon as all are sent."""
-
-    def __init__(self, driver: Driver, number: int, phase: str, start: float, planned: Sequence[Planned]) -> None:
-        """Belongs to its driver; made by `Driver.send`."""
-        self.number, self.phase, self.start, self.planned = number, phase, start, len(planned)
-        self.last_due = start + max((request.offset_s for request in planned), default=0.0)
-        self.sent = self.ended = False
-        self.pace: Pace | None = None
-        self._driver = driver
-
-    def wait_sent(self) -> None:
-        """Wait until every request was sent (or the chunk cancelled); raises TestbedError if the driver cannot."""
-        left = max(0.0, self.last_due - time.time()) + GRACE_S
-        if not self._driver.wait_for(lambda: self.sent, left):
-            raise TestbedError(f"the load driver did not send its requests of phase {self.phase!r} within {left:.1f} s")
-
-    def note(self, line: Mapping[str, Any]) -> None:
-        """Take a pace line of this chunk."""
-        self.pace = pace_of(line, self.phase)
-        self.sent = True
-        self.ended = line["pace"] == "ended"
 
 
 class Driver:
@@ -70,8 +47,9 @@ class Driver:
         self._argv, self._timeout_s = [str(binary), *words], timeout_s
         self._wire = spoken.wire
         self._choice = rounds(len(targets), seed)
-        self._chunks: list[Chunk] = []
-        self._planned: dict[str, tuple[Planned, Chunk]] = {}
+        self._chunks, self._under_way = count(), set[int]()  # numbers; a chunk is what one `send` hands over
+        self._last_due = 0.0  # of all requests
+        self._planned: dict[str, tuple[Planned, str]] = {}  # id to the request and its phase
         self._lines: list[bytes] = []  # results not yet read: parsing waits until the load is over
         self._results: list[Request] = []
         self._texts: SimpleQueue[Iterator[str] | None] = SimpleQueue()
@@ -102,7 +80,7 @@ class Driver:
         self._threads.append(threading.Thread(target=work, args=args, name=f"load{work.__name__}", daemon=True))
         self._threads[-1].start()
 
-    def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> Chunk:
+    def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> None:
         """Hand over requests that count from `start_at` (epoch seconds, default: almost now); return at once.
 
         Chunks may overlap. To go on without a gap, send the next one early, to start at the last start plus its length.
@@ -114,22 +92,16 @@ class Driver:
             ids = {request.id for request in planned}
             if len(ids) < len(planned) or not ids.isdisjoint(self._planned):
                 raise TestbedError("a request id was used twice: keep one Schedule, and a prefix for each load")
-            chunk = Chunk(self, len(self._chunks), phase, start, planned)
-            self._chunks.append(chunk)
-            self._planned |= {request.id: (request, chunk) for request in planned}
+            number = next(self._chunks)
+            self._under_way.add(number)
+            self._last_due = max([self._last_due, *(start + request.offset_s for request in planned)])
+            self._planned |= {request.id: (request, phase) for request in planned}
             targets = [next(self._choice) for _ in planned]
-            self._texts.put(chunk_text(chunk.number, start, list(map(self._wire, planned)), targets))
-        return chunk
+            self._texts.put(chunk_text(number, start, list(map(self._wire, planned)), targets))
 
     def stop(self, until: float) -> None:
         """Send nothing of what is due at `until` (epoch seconds) or later; what is in flight ends by itself."""
         self._texts.put(iter([f'{{"cmd":"stop","until":{until!r}}}\n']))
-
-    def cancel(self) -> None:
-        """Give up everything under way: what is in flight ends with the error "cancelled", the rest is never sent."""
-        with self._news:
-            self._must_live()
-            self._texts.put(iter(['{"cmd":"cancel"}\n']))
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until every request has ended; return whether it did in time.
@@ -137,17 +109,12 @@ class Driver:
         The default waits for as long as requests may take. Raises TestbedError if the process dies.
         """
         if timeout_s is None:
-            last = max((chunk.last_due for chunk in list(self._chunks)), default=0.0)
-            timeout_s = max(0.0, last - time.time()) + self._timeout_s + GRACE_S
-        return self.wait_for(lambda: all(chunk.ended for chunk in self._chunks), timeout_s)
-
-    def wait_for(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until `done()`, asked after every news of the process; return whether it came in time."""
+            timeout_s = max(0.0, self._last_due - time.time()) + self._timeout_s + GRACE_S
         with self._news:
-            came = self._news.wait_for(lambda: done() or self._over, timeout_s)
-            if not done():
+            self._news.wait_for(lambda: not self._under_way or self._over, timeout_s)
+            if self._under_way:
                 self._must_live()
-            return came and done()
+            return not self._under_way
 
     def results(self) -> list[Request]:
         """Return every request that has ended so far, in the order of their ends."""
@@ -156,21 +123,16 @@ class Driver:
                 lines, self._lines = self._lines, []
             for line in lines:
                 result = json.loads(line)
-                planned, chunk = self._planned[result["id"]]
-                self._results.append(request_of(result, planned, chunk.phase, self._replicas[result["target"]]))
+                planned, phase = self._planned[result["id"]]
+                self._results.append(request_of(result, planned, phase, self._replicas[result["target"]]))
             return list(self._results)
-
-    def paces(self) -> list[Pace]:
-        """Return the pace of every chunk that has been sent, in the order of sending."""
-        with self._news:
-            return [chunk.pace for chunk in self._chunks if chunk.pace is not None]
 
     def cpu_seconds(self) -> float:
         """Return the processor time of the process, up to its last report."""
         return self._cpu_s
 
     def close(self) -> None:
-        """End the process at once; a second call does nothing. Results and paces can still be read."""
+        """End the process at once; a second call does nothing. Results can still be read."""
         if self._closed or self._process is None:
             return
         self._closed = True
@@ -221,10 +183,11 @@ class Driver:
         if line.startswith(b'{"id"'):
             self._lines.append(line)
             return
-        pace = json.loads(line)
-        self._cpu_s = pace["cpu_total_s"]
-        self._chunks[pace["chunk"]].note(pace)
-        self._news.notify_all()
+        news = json.loads(line)
+        self._cpu_s = news["cpu_total_s"]
+        if news["ended"]:
+            self._under_way.discard(news["chunk"])
+            self._news.notify_all()
 
     def _last_words(self, code: int) -> str:
         self._complaints.seek(0)

@@ -1,4 +1,4 @@
-"""What Python and the load driver write to each other: one JSON value a line (described in driver/main.go). Pure."""
+"""What Python and the load driver write to each other: one JSON value a line (see native/go/cmd/load/main.go). Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from testbed.errors import TestbedError
-from testbed.history.events import Pace, Request
+from testbed.history.events import Request
 from testbed.load.schedule import Planned
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -57,11 +57,6 @@ def request_of(result: Mapping[str, Any], planned: Planned, phase: str, replica:
         phase=phase,
         grpc_status=result.get("grpc"),
     )
-
-
-def pace_of(line: Mapping[str, Any], phase: str) -> Pace:
-    """Turn a pace line into the history's event."""
-    return Pace(phase, line["planned"], line["sent"], line["late_p99_ms"])
 
 
 def address(url: str) -> str:

@@ -114,11 +114,6 @@ class Shape:
             if header.lower() in taken:
                 raise TestbedError(f"header {header!r} is in the request's own headers and in user_headers")
 
-    @property
-    def total_rps(self) -> float:
-        """The rate of all streams together, requests per second."""
-        return self.rps + sum(self.cohort_rps.values())
-
     def population(self, seed: int) -> dict[str, str]:
         """Return user to cohort for every user of the load, "" for those in none.
 

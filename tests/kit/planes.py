@@ -20,7 +20,9 @@ import pytest
 from testbed.evidence.access_log import TrafficEvent
 from testbed.evidence.recorder import Recorder
 from testbed.experiment.sources import logs
+from testbed.faults.operations import Rule
 from testbed.injection.inlet.inlet import InletControl, inlet_process
+from testbed.injection.inlet.rules import decode
 from testbed.injection.toxiproxy.links import Links, links_process
 from testbed.mesh import Mesh, mesh_named
 from testbed.mesh.envoy.config import EnvoyMesh
@@ -211,6 +213,16 @@ class Stage:
             named["baggage"] = f"tb.id={self.request}"
             self.sent += 1
         return ask(self.door, path, method, body, named)
+
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that the inlet says are in force."""
+        return decode(ask(self.plan.inlet_control, "/rules", "GET", None, {}).body.decode())
+
+    def mend_links(self) -> None:
+        """Open every link and take off every toxic."""
+        self.toxi.close()
+        ask(self.plan.links_api, "/reset", "POST", None, {})
+        assert self.toxi.verify_clean() == []
 
     def until_well(self) -> None:
         """Ask until the callee answers: a connection that Envoy has begun gets through when TCP sends its next SYN."""

@@ -54,11 +54,6 @@ def enough_requests(failures: int, share: float, confidence: float = CONFIDENCE)
     return _first(lambda n: share_lower(n - failures, n, confidence) >= share, failures + 1)
 
 
-def failures_allowed(n: int, share: float, confidence: float = CONFIDENCE) -> int:
-    """Return the most failures among n requests that still prove `share`; -1 if n is too small even without any."""
-    return bisect_left(range(n), True, key=lambda f: share_lower(n - f, n, confidence) < share) - 1
-
-
 def upper_rank(n: int, share: float, confidence: float = CONFIDENCE) -> int | None:
     """Return which of n ordered values (from 1) bounds the quantile from above; None if n is too small.
 

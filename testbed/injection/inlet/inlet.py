@@ -206,17 +206,14 @@ class InletControl:
         has understood something else.
         """
         text = encode(rules)
-        wanted, found = decode(text), self._ask("POST", text)
+        wanted, found = decode(text), self._post(text)
         if found != wanted:
             raise TestbedError(f"the inlet has other rules than it was given: {found} instead of {wanted}")
 
-    def get(self) -> tuple[Rule, ...]:
-        """Return the rules in force, in the inlet's own words. Raises `TestbedError` if it does not answer."""
-        return self._ask("GET", None)
-
-    def _ask(self, method: str, body: str | None) -> tuple[Rule, ...]:
+    def _post(self, body: str) -> tuple[Rule, ...]:
+        """Hand over the rules; return those in force afterwards, in the inlet's own words."""
         complaint = f"the inlet at {self._address} does not take rules"
-        status, text = ask(self._address, "/rules", complaint, method=method, body=body, timeout_s=self._timeout_s)
+        status, text = ask(self._address, "/rules", complaint, method="POST", body=body, timeout_s=self._timeout_s)
         if status != 200:
             raise TestbedError(f"the inlet refused the rules ({status}): {text.strip()}")
         return decode(text)

@@ -99,14 +99,6 @@ class Links:
         proxies = self._ask("get", "/proxies")
         return sorted(name for name, proxy in proxies.items() if proxy["toxics"] or not proxy["enabled"])
 
-    def reset(self) -> None:
-        """Open every link and remove every toxic, and see that it is so."""
-        self.close()
-        self._ask("post", "/reset")
-        left = self.verify_clean()
-        if left:
-            raise TestbedError(f"after a reset these links are not clean: {', '.join(left)}")
-
     def _add(self, toxic: Toxic, attributes: Mapping[str, int]) -> None:
         wanted = {
             "name": _name(toxic),

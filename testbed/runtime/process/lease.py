@@ -30,15 +30,6 @@ class Lease:
         """Where a plan lies on this block: links and inlets each at their callee's own address."""
         return Ground(self.network)
 
-    def address(self, service: int, replica: int) -> str:
-        """Return the address of a replica, "127.b.s.r"; service 0 is the test's own plane.
-
-        Raises `TestbedError` where service or replica (both at most 254, replica from 1) do not fit.
-        """
-        if not (0 <= service <= 254 and 1 <= replica <= 254):
-            raise TestbedError(f"no address for replica {replica} of service {service}: both end at 254")
-        return f"{self.network}.{service}.{replica}"
-
     def fileno(self) -> int:
         """Return the descriptor of the bound socket, to be inherited by whoever must keep the block."""
         return self._held.fileno()

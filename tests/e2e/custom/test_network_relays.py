@@ -90,7 +90,7 @@ SIDES = ("apart", "together")
 @pytest.fixture
 def callee(lease: Lease) -> Iterator[socket.socket]:
     """Somebody whom the apps can call."""
-    with socket.create_server((lease.address(3, 1), 9000)) as server:
+    with socket.create_server((f"{lease.network}.3.1", 9000)) as server:
         server.settimeout(60)
         yield server
 
@@ -103,9 +103,9 @@ def apps(runtime: ProcessRuntime, lease: Lease, callee: socket.socket) -> Proces
 
 
 def app(lease: Lease, number: int, *, apart: bool) -> Process:
-    address = f"{lease.address(number, 1)}:8080"
-    env = {"BIND": "0.0.0.0" if apart else lease.address(number, 1), "PORT": "8080", "MARK": f"{lease.network}."}
-    network = Network(8080, (f"{lease.address(3, 1)}:9000",)) if apart else None
+    address = f"{lease.network}.{number}.1:8080"
+    env = {"BIND": "0.0.0.0" if apart else f"{lease.network}.{number}.1", "PORT": "8080", "MARK": f"{lease.network}."}
+    network = Network(8080, (f"{lease.network}.3.1:9000",)) if apart else None
     argv = ("python", "-I", "-S", "-c", APP)
     return Process(
         f"{SIDES[number - 1]}-1/app", "app", argv, Ready(f"tcp://{address}"), (address,), env, network=network
@@ -113,7 +113,7 @@ def app(lease: Lease, number: int, *, apart: bool) -> Process:
 
 
 def connected(lease: Lease, side: str, words: str) -> socket.socket:
-    client = socket.create_connection((lease.address(SIDES.index(side) + 1, 1), 8080), 60)
+    client = socket.create_connection((f"{lease.network}.{SIDES.index(side) + 1}.1", 8080), 60)
     client.sendall(f"{words}\n".encode())
     return client
 
@@ -203,7 +203,7 @@ def test_how_the_caller_ends_is_seen_by_the_app(apps: ProcessRuntime, lease: Lea
 
 def test_what_the_app_calls_is_reached(apps: ProcessRuntime, lease: Lease, callee: socket.socket) -> None:
     for side in SIDES:
-        with connected(lease, side, f"call {lease.address(3, 1)} 9000 hi") as client:
+        with connected(lease, side, f"call {lease.network}.3.1 9000 hi") as client:
             far, _ = callee.accept()
             with far:
                 assert far.makefile("rb").read() == b"hi\n"
@@ -213,7 +213,7 @@ def test_what_the_app_calls_is_reached(apps: ProcessRuntime, lease: Lease, calle
 
 def test_resets_of_what_the_app_calls(apps: ProcessRuntime, lease: Lease, callee: socket.socket) -> None:
     for side in SIDES:
-        with connected(lease, side, f"call {lease.address(3, 1)} 9000 hi") as client:
+        with connected(lease, side, f"call {lease.network}.3.1 9000 hi") as client:
             far, _ = callee.accept()
             with far:
                 assert far.makefile("rb").read() == b"hi\n"
@@ -227,12 +227,12 @@ def test_a_call_where_nobody_listens_is_reset_and_what_is_not_named_is_not_there
     callee.close()
     said = {}
     for side in SIDES:
-        with connected(lease, side, f"call {lease.address(3, 1)} 9000 hi") as client:
+        with connected(lease, side, f"call {lease.network}.3.1 9000 hi") as client:
             said[side] = everything(client)
     assert said == {"together": b"ConnectionRefusedError", "apart": b"ConnectionResetError"}
     with (
-        socket.create_server((lease.address(3, 1), 9001)),
-        connected(lease, "apart", f"call {lease.address(3, 1)} 9001 hi") as client,
+        socket.create_server((f"{lease.network}.3.1", 9001)),
+        connected(lease, "apart", f"call {lease.network}.3.1 9001 hi") as client,
     ):
         assert everything(client) == b"ConnectionRefusedError"
 
@@ -332,7 +332,7 @@ def test_a_relay_that_has_hardly_begun_is_not_ended_before_its_app(
 ) -> None:
     """On a busy machine a signal for the app's group may come while the relay outwards is still being started."""
     late, begun, finished = tmp_path / "relay", tmp_path / "begun", tmp_path / "finished"
-    late.write_text(LATE % (sys.executable, lease.address(3, 1), str(begun), str(find("relay"))))
+    late.write_text(LATE % (sys.executable, f"{lease.network}.3.1", str(begun), str(find("relay"))))
     late.chmod(0o755)
     monkeypatch.setenv("TESTBED_RELAY", str(late))
     ending = f"(time.sleep(0.5), open({str(finished)!r}, 'w').close(), os._exit(0))"

@@ -237,9 +237,9 @@ def test_rules_are_read_back(inlet: Stage) -> None:
     scope = Scope(frozenset({"b", "a"}), "c", 1 / 3, frozenset({10, 9, 1}), seed=2**63)
     rules = (Rule("f1", (address(inlet),), 503, 1500.0, scope, 7), Rule("f2", (address(inlet, 2),), delay_ms=36e5))
     inlet.control.set(rules)
-    assert inlet.control.get() == rules
+    assert inlet.rules() == rules
     inlet.control.set([])
-    assert inlet.control.get() == ()
+    assert inlet.rules() == ()
 
 
 def test_an_unknown_inlet_is_refused_and_the_old_rules_stay(inlet: Stage) -> None:
@@ -247,7 +247,7 @@ def test_an_unknown_inlet_is_refused_and_the_old_rules_stay(inlet: Stage) -> Non
     inlet.control.set([old])
     with pytest.raises(TestbedError, match=r"no such inlet: 127\.1\.1\.1:20001"):
         inlet.control.set([Rule("f2", ("127.1.1.1:20001",), abort=500)])
-    assert inlet.control.get() == (old,)
+    assert inlet.rules() == (old,)
 
 
 def test_a_rule_that_makes_no_sense_is_never_sent(inlet: Stage) -> None:

@@ -85,7 +85,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
 def twins(started: Twins) -> Twins:
     """The stages with open links, living apps and warm connection pools."""
     for one in started.both:
-        one.toxi.reset()
+        one.mend_links()
         one.behave(hello)
         for app in one.apps.values():
             app.thaw()

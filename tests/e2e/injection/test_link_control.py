@@ -54,7 +54,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture
 def links(started: Stage) -> Links:
     """The adapter, with clean links."""
-    started.toxi.reset()
+    started.mend_links()
     return started.toxi
 
 
@@ -93,16 +93,18 @@ def test_a_link_whose_address_cannot_be_had_is_opened_again_by_undo(links: Links
     assert links.verify_clean() == []
 
 
-def test_reset_cleans_everything(links: Links) -> None:
-    for operation in (
+def test_what_is_undone_on_several_links_leaves_all_of_them_clean(links: Links) -> None:
+    operations: list[LinkOperation] = [
         Blackhole(ONE),
         Toxic(ONE, "latency", "upstream", {"latency": 1}),
         LinkDown(TWO),
         Toxic(TWO, "slicer", "downstream", VALUES["slicer"]),
-    ):
+    ]
+    for operation in operations:
         links.apply(operation)
     assert links.verify_clean() == [ONE, TWO]
-    links.reset()
+    for operation in operations:
+        links.undo(operation)
     assert links.verify_clean() == []
 
 

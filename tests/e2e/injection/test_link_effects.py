@@ -38,7 +38,7 @@ def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def link(started: Stage) -> Stage:
     """A clean link with a warm connection."""
-    started.toxi.reset()
+    started.mend_links()
     started.behave(hello)
     assert started.get().status == 200
     started.forget()

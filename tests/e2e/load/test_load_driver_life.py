@@ -1,4 +1,4 @@
-"""The load driver's life: cancelling, closing, dying, being used from anywhere; and nothing is left behind."""
+"""The load driver's life: stopping, closing, dying, being used from anywhere; and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -20,23 +20,9 @@ from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
 from testbed.load.workload import get, steady
 from tests.kit import ROOT
-from tests.kit.programs.load_server import Server, alive, one, pid_of, wait_until
+from tests.kit.programs.load_server import Server, alive, ask, one, pid_of, wait_until
 
 pytestmark = pytest.mark.e2e
-
-
-def test_cancel_ends_what_is_under_way_and_later_chunks_are_sent(binary: Path, server: Server) -> None:
-    with Driver(binary, {"shop-1": server.url}, timeout_s=60) as driver:
-        chunk = driver.send([one("/silent", 1), one("/", 2, at=60)], "hold")
-        wait_until(lambda: bool(server.heads))
-        driver.cancel()
-        assert driver.wait_idle()
-        chunk.wait_sent()
-        assert [(request.id, request.error) for request in driver.results()] == [("r1", "cancelled")]
-        assert (driver.paces()[0].planned, driver.paces()[0].sent) == (2, 1)
-        driver.send([one("/", 3)])
-        assert driver.wait_idle()
-        assert [(request.id, request.status) for request in driver.results()][1:] == [("r3", 200)]
 
 
 def test_stop_sends_what_is_due_by_then_and_lets_it_end(binary: Path, server: Server) -> None:
@@ -47,7 +33,7 @@ def test_stop_sends_what_is_due_by_then_and_lets_it_end(binary: Path, server: Se
         driver.stop(until=start + 0.2)  # before the second is due: it is sent, and early rather than never
         assert driver.wait_idle(5)
         assert {request.id: request.status for request in driver.results()} == {"r1": 200, "r2": 200}
-        assert [(pace.planned, pace.sent) for pace in driver.paces()] == [(3, 2), (1, 0)]
+        assert len(server.heads) == 2
         driver.send([one("/", 5)])
         assert driver.wait_idle(5)
         assert driver.results()[-1].id == "r5"
@@ -55,7 +41,8 @@ def test_stop_sends_what_is_due_by_then_and_lets_it_end(binary: Path, server: Se
 
 def test_waiting_says_when_something_is_in_flight(binary: Path, server: Server) -> None:
     with Driver(binary, {"shop-1": server.url}, timeout_s=60) as driver:
-        driver.send([one("/silent")]).wait_sent()
+        driver.send([one("/silent")])
+        wait_until(lambda: bool(server.heads))
         begin = time.monotonic()
         assert not driver.wait_idle(0.2)
         assert time.monotonic() - begin >= 0.2
@@ -87,10 +74,8 @@ def test_a_stopped_process_cannot_hold_up_close(binary: Path, server: Server) ->
 
 def test_a_dead_driver_is_our_trouble(binary: Path, server: Server) -> None:
     with Driver(binary, {"shop-1": server.url}) as driver:
-        chunk = driver.send([one("/", 1, at=60)])
+        driver.send([one("/", 1, at=60)])
         threading.Timer(0.2, os.kill, (pid_of(driver), signal.SIGKILL)).start()
-        with pytest.raises(TestbedError, match="killed by signal 9"):
-            chunk.wait_sent()
         with pytest.raises(TestbedError, match="killed by signal 9"):
             driver.wait_idle()
         with pytest.raises(TestbedError, match="killed by signal 9"):
@@ -102,8 +87,8 @@ def test_a_dead_driver_says_why(tmp_path: Path) -> None:
     broken.write_text("#!/bin/sh\necho out of order >&2\nexit 3\n")
     broken.chmod(0o755)
     words = "ended with code 3 while it was needed; it said: out of order"
-    with Driver(broken, {"shop-1": "http://127.0.0.1:1"}) as driver, pytest.raises(TestbedError, match=words):
-        driver.send([one("/")]).wait_sent()
+    with pytest.raises(TestbedError, match=words):
+        ask(broken, "http://127.0.0.1:1", "/")
 
 
 def test_a_missing_driver_is_unavailable(tmp_path: Path) -> None:
@@ -185,7 +170,7 @@ def test_a_killed_parent_takes_the_driver_with_it(binary: Path, server: Server, 
 def test_it_works_inside_a_running_event_loop(binary: Path, server: Server) -> None:
     async def main() -> list[Request]:
         with Driver(binary, {"shop-1": server.url}) as driver:
-            driver.send(Schedule(steady(get("/"), rps=100), 1).take(0.2)).wait_sent()
+            driver.send(Schedule(steady(get("/"), rps=100), 1).take(0.2))
             assert driver.wait_idle()
             return driver.results()
 
@@ -196,7 +181,7 @@ def test_it_may_be_used_from_many_threads(binary: Path, server: Server) -> None:
     with Driver(binary, {"shop-1": server.url}) as driver:
 
         def send(number: int) -> None:
-            driver.send(Schedule(steady(get("/"), rps=100), 1, prefix=f"t{number}-").take(0.3)).wait_sent()
+            driver.send(Schedule(steady(get("/"), rps=100), 1, prefix=f"t{number}-").take(0.3))
             driver.results()
 
         threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]

@@ -217,37 +217,26 @@ def test_all_calls_share_a_connection_and_none_waits_for_another(binary: Path, a
     assert len({asked.context.peer() for asked in app.asked}) <= 2
 
 
-def test_cancelled_calls_say_so(binary: Path, app: App) -> None:
-    over = threading.Event()
-    app.behave = lambda asked: b"" if over.wait(60) else b"late"
-    with Driver(binary, {"shop-1": app.url}, 100, spoken=GRPC) as driver:
-        driver.send([call()]).wait_sent()
-        driver.cancel()
-        assert driver.wait_idle()
-        assert ends(driver.results()) == [(0, None, "cancelled")]
-        over.set()
-
-
 @pytest.mark.lateness
 @pytest.mark.parametrize("rps", [100, 200])
 def test_calls_leave_on_time(binary: Path, app: App, rps: int) -> None:
     with Driver(binary, {"shop-1": app.url}, 60, spoken=GRPC) as driver:
         planned = Schedule(poisson(unary(CALL), rps=rps), 1).take(1)
-        driver.send(planned, "hold", start_at=time.time() + 0.2).wait_sent()
+        driver.send(planned, start_at=time.time() + 0.2)
         assert driver.wait_idle()
-        requests, (pace,) = driver.results(), driver.paces()
-    assert pace.sent == pace.planned == len(requests)
+        requests = driver.results()
+    assert len(requests) == len(planned)
     assert {request.grpc_status for request in requests} == {0}
     late = sorted((request.sent - request.intended) * 1000 for request in requests)
     assert late[len(late) // 2] < 20
-    assert pace.late_p99_ms < 500
+    assert late[len(late) * 99 // 100] < 500
 
 
 def test_open_loop_a_stalled_server_does_not_stop_the_sending(binary: Path, app: App) -> None:
     stalled_until = time.time() + 1.0
     app.behave = lambda asked: time.sleep(max(0.0, stalled_until - time.time())) or b""  # type: ignore[func-returns-value]
     with Driver(binary, {"shop-1": app.url}, 60, spoken=GRPC) as driver:
-        driver.send(Schedule(steady(unary(CALL), rps=100), 1).take(0.8)).wait_sent()
+        driver.send(Schedule(steady(unary(CALL), rps=100), 1).take(0.8))
         assert driver.wait_idle()
         requests = driver.results()
     assert sum(request.sent < stalled_until for request in requests) > 10  # sent although not one answer had come

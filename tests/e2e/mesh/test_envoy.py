@@ -200,7 +200,7 @@ def test_refused_links_are_attempts_too(retrying: Stage) -> None:
     try:
         assert retrying.get(baggage="tb.id=refused").status == 503
     finally:
-        retrying.toxi.reset()
+        retrying.mend_links()
     tried = attempts(retrying, "refused")
     assert [(attempt.number, attempt.status, attempt.flags) for attempt in tried] == [(n, 0, "UF") for n in (1, 2, 3)]
     assert {attempt.callee for attempt in tried} == {callee.name for callee in retrying.callees}
@@ -318,7 +318,7 @@ def test_evidence_says_what_is_still_in_flight(plain: Stage) -> None:
         }
         assert missing["calls"] == "caller-1/proxy: 1 requests still in flight"
     finally:
-        plain.toxi.reset()
+        plain.mend_links()
         waiting.join()
 
 

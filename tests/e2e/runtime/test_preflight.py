@@ -46,7 +46,7 @@ def wanting(name: str, *listens: str) -> Process:
 
 @pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "0.0.0.0"), ("::", "[::]")])
 def test_a_foreign_listener_on_all_addresses(tmp_path: Path, lease: Lease, host: str, shown: str) -> None:
-    address = lease.address(4, 1)
+    address = f"{lease.network}.4.1"
     with foreigner(host) as (pid, port):
         runtime = ProcessRuntime(tmp_path / "run", lease)
         with pytest.raises(TestbedError) as caught:
@@ -58,14 +58,14 @@ def test_a_foreign_listener_on_all_addresses(tmp_path: Path, lease: Lease, host:
 
 
 def test_a_foreign_listener_on_the_very_address(lease: Lease) -> None:
-    address = lease.address(4, 1)
+    address = f"{lease.network}.4.1"
     with foreigner(address) as (pid, port), pytest.raises(TestbedError, match=rf"\(pid {pid}\).* {address}:{port}\n"):
         check_addresses([wanting("pricing-1/app", f"{address}:{port}")])
 
 
 def test_a_socket_that_does_not_listen_has_no_name(lease: Lease) -> None:
     with socket.socket() as silent:
-        silent.bind((lease.address(4, 1), 0))
+        silent.bind((f"{lease.network}.4.1", 0))
         address = "{}:{}".format(*silent.getsockname())
         with pytest.raises(TestbedError, match=f"{address}, wanted by a-1/app: held by a socket that does not listen"):
             check_addresses([wanting("a-1/app", address)])
@@ -73,7 +73,7 @@ def test_a_socket_that_does_not_listen_has_no_name(lease: Lease) -> None:
 
 def test_all_conflicts_are_in_one_message_which_stays_short(lease: Lease) -> None:
     with foreigner("0.0.0.0") as (_, port):
-        processes = [wanting(f"a-{number}/app", f"{lease.address(1, number)}:{port}") for number in range(1, 9)]
+        processes = [wanting(f"a-{number}/app", f"{lease.network}.1.{number}:{port}") for number in range(1, 9)]
         with pytest.raises(TestbedError) as caught:
             check_addresses(processes)
     lines = str(caught.value).splitlines()
@@ -83,14 +83,14 @@ def test_all_conflicts_are_in_one_message_which_stays_short(lease: Lease) -> Non
 
 
 def test_two_processes_of_the_plan_that_want_the_same(lease: Lease) -> None:
-    address = f"{lease.address(1, 1)}:8080"
+    address = f"{lease.network}.1.1:8080"
     with pytest.raises(TestbedError, match=f"{address}, wanted by both a-1/app and a-1/proxy"):
         check_addresses([wanting("a-1/app", address), wanting("a-1/proxy", address)])
 
 
 def test_connections_of_the_past_are_no_obstacle(lease: Lease) -> None:
     """The side that closes first leaves its port in TIME_WAIT, in which a server may take it again."""
-    with socket.create_server((lease.address(1, 1), 0)) as server:
+    with socket.create_server((f"{lease.network}.1.1", 0)) as server:
         address = server.getsockname()
         with socket.create_connection(address) as client:
             server.accept()[0].close()

@@ -177,8 +177,8 @@ def test_processes_that_are_never_ready(lease: Lease, tmp_path: Path) -> None:
             break
     assert str(caught.value).splitlines()[:5] == [
         f"not ready after {ready_s:g} s:",
-        f"  s1-1/app: http://{lease.address(1, 1)}:8080/healthz: connection refused",
-        f"  s2-1/app: http://{lease.address(2, 1)}:8080/healthz: answers 503",
+        f"  s1-1/app: http://{lease.network}.1.1:8080/healthz: connection refused",
+        f"  s2-1/app: http://{lease.network}.2.1:8080/healthz: answers 503",
         "s1-1/app; its last lines:",
         "  | waiting for Godot",
     ]
@@ -191,7 +191,7 @@ def test_a_binary_that_cannot_be_executed(
     broken.write_bytes(b"\0not a program")
     broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("TESTBED_NODE", str(broken))
-    process = Process("s1-1/app", "app", ("node",), Ready(f"http://{lease.address(1, 1)}:8080/"))
+    process = Process("s1-1/app", "app", ("node",), Ready(f"http://{lease.network}.1.1:8080/"))
     with pytest.raises(TestbedError, match=rf"exit code 127.*\n.*cannot execute {broken}: Exec format error"):
         runtime.start([process], [])
 
@@ -345,7 +345,7 @@ def test_the_death_of_the_reaper_is_the_testbeds_own_trouble(runtime: ProcessRun
 
 
 def test_the_real_envoy(runtime: ProcessRuntime, lease: Lease) -> None:
-    address = lease.address(0, 2)
+    address = f"{lease.network}.0.2"
     config = f"admin: {{address: {{socket_address: {{address: {address}, port_value: 9990}}}}}}"
     envoy = Process(
         name="inlet",
@@ -364,7 +364,7 @@ def test_the_real_envoy(runtime: ProcessRuntime, lease: Lease) -> None:
 
 
 def test_an_envoy_that_refuses_its_configuration_says_why(runtime: ProcessRuntime, lease: Lease) -> None:
-    ready = Ready(f"http://{lease.address(0, 2)}:9990/ready")
+    ready = Ready(f"http://{lease.network}.0.2:9990/ready")
     envoy = Process(
         "inlet", "inlet", ("envoy", "-c", "{dir}/inlet.yaml", "--disable-hot-restart", "-l", "warning"), ready
     )

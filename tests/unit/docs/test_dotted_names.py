@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 FOLDERS, FILES = ("testbed", "topologies"), ("pyproject.toml", "Makefile", ".ci/run")
-BUILT = {".pyc", ".so"}
+BUILT = {".pyc", ".so", ".wasm"}
 NAME = re.compile(r"(?<![\w.\-/])testbed(?:[.:][A-Za-z_]\w*)+")
 
 NO_CODE = {

@@ -28,7 +28,6 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.checks.judging.report": "unit/checks/judging/test_judge.py",
     "testbed.checks.judging.validation": "unit/checks/judging/test_judge.py",
     "testbed.envoy.bootstrap": "unit/mesh/envoy/test_config.py",
-    "testbed.envoy.reset_filter": "unit/injection/inlet/test_inlet.py",
     "testbed.evidence.access_log": "unit/mesh/envoy/test_log.py",
     "testbed.evidence.sampler": "e2e/evidence/test_samples.py",
     "testbed.experiment.processes": "e2e/faults/test_process_faults.py",

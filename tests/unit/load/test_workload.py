@@ -34,7 +34,6 @@ def test_the_keywords_arrive() -> None:
     assert shape == Shape(
         PAGE, "steady", 100, 200, {"trondheim": 0.05, "oslo": 0.125}, {"oslo": 30}, {"x-user": "{user}"}, 3
     )
-    assert shape.total_rps == 130
 
 
 def test_defaults() -> None:

@@ -21,9 +21,9 @@ def test_each_failure_costs_more_requests(failures, n):
     assert statistics.enough_requests(failures, 0.995) == n
 
 
-@pytest.mark.parametrize(("n", "failures"), [(298, -1), (300, 0), (1000, 4), (2000, 12), (5000, 38)])
-def test_failures_allowed_to_prove_99_percent(n, failures):
-    assert statistics.failures_allowed(n, 0.99) == failures
+@pytest.mark.parametrize(("n", "failures"), [(300, 0), (1000, 4), (2000, 12), (5000, 38)])
+def test_the_most_failures_with_which_99_percent_is_proved(n, failures):
+    assert statistics.share_lower(n - failures, n) >= 0.99 > statistics.share_lower(n - failures - 1, n)
 
 
 @pytest.mark.parametrize(("n", "failures"), [(300, 9), (1000, 19), (2000, 32)])
@@ -91,7 +91,7 @@ def test_enough_is_enough_and_one_less_is_not(failures, share):
     n = statistics.enough_requests(failures, share)
     assert statistics.share_lower(n - failures, n) >= share
     assert n - 1 <= failures or statistics.share_lower(n - 1 - failures, n - 1) < share
-    assert statistics.failures_allowed(n, share) == failures
+    assert statistics.share_lower(n - failures - 1, n) < share
 
 
 @LOOSE

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from testbed.envoy.reset_filter import HEADER, reset_filter
 from testbed.injection.inlet.inlet import CONTROL_HEADERS, inlet_process, script
 from testbed.injection.toxiproxy.links import links_process, toxiproxy_config
 from testbed.plan.values import Link
@@ -74,13 +73,6 @@ def test_the_script_knows_the_links() -> None:
         'LINKS = {\n  ["127.9.2.1:20001"] = { app = "b-1", edge = "a -> b" },'
     )
     assert "function envoy_on_request" in text
-
-
-def test_the_reset_filter_is_the_module_that_was_proven() -> None:
-    module = reset_filter()
-    assert module[:8] == b"\0asm\1\0\0\0"
-    assert HEADER.encode() in module
-    assert len(module) == 280
 
 
 def test_links_lead_to_the_inlet_or_straight_to_the_app() -> None:

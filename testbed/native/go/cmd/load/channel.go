@@ -41,8 +41,8 @@ func (c *channel) transport() *http.Transport {
 }
 
 // exchange sends one request and reads its whole answer; an error means that there was none.
-func (c *channel) exchange(ctx context.Context, next *request, deadline time.Time) (answer, error) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
+func (c *channel) exchange(next *request, deadline time.Time) (answer, error) {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	sent, err := c.request(ctx, next, deadline)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +37,7 @@ type conn struct {
 
 // server is one address to send to, in the protocol that it speaks.
 type server interface {
-	exchange(ctx context.Context, next *request, deadline time.Time) (answer, error)
+	exchange(next *request, deadline time.Time) (answer, error)
 }
 
 type answer struct {
@@ -48,17 +47,16 @@ type answer struct {
 }
 
 // exchange sends one request and reads its whole answer; an error means that there was none.
-func (t *target) exchange(ctx context.Context, next *request, deadline time.Time) (answer, error) {
-	c, err := t.take(ctx, deadline)
+func (t *target) exchange(next *request, deadline time.Time) (answer, error) {
+	c, err := t.take(deadline)
 	if err != nil {
 		return answer{}, err
 	}
 	if err := c.SetDeadline(deadline); err != nil {
 		return answer{}, err
 	}
-	watch := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
 	got, keep, err := c.exchange(next, t.address)
-	if watch() && keep && err == nil {
+	if keep && err == nil {
 		t.put(c)
 	} else {
 		c.Close()
@@ -114,7 +112,7 @@ func encode(next *request, host string) []byte {
 }
 
 // take returns an idle connection that is still good, or a new one.
-func (t *target) take(ctx context.Context, deadline time.Time) (*conn, error) {
+func (t *target) take(deadline time.Time) (*conn, error) {
 	for c := t.pop(); c != nil; c = t.pop() {
 		if time.Since(c.since) < idleAtMost && c.quiet() {
 			return c, nil
@@ -122,7 +120,7 @@ func (t *target) take(ctx context.Context, deadline time.Time) (*conn, error) {
 		c.Close()
 	}
 	dialer := net.Dialer{Deadline: deadline}
-	raw, err := dialer.DialContext(ctx, "tcp", t.address)
+	raw, err := dialer.Dial("tcp", t.address)
 	if err != nil {
 		return nil, err
 	}
@@ -163,12 +161,10 @@ func (c *conn) quiet() bool {
 }
 
 // explain names what went wrong: its kind, and for other kinds than the usual ones the text.
-func explain(ctx context.Context, err error) (kind, detail string) {
+func explain(err error) (kind, detail string) {
 	switch {
 	case err == nil:
 		return "", ""
-	case ctx.Err() != nil:
-		return "cancelled", ""
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused", ""
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.As(err, new(streamError)):

@@ -7,11 +7,13 @@
 //	{"cmd": "chunk", "chunk": 1, "start": EPOCH_SECONDS, "count": 2}
 //	{"offset": 0.01, "id": "r000001", "target": 0, "method": "GET", "path": "/", "headers": {}, "body": "BASE64"}
 //	{"cmd": "stop", "until": EPOCH_SECONDS}
-//	{"cmd": "cancel"}
 //
 // A request in gRPC is a unary call: its path names the method, its body is the message.
 //
-// Out: one result for each request that was sent, and two pace lines for each chunk, "sent" and "ended".
+// Out: one result for each request that was sent, and two lines for each chunk, when it is sent and when it has ended:
+//
+//	{"chunk": 1, "ended": false, "cpu_total_s": SECONDS}
+//
 // It ends when its input does, or with its parent.
 package main
 
@@ -86,8 +88,6 @@ func (l *load) read(input *bufio.Reader) error {
 			return err
 		case next.Cmd == "stop":
 			l.stop(next.Until)
-		case next.Cmd == "cancel":
-			l.cancel()
 		case next.Cmd == "chunk":
 			if err := l.readChunk(input, next); err != nil {
 				return err

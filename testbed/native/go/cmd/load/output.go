@@ -14,7 +14,6 @@ const flushEvery = 50 * time.Millisecond
 // result is one request's end; times in epoch seconds, status 0 and an error where there was no whole answer.
 type result struct {
 	ID       string  `json:"id"`
-	Chunk    int     `json:"chunk"`
 	Target   int     `json:"target"`
 	Intended float64 `json:"intended"`
 	Sent     float64 `json:"sent"`
@@ -26,16 +25,11 @@ type result struct {
 	GRPC     *int    `json:"grpc,omitempty"`
 }
 
-// pace says how well a chunk kept its schedule; CPUTotal is this process's seconds since its start.
-type pace struct {
-	Pace      string  `json:"pace"`
-	Chunk     int     `json:"chunk"`
-	Planned   int     `json:"planned"`
-	Sent      int     `json:"sent"`
-	LateP50Ms float64 `json:"late_p50_ms"`
-	LateP99Ms float64 `json:"late_p99_ms"`
-	LateMaxMs float64 `json:"late_max_ms"`
-	CPUTotal  float64 `json:"cpu_total_s"`
+// progress is written when a chunk is sent, and when it has ended; CPUTotal is this process's seconds since its start.
+type progress struct {
+	Chunk    int     `json:"chunk"`
+	Ended    bool    `json:"ended"`
+	CPUTotal float64 `json:"cpu_total_s"`
 }
 
 // output gathers lines, so that the reader is woken some twenty times a second and not for every request.
