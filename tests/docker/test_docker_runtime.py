@@ -255,7 +255,7 @@ def test_a_tool_of_ours_runs_in_the_network_of_a_process(running: DockerRuntime)
     running.restart("s2-1/app")
     assert running.inside("s2-1/app") == told
     seen = subprocess.run([*told, "ip", "-4", "addr"], capture_output=True, text=True, check=True)
-    assert f"inet {running._lease.ground.network}.2.1/16" in seen.stdout
+    assert f"inet {running._backend._lease.ground.network}.2.1/16" in seen.stdout
 
 
 def test_no_process_of_that_name(running: DockerRuntime) -> None:

@@ -23,6 +23,7 @@ from queue import Queue
 from typing import TypeVar
 
 from testbed.plan.values import File, Ground, Process, Ready
+from testbed.runtime.process.backend import ProcessBackend
 from testbed.runtime.process.lease import Lease, lease_block
 from testbed.runtime.process.runtime import ProcessRuntime
 from testbed.runtime.tools.inventory import find
@@ -209,6 +210,17 @@ class PodLease:
         self.hub.close()
 
 
+class _PodBackend(ProcessBackend):
+    """Runs every process by a command that leads into its pod."""
+
+    def __init__(self, directory: Path, lease: Lease, keep: bool, enter: Callable[[str], tuple[str, ...]]) -> None:
+        super().__init__(directory, lease, keep)
+        self._enter = enter
+
+    def _argv(self, process: Process) -> list[str]:
+        return [*self._enter(process.name), *super()._argv(process)]
+
+
 class PodRuntime(ProcessRuntime):
     """The process runtime, with every replica in a pod and nothing of the mesh in our own network."""
 
@@ -216,6 +228,7 @@ class PodRuntime(ProcessRuntime):
 
     def __init__(self, directory: Path, lease: PodLease, *, keep: bool = False) -> None:
         super().__init__(directory, lease.hub.lease, keep=keep)
+        self._backend = _PodBackend(directory, lease.hub.lease, keep, self.inside)
         self._hub, self._at = lease.hub, dict[str, str]()
         self._published: Published | None = None
 
@@ -252,9 +265,6 @@ class PodRuntime(ProcessRuntime):
         if self._published is not None:
             self._published.close()
             self._published = None
-
-    def _argv(self, process: Process) -> list[str]:
-        return [*self.inside(process.name), *super()._argv(process)]
 
 
 class FarPodRuntime(PodRuntime):

@@ -16,7 +16,8 @@ from testbed.runtime.docker.engine import EngineGone, Facts, Refused, Spec, at_o
 from testbed.runtime.docker.lease import DockerLease
 from testbed.runtime.docker.leftovers import remove_run
 from testbed.runtime.docker.pods import Pod
-from testbed.runtime.docker.watch import Watch
+from testbed.runtime.docker.watch import Member, Watch
+from testbed.runtime.lives import Lives
 from testbed.runtime.owner import started as alive_since
 from testbed.runtime.probes import Ask, health, line_in, said_by
 from testbed.runtime.tools.inventory import program
@@ -42,9 +43,9 @@ class Berth:
 class Fleet:
     """All containers of one run, by the names of their processes; the pods' holders by the names of the pods."""
 
-    def __init__(self, lease: DockerLease) -> None:
-        self._lease, self._engine = lease, lease.engine
-        self.watch = Watch(self._engine, lease.run)
+    def __init__(self, lives: Lives[Member], lease: DockerLease) -> None:
+        self._lives, self._lease, self._engine = lives, lease, lease.engine
+        self.watch = Watch(lives, self._engine, lease.run)
         self._berths: dict[str, Berth] = {}
         self._holders: dict[str, Berth] = {}
         self._homes: dict[str, str] = {}  # process -> pod
@@ -61,7 +62,7 @@ class Fleet:
         berth = self._holders[pod.name] = Berth(self._engine.create(spec))
         self._engine.start(berth.container)
         facts = self._engine.facts(berth.container)
-        self._lives(berth, facts.pid)
+        self._note_pid(berth, facts.pid)
         self._homes |= dict.fromkeys(pod.processes, pod.name)
         self.published |= {f"{pod.addresses[0]}:{port}": door for port, door in facts.ports.items()}
 
@@ -72,6 +73,10 @@ class Fleet:
             self._berths[name] = Berth(self._engine.create(specs[name]))
 
         at_once(one, specs)
+
+    def made(self) -> list[str]:
+        """Return the processes whose containers have been made."""
+        return list(self._berths)
 
     def start(self, names: Sequence[str]) -> None:
         """Start several that do not run. Raises `NotReady` for one that the daemon cannot start."""
@@ -88,12 +93,12 @@ class Fleet:
         except Refused as refusal:
             self.watch.never_began(name)
             raise NotReady(f"{name} could not be started: {refusal}", name) from refusal
-        self._lives(berth, self._engine.facts(berth.container).pid)
+        self._note_pid(berth, self._engine.facts(berth.container).pid)
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
         """Signal several whose end is wanted; `watch` tells when they have ended."""
         names = list(names)
-        self.watch.doom(names)
+        self._lives.expect_exit(names)
         at_once(lambda name: self._end(name, number), names)
 
     def _end(self, name: str, number: signal.Signals) -> None:
@@ -168,7 +173,7 @@ class Fleet:
     def cpu_seconds(self, name: str) -> float:
         """Return the processor time of all lives of a process, but for the last of one that died unexpectedly."""
         berth = self._berths[name]
-        if (member := self.watch.member(name)) is None or not member.alive:
+        if not self._lives.alive(name):
             return berth.spent_s
         here = self._is_here(berth)
         return berth.spent_s + (proc.cpu_seconds(berth.pid) if here else self._engine.cpu_seconds(berth.container))
@@ -193,7 +198,7 @@ class Fleet:
             return berth.container in Path(f"/proc/{berth.pid}/cgroup").read_text()
         return False
 
-    def _lives(self, berth: Berth, pid: int) -> None:
+    def _note_pid(self, berth: Berth, pid: int) -> None:
         berth.pid, berth.started = pid, 0
         if self._is_here(berth):
             berth.started = alive_since(pid) or 0
