@@ -14,6 +14,7 @@ from typing import IO
 from testbed.campaigns.outcomes import ARM, COLLECTED, KEPT, PIPE, Told, read
 from testbed.errors import TestbedError
 from testbed.experiment.arm import Arm
+from testbed.runtime import child
 from testbed.runtime.interrupts import taken
 
 SEED, REPLAY = "--testbed-seed", "--testbed-replay"
@@ -37,12 +38,13 @@ def run_suite(args: Sequence[str], *, arm: Arm = Arm.AS_WRITTEN, kept: str, hear
     with tempfile.TemporaryFile("w+") as log:
         reading, writing = os.pipe()
         with os.fdopen(reading) as lines, taken():
-            child = _start(args, arm, kept, writing, log)
+            pytest = _start(args, arm, kept, writing, log)
             try:
                 _listen(lines, told, heard)
-                code = child.wait()
+                code = pytest.wait()
             except BaseException:
-                _end(child)
+                pytest.terminate()  # it takes its meshes with it
+                child.end(pytest, PATIENCE_S)
                 raise
         if code not in ENDED:
             raise TestbedError(_trouble(args, arm, code, log))
@@ -56,16 +58,6 @@ def _start(args: Sequence[str], arm: Arm, kept: str, writing: int, log: IO[str])
         return subprocess.Popen(command, env=env, pass_fds=(writing,), stdout=log, stderr=subprocess.STDOUT)
     finally:
         os.close(writing)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End pytest at once; it takes its meshes with it."""
-    child.terminate()
-    try:
-        child.wait(PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
 
 
 def _listen(lines: IO[str], told: dict[str, Told], heard: Heard) -> None:

@@ -18,7 +18,6 @@ from testbed.runtime.docker.leftovers import remove_run
 from testbed.runtime.docker.pods import Pod
 from testbed.runtime.docker.watch import Member, Watch
 from testbed.runtime.lives import Lives
-from testbed.runtime.owner import started as alive_since
 from testbed.runtime.probes import Ask, health, line_in, said_by
 from testbed.runtime.tools.inventory import program
 
@@ -113,7 +112,7 @@ class Fleet:
             remove_run(self._engine, self._lease.run)
         except EngineGone:
             for pid, started in self._pids().items():
-                if alive_since(pid) == started:
+                if proc.started(pid) == started:
                     with suppress(OSError):
                         os.kill(pid, signal.SIGKILL)
 
@@ -201,7 +200,7 @@ class Fleet:
     def _note_pid(self, berth: Berth, pid: int) -> None:
         berth.pid, berth.started = pid, 0
         if self._is_here(berth):
-            berth.started = alive_since(pid) or 0
+            berth.started = proc.started(pid) or 0
 
     def _pids(self) -> dict[int, int]:
         """Every process of the run that is one of this machine, with its start time."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
 
 REAPER = Path(__file__).with_name("reaper.py")
@@ -53,11 +54,7 @@ class Guard:
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
-        try:
-            self._process.wait(HOME_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        child.end(self._process, HOME_S)
 
     def _tell(self, word: Mapping[str, object]) -> None:
         assert self._process.stdin is not None

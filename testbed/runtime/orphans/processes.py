@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from testbed.runtime.orphans.resource import Thing
-from testbed.runtime.owner import MARK, named, parse, started
+from testbed.runtime.owner import MARK, named, parse
+from testbed.runtime.proc import started
 
 GONE_S = 2.0  # for a killed process to be gone
 COMMAND = 200  # letters of a command line

@@ -32,7 +32,7 @@ from functools import cache
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 SPACES = {"user": CLONE_NEWUSER, "net": CLONE_NEWNET}  # under /proc/PID/ns, in the order in which they are joined
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1  # linux/prctl.h; here again, as the isolated interpreter has only this folder
 FOR_THE_APP = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # a relay ends with the app, and not before
 BACKLOG = 4096
 LOCALHOST = "127.0.0.1"

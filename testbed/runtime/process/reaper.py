@@ -40,7 +40,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from testbed.runtime.process.brake import Brake
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+# The isolated interpreter has only this folder: what `interrupts` and `proc` know as well is written here again.
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 STDIN, STDOUT, STDERR = 0, 1, 2
 MOST_FILES = 65_536  # some programs walk all descriptors up to the limit, so not more
 GROUPS = "cgroups"  # in the run's folder: one control group a line
