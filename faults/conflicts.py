@@ -79,10 +79,10 @@ def _hides(a: Operation, b: Operation, named: Mapping[str, Link]) -> str:
             return f"{replica} is dead, so nothing else can happen on {link}"
         case Signal(replica, "kill", "app"), Rule(_, (inlet,)) if named[inlet].callee == replica:
             return f"{replica} is dead, so no request arrives there"
-        case Signal(seat, _, "proxy"), Toxic(link) | Closed(link) | Unanswered(link) if named[link].proxy == seat:
-            return f"the proxy of {seat} does nothing, so nothing happens on {link}"
-        case Signal(seat, _, "proxy"), Rule(_, (inlet,)) if named[inlet].proxy == seat:
-            return f"the proxy of {seat} does nothing, so no request of its arrives"
+        case Signal(host, _, "proxy"), Toxic(link) | Closed(link) | Unanswered(link) if named[link].proxy == host:
+            return f"the proxy of {host} does nothing, so nothing happens on {link}"
+        case Signal(host, _, "proxy"), Rule(_, (inlet,)) if named[inlet].proxy == host:
+            return f"the proxy of {host} does nothing, so no request of its arrives"
         case ((Closed(link) | Unanswered(link) | Toxic(link, "timeout", "upstream")), Rule(_, (inlet,))) if (
             named[inlet].name == link
         ):

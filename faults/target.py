@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from testbed.errors import FaultError, nearest
 from testbed.faults.operations import Signal
-from testbed.plan.values import Link, Replica, Seat, links_from
+from testbed.plan.values import Link, ProxyHost, Replica, links_from
 
 
 class Site(Protocol):
@@ -31,7 +31,7 @@ class Site(Protocol):
         """The seed of this run."""
 
     @property
-    def proxies(self) -> Sequence[Seat]:
+    def proxies(self) -> Sequence[ProxyHost]:
         """Where a mesh proxy runs."""
 
 
@@ -82,7 +82,7 @@ def replicas_of(target: Target, site: Site, who: object) -> tuple[Replica, ...]:
         raise FaultError(f"{who}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
     names = {link.callee for link in links_of(target, site, who)}
     found = tuple(r for r in site.replicas if r.name in names)
-    if there := next((r for r in found if r.elsewhere), None):
+    if there := next((r for r in found if r.external), None):
         why = f"{there.service} runs already, at {there.app}, so its process is not the testbed's to touch"
         raise FaultError(f"{who}: {why}. Break an edge into it, as outage({there.service!r}, kind='refused') does")
     return found
@@ -95,13 +95,13 @@ def signals(target: Target, site: Site, who: object, action: Literal["kill", "pa
     return tuple(Signal(replica.name, action) for replica in replicas_of(target, site, who))
 
 
-def _proxy(target: Target, site: Site, who: object) -> Seat:
+def _proxy(target: Target, site: Site, who: object) -> ProxyHost:
     """The mesh proxy that a fault's target names."""
     name = target.proxy
-    if found := next((seat for seat in site.proxies if seat.name == name), None):
+    if found := next((host for host in site.proxies if host.name == name), None):
         return found
-    known = [seat.name for seat in site.proxies]
-    shared = next((seat.name for seat in site.proxies if name in {r.name for r in seat.replicas}), "")
+    known = [host.name for host in site.proxies]
+    shared = next((host.name for host in site.proxies if name in {r.name for r in host.replicas}), "")
     hint = f": the calls of {name} go through {shared}" if shared else nearest(str(name), known)
     if not known:
         hint = ": this mesh has none. Use .on(replica=...), which acts on the app"

@@ -28,7 +28,7 @@ def explained(error: NotReady, plan: Plan, words: Words = envoys_words) -> Testb
         return error
 
     def refused(topology: Topology) -> str:
-        made = plan_for(topology, plan.ground)
+        made = plan_for(topology, plan.space)
         return next(words(file.text) for file in made.files if file.path == paths[0])
 
     said = refused(plan.topology)

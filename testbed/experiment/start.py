@@ -44,12 +44,12 @@ def start_mesh(
     from testbed.experiment.progress import silent
     from testbed.experiment.services import prepared
     from testbed.experiment.testbed import Testbed
-    from testbed.plan.custom_services import wildcards
+    from testbed.plan.custom_services import wildcard_ports_needed
     from testbed.plan.values import File
     from testbed.runtime import NotReady, runtime_class
     from testbed.runtime.orphans import folders
     from testbed.runtime.orphans.sweep import sweep
-    from testbed.runtime.process.wildcards import free_ports, with_namespaces
+    from testbed.runtime.process.wildcard_ports import free_ports, with_namespaces
 
     if arm.current() is arm.Arm.WITHOUT_POLICIES:
         topology = topology.without_policies()
@@ -61,11 +61,11 @@ def start_mesh(
     lease = chosen.lease()
     directory = folders.new(keep)
     try:
-        ground = with_namespaces(lease.ground, topology)
-        ports = free_ports(ground.network, wildcards(topology, ground))
-        plan = plan_for(topology, ground, seed, ports)
+        space = with_namespaces(lease.space, topology)
+        ports = free_ports(space.network, wildcard_ports_needed(topology, space))
+        plan = plan_for(topology, space, seed, ports)
         running = chosen(directory, lease, keep=keep is not None)
-        about = File(folders.ABOUT, folders.about(topology.name, runtime, ground.network))
+        about = File(folders.ABOUT, folders.about(topology.name, runtime, space.network))
         running.start(plan.processes, [*plan.files, about])
         return Testbed(plan, running, directory, lease, say)
     except BaseException as error:

@@ -379,7 +379,7 @@ class Testbed:
         for replica in self.plan.replicas:
             service = self.topology.services[replica.service]
             if service.reset:
-                address = replica.app if replica.elsewhere else self._reach(replica.app)
+                address = replica.app if replica.external else self._reach(replica.app)
                 clients.forget(address, service.reset, service.protocol)
 
     def _verify_clean(self) -> None:

@@ -19,7 +19,7 @@ from testbed.history.events import FaultEvent, ProcessEvent
 from testbed.injection.engines import LinkControl, PacketControl, ProcessControl, RuleControl
 from testbed.injection.processes import Signals
 from testbed.injection.timeline import Conductor
-from testbed.plan.values import Link, Replica, Seat
+from testbed.plan.values import Link, ProxyHost, Replica
 
 FOREVER = float("inf")  # the end of a fault that has not been healed
 
@@ -32,7 +32,7 @@ class Place:
     replicas: Sequence[Replica]
     users: Mapping[str, str]
     seed: int
-    proxies: Sequence[Seat] = ()
+    proxies: Sequence[ProxyHost] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from testbed.errors import TopologyError, nearest
 from testbed.evidence.sampler import Monitor
 from testbed.evidence.source import Log
 from testbed.plan.ports import MeshPorts
-from testbed.plan.values import Link, Seat
+from testbed.plan.values import Link, ProxyHost
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -27,8 +27,8 @@ class Mesh(MeshPorts, Protocol):
     def monitor(self) -> Monitor | None:
         """Reads the statistics of its proxies; None where there is no proxy."""
 
-    def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
-        """Return where the attempts and calls of this seat's replicas are recorded; None where they make none."""
+    def log(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> Log | None:
+        """Return where the attempts and calls of this host's replicas are recorded; None where they make none."""
 
 
 def mesh_named(name: str) -> Mesh:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from testbed.errors import TestbedError, nearest
-from testbed.plan.values import File, Ground, Process
+from testbed.plan.values import AddressSpace, File, Process
 
 RUNTIMES = {  # name -> where its class is
     "process": "testbed.runtime.process.runtime:ProcessRuntime",
@@ -38,7 +38,7 @@ class Lease(Protocol):
     """A hold on the addresses of one run: nobody else gets them until it is given up, or its holders have died."""
 
     @property
-    def ground(self) -> Ground:
+    def space(self) -> AddressSpace:
         """Where the addresses lie."""
 
     def release(self) -> None:

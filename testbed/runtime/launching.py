@@ -8,7 +8,7 @@ from testbed.errors import TestbedError
 from testbed.plan.values import Process
 from testbed.runtime import NotReady
 from testbed.runtime.backend import Backend
-from testbed.runtime.messages import lateness, quoted
+from testbed.runtime.messages import not_ready, quoted
 from testbed.runtime.readiness import wait_ready
 from testbed.runtime.start_order import waves
 
@@ -32,7 +32,7 @@ def _launch_wave(active: Callable[[], Backend], wave: Mapping[str, Process], rea
     late = wait_ready(ways, ready_s, lambda: _none_ended(active(), wave), own_s)
     if late:
         told = {name: reason + backend.hint(name) for name, reason in late.items()}
-        raise TestbedError(lateness(told, ready_s, wave, lambda name: backend.log_tail(name, LOGGED)))
+        raise TestbedError(not_ready(told, ready_s, wave, lambda name: backend.log_tail(name, LOGGED)))
 
 
 def _none_ended(backend: Backend, names: Iterable[str]) -> None:

@@ -74,7 +74,7 @@ def test_a_limit_of_memory_is_of_one_life(running: DockerRuntime) -> None:
 
 def limit_of(running: DockerRuntime) -> int:
     containers = running._backend.containers
-    found = containers._engine._api.inspect_container(containers._berths[ONE].container)
+    found = containers._engine._api.inspect_container(containers._handles[ONE].container)
     return int(found["HostConfig"]["Memory"])
 
 

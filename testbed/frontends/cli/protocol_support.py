@@ -20,8 +20,8 @@ from testbed.faults import FAULTS, Fault
 from testbed.frontends.cli.support import (
     EDGE,
     GIVEN,
-    GROUND,
     SERVICE,
+    SPACE,
     example,
     examples,
     instead,
@@ -55,7 +55,7 @@ def topology_of(protocol: str) -> Topology:
 
 def faults() -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes, by the protocol of the edge."""
-    plans = {protocol: plan_for(topology_of(protocol), GROUND) for protocol in PROTOCOLS}
+    plans = {protocol: plan_for(topology_of(protocol), SPACE) for protocol in PROTOCOLS}
     return [{"fault": name} | _targets(kind, plans) for name, kind in sorted(FAULTS.items())]
 
 

@@ -18,11 +18,11 @@ from testbed.faults.operations import Drop, Netem, Operation, Signal
 from testbed.injection.injector import Place
 from testbed.mesh import MESHES, mesh_named
 from testbed.plan.make import Plan
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.spec.topology import Topology
 
 EDGE, SERVICE = "front -> back", "back"
-GROUND = Ground("127.50")
+SPACE = AddressSpace("127.50")
 AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
 GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # a check with another required argument adds its own
@@ -63,7 +63,7 @@ def pair(
 
 def faults() -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes in each setting, and which scopes."""
-    plans = {name: plan_for(topology, GROUND) for name, topology in settings().items()}
+    plans = {name: plan_for(topology, SPACE) for name, topology in settings().items()}
     return [_row(name, example(kind), plans) for name, kind in sorted(FAULTS.items())]
 
 
@@ -79,7 +79,7 @@ def instead(fault: Fault) -> str:
 
 def needs(fault: Fault) -> str:
     """Return what a fault needs that not every machine has, by what it does; `testbed doctor` says what is there."""
-    place = place_of(plan_for(pair(), GROUND))
+    place = place_of(plan_for(pair(), SPACE))
     for aimed in (fault, *(_aimed(fault, **{what: name}) for what, name in AIMS.items())):
         with suppress(FaultError):
             return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(place, "f1"))))) or "-"
@@ -147,7 +147,7 @@ def checks() -> list[dict[str, str]]:
 
 def sources(mesh: str) -> frozenset[str]:
     """Return what a run on this mesh can show; counters need a proxy that tells them."""
-    counters = ["samples"] if plan_for(pair(mesh=mesh), GROUND).proxies else []
+    counters = ["samples"] if plan_for(pair(mesh=mesh), SPACE).proxies else []
     return frozenset(["requests", "arrivals", *mesh_named(mesh).sources, *counters])
 
 

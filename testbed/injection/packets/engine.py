@@ -11,7 +11,7 @@ from testbed.faults.operations import Drop, Netem
 from testbed.injection.namespaces import LOAD, Inside, Places, here
 from testbed.injection.packets.netem import Shaper
 from testbed.injection.packets.packets import Packets
-from testbed.plan.values import Ground, Link, Process, Reach, as_planned
+from testbed.plan.values import AddressMap, AddressSpace, Link, Process, as_planned
 from testbed.runtime.sandbox import wire_like
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ class Wired(Protocol):
     """What the wire needs of a plan."""
 
     @property
-    def ground(self) -> Ground:
+    def space(self) -> AddressSpace:
         """Where the addresses lie."""
 
     @property
@@ -41,10 +41,10 @@ class Wired(Protocol):
 class Wire:
     """Carries out packet operations, one fault at a time, and counts what they hit."""
 
-    def __init__(self, plan: Wired, inside: Inside = here, reach: Reach = as_planned) -> None:
+    def __init__(self, plan: Wired, inside: Inside = here, reach: AddressMap = as_planned) -> None:
         places = Places((process.name for process in plan.processes), inside)
-        self._packets, self._shaper = Packets(plan.links, plan.ground, places), Shaper(plan.links, plan.ground, places)
-        self._plane, self._probe, self._reach = plan.ground.plane, plan.probe.listen, reach
+        self._packets, self._shaper = Packets(plan.links, plan.space, places), Shaper(plan.links, plan.space, places)
+        self._shares_address, self._probe, self._reach = plan.space.shares_one_address, plan.probe.listen, reach
         self._entries = {link.name for link in plan.links if link.caller == LOAD}
         self._load_hears: bool | None = None
 
@@ -55,13 +55,13 @@ class Wire:
             self._packets.ready(drops)
         if shapes:
             self._shaper.ready(shapes)
-        if self._plane and any(drop.link in self._entries and drop.packets == "answers" for drop in drops):
+        if self._shares_address and any(drop.link in self._entries and drop.packets == "answers" for drop in drops):
             self._load_must_hear()
 
     def caveat(self, operations: Sequence[Drop | Netem]) -> str:
         """Return what to say of a loss whose packets are larger than on a wire, "" of anything else."""
         some = any(isinstance(operation, Drop) and operation.share < 1 for operation in operations)
-        return APPROXIMATE if some and (self._plane or not wire_like()) else ""
+        return APPROXIMATE if some and (self._shares_address or not wire_like()) else ""
 
     def apply(self, operations: Sequence[Drop | Netem]) -> None:
         """Put the operations of one fault in force, and see that they are."""

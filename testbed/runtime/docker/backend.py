@@ -13,10 +13,10 @@ from testbed.errors import TestbedError
 from testbed.plan.values import Process
 from testbed.runtime import folder
 from testbed.runtime.docker import images
-from testbed.runtime.docker.fleet import Fleet, refuse_to_limit
+from testbed.runtime.docker.containers import ContainerSet, refuse_to_limit
 from testbed.runtime.docker.lease import DockerLease
-from testbed.runtime.docker.pods import Yard, container, holder, pods
-from testbed.runtime.docker.watch import Member
+from testbed.runtime.docker.pods import RunContext, container, holder, pods
+from testbed.runtime.docker.watch import ContainerLife
 from testbed.runtime.lives import Lives
 from testbed.runtime.probes import Ask
 from testbed.runtime.tools import binaries
@@ -32,11 +32,11 @@ class DockerBackend:
     """
 
     def __init__(self, directory: Path, lease: DockerLease, keep: bool) -> None:
-        self.lives: Lives[Member] = Lives()
+        self.lives: Lives[ContainerLife] = Lives()
         self._directory, self._lease, self._keep = directory.absolute(), lease, keep
         self._processes: dict[str, Process] = {}
         self._tools: dict[str, Path] = {}
-        self._begun: Fleet | None = None
+        self._begun: ContainerSet | None = None
         self._closed = False
 
     # -- the whole run
@@ -51,15 +51,15 @@ class DockerBackend:
         """Make the pods, then the containers that are to run in them."""
         if not self._keep:
             self._lease.guard.folder(self._directory)
-        self._begun = Fleet(self.lives, self._lease)
-        yard, environment = self._yard(), folder.environment(self._directory)
+        self._begun = ContainerSet(self.lives, self._lease)
+        context, environment = self._context(), folder.environment(self._directory)
         all_pods = pods(processes, self._lease.routed)
-        self.containers.hold(all_pods, {pod.name: holder(pod, yard) for pod in all_pods})
+        self.containers.hold(all_pods, {pod.name: holder(pod, context) for pod in all_pods})
         members = [(self._processes[name], pod) for pod in all_pods for name in pod.processes]
-        self.containers.make({process.name: container(process, pod, yard, environment) for process, pod in members})
+        self.containers.make({process.name: container(process, pod, context, environment) for process, pod in members})
 
-    def _yard(self) -> Yard:
-        return Yard(
+    def _context(self) -> RunContext:
+        return RunContext(
             network=self._lease.name,
             labels=self._lease.labels,
             image=images.base_image(),
@@ -69,7 +69,7 @@ class DockerBackend:
         )
 
     @property
-    def containers(self) -> Fleet:
+    def containers(self) -> ContainerSet:
         """The containers, to which all orders go."""
         if self._begun is None:
             raise TestbedError("this runtime has not been started")
@@ -91,15 +91,15 @@ class DockerBackend:
             if not self._keep:
                 shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _end_gracefully(self, fleet: Fleet) -> None:
+    def _end_gracefully(self, containers: ContainerSet) -> None:
         """Give the apps a moment to end by themselves; then keep what was logged, if it is to be kept."""
         alive = self.lives.alive
         apps = [name for name, process in self._processes.items() if process.role == "app" and alive(name)]
         self.end(apps, signal.SIGTERM)
         self.lives.wait(lambda: not any(map(alive, apps)), GRACE_S)
         if self._keep:
-            for name in fleet.made():
-                folder.log_of(name, self._directory).write_text(fleet.log(name, "all"))
+            for name in containers.made():
+                folder.log_of(name, self._directory).write_text(containers.log(name, "all"))
 
     # -- one process
 

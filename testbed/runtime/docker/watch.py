@@ -16,7 +16,7 @@ from testbed.runtime.lives import Life, Lives
 
 
 @dataclass
-class Member(Life):
+class ContainerLife(Life):
     """One process of the plan: the life that its container has now, or had last."""
 
     starved: bool = False  # the kernel killed in it for want of memory
@@ -25,7 +25,7 @@ class Member(Life):
 class Watch:
     """Fills in the lives of one run's processes, and the ends of what keeps their networks."""
 
-    def __init__(self, lives: Lives[Member], engine: Engine, run: str) -> None:
+    def __init__(self, lives: Lives[ContainerLife], engine: Engine, run: str) -> None:
         self.holders: list[str] = []  # ends of containers that keep a pod's network: nobody asks for these
         self._lives, self._engine, self._closed = lives, engine, False
         self._events = engine.events(labels.only(run))
@@ -36,12 +36,12 @@ class Watch:
         """Be told that these are about to be started."""
         with self._lives.locked() as lives:
             for name in names:
-                lives[name] = Member(alive=True)
+                lives[name] = ContainerLife(alive=True)
 
     def never_began(self, name: str) -> None:
         """Be told that one could not be started."""
         with self._lives.locked() as lives:
-            lives[name] = Member(exit_expected=True, end="could not be started")
+            lives[name] = ContainerLife(exit_expected=True, end="could not be started")
 
     def check(self) -> None:
         """Raise `TestbedError` if the daemon has gone, or a pod has lost its network."""

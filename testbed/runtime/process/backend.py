@@ -16,10 +16,10 @@ from testbed.runtime.folder import log_of
 from testbed.runtime.lives import Lives
 from testbed.runtime.probes import Ask, probe
 from testbed.runtime.process import listening, netns, program
-from testbed.runtime.process.crew import Crew, Member
 from testbed.runtime.process.effects import Seen, going, see, stopped
 from testbed.runtime.process.lease import Lease
 from testbed.runtime.process.preflight import check_addresses
+from testbed.runtime.process.reaper_client import ProcessLife, ReaperClient
 from testbed.runtime.supervised import SEEN_S
 
 GRACE_S = 0.2  # for the apps to end by themselves when the run is stopped
@@ -32,13 +32,13 @@ class ProcessBackend:
     """
 
     def __init__(self, directory: Path, lease: Lease, keep: bool) -> None:
-        self.lives: Lives[Member] = Lives()
+        self.lives: Lives[ProcessLife] = Lives()
         self._directory, self._lease, self._keep = directory.absolute(), lease, keep
         self._processes: dict[str, Process] = {}
         self._tools: dict[str, str] = {}
         self._groups: dict[str, Group] = {}  # for the next lives of processes with a limit of memory
         self._memory = Memory(note=self._note_group)
-        self._begun: Crew | None = None
+        self._begun: ReaperClient | None = None
 
     # -- the whole run
 
@@ -50,10 +50,10 @@ class ProcessBackend:
 
     def begin(self, processes: Sequence[Process]) -> None:
         """Start the reaper."""
-        self._begun = Crew(self.lives, self._directory, self._lease, self._keep)
+        self._begun = ReaperClient(self.lives, self._directory, self._lease, self._keep)
 
     @property
-    def reaper(self) -> Crew:
+    def reaper(self) -> ReaperClient:
         """The reaper, to which all orders go."""
         if self._begun is None:
             raise TestbedError("this runtime has not been started")
@@ -93,10 +93,10 @@ class ProcessBackend:
             process.name,
             self._argv(process),
             env,
-            gentle=process.role == "app",
+            graceful=process.role == "app",
             within=self._groups.get(process.name),
             cwd=process.cwd,
-            apart=program.network(process, self._tools),
+            network=program.network(process, self._tools),
         )
         return way
 
@@ -111,7 +111,7 @@ class ProcessBackend:
     def hint(self, name: str) -> str:
         """Say where one of the user's own does listen, if it is not where it should."""
         process, member = self._processes[name], self.lives.get(name)
-        return listening.elsewhere(process, member.pid) if process.own and member and member.pid else ""
+        return listening.elsewhere(process, member.pid) if process.custom and member and member.pid else ""
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
         """Signal processes and their groups."""

@@ -11,7 +11,7 @@ def elsewhere(process: Process, pid: int) -> str:
     """Return where a process and its group do listen, as the end of a message; "" if it is where they should."""
     own = process.network
     right = [f"{ip}:{own.port}" for ip in ANYWHERE] if own else process.listens
-    wrong = [one for one in proc.listening(pid) if one not in right and not (own and one in own.doors)]
+    wrong = [one for one in proc.listening(pid) if one not in right and not (own and one in own.upstreams)]
     if not wrong:
         return ""
     return f"; it listens on {', '.join(wrong)} instead of {right[0]} ({keys_for(wrong[0], right[0])})"

@@ -88,28 +88,28 @@ def enter(pid: int) -> None:
         _call("setns", descriptor, kind)
 
 
-def settle(parent: int, env: Mapping[str, str], relay: str, address: str, port: int, doors: Sequence[str]) -> None:
+def settle(parent: int, env: Mapping[str, str], relay: str, address: str, port: int, upstreams: Sequence[str]) -> None:
     """Move this process, a child of `parent` that is to become an app, into a network of its own.
 
-    It will be reached at `address` while it listens on `port`, and reach the `doors` (all "ip:port"). `relay` is the
-    program of the relays, `env` their environment. Raises `OSError` with what went wrong.
+    It will be reached at `address` while it listens on `port`, and reach the `upstreams` (all "ip:port"). `relay` is
+    the program of the relays, `env` their environment. Raises `OSError` with what went wrong.
     """
     try:
         entrance, (ours, theirs) = _bound(address), socket.socketpair()
 
         def outwards() -> None:
             ours.close()
-            _relay(relay, env, theirs.fileno(), dict(zip(_received(theirs, len(doors)), doors, strict=True)))
+            _relay(relay, env, theirs.fileno(), dict(zip(_received(theirs, len(upstreams)), upstreams, strict=True)))
 
-        _apart(parent, outwards)
+        _detached(parent, outwards)
         theirs.close()
         leave()
         bring_up()
-        for door in doors:
-            with _bound(door) as made:
+        for upstream in upstreams:
+            with _bound(upstream) as made:
                 made.listen(BACKLOG)
                 socket.send_fds(ours, [b"."], [made.fileno()])
-        _apart(parent, lambda: _relay(relay, env, ours.fileno(), {entrance.fileno(): f"{LOCALHOST}:{port}"}))
+        _detached(parent, lambda: _relay(relay, env, ours.fileno(), {entrance.fileno(): f"{LOCALHOST}:{port}"}))
         entrance.close()
         ours.close()
     except OSError as error:
@@ -142,7 +142,7 @@ def _relay(program: str, env: Mapping[str, str], line: int, targets: Mapping[int
     os.execve(program, [program, str(line), *(f"{fd}={target}" for fd, target in targets.items())], dict(env))
 
 
-def _apart(parent: int, become: Callable[[], None]) -> None:
+def _detached(parent: int, become: Callable[[], None]) -> None:
     """Do it in a child of `parent` that ends with it; this process, when it is the app, is to have no child.
 
     A signal for the app and its group may come before a relay ignores it: from the first moment it is blocked there.

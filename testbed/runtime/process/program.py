@@ -15,7 +15,7 @@ RELAY = "relay"  # the program that connects a network of an app's own with the 
 
 def tools(processes: Sequence[Process]) -> dict[str, str]:
     """Return the paths of the testbed's programs that a plan needs. Raises `Unavailable` for a missing one."""
-    names = {p.argv[0] for p in processes if not p.own} | {RELAY for p in processes if p.network}
+    names = {p.argv[0] for p in processes if not p.custom} | {RELAY for p in processes if p.network}
     return {name: str(binaries.find(name)) for name in names}
 
 
@@ -25,14 +25,14 @@ def argv(process: Process, found: Mapping[str, str], directory: Path) -> list[st
 
 
 def _path(process: Process, found: Mapping[str, str], directory: Path) -> str:
-    if process.own:
+    if process.custom:
         return commands.program(folder.filled(process.argv[0], directory), Path(process.cwd))
     return found[process.argv[0]]
 
 
 def environment(process: Process, directory: Path) -> dict[str, str]:
     """Small and the same everywhere, so that nothing of the owner's gets in; the user's own have the user's."""
-    inherited = commands.inherited() if process.own else {}
+    inherited = commands.inherited() if process.custom else {}
     told = {key: folder.filled(value, directory) for key, value in process.env.items()}
     return {**inherited, **folder.environment(directory), **told}
 

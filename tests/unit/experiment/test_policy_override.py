@@ -10,7 +10,7 @@ from testbed.experiment import arm
 from testbed.experiment import policy_override as swap
 from testbed.experiment.planning import plan_for
 from testbed.experiment.policy_override import Swaps
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.runtime import Death, NotReady
 from testbed.spec.topology import Topology
 
@@ -67,7 +67,7 @@ def made(machine):
         stills.append(names)
         yield
 
-    return Swaps(plan_for(SHOP, Ground("127.9")), machine, still), stills
+    return Swaps(plan_for(SHOP, AddressSpace("127.9")), machine, still), stills
 
 
 def timeout(swaps):

@@ -15,7 +15,7 @@ from testbed.experiment.planning import plan_for
 from testbed.experiment.testbed import Testbed
 from testbed.injection.toxiproxy.links import Links
 from testbed.load.schedule import Planned
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.spec.topology import Topology
 
 SHOP = Topology.model_validate({"name": "t", "entry": "a", "services": {"a": {"language": "go"}}})
@@ -109,7 +109,7 @@ def machine() -> Machine:
 
 @pytest.fixture
 def bed(drivers: Drivers, machine: Any, tmp_path: Path) -> Testbed:
-    return Testbed(plan_for(SHOP, Ground("127.9")), machine, tmp_path, machine)
+    return Testbed(plan_for(SHOP, AddressSpace("127.9")), machine, tmp_path, machine)
 
 
 def begin(bed: Testbed) -> None:

@@ -90,12 +90,12 @@ class Noting:
         return ("enter", name)
 
 
-def process(name: str, *, own: bool = False, needs: tuple[str, ...] = ()) -> Process:
-    return Process(name, "app", ("python",), Ready("http://127.0.0.1:1/"), own=own, needs=needs)
+def process(name: str, *, custom: bool = False, needs: tuple[str, ...] = ()) -> Process:
+    return Process(name, "app", ("python",), Ready("http://127.0.0.1:1/"), custom=custom, needs=needs)
 
 
-PROXY, ONE = process("one-1/proxy"), process("one-1/app", own=True)
-TWO = process("two-1/app", own=True, needs=(ONE.name,))
+PROXY, ONE = process("one-1/proxy"), process("one-1/app", custom=True)
+TWO = process("two-1/app", custom=True, needs=(ONE.name,))
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
+from testbed.runtime.docker.containers import refuse_to_limit
 from testbed.runtime.docker.engine import why_not
-from testbed.runtime.docker.fleet import refuse_to_limit
 from testbed.runtime.docker.lease import FIRST, LAST, _candidates
 from testbed.runtime.docker.watch import how
 

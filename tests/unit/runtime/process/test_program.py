@@ -12,7 +12,7 @@ from testbed.runtime.process import program
 
 FOLDER = Path("/run/of/mine")
 OURS = Process("a-1/app", "app", ("python", "-c", "{dir}/x"), Ready("tcp://127.1.1.1:80"), env={"AT": "{dir}/y"})
-OWN = replace(OURS, argv=("./serve", "{dir}"), own=True)
+OWN = replace(OURS, argv=("./serve", "{dir}"), custom=True)
 
 
 def test_the_run_s_folder_is_filled_in_and_our_programs_are_known_by_name() -> None:
@@ -34,7 +34,7 @@ def test_only_the_user_s_own_have_the_user_s_environment(monkeypatch: pytest.Mon
 
 
 def test_a_network_of_its_own_is_reached_where_the_process_listens() -> None:
-    apart = replace(OWN, listens=("127.1.1.1:80",), network=Network(8080, ("127.1.1.2:90",)))
-    made = program.network(apart, {"relay": "/bin/relay"})
-    assert made == {"relay": "/bin/relay", "address": "127.1.1.1:80", "port": 8080, "doors": ("127.1.1.2:90",)}
+    isolated = replace(OWN, listens=("127.1.1.1:80",), network=Network(8080, ("127.1.1.2:90",)))
+    made = program.network(isolated, {"relay": "/bin/relay"})
+    assert made == {"relay": "/bin/relay", "address": "127.1.1.1:80", "port": 8080, "upstreams": ("127.1.1.2:90",)}
     assert program.network(OWN, {}) is None

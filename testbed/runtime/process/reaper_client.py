@@ -26,7 +26,7 @@ STOP_S = 30.0  # for the reaper to end after its last order; it takes some 10 ms
 
 
 @dataclass
-class Member(Life):
+class ProcessLife(Life):
     """One process and its earlier lives."""
 
     pid: int = 0
@@ -34,10 +34,10 @@ class Member(Life):
     share: float = 1.0  # of one processor, as the reaper has confirmed it
 
 
-class Crew:
+class ReaperClient:
     """All processes of one run, behind their common parent, the reaper."""
 
-    def __init__(self, lives: Lives[Member], directory: Path, lease: Lease, keep: bool) -> None:
+    def __init__(self, lives: Lives[ProcessLife], directory: Path, lease: Lease, keep: bool) -> None:
         self._directory = directory
         self._lives = lives
         self.reaper_pids: tuple[int, ...] = ()  # guard, and worker once it has said hello
@@ -65,22 +65,22 @@ class Crew:
         name: str,
         argv: Iterable[str],
         env: Mapping[str, str],
-        gentle: bool,
+        graceful: bool,
         within: Group | None = None,
         cwd: str = "",
-        apart: Mapping[str, object] | None = None,
+        network: Mapping[str, object] | None = None,
     ) -> None:
         """Order a process, in a control group of its own if one is given, in the run's folder unless told otherwise.
 
-        `gentle` ones get a SIGTERM and a moment when the run is stopped. `apart` is a network of its own, as
+        `graceful` ones get a SIGTERM and a moment when the run is stopped. `network` is one of its own, as
         `netns.settle` takes it.
         """
         with self._lives.locked() as lives:
-            lives[name] = Member(alive=True, spent_s=lives.get(name, Member()).spent_s)
+            lives[name] = ProcessLife(alive=True, spent_s=lives.get(name, ProcessLife()).spent_s)
         log, cwd = str(self.log(name)), cwd or str(self._directory)
         group = asdict(within) if within else None
         words = {"argv": list(argv), "env": dict(env), "cwd": cwd, "log": log}
-        self._order(do="spawn", name=name, gentle=gentle, within=group, apart=apart, **words)
+        self._order(do="spawn", name=name, graceful=graceful, within=group, network=network, **words)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Order a signal to a process and its group; an end by SIGKILL or SIGTERM is remembered as asked for."""
@@ -95,7 +95,7 @@ class Crew:
     def cpu_seconds(self, name: str) -> float:
         """Return the processor time of all lives of a process."""
         with self._lives.locked() as lives:
-            member = lives.get(name, Member())
+            member = lives.get(name, ProcessLife())
             return member.spent_s + (proc.cpu_seconds(member.pid) if member.alive and member.pid else 0.0)
 
     def log(self, name: str) -> Path:

@@ -16,7 +16,7 @@ from testbed.runtime.docker.engine import EngineGone, Facts, Refused, Spec, at_o
 from testbed.runtime.docker.lease import DockerLease
 from testbed.runtime.docker.leftovers import remove_run
 from testbed.runtime.docker.pods import Pod
-from testbed.runtime.docker.watch import Member, Watch
+from testbed.runtime.docker.watch import ContainerLife, Watch
 from testbed.runtime.lives import Lives
 from testbed.runtime.probes import Ask, health, line_in, said_by
 from testbed.runtime.tools.inventory import program
@@ -29,7 +29,7 @@ LEAST_US, LONGEST_US = 1_000, 1_000_000  # the kernel's shortest quota and longe
 
 
 @dataclass
-class Berth:
+class ContainerHandle:
     """A container that has been made, and its present life."""
 
     container: str
@@ -39,14 +39,14 @@ class Berth:
     limited: bool = False
 
 
-class Fleet:
+class ContainerSet:
     """All containers of one run, by the names of their processes; the pods' holders by the names of the pods."""
 
-    def __init__(self, lives: Lives[Member], lease: DockerLease) -> None:
+    def __init__(self, lives: Lives[ContainerLife], lease: DockerLease) -> None:
         self._lives, self._lease, self._engine = lives, lease, lease.engine
         self.watch = Watch(lives, self._engine, lease.run)
-        self._berths: dict[str, Berth] = {}
-        self._holders: dict[str, Berth] = {}
+        self._handles: dict[str, ContainerHandle] = {}
+        self._holders: dict[str, ContainerHandle] = {}
         self._homes: dict[str, str] = {}  # process -> pod
         self.published: dict[str, str] = {}  # "10.213.1.1:8080" -> "127.0.0.1:32768"
 
@@ -58,24 +58,24 @@ class Fleet:
         self._tell_guard()
 
     def _hold(self, pod: Pod, spec: Spec) -> None:
-        berth = self._holders[pod.name] = Berth(self._engine.create(spec))
-        self._engine.start(berth.container)
-        facts = self._engine.facts(berth.container)
-        self._note_pid(berth, facts.pid)
+        handle = self._holders[pod.name] = ContainerHandle(self._engine.create(spec))
+        self._engine.start(handle.container)
+        facts = self._engine.facts(handle.container)
+        self._note_pid(handle, facts.pid)
         self._homes |= dict.fromkeys(pod.processes, pod.name)
-        self.published |= {f"{pod.addresses[0]}:{port}": door for port, door in facts.ports.items()}
+        self.published |= {f"{pod.addresses[0]}:{port}": published for port, published in facts.ports.items()}
 
     def make(self, specs: Mapping[str, Spec]) -> None:
         """Make the containers of processes; they are not started yet."""
 
         def one(name: str) -> None:
-            self._berths[name] = Berth(self._engine.create(specs[name]))
+            self._handles[name] = ContainerHandle(self._engine.create(specs[name]))
 
         at_once(one, specs)
 
     def made(self) -> list[str]:
         """Return the processes whose containers have been made."""
-        return list(self._berths)
+        return list(self._handles)
 
     def start(self, names: Sequence[str]) -> None:
         """Start several that do not run. Raises `NotReady` for one that the daemon cannot start."""
@@ -86,13 +86,13 @@ class Fleet:
             self._tell_guard()
 
     def _start(self, name: str) -> None:
-        berth = self._berths[name]
+        handle = self._handles[name]
         try:
-            self._engine.start(berth.container)
+            self._engine.start(handle.container)
         except Refused as refusal:
             self.watch.never_began(name)
             raise NotReady(f"{name} could not be started: {refusal}", name) from refusal
-        self._note_pid(berth, self._engine.facts(berth.container).pid)
+        self._note_pid(handle, self._engine.facts(handle.container).pid)
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
         """Signal several whose end is wanted; `watch` tells when they have ended."""
@@ -102,8 +102,8 @@ class Fleet:
 
     def _end(self, name: str, number: signal.Signals) -> None:
         if number == signal.SIGKILL:
-            self._berths[name].spent_s = self.cpu_seconds(name)
-        self._engine.signal(self._berths[name].container, number)
+            self._handles[name].spent_s = self.cpu_seconds(name)
+        self._engine.signal(self._handles[name].container, number)
 
     def remove(self) -> None:
         """Remove everything, at once and without notice. Where the daemon has gone, kill what this user may kill."""
@@ -124,31 +124,31 @@ class Fleet:
         A published port takes every connection, whether anybody listens behind it or not: what counts as ready when it
         takes one is asked at its own address.
         """
-        berth, ready = self._berths[process.name], process.ready
+        handle, ready = self._handles[process.name], process.ready
         if ready.log:
-            return line_in(lambda: self._engine.log(berth.container).splitlines(), ready.log)
+            return line_in(lambda: self._engine.log(handle.container).splitlines(), ready.log)
         if ready.command:
-            return lambda: said_by(*self._engine.run(berth.container, ready.command))
+            return lambda: said_by(*self._engine.run(handle.container, ready.command))
         scheme, _, rest = ready.url.partition("://")
         address, slash, path = rest.partition("/")
-        door = address if scheme == "tcp" else self.published.get(address, address)
-        return health(door) if scheme == "grpc" else f"{scheme}://{door}{slash}{path}"
+        published = address if scheme == "tcp" else self.published.get(address, address)
+        return health(published) if scheme == "grpc" else f"{scheme}://{published}{slash}{path}"
 
     def log(self, name: str, lines: int | str) -> str:
         """Return the last lines that a process wrote, in all its lives."""
-        return self._engine.log(self._berths[name].container, lines)
+        return self._engine.log(self._handles[name].container, lines)
 
     def facts(self, name: str) -> Facts:
         """Ask what has become of a process."""
-        return self._engine.facts(self._berths[name].container)
+        return self._engine.facts(self._handles[name].container)
 
     def freeze(self, name: str) -> None:
         """Stop a process where it is."""
-        self._engine.pause(self._berths[name].container)
+        self._engine.pause(self._handles[name].container)
 
     def thaw(self, name: str) -> None:
         """Let it go on."""
-        self._engine.unpause(self._berths[name].container)
+        self._engine.unpause(self._handles[name].container)
 
     def throttle(self, name: str, share: float) -> None:
         """Let a process have only this share of one processor."""
@@ -161,26 +161,26 @@ class Fleet:
 
     def free(self, name: str) -> None:
         """Take all limits off a process."""
-        if self._berths[name].limited:
+        if self._handles[name].limited:
             self._limit(name, cpu_quota=NO_LIMIT, mem_limit=PLENTY, memswap_limit=NO_LIMIT)
-            self._berths[name].limited = False
+            self._handles[name].limited = False
 
     def _limit(self, name: str, **limits: int) -> None:
-        self._berths[name].limited = True
-        self._engine.limit(self._berths[name].container, **limits)
+        self._handles[name].limited = True
+        self._engine.limit(self._handles[name].container, **limits)
 
     def cpu_seconds(self, name: str) -> float:
         """Return the processor time of all lives of a process, but for the last of one that died unexpectedly."""
-        berth = self._berths[name]
+        handle = self._handles[name]
         if not self._lives.alive(name):
-            return berth.spent_s
-        here = self._is_here(berth)
-        return berth.spent_s + (proc.cpu_seconds(berth.pid) if here else self._engine.cpu_seconds(berth.container))
+            return handle.spent_s
+        here = self._is_here(handle)
+        return handle.spent_s + (proc.cpu_seconds(handle.pid) if here else self._engine.cpu_seconds(handle.container))
 
     def inside(self, name: str) -> tuple[str, ...]:
         """Return the words that run a tool of ours in the network of a process: that of its holder."""
-        berth = self._holders[self._homes[name]]
-        if not self._is_here(berth):
+        handle = self._holders[self._homes[name]]
+        if not self._is_here(handle):
             raise Unsupported(
                 f"the network of {name} is not on this machine: the Docker daemon's containers are elsewhere",
                 lacks="far",
@@ -189,23 +189,25 @@ class Fleet:
             raise Unsupported(
                 f"only root may enter the network of {name}, a container; run the tests as root", lacks="root"
             )
-        return (program("nsenter", f"entering the network of {name}"), f"--net=/proc/{berth.pid}/ns/net")
+        return (program("nsenter", f"entering the network of {name}"), f"--net=/proc/{handle.pid}/ns/net")
 
-    def _is_here(self, berth: Berth) -> bool:
+    def _is_here(self, handle: ContainerHandle) -> bool:
         """Whether a container is a process of this machine, and /proc can tell of it."""
         with suppress(OSError):
-            return berth.container in Path(f"/proc/{berth.pid}/cgroup").read_text()
+            return handle.container in Path(f"/proc/{handle.pid}/cgroup").read_text()
         return False
 
-    def _note_pid(self, berth: Berth, pid: int) -> None:
-        berth.pid, berth.started = pid, 0
-        if self._is_here(berth):
-            berth.started = proc.started(pid) or 0
+    def _note_pid(self, handle: ContainerHandle, pid: int) -> None:
+        handle.pid, handle.started = pid, 0
+        if self._is_here(handle):
+            handle.started = proc.started(pid) or 0
 
     def _pids(self) -> dict[int, int]:
         """Every process of the run that is one of this machine, with its start time."""
         return {
-            berth.pid: berth.started for berth in (*self._holders.values(), *self._berths.values()) if berth.started
+            handle.pid: handle.started
+            for handle in (*self._holders.values(), *self._handles.values())
+            if handle.started
         }
 
     def _tell_guard(self) -> None:

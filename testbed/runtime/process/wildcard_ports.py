@@ -7,18 +7,18 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from testbed.plan.custom_services import EVERYWHERE, candidates, is_greedy
-from testbed.plan.values import Ground
+from testbed.plan.custom_services import EVERYWHERE, binds_fixed_wildcard_port, candidates
+from testbed.plan.values import AddressSpace
 from testbed.runtime.process import netns
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
 
 
-def with_namespaces(ground: Ground, topology: Topology) -> Ground:
-    """Return the ground with network namespaces, if this topology needs any there and this user may make them."""
-    needed = not ground.plane and any(map(is_greedy, topology.services.values()))
-    return replace(ground, namespaces=needed and not netns.why_not())
+def with_namespaces(space: AddressSpace, topology: Topology) -> AddressSpace:
+    """Return the space with network namespaces, if this topology needs any there and this user may make them."""
+    needed = not space.shares_one_address and any(map(binds_fixed_wildcard_port, topology.services.values()))
+    return replace(space, namespaces=needed and not netns.why_not())
 
 
 def free_ports(network: str, count: int) -> tuple[int, ...]:
