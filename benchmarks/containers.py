@@ -7,14 +7,14 @@ from statistics import median
 
 from benchmarks import whole
 from benchmarks._table import Figure
-from testbed.runtime.docker.__main__ import trouble
+from testbed.runtime.docker.checkup import why_no_image
 
 ROUNDS = 5
 
 
 def containers() -> Iterator[Figure]:
     """Two figures, where there is a daemon and the base image; else none."""
-    if trouble():
+    if why_no_image():
         return
     starts, stops = zip(*(whole.cold_start(whole.SHOP, "docker") for _ in range(ROUNDS)), strict=True)
     note = f"to the first end-to-end 200, {ROUNDS} rounds, {max(starts):,.0f} ms at worst"

@@ -73,14 +73,14 @@ if TYPE_CHECKING:
     from testbed.faults import truncated as truncated
     from testbed.faults import unreachable as unreachable
     from testbed.frontends.plugin.fixtures import topology as topology
-    from testbed.history.events import History as History
+    from testbed.history.file import History as History
     from testbed.load.workload import get as get
     from testbed.load.workload import poisson as poisson
     from testbed.load.workload import post as post
     from testbed.load.workload import steady as steady
     from testbed.load.workload import unary as unary
+    from testbed.spec.load import load_topology as load_topology
     from testbed.spec.topology import Topology as Topology
-    from testbed.spec.topology import load_topology as load_topology
 
 # The imports above are for type checkers; here they say where a name is loaded from when it is first used.
 _SOURCE = Path(__file__).read_text(encoding="utf-8")

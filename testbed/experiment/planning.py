@@ -14,9 +14,9 @@ from testbed.spec.edges import CLIENT
 from testbed.spec.topology import Topology
 
 
-def plan_for(topology: Topology, space: AddressSpace, seed: int = 0, wildcard_ports: tuple[int, ...] = ()) -> Plan:
+def plan_for(topology: Topology, space: AddressSpace, seed: int = 0) -> Plan:
     """Return all that would run. Raises `TopologyError` as `make_plan` does, whose arguments these are."""
-    return make_plan(topology, space, mesh_named(topology.mesh), links_and_inlet, seed, wildcard_ports)
+    return make_plan(topology, space, mesh_named(topology.mesh), links_and_inlet, seed)
 
 
 def links_and_inlet(plan: Plan) -> Part:

@@ -11,8 +11,8 @@ from testbed.errors import TestbedError, TopologyError
 from testbed.experiment.planning import plan_for
 from testbed.plan.make import Plan
 from testbed.runtime import NotReady
-from testbed.spec.overrides import leaves, pruned
 from testbed.spec.problems import Place
+from testbed.spec.written import leaves, pruned
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -54,7 +54,7 @@ def _without(topology: Topology, index: int) -> Topology:
 
 def _smaller(topology: Topology, index: int) -> Iterator[tuple[Place, Topology]]:
     """Each value of a policy, and the topology without it, where it can be missed."""
-    from testbed.spec.topology import Policy
+    from testbed.spec.policies.policy import Policy
 
     policy = topology.policies[index]
     for place in leaves(policy):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from testbed.errors import TestbedError
 from testbed.experiment import record
 from testbed.experiment.record import slug
-from testbed.history.events import History
+from testbed.history.file import History
 
 if TYPE_CHECKING:
     from testbed.experiment.run import Run

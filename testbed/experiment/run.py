@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from testbed.errors import TestbedError
 from testbed.experiment import arm
-from testbed.history.events import History
+from testbed.history.file import History
 
 if TYPE_CHECKING:
     from testbed.checks import Check, Report

@@ -27,7 +27,8 @@ from testbed.experiment.sources import logs, unseen
 from testbed.experiment.traffic import Traffic
 from testbed.faults.base import Fault
 from testbed.faults.timed import refuse_late
-from testbed.history.events import FaultEvent, History, ProcessEvent, RunInfo
+from testbed.history.events import FaultEvent, ProcessEvent, RunInfo
+from testbed.history.file import History
 from testbed.injection.injector import FOREVER, Injection, Injector, Place
 from testbed.injection.inlet.inlet import InletControl
 from testbed.injection.packets.engine import Wire

@@ -15,7 +15,8 @@ from testbed.errors import TestbedError
 from testbed.experiment import record
 from testbed.experiment.progress import Say, silent
 from testbed.experiment.run import Run
-from testbed.history.events import Evidence, History, Pace, Phase, Request
+from testbed.history.events import Evidence, Pace, Phase, Request
+from testbed.history.file import History
 from testbed.load.schedule import Planned, Schedule
 
 if TYPE_CHECKING:

@@ -1,24 +1,25 @@
-"""The one record of a run: typed events on one clock (epoch seconds), kept as JSON lines."""
+"""What can be known of a run: typed events on one clock (epoch seconds), values only."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, get_args
+from typing import ClassVar
 
-from testbed.errors import TestbedError
-from testbed.history.codec import Codec
-from testbed.spec.grpc_status import as_http as _same
-
-if TYPE_CHECKING:
-    from testbed.history.index import Index
+from testbed.spec.grpc_status import as_http
 
 
-def as_http(status: int, grpc: int | None) -> int:
-    """Return the HTTP status by which checks judge an answer: its own, or what its gRPC status stands for."""
-    return status if grpc is None else _same(grpc)
+class _Answered:
+    """What has an HTTP status, and a gRPC status as well where the answer is one of gRPC."""
+
+    __slots__ = ()  # so that the events below need no dictionary each
+
+    status: int
+    grpc_status: int | None
+
+    @property
+    def as_http(self) -> int:
+        """The HTTP status by which checks judge it: its own, or the one that says the same as its gRPC status."""
+        return self.status if self.grpc_status is None else as_http(self.grpc_status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(_Answered):
     """One request of the load, as the user saw it. `status` 0 means no answer; `error` then says why."""
 
     type: ClassVar[str] = "request"
@@ -70,14 +71,9 @@ class Request:
         """Whether a user would call it an answer: any status from 200 to 399, of gRPC OK and nothing else."""
         return 200 <= self.as_http < 400
 
-    @property
-    def as_http(self) -> int:
-        """The status; of gRPC the HTTP status that says the same."""
-        return as_http(self.status, self.grpc_status)
-
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(_Answered):
     """One try that the caller's proxy made (or the app itself where there is none), refused connections included."""
 
     type: ClassVar[str] = "attempt"
@@ -94,14 +90,9 @@ class Attempt:
     call: str = ""  # joins the attempts of one call: the same for all tries of it
     grpc_status: int | None = None  # of a gRPC answer
 
-    @property
-    def as_http(self) -> int:
-        """The status; of gRPC the HTTP status that says the same."""
-        return as_http(self.status, self.grpc_status)
-
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(_Answered):
     """What the calling app finally got for one call, after all tries of the caller's proxy."""
 
     type: ClassVar[str] = "call"
@@ -117,14 +108,9 @@ class Call:
     refused: bool = False  # the proxy answered by itself instead of a (further) try: no host, or a limit reached
     grpc_status: int | None = None  # of a gRPC answer, the proxy's own as well
 
-    @property
-    def as_http(self) -> int:
-        """The status; of gRPC the HTTP status that says the same."""
-        return as_http(self.status, self.grpc_status)
-
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(_Answered):
     """One request that arrived at the inlet of a callee replica; written when it ended."""
 
     type: ClassVar[str] = "arrival"
@@ -142,11 +128,6 @@ class Arrival:
     own: bool = False  # True: answered by the test's own plane (UF, UC, UO, UH), never the callee's answer
     method: str = ""  # "" in a history that was written before arrivals had it
     grpc_status: int | None = None  # of a gRPC answer
-
-    @property
-    def as_http(self) -> int:
-        """The status; of gRPC the HTTP status that says the same."""
-        return as_http(self.status, self.grpc_status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,77 +222,3 @@ class Sample:
 _Traffic = Request | Attempt | Call | Arrival
 _Change = Phase | FaultEvent | PolicyEvent | ProcessEvent
 Event = RunInfo | _Traffic | _Change | Pace | Evidence | Sample
-
-
-_CODEC: Codec[Event] = Codec(get_args(Event))
-_FIRST_LINE = json.dumps({"type": "history", "version": 1})  # the version of the file format
-
-
-class History:
-    """The events of one run, append-only, in the order in which they were recorded."""
-
-    def __init__(self, events: Iterable[Event] = ()) -> None:
-        self._events: list[Event] = list(events)
-        self._index: tuple[int, Index] | None = None
-
-    def append(self, event: Event) -> None:
-        """Add one event at the end."""
-        self._events.append(event)
-
-    def extend(self, events: Iterable[Event]) -> None:
-        """Add events at the end, in their order."""
-        self._events.extend(events)
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def __iter__(self) -> Iterator[Event]:
-        return iter(self._events)
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """The events, to be read only."""
-        return self._events
-
-    @property
-    def index(self) -> Index:
-        """The events by phase, edge and request; built on first use, and again after events were added."""
-        from testbed.history.index import Index
-
-        if self._index is None or self._index[0] != len(self):
-            self._index = (len(self), Index(self._events))
-        return self._index[1]
-
-    def write(self, path: str | Path) -> None:
-        """Write the history as JSON lines; `read` gives back equal events.
-
-        Raises `TestbedError` if the file cannot be written.
-        """
-        try:
-            with Path(path).open("w", encoding="ascii", newline="\n") as file:
-                file.write(_FIRST_LINE + "\n")
-                file.writelines(_CODEC.encode(event) + "\n" for event in self._events)
-        except OSError as error:
-            raise TestbedError(f"cannot write the history {path}: {error.strerror}") from error
-
-    @classmethod
-    def read(cls, path: str | Path) -> History:
-        """Read a history file.
-
-        Raises `TestbedError`, naming file and line, for a file that is not there, another version of the format,
-        an unknown event or field, or a broken line.
-        """
-        try:
-            lines = Path(path).read_bytes().splitlines()
-        except OSError as error:
-            raise TestbedError(f"cannot read the history {path}: {error.strerror}") from error
-        if not lines or lines[0].decode(errors="replace") != _FIRST_LINE:
-            raise TestbedError(f"{path}:1: not a history of this version, which begins with {_FIRST_LINE}")
-        return cls(_decoded(path, number, line) for number, line in enumerate(lines[1:], start=2))
-
-
-def _decoded(path: str | Path, number: int, line: bytes) -> Event:
-    try:
-        return _CODEC.decode(line)
-    except ValueError as error:
-        raise TestbedError(f"{path}:{number}: {error}") from error

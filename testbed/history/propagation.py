@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from testbed.history.events import Arrival, Attempt, FaultEvent
+from testbed.history.exposure import touched
 from testbed.history.facts import of_the_load
+from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import recipe
 from testbed.spec.edges import CLIENT
-
-if TYPE_CHECKING:
-    from testbed.history.index import Index
 
 FEW = 3  # calls of which none carried the context: fewer may be anybody's
 ENOUGH = 20  # requests in which a link that is in use would have been used
@@ -72,8 +70,13 @@ class Unused:
         )
 
 
-def droppers(index: Index) -> Iterator[Dropper]:
-    """Yield who dropped the context while nothing was broken."""
+@remembered
+def droppers(index: Index) -> Sequence[Dropper]:
+    """Return the services that dropped the context while nothing was broken."""
+    return tuple(_droppers(index))
+
+
+def _droppers(index: Index) -> Iterator[Dropper]:
     until = first_fault(index)
     for edge in inner_edges(index):
         caller = edge.partition(" -> ")[0]
@@ -90,7 +93,7 @@ def beyond(index: Index, fault: FaultEvent) -> Dropper | None:
 
 def met_strangers(index: Index, fault: FaultEvent) -> bool:
     """Whether a fault of whole edges met requests that would have an id, had a service on the way handed it on."""
-    return whole(fault) and "" in index.touched(fault) and _in_the_way(index, fault) is not None
+    return whole(fault) and "" in touched(index, fault) and _in_the_way(index, fault) is not None
 
 
 def whole(fault: FaultEvent) -> bool:
@@ -99,14 +102,19 @@ def whole(fault: FaultEvent) -> bool:
 
 
 def _in_the_way(index: Index, fault: FaultEvent) -> Dropper | None:
-    return next((one for one in index.droppers for edge in fault.edges if _blind(index, one, edge)), None)
+    return next((one for one in droppers(index) for edge in fault.edges if _blind(index, one, edge)), None)
 
 
-def unused(index: Index) -> Iterator[Unused]:
-    """Yield the links of the user's own services that saw no call at all, though their callers had requests.
+@remembered
+def unused(index: Index) -> Sequence[Unused]:
+    """Return the links of the user's own services that saw no call at all, though their callers had requests.
 
     What a stub calls is known to the testbed, and stubs keep to their wiring: an edge of theirs is unused for a reason.
     """
+    return tuple(_unused(index))
+
+
+def _unused(index: Index) -> Iterator[Unused]:
     for edge in inner_edges(index):
         caller = edge.partition(" -> ")[0]
         seen = not index.wiring.is_tcp(edge) or (index.run is not None and index.run.mesh != "none")
@@ -118,7 +126,7 @@ def unused(index: Index) -> Iterator[Unused]:
 
 def notes(index: Index) -> list[str]:
     """Return what everybody should know who reads the verdicts of this run."""
-    found: list[Unused | Dropper] = [*index.unused, *index.droppers]
+    found: list[Unused | Dropper] = [*unused(index), *droppers(index)]
     return [f"{one}. {one.remedy}" for one in found]
 
 

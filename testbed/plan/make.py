@@ -27,7 +27,8 @@ from testbed.plan.values import (
     links_from,
 )
 from testbed.spec.edges import CLIENT
-from testbed.spec.topology import Service, Topology
+from testbed.spec.services import Service
+from testbed.spec.topology import Topology
 
 LINK_PORT = 10_000
 INLET_PORT = 20_000
@@ -46,7 +47,6 @@ class Plan:
     processes: tuple[Process, ...]
     files: tuple[File, ...]
     nodes: tuple[Node, ...] = ()  # where placement is node
-    wildcard_ports: tuple[int, ...] = ()  # ports of the apps that listen on all addresses
 
     @property
     def proxy_hosts(self) -> tuple[ProxyHost, ...]:
@@ -101,18 +101,17 @@ def make_plan(
     mesh: MeshPorts,
     plane: Plane,
     seed: int = 0,
-    wildcard_ports: tuple[int, ...] = (),
 ) -> Plan:
     """Lay a topology out in an address space. Raises `TopologyError` where a shared address has no port for a link.
 
-    `plane` makes links and inlet. `wildcard_ports` are ports for the apps that listen on all addresses; without, they
-    are the first of the block.
+    `plane` makes links and inlet. Where the space names no ports for the apps that listen on all addresses, they are
+    the first of the block.
     """
-    wildcard_ports = wildcard_ports or tuple(candidates(space.network))
-    replicas = tuple(custom_services.replicas(topology, space, wildcard_ports))
+    ports = space.wildcard_ports or tuple(candidates(space.network))
+    replicas = tuple(custom_services.replicas(topology, space, ports))
     nodes = tuple(_nodes(replicas, space.network))
     links = tuple(_links(topology, replicas, space))
-    bare = Plan(topology, mesh, space, replicas, links, (), (), nodes, wildcard_ports)
+    bare = Plan(topology, mesh, space, replicas, links, (), (), nodes)
     parts = [plane(bare), *(part for host in bare.proxy_hosts for part in _host_parts(bare, host, seed))]
     processes = tuple(process for part in parts for process in part[0])
     files = tuple(file for part in parts for file in part[1])

@@ -21,6 +21,7 @@ class AddressSpace:
 
     network: str  # "127.50" or "10.213": replica r of the s-th service is <network>.s.r, s = 0 is the test's own plane
     shared_address: str = ""  # the one address at which all links and inlets listen; "": each at its callee's own
+    wildcard_ports: tuple[int, ...] = ()  # for apps that listen on all addresses; nobody on this machine has them
     namespaces: bool = False  # whether an app may have a network namespace of its own, where the others share one
 
     @property

@@ -11,7 +11,7 @@ from testbed.errors import TopologyError
 from testbed.history.propagation import notes
 
 if TYPE_CHECKING:
-    from testbed.history.events import History
+    from testbed.history.file import History
     from testbed.history.index import Index
     from testbed.spec.topology import Topology
 
@@ -58,7 +58,7 @@ def plainly(fault: str) -> str:
 
 def _in_force(index: Index, phases: Collection[str]) -> Sequence[Topology]:
     """Return every topology that was in force in these phases, in their order; none that cannot be read."""
-    from testbed.spec.topology import recorded_topology
+    from testbed.spec.load import recorded_topology
 
     times = [(phase.start, phase.end) for phase in index.phases if phase.name in phases]
     times = times or [(fault.start, fault.end) for fault in index.faults] or [(-math.inf, math.inf)]

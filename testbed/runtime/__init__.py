@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from testbed.errors import TestbedError, nearest
 from testbed.plan.values import AddressSpace, File, Process
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
 
 RUNTIMES = {  # name -> where its class is
     "process": "testbed.runtime.process.runtime:ProcessRuntime",
     "docker": "testbed.runtime.docker.runtime:DockerRuntime",
 }
+
+
+Tell = Callable[[str], object]
+"""Takes what happens now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,17 @@ class Runtime(Protocol):
     @classmethod
     def lease(cls) -> Lease:
         """Lease the addresses of one run. Raises `TestbedError` if there are none left."""
+
+    @classmethod
+    def prepare(cls, topology: Topology, tell: Tell) -> None:
+        """Build and find what the user's own services are; nothing is started.
+
+        Raises `TopologyError`, with the place in the file, for the first service that this runtime cannot run.
+        """
+
+    @classmethod
+    def address_space(cls, leased: AddressSpace, topology: Topology) -> AddressSpace:
+        """Return where a topology may lie on leased addresses, with the ports and networks that its services need."""
 
     def reach(self, address: str) -> str:
         """Return where this very process reaches an "ip:port" of the plan (one of `Process.reached`).

@@ -141,6 +141,11 @@ class SupervisedRuntime:
         """Return the pid of a running process, on the machine where it runs; `TestbedError` if it does not run."""
         return self._alive(name).pid(name)
 
+    def end_of(self, name: str) -> str:
+        """Return how the last life of a process ended ("exit code 3", "killed by SIGSEGV"), "" while it runs."""
+        life = self._running().lives.get(self._process(name).name)
+        return life.end if life else ""
+
     def deaths(self) -> list[Death]:
         """Return all ends of processes that nobody had asked for, oldest first.
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
+
+from testbed.errors import nearest
 
 CLIENT = "client"
 """The load, as the caller of the entry service."""
+
+Protocol = Literal["http", "http2", "grpc", "tcp"]
+"""What an edge carries: what its callee is spoken to in."""
 
 _TEXT = re.compile(r"\s*(\S+?)\s*->\s*(\S+)\s*")
 
@@ -35,6 +41,11 @@ class Edge:
 def normal_edge(text: str) -> str:
     """Return an edge with single spaces: `"a->b"` becomes `"a -> b"`."""
     return " -> ".join(part.strip() for part in text.split("->"))
+
+
+def no_edge(text: str, known: Iterable[str]) -> str:
+    """Say that nobody calls along this edge, and which edge comes nearest."""
+    return f"no edge {text!r}{nearest(text, known)}"
 
 
 def no_requests(edge: str) -> str:

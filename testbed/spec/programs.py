@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from testbed.spec.base import Model, ShortForm, Spelling, whole
 from testbed.spec.durations import PositiveMillis
 from testbed.spec.problems import wrong
-
-if TYPE_CHECKING:
-    from testbed.spec.services import Service
 
 KINDS = ("language", "command", "image", "address")
 """What a service may be: exactly one of them is written."""
@@ -133,13 +130,13 @@ _NOT_OF = {
 }
 
 
-def kinds_of(service: Service) -> list[str]:
+def kinds_of(service: Model) -> list[str]:
     """Return what was written of language, command, image and address; an image may have a command."""
     found = [kind for kind in KINDS if getattr(service, kind)]
     return ["image"] if found == ["command", "image"] else found
 
 
-def misplaced(service: Service, kind: str) -> Iterator[tuple[str, str]]:
+def misplaced(service: Model, kind: str) -> Iterator[tuple[str, str]]:
     """Yield each field that a service of this kind cannot have, and why."""
     if kind in ("node", "go", "python"):
         yield from ((name, "goes with command or image, not with a stub") for name in _OWN_ONLY if _has(service, name))
@@ -156,7 +153,7 @@ def _article(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _has(service: Service, name: str) -> bool:
+def _has(service: Model, name: str) -> bool:
     """Whether a field says something; a recorded topology has all of them written."""
     field: Any = type(service).model_fields[name]
     return bool(getattr(service, name) != field.get_default(call_default_factory=True))

@@ -12,7 +12,7 @@ from testbed.spec.problems import Place
 from testbed.spec.services import DEFAULT_ROUTE
 
 if TYPE_CHECKING:
-    from testbed.spec.topology import Topology
+    from testbed.spec.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +27,29 @@ class Node:
         return self.service if self.route == DEFAULT_ROUTE else f"{self.service} ({self.route})"
 
 
-def nodes(topology: Topology) -> Iterator[Node]:
+def nodes(spec: Spec) -> Iterator[Node]:
     """Yield every route of every service, in file order."""
-    for name, service in topology.services.items():
+    for name, service in spec.services.items():
         for key in service.route_table:
             yield Node(name, key)
 
 
-def nodes_bottom_up(topology: Topology) -> list[Node]:
+def nodes_bottom_up(spec: Spec) -> list[Node]:
     """Every route after those that it calls, so that what is computed from them needs no deep recursion.
 
     Raises `graphlib.CycleError` where calls never end.
     """
-    graph = {node: [callee_of(topology, call) for _, call in calls_from(topology, node)] for node in nodes(topology)}
+    graph = {node: [callee_of(spec, call) for _, call in calls_from(spec, node)] for node in nodes(spec)}
     return list(TopologicalSorter(graph).static_order())
 
 
-def calls_from(topology: Topology, node: Node) -> Iterator[tuple[Place, Call]]:
+def calls_from(spec: Spec, node: Node) -> Iterator[tuple[Place, Call]]:
     """Yield the calls of one route, fallbacks included, with where they are written in the topology."""
-    for key, place, call in topology.services[node.service].every_call():
+    for key, place, call in spec.services[node.service].every_call():
         if key == node.route:
             yield ("services", node.service, *place), call
 
 
-def callee_of(topology: Topology, call: Call) -> Node:
+def callee_of(spec: Spec, call: Call) -> Node:
     """The route that a call arrives at."""
-    return Node(call.to, topology.services[call.to].route_key(call.method, call.path))
+    return Node(call.to, spec.services[call.to].route_key(call.method, call.path))

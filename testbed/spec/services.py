@@ -11,10 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from testbed.spec.base import Count, ErrorStatus, Model, ShortForm, whole
 from testbed.spec.calls import Call, Method, Path, Step, every_call
 from testbed.spec.durations import DURATION_SCHEMA, Millis, to_ms
-from testbed.spec.edges import CLIENT
+from testbed.spec.edges import CLIENT, Protocol
 from testbed.spec.problems import Place, wrong
 from testbed.spec.programs import Program, kinds_of
-from testbed.spec.rules.protocols import Protocol
 
 METHODS: tuple[str, ...] = Method.__args__  # type: ignore[attr-defined]
 DEFAULT_ROUTE = "*"

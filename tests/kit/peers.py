@@ -35,6 +35,7 @@ class Wire:
     def __init__(self, address: str, patience_s: float = PATIENCE_S) -> None:
         ip, _, port = address.rpartition(":")
         self.address, self.patience_s = (ip, int(port)), patience_s
+        self._begun = time.perf_counter()
         self.socket = socket.create_connection(self.address, timeout=patience_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -61,8 +62,7 @@ class Wire:
         return Saw(what, status, self._ms(), head_ms, len(data), pieces)
 
     def end(self) -> Saw:
-        """Wait for the connection to end, without asking for anything."""
-        self._begun = time.perf_counter()
+        """Wait for the connection to end, without asking for anything; the time counts from the last request sent."""
         _, ended = self._piece()
         return Saw(ended, ms=self._ms())
 

@@ -14,13 +14,13 @@ from testbed.history.events import (
     Event,
     Evidence,
     FaultEvent,
-    History,
     Pace,
     Phase,
     Request,
     RunInfo,
     Sample,
 )
+from testbed.history.file import History
 
 T = TypeVar("T")
 Each = T | Callable[[int], T]  # a value for all, or one for each by its number

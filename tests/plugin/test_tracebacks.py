@@ -12,7 +12,7 @@ SOURCE = """
     def test_other():
         testbed.start(5).__enter__()
 """
-OURS = "starting.py:"  # where a topology is looked for
+OURS = "start.py:"  # where a mesh is started
 
 
 def test_our_errors_end_in_the_users_line(run, project):

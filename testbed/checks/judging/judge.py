@@ -15,7 +15,8 @@ from testbed.checks.judging.tcp import refuse_on_tcp
 from testbed.checks.judging.validity import doubt
 from testbed.checks.judging.view import View, population, window_of
 from testbed.errors import CheckError, TestbedError
-from testbed.history.events import History, ProcessEvent
+from testbed.history.events import ProcessEvent
+from testbed.history.file import History
 from testbed.history.index import Index
 
 

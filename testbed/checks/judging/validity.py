@@ -10,8 +10,9 @@ from testbed.checks.judging.base import Check
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View, latency
 from testbed.history.events import Evidence, FaultEvent, Pace
+from testbed.history.exposure import touch_source, touched, windows
 from testbed.history.index import Index
-from testbed.history.propagation import Unused, beyond, met_strangers
+from testbed.history.propagation import Unused, beyond, met_strangers, unused
 
 SENT_ENOUGH = 0.99  # of the plan; below it nothing is judged
 SEERS = {"requests": "load", "arrivals": "inlet", "samples": "caller's proxy"}
@@ -53,7 +54,7 @@ def in_vain(index: Index, fault: FaultEvent) -> Doubt | None:
     if dropper := beyond(index, fault):
         why = f"{fault.text} cannot find its requests: {dropper}"
         return Doubt(why, dropper.remedy, seer(index, "attempts"))
-    return next((_past_the_mesh(index, one) for one in index.unused if set(fault.edges) == {one.edge}), None)
+    return next((_past_the_mesh(index, one) for one in unused(index) if set(fault.edges) == {one.edge}), None)
 
 
 def _past_the_mesh(index: Index, one: Unused) -> Doubt:
@@ -63,7 +64,7 @@ def _past_the_mesh(index: Index, one: Unused) -> Doubt:
 def _of_an_unused_link(check: Check, view: View) -> Iterator[Doubt]:
     """Doubt what is said of a link that its caller never used."""
     about = check.on_edges(view.index)
-    yield from (_past_the_mesh(view.index, one) for one in view.index.unused if one.edge in about)
+    yield from (_past_the_mesh(view.index, one) for one in unused(view.index) if one.edge in about)
 
 
 def _fault_in_vain(check: Check, view: View) -> Iterator[Doubt]:
@@ -76,12 +77,12 @@ def _fault_in_vain(check: Check, view: View) -> Iterator[Doubt]:
 def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
     """Doubt everything that was seen from the start of a fault on that met no request."""
     index = view.index
-    for windows in index.windows:
-        fault = windows[0]
-        met = fault.start < view.window.end and not any(met_strangers(index, window) for window in windows)
-        if met and fault.injected and all(index.request_ids.isdisjoint(index.touched(window)) for window in windows):
-            source = index.touch_source(fault)
-            there = sum(1 for r in index.requests if any(w.start <= r.intended < w.end for w in windows))
+    for part in windows(index):
+        fault = part[0]
+        met = fault.start < view.window.end and not any(met_strangers(index, window) for window in part)
+        if met and fault.injected and all(index.request_ids.isdisjoint(touched(index, window)) for window in part):
+            source = touch_source(index, fault)
+            there = sum(1 for r in index.requests if any(w.start <= r.intended < w.end for w in part))
             why = f"the fault {fault.id} {fault.text} touched none of {plural(there, 'request')}: "
             why += _no_trace(index, fault)
             next = "does the load reach that edge? testbed graph shows who calls whom"
@@ -97,18 +98,25 @@ def _hit_no_packet(check: Check, view: View) -> Iterator[Doubt]:
 
 
 def _no_trace(index: Index, fault: FaultEvent) -> str:
-    source = index.touch_source(fault)
+    source = touch_source(index, fault)
     if not fault.links:
         return "it waited, and was healed before it had come into force"
     if source not in index.sources:
         return f"this mesh records no {source}, so nobody could have seen it"
-    if index.touched(fault):
+    if touched(index, fault):
         return "those that it met carry no request id of this load: a service on the way does not forward baggage"
     if fault.behind:
         return f"none of them was at {', '.join(fault.behind[:4])} while it was in force"
     if fault.plane == "inlet":
         return "no arrival was hit by it; is there a request of its users, cohort and attempts on that edge?"
     return f"none of the {source} went over {', '.join(fault.links[:4])} while it was in force"
+
+
+def _cut_short(check: Check, view: View) -> Iterator[Doubt]:
+    """Doubt everything in a history that is not all: what is missing may have been anything."""
+    for event in view.index.evidence:
+        if event.source == "history" and not event.complete:
+            yield Doubt(f"the history is not complete: {event.missing}", "run the test again, to its end", "history")
 
 
 def _same_id(check: Check, view: View) -> Iterator[Doubt]:
@@ -164,7 +172,7 @@ def _nobody(check: Check, view: View) -> Iterator[Doubt]:
 def _evidence_missing(check: Check, view: View) -> Iterator[Doubt]:
     needed = [(source, edge) for source in check.needs(view) for edge in check.on_edges(view.index) or ("",)]
     for fault in view.population.faults:
-        needed += [(view.index.touch_source(fault), edge) for edge in fault.edges]
+        needed += [(touch_source(view.index, fault), edge) for edge in fault.edges]
     for source, edge in needed:
         if missing := _missing(check.views(view), source, edge):
             where = f" on {edge}" if edge else ""
@@ -210,6 +218,7 @@ def _context_lost(check: Check, view: View) -> Iterator[Doubt]:
 
 
 _RULES = (
+    _cut_short,
     _of_an_unused_link,
     _fault_in_vain,
     _touched_nothing,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
+from testbed.history.exposure import touched
 from testbed.history.facts import Wiring, wiring
 from testbed.history.index import Index, Joined
 from testbed.history.propagation import first_fault
@@ -124,7 +125,7 @@ class View:
     @cached_property
     def topology(self) -> Topology:
         """The same as a model. Raises `TopologyError` if there is none that this version understands."""
-        from testbed.spec.topology import recorded_topology
+        from testbed.spec.load import recorded_topology
 
         return recorded_topology(self._one_in_force)
 
@@ -212,7 +213,7 @@ def population(index: Index, name: str) -> Population:
     if name in ("affected", "unaffected"):
         hit = _fixed_beforehand(name, faults)
         return Population(name, hit if name == "affected" else lambda request: not hit(request))
-    ids = frozenset().union(*(index.touched(fault) for fault in faults))
+    ids = frozenset().union(*(touched(index, fault) for fault in faults))
     wanted = name == "touched"
     return Population(name, lambda request: (request.id in ids) is wanted, faults)
 

@@ -91,7 +91,7 @@ def plan(file: Path, as_json: bool) -> None:
     from testbed.plan.describe import as_data, as_text
     from testbed.plan.values import AddressSpace
     from testbed.runtime.process.wildcard_ports import with_namespaces
-    from testbed.spec.topology import load_topology
+    from testbed.spec.load import load_topology
 
     topology = load_topology(file)
     made = plan_for(topology, with_namespaces(AddressSpace("127.50"), topology))
@@ -106,7 +106,7 @@ def plan(file: Path, as_json: bool) -> None:
 def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
     """Print the service graph of FILE as a tree and as Mermaid."""
     from testbed.spec import graph as drawing
-    from testbed.spec.topology import load_topology
+    from testbed.spec.load import load_topology
 
     topology = load_topology(file)
     if not mermaid:

@@ -29,10 +29,10 @@ from testbed.frontends.cli.support import (
     sources,
     targets,
 )
-from testbed.history.events import Arrival, Attempt, Call, Event, Evidence, History, Pace, Phase, Request, RunInfo
+from testbed.history.events import Arrival, Attempt, Call, Event, Evidence, Pace, Phase, Request, RunInfo
+from testbed.history.file import History
 from testbed.plan.make import Plan
-from testbed.spec.edges import CLIENT
-from testbed.spec.rules.protocols import Protocol
+from testbed.spec.edges import CLIENT, Protocol
 from testbed.spec.topology import Topology
 
 PROTOCOLS: Sequence[str] = get_args(Protocol)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import pytest
 
 from testbed.frontends.plugin.session import Session, session_of
+from testbed.spec.overrides import Overrides, given
 
 if TYPE_CHECKING:
     from testbed.experiment.replay import Replay
-    from testbed.experiment.start import Policies
     from testbed.experiment.testbed import Testbed
-    from testbed.spec.overrides import Addresses
 
 ScopeName = Literal["session", "package", "module", "class", "function"]
 
@@ -23,14 +22,9 @@ ScopeName = Literal["session", "package", "module", "class", "function"]
 def topology(
     path: str | Path,
     *,
-    mesh: str | None = None,
-    placement: str | None = None,
-    policies: Policies | None = None,
-    replicas: Mapping[str, int] | None = None,
-    addresses: Addresses | None = None,
-    request_faults: bool | None = None,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     scope: ScopeName = "session",
+    **overrides: Unpack[Overrides],
 ) -> Any:
     """Make a fixture that is the running mesh (a `Testbed`), one for each pytest process, clean for every test.
 
@@ -40,8 +34,7 @@ def topology(
     `parameters` maps a test id to such overrides: every test that uses the fixture runs once for each.
     """
     folder = Path(sys._getframe(1).f_code.co_filename).parent
-    common: dict[str, Any] = {"mesh": mesh, "placement": placement, "policies": policies, "replicas": replicas}
-    common |= {"addresses": addresses, "request_faults": request_faults}
+    common = given("topology", overrides)
     variants = dict(parameters or {})
     params, ids = (list(variants.values()), list(variants)) if parameters else (None, None)
 
@@ -49,8 +42,8 @@ def topology(
     def running(request: pytest.FixtureRequest) -> Iterator[Testbed | Replay]:
         """A running mesh."""
         session: Session = session_of(request.config)
-        overrides = {key: value for key, value in common.items() if value is not None}
-        bed = session.start(path, (folder, request.config.rootpath), overrides | dict(getattr(request, "param", {})))
+        wanted = given("topology", {**common, **getattr(request, "param", {})})
+        bed = session.start(path, (folder, request.config.rootpath), wanted)
         yield bed
         session.stop(bed)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from testbed.experiment.replay import Replay
     from testbed.experiment.testbed import Testbed
     from testbed.frontends.plugin.progress import Progress
+    from testbed.spec.overrides import Overrides
 
 FOLDER = ".testbed"  # below the rootdir: histories that were kept, and the logs of meshes
 
@@ -32,18 +33,20 @@ class Session:
     record: Record | None = None
     progress: Progress | None = None
 
-    def start(self, path: str | Path, folders: Sequence[Path], overrides: Mapping[str, Any]) -> Testbed | Replay:
+    def start(self, path: str | Path, folders: Sequence[Path], overrides: Overrides) -> Testbed | Replay:
         """Start the mesh of a fixture, or stand in for it from a kept history."""
-        from testbed.experiment.start import find_topology, start_mesh
-        from testbed.spec.topology import load_topology
+        from testbed.experiment.resolve import resolve
+        from testbed.spec.load import find_topology, load_topology
 
-        chosen = load_topology(find_topology(path, *folders)).with_overrides(**overrides)
+        chosen = resolve(load_topology(find_topology(path, *folders)), overrides)
         if self.replay is not None:
             from testbed.experiment.replay import Replay
 
             return Replay(chosen, self.replay)
+        from testbed.experiment.launch import launch
+
         meshes = self.rootdir / FOLDER / "meshes" if self.keep else None
-        bed = start_mesh(chosen, runtime=self.runtime, seed=self.seed, keep=meshes, say=self.say)
+        bed = launch(chosen, runtime=self.runtime, seed=self.seed, keep=meshes, say=self.say)
         self.beds.append(bed)
         return bed
 

@@ -15,7 +15,8 @@ from testbed.spec.policies.policy import ConnectionPool
 from testbed.spec.services import EXPECTED
 
 if TYPE_CHECKING:
-    from testbed.spec.topology import OutlierDetection, Policy, Retries
+    from testbed.spec.policies.policy import OutlierDetection, Policy
+    from testbed.spec.policies.retries import Retries
 
 HOST_ATTEMPTS = 5  # Istio's: how often a retry looks for a host that has not been tried
 MUTATION = "envoy.filters.http.header_mutation"

@@ -9,7 +9,7 @@ from testbed.envoy.bootstrap import Json, duration, named, typed
 from testbed.plan.values import Replica
 
 if TYPE_CHECKING:
-    from testbed.spec.topology import Policy
+    from testbed.spec.policies.policy import Policy
 
 FIELDS = {
     "kind": "connection",

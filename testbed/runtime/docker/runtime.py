@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from testbed.plan.values import AddressSpace
+from testbed.runtime import Tell
 from testbed.runtime.docker.backend import DockerBackend
 from testbed.runtime.docker.lease import DockerLease, lease_network
 from testbed.runtime.supervised import SupervisedRuntime
+
+if TYPE_CHECKING:
+    from testbed.spec.topology import Topology
 
 READY_S = 30.0  # for a process to be ready
 
@@ -25,3 +31,18 @@ class DockerRuntime(SupervisedRuntime):
     def lease(cls) -> DockerLease:
         """Lease a network. Raises `Unavailable` if there is no daemon that this user may use."""
         return lease_network()
+
+    @classmethod
+    def prepare(cls, topology: Topology, tell: Tell) -> None:
+        """Refuse commands of this machine's with `TopologyError`; whether images are there is seen at the start."""
+        for name, service in topology.services.items():
+            if service.command and not service.image:
+                text = (
+                    "a command of this machine's does not run in a container: give the service an image, or an address"
+                )
+                raise topology.error(("services", name, "command"), text)
+
+    @classmethod
+    def address_space(cls, leased: AddressSpace, topology: Topology) -> AddressSpace:
+        """Every replica has a network of its own, so that all ports are free."""
+        return leased

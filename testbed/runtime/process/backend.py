@@ -15,7 +15,7 @@ from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.folder import log_of
 from testbed.runtime.lives import Lives
 from testbed.runtime.probes import Ask, probe
-from testbed.runtime.process import listening, netns, program
+from testbed.runtime.process import execution, listening, netns
 from testbed.runtime.process.effects import Seen, going, see, stopped
 from testbed.runtime.process.lease import Lease
 from testbed.runtime.process.preflight import check_addresses
@@ -45,7 +45,7 @@ class ProcessBackend:
     def require(self, processes: Sequence[Process]) -> None:
         """Find the programs; raise if one is missing or an address is in use."""
         self._processes = {process.name: process for process in processes}
-        self._tools = program.tools(processes)
+        self._tools = execution.tools(processes)
         check_addresses(processes)
 
     def begin(self, processes: Sequence[Process]) -> None:
@@ -86,7 +86,7 @@ class ProcessBackend:
         return {name: self._launch(process) for name, process in processes.items()}
 
     def _launch(self, process: Process) -> str | Ask:
-        env, log = program.environment(process, self._directory), log_of(process.name, self._directory)
+        env, log = execution.environment(process, self._directory), log_of(process.name, self._directory)
         enter = partial(self._entering, process.name) if process.network else None
         way = probe(process.ready, log, env, process.cwd, enter)
         self.reaper.spawn(
@@ -96,12 +96,12 @@ class ProcessBackend:
             graceful=process.role == "app",
             within=self._groups.get(process.name),
             cwd=process.cwd,
-            network=program.network(process, self._tools),
+            network=execution.network(process, self._tools),
         )
         return way
 
     def _argv(self, process: Process) -> list[str]:
-        return program.argv(process, self._tools, self._directory)
+        return execution.argv(process, self._tools, self._directory)
 
     def _entering(self, name: str) -> Sequence[str]:
         """Return the words that, put before a command, run it in the network of a process's own."""

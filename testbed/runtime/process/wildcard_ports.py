@@ -7,12 +7,18 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from testbed.plan.custom_services import EVERYWHERE, binds_fixed_wildcard_port, candidates
+from testbed.plan.custom_services import EVERYWHERE, binds_fixed_wildcard_port, candidates, wildcard_ports_needed
 from testbed.plan.values import AddressSpace
 from testbed.runtime.process import netns
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
+
+
+def address_space(leased: AddressSpace, topology: Topology) -> AddressSpace:
+    """Return a leased block with what the apps need that listen on all addresses: ports, or networks of their own."""
+    space = with_namespaces(leased, topology)
+    return replace(space, wildcard_ports=free_ports(space.network, wildcard_ports_needed(topology, space)))
 
 
 def with_namespaces(space: AddressSpace, topology: Topology) -> AddressSpace:

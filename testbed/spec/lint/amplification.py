@@ -12,7 +12,7 @@ from testbed.spec.lint.retry_layers import layer_of
 from testbed.spec.routes import Node, callee_of, calls_from, nodes_bottom_up
 
 if TYPE_CHECKING:
-    from testbed.spec.topology import Topology
+    from testbed.spec.spec import Spec
 
 Factors = tuple[int, ...]
 
@@ -39,34 +39,34 @@ class Amplification:
         return [(number, " x ".join(map(str, factors)) or "1") for factors, number in ordered]
 
 
-def amplification(topology: Topology, service: str, node: Node) -> Amplification:
+def amplification(spec: Spec, service: str, node: Node) -> Amplification:
     """Return how many attempts at `service` one request at a route can become, by all that is written.
 
     On the last edge of a path every try counts, refused ones too; on those before it, only the tries that may reach
     the callee (a policy that retries nothing but failures to connect does no work twice). Fallback calls count, budgets
     and breakers do not: so it is the most that can happen, not what will. Without a mesh no policy is in force.
     """
-    enforced = topology.without_policies() if topology.mesh == "none" else topology
+    enforced = spec.without_policies() if spec.mesh == "none" else spec
     return Amplification(_Paths(enforced, service).below(node))
 
 
 class _Paths:
     """The paths to one service from every route, each route looked at once."""
 
-    def __init__(self, topology: Topology, service: str) -> None:
-        self._topology, self._service = topology, service
+    def __init__(self, spec: Spec, service: str) -> None:
+        self._spec, self._service = spec, service
         self._known: dict[Node, Counter[Factors]] = {}
-        for node in nodes_bottom_up(topology):
+        for node in nodes_bottom_up(spec):
             self.below(node)
 
     def below(self, node: Node) -> Counter[Factors]:
         if node not in self._known:
             found: Counter[Factors] = Counter()
-            for place, call in calls_from(self._topology, node):
-                layer = layer_of(self._topology, node, place, call)
+            for place, call in calls_from(self._spec, node):
+                layer = layer_of(self._spec, node, place, call)
                 if call.to == self._service:
                     found[_real(call.tries, layer.tries // call.tries)] += 1
-                for factors, number in self.below(callee_of(self._topology, call)).items():
+                for factors, number in self.below(callee_of(self._spec, call)).items():
                     found[(*_real(*layer.repeats), *factors)] += number
             self._known[node] = found
         return self._known[node]

@@ -13,7 +13,7 @@ from testbed.spec.problems import Place
 from testbed.spec.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
 
 if TYPE_CHECKING:
-    from testbed.spec.topology import Topology
+    from testbed.spec.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class Layer:
 Chain = tuple[Layer, ...]
 
 
-def retry_chains(topology: Topology) -> Iterator[Chain]:
+def retry_chains(spec: Spec) -> Iterator[Chain]:
     """Yield the worst chain of retries below each call that repeats the failures of other retries.
 
     A chain that is the tail of another is left out.
     """
-    worst = _Worst(topology)
-    found = [chain for node in nodes(topology) for chain in worst.from_calls(node) if len(chain) > 1]
+    worst = _Worst(spec)
+    found = [chain for node in nodes(spec) for chain in worst.from_calls(node) if len(chain) > 1]
     inner = {layer for chain in found for layer in chain[1:]}
     yield from (chain for chain in dict.fromkeys(found) if chain[0] not in inner)
 
@@ -44,10 +44,10 @@ def retry_chains(topology: Topology) -> Iterator[Chain]:
 class _Worst:
     """The chain with the largest product below each route, each route looked at once."""
 
-    def __init__(self, topology: Topology) -> None:
-        self._topology = topology
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
         self._known: dict[Node, Chain] = {}
-        for node in nodes_bottom_up(topology):
+        for node in nodes_bottom_up(spec):
             self.below(node)
 
     def below(self, node: Node) -> Chain:
@@ -56,9 +56,9 @@ class _Worst:
         return self._known[node]
 
     def from_calls(self, node: Node) -> Iterator[Chain]:
-        for place, call in calls_from(self._topology, node):
-            layer = layer_of(self._topology, node, place, call)
-            deeper = self.below(callee_of(self._topology, call))
+        for place, call in calls_from(self._spec, node):
+            layer = layer_of(self._spec, node, place, call)
+            deeper = self.below(callee_of(self._spec, call))
             if layer.tries == 1:
                 yield deeper
             elif layer.repeats_failures:
@@ -71,13 +71,13 @@ def _product(chain: Chain) -> int:
     return math.prod(layer.tries for layer in chain)
 
 
-def layer_of(topology: Topology, node: Node, place: Place, call: Call) -> Layer:
+def layer_of(spec: Spec, node: Node, place: Place, call: Call) -> Layer:
     """Return how often one call of a route is tried, and how often its tries may reach the callee."""
     edge = Edge(node.service, call.to)
-    policy = topology.policy(edge)
+    policy = spec.policy(edge)
     tries = call.tries * (policy.attempts if policy else 1)
-    where = topology.place_of(policy) if policy and policy.attempts > 1 else place
-    rpcs = policy is not None and policy.repeats_rpcs and topology.protocol(edge) == "grpc"
+    where = spec.place_of(policy) if policy and policy.attempts > 1 else place
+    rpcs = policy is not None and policy.repeats_rpcs and spec.protocol(edge) == "grpc"
     repeats = (call.tries, policy.attempts if policy and (policy.repeats_work or rpcs) else 1)
     failures = policy is not None and (policy.repeats_failures or rpcs)
     return Layer(where, edge, tries, call.tries > 1 or failures, repeats)

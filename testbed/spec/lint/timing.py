@@ -9,7 +9,7 @@ from testbed.spec.policies.policy import Policy
 from testbed.spec.routes import Node, callee_of, nodes_bottom_up
 
 if TYPE_CHECKING:
-    from testbed.spec.topology import Topology
+    from testbed.spec.spec import Spec
 
 
 class Times:
@@ -19,16 +19,16 @@ class Times:
     work alone. So every time is what the written limits *can* take, never a promise that it takes no longer.
     """
 
-    def __init__(self, topology: Topology) -> None:
-        self._topology = topology
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
         self._known: dict[Node, float] = {}
-        for node in nodes_bottom_up(topology):
+        for node in nodes_bottom_up(spec):
             self.route(node)
 
     def route(self, node: Node) -> float:
         """The longest time until a route answers: its work, then the slowest call of each step."""
         if node not in self._known:
-            route = self._topology.services[node.service].route_table[node.route]
+            route = self._spec.services[node.service].route_table[node.route]
             steps = (max(self.call(node, call) for call in calls_of(step)) for step in route.calls)
             self._known[node] = max((route.work or {}).values(), default=0.0) + sum(steps)
         return self._known[node]
@@ -42,8 +42,8 @@ class Times:
 
     def try_time(self, caller: Node, call: Call) -> float:
         """The longest time of one try of the application: all attempts of its proxy, and the pauses between them."""
-        policy = self._topology.policy(f"{caller.service} -> {call.to}")
-        answer = self.route(callee_of(self._topology, call))
+        policy = self._spec.policy(f"{caller.service} -> {call.to}")
+        answer = self.route(callee_of(self._spec, call))
         return answer if policy is None else policy_time(policy, answer)
 
 

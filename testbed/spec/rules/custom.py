@@ -7,26 +7,25 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import nearest
 from testbed.spec.calls import Call
+from testbed.spec.ports import INLETS, LINKS
 from testbed.spec.problems import Place, Problem
 from testbed.spec.programs import KINDS, kinds_of, misplaced
 from testbed.spec.templates import names_of, unknown
 
 if TYPE_CHECKING:
     from testbed.spec.services import Service
-    from testbed.spec.topology import Topology
-
-LINKS, INLETS = 10_000, 20_000  # where the ports of the testbed's own listeners begin on every address
+    from testbed.spec.spec import Spec
 
 
-def broken(topology: Topology) -> Iterator[Problem]:
+def broken(spec: Spec) -> Iterator[Problem]:
     """Everything that is wrong with what services are."""
-    for name, service in topology.services.items():
-        found = [*_kind(service), *_needs(topology, name, service)]
+    for name, service in spec.services.items():
+        found = [*_kind(service), *_needs(spec, name, service)]
         if service.is_own:
-            found += [*_calls(service), *_templates(topology, name, service), *_port(topology, service)]
+            found += [*_calls(service), *_templates(spec, name, service), *_port(spec, service)]
         yield from (Problem(("services", name, *problem.place), problem.message) for problem in found)
-    yield from _circles(topology)
-    for index, header in enumerate(topology.context):
+    yield from _circles(spec)
+    for index, header in enumerate(spec.context):
         if header in ("traceparent", "tracestate"):
             text = f"{header} has a format of its own, in which a request's id, user and cohort have no place"
             yield Problem(("context", index), text)
@@ -52,16 +51,16 @@ def _calls(service: Service) -> Iterator[Problem]:
             yield Problem(("calls", index), text)
 
 
-def _needs(topology: Topology, name: str, service: Service) -> Iterator[Problem]:
+def _needs(spec: Spec, name: str, service: Service) -> Iterator[Problem]:
     for index, needed in enumerate(service.needs):
-        if needed not in topology.services:
-            yield Problem(("needs", index), f"no service {needed!r}{nearest(needed, topology.services)}")
+        if needed not in spec.services:
+            yield Problem(("needs", index), f"no service {needed!r}{nearest(needed, spec.services)}")
         elif needed == name:
             yield Problem(("needs", index), f"{name} cannot wait for itself")
 
 
-def _templates(topology: Topology, name: str, service: Service) -> Iterator[Problem]:
-    names = names_of(topology.upstreams(name))
+def _templates(spec: Spec, name: str, service: Service) -> Iterator[Problem]:
+    names = names_of(spec.upstreams(name))
     for place, text in texts_of(service):
         for what in unknown(text, names):
             yield Problem(place, what)
@@ -75,12 +74,12 @@ def texts_of(service: Service) -> Iterator[tuple[Place, str]]:
     yield from ((("ready", "command", index), word) for index, word in enumerate(words))
 
 
-def _port(topology: Topology, service: Service) -> Iterator[Problem]:
+def _port(spec: Spec, service: Service) -> Iterator[Problem]:
     """A port of its own that belongs to the testbed on the same address."""
     if service.port is None:
         return
-    ports, callers = topology.ports, 1 + sum(one.replicas for one in topology.services.values())
-    most = ports.proxy + max(len(topology.upstreams(name)) for name in topology.services)
+    ports, callers = spec.ports, 1 + sum(one.replicas for one in spec.services.values())
+    most = ports.proxy + max(len(spec.upstreams(name)) for name in spec.services)
     taken = {"the proxy": range(ports.proxy, most + 1), "the proxy's admin": range(ports.admin, ports.admin + 1)}
     taken |= {"the testbed's links": range(LINKS, LINKS + callers), "its inlet": range(INLETS, INLETS + callers)}
     for who, numbers in taken.items():
@@ -88,21 +87,19 @@ def _port(topology: Topology, service: Service) -> Iterator[Problem]:
             yield Problem(("port",), f"{service.port} is taken by {who} (see ports: in docs/topology.md)")
 
 
-def _circles(topology: Topology) -> Iterator[Problem]:
+def _circles(spec: Spec) -> Iterator[Problem]:
     """Services that wait for each other."""
-    for name, service in topology.services.items():
+    for name, service in spec.services.items():
         for index, needed in enumerate(service.needs):
-            if needed != name and name in _waits_for(topology, needed):
+            if needed != name and name in _waits_for(spec, needed):
                 yield Problem(("services", name, "needs", index), f"{name} and {needed} would wait for each other")
 
 
-def _waits_for(topology: Topology, name: str) -> set[str]:
+def _waits_for(spec: Spec, name: str) -> set[str]:
     """Return all that a service waits for, directly or not."""
     found: set[str] = set()
     while (
-        more := {
-            needed for one in found | {name} if one in topology.services for needed in topology.services[one].needs
-        }
+        more := {needed for one in found | {name} if one in spec.services for needed in spec.services[one].needs}
         - found
     ):
         found |= more

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from testbed.spec.edges import CLIENT, Edge
+from testbed.spec.edges import CLIENT, Edge, Protocol
 from testbed.spec.problems import Place, Problem
 
 if TYPE_CHECKING:
     from testbed.spec.policies.policy import Policy
-    from testbed.spec.topology import Topology
-
-Protocol = Literal["http", "http2", "grpc", "tcp"]
+    from testbed.spec.spec import Spec
 
 _NO_REQUESTS = "a tcp edge carries connections, and no requests that could"
 _ON_TCP: dict[tuple[str, ...], str] = {
@@ -30,26 +28,26 @@ _ON_TCP: dict[tuple[str, ...], str] = {
 """What a policy cannot say on a tcp edge, and why."""
 
 
-def misfits(topology: Topology) -> Iterator[Problem]:
+def misfits(spec: Spec) -> Iterator[Problem]:
     """Everything that the protocol of a service rules out."""
-    yield from _entry(topology)
-    yield from _stubs(topology)
-    yield from _calls(topology)
-    yield from _settings(topology)
-    yield from _policies(topology)
+    yield from _entry(spec)
+    yield from _stubs(spec)
+    yield from _calls(spec)
+    yield from _settings(spec)
+    yield from _policies(spec)
 
 
-def _entry(topology: Topology) -> Iterator[Problem]:
-    entry = topology.services.get(topology.entry)
+def _entry(spec: Spec) -> Iterator[Problem]:
+    entry = spec.services.get(spec.entry)
     if entry and entry.protocol == "tcp":
         yield Problem(
-            ("services", topology.entry, "protocol"),
+            ("services", spec.entry, "protocol"),
             "the load sends requests, and tcp has none: let it enter at a service with another protocol that calls it",
         )
 
 
-def _stubs(topology: Topology) -> Iterator[Problem]:
-    for name, service in topology.services.items():
+def _stubs(spec: Spec) -> Iterator[Problem]:
+    for name, service in spec.services.items():
         place: Place = ("services", name, "protocol")
         if service.protocol == "tcp" and service.language:
             yield Problem(place, "a stub answers requests: tcp is for a service of your own (command, image, address)")
@@ -57,38 +55,38 @@ def _stubs(topology: Topology) -> Iterator[Problem]:
             yield Problem(place, "the Python stub has no HTTP/2 of its own: take go or node, or protocol grpc")
 
 
-def _calls(topology: Topology) -> Iterator[Problem]:
+def _calls(spec: Spec) -> Iterator[Problem]:
     """Calls that a stub cannot make."""
-    for name, service in topology.services.items():
+    for name, service in spec.services.items():
         for _, place, call in service.every_call():
-            callee = topology.services.get(call.to)
-            if callee and (why := _uncallable(topology, name, callee.protocol)):
+            callee = spec.services.get(call.to)
+            if callee and (why := _uncallable(spec, name, callee.protocol)):
                 yield Problem(("services", name, *place, "to"), f"{call.to} speaks {callee.protocol}: {why}")
 
 
-def _uncallable(topology: Topology, caller: str, protocol: Protocol) -> str:
-    service = topology.services[caller]
+def _uncallable(spec: Spec, caller: str, protocol: Protocol) -> str:
+    service = spec.services[caller]
     if protocol == "http" or not service.language:
         return ""
     if protocol == "tcp":
         return "a stub sends requests, and cannot call it"
-    if protocol == "http2" and topology.mesh == "none":
+    if protocol == "http2" and spec.mesh == "none":
         return "stubs send HTTP/1.1, and with mesh none there is no proxy that makes HTTP/2 of it"
     if protocol == "grpc" and service.wiring == "proxy":
         return f"gRPC takes no HTTP_PROXY of this kind, so {caller} needs wiring: listener"
     return ""
 
 
-def _settings(topology: Topology) -> Iterator[Problem]:
-    for text, settings in topology.edge_settings.items():
+def _settings(spec: Spec) -> Iterator[Problem]:
+    for text, settings in spec.edge_settings.items():
         wanted = "request_faults" in settings.model_fields_set and settings.request_faults
-        if wanted and _protocol(topology, text) == "tcp":
+        if wanted and _protocol(spec, text) == "tcp":
             yield Problem(("edges", text, "requestFaults"), f"{_NO_REQUESTS} be hit one by one: leave it out")
 
 
-def _policies(topology: Topology) -> Iterator[Problem]:
-    for index, policy in enumerate(topology.policies):
-        if _protocol(topology, policy.edge) == "tcp":
+def _policies(spec: Spec) -> Iterator[Problem]:
+    for index, policy in enumerate(spec.policies):
+        if _protocol(spec, policy.edge) == "tcp":
             for place, why in _ON_TCP.items():
                 if _written(policy, place):
                     yield Problem(("policies", index, *place), why)
@@ -102,13 +100,13 @@ def _written(policy: Policy, place: tuple[str, ...]) -> bool:
     return value not in (None, False)
 
 
-def _protocol(topology: Topology, edge: str) -> str:
-    found = topology.services.get(Edge.parse(edge).callee)
+def _protocol(spec: Spec, edge: str) -> str:
+    found = spec.services.get(Edge.parse(edge).callee)
     return found.protocol if found else ""
 
 
-def status_words(topology: Topology, policy: Policy) -> list[str]:
+def status_words(spec: Spec, policy: Policy) -> list[str]:
     """Words of `retryOn` that no answer on this gRPC edge can meet: its errors are HTTP 200 with a gRPC status."""
-    if _protocol(topology, policy.edge) != "grpc" or policy.retries is None or Edge.parse(policy.edge).caller == CLIENT:
+    if _protocol(spec, policy.edge) != "grpc" or policy.retries is None or Edge.parse(policy.edge).caller == CLIENT:
         return []
     return [word for word in policy.retries.retry_on if word.isdecimal() or word in ("retriable-4xx", "gateway-error")]

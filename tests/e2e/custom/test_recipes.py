@@ -10,7 +10,8 @@ import yaml
 
 from testbed import abort, answered, attempts, delay, get, only_statuses, refused, start, steady, throttle
 from testbed.experiment.testbed import Testbed
-from testbed.spec.topology import Topology, load_topology
+from testbed.spec.load import load_topology
+from testbed.spec.topology import Topology
 from tests.kit.processes import eventually
 from tests.kit.recipes import SHOP, put_on_path, shared
 

@@ -14,6 +14,7 @@ from testbed.checks import SATURATED, judge
 from testbed.errors import CheckError
 from testbed.experiment.testbed import Testbed
 from testbed.history.events import Attempt, Evidence
+from testbed.history.exposure import touched
 from testbed.spec.topology import Topology
 from tests.kit import PROGRAMS
 from tests.kit.judging import verdict
@@ -73,7 +74,7 @@ def test_a_fault_of_the_link_meets_the_callers_that_share_it(shop: Testbed) -> N
     held = run.history.index.by_phase["hold"]
     assert min(request.latency_ms for request in held) >= 59
     (fault,) = run.history.index.faults
-    assert run.history.index.touched(fault) >= {request.id for request in held}
+    assert touched(run.history.index, fault) >= {request.id for request in held}
     assert lacking(run) == []
 
 

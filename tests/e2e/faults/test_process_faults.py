@@ -29,6 +29,7 @@ from testbed import (
 from testbed.checks import SATURATED
 from testbed.errors import FaultError
 from testbed.frontends.cli.support import sources
+from testbed.history.exposure import touched
 from tests.kit.processes import eventually
 
 pytestmark = pytest.mark.e2e
@@ -181,7 +182,7 @@ def test_a_rolling_outage_is_judged_window_by_window_and_again_from_its_file(pat
     assert run_a.end <= run_b.start
     failed = {r.id for r in requests if r.status == 502}
     assert failed
-    assert failed <= run.history.index.touched(run_a) | run.history.index.touched(run_b)
+    assert failed <= touched(run.history.index, run_a) | touched(run.history.index, run_b)
     checks = {"all": [only_statuses(200, 502), recovers(within_s=0.5)], "touched": [only_statuses(502, 200)]}
     report = run.judge(**checks)
     assert all(found.outcome == "held" or found.why.startswith(SATURATED) for found in report.verdicts)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.experiment.sources import logs
 from testbed.faults.operations import Closed, Toxic
 from testbed.history.events import Attempt, Call, Evidence
 from tests.kit.plane_apps import App, Conversation, hello, never
@@ -342,7 +343,7 @@ def test_a_log_that_lost_lines_is_not_complete(folder: Path) -> None:
         one.get()
         assert one.seen()  # both logs are whole now
         (folder / "caller-1/mesh.log").write_text("")
-        one.recorder = type(one.recorder)(one.plan, folder, patience_s=0.3)
+        one.recorder = type(one.recorder)(logs(one.plan), folder, patience_s=0.3)
         verdicts = {event.source: event for event in one.recorder.collect() if isinstance(event, Evidence)}
         assert verdicts["calls"].missing == "caller-1/proxy: 0 of 1 requests logged"
         assert verdicts["calls"].edges == ("caller -> callee",)

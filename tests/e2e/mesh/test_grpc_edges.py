@@ -7,7 +7,7 @@ import pytest
 import testbed
 from testbed import abort, answered, attempts, delay, get, kill, latency, only_statuses, slowest, steady, topology
 from testbed.errors import FaultError
-from testbed.spec.topology import load_topology
+from testbed.spec.load import load_topology
 from tests.kit import MESHES
 from tests.kit.grpc_planes import assert_retries_hide_what_fails_once
 
@@ -73,7 +73,7 @@ def test_an_http2_edge_takes_http_faults(rpc):
 
 
 def test_without_a_mesh_the_apps_call_the_links_themselves_and_say_how_it_ended():
-    whole = load_topology(MESHES / "rpc.yaml")
+    whole = load_topology(MESHES / "mesh/rpc.yaml")
     services = {**whole.services, "legacy": whole.services["legacy"].model_copy(update={"protocol": "http"})}
     bare = testbed.Topology(name="bare", mesh="none", entry="front", services=services)
     with testbed.start(bare) as mesh:

@@ -24,6 +24,7 @@ from testbed import (
     topology,
 )
 from testbed.errors import FaultError
+from testbed.history.exposure import touched
 from tests.kit import MESHES
 from tests.kit.neighbours import ask, at_once, hit_by, neighbours, shared
 
@@ -91,10 +92,10 @@ def test_a_proxys_failure_hits_all_behind_it_and_nobody_else(plain, struck):
     index = run.history.index
     (event,) = index.faults
     assert set(event.behind) == hit
-    met = {r.replica for r in index.requests if r.id in index.touched(event)}
+    met = {r.replica for r in index.requests if r.id in touched(index, event)}
     assert met == hit
     held = {r.id for r in index.requests if r.phase == "hold" and r.replica in hit}
-    assert held <= index.touched(event)
+    assert held <= touched(index, event)
     run.check(untouched=[only_statuses(200)])
 
 
@@ -149,7 +150,7 @@ def lose_a_proxy(bed):
 
 
 def test_a_death_that_nobody_asked_for_is_still_our_trouble():
-    with start(MESHES / "nodes.yaml") as bed, pytest.raises(TestbedError, match="255.2"):
+    with start(MESHES / "mesh/nodes.yaml") as bed, pytest.raises(TestbedError, match="255.2"):
         lose_a_proxy(bed)
 
 
@@ -170,7 +171,7 @@ def test_every_call_and_attempt_is_told_exactly_and_with_its_caller(plain):
     (fault,) = index.faults
     slow = {a.request for a in index.attempts.on(EDGE) if a.duration_ms >= 29}
     assert slow >= {r.id for r in index.requests if r.phase == "hold"}
-    assert index.touched(fault) >= {r.id for r in index.requests if r.phase == "hold"}
+    assert touched(index, fault) >= {r.id for r in index.requests if r.phase == "hold"}
     run.check(touched=[attempts(EDGE, exactly=1)])
 
 

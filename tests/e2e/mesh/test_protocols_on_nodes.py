@@ -20,6 +20,7 @@ from testbed import (
     start,
     steady,
 )
+from testbed.history.exposure import touched
 from tests.kit.grpc_planes import assert_retries_hide_what_fails_once
 from tests.kit.neighbours import ask, at_once, hit_by, neighbours, shared
 
@@ -88,7 +89,7 @@ def test_every_call_and_attempt_is_told_exactly_with_its_caller_and_status(bed):
     held = {request.id for request in index.by_phase["hold"]}
     assert held <= {a.request for a in index.attempts.on(RPC) if a.duration_ms >= 29}
     (fault,) = index.faults
-    assert held <= index.touched(fault)
+    assert held <= touched(index, fault)
 
 
 def test_retries_go_by_the_grpc_status_whoever_calls(bed):

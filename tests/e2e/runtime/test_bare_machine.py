@@ -10,7 +10,13 @@ import pytest
 from testbed.runtime.tools.inventory import extras
 from tests.kit.nobody import CHECKOUT, NOBODY, PYTEST, nobody
 
-AFFECTED = ("e2e/stores", "e2e/packets", "docker", "plugin/test_plugin_packets.py", "e2e/own/test_own_bad_input.py")
+AFFECTED = (
+    "e2e/stores",
+    "e2e/injection/packets",
+    "docker",
+    "plugin/test_plugin_packets.py",
+    "e2e/custom/test_bad_input.py",
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 ASK = """
 import sys
 from pathlib import Path
-from testbed.runtime import binaries, golang
+from testbed.runtime.tools import binaries, golang
 program = golang.Program("hello", "the greeter", "./cmd/hello", folder=Path(sys.argv[1]))
 golang.build([program], binaries.find("go"), print)
 print(golang.cached(program))

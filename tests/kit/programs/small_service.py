@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from testbed.experiment.testbed import Testbed
-from testbed.spec.topology import Topology, load_topology
+from testbed.spec.load import load_topology
+from testbed.spec.topology import Topology
 
 PORT = 18_000 + os.getpid() % 2_000  # one that it insists on: another one for each worker
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from testbed.history.instrumentation import RECIPES
-from testbed.spec.topology import load_topology
+from testbed.spec.load import load_topology
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/your-services.md").read_text()

@@ -1,120 +1,22 @@
-import json
-from dataclasses import fields
-from typing import get_args
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from testbed.errors import TestbedError
-from testbed.history.events import Event, Evidence, FaultEvent, History, Phase, Request, RunInfo
+from testbed.history.events import Arrival, Attempt, Call, Request
 
-KINDS = get_args(Event)
-NUMBERS = st.floats(allow_nan=False)
-JSON = st.dictionaries(st.text(), st.one_of(st.none(), st.integers(), st.text(), st.lists(st.text())))
-FIELDS = {
-    "str": st.text(),
-    "int": st.integers(),
-    "float": st.one_of(NUMBERS, st.integers()),
-    "bool": st.booleans(),
-    "dict[str, object]": JSON,
-    "dict[str, str]": st.dictionaries(st.text(), st.text()),
-    "dict[str, float]": st.dictionaries(st.text(), st.floats(allow_nan=False)),
-    "int | None": st.none() | st.integers(-(2**40), 2**40),
-    "str | None": st.none() | st.text(),
-    "tuple[str, ...]": st.lists(st.text()).map(tuple),
-    "tuple[str, ...] | None": st.none() | st.lists(st.text()).map(tuple),
+GRPC_OK, UNAVAILABLE = 0, 14
+ANSWERS = {
+    Request: lambda status, grpc: Request("r", "u", "", 0, 0, 1, status, grpc_status=grpc),
+    Attempt: lambda status, grpc: Attempt("r", "a -> b", "a-1", "b-1", 1, 0, 1, status, grpc_status=grpc),
+    Call: lambda status, grpc: Call("r", "a -> b", "a-1", 1, 0, 1, status, grpc_status=grpc),
+    Arrival: lambda status, grpc: Arrival("r", "a -> b", "a-1", "b-1", 1, 0, 1, status, grpc_status=grpc),
 }
 
 
-def events_of(kind):
-    return st.builds(kind, **{field.name: FIELDS[str(field.type)] for field in fields(kind)})
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
-@given(st.lists(st.one_of(*map(events_of, KINDS)), max_size=8))
-def test_what_is_written_is_read_again_exactly(tmp_path, events):
-    path = tmp_path / "run.jsonl"
-    History(events).write(path)
-    read = History.read(path)
-    assert list(read) == events
-    assert [repr(event) for event in read] == [repr(event) for event in events]  # types as well: 1 is not 1.0
-
-
-def test_the_file_begins_with_its_version_and_has_one_line_an_event(tmp_path):
-    History([Phase("hold", 1.0, 2.0), Phase("heal", 2.0, 3.0)]).write(tmp_path / "h.jsonl")
-    first, *lines = (tmp_path / "h.jsonl").read_text().splitlines()
-    assert json.loads(first) == {"type": "history", "version": 1}
-    assert json.loads(lines[1]) == {"type": "phase", "name": "heal", "start": 2.0, "end": 3.0}
-    assert len(lines) == 2
-
-
-GOOD = '{"type": "history", "version": 1}'
-PHASE = '{"type": "phase", "name": "hold", "start": 1.0, "end": 2.0}'
-
-
+@pytest.mark.parametrize("kind", ANSWERS)
 @pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        ([], r"bad.jsonl:1: not a history of this version"),
-        (['{"type": "history", "version": 2}'], r"bad.jsonl:1: not a history of this version"),
-        ([PHASE], r"bad.jsonl:1: not a history"),
-        ([GOOD, PHASE, '{"type": "phase", "na'], r"bad.jsonl:3: "),
-        ([GOOD, ""], r"bad.jsonl:2: "),
-        ([GOOD, "[]"], r"bad.jsonl:2: not a JSON object"),
-        ([GOOD, '{"name": "hold"}'], r"bad.jsonl:2: unknown event '\(no type\)'"),
-        (
-            [GOOD, PHASE.replace('"phase"', '"phases"')],
-            r"bad.jsonl:2: unknown event 'phases' \(did you mean 'phase'\?\)",
-        ),
-        (
-            [GOOD, PHASE.replace("start", "strat")],
-            r"bad.jsonl:2: phase has no field 'strat' \(did you mean 'start'\?\)",
-        ),
-        ([GOOD, '{"type": "phase", "name": "hold"}'], r"bad.jsonl:2: phase: .*missing"),
-        ([GOOD, PHASE.replace("1.0", '"1"')], r"bad.jsonl:2: phase: start must be float, not '1'"),
-        ([GOOD, PHASE.replace("1.0", "true")], r"bad.jsonl:2: phase: start must be float, not True"),
-    ],
+    ("status", "grpc", "judged"), [(200, None, 200), (503, None, 503), (200, GRPC_OK, 200), (200, UNAVAILABLE, 503)]
 )
-def test_a_broken_file_names_file_and_line(tmp_path, lines, message):
-    path = tmp_path / "bad.jsonl"
-    path.write_text("".join(line + "\n" for line in lines))
-    with pytest.raises(TestbedError, match=message):
-        History.read(path)
-
-
-@pytest.mark.parametrize("edges", ["null", '"a -> b"', "[1]", "{}"])
-def test_a_list_of_strings_is_nothing_else(tmp_path, edges):
-    path = tmp_path / "bad.jsonl"
-    line = f'{{"type": "evidence", "source": "calls", "complete": true, "edges": {edges}}}'
-    path.write_text(f"{GOOD}\n{line}\n")
-    with pytest.raises(TestbedError, match="edges must be a list of strings"):
-        History.read(path)
-
-
-def test_none_and_empty_stay_apart(tmp_path):
-    usual = {"id": "f1", "name": "delay", "text": "", "plane": "inlet", "links": (), "edges": (), "start": 0.0}
-    events = [FaultEvent(**usual, end=1.0, users=None), FaultEvent(**usual, end=float("inf"), users=())]
-    History(events).write(tmp_path / "h.jsonl")
-    assert list(History.read(tmp_path / "h.jsonl")) == events
-
-
-def test_a_file_that_is_not_there_or_cannot_be_written(tmp_path):
-    with pytest.raises(TestbedError, match=r"cannot read the history .*none.jsonl: No such file"):
-        History.read(tmp_path / "none.jsonl")
-    with pytest.raises(TestbedError, match=r"cannot write the history .*: No such file"):
-        History().write(tmp_path / "no" / "h.jsonl")
-
-
-def test_events_are_kept_in_order_and_the_index_follows():
-    history = History([Phase("hold", 0, 1)])
-    assert history.index is history.index
-    assert list(history.index.by_phase) == ["hold"]
-    history.append(Phase("heal", 1, 2))
-    history.extend([Evidence("calls", True), RunInfo(0, "t", 1, "envoy", {}, {}, ())])
-    assert list(history.index.by_phase) == ["hold", "heal"]
-    assert [event.type for event in history] == ["phase", "phase", "evidence", "run"]
-    assert len(history) == len(history.events) == 4
+def test_an_answer_is_judged_by_its_own_status_or_by_its_grpc_status(kind, status, grpc, judged):
+    assert ANSWERS[kind](status, grpc).as_http == judged
 
 
 def test_a_request_is_ok_from_200_to_399():

@@ -11,6 +11,7 @@ from testbed.checks import Report, attempts, in_vain_report, judge, only_statuse
 from testbed.errors import Inconclusive
 from testbed.history.events import Arrival
 from testbed.history.instrumentation import RECIPES, recipe
+from testbed.history.propagation import droppers, unused
 from testbed.report.failure import raise_if_red
 from tests.kit.story import EDGE, EPOCH, Story
 
@@ -47,11 +48,11 @@ USERS = {"users": ("u1", "u2")}
 
 def test_a_service_that_hands_on_the_context_is_not_named() -> None:
     index = told(scope=USERS).history.index
-    assert (index.droppers, index.unused) == ((), ())
+    assert (droppers(index), unused(index)) == ((), ())
 
 
 def test_a_service_that_drops_the_context_is_named_with_the_header() -> None:
-    (dropper,) = told(forwards=False).history.index.droppers
+    (dropper,) = droppers(told(forwards=False).history.index)
     assert str(dropper) == (
         "checkout does not forward the header baggage: none of 200 calls on checkout -> pricing carried the request id "
         "that 200 of its own requests had"
@@ -86,24 +87,24 @@ def test_a_fault_on_the_whole_edge_beyond_it_is_judged_as_ever() -> None:
 
 
 def test_calls_of_a_service_that_got_no_request_are_nobodys() -> None:
-    assert told(forwards=False, came=False).history.index.droppers == ()
+    assert droppers(told(forwards=False, came=False).history.index) == ()
 
 
 def test_background_calls_beside_those_of_requests_accuse_nobody() -> None:
     story = told()
     story.events += [Arrival("", EDGE, "checkout-1", "pricing-1", 1, story.now + n, 1, 200) for n in range(50)]
-    assert story.history.index.droppers == ()
+    assert droppers(story.history.index) == ()
 
 
 # -- links that are not used
 
 
 def test_a_link_that_was_never_used_is_named() -> None:
-    (unused,) = told(calls=0).history.index.unused
-    assert str(unused) == (
+    (one,) = unused(told(calls=0).history.index)
+    assert str(one) == (
         "checkout never used its link to pricing in 200 requests: it calls pricing past the mesh, or not at all"
     )
-    assert "PRICING_URL or PRICING_ADDR" in unused.remedy
+    assert "PRICING_URL or PRICING_ADDR" in one.remedy
 
 
 def test_checks_of_such_a_link_are_inconclusive_and_others_are_not() -> None:
@@ -121,7 +122,7 @@ def test_a_fault_on_such_a_link_alone_proves_nothing() -> None:
 def test_a_few_requests_prove_nothing_of_a_link() -> None:
     story = Story(topology=shop())
     story.arrivals(story.phase("hold", 19), **TO_CHECKOUT)
-    assert story.history.index.unused == ()
+    assert unused(story.history.index) == ()
 
 
 @pytest.mark.parametrize(("mesh", "calls", "named"), [("envoy", 1, False), ("envoy", 0, True), ("none", 0, False)])
@@ -133,7 +134,7 @@ def test_connections_belong_to_no_request_but_are_seen_by_a_proxy(mesh: str, cal
     story.arrivals(requests, **TO_CHECKOUT)
     story.attempts(requests, calls, request="")
     index = story.history.index
-    assert (index.droppers, bool(index.unused)) == ((), named)
+    assert (droppers(index), bool(unused(index))) == ((), named)
 
 
 def test_a_stub_keeps_to_its_wiring() -> None:
@@ -142,7 +143,7 @@ def test_a_stub_keeps_to_its_wiring() -> None:
         | {"services": {"frontend": {"language": "go", "calls": ["pricing"]}, "pricing": {"language": "go"}}}
     )
     story.phase("hold", 100)
-    assert story.history.index.unused == ()
+    assert unused(story.history.index) == ()
 
 
 # -- before the fault: the run ends there

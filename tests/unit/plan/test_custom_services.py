@@ -17,14 +17,15 @@ from testbed.plan.values import AddressSpace, Network, Process, Ready
 from testbed.runtime.process import netns
 from testbed.runtime.process.wildcard_ports import with_namespaces
 from testbed.runtime.start_order import waves
-from testbed.spec.topology import Topology, load_topology
+from testbed.spec.load import load_topology
+from testbed.spec.topology import Topology
 
 DB = {"address": "10.1.2.3:5432"}
 
 
 def plan(mesh: str = "envoy", ports: tuple[int, ...] = (), **services: Any) -> Plan:
     data = {"name": "t", "mesh": mesh, "entry": next(iter(services)), "services": services}
-    return plan_for(Topology.model_validate(data), AddressSpace("127.9"), wildcard_ports=ports)
+    return plan_for(Topology.model_validate(data), AddressSpace("127.9", wildcard_ports=ports))
 
 
 def app(made: Plan, name: str = "web-1") -> Process:

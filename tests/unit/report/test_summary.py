@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from testbed.frontends.plugin.progress import Progress, line
-from testbed.history.events import FaultEvent, History, Phase, PolicyEvent, RunInfo
+from testbed.history.events import FaultEvent, Phase, PolicyEvent, RunInfo
+from testbed.history.file import History
 from testbed.report.narrative import plainly, story
 from testbed.report.summary import summary, tally
 

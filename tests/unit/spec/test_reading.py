@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import TopologyError
+from testbed.spec.load import load_topology
 from testbed.spec.reading import DEEPEST, MOST
-from testbed.spec.topology import Topology, load_topology
+from testbed.spec.topology import Topology
 
 WEB = """name: t
 entry: web

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import TopologyError
-from testbed.spec.topology import Topology, load_topology, recorded_topology
+from testbed.spec.load import load_topology, recorded_topology
+from testbed.spec.topology import Topology
 
 SHORT = settings(deadline=None, max_examples=25, database=None)
 

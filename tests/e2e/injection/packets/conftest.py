@@ -5,7 +5,7 @@ import pytest
 from testbed import topology
 from tests.kit.needs import need
 
-small = topology("../small.yaml", scope="module", policies={"front -> back": {"timeout": "20s"}})
+small = topology("../../small.yaml", scope="module", policies={"front -> back": {"timeout": "20s"}})
 
 
 @pytest.fixture(scope="session", autouse=True)

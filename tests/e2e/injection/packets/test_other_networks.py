@@ -192,7 +192,7 @@ def mesh(runtime: str):
     """The small mesh in pods, with time-outs that a busy machine does not reach."""
     kind, patient = {"near": "PodRuntime", "far": "FarPodRuntime"}[runtime], {EDGE: {"timeout": "3s"}}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(RUNTIMES, runtime, f"networks:{kind}")
+        patch.setitem(RUNTIMES, runtime, f"tests.kit.networks:{kind}")
         with testbed.start(MESHES / "small.yaml", policies=patient, runtime=runtime) as made:
             yield made
 

@@ -22,7 +22,8 @@ from testbed.checks import (
 )
 from testbed.checks.judging.judge import judge_each
 from testbed.errors import CheckError, Inconclusive, NotContained, TestbedError
-from testbed.history.events import History, ProcessEvent
+from testbed.history.events import ProcessEvent
+from testbed.history.file import History
 from testbed.report.failure import raise_if_red
 from tests.kit.story import EDGE, EPOCH, Story, faulty, quiet
 

@@ -6,6 +6,8 @@ import pytest
 
 from testbed.checks import attempts, availability, fallback, gives_up, judge, only_statuses, p50, p99, recovers, slowest
 from testbed.history.events import Arrival, Attempt, Evidence, Pace, Request
+from testbed.history.file import History
+from testbed.history.journal import Journal
 from tests.kit.story import EDGE, EPOCH, LINK, Story, faulty, quiet
 
 TEXT = r"latency(ms=800).on('checkout -> pricing')"
@@ -16,6 +18,21 @@ def untouched_fault(**changes):
     story = quiet(400)
     story.fault(4.5, 8.5, **changes)
     return story
+
+
+# -- the history is not all
+
+
+def test_a_history_that_was_cut_short_proves_nothing(tmp_path):
+    whole, journal = faulty(), Journal.open(tmp_path / "run.jsonl")
+    journal.extend(whole.events)
+    journal.close(complete=False)
+    assert whole.verdict(COUNT).outcome != "inconclusive"
+    (verdict,) = judge(History.read(tmp_path / "run.jsonl"), all=[COUNT]).verdicts
+    assert (verdict.outcome, verdict.why) == (
+        "inconclusive",
+        "the history is not complete: the run has not ended",
+    )
 
 
 # -- the fault touched nothing

@@ -8,7 +8,8 @@ import pytest
 
 from testbed.checks import answered, availability, contained, fallback, recovers, sheds, slowest
 from testbed.errors import CheckError
-from testbed.history.events import History, Request
+from testbed.history.events import Request
+from testbed.history.file import History
 from tests.kit.story import SHOP, Story, faulty
 
 GRPC = {**SHOP, "services": {**SHOP["services"], "frontend": {"calls": [{"to": "checkout"}], "protocol": "grpc"}}}

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from testbed.errors import TestbedError
 from testbed.frontends.cli.main import main
 from testbed.frontends.cli.scaffold import Answers, files, write
-from testbed.spec.topology import load_topology
+from testbed.spec.load import load_topology
 
 STUBS = Answers("web", "", ["pricing", "list-price"])
 

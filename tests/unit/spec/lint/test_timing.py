@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from testbed.spec.calls import calls_of
 from testbed.spec.lint.timing import Times, policy_time
 from testbed.spec.policies.policy import Policy
 from testbed.spec.routes import Node
-from testbed.spec.topology import Topology, calls_of
+from testbed.spec.topology import Topology
 
 EDGE = "web -> api"
 

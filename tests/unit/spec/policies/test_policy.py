@@ -9,9 +9,9 @@ import pytest
 from testbed.errors import TopologyError
 from testbed.history.facts import wiring
 from testbed.spec.graph import policy_summary
+from testbed.spec.load import load_topology
 from testbed.spec.schema import schema
 from testbed.spec.services import EXPECTED
-from testbed.spec.topology import load_topology
 from tests.kit.policies import shop
 
 BUDGET = {"retryBudget": {"percent": 20}}

@@ -9,7 +9,8 @@ import pytest
 
 from testbed.errors import TopologyError
 from testbed.spec.graph import mermaid, tree
-from testbed.spec.topology import Topology, load_topology, recorded_topology
+from testbed.spec.load import load_topology, recorded_topology
+from testbed.spec.topology import Topology
 
 WEB = {"command": ["npm", "start"], "calls": ["db"]}
 DB = {"address": "localhost:5432"}

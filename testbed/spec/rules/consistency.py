@@ -9,7 +9,7 @@ from graphlib import CycleError
 from typing import TYPE_CHECKING
 
 from testbed.errors import nearest
-from testbed.spec.edges import CLIENT, Edge
+from testbed.spec.edges import CLIENT, Edge, no_edge
 from testbed.spec.problems import Place, Problem
 from testbed.spec.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
 from testbed.spec.rules import custom
@@ -17,28 +17,26 @@ from testbed.spec.rules.protocols import misfits
 
 if TYPE_CHECKING:
     from testbed.spec.policies.policy import Policy
-    from testbed.spec.topology import Topology
-
-FIRST_LINK_PORT = custom.LINKS
+    from testbed.spec.spec import Spec
 
 
-def broken_rules(topology: Topology) -> list[Problem]:
+def broken_rules(spec: Spec) -> list[Problem]:
     """Everything that does not fit together; endless calls are looked for once all names are right."""
     names = [
-        *_services(topology),
-        *_edges(topology),
-        *_contradictions(topology),
-        *_ports(topology),
-        *_placement(topology),
-        *custom.broken(topology),
+        *_services(spec),
+        *_edges(spec),
+        *_contradictions(spec),
+        *_ports(spec),
+        *_placement(spec),
+        *custom.broken(spec),
     ]
-    return names or [*misfits(topology), *_cycles(topology)]
+    return names or [*misfits(spec), *_cycles(spec)]
 
 
-def _services(topology: Topology) -> Iterator[Problem]:
-    known = topology.services
-    if topology.entry not in known:
-        yield Problem(("entry",), f"no service {topology.entry!r}{nearest(topology.entry, known)}")
+def _services(spec: Spec) -> Iterator[Problem]:
+    known = spec.services
+    if spec.entry not in known:
+        yield Problem(("entry",), f"no service {spec.entry!r}{nearest(spec.entry, known)}")
     for name, service in known.items():
         for _, place, call in service.every_call():
             if call.to not in known:
@@ -46,21 +44,21 @@ def _services(topology: Topology) -> Iterator[Problem]:
                 yield Problem(where, f"no service {call.to!r}{nearest(call.to, known)}")
 
 
-def _edges(topology: Topology) -> Iterator[Problem]:
-    known = [f"{edge.caller} -> {_meant(edge.callee, topology.services)}" for edge in topology.edges()]
-    for text in topology.edge_settings:
+def _edges(spec: Spec) -> Iterator[Problem]:
+    known = [f"{edge.caller} -> {_meant(edge.callee, spec.services)}" for edge in spec.edges()]
+    for text in spec.edge_settings:
         if text not in known:
             yield Problem(("edges", text), no_edge(text, known))
     first: dict[str, int] = {}
-    for index, policy in enumerate(topology.policies):
+    for index, policy in enumerate(spec.policies):
         if message := _policy_edge(policy.edge, known, first):
             yield Problem(("policies", index, "edge"), message)
         first.setdefault(policy.edge, index)
 
 
-def _contradictions(topology: Topology) -> Iterator[Problem]:
+def _contradictions(spec: Spec) -> Iterator[Problem]:
     """Policies of which one part takes the ground from another."""
-    for index, policy in enumerate(topology.policies):
+    for index, policy in enumerate(spec.policies):
         for place, message in _contradiction(policy):
             yield Problem(("policies", index, *place), message)
 
@@ -91,14 +89,9 @@ def _policy_edge(text: str, known: list[str], first: dict[str, int]) -> str:
     return f"a second policy for {text!r}, the first is policies[{first[text]}]" if text in first else ""
 
 
-def no_edge(text: str, known: list[str]) -> str:
-    """Say that nobody calls along this edge, and which edge comes nearest."""
-    return f"no edge {text!r}{nearest(text, known)}"
-
-
-def _ports(topology: Topology) -> Iterator[Problem]:
-    ports = topology.ports
-    most = max(len(topology.upstreams(name)) for name in topology.services)
+def _ports(spec: Spec) -> Iterator[Problem]:
+    ports = spec.ports
+    most = max(len(spec.upstreams(name)) for name in spec.services)
     for name, port in (("app", ports.app), ("admin", ports.admin)):
         if ports.proxy <= port <= ports.proxy + most:
             yield Problem(("ports", name), f"{port} is taken: the proxy listens on {ports.proxy}-{ports.proxy + most}")
@@ -106,35 +99,35 @@ def _ports(topology: Topology) -> Iterator[Problem]:
         yield Problem(("ports", "admin"), f"{ports.admin} is taken by the app")
 
 
-def _placement(topology: Topology) -> Iterator[Problem]:
+def _placement(spec: Spec) -> Iterator[Problem]:
     """A proxy to place where there is none; a node that is not there."""
-    if topology.placement == "node" and topology.mesh == "none":
+    if spec.placement == "node" and spec.mesh == "none":
         yield Problem(("placement",), "mesh none has no proxy, so there is nothing to place on a node")
-    for name, service in topology.services.items():
+    for name, service in spec.services.items():
         for number in service.node or ():
-            if topology.placement == "node" and number > topology.nodes:
-                count = "only node 1" if topology.nodes == 1 else f"only the nodes 1 to {topology.nodes} (nodes:)"
+            if spec.placement == "node" and number > spec.nodes:
+                count = "only node 1" if spec.nodes == 1 else f"only the nodes 1 to {spec.nodes} (nodes:)"
                 yield Problem(("services", name, "node"), f"there is no node {number}, {count}")
 
 
-def _cycles(topology: Topology) -> Iterator[Problem]:
+def _cycles(spec: Spec) -> Iterator[Problem]:
     """Walk the graph of (service, route) depth first; a call back into the path above it never ends."""
     with suppress(CycleError):
-        nodes_bottom_up(topology)
+        nodes_bottom_up(spec)
         return
     done: set[Node] = set()
-    for start in nodes(topology):
-        yield from _endless(topology, start, (start,), done)
+    for start in nodes(spec):
+        yield from _endless(spec, start, (start,), done)
 
 
-def _endless(topology: Topology, node: Node, path: tuple[Node, ...], done: set[Node]) -> Iterator[Problem]:
+def _endless(spec: Spec, node: Node, path: tuple[Node, ...], done: set[Node]) -> Iterator[Problem]:
     if node in done:
         return
-    for place, call in calls_from(topology, node):
-        callee = callee_of(topology, call)
+    for place, call in calls_from(spec, node):
+        callee = callee_of(spec, call)
         if callee in path:
             circle = " -> ".join(map(str, [*path[path.index(callee) :], callee]))
             yield Problem(place, f"a cycle without an exit: {circle}")
         else:
-            yield from _endless(topology, callee, (*path, callee), done)
+            yield from _endless(spec, callee, (*path, callee), done)
     done.add(node)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from testbed.spec.topology import Topology, load_topology
+from testbed.spec.load import load_topology
+from testbed.spec.topology import Topology
 
 EDGE, BELOW = "web -> api", "api -> db"
 

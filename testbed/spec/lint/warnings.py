@@ -18,46 +18,44 @@ from testbed.spec.rules.protocols import status_words
 from testbed.spec.services import EXPECTED
 
 if TYPE_CHECKING:
-    from testbed.spec.topology import Topology
+    from testbed.spec.spec import Spec
 
-Smell = Callable[["Topology"], Iterator[Problem]]
+Smell = Callable[["Spec"], Iterator[Problem]]
 
 
-def smells_of(topology: Topology) -> list[Problem]:
+def smells_of(spec: Spec) -> list[Problem]:
     """Everything that looks wrong, without repetitions; the place is the policy's or the call's."""
-    wanted = WITHOUT_PROXY if topology.mesh == "none" else WITH_PROXY
-    return list(dict.fromkeys(problem for smell in wanted for problem in smell(topology)))
+    wanted = WITHOUT_PROXY if spec.mesh == "none" else WITH_PROXY
+    return list(dict.fromkeys(problem for smell in wanted for problem in smell(spec)))
 
 
-def unreachable(topology: Topology) -> Iterator[Problem]:
+def unreachable(spec: Spec) -> Iterator[Problem]:
     """Services that no request from the entry can reach."""
-    reached = topology.reachable()
-    for name in topology.services:
+    reached = spec.reachable()
+    for name in spec.services:
         if name not in reached:
-            yield Problem(
-                ("services", name), f"{name}: no call from {topology.entry} leads here, so it gets no traffic"
-            )
+            yield Problem(("services", name), f"{name}: no call from {spec.entry} leads here, so it gets no traffic")
 
 
-def unenforced(topology: Topology) -> Iterator[Problem]:
+def unenforced(spec: Spec) -> Iterator[Problem]:
     """Policies in a topology without proxies."""
-    if topology.policies:
-        count = len(topology.policies)
+    if spec.policies:
+        count = len(spec.policies)
         yield Problem(("mesh",), f"mesh none: there is no proxy to enforce the {count} policies")
 
 
-def ignored_per_try(topology: Topology) -> Iterator[Problem]:
+def ignored_per_try(spec: Spec) -> Iterator[Problem]:
     """A perTryTimeout that Envoy ignores, because it is not shorter than the timeout."""
-    for place, policy in _policies(topology):
+    for place, policy in _policies(spec):
         given = policy.retries.per_try_timeout if policy.retries else None
         if given and policy.timeout and given >= policy.timeout:
             text = f"perTryTimeout {format_ms(given)} is not shorter than timeout {format_ms(policy.timeout)}"
             yield Problem(place, f"{policy.edge}: {text}, so Envoy ignores it and a slow attempt is never retried")
 
 
-def cut_short(topology: Topology) -> Iterator[Problem]:
+def cut_short(spec: Spec) -> Iterator[Problem]:
     """Attempts that do not fit into the timeout of their own policy."""
-    for place, policy in _policies(topology):
+    for place, policy in _policies(spec):
         if policy.per_try and policy.timeout and policy.attempts * policy.per_try > policy.timeout:
             need = f"{policy.attempts} attempts of {format_ms(policy.per_try)} need"
             total = format_ms(policy.attempts * policy.per_try)
@@ -65,11 +63,11 @@ def cut_short(topology: Topology) -> Iterator[Problem]:
             yield Problem(place, f"{policy.edge}: {text}")
 
 
-def never_ejects(topology: Topology) -> Iterator[Problem]:
+def never_ejects(spec: Spec) -> Iterator[Problem]:
     """An outlierDetection that cannot eject a replica, or whose ejections have no effect."""
-    for place, policy in _policies(topology):
+    for place, policy in _policies(spec):
         if policy.outlier_detection:
-            replicas = topology.services[Edge.parse(policy.edge).callee].replicas
+            replicas = spec.services[Edge.parse(policy.edge).callee].replicas
             if reason := _why_no_ejection(policy, replicas):
                 yield Problem(place, f"{policy.edge}: outlierDetection can never {reason}")
 
@@ -91,9 +89,9 @@ def _why_no_ejection(policy: Policy, replicas: int) -> str:
     return ""
 
 
-def without_effect(topology: Topology) -> Iterator[Problem]:
+def without_effect(spec: Spec) -> Iterator[Problem]:
     """Parts of a policy that do nothing, because another part is not there."""
-    for place, policy in _policies(topology):
+    for place, policy in _policies(spec):
         rule = policy.outlier_detection
         if rule and rule.consecutive_local_origin_failures and not rule.split_external_local_origin_errors:
             text = "consecutiveLocalOriginFailures counts nothing without splitExternalLocalOriginErrors: true"
@@ -102,9 +100,9 @@ def without_effect(topology: Topology) -> Iterator[Problem]:
             yield Problem(place, f"{policy.edge}: retryBudget bounds nothing: there are no retries")
 
 
-def only_queues(topology: Topology) -> Iterator[Problem]:
+def only_queues(spec: Spec) -> Iterator[Problem]:
     """A limit on connections that rejects nothing, and lets requests wait for ever."""
-    for place, policy in _policies(topology):
+    for place, policy in _policies(spec):
         limits = policy.circuit_breaker
         bounded = limits and (limits.max_pending_requests is not None or limits.max_requests is not None)
         if limits and limits.max_connections and not bounded and not policy.timeout:
@@ -112,35 +110,35 @@ def only_queues(topology: Topology) -> Iterator[Problem]:
             yield Problem(place, f"{policy.edge}: {text}")
 
 
-def no_deadline(topology: Topology) -> Iterator[Problem]:
+def no_deadline(spec: Spec) -> Iterator[Problem]:
     """An edge that respects its callers' remaining time, which nobody tells it."""
-    for place, policy in _policies(topology):
+    for place, policy in _policies(spec):
         caller = Edge.parse(policy.edge).caller
-        above = [topology.policy(edge) for edge in topology.edges() if edge.callee == caller and edge.caller != CLIENT]
+        above = [spec.policy(edge) for edge in spec.edges() if edge.callee == caller and edge.caller != CLIENT]
         if not policy.respect_expected_rq_timeout:
             continue
-        told = topology.services[caller]
-        if not told.is_own and EXPECTED not in (*(header.lower() for header in topology.forward), told.deadline):
+        told = spec.services[caller]
+        if not told.is_own and EXPECTED not in (*(header.lower() for header in spec.forward), told.deadline):
             yield Problem(place, f"{policy.edge}: {caller} does not hand on {EXPECTED}: add it to forward")
         if not any(one and (one.timeout or one.per_try) for one in above):
             yield Problem(place, f"{policy.edge}: no caller of {caller} has a timeout, so there is no time to respect")
 
 
-def remembers(topology: Topology) -> Iterator[Problem]:
+def remembers(spec: Spec) -> Iterator[Problem]:
     """Services whose stale answers outlive a test, because no reset makes them forget."""
-    for name, service in topology.services.items():
+    for name, service in spec.services.items():
         ways = [call.on_failure for _, _, call in service.every_call()]
         if service.reset is None and any(isinstance(way, Fallback) and way.stale for way in ways):
             text = f"{name} keeps its last good answers from one test to the next: give it a reset path"
             yield Problem(("services", name), text)
 
 
-def repeated_writes(topology: Topology) -> Iterator[Problem]:
+def repeated_writes(spec: Spec) -> Iterator[Problem]:
     """Retries of a POST or PATCH that may have done its work already: Envoy knows no idempotency."""
-    for node in nodes(topology):
-        for place, call in calls_from(topology, node):
+    for node in nodes(spec):
+        for place, call in calls_from(spec, node):
             edge = f"{node.service} -> {call.to}"
-            why = _repeats(topology.policy(edge), call)
+            why = _repeats(spec.policy(edge), call)
             if call.method in ("POST", "PATCH") and why:
                 yield Problem(place, f"{edge}: {call.method} {call.path} is retried {why}, and may be done twice")
 
@@ -151,14 +149,14 @@ def _repeats(policy: Policy | None, call: Call) -> str:
     return f"on {', '.join(policy.repeats_work)}" if policy and policy.repeats_work else ""
 
 
-def inverted(topology: Topology) -> Iterator[Problem]:
+def inverted(spec: Spec) -> Iterator[Problem]:
     """Callers that give up while the callee is still within its own limits."""
-    times = Times(topology)
-    for node in nodes(topology):
-        for place, call in calls_from(topology, node):
-            policy = topology.policy(f"{node.service} -> {call.to}")
-            where = topology.place_of(policy) if policy else place
-            if message := _late_answer(times, node, callee_of(topology, call), call, policy):
+    times = Times(spec)
+    for node in nodes(spec):
+        for place, call in calls_from(spec, node):
+            policy = spec.policy(f"{node.service} -> {call.to}")
+            where = spec.place_of(policy) if policy else place
+            if message := _late_answer(times, node, callee_of(spec, call), call, policy):
                 yield Problem(where, message)
             if message := _app_before_proxy(node, call, policy, times):
                 yield Problem(place, message)
@@ -186,25 +184,25 @@ def _app_before_proxy(caller: Node, call: Call, policy: Policy | None, times: Ti
     return f"{caller.service} -> {call.to}: timeout inversion: {text}"
 
 
-def multiplied(topology: Topology) -> Iterator[Problem]:
+def multiplied(spec: Spec) -> Iterator[Problem]:
     """Retries above retries: the attempts of each layer multiply."""
-    for chain in retry_chains(topology):
+    for chain in retry_chains(spec):
         product = math.prod(layer.tries for layer in chain)
         layers = ", ".join(f"{layer.edge} ({layer.tries} attempts)" for layer in chain)
         text = f"retries multiply: {layers}: one request can become {product} at {chain[-1].edge.callee}"
         yield Problem(chain[0].place, f"{chain[0].edge}: {text}")
 
 
-def never_met(topology: Topology) -> Iterator[Problem]:
+def never_met(spec: Spec) -> Iterator[Problem]:
     """Conditions of a retry that no answer of a gRPC callee can meet."""
-    for place, policy in _policies(topology):
-        if words := status_words(topology, policy):
+    for place, policy in _policies(spec):
+        if words := status_words(spec, policy):
             text = "its errors are HTTP 200 with a gRPC status: write unavailable, resource-exhausted, internal, ..."
             yield Problem(place, f"{policy.edge}: retryOn {', '.join(words)} never happens on gRPC: {text}")
 
 
-def _policies(topology: Topology) -> Iterator[tuple[Place, Policy]]:
-    for index, policy in enumerate(topology.policies):
+def _policies(spec: Spec) -> Iterator[tuple[Place, Policy]]:
+    for index, policy in enumerate(spec.policies):
         yield ("policies", index), policy
 
 

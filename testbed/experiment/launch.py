@@ -1,0 +1,57 @@
+"""From a resolved topology to a running mesh: prepare it, plan it on leased addresses, start the plan, assemble."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+from testbed.experiment.planning import plan_for
+from testbed.experiment.prepare import prepare
+from testbed.experiment.progress import Say, silent
+from testbed.experiment.rejected_config import explained
+from testbed.experiment.testbed import Testbed
+from testbed.plan.make import Plan
+from testbed.plan.values import File
+from testbed.runtime import Lease, NotReady, Runtime, runtime_class
+from testbed.runtime.orphans import folders
+from testbed.runtime.orphans.sweep import sweep
+from testbed.spec.topology import Topology
+
+
+def launch(
+    topology: Topology,
+    *,
+    runtime: str = "process",
+    seed: int = 0,
+    keep: Path | None = None,
+    say: Say = silent,
+) -> Testbed:
+    """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs."""
+    place = runtime_class(runtime)
+    ready = prepare(topology, place, say)
+    say(f"starting {ready.name}")
+    sweep()
+    with ExitStack() as undo:
+        directory = folders.new(keep)
+        undo.callback(shutil.rmtree, directory, ignore_errors=True)
+        lease = place.lease()
+        undo.callback(lease.release)
+        plan = _planned(ready, place, lease, seed)
+        running = place(directory, lease, keep=keep is not None)
+        undo.callback(running.stop)
+        _start(running, plan, File(folders.ABOUT, folders.about(ready.name, runtime, plan.space.network)))
+        bed = Testbed(plan, running, directory, lease, say)
+        undo.pop_all()
+    return bed
+
+
+def _planned(topology: Topology, runtime: type[Runtime], lease: Lease, seed: int) -> Plan:
+    return plan_for(topology, runtime.address_space(lease.space, topology), seed)
+
+
+def _start(running: Runtime, plan: Plan, about: File) -> None:
+    try:
+        running.start(plan.processes, [*plan.files, about])
+    except NotReady as error:
+        raise explained(error, plan) from error

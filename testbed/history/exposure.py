@@ -1,0 +1,112 @@
+"""Which requests a fault touched, and where that is seen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from testbed.history.events import Arrival, Attempt, FaultEvent, Request
+from testbed.history.index import Index, Joined, remembered
+from testbed.spec.edges import CLIENT
+
+
+class _Hop(Protocol):
+    @property
+    def caller(self) -> str: ...
+    @property
+    def callee(self) -> str: ...
+    @property
+    def start(self) -> float: ...
+    @property
+    def duration_ms(self) -> float: ...
+
+
+@remembered
+def touched(index: Index, fault: FaultEvent) -> frozenset[str]:
+    """Return the ids of the requests that a fault touched ("" among them if a touched one had lost its context).
+
+    A request fault touched what an arrival on its links carries its id for. A fault of a mesh proxy touched the
+    requests that were at a replica whose calls that proxy takes: what does not get into it leaves no trace. A fault of
+    a tcp edge touched those that were at a replica with a connection there. Any other fault touched the requests of
+    which an attempt (an arrival, where there is no record of attempts) was on one of its links during its window, or
+    while it was being injected or healed.
+    """
+    return frozenset(_touches(index, fault))
+
+
+def touch_source(index: Index, fault: FaultEvent) -> str:
+    """Return the source that shows what this fault touched."""
+    return "arrivals" if fault.plane == "inlet" or fault.behind or "attempts" not in index.sources else "attempts"
+
+
+@remembered
+def windows(index: Index) -> Sequence[Sequence[FaultEvent]]:
+    """Return the windows of each part of a fault that was in force on links of its own (one replica after the other).
+
+    A part is left out if it is the last of several and healing has cut it short, to less than half of the first.
+    """
+    parts: dict[tuple[str, tuple[str, ...]], list[FaultEvent]] = defaultdict(list)
+    ends: dict[str, list[FaultEvent]] = {}  # the first and the last window of each fault
+    for window in index.faults:
+        parts[window.id, window.links].append(window)
+        ends[window.id] = [*ends.get(window.id, [])[:1], window]
+    cut = [[last] for first, last in (e for e in ends.values() if len(e) == 2) if _lasted(last) < _lasted(first) / 2]
+    return [part for part in parts.values() if part not in cut]
+
+
+def _touches(index: Index, fault: FaultEvent) -> Iterable[str]:
+    if fault.behind:
+        return _behind(index, fault)
+    links = frozenset(fault.links)
+    if fault.edges and all(map(index.wiring.is_tcp, fault.edges)):
+        return _near_connections(index, fault, links)
+    if fault.plane == "inlet":
+        marked = (arrival for arrival in index.arrivals.all if fault.id in arrival.fault.split(","))
+        return (arrival.request for arrival in marked if f"{arrival.caller}--{arrival.callee}" in links)
+    seen: Joined[Attempt] | Joined[Arrival]
+    seen = index.attempts if touch_source(index, fault) == "attempts" else index.arrivals
+    hops = (hop for edge in fault.edges or index.edges for hop in seen.on(edge))
+    ids = {hop.request for hop in hops if _met(fault, links, hop)}
+    return ids | {request.id for request in _of_the_load(index, links) if _while(fault, request)}
+
+
+def _near_connections(index: Index, fault: FaultEvent, links: frozenset[str]) -> Iterable[str]:
+    """Return the requests at a replica with a connection that met a fault; which of them used it is unknown."""
+    met = {hop.caller for edge in fault.edges for hop in index.attempts.on(edge) if _met(fault, links, hop)}
+    there = {hop.request for hop in index.arrivals.all if hop.callee in met and _under_way(fault, hop)}
+    return there | {r.id for r in index.requests if r.replica in met and _while(fault, r)}
+
+
+def _behind(index: Index, fault: FaultEvent) -> Iterable[str]:
+    """Return the requests that were at a replica behind the fault's proxy while it was in force."""
+    hops: list[Arrival | Attempt] = [*index.arrivals.all, *index.attempts.all]
+    there = {hop.request for hop in hops if hop.callee in fault.behind and _under_way(fault, hop)}
+    return there | {r.id for r in index.requests if r.replica in fault.behind and _while(fault, r)}
+
+
+def _of_the_load(index: Index, links: frozenset[str]) -> Iterable[Request]:
+    """Return the requests that the load itself sent over one of these links."""
+    doors = {link.partition("--")[2] for link in links if link.partition("--")[0] == CLIENT}
+    return (request for request in index.requests if request.replica in doors) if doors else ()
+
+
+def _met(fault: FaultEvent, links: frozenset[str], hop: _Hop) -> bool:
+    """Whether an attempt or arrival was on one of the fault's links while the fault was in force."""
+    return _under_way(fault, hop) and f"{hop.caller}--{hop.callee}" in links
+
+
+def _under_way(fault: FaultEvent, hop: _Hop) -> bool:
+    return _overlap(fault, hop.start, hop.start + hop.duration_ms / 1000)
+
+
+def _lasted(fault: FaultEvent) -> float:
+    return fault.end - fault.start
+
+
+def _while(fault: FaultEvent, request: Request) -> bool:
+    return _overlap(fault, request.sent, request.intended + request.latency_ms / 1000)
+
+
+def _overlap(fault: FaultEvent, start: float, end: float) -> bool:
+    return start < fault.end + fault.healing_s and end > fault.start - fault.rising_s

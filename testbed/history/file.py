@@ -1,0 +1,83 @@
+"""The closed history of one run, and the file of JSON lines that keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from testbed.errors import TestbedError
+from testbed.history.events import Event
+from testbed.history.format import CLOSED, CODEC, FIRST_LINE, OPENED, UNFINISHED
+from testbed.history.index import Index
+
+
+class History:
+    """The events of one run, in the order in which they were recorded."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.events: Sequence[Event] = tuple(events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    @property
+    def complete(self) -> bool:
+        """False for what was read from a journal that was not closed: the run was killed, or still goes on."""
+        return UNFINISHED not in self.events
+
+    @cached_property
+    def index(self) -> Index:
+        """The events by phase, edge and request."""
+        return Index(self.events)
+
+    def write(self, path: str | Path) -> None:
+        """Write the history as JSON lines; `read` gives back equal events.
+
+        Raises `TestbedError` if the file cannot be written.
+        """
+        try:
+            with Path(path).open("w", encoding="ascii", newline="\n") as file:
+                file.write(FIRST_LINE + "\n")
+                file.writelines(CODEC.encode(event) + "\n" for event in self.events)
+        except OSError as error:
+            raise TestbedError(f"cannot write the history {path}: {error.strerror}") from error
+
+    @classmethod
+    def read(cls, path: str | Path) -> History:
+        """Read a history file or a journal; of a journal that was not closed, all whole lines.
+
+        The last event then is an `Evidence` that says so, and nothing can be proved by this history.
+
+        Raises `TestbedError`, naming file and line, for a file that is not there, another version of the format,
+        an unknown event or field, or a broken line.
+        """
+        try:
+            text = Path(path).read_bytes()
+        except OSError as error:
+            raise TestbedError(f"cannot read the history {path}: {error.strerror}") from error
+        first, *lines = text.splitlines() or [b""]
+        if first.decode(errors="replace") != FIRST_LINE:
+            raise TestbedError(f"{path}:1: not a history of this version, which begins with {FIRST_LINE}")
+        found, complete = _events_in(list(enumerate(lines, start=2)), torn=not text.endswith(b"\n"))
+        events = [_decoded(path, number, line) for number, line in found]
+        return cls(events if complete else [*events, UNFINISHED])
+
+
+Numbered = list[tuple[int, bytes]]
+
+
+def _events_in(lines: Numbered, *, torn: bool) -> tuple[Numbered, bool]:
+    """Return the lines that are events, and whether these are all; `torn`: the last line lacks its newline."""
+    if not lines or lines[0][1] != OPENED.encode():
+        return lines, True  # written in one piece
+    if lines[-1][1] == CLOSED.encode():
+        return lines[1:-1], True
+    return lines[1:-1] if torn else lines[1:], False
+
+
+def _decoded(path: str | Path, number: int, line: bytes) -> Event:
+    try:
+        return CODEC.decode(line)
+    except ValueError as error:
+        raise TestbedError(f"{path}:{number}: {error}") from error

@@ -1,0 +1,122 @@
+"""How overrides go into what a topology says: merged key by key; what cannot be meant is a problem at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from testbed.errors import nearest
+from testbed.spec.edges import CLIENT, Edge, no_edge
+from testbed.spec.overrides import Addresses, Overrides, PolicyOverrides
+from testbed.spec.policies.policy import Policy
+from testbed.spec.problems import Problem
+from testbed.spec.spec import Spec
+from testbed.spec.written import Data, written
+
+_OF_ADDRESSES = ("protocol", "reset")  # what stays true of a service wherever it runs
+
+
+def objections(spec: Spec, overrides: Overrides) -> list[Problem]:
+    """Overrides that cannot be meant, whatever their values: of what is not there, or of what contradicts them."""
+    unknown = [problem for what in ("replicas", "addresses") for problem in _unknown_services(spec, overrides, what)]
+    return [*unknown, *_contradictions(spec, overrides.get("mesh"), overrides.get("policies") or {})]
+
+
+def overridden(spec: Spec, overrides: Overrides) -> Data:
+    """Return the data of a topology with overrides to which there is no objection; it is still to be validated."""
+    replicas, addresses = overrides.get("replicas") or {}, overrides.get("addresses") or {}
+    data = written(spec) | {
+        "services": _services_with(spec, replicas, addresses),
+        "policies": _merged_policies(spec, overrides.get("policies") or {}),
+    }
+    if overrides.get("mesh") == "none":
+        data.pop("placement", None)
+    data |= {key: value for key in ("mesh", "placement") if (value := overrides.get(key)) is not None}
+    if (able := overrides.get("request_faults")) is not None:
+        edges = [edge for edge in spec.edges() if spec.protocol(edge) != "tcp"]
+        data["edges"] = {str(edge): {"requestFaults": able} for edge in edges}
+    return data
+
+
+def _edge_key(text: str) -> str:
+    """Normalise an edge's text; what is none stays as it is, and is found unknown later."""
+    try:
+        return str(Edge.parse(text))
+    except ValueError:
+        return text
+
+
+def _contradictions(spec: Spec, mesh: str | None, policies: PolicyOverrides) -> Iterator[Problem]:
+    """Policy overrides that cannot be meant: for no edge, twice for one, for nothing, or without a proxy."""
+    keys = [_edge_key(str(text)) for text in policies]
+    known = [str(edge) for edge in spec.edges() if edge.caller != CLIENT]
+    for key, override in dict(zip(keys, policies.values(), strict=True)).items():
+        if message := _contradiction(spec, key, override, known, keys.count(key) > 1):
+            yield Problem(("policies", key), message)
+    if (mesh or spec.mesh) == "none" and any(override is not None for override in policies.values()):
+        yield Problem(("policies",), "mesh none has no proxy that could enforce them; take mesh: envoy")
+
+
+def _contradiction(spec: Spec, key: str, override: object, known: list[str], twice: bool) -> str:
+    if key not in known:
+        return no_edge(key, known)
+    if twice:
+        return "given twice"
+    if override is None and spec.policy(key) is None:
+        return "there is no policy to remove"
+    return (
+        "" if override is None or isinstance(override, Mapping) else "must be a mapping, or None to remove the policy"
+    )
+
+
+def _merged_policies(spec: Spec, overrides: PolicyOverrides) -> list[Policy | Data]:
+    """The policies with the overrides merged in; what has no policy yet gets one at the end."""
+    wanted = {_edge_key(text): override for text, override in overrides.items()}
+    merged: list[Policy | Data] = []
+    for policy in spec.policies:
+        override = wanted.pop(policy.edge, {})
+        if override is not None:
+            merged.append(_merge(policy, override) if override else policy)
+    return merged + [{"edge": edge, **override} for edge, override in wanted.items() if override is not None]
+
+
+def _merge(model: BaseModel, override: Mapping[str, Any]) -> Data:
+    """Key by key, at every depth: a mapping goes into the model that is there, all else takes its place."""
+    data = written(model)
+    for key, value in override.items():
+        alias = _alias(type(model), key)
+        below = data.get(alias)
+        into = isinstance(below, BaseModel) and isinstance(value, Mapping)
+        data[alias] = _merge(cast(BaseModel, below), value) if into else value
+    return data
+
+
+def _alias(model: type[BaseModel], key: str) -> str:
+    field = model.model_fields.get(key)
+    return (field.alias or key) if field else key
+
+
+def _services_with(spec: Spec, replicas: Mapping[str, int], addresses: Addresses) -> Data:
+    """The services, some with another number of replicas, some at an address where they run already."""
+    return {
+        name: _elsewhere(service, addresses[name])
+        if name in addresses
+        else {**written(service), "replicas": replicas[name]}
+        if name in replicas
+        else service
+        for name, service in spec.services.items()
+    }
+
+
+def _elsewhere(service: BaseModel, address: object) -> Data:
+    """A service that runs already; of how it was to be started, nothing is left."""
+    return {key: value for key, value in written(service).items() if key in _OF_ADDRESSES} | {"address": address}
+
+
+def _unknown_services(spec: Spec, overrides: Overrides, what: str) -> Iterator[Problem]:
+    """Overrides (`replicas`, `addresses`) of services that are not there."""
+    for name in cast(Mapping[str, object], overrides.get(what) or {}):
+        if name not in spec.services:
+            yield Problem((what, name), f"no service {name!r}{nearest(name, spec.services)}")
