@@ -15,7 +15,7 @@ from benchmarks._table import Figure, took
 from benchmarks._turns import ROUNDS, added, in_turns, ratio
 from testbed import abort, latency
 from testbed.faults import Fault
-from testbed.injection.injector import Injection
+from testbed.injection.injection import Injection
 from testbed.spec.topology import Topology
 
 SWITCHES = 30

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from testbed.errors import FaultError, nearest
 from testbed.faults.abort import abort as abort
 from testbed.faults.bandwidth import bandwidth as bandwidth
 from testbed.faults.base import Fault as Fault
@@ -41,16 +40,3 @@ FAULTS: dict[str, type[Fault]] = {
     for name, value in list(globals().items())
     if isinstance(value, type) and issubclass(value, Fault) and value is not Fault
 }
-
-
-def named(name: str) -> type[Fault]:
-    """Return the fault of that name, our own or an installed third party's; `FaultError` if there is none."""
-    if name in FAULTS:
-        return FAULTS[name]
-    from importlib.metadata import entry_points
-
-    others = entry_points(group="testbed.faults")
-    if name not in others.names:
-        raise FaultError(f"there is no fault {name!r}{nearest(name, {*FAULTS, *others.names})}")
-    found: type[Fault] = others[name].load()
-    return found

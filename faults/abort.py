@@ -8,7 +8,7 @@ from typing import ClassVar
 from testbed.errors import FaultError
 from testbed.faults.base import RequestFault
 from testbed.faults.operations import Operation, Rule
-from testbed.faults.target import Site, links_of
+from testbed.faults.target import FaultContext, links_of
 from testbed.spec.grpc_status import as_http, nearest_to, number
 
 
@@ -43,17 +43,17 @@ class abort(RequestFault):
         if not fine:
             raise FaultError(f"{self}: OK is no failure, so nothing would be aborted")
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One rule for all its links."""
-        inlets, scope = self.inlets(site), self.scope(site)
-        self._fits_protocol(site)
+        inlets, scope = self.inlets(context), self.scope(context)
+        self._fits_protocol(context)
         if self.grpc_status is not None:
             return (Rule(fault, inlets, scope=scope, grpc_status=number(self.grpc_status)),)
         return (Rule(fault, inlets, abort=self.status, scope=scope),)
 
-    def _fits_protocol(self, site: Site) -> None:
+    def _fits_protocol(self, context: FaultContext) -> None:
         """Raise `FaultError` for a status that callers on these edges cannot be given."""
-        for link in links_of(self.target, site, self):
+        for link in links_of(self.target, context, self):
             if link.protocol == "grpc" and self.grpc_status is None:
                 there = f"{link.edge} carries gRPC, whose callers go by the gRPC status and not by {self.status}"
                 raise FaultError(f'{self}: {there}. Use abort(grpc_status="{nearest_to(self.status)}")')

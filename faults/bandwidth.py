@@ -8,7 +8,7 @@ from typing import ClassVar
 from testbed.faults.base import LinkFault
 from testbed.faults.operations import Operation
 from testbed.faults.streams import Direction, known_direction, toxics, whole
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 from testbed.faults.toxics import KINDS
 
 
@@ -33,6 +33,6 @@ class bandwidth(LinkFault):
         whole(self, KINDS["bandwidth"]["rate"], kb_per_s=self.kb_per_s)
         known_direction(self)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One bandwidth toxic a link."""
-        return toxics(self, site, "bandwidth", self.direction, rate=self.kb_per_s)
+        return toxics(self, context, "bandwidth", self.direction, rate=self.kb_per_s)

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 from testbed.errors import FaultError
 from testbed.faults.operations import Operation, Scope
 from testbed.faults.scope import Scoping
-from testbed.faults.target import Site, Target, links_of
+from testbed.faults.target import FaultContext, Target, links_of
 from testbed.plan.values import Link
 from testbed.spec.edges import no_requests, normal_edge
 
@@ -28,7 +28,7 @@ class Fault:
     plane: ClassVar[Plane]
     momentary: ClassVar[bool] = False  # True: over as soon as it is done (a restart)
     on_proxies: ClassVar[bool] = False  # True: may act on a mesh proxy
-    alternates: ClassVar[bool] = False  # True: comes and goes by itself, so `beats` has more than one
+    alternates: ClassVar[bool] = False  # True: comes and goes by itself, so `steps` has more than one
     instead: ClassVar[str] = ""  # what to write where a runtime cannot do it
 
     target: Target = field(default=Target(), repr=False)
@@ -55,17 +55,22 @@ class Fault:
         An edge together with `replica=` means the part of that edge which leads to that replica. `proxy` is the mesh
         proxy of a replica ("checkout-1") or of a node ("node-1"); some process faults take it.
         """
-        if proxy and not self.on_proxies:
+        return replace(self, target=self._aim(Target(edge or None, service, replica, proxy or None)))
+
+    def _aim(self, target: Target) -> Target:
+        """Return the target as this fault takes it; `FaultError` for one that it does not take."""
+        some = target.edge or target.service or target.replica
+        if target.proxy and not self.on_proxies:
             raise FaultError(
-                f"{self}.on(proxy={proxy!r}) is not possible: kill, pause, restart and crash_loop act on one"
+                f"{self}.on(proxy={target.proxy!r}) is not possible: kill, pause, restart and crash_loop act on one"
             )
-        if proxy and not (edge or service or replica):
-            return replace(self, target=Target(proxy=proxy))
-        if proxy:
+        if target.proxy and some:
             raise FaultError(f"{self}.on(...): proxy= goes with nothing else")
-        if not (edge or service or replica) or (service and (edge or replica)):
+        if target.proxy:
+            return Target(proxy=target.proxy)
+        if not some or (target.service and (target.edge or target.replica)):
             raise FaultError(f"{self}.on(...) takes an edge, service= or replica= (an edge may add replica=)")
-        return replace(self, target=Target(normal_edge(edge) if edge else None, service, replica))
+        return replace(target, edge=normal_edge(target.edge) if target.edge else None)
 
     def for_users(self, *users: str, percent: float | None = None) -> Self:
         """Hit exactly these users, or exactly this share of the load's users (drawn by the seed, then fixed)."""
@@ -103,15 +108,15 @@ class Fault:
         """Whether it is not in force all the time until it is healed: it waits, ends by itself, or comes and goes."""
         return self.alternates or self.waits_s > 0 or math.isfinite(self.lasts_s)
 
-    def beats(self, site: Site) -> Iterator[Beat]:
-        """The fault in time: which part of it is in force when. Raises `FaultError` if it does not fit the site."""
-        yield Beat(replace(self, waits_s=0), self.waits_s, self.lasts_s)
+    def steps(self, context: FaultContext) -> Iterator[FaultStep]:
+        """The fault in time: which part of it is in force when. Raises `FaultError` if it does not fit the context."""
+        yield FaultStep(replace(self, waits_s=0), self.waits_s, self.lasts_s)
 
-    def one_by_one(self, site: Site) -> tuple[Fault, ...]:
+    def one_by_one(self, context: FaultContext) -> tuple[Fault, ...]:
         """The same fault on each replica that it reaches, to be in force by turns."""
         if self.target.replica or self.target.proxy:
             raise FaultError(f"{self} is on one process, so there are no turns: take .on(service=...) or an edge")
-        aims = dict.fromkeys(Target(self.target.edge, replica=link.callee) for link in self.reach(site))
+        aims = dict.fromkeys(Target(self.target.edge, replica=link.callee) for link in self.affected_links(context))
         return tuple(replace(self, target=aim) for aim in aims)
 
     @property
@@ -119,16 +124,16 @@ class Fault:
         """The word that users write: `latency`."""
         return type(self).__name__
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """What to do, in order (undone in reverse). `fault` is the id of this injection.
 
-        Raises `FaultError` if target or scope do not fit the site.
+        Raises `FaultError` if target or scope do not fit the context.
         """
         raise NotImplementedError
 
-    def reach(self, site: Site) -> tuple[Link, ...]:
+    def affected_links(self, context: FaultContext) -> tuple[Link, ...]:
         """The links on which this fault can be met."""
-        return links_of(self.target, site, self)
+        return links_of(self.target, context, self)
 
     def __str__(self) -> str:
         """Write the fault as its author did."""
@@ -141,8 +146,8 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Beat:
-    """One stretch of a fault in time: `part` comes into force `after_s` after the beat before it ended, for `for_s`."""
+class FaultStep:
+    """One stretch of a fault in time: `part` comes into force `after_s` after the step before it ended, for `for_s`."""
 
     part: Fault
     after_s: float
@@ -197,9 +202,9 @@ class RequestFault(Fault):
         """Hit only these attempts of a call: 1 is the first try of the caller's proxy."""
         return replace(self, scoping=self.scoping.of_attempts(attempts))
 
-    def inlets(self, site: Site) -> tuple[str, ...]:
+    def inlets(self, context: FaultContext) -> tuple[str, ...]:
         """The inlet addresses to act on; `FaultError` where an edge runs without request faults."""
-        links = links_of(self.target, site, self)
+        links = links_of(self.target, context, self)
         if tcp := sorted({link.edge for link in links if link.protocol == "tcp"}):
             raise FaultError(f"{self}: {no_requests(tcp[0])}. Use {self.twin}, or a packet fault")
         bare = sorted({link.edge for link in links if link.inlet is None})
@@ -208,15 +213,9 @@ class RequestFault(Fault):
             raise FaultError(f"{self}: {why}. Use {self.twin}, which acts on the link")
         return tuple(link.inlet for link in links if link.inlet)
 
-    def scope(self, site: Site) -> Scope:
+    def scope(self, context: FaultContext) -> Scope:
         """The scope with its users resolved against the load that runs."""
-        return self.scoping.resolve(site.users, site.seed, str(self))
-
-
-def behind(fault: Fault, site: Site) -> tuple[str, ...]:
-    """The replicas whose calls go through the mesh proxy that a fault hits; none for any other fault."""
-    callers = {caller for link in fault.reach(site) for caller in link.callers} if fault.target.proxy else set()
-    return tuple(replica.name for replica in site.replicas if replica.name in callers)
+        return self.scoping.resolve(context.users, context.seed, str(self))
 
 
 def positive(fault: Fault, **values: float) -> None:

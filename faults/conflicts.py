@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, product
 
 from testbed.errors import FaultError
-from testbed.faults.operations import NEVER_MS, Closed, Operation, Rule, Scope, Signal, Toxic, Unanswered
+from testbed.faults.operations import NEVER_MS, Blackhole, LinkDown, Operation, ProcessAction, Rule, Scope, Toxic
+from testbed.faults.resolved import ResolvedFault
 from testbed.plan.values import Link
 from testbed.spec.grpc_status import name_of
 
 Operations = tuple[Operation, ...]
 
 
-def refuse_contradictions(
-    planned: Mapping[str, Iterable[Operation]], links: Iterable[Link], passing: Collection[str] = ()
-) -> None:
-    """Raise `FaultError` for the first two faults (text -> operations) that cannot both have their effect.
+def refuse_contradictions(faults: Sequence[ResolvedFault], links: Iterable[Link]) -> None:
+    """Raise `FaultError` for the first two faults that cannot both have their effect.
 
     Two faults contradict each other if they need the same thing in two states at once, or if one hides the other
     altogether; a fault that is hidden on some of its links only (one of two replicas is dead), or for some of the time
-    only (the texts in `passing` come and go), is an ordinary combination.
+    only (one of the two comes and goes), is an ordinary combination.
     """
     known = list(links)
     named = {link.name: link for link in known} | {link.inlet: link for link in known if link.inlet}
-    listed = [(text, tuple(operations)) for text, operations in planned.items()]
-    for (first, ours), (second, theirs) in combinations(listed, 2):
-        lasting = [(a, b) for text, a, b in ((first, ours, theirs), (second, theirs, ours)) if text not in passing]
+    for first, second in combinations(faults, 2):
+        ours, theirs = first.operations, second.operations
+        lasting = [(a, b) for one, a, b in ((first, ours, theirs), (second, theirs, ours)) if not one.fault.passing]
         reason = _collision(ours, theirs) or _hidden(lasting, named)
         if reason:
             raise FaultError(f"{first} and {second} contradict each other: {reason}")
@@ -39,7 +38,7 @@ def _collision(ours: Operations, theirs: Operations) -> str:
 
 def _hidden(pairs: Iterable[tuple[Operations, Operations]], named: Mapping[str, Link]) -> str:
     for hiding, hidden in pairs:
-        lasting = [a for a in hiding if not (isinstance(a, Closed) and a.brief)]
+        lasting = [a for a in hiding if not (isinstance(a, LinkDown) and a.during_restart)]
         single = [part for b in hidden for part in _parts(b)]
         reasons = [next(filter(None, (_hides(a, b, named) for a in lasting)), "") for b in single]
         if reasons and all(reasons):
@@ -56,11 +55,11 @@ def _parts(operation: Operation) -> Operations:
 
 def _collide(a: Operation, b: Operation) -> str:
     match a, b:
-        case Closed(link) | Unanswered(link), Closed(other) | Unanswered(other) if link == other:
+        case LinkDown(link) | Blackhole(link), LinkDown(other) | Blackhole(other) if link == other:
             return f"both close the link {link}"
         case Toxic(link, kind, stream), Toxic(other, kind2, stream2) if (link, kind, stream) == (other, kind2, stream2):
             return f"both put a {kind} on the link {link}"
-        case Signal(_, action) as one, Signal(_, action2) as two if one.process == two.process:
+        case ProcessAction(_, action) as one, ProcessAction(_, action2) as two if one.process == two.process:
             who = one.replica if one.role == "app" else f"the proxy of {one.replica}"
             return f"{who} cannot be under {action} and {action2} at once"
         case Rule() as one, Rule() as two:
@@ -71,19 +70,21 @@ def _collide(a: Operation, b: Operation) -> str:
 def _hides(a: Operation, b: Operation, named: Mapping[str, Link]) -> str:
     """Why `a` keeps `b` (a rule: of one inlet) from having any effect, or ""."""
     match a, b:
-        case Closed(link) | Unanswered(link), Toxic(other) if link == other:
+        case LinkDown(link) | Blackhole(link), Toxic(other) if link == other:
             return f"the link {link} is closed, so nothing else can happen on it"
         case Toxic(link, "timeout" | "reset_peer" as kind), Toxic(other) if link == other:
             return f"{kind} lets no answer through on {link}"
-        case Signal(replica, "kill", "app"), Toxic(link) if named[link].callee == replica:
+        case ProcessAction(replica, "kill", "app"), Toxic(link) if named[link].callee == replica:
             return f"{replica} is dead, so nothing else can happen on {link}"
-        case Signal(replica, "kill", "app"), Rule(_, (inlet,)) if named[inlet].callee == replica:
+        case ProcessAction(replica, "kill", "app"), Rule(_, (inlet,)) if named[inlet].callee == replica:
             return f"{replica} is dead, so no request arrives there"
-        case Signal(host, _, "proxy"), Toxic(link) | Closed(link) | Unanswered(link) if named[link].proxy == host:
+        case ProcessAction(host, _, "proxy"), Toxic(link) | LinkDown(link) | Blackhole(link) if (
+            named[link].proxy == host
+        ):
             return f"the proxy of {host} does nothing, so nothing happens on {link}"
-        case Signal(host, _, "proxy"), Rule(_, (inlet,)) if named[inlet].proxy == host:
+        case ProcessAction(host, _, "proxy"), Rule(_, (inlet,)) if named[inlet].proxy == host:
             return f"the proxy of {host} does nothing, so no request of its arrives"
-        case ((Closed(link) | Unanswered(link) | Toxic(link, "timeout", "upstream")), Rule(_, (inlet,))) if (
+        case ((LinkDown(link) | Blackhole(link) | Toxic(link, "timeout", "upstream")), Rule(_, (inlet,))) if (
             named[inlet].name == link
         ):
             return f"no request comes over the link {link}"

@@ -18,6 +18,6 @@ class corrupt(ShapedPackets):
         super().validate()
         a_share(self, self.percent)
 
-    def treatment(self) -> tuple[str, ...]:
+    def netem_args(self) -> tuple[str, ...]:
         """Return netem's words."""
         return ("corrupt", f"{self.percent:g}%")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from testbed.errors import FaultError
 from testbed.faults.base import ProcessFault
-from testbed.faults.operations import Operation, Signal
-from testbed.faults.target import Site, replicas_of
+from testbed.faults.operations import Operation, ProcessAction
+from testbed.faults.target import FaultContext, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,8 @@ class cpu(ProcessFault):
         if not (isinstance(self.share, (int, float)) and 0 < self.share < 1):
             raise FaultError(f"{self}: share is above 0 and below 1, a part of one processor")
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
-        """One signal a replica."""
-        return tuple(Signal(replica.name, "cpu", amount=self.share) for replica in replicas_of(self.target, site, self))
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
+        """One action a replica."""
+        return tuple(
+            ProcessAction(replica.name, "cpu", amount=self.share) for replica in replicas_of(self.target, context, self)
+        )

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from testbed.faults.base import Beat, positive
+from testbed.faults.base import FaultStep, positive
 from testbed.faults.kill import kill
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 from testbed.faults.timed import forever
 
 
@@ -28,6 +28,6 @@ class crash_loop(kill):
         """Raise `FaultError` for times of zero or less."""
         positive(self, up_s=self.up_s, down_s=self.down_s)
 
-    def beats(self, site: Site) -> Iterator[Beat]:
+    def steps(self, context: FaultContext) -> Iterator[FaultStep]:
         """Yield the same kill for ever."""
         return forever(kill(target=self.target), self.waits_s, self.up_s, self.down_s)

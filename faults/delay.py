@@ -8,7 +8,7 @@ from typing import ClassVar
 from testbed.errors import FaultError
 from testbed.faults.base import RequestFault, positive
 from testbed.faults.operations import Operation, Rule
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,6 @@ class delay(RequestFault):
         if self.ms > 3_600_000 or self.ms % 1:
             raise FaultError(f"{self}: ms is whole milliseconds, at most an hour")
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One rule for all its links."""
-        return (Rule(fault, self.inlets(site), delay_ms=self.ms, scope=self.scope(site)),)
+        return (Rule(fault, self.inlets(context), delay_ms=self.ms, scope=self.scope(context)),)

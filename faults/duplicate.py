@@ -18,6 +18,6 @@ class duplicate(ShapedPackets):
         super().validate()
         a_share(self, self.percent)
 
-    def treatment(self) -> tuple[str, ...]:
+    def netem_args(self) -> tuple[str, ...]:
         """Return netem's words."""
         return ("duplicate", f"{self.percent:g}%")

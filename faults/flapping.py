@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from testbed.errors import FaultError
-from testbed.faults.base import Beat, Fault, positive
+from testbed.faults.base import Fault, FaultStep, positive
 from testbed.faults.timed import TimedFault, forever
 
 
@@ -28,6 +28,6 @@ class flapping(TimedFault):
         if math.isfinite(self.fault.lasts_s):
             raise FaultError(f"{self}: {self.fault.name} ends by itself. Use crash_loop(up_s=, down_s=)")
 
-    def turns(self, parts: Sequence[Fault]) -> Iterator[Beat]:
+    def turns(self, parts: Sequence[Fault]) -> Iterator[FaultStep]:
         """Yield the same part for ever."""
         return forever(parts[0], 0, self.up_s, self.down_s)

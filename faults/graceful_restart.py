@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from testbed.faults.base import ProcessFault, positive
-from testbed.faults.operations import Closed, Operation, Signal, Toxic
-from testbed.faults.target import Site, links_of, replicas_of
+from testbed.faults.operations import LinkDown, Operation, ProcessAction, Toxic
+from testbed.faults.target import FaultContext, links_of, replicas_of
 
 HELD_MS = 1000  # until it is asked to end, and the inlet has seen which of its connections the app has closed
 
@@ -32,13 +32,13 @@ class graceful_restart(ProcessFault):
         """Raise `FaultError` unless the time is above zero."""
         positive(self, within_s=self.within_s)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Hold what is new, ask the process to end, close the links only when it has, and start it."""
         links, names = (
-            links_of(self.target, site, self),
-            [replica.name for replica in replicas_of(self.target, site, self)],
+            links_of(self.target, context, self),
+            [replica.name for replica in replicas_of(self.target, context, self)],
         )
         held = tuple(Toxic(link.name, "latency", "upstream", {"latency": HELD_MS}) for link in links)
-        asked = tuple(Signal(name, "terminate", amount=self.within_s) for name in names)
-        closed = tuple(Closed(link.name) for link in links)
-        return held + asked + closed + tuple(Signal(name, "restart") for name in names)
+        asked = tuple(ProcessAction(name, "terminate", amount=self.within_s) for name in names)
+        closed = tuple(LinkDown(link.name) for link in links)
+        return held + asked + closed + tuple(ProcessAction(name, "restart") for name in names)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from testbed.faults.base import RequestFault
 from testbed.faults.operations import NEVER_MS, Operation, Rule
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,6 @@ class hang(RequestFault):
 
     twin: ClassVar[str] = "silent()"
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One rule for all its links: a delay that nobody outlives."""
-        return (Rule(fault, self.inlets(site), delay_ms=NEVER_MS, scope=self.scope(site)),)
+        return (Rule(fault, self.inlets(context), delay_ms=NEVER_MS, scope=self.scope(context)),)

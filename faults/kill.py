@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from testbed.faults.base import ProcessFault
-from testbed.faults.operations import Closed, Operation
-from testbed.faults.target import Site, links_of, signals
+from testbed.faults.operations import LinkDown, Operation
+from testbed.faults.target import FaultContext, links_of, process_actions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,12 @@ class kill(ProcessFault):
 
     on_proxies = True
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Close the links first: the testbed's own plane must not answer in the dead process's place."""
-        closed = () if self.target.proxy else tuple(Closed(link.name) for link in links_of(self.target, site, self))
-        return closed + signals(self.target, site, self, "kill")
+        closed = (
+            () if self.target.proxy else tuple(LinkDown(link.name) for link in links_of(self.target, context, self))
+        )
+        return closed + process_actions(self.target, context, self, "kill")
 
 
 @dataclass(frozen=True, kw_only=True)

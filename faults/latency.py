@@ -9,7 +9,7 @@ from testbed.errors import FaultError
 from testbed.faults.base import LinkFault, not_negative, positive
 from testbed.faults.operations import Operation
 from testbed.faults.streams import Direction, known_direction, toxics
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,6 @@ class latency(LinkFault):
             raise FaultError(f"{self}: ms and jitter_ms are whole milliseconds, at most an hour")
         known_direction(self)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One latency toxic a link."""
-        return toxics(self, site, "latency", self.direction, latency=self.ms, jitter=self.jitter_ms)
+        return toxics(self, context, "latency", self.direction, latency=self.ms, jitter=self.jitter_ms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from testbed.faults.base import ProcessFault
 from testbed.faults.operations import Operation
 from testbed.faults.streams import toxics
-from testbed.faults.target import Site, signals
+from testbed.faults.target import FaultContext, process_actions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,8 @@ class lost(ProcessFault):
         lost().on(replica="pricing-1")
     """
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
-        """One timeout toxic without an end on each link, then one signal a replica."""
-        return toxics(self, site, "timeout", "requests", timeout=0) + signals(self.target, site, self, "pause")
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
+        """One timeout toxic without an end on each link, then one action a replica."""
+        return toxics(self, context, "timeout", "requests", timeout=0) + process_actions(
+            self.target, context, self, "pause"
+        )

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from testbed.errors import FaultError
 from testbed.faults.base import ProcessFault
-from testbed.faults.operations import Closed, Operation, Signal
-from testbed.faults.target import Site, links_of, replicas_of
+from testbed.faults.operations import LinkDown, Operation, ProcessAction
+from testbed.faults.target import FaultContext, links_of, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,9 @@ class memory(ProcessFault):
         if not isinstance(self.mb, int) or self.mb < 1:
             raise FaultError(f"{self}: mb is whole MiB, 1 or more")
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Close the links only while the process starts."""
-        closed = tuple(Closed(link.name, brief=True) for link in links_of(self.target, site, self))
+        closed = tuple(LinkDown(link.name, during_restart=True) for link in links_of(self.target, context, self))
         return closed + tuple(
-            Signal(replica.name, "memory", amount=self.mb) for replica in replicas_of(self.target, site, self)
+            ProcessAction(replica.name, "memory", amount=self.mb) for replica in replicas_of(self.target, context, self)
         )

@@ -33,24 +33,25 @@ class Toxic:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class LinkDown:
     """One link disabled: open connections are closed, new ones refused.
 
-    `brief` means only while the fault is put in force, and again while it is undone: the callee starts anew meanwhile.
+    `during_restart` means only while the fault is put in force, and again while it is undone: the callee starts anew
+    meanwhile.
     """
 
     link: str
-    brief: bool = False
+    during_restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class Blackhole:
     """One link taken off the network: open connections are closed, nobody answers the SYN of a new one."""
 
     link: str
 
 
-LinkOperation = Toxic | Closed | Unanswered
+LinkOperation = Toxic | LinkDown | Blackhole
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
+class ProcessAction:
     """Something done to one replica's app process, or to a mesh proxy; undone by its opposite, where it has one."""
 
     replica: str  # or the node, where the proxy is a node's
@@ -96,7 +97,7 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class PacketDrop:
     """The kernel drops a share (above 0, at most 1) of one link's packets as they come in."""
 
     fault: str  # the fault's id in this run: all its rules are one chain
@@ -106,13 +107,14 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Netem:
-    """The kernel treats one link's packets as `treatment` says, in the words of tc's netem."""
+class PacketShaping:
+    """The kernel treats one link's packets as `netem_args` says, in the words of tc's netem."""
 
     fault: str
     link: str
     packets: Literal["requests", "answers"]
-    treatment: tuple[str, ...]  # ("corrupt", "5%")
+    netem_args: tuple[str, ...]  # ("corrupt", "5%")
 
 
-Operation = LinkOperation | Rule | Signal | Drop | Netem
+PacketOperation = PacketDrop | PacketShaping
+Operation = LinkOperation | Rule | ProcessAction | PacketOperation

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal, Self
+from dataclasses import dataclass
+from typing import Literal
 
 from testbed.errors import FaultError, nearest
 from testbed.faults.abort import abort
@@ -15,7 +15,7 @@ from testbed.faults.lost import lost
 from testbed.faults.operations import Operation
 from testbed.faults.refused import refused
 from testbed.faults.silent import silent
-from testbed.faults.target import Site, Target
+from testbed.faults.target import FaultContext, Target
 from testbed.faults.unreachable import unreachable
 from testbed.plan.values import Link
 
@@ -59,43 +59,36 @@ class outage(Fault):
         """The plane of the kind."""
         return KINDS[self.kind]().plane
 
-    def on(
-        self,
-        edge: str | None = None,
-        *,
-        service: str | None = None,
-        replica: str | None = None,
-        proxy: str | None = None,
-    ) -> Self:
+    def _aim(self, target: Target) -> Target:
         """Narrow the outage to one edge: only this caller meets it (not for `killed` and `lost`)."""
-        if edge is None or service or replica or proxy:
+        if not target.edge or target.service or target.replica or target.proxy:
             raise FaultError(f"{self} names its service itself; .on takes an edge into it, nothing else")
-        return replace(self, target=Target(edge=edge))
+        return Target(edge=target.edge)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """The operations of the kind, on each replica that is down."""
-        return tuple(op for part in self._parts(site) for op in part.operations(site, fault))
+        return tuple(op for part in self._parts(context) for op in part.operations(context, fault))
 
-    def reach(self, site: Site) -> tuple[Link, ...]:
+    def affected_links(self, context: FaultContext) -> tuple[Link, ...]:
         """The links into the replicas that are down."""
-        return tuple(link for part in self._parts(site) for link in part.reach(site))
+        return tuple(link for part in self._parts(context) for link in part.affected_links(context))
 
-    def one_by_one(self, site: Site) -> tuple[Fault, ...]:
+    def one_by_one(self, context: FaultContext) -> tuple[Fault, ...]:
         """The kind of failure on each replica of the service, to be in force by turns."""
         if self.replicas is not None:
             raise FaultError(f"{self}: replicas= says how many are down at once; one by one, leave it out")
-        return tuple(self._parts(site))
+        return tuple(self._parts(context))
 
-    def _parts(self, site: Site) -> list[Fault]:
-        names = [r.name for r in site.replicas if r.service == self.service]
+    def _parts(self, context: FaultContext) -> list[Fault]:
+        names = [r.name for r in context.replicas if r.service == self.service]
         if not names:
-            services = {r.service for r in site.replicas}
+            services = {r.service for r in context.replicas}
             raise FaultError(f"{self}: there is no service {self.service!r}{nearest(self.service, services)}")
         if (self.replicas or 0) > len(names):
             raise FaultError(f"{self}: {self.service} has {len(names)} replicas")
-        return [self._part(name, site) for name in names[: self.replicas]]
+        return [self._part(name, context) for name in names[: self.replicas]]
 
-    def _part(self, replica: str, site: Site) -> Fault:
-        grpc = any(link.callee == replica and link.protocol == "grpc" for link in site.links)
+    def _part(self, replica: str, context: FaultContext) -> Fault:
+        grpc = any(link.callee == replica and link.protocol == "grpc" for link in context.links)
         made = abort(grpc_status="UNAVAILABLE") if grpc and self.kind == "erroring" else KINDS[self.kind]()
         return made.on(self.target.edge, replica=replica)

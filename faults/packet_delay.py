@@ -32,7 +32,7 @@ class packet_delay(ShapedPackets):
             hint = nearest(self.distribution, SHAPES)
             raise FaultError(f"{self}: there is no distribution {self.distribution!r}{hint}")
 
-    def treatment(self) -> tuple[str, ...]:
+    def netem_args(self) -> tuple[str, ...]:
         """Return netem's words; a uniform spread is what it does without a table."""
         spread = () if not self.jitter_ms else (f"{self.jitter_ms:g}ms",)
         table = () if not spread or self.distribution == "uniform" else ("distribution", self.distribution)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from testbed.faults.operations import Operation
 from testbed.faults.packets import PacketFault, a_share, dropped
-from testbed.faults.target import Site, links_of
+from testbed.faults.target import FaultContext, links_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +25,10 @@ class packet_loss(PacketFault):
         super().validate()
         a_share(self, self.percent)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One share of the packets for each link and way."""
         return tuple(
             op
-            for link in links_of(self.target, site, self)
+            for link in links_of(self.target, context, self)
             for op in dropped(fault, link.name, self.ways, self.percent)
         )

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 from testbed.errors import FaultError, nearest
 from testbed.faults.base import Fault, LinkFault, Plane
-from testbed.faults.operations import Drop, Netem, Operation
-from testbed.faults.target import Site, links_of
+from testbed.faults.operations import Operation, PacketDrop, PacketShaping
+from testbed.faults.target import FaultContext, links_of
 
 Way = Literal["requests", "answers"]
 WAYS: tuple[Way, ...] = ("requests", "answers")
@@ -40,19 +40,19 @@ class PacketFault(LinkFault):
 class ShapedPackets(PacketFault):
     """A packet fault that the kernel's netem makes: only in `testbed sandbox`, on a kernel that has netem."""
 
-    def treatment(self) -> tuple[str, ...]:
+    def netem_args(self) -> tuple[str, ...]:
         """Return what netem is to do, in its own words."""
         raise NotImplementedError
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One treatment for each link and way."""
-        links, words = links_of(self.target, site, self), self.treatment()
-        return tuple(Netem(fault, link.name, way, words) for link in links for way in self.ways)
+        links, words = links_of(self.target, context, self), self.netem_args()
+        return tuple(PacketShaping(fault, link.name, way, words) for link in links for way in self.ways)
 
 
 def dropped(fault: str, link: str, ways: tuple[Way, ...], percent: float) -> tuple[Operation, ...]:
     """Return the operations that drop a share of a link's packets."""
-    return tuple(Drop(fault, link, percent / 100, way) for way in ways)
+    return tuple(PacketDrop(fault, link, percent / 100, way) for way in ways)
 
 
 def a_share(fault: Fault, percent: float) -> None:

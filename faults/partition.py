@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from testbed.errors import FaultError, nearest
 from testbed.faults.operations import Operation
 from testbed.faults.packets import WAYS, PacketFault, Way, dropped
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext, Target
 from testbed.plan.values import Link
 
 
@@ -33,39 +32,32 @@ class partition(PacketFault):
         if self.direction != "both":
             raise FaultError(f"{self}: a partition takes one_way=True, not direction=")
 
-    def on(
-        self,
-        edge: str | None = None,
-        *,
-        service: str | None = None,
-        replica: str | None = None,
-        proxy: str | None = None,
-    ) -> NoReturn:
+    def _aim(self, target: Target) -> Target:
         """Refuse: a partition names its sides itself."""
         raise FaultError(f"{self} names its two sides itself (services or replicas); it takes no .on(...)")
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Drop everything from `a` to `b`, and back unless it is one-way."""
-        return tuple(op for link, ways in self._cut(site) for op in dropped(fault, link.name, ways, 100))
+        return tuple(op for link, ways in self._cut(context) for op in dropped(fault, link.name, ways, 100))
 
-    def reach(self, site: Site) -> tuple[Link, ...]:
+    def affected_links(self, context: FaultContext) -> tuple[Link, ...]:
         """The links between the two sides."""
-        return tuple(link for link, _ in self._cut(site))
+        return tuple(link for link, _ in self._cut(context))
 
-    def _cut(self, site: Site) -> list[tuple[Link, tuple[Way, ...]]]:
-        services = {r.name: r.service for r in site.replicas}
-        known = {*services, *services.values(), *(link.edge.partition(" -> ")[0] for link in site.links)}
+    def _cut(self, context: FaultContext) -> list[tuple[Link, tuple[Way, ...]]]:
+        services = {r.name: r.service for r in context.replicas}
+        known = {*services, *services.values(), *(link.edge.partition(" -> ")[0] for link in context.links)}
         for side in (self.a, self.b):
             if side not in known:
                 raise FaultError(f"{self}: there is no service or replica {side!r}{nearest(side, known)}")
-        found = list(self._between(site))
+        found = list(self._between(context))
         if not found:
             raise FaultError(f"{self}: neither calls the other, so there is nothing to cut")
         return found
 
-    def _between(self, site: Site) -> Iterator[tuple[Link, tuple[Way, ...]]]:
-        services = {r.name: r.service for r in site.replicas}
-        for link in site.links:
+    def _between(self, context: FaultContext) -> Iterator[tuple[Link, tuple[Way, ...]]]:
+        services = {r.name: r.service for r in context.replicas}
+        for link in context.links:
             caller = {link.caller, link.edge.partition(" -> ")[0]}
             callee = {link.callee, services[link.callee]}
             if self.a in caller and self.b in callee:

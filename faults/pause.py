@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from testbed.faults.base import ProcessFault
 from testbed.faults.operations import Operation
-from testbed.faults.target import Site, signals
+from testbed.faults.target import FaultContext, process_actions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,6 @@ class pause(ProcessFault):
 
     on_proxies = True
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
-        """One signal a replica."""
-        return signals(self.target, site, self, "pause")
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
+        """One action a replica."""
+        return process_actions(self.target, context, self, "pause")

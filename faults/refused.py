@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from testbed.faults.base import LinkFault
-from testbed.faults.operations import Closed, Operation
-from testbed.faults.target import Site, links_of
+from testbed.faults.operations import LinkDown, Operation
+from testbed.faults.target import FaultContext, links_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,6 @@ class refused(LinkFault):
 
     twin: ClassVar[str] = "abort(503)"
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One closed link each."""
-        return tuple(Closed(link.name) for link in links_of(self.target, site, self))
+        return tuple(LinkDown(link.name) for link in links_of(self.target, context, self))

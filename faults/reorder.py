@@ -21,6 +21,6 @@ class reorder(ShapedPackets):
         a_share(self, self.percent)
         positive(self, ms=self.ms)
 
-    def treatment(self) -> tuple[str, ...]:
+    def netem_args(self) -> tuple[str, ...]:
         """Return netem's words."""
         return ("delay", f"{self.ms:g}ms", "reorder", f"{self.percent:g}%")

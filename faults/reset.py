@@ -8,7 +8,7 @@ from typing import ClassVar
 from testbed.faults.base import LinkFault
 from testbed.faults.operations import Operation
 from testbed.faults.streams import toxics
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,6 @@ class reset(LinkFault):
 
     twin: ClassVar[str] = "abort(503)"
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One reset_peer toxic each."""
-        return toxics(self, site, "reset_peer", "answers", timeout=0)
+        return toxics(self, context, "reset_peer", "answers", timeout=0)

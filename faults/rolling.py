@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from testbed.errors import FaultError
-from testbed.faults.base import Beat, Fault, positive
-from testbed.faults.target import Site
+from testbed.faults.base import Fault, FaultStep, positive
+from testbed.faults.target import FaultContext
 from testbed.faults.timed import TimedFault
 
 
@@ -37,11 +37,11 @@ class rolling(TimedFault):
         own = self.every_s if math.isinf(self.fault.lasts_s) else self.fault.lasts_s
         return own if self.for_s is None else self.for_s
 
-    def parts(self, site: Site) -> Sequence[Fault]:
+    def parts(self, context: FaultContext) -> Sequence[Fault]:
         """Return the fault on each replica."""
-        return self.fault.one_by_one(site)
+        return self.fault.one_by_one(context)
 
-    def turns(self, parts: Sequence[Fault]) -> Iterator[Beat]:
+    def turns(self, parts: Sequence[Fault]) -> Iterator[FaultStep]:
         """Yield each part once."""
-        yield Beat(parts[0], 0, self._for_s)
-        yield from (Beat(part, self.every_s - self._for_s, self._for_s) for part in parts[1:])
+        yield FaultStep(parts[0], 0, self._for_s)
+        yield from (FaultStep(part, self.every_s - self._for_s, self._for_s) for part in parts[1:])

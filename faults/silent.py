@@ -8,7 +8,7 @@ from typing import ClassVar
 from testbed.faults.base import LinkFault
 from testbed.faults.operations import Operation
 from testbed.faults.streams import Direction, known_direction, toxics
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,6 @@ class silent(LinkFault):
         """Raise `FaultError` for an unknown direction."""
         known_direction(self)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One timeout toxic without an end on each link."""
-        return toxics(self, site, "timeout", self.direction, timeout=0)
+        return toxics(self, context, "timeout", self.direction, timeout=0)

@@ -9,7 +9,7 @@ from testbed.errors import FaultError
 from testbed.faults.base import LinkFault, not_negative
 from testbed.faults.operations import Operation
 from testbed.faults.streams import Direction, known_direction, toxics, whole
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 from testbed.faults.toxics import KINDS
 
 _TAKES = KINDS["slicer"]
@@ -44,10 +44,10 @@ class sliced(LinkFault):
             raise FaultError(f"{self}: pause_ms is at most a minute")
         known_direction(self)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One slicer toxic a link."""
         sizes = {"average_size": self.bytes, "size_variation": self.variation_bytes}
-        return toxics(self, site, "slicer", self.direction, **sizes, delay=self._pause_us)
+        return toxics(self, context, "slicer", self.direction, **sizes, delay=self._pause_us)
 
     @property
     def _pause_us(self) -> int:

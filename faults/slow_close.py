@@ -8,7 +8,7 @@ from typing import ClassVar
 from testbed.faults.base import LinkFault
 from testbed.faults.operations import Operation
 from testbed.faults.streams import Direction, known_direction, toxics, whole
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 from testbed.faults.toxics import KINDS
 
 
@@ -33,6 +33,6 @@ class slow_close(LinkFault):
         whole(self, KINDS["slow_close"]["delay"], ms=self.ms)
         known_direction(self)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One slow_close toxic a link."""
-        return toxics(self, site, "slow_close", self.direction, delay=self.ms)
+        return toxics(self, context, "slow_close", self.direction, delay=self.ms)

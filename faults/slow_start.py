@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from testbed.faults.base import ProcessFault, positive
-from testbed.faults.operations import Closed, Operation, Signal
-from testbed.faults.target import Site, links_of, replicas_of
+from testbed.faults.operations import LinkDown, Operation, ProcessAction
+from testbed.faults.target import FaultContext, links_of, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,9 @@ class slow_start(ProcessFault):
         """The seconds that it takes."""
         return self.takes_s
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Close the links first; the process is ready again long before they open."""
-        closed = tuple(Closed(link.name) for link in links_of(self.target, site, self))
-        return closed + tuple(Signal(replica.name, "restart") for replica in replicas_of(self.target, site, self))
+        closed = tuple(LinkDown(link.name) for link in links_of(self.target, context, self))
+        return closed + tuple(
+            ProcessAction(replica.name, "restart") for replica in replicas_of(self.target, context, self)
+        )

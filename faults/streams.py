@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from testbed.errors import FaultError
 from testbed.faults.base import Fault
 from testbed.faults.operations import Operation, Range, Stream, Toxic
-from testbed.faults.target import Site, links_of
+from testbed.faults.target import FaultContext, links_of
 
 Direction = Literal["answers", "requests"]
 STREAMS: dict[str, Stream] = {"answers": "downstream", "requests": "upstream"}
@@ -32,7 +32,9 @@ def whole(fault: Fault, allowed: Range, **values: float) -> None:
             raise FaultError(f"{fault}: {key} is a whole number from {allowed.low} to {allowed.high}, not {value!r}")
 
 
-def toxics(fault: Fault, site: Site, kind: str, direction: Direction, **attributes: float) -> tuple[Operation, ...]:
+def toxics(
+    fault: Fault, context: FaultContext, kind: str, direction: Direction, **attributes: float
+) -> tuple[Operation, ...]:
     """Return the same toxic for every link that the fault's target names."""
     wanted = {name: int(value) for name, value in attributes.items()}
-    return tuple(Toxic(link.name, kind, STREAMS[direction], wanted) for link in links_of(fault.target, site, fault))
+    return tuple(Toxic(link.name, kind, STREAMS[direction], wanted) for link in links_of(fault.target, context, fault))

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from testbed.errors import FaultError, nearest
-from testbed.faults.operations import Signal
+from testbed.faults.operations import ProcessAction
 from testbed.plan.values import Link, ProxyHost, Replica, links_from
 
 
-class Site(Protocol):
+@dataclass(frozen=True)
+class FaultContext:
     """The little that a fault may know of the running mesh."""
 
-    @property
-    def links(self) -> Sequence[Link]:
-        """Every link, the load's own links into the entry included."""
-
-    @property
-    def replicas(self) -> Sequence[Replica]:
-        """Every replica."""
-
-    @property
-    def users(self) -> Mapping[str, str]:
-        """The user ids of the load that runs, each with its cohort ("" for none)."""
-
-    @property
-    def seed(self) -> int:
-        """The seed of this run."""
-
-    @property
-    def proxies(self) -> Sequence[ProxyHost]:
-        """Where a mesh proxy runs."""
+    links: Sequence[Link]  # every link, the load's own links into the entry included
+    replicas: Sequence[Replica]
+    users: Mapping[str, str]  # the user ids of the load that runs, each with its cohort ("" for none)
+    seed: int  # of this run
+    proxies: Sequence[ProxyHost] = ()  # where a mesh proxy runs
 
 
 @dataclass(frozen=True)
@@ -51,22 +38,22 @@ class Target:
         return ", ".join(words)
 
 
-def links_of(target: Target, site: Site, who: object) -> tuple[Link, ...]:
+def links_of(target: Target, context: FaultContext, who: object) -> tuple[Link, ...]:
     """The links that a target names; `FaultError` with the nearest valid name if there are none.
 
     `who` is the fault, as the error is to name it.
     """
     if target.proxy:
-        return links_from(_proxy(target, site, who), site.links)
+        return links_from(_proxy(target, context, who), context.links)
     if target == Target():
         raise FaultError(f"{who} has no target: add .on('caller -> callee'), .on(service=...) or .on(replica=...)")
-    _known(who, "edge", target.edge, {link.edge for link in site.links})
-    _known(who, "service", target.service, {r.service for r in site.replicas})
-    _known(who, "replica", target.replica, {r.name for r in site.replicas})
-    services = {r.name: r.service for r in site.replicas}
+    _known(who, "edge", target.edge, {link.edge for link in context.links})
+    _known(who, "service", target.service, {r.service for r in context.replicas})
+    _known(who, "replica", target.replica, {r.name for r in context.replicas})
+    services = {r.name: r.service for r in context.replicas}
     found = tuple(
         link
-        for link in site.links
+        for link in context.links
         if target.edge in (None, link.edge)
         and target.replica in (None, link.callee)
         and target.service in (None, services[link.callee])
@@ -76,32 +63,34 @@ def links_of(target: Target, site: Site, who: object) -> tuple[Link, ...]:
     return found
 
 
-def replicas_of(target: Target, site: Site, who: object) -> tuple[Replica, ...]:
+def replicas_of(target: Target, context: FaultContext, who: object) -> tuple[Replica, ...]:
     """The replicas that a process fault's target names."""
     if target.edge:
         raise FaultError(f"{who}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
-    names = {link.callee for link in links_of(target, site, who)}
-    found = tuple(r for r in site.replicas if r.name in names)
+    names = {link.callee for link in links_of(target, context, who)}
+    found = tuple(r for r in context.replicas if r.name in names)
     if there := next((r for r in found if r.external), None):
         why = f"{there.service} runs already, at {there.app}, so its process is not the testbed's to touch"
         raise FaultError(f"{who}: {why}. Break an edge into it, as outage({there.service!r}, kind='refused') does")
     return found
 
 
-def signals(target: Target, site: Site, who: object, action: Literal["kill", "pause"]) -> tuple[Signal, ...]:
-    """One signal for each process that a process fault's target names: of the app, or of a mesh proxy."""
+def process_actions(
+    target: Target, context: FaultContext, who: object, action: Literal["kill", "pause"]
+) -> tuple[ProcessAction, ...]:
+    """One action for each process that a process fault's target names: of the app, or of a mesh proxy."""
     if target.proxy:
-        return (Signal(_proxy(target, site, who).name, action, "proxy"),)
-    return tuple(Signal(replica.name, action) for replica in replicas_of(target, site, who))
+        return (ProcessAction(_proxy(target, context, who).name, action, "proxy"),)
+    return tuple(ProcessAction(replica.name, action) for replica in replicas_of(target, context, who))
 
 
-def _proxy(target: Target, site: Site, who: object) -> ProxyHost:
+def _proxy(target: Target, context: FaultContext, who: object) -> ProxyHost:
     """The mesh proxy that a fault's target names."""
     name = target.proxy
-    if found := next((host for host in site.proxies if host.name == name), None):
+    if found := next((host for host in context.proxies if host.name == name), None):
         return found
-    known = [host.name for host in site.proxies]
-    shared = next((host.name for host in site.proxies if name in {r.name for r in host.replicas}), "")
+    known = [host.name for host in context.proxies]
+    shared = next((host.name for host in context.proxies if name in {r.name for r in host.replicas}), "")
     hint = f": the calls of {name} go through {shared}" if shared else nearest(str(name), known)
     if not known:
         hint = ": this mesh has none. Use .on(replica=...), which acts on the app"

@@ -8,7 +8,7 @@ from typing import ClassVar
 from testbed.faults.base import RequestFault
 from testbed.faults.operations import RATE, Operation, Rule
 from testbed.faults.streams import whole
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,6 @@ class throttle(RequestFault):
         """Raise `FaultError` unless the rate is a whole number of 1 or more."""
         whole(self, RATE, kb_per_s=self.kb_per_s)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One rule for all its links."""
-        return (Rule(fault, self.inlets(site), kb_per_s=int(self.kb_per_s), scope=self.scope(site)),)
+        return (Rule(fault, self.inlets(context), kb_per_s=int(self.kb_per_s), scope=self.scope(context)),)

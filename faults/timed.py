@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from testbed.errors import FaultError
-from testbed.faults.base import Beat, Fault, Plane
+from testbed.faults.base import Fault, FaultStep, Plane
 from testbed.faults.operations import Operation
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext, Target
 from testbed.plan.values import Link
 
 
@@ -34,14 +34,7 @@ class TimedFault(Fault):
         """The plane of the fault that comes and goes."""
         return self.fault.plane
 
-    def on(
-        self,
-        edge: str | None = None,
-        *,
-        service: str | None = None,
-        replica: str | None = None,
-        proxy: str | None = None,
-    ) -> Self:
+    def _aim(self, target: Target) -> Target:
         """Refuse: the fault inside is the one to aim."""
         raise self._unscopable("on")
 
@@ -49,34 +42,34 @@ class TimedFault(Fault):
         inner = f"{self.fault.name}(...).{method}(...)"
         return FaultError(f"{self.name}(...).{method} is not possible: write {self.name}({inner}, ...)")
 
-    def parts(self, site: Site) -> Sequence[Fault]:
+    def parts(self, context: FaultContext) -> Sequence[Fault]:
         """Return what is in force by turns."""
         return (self.fault,)
 
-    def turns(self, parts: Sequence[Fault]) -> Iterator[Beat]:
+    def turns(self, parts: Sequence[Fault]) -> Iterator[FaultStep]:
         """Yield the turns of these parts, for ever or for as long as there are some."""
         raise NotImplementedError
 
-    def beats(self, site: Site) -> Iterator[Beat]:
+    def steps(self, context: FaultContext) -> Iterator[FaultStep]:
         """Yield the turns, all of them later by what the fault waits."""
-        turns = self.turns(self.parts(site))
+        turns = self.turns(self.parts(context))
         first = next(turns)
         yield replace(first, after_s=first.after_s + self.waits_s)
         yield from turns
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """All that is ever done."""
-        return tuple(op for part in self.parts(site) for op in part.operations(site, fault))
+        return tuple(op for part in self.parts(context) for op in part.operations(context, fault))
 
-    def reach(self, site: Site) -> tuple[Link, ...]:
+    def affected_links(self, context: FaultContext) -> tuple[Link, ...]:
         """All links on which it is ever met."""
-        return tuple(link for part in self.parts(site) for link in part.reach(site))
+        return tuple(link for part in self.parts(context) for link in part.affected_links(context))
 
 
-def forever(part: Fault, waits_s: float, up_s: float, down_s: float) -> Iterator[Beat]:
+def forever(part: Fault, waits_s: float, up_s: float, down_s: float) -> Iterator[FaultStep]:
     """Yield a part that comes and goes until it is healed."""
-    yield Beat(part, waits_s, down_s)
-    yield from repeat(Beat(part, up_s, down_s))
+    yield FaultStep(part, waits_s, down_s)
+    yield from repeat(FaultStep(part, up_s, down_s))
 
 
 def refuse_late(faults: Sequence[Fault], hold_s: float) -> None:

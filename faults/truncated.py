@@ -8,7 +8,7 @@ from typing import ClassVar
 from testbed.faults.base import LinkFault
 from testbed.faults.operations import Operation
 from testbed.faults.streams import Direction, known_direction, toxics, whole
-from testbed.faults.target import Site
+from testbed.faults.target import FaultContext
 from testbed.faults.toxics import KINDS
 
 
@@ -33,6 +33,6 @@ class truncated(LinkFault):
         whole(self, KINDS["limit_data"]["bytes"], bytes=self.bytes)
         known_direction(self)
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One limit_data toxic a link."""
-        return toxics(self, site, "limit_data", self.direction, bytes=self.bytes)
+        return toxics(self, context, "limit_data", self.direction, bytes=self.bytes)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from testbed.faults.base import LinkFault
-from testbed.faults.operations import Operation, Unanswered
-from testbed.faults.target import Site, links_of
+from testbed.faults.operations import Blackhole, Operation
+from testbed.faults.target import FaultContext, links_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,6 @@ class unreachable(LinkFault):
 
     twin: ClassVar[str] = "hang()"
 
-    def operations(self, site: Site, fault: str) -> tuple[Operation, ...]:
+    def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One address a link that answers nobody."""
-        return tuple(Unanswered(link.name) for link in links_of(self.target, site, self))
+        return tuple(Blackhole(link.name) for link in links_of(self.target, context, self))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib.util import find_spec
 from os.path import relpath
 from pathlib import Path
 
-from testbed.campaigns.outcomes import Seen, Told
-from testbed.campaigns.suite import SEED, run_suite
-from testbed.checks import SATURATED
+from testbed.campaigns.suite import SEED, Say, run_suite
+from testbed.checks import SATURATED, Verdict
+from testbed.report.outcome import TestOutcome
 
-Say = Callable[[str], None]
-Round = Mapping[str, Told]
+Round = Mapping[str, TestOutcome]
 RED = ("failed", "error")
 
 
@@ -62,7 +61,7 @@ def soak(args: Sequence[str], times: int, say: Say, seed: int | None = None, str
     tally, number = Tally(), 0
     while tally.rounds < times and tally.set_aside <= max(tally.rounds, 3):
         number, begun = number + 1, time.time()
-        now = run_suite([*args, *_flags(seed + number)], kept=f"soak/round-{number}", heard=lambda *_: None)
+        now = run_suite([*args, *_flags(seed + number)], kept=f"soak/round-{number}", on_outcome=lambda *_: None)
         found = compare(first or now, now)
         aside = "" if strict else _set_aside(now, found)
         _count(tally, now, found, aside)
@@ -79,7 +78,7 @@ def soak(args: Sequence[str], times: int, say: Say, seed: int | None = None, str
 
 def _set_aside(now: Round, found: Sequence[Change]) -> str:
     """Return why a round does not count: something changed or failed, and all of it while the testbed was starved."""
-    tests = {change.test for change in found} | {test for test, told in now.items() if told.outcome in RED}
+    tests = {change.test for change in found} | {test for test, one in now.items() if one.outcome in RED}
     why = [now[test].starved if test in now else "" for test in tests]
     return f"    set aside: {SATURATED}: {why[0]}" if tests and all(why) else ""
 
@@ -95,11 +94,11 @@ def _count(tally: Tally, now: Round, found: Sequence[Change], aside: str) -> Non
 
 
 def _red(now: Round) -> int:
-    return sum(1 for told in now.values() if told.outcome in RED)
+    return sum(1 for one in now.values() if one.outcome in RED)
 
 
 def _verdicts_of(now: Round) -> int:
-    return sum(len(told.verdicts) for told in now.values())
+    return sum(len(one.verdicts) for one in now.values())
 
 
 def _counts(now: Round, found: Sequence[Change]) -> str:
@@ -121,18 +120,17 @@ def compare(first: Round, now: Round) -> list[Change]:
     """Return every verdict that differs between two rounds, and every test that ended otherwise without one."""
     changes = []
     for test in dict.fromkeys([*first, *now]):
-        was, told = first.get(test), now.get(test)
-        kept = tuple(one.history for one in (was, told) if one and one.history)
-        verdicts = [Change(test, *one, kept) for one in _verdicts(was, told) if _word(one[1]) != _word(one[2])]
-        whole = Change(test, "the test", _ended(was), _ended(told), kept)
+        before, after = first.get(test), now.get(test)
+        kept = tuple(one.history for one in (before, after) if one and one.history)
+        verdicts = [Change(test, *one, kept) for one in _verdicts(before, after) if _word(one[1]) != _word(one[2])]
+        whole = Change(test, "the test", _ended(before), _ended(after), kept)
         changes += verdicts or ([whole] if _word(whole.first) != _word(whole.now) else [])
     return changes
 
 
-def _verdicts(was: Told | None, told: Told | None) -> list[tuple[str, str, str]]:
-    before, after = was.keyed if was else {}, told.keyed if told else {}
-    keys = dict.fromkeys([*before, *after])
-    return [(_about(key), _shown(before.get(key)), _shown(after.get(key))) for key in keys]
+def _verdicts(before: TestOutcome | None, after: TestOutcome | None) -> list[tuple[str, str, str]]:
+    first, now = before.keyed if before else {}, after.keyed if after else {}
+    return [(_about(key), _shown(first.get(key)), _shown(now.get(key))) for key in dict.fromkeys([*first, *now])]
 
 
 def _about(key: tuple[int, str, str, str, int]) -> str:
@@ -140,14 +138,14 @@ def _about(key: tuple[int, str, str, str, int]) -> str:
     return f"{check} ({population}, {phase}), run {run}"
 
 
-def _shown(seen: Seen | None) -> str:
-    if seen is None:
+def _shown(verdict: Verdict | None) -> str:
+    if verdict is None:
         return "missing"
-    return f"{seen.outcome}: {seen.observed or 'not judged'}{f'; {seen.why}' if seen.why else ''}"
+    return f"{verdict.outcome}: {verdict.observed or 'not judged'}{f'; {verdict.why}' if verdict.why else ''}"
 
 
-def _ended(told: Told | None) -> str:
-    return "missing" if told is None else f"{told.outcome}: {told.why}" if told.why else told.outcome
+def _ended(test: TestOutcome | None) -> str:
+    return "missing" if test is None else f"{test.outcome}: {test.why}" if test.why else test.outcome
 
 
 def _word(text: str) -> str:
@@ -162,6 +160,6 @@ def describe(change: Change) -> str:
 
 def _forget(now: Round, keep: Set[str]) -> None:
     """Delete the histories of a round, but for those tests."""
-    for test, told in now.items():
-        if told.history and test not in keep:
-            Path(told.history).unlink(missing_ok=True)
+    for test, outcome in now.items():
+        if outcome.history and test not in keep:
+            Path(outcome.history).unlink(missing_ok=True)

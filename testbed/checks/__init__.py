@@ -20,7 +20,7 @@ from testbed.checks.judging.base import Check as Check
 from testbed.checks.judging.base import EdgeCheck as EdgeCheck
 from testbed.checks.judging.base import Outcome as Outcome
 from testbed.checks.judging.base import Verdict as Verdict
-from testbed.checks.judging.ineffective import in_vain_report as in_vain_report
+from testbed.checks.judging.ineffective import ineffective_report as ineffective_report
 from testbed.checks.judging.judge import judge as judge
 from testbed.checks.judging.judge import judge_each as judge_each
 from testbed.checks.judging.report import Report as Report
@@ -35,7 +35,6 @@ from testbed.checks.quantile import quantile as quantile
 from testbed.checks.recovers import recovers as recovers
 from testbed.checks.sheds import sheds as sheds
 from testbed.checks.slowest import slowest as slowest
-from testbed.errors import CheckError, nearest
 
 CHECKS: dict[str, Callable[..., Check]] = {
     name: value
@@ -43,16 +42,3 @@ CHECKS: dict[str, Callable[..., Check]] = {
     for made in [getattr(value, "func", value)]  # p99 is quantile with one argument filled in
     if isinstance(made, type) and issubclass(made, Check) and made not in (Check, EdgeCheck)
 }
-
-
-def named(name: str) -> Callable[..., Check]:
-    """Return the check of that name, our own or an installed third party's; `CheckError` if there is none."""
-    if name in CHECKS:
-        return CHECKS[name]
-    from importlib.metadata import entry_points
-
-    others = entry_points(group="testbed.checks")
-    if name not in others.names:
-        raise CheckError(f"there is no check {name!r}{nearest(name, {*CHECKS, *others.names})}")
-    found: Callable[..., Check] = others[name].load()
-    return found

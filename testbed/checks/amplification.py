@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import trail
+from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread
-from testbed.checks.judging.validity import hidden_attempts, seer
+from testbed.checks.judging.validity import hidden_attempts, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, TestbedError, nearest
 from testbed.history.events import Request
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index
+from testbed.spec.edges import Edge
 
 if TYPE_CHECKING:
     from testbed.spec.lint.amplification import Amplification
@@ -50,7 +51,7 @@ class amplification(Check):
         """Raise `CheckError` for a service that the run does not have, or that only the load calls."""
         if self.on_edges(index):
             return
-        callees = {edge.partition(" -> ")[2] for edge in index.edges if not of_the_load(edge)}
+        callees = {Edge.parse(edge).callee for edge in index.edges if not of_the_load(edge)}
         if self.service == index.wiring.entry:
             raise CheckError(f"{self}: only the load calls {self.service}, and it sends every request once")
         raise CheckError(f"{self}: no service calls {self.service!r}{nearest(self.service, callees)}")
@@ -66,7 +67,7 @@ class amplification(Check):
 
     def on_edges(self, index: Index) -> tuple[str, ...]:
         """Return every edge from a service to this one."""
-        return tuple(e for e in index.edges if e.endswith(f" -> {self.service}") and not of_the_load(e))
+        return tuple(e for e in index.edges if Edge.parse(e).callee == self.service and not of_the_load(e))
 
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests and attempts (or arrivals, where nobody records attempts)."""
@@ -75,7 +76,7 @@ class amplification(Check):
     def judge(self, view: View) -> Verdict:
         """Compare the attempts of every request with its bound."""
         edges, source = self.on_edges(view.index), self.needs(view)[1]
-        say = partial(self.verdict, view, source=seer(view.index, source))
+        say = partial(self.verdict, view, source=observer_of(view.index, source))
         try:
             implied = {} if self.at_most is not None else self._implied(view)
         except TestbedError as error:
@@ -102,7 +103,7 @@ class amplification(Check):
             total = sum(number for _, number, _ in bounded)
             why = f"{plural(over, 'request')} of {count(len(bounded))} caused more; {plural(total, 'attempt')} in all"
             margin = f"{count(made - most)} too many"
-            return say("violated", n=len(bounded), margin=margin, why=why, next=trail(view, worst))
+            return say("violated", n=len(bounded), margin=margin, why=why, next=request_trace(view, worst))
         if not any(number for _, number, _ in bounded):
             why = f"none of {plural(len(bounded), 'request')} reached {self.service}; one would have been enough"
             return say("inconclusive", n=len(bounded), why=why, next="the load's paths; do they reach that service?")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.call_times import timed_calls
-from testbed.checks.judging.explain import answer, trail
+from testbed.checks.judging.explain import answer, request_trace
 from testbed.checks.judging.formatting import count, plural, tally
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.events import Call, Request
@@ -68,7 +68,8 @@ class answered(EdgeCheck):
 
     def judge(self, view: View) -> Verdict:
         """Look at every call."""
-        calls, source = [call for _, call in timed_calls(view, self.edge)], seer(view.index, self.needs(view)[-1])
+        calls = [call for _, call in timed_calls(view, self.edge)]
+        source = observer_of(view.index, self.needs(view)[-1])
         others = [call for call in calls if not self._as_asked(call)]
         observed, n = tally([answer(call) for call in calls]) or "no call", len(calls)
         if not calls:
@@ -80,7 +81,7 @@ class answered(EdgeCheck):
         ended = tally([answer(call) for call in others])
         why = f"{plural(len(others), 'call')} of {count(n)} ended otherwise: {ended}"
         first = others[0].request if isinstance(others[0], Call) else others[0].id
-        clue = trail(view, next(one for one in view.requests if one.id == first))
+        clue = request_trace(view, next(one for one in view.requests if one.id == first))
         margin = f"{count(len(others))} other"
         return self.verdict(view, "violated", observed, n, source=source, margin=margin, why=why, next=clue)
 

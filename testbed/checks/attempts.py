@@ -11,9 +11,9 @@ from typing import Literal, cast
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, EdgeCheck, Verdict
-from testbed.checks.judging.explain import trail
+from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread, tally
-from testbed.checks.judging.validity import hidden_attempts, seer
+from testbed.checks.judging.validity import hidden_attempts, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival, Attempt
@@ -117,7 +117,7 @@ class attempts(EdgeCheck):
     def judge(self, view: View) -> Verdict:
         """Compare every count with the bound."""
         at_caller = "attempts" in view.index.sources
-        source = seer(view.index, "attempts" if at_caller else "arrivals")
+        source = observer_of(view.index, "attempts" if at_caller else "arrivals")
         say = partial(self.verdict, view, source=source)
         if self.per == "call" and (blind := self._cannot_tell_calls(view, at_caller)):
             return say("inconclusive", "", 0, why=blind, next='per="request" needs no call ids')
@@ -170,4 +170,4 @@ class attempts(EdgeCheck):
 
     def _clue(self, view: View, wrong: Counts) -> str:
         chosen = (max if any(number > self.most for number, _ in wrong) else min)(wrong)[1]
-        return trail(view, next(request for request in view.requests if request.id == chosen))
+        return request_trace(view, next(request for request in view.requests if request.id == chosen))

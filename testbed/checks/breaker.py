@@ -11,12 +11,13 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, plural, seconds
-from testbed.checks.judging.proxies import NO_HOST, OVERFLOW, Proxy, failed, faults_on, proxies
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.proxies import Proxy, failed, faults_on, proxies
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index
+from testbed.history.outcomes import LIMIT, NO_HOST
 
 ENOUGH = 5  # calls after the deadline without which a closed breaker has not been seen
 LAG_S = 1.0  # Envoy's counters of ejections may be so far ahead of what it does (update_merge_window)
@@ -97,7 +98,7 @@ class breaker(EdgeCheck):
 
     def judge(self, view: View) -> Verdict:
         """Judge the proxy of every caller that called while the fault was in force."""
-        source, faults = seer(view.index, "calls"), faults_on(view, [self.edge])
+        source, faults = observer_of(view.index, "calls"), faults_on(view, [self.edge])
         if not faults:
             why = f"no fault of {view.window.name} is on {self.edge}, so nothing could open it"
             return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")
@@ -167,11 +168,12 @@ class breaker(EdgeCheck):
 
     def _closes(self, proxy: Proxy, healed: float) -> Finding:
         limit = cast(float, self.closes_within_s)
-        last, flag = max(((at - healed, flag) for at, flag in proxy.refusals if at >= healed), default=(0.0, ""))
+        refused = [(at - healed, outcome) for at, outcome in proxy.refusals if at >= healed]
+        last, outcome = max(refused, default=(0.0, ""))
         observed = f"{proxy.name} closed {seconds(last)} after healing"
         if last > limit:
             why = f"{proxy.name} refused a call {seconds(last)} after healing, {seconds(last - limit)} too late"
-            return Finding("violated", observed, why, _LINGERING[flag], timed=True)
+            return Finding("violated", observed, why, _LINGERING.get(outcome, ""), timed=True)
         later = sum(1 for call in proxy.calls if call.start > healed + limit)
         if later < ENOUGH:
             why = f"{proxy.name} made only {plural(later, 'call')} later than {seconds(limit)} after healing; "
@@ -182,7 +184,7 @@ class breaker(EdgeCheck):
 
 _LINGERING = {
     NO_HOST: "baseEjectionTime and interval: an ejection is longer each time",
-    OVERFLOW: "the limit: do calls pile up, or is it too low for the usual load?",
+    LIMIT: "the limit: do calls pile up, or is it too low for the usual load?",
 }
 _MERGE = "Envoy acts on all ejections of a second but the first only when it is over (update_merge_window)"
 

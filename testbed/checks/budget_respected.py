@@ -13,7 +13,7 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.explain import hop_text
 from testbed.checks.judging.formatting import count, plural, seconds, trim
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.events import Attempt
@@ -126,7 +126,7 @@ class budget_respected(EdgeCheck):
 
     def _compare(self, view: View, budget: Budget) -> Verdict:
         tries = view.attempts(self.edge)
-        say = partial(self.verdict, view, n=len(tries), source=seer(view.index, "attempts"))
+        say = partial(self.verdict, view, n=len(tries), source=observer_of(view.index, "attempts"))
         if not tries:
             why = f"none of {plural(len(view.requests), 'request')} used {self.edge}; one would have been enough"
             return say("inconclusive", "no attempt", why=why, next="the load's paths; does it reach that edge?")

@@ -11,11 +11,12 @@ from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.explain import answer, more_load
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, percent, plural, tally, trim
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.events import Call
 from testbed.history.index import Index
+from testbed.spec.edges import Edge
 
 GRACE_S = 0.5  # a call of a request of the phase is in time so much later than the phase's end
 
@@ -42,7 +43,7 @@ class bulkhead(EdgeCheck):
         """Raise `CheckError` for an unknown edge, a caller with no other dependency, or a run without baseline."""
         super().fits(index)
         if not self._others(index):
-            caller = self.edge.partition(" -> ")[0]
+            caller = Edge.parse(self.edge).caller
             tcp = " but over tcp, where no calls are on record" if self._siblings(index) else ""
             raise CheckError(f"{self}: {caller} calls nobody else{tcp}, so there is nothing to keep apart")
         if "baseline" not in index.by_phase:
@@ -67,7 +68,7 @@ class bulkhead(EdgeCheck):
 
     def judge(self, view: View) -> Verdict:
         """Compare each other edge with its own baseline."""
-        source = seer(view.index, "calls")
+        source = observer_of(view.index, "calls")
         if view.faults and not any(self.edge in fault.edges for fault in view.faults):
             why = f"no fault of {view.window.name} is on {self.edge}, so nothing had to be kept apart from it"
             return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")
@@ -82,8 +83,8 @@ class bulkhead(EdgeCheck):
         return [edge for edge in self._siblings(index) if not index.wiring.is_tcp(edge)]
 
     def _siblings(self, index: Index) -> list[str]:
-        caller = self.edge.partition(" -> ")[0]
-        return [edge for edge in index.edges if edge != self.edge and edge.partition(" -> ")[0] == caller]
+        caller = Edge.parse(self.edge).caller
+        return [edge for edge in index.edges if edge != self.edge and Edge.parse(edge).caller == caller]
 
     def _finding(self, view: View, edge: str) -> Finding:
         before, now = _in_time(view.baseline, edge), _in_time(view, edge)

@@ -11,12 +11,12 @@ from typing import Literal
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import more_load, trail
+from testbed.checks.judging.explain import more_load, request_trace
 from testbed.checks.judging.formatting import count, ms, outcomes, percent, plural, points, seconds, trim
 from testbed.checks.judging.view import View, after_first_fault, latency, outside_scope
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Call, Request
-from testbed.spec.edges import CLIENT
+from testbed.spec.edges import CLIENT, Edge
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class contained(Check):
         observed = self._observed(judged, noticed, len(hit), len(units))
         confidence = "exact" if self.at_most_percent is None else "95 %"
         say = partial(self.verdict, judged, observed=observed, n=len(units), confidence=confidence)
-        clue = trail(judged, noticed[0]) if noticed else ""
+        clue = request_trace(judged, noticed[0]) if noticed else ""
         late = self._late(judged, noticed)
         if len(hit) > self._most or late:
             off = len(hit) - self._most
@@ -118,7 +118,7 @@ class contained(Check):
                 "violated",
                 margin=margin,
                 why=self._why(judged, noticed, late),
-                next=trail(judged, (late or noticed)[0]),
+                next=request_trace(judged, (late or noticed)[0]),
             )
         if self.at_most_percent is not None:
             share, n = self.at_most_percent / 100, len(units)
@@ -200,5 +200,6 @@ def _where(view: View, request: Request) -> str:
 
 def _furthest(calls: Sequence[Call]) -> Sequence[Call]:
     """Return the calls below which there is no other of them."""
-    callers = {call.edge.partition(" -> ")[0] for call in calls}
-    return [call for call in calls if call.edge.partition(" -> ")[2] not in callers]
+    edges = {call.edge: Edge.parse(call.edge) for call in calls}
+    callers = {edge.caller for edge in edges.values()}
+    return [call for call in calls if edges[call.edge].callee not in callers]

@@ -9,12 +9,13 @@ from functools import partial
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
-from testbed.checks.judging.explain import hop_text, trail
+from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, percent, plural, tally, trim
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.history.events import Arrival, Attempt, Request
 from testbed.history.index import Index
+from testbed.history.outcomes import CLIENT_GONE
 
 Key = tuple[object, ...]
 
@@ -75,7 +76,7 @@ class deadline_kept(EdgeCheck):
     def judge(self, view: View) -> Verdict:
         """Compare every arrival with when its caller and its request stopped waiting."""
         arrivals = [arrival for edge in self.on_edges(view.index) for arrival in view.arrivals(edge)]
-        say = partial(self.verdict, view, n=len(arrivals), source=f"inlet and {seer(view.index, 'attempts')}")
+        say = partial(self.verdict, view, n=len(arrivals), source=f"inlet and {observer_of(view.index, 'attempts')}")
         if not arrivals:
             on = self.edge or "any edge"
             why = f"none of {plural(len(view.requests), 'request')} arrived on {on}; one would have been enough"
@@ -113,7 +114,7 @@ class deadline_kept(EdgeCheck):
     def _clue(self, view: View, arrival: Arrival) -> str:
         request = next(request for request in view.requests if request.id == arrival.request)
         after = ms((arrival.start - request.intended) * 1000)
-        return f"the arrival {hop_text(arrival)}, {after} after its request was due\n{trail(view, request)}"
+        return f"the arrival {hop_text(arrival)}, {after} after its request was due\n{request_trace(view, request)}"
 
 
 class _Patience:
@@ -156,7 +157,7 @@ def _end(hop: Attempt | Arrival) -> float:
 
 def _hung_up(arrival: Arrival) -> bool:
     """Whether the caller closed its connection before there was an answer."""
-    return bool({"DC", "DR"} & set(arrival.flags.split(",")))
+    return arrival.outcome == CLIENT_GONE
 
 
 def _work(arrivals: Sequence[Arrival]) -> float:

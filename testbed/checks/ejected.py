@@ -11,13 +11,13 @@ from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import plural, seconds
 from testbed.checks.judging.proxies import Proxy, failed, faults_on, proxies
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Attempt, FaultEvent
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index
-from testbed.spec.edges import normal_edge
+from testbed.spec.edges import Edge, normal_edge
 
 ENOUGH = 3  # attempts for each host of the edge without which one that gets none has not been seen
 
@@ -98,7 +98,7 @@ class ejected(Check):
 
     def judge(self, view: View) -> Verdict:
         """Judge the proxy of every caller on every edge."""
-        edges, source = self._edges(view.index), seer(view.index, "attempts")
+        edges, source = self._edges(view.index), observer_of(view.index, "attempts")
         faults = faults_on(view, edges)
         hit = [(edge, name) for edge in edges for name in self._replicas(view.index, edge, faults)]
         if not hit:
@@ -199,6 +199,6 @@ def _inner(index: Index) -> Sequence[str]:
 
 def _hosts(index: Index, edge: str) -> Sequence[str]:
     """Return the replicas of an edge's callee; without a recorded topology, those that were seen."""
-    known = index.wiring.replicas.get(edge.partition(" -> ")[2], ())
+    known = index.wiring.replicas.get(Edge.parse(edge).callee, ())
     seen = dict.fromkeys(attempt.callee for attempt in index.attempts.on(edge) if attempt.callee)
     return known or tuple(seen)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import trail
+from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, outcome, percent, plural, tally, trim
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
@@ -60,7 +60,9 @@ class fallback(Check):
         n, taken = len(answered), len(answered) - len(without)
         if not answered:
             why = f"none of {plural(len(view.requests), 'request')} was answered, so no answer shows what was taken"
-            return self.verdict(view, "inconclusive", "no answer", 0, why=why, next=trail(view, view.requests[0]))
+            return self.verdict(
+                view, "inconclusive", "no answer", 0, why=why, next=request_trace(view, view.requests[0])
+            )
         observed = f"{count(taken)} of {count(n)} answers ({percent(taken / n)})"
         wanted = math.ceil(round(n * self.at_least_percent / 100, 6))
         if taken >= wanted:
@@ -73,5 +75,5 @@ class fallback(Check):
             n,
             margin=f"{count(wanted - taken)} missing",
             why=f"{plural(len(without), 'answer')} came without {self.which}: {others}",
-            next=trail(view, without[0]),
+            next=request_trace(view, without[0]),
         )

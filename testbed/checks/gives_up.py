@@ -9,9 +9,9 @@ from typing import cast
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.call_times import timed_calls
-from testbed.checks.judging.explain import hop_text, trail
+from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, plural
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.history.events import Call, Request
 from testbed.history.facts import of_the_load
@@ -55,7 +55,7 @@ class gives_up(EdgeCheck):
     def judge(self, view: View) -> Verdict:
         """Compare the longest call with the bound."""
         calls = timed_calls(view, self.edge)
-        source = seer(view.index, "requests" if of_the_load(self.edge) else "calls")
+        source = observer_of(view.index, "requests" if of_the_load(self.edge) else "calls")
         if not calls:
             why = f"none of {plural(len(view.requests), 'request')} made a call on {self.edge}; one would be enough"
             return self.verdict(view, "inconclusive", "no call", 0, source=source, why=why, next="the load's paths")
@@ -69,6 +69,6 @@ class gives_up(EdgeCheck):
 
     def _clue(self, view: View, slow: Request | Call) -> str:
         if isinstance(slow, Request):
-            return trail(view, slow)
+            return request_trace(view, slow)
         request = next(request for request in view.requests if request.id == slow.request)
-        return f"the call {hop_text(slow)}\n{trail(view, request)}"
+        return f"the call {hop_text(slow)}\n{request_trace(view, request)}"

@@ -9,12 +9,13 @@ from functools import partial
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
-from testbed.checks.judging.explain import trail
+from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival
+from testbed.history.outcomes import CONNECT_FAILED
 
 KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # methods that a service can be called with
 
@@ -62,7 +63,7 @@ class no_duplicate_effects(EdgeCheck):
     def judge(self, view: View) -> Verdict:
         """Count the arrivals of each call."""
         arrivals = view.arrivals(self.edge)
-        say = partial(self.verdict, view, source=seer(view.index, "arrivals"))
+        say = partial(self.verdict, view, source=observer_of(view.index, "arrivals"))
         nameless = sum(1 for arrival in arrivals if not arrival.method)
         if nameless:
             why = f"{plural(nameless, 'arrival')} on {self.edge} without a method: the history was written before that"
@@ -78,7 +79,7 @@ class no_duplicate_effects(EdgeCheck):
         extra = sum(again.values()) - self.at_most * len(again)
         why = f"{plural(len(again), 'call')} of {count(len(times))} arrived again, {plural(extra, 'time')} in all"
         why += f"; {method} {path} arrived {count(most)} times for one request"
-        clue = trail(view, next(one for one in view.requests if one.id == request))
+        clue = request_trace(view, next(one for one in view.requests if one.id == request))
         return say("violated", margin=f"{count(most - self.at_most)} too many", why=why, next=clue)
 
     def _times(self, arrivals: Sequence[Arrival]) -> Counter[tuple[str, str, str]]:
@@ -93,4 +94,4 @@ class no_duplicate_effects(EdgeCheck):
 
 def _nobody_there(arrival: Arrival) -> bool:
     """Whether the callee's process was gone, so that the inlet could not hand the request on."""
-    return arrival.own and "UF" in arrival.flags.split(",")
+    return arrival.own and arrival.outcome == CONNECT_FAILED

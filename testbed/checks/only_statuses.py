@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import trail
+from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, outcomes, plural
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -76,7 +76,7 @@ class only_statuses(Check):
             return self.verdict(view, "held", observed, n, margin="none other")
         why = f"{plural(len(others), 'request')} of {count(n)} ended otherwise: {outcomes(others)}"
         margin = f"{count(len(others))} other"
-        return self.verdict(view, "violated", observed, n, margin=margin, why=why, next=trail(view, others[0]))
+        return self.verdict(view, "violated", observed, n, margin=margin, why=why, next=request_trace(view, others[0]))
 
     def _as_asked(self, request: Request) -> bool:
         name = None if request.grpc_status is None else name_of(request.grpc_status)

@@ -10,7 +10,7 @@ from itertools import islice
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import more_load, trail
+from testbed.checks.judging.explain import more_load, request_trace
 from testbed.checks.judging.formatting import count, ms, plural, trim
 from testbed.checks.judging.view import View, latency
 from testbed.errors import CheckError
@@ -147,7 +147,7 @@ def _over(excess: float) -> str:
 
 
 def _slowest(view: View) -> str:
-    return trail(view, max(view.requests, key=latency))
+    return request_trace(view, max(view.requests, key=latency))
 
 
 p50 = partial(quantile, 50)

@@ -7,7 +7,7 @@ from typing import ClassVar, cast
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import trail
+from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, outcomes, plural, seconds
 from testbed.checks.judging.view import View
 
@@ -54,7 +54,9 @@ class recovers(Check):
             worst = max(bad, key=lambda request: request.intended)
             over = f"{seconds(worst.intended - healed - self._limit)} over"
             why = f"{plural(len(bad), 'request')} of {count(len(later))} failed after the deadline: {outcomes(bad)}"
-            return self.verdict(view, "violated", observed, len(later), margin=over, why=why, next=trail(view, worst))
+            return self.verdict(
+                view, "violated", observed, len(later), margin=over, why=why, next=request_trace(view, worst)
+            )
         if len(later) < statistics.ENOUGH_LATER:
             return self._too_short(view, observed, healed, len(later))
         margin = f"{seconds(self._limit - (last or 0.0))} to spare"

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.call_times import timed_calls
-from testbed.checks.judging.explain import hop_text, more_load, trail
+from testbed.checks.judging.explain import hop_text, more_load, request_trace
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, ms, plural
-from testbed.checks.judging.validity import seer
+from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.events import Call, Request
@@ -73,7 +73,7 @@ class sheds(EdgeCheck):
 
     def judge(self, view: View) -> Verdict:
         """Judge those that were turned away one by one, the others by their p99."""
-        calls, source = timed_calls(view, self.edge), seer(view.index, self.needs(view)[-1])
+        calls, source = timed_calls(view, self.edge), observer_of(view.index, self.needs(view)[-1])
         shed = [one for one in calls if one[1].as_http in self.statuses]
         rest = [one for one in calls if one[1].as_http not in self.statuses]
         return combine(self, view, list(self._findings(view, shed, rest)), len(calls), source)
@@ -120,4 +120,4 @@ def _waited(one: tuple[float, Request | Call]) -> float:
 def _clue(view: View, slow: Request | Call) -> str:
     if isinstance(slow, Call):
         return f"the call {hop_text(slow)}"
-    return trail(view, slow)
+    return request_trace(view, slow)

@@ -8,7 +8,7 @@ from typing import cast
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import trail
+from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, ms, plural
 from testbed.checks.judging.view import View, latency
 
@@ -51,4 +51,4 @@ class slowest(Check):
         why = f"{plural(len(over), 'request')} of {count(n)} took {ms(self._limit)} or more"
         why += f", {count(silent)} of them got no answer" if silent else ""
         margin = f"{ms(took - self._limit)} over" if took < math.inf else "no answer"
-        return self.verdict(view, "violated", ms(took), n, margin=margin, why=why, next=trail(view, worst))
+        return self.verdict(view, "violated", ms(took), n, margin=margin, why=why, next=request_trace(view, worst))

@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import http.client
-from collections.abc import Iterable
-from typing import NamedTuple
 from urllib.parse import quote
 
 from testbed.envoy.bootstrap import STAT_PREFIX, TCP_PREFIX
-from testbed.errors import TestbedError
+from testbed.envoy.connection import ask
 
-_NAMES = (
-    rf"http\.{STAT_PREFIX}\.downstream_rq_(total|active)",
-    rf"tcp\.{STAT_PREFIX}\.downstream_cx_total",
-    rf"listener\.{TCP_PREFIX}\.downstream_cx_active",
+_WANTED = (
+    f"http.{STAT_PREFIX}.downstream_rq_total",
+    f"http.{STAT_PREFIX}.downstream_rq_active",
+    f"tcp.{STAT_PREFIX}.downstream_cx_total",
+    f"listener.{TCP_PREFIX}.downstream_cx_active",
 )
-_COUNTERS = "/stats?filter=" + quote(f"^({'|'.join(_NAMES)})$")
+_PATTERN = "|".join(name.replace(".", r"\.") for name in _WANTED)
+_COUNTERS = f"/stats?filter={quote(f'^({_PATTERN})$')}"
 
 
-class Counted(NamedTuple):
-    """What an Envoy has counted since it began: requests, and connections of tcp edges."""
+def counters(admin: str) -> tuple[int, int, int, int]:
+    """Return the requests that an Envoy has taken and has in hand, and the connections of tcp edges likewise.
 
-    total: int = 0  # requests taken
-    active: int = 0  # of those: in hand
-    connections: int = 0  # taken
-    connected: int = 0  # of those: open
-
-
-def counters(admin: str) -> Counted:
-    """Return what an Envoy has counted. Raises `TestbedError` if it is silent."""
-    connection = http.client.HTTPConnection(admin, timeout=5)
-    try:
-        connection.request("GET", _COUNTERS)
-        lines = connection.getresponse().read().decode().splitlines()
-    except (OSError, http.client.HTTPException) as problem:
-        raise TestbedError(f"the Envoy at {admin} does not tell its counters: {problem!r}") from problem
-    finally:
-        connection.close()
-    return _counted(lines)
-
-
-def _counted(lines: Iterable[str]) -> Counted:
-    found = {name: int(value) for name, _, value in (line.partition(": ") for line in lines)}
-    requests, connections = f"http.{STAT_PREFIX}.downstream_rq", f"tcp.{STAT_PREFIX}.downstream_cx"
-    return Counted(
-        found.get(f"{requests}_total", 0),
-        found.get(f"{requests}_active", 0),
-        found.get(f"{connections}_total", 0),
-        found.get(f"listener.{TCP_PREFIX}.downstream_cx_active", 0),
-    )
+    Raises `TestbedError` if it is silent.
+    """
+    _, text = ask(admin, _COUNTERS, f"the Envoy at {admin} does not tell its counters")
+    found = {name: int(value) for name, _, value in (line.partition(": ") for line in text.splitlines())}
+    taken, in_hand, connections, connected = (found.get(name, 0) for name in _WANTED)
+    return taken, in_hand, connections, connected

@@ -1,13 +1,39 @@
-"""One HTTP connection that is kept: quick to ask many times, and it notices when the other side began a new life."""
+"""HTTP to an address of an Envoy: one question on a connection of its own, or many on one that is kept."""
 
 from __future__ import annotations
 
 import http.client
 import time
 
+from testbed.errors import TestbedError
 
-class Kept:
-    """Asks one "ip:port" again and again. Not for use by two threads at once."""
+TIMEOUT_S = 5.0
+
+
+def ask(
+    address: str,
+    path: str,
+    complaint: str,
+    *,
+    method: str = "GET",
+    body: str | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> tuple[int, str]:
+    """Ask "ip:port" once; return status and text.
+
+    Raises `TestbedError`, which begins with `complaint`, if there is no answer.
+    """
+    connection = http.client.HTTPConnection(address, timeout=timeout_s)
+    try:
+        return _exchange(connection, method, path, body)
+    except (OSError, http.client.HTTPException) as problem:
+        raise TestbedError(f"{complaint}: {problem!r}") from problem
+    finally:
+        connection.close()
+
+
+class KeepAliveClient:
+    """Asks one "ip:port" again and again, and notices a new life of it. Not for use by two threads at once."""
 
     def __init__(self, address: str, timeout_s: float = 1.0) -> None:
         self._connection = http.client.HTTPConnection(address, timeout=timeout_s)
@@ -36,11 +62,17 @@ class Kept:
     def _once(self, path: str) -> str | None:
         self._broke = False
         try:
-            self._connection.request("GET", path)
-            answer = self._connection.getresponse()
-            text = answer.read().decode(errors="replace")
+            status, text = _exchange(self._connection, "GET", path)
         except (OSError, http.client.HTTPException) as problem:
             self._broke = isinstance(problem, ConnectionError | http.client.HTTPException)
             self._connection.close()
             return None
-        return text if answer.status == 200 else None
+        return text if status == 200 else None
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, path: str, body: str | None = None
+) -> tuple[int, str]:
+    connection.request(method, path, body)
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode(errors="replace")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from testbed.envoy.connection import ask
 from testbed.errors import TestbedError
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?s?")
@@ -15,25 +15,23 @@ _FIRST_WORDS = ("ROUND_ROBIN", "STATIC", "DEFAULT")  # of enumerations: zero in 
 _UNWRITTEN: tuple[object, ...] = (None, False, 0, "", [], {}, *_FIRST_WORDS)  # Envoy leaves such values out
 
 
-def difference(admin: str, config: str) -> str:
+def config_drift(admin: str, config: str) -> str:
     """Return where the Envoy with this admin address does not run `config` (JSON text), in words; "" if it does.
 
     Raises `TestbedError` if it does not answer.
     """
-    told = _ask(admin, "/config_dump")["configs"]
+    told = _running(admin)["configs"]
     running = next(part["bootstrap"] for part in told if "bootstrap" in part)
     return first_difference(json.loads(config)["static_resources"], running["static_resources"])
 
 
-def _ask(admin: str, path: str) -> Any:
-    connection = http.client.HTTPConnection(admin, timeout=5)
+def _running(admin: str) -> Any:
+    complaint = f"the Envoy at {admin} does not tell its configuration"
+    _, text = ask(admin, "/config_dump", complaint)
     try:
-        connection.request("GET", path)
-        return json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError) as problem:
-        raise TestbedError(f"the Envoy at {admin} does not tell its configuration: {problem!r}") from problem
-    finally:
-        connection.close()
+        return json.loads(text)
+    except ValueError as problem:
+        raise TestbedError(f"{complaint}: {problem!r}") from problem
 
 
 def first_difference(wanted: Any, found: Any, place: str = "") -> str:

@@ -13,7 +13,7 @@ from testbed.runtime.tools import binaries
 PATIENCE_S = 30.0
 
 
-def envoys_words(config: str) -> str:
+def rejection(config: str) -> str:
     """Return why Envoy refuses a configuration (JSON text), in its own words; "" if it takes it."""
     with tempfile.TemporaryDirectory(prefix=me().called("validate-")) as folder:
         path = Path(folder) / "envoy.json"

@@ -11,7 +11,7 @@ from typing import Any
 from testbed.history.events import Arrival, Attempt, Call
 from testbed.plan.values import Link
 
-Seen = Attempt | Call | Arrival
+TrafficEvent = Attempt | Call | Arrival
 Fields = dict[str, Any]
 
 _ID = re.compile(r"(?:^|,)\s*tb\.id\s*=\s*([A-Za-z0-9._-]+)")
@@ -21,17 +21,17 @@ _ID = re.compile(r"(?:^|,)\s*tb\.id\s*=\s*([A-Za-z0-9._-]+)")
 class Reading:
     """What a log says."""
 
-    events: tuple[Seen, ...]
+    events: tuple[TrafficEvent, ...]
     garbage: int = 0  # lines that are not ours or not whole
     ended: int = 0  # lines that end a request or call, as the writer's own counters count them
 
 
-def read(lines: Iterable[str], event: Callable[[Fields], Seen | None]) -> Reading:
+def read(lines: Iterable[str], event: Callable[[Fields], TrafficEvent | None]) -> Reading:
     """Turn each line into an event; `event` returns None for a line that is right but says nothing.
 
     A line is garbage if it is not a JSON object, or if `event` raises KeyError, TypeError or ValueError.
     """
-    found: list[Seen | None] = []
+    found: list[TrafficEvent | None] = []
     garbage = 0
     for line in lines:
         try:
@@ -46,11 +46,6 @@ def request_id(baggage: str | None) -> str:
     """Return the load's request id from a W3C `baggage` header, "" if the context was lost on the way."""
     found = _ID.search(baggage or "")
     return found[1] if found else ""
-
-
-def flags(text: str | None) -> str:
-    """Return Envoy's response flags, "" for its dash."""
-    return "" if text in (None, "-") else str(text)
 
 
 def grpc(fields: Fields) -> int | None:

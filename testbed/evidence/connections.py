@@ -6,23 +6,23 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from testbed.evidence.access_log import Seen
+from testbed.evidence.access_log import TrafficEvent
 from testbed.history.events import Attempt
 
 CONNECTION = "connection"  # the source of such attempts
 
 
-def is_open(event: Seen) -> bool:
+def is_open(event: TrafficEvent) -> bool:
     """Whether this is a connection that has not ended."""
     return isinstance(event, Attempt) and math.isinf(event.duration_ms)
 
 
-def is_connection(event: Seen) -> bool:
+def is_connection(event: TrafficEvent) -> bool:
     """Whether this is a connection of a tcp edge."""
     return isinstance(event, Attempt) and event.source == CONNECTION
 
 
-class Standing:
+class OpenConnections:
     """The connections of one log: which are open, and how many there were in this life of its writer.
 
     A load may use a connection that was made long before.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from testbed.envoy.connection import Kept
+from testbed.envoy.connection import KeepAliveClient
 from testbed.history.events import Sample
 from testbed.runtime.proc import TICKS
 
@@ -18,7 +18,7 @@ _GUESTS = 8  # from here on: time that is counted as user time already
 _PROBE = "/probe"
 
 
-class Spent:
+class CpuUsage:
     """Processor seconds: of each process of the testbed, of this one ("test"), and of the whole machine."""
 
     def __init__(self, processes: Mapping[str, Callable[[], float]], stat: Path = Path("/proc/stat")) -> None:
@@ -46,7 +46,7 @@ class Probe:
     """
 
     def __init__(self, inlet: str, link: str) -> None:
-        self._straight, self._through = Kept(inlet), Kept(link)
+        self._straight, self._through = KeepAliveClient(inlet), KeepAliveClient(link)
 
     def sample(self) -> Sample:
         """Ask once each way."""

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from testbed.envoy.bootstrap import FLUSH_MS
-from testbed.evidence.access_log import Seen
-from testbed.evidence.reader import STEP_S, Reader
+from testbed.evidence.access_log import TrafficEvent
+from testbed.evidence.reader import STEP_S, LogReader
 from testbed.evidence.source import Log
 from testbed.history.events import Evidence
 
@@ -26,7 +26,7 @@ class Recorder:
     ) -> None:
         """`directory` is the run's folder; `unseen` are the edges on which nobody records what is sent."""
         self._patience_s, self._unseen = patience_s, tuple(unseen)
-        self._readers = {log.process: Reader(log, directory) for log in logs}
+        self._readers = {log.process: LogReader(log, directory) for log in logs}
 
     def begin(self) -> None:
         """Forget what has been logged so far."""
@@ -38,16 +38,16 @@ class Recorder:
         """Be told that these processes have been restarted: their counters begin at zero again."""
         for name in processes:
             if reader := self.reader(name):
-                reader.restart()
+                reader.restarted()
 
-    def reader(self, process: str) -> Reader | None:
+    def reader(self, process: str) -> LogReader | None:
         """Return who reads what a proxy, or an app without one, logs, to be told of its ends; None for any other."""
         return self._readers.get(process)
 
-    def mute(self, process: str) -> bool:
+    def is_unreachable(self, process: str) -> bool:
         """Whether a proxy cannot be asked for its counters now, because it has been killed or paused."""
         reader = self.reader(process)
-        return reader is not None and reader.log.admin is not None and not reader.answers
+        return reader is not None and reader.log.admin is not None and not reader.writer.tells_counters
 
     @contextmanager
     def renewing(self, processes: Sequence[str]) -> Iterator[None]:
@@ -57,9 +57,9 @@ class Recorder:
             yield
         finally:
             for name in processes:
-                self._readers[name].renewed()
+                self._readers[name].restarted_under_load()
 
-    def collect(self, *, in_flight: bool = False) -> list[Seen | Evidence]:
+    def collect(self, *, in_flight: bool = False) -> list[TrafficEvent | Evidence]:
         """Wait until the logs are whole (bounded), and return their events and, last, how whole they are.
 
         `in_flight` says that the load itself still waits for answers: then nobody waits for them here.
@@ -68,7 +68,7 @@ class Recorder:
         self._settle(0.0 if in_flight else self._patience_s)
         return [*self._everything(), *self._verdicts()]
 
-    def parts(self, edges: Collection[str]) -> Iterator[Sequence[Seen]]:
+    def read_in_parts(self, edges: Collection[str]) -> Iterator[Sequence[TrafficEvent]]:
         """Yield what is logged of these edges and others so far, part by part, as it is read: stop when you like."""
         for reader in self._readers.values():
             if any(link.edge in edges for link in reader.log.links):
@@ -77,14 +77,14 @@ class Recorder:
                 while (part := reader.read_on(PART)) is not None:
                     yield part
 
-    def so_far(self) -> list[Seen]:
+    def so_far(self) -> list[TrafficEvent]:
         """Wait until the writers have flushed what they hold, and return everything that is logged, whole or not."""
         time.sleep(2 * FLUSH_MS / 1000)
         for reader in self._readers.values():
             reader.read_on()
         return self._everything()
 
-    def _everything(self) -> list[Seen]:
+    def _everything(self) -> list[TrafficEvent]:
         return [event for reader in self._readers.values() for event in reader.everything()]
 
     def _settle(self, patience_s: float = 1.0) -> None:
@@ -93,7 +93,7 @@ class Recorder:
         quiet = 0
         while quiet < 2 and time.monotonic() < deadline:
             time.sleep(STEP_S)
-            whole = [reader.whole() for reader in self._readers.values()]
+            whole = [reader.is_whole() for reader in self._readers.values()]
             quiet = quiet + 1 if all(whole) else 0
 
     def _verdicts(self) -> Iterator[Evidence]:
@@ -109,10 +109,10 @@ class Recorder:
                 callers = sorted({edge.partition(" -> ")[0] for edge in self._unseen})
                 yield Evidence(source, False, f"{', '.join(callers)}: {UNSEEN}", self._unseen)
             for reader in readers:
-                yield from _lost(reader, source)
+                yield from _gaps(reader, source)
 
 
-def _unconnected(readers: Iterable[Reader]) -> Iterator[Evidence]:
+def _unconnected(readers: Iterable[LogReader]) -> Iterator[Evidence]:
     """Yield what is not on record of connections: the edges that carry tcp are concerned, and no others."""
     for reader in readers:
         if text := reader.unconnected():
@@ -120,7 +120,7 @@ def _unconnected(readers: Iterable[Reader]) -> Iterator[Evidence]:
             yield Evidence("attempts", False, text, tuple(edges))
 
 
-def _lost(reader: Reader, source: str) -> Iterator[Evidence]:
+def _gaps(reader: LogReader, source: str) -> Iterator[Evidence]:
     edges = tuple(sorted({link.edge for link in reader.log.links}))
-    for loss in reader.losses(source):
-        yield Evidence(source, False, loss.why, edges, loss.start, loss.end)
+    for gap in reader.writer.gaps(source):
+        yield Evidence(source, False, gap.why, edges, gap.start, gap.end)

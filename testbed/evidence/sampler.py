@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from testbed.envoy.connection import Kept
-from testbed.evidence.overhead import Probe, Spent
+from testbed.envoy.connection import KeepAliveClient
+from testbed.evidence.overhead import CpuUsage, Probe
 from testbed.evidence.source import Log
 from testbed.history.events import Evidence, Sample
 from testbed.plan.values import Link
@@ -32,14 +32,17 @@ class Monitor(Protocol):
 class Watch:
     """The counters of one caller's proxy: a sample for each edge."""
 
-    def __init__(self, log: Log, monitor: Monitor, mute: Callable[[str], bool]) -> None:
+    def __init__(self, log: Log, monitor: Monitor, is_unreachable: Callable[[str], bool]) -> None:
         assert log.admin
-        self.log, self._monitor, self._admin, self._mute = log, monitor, Kept(log.admin), mute
+        self.log, self._monitor, self._is_unreachable = log, monitor, is_unreachable
+        self._admin = KeepAliveClient(log.admin)
         self.asked = self.silent = 0  # at the ends of phases
 
     def look(self, *, boundary: bool) -> list[Sample]:
         """Return what it says now; nothing while it does not answer (it may be on its way to a new life)."""
-        asked = [] if self._mute(self.log.process) else [self._admin.get(path) for path in self._monitor.paths]
+        asked = (
+            [] if self._is_unreachable(self.log.process) else [self._admin.get(path) for path in self._monitor.paths]
+        )
         texts = [text for text in asked if text is not None]
         told = len(texts) == len(self._monitor.paths)
         self.asked += boundary
@@ -59,18 +62,18 @@ class Watch:
 class Sampler:
     """Watches from `start` to `stop`. `boundary` may be called from any one thread meanwhile.
 
-    `mute` says whether a process is known not to answer now (a fault stopped it), so that nobody waits for it.
+    `is_unreachable` says whether a process is known not to answer now (a fault stopped it): nobody waits for it then.
     """
 
     def __init__(
         self,
         logs: Sequence[Log],
         monitor: Monitor | None,
-        spent: Spent,
+        spent: CpuUsage,
         probe: Probe,
-        mute: Callable[[str], bool] = lambda process: False,
+        is_unreachable: Callable[[str], bool] = lambda process: False,
     ) -> None:
-        self._watches = [Watch(log, monitor, mute) for log in logs if log.admin and monitor]
+        self._watches = [Watch(log, monitor, is_unreachable) for log in logs if log.admin and monitor]
         self._spent, self._probe = spent, probe
         self._looking, self._over = threading.Lock(), threading.Event()
         self._samples: list[Sample] = []
@@ -103,6 +106,11 @@ class Sampler:
     def sources(self) -> tuple[str, ...]:
         """What it can show of the mesh."""
         return ("samples",) if self._watches else ()
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """All samples so far."""
+        return tuple(self._samples)
 
     def events(self) -> list[Sample | Evidence]:
         """Return all samples in their order, and whether every proxy answered at both ends of every phase."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.evidence.access_log import Reading, Seen
+from testbed.evidence.access_log import Reading, TrafficEvent
+from testbed.evidence.completeness import Counts
 from testbed.plan.values import Link
 
 Read = Callable[[Iterable[str]], Reading]
@@ -20,8 +21,9 @@ class Log:
     path: str  # below the run's folder
     reader: Callable[[int], Read]  # makes a function that reads the lines of the writer's n-th life, part by part
     links: Sequence[Link]  # what it can tell of
-    admin: str | None = None  # "ip:port" of an Envoy whose counters say how many lines there must be
-    unsent: Callable[[Seen], bool] = lambda event: False  # whether a logged attempt never left the proxy
+    admin: str | None = None  # "ip:port" where the writer tells its counters
+    counts: Callable[[str], Counts] = lambda admin: Counts()  # asked there: they say how many lines there must be
+    unsent: Callable[[TrafficEvent], bool] = lambda event: False  # whether a logged attempt never left the proxy
 
     def tells(self, source: str) -> bool:
         """Return whether it is one of the logs that a source ("attempts", "calls", "arrivals") is made of."""

@@ -1,4 +1,4 @@
-"""The arm in which this process runs a suite: as it is written, without its faults, or without its policies."""
+"""The arms in which a suite is run: as it is written, without its faults, or without its policies."""
 
 from __future__ import annotations
 
@@ -11,17 +11,3 @@ class Arm(StrEnum):
     AS_WRITTEN = "as written"
     WITHOUT_FAULT = "without the fault"
     WITHOUT_POLICIES = "without its policies"
-
-
-_current = Arm.AS_WRITTEN
-
-
-def current() -> Arm:
-    """The arm of this process: as written, unless `testbed calibrate` started it for another."""
-    return _current
-
-
-def choose(arm: Arm) -> None:
-    """Run everything that follows in this arm."""
-    global _current
-    _current = arm

@@ -9,6 +9,7 @@ from pathlib import Path
 from testbed.experiment.planning import plan_for
 from testbed.experiment.prepare import prepare
 from testbed.experiment.progress import Say, silent
+from testbed.experiment.record import Record
 from testbed.experiment.rejected_config import explained
 from testbed.experiment.testbed import Testbed
 from testbed.plan.make import Plan
@@ -26,8 +27,12 @@ def launch(
     seed: int = 0,
     keep: Path | None = None,
     say: Say = silent,
+    record: Record | None = None,
 ) -> Testbed:
-    """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs."""
+    """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs.
+
+    `record` is that of the test for which it runs.
+    """
     place = runtime_class(runtime)
     ready = prepare(topology, place, say)
     say(f"starting {ready.name}")
@@ -41,7 +46,7 @@ def launch(
         running = place(directory, lease, keep=keep is not None)
         undo.callback(running.stop)
         _start(running, plan, File(folders.ABOUT, folders.about(ready.name, runtime, plan.space.network)))
-        bed = Testbed(plan, running, directory, lease, say)
+        bed = Testbed(plan, running, directory, lease, say, record)
         undo.pop_all()
     return bed
 

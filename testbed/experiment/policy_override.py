@@ -9,12 +9,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from testbed.envoy.readback import difference
 from testbed.errors import TestbedError
-from testbed.experiment import arm
+from testbed.experiment.arm import Arm
 from testbed.experiment.planning import plan_for
 from testbed.experiment.rejected_config import explained
 from testbed.history.events import PolicyEvent
+from testbed.mesh import mesh_named
 from testbed.plan.make import Plan
 from testbed.plan.values import File, Process
 from testbed.runtime import Death, NotReady, Runtime
@@ -28,9 +28,9 @@ Still = Callable[[Sequence[str]], AbstractContextManager[None]]
 class Swaps:
     """All overrides that are in force, and the only one who changes them."""
 
-    def __init__(self, plan: Plan, runtime: Runtime, still: Still) -> None:
+    def __init__(self, plan: Plan, runtime: Runtime, still: Still, arm: Arm = Arm.AS_WRITTEN) -> None:
         """`still` makes a `with` block in which no request is under way, given the proxies that restart in it."""
-        self._base, self._runtime, self._still = plan, runtime, still
+        self._base, self._runtime, self._still, self._arm = plan, runtime, still, arm
         self._active: list[Swap] = []
         self.plan = plan
         self.events: list[PolicyEvent] = []
@@ -41,7 +41,7 @@ class Swaps:
         if not overrides:
             raise TestbedError("policies({}) changes nothing: name an edge, as in policies({'a -> b': {...}})")
         swap = Swap(self, overrides)
-        if arm.current() is not arm.Arm.WITHOUT_POLICIES:
+        if self._arm is not Arm.WITHOUT_POLICIES:
             self._change([*self._active, swap], ", ".join(map(str, overrides)))
             self._active.append(swap)
         return swap
@@ -85,8 +85,9 @@ class Swaps:
     def _restart(self, changed: dict[str, tuple[Process, File]]) -> None:
         self._runtime.write([file for _, file in changed.values()])
         self._runtime.restart_all(changed)
+        mesh = mesh_named(self._base.topology.mesh)
         for name, (proxy, file) in changed.items():
-            if wrong := difference(self._runtime.reach(proxy.listens[0]), file.text):
+            if wrong := mesh.drift(self._runtime.reach(proxy.listens[0]), file.text):
                 raise TestbedError(f"{name} does not run the policies that it was given: {wrong}")
 
 

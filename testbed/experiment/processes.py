@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from testbed.evidence.reader import Reader
+from testbed.evidence.reader import LogReader
 from testbed.evidence.recorder import Recorder
-from testbed.injection.engines import ProcessControl
+from testbed.injection.processes import ProcessControl
 
 ON_THE_WAY_S = 0.15  # for the last requests to an app, and its last answers, to get through links and inlet
 
@@ -23,7 +23,7 @@ class Watched:
         """End it at once, when what it has seen to the end so far is logged."""
         reader = self._recorder.reader(name)
         if reader:
-            reader.brace()
+            reader.flush()
         self._processes.kill(name)
         if reader:
             reader.killed()
@@ -31,14 +31,14 @@ class Watched:
     def pause(self, name: str) -> None:
         """Stop it."""
         if reader := self._proxy(name):
-            reader.paused()
+            reader.writer.paused()
         self._processes.pause(name)
 
     def resume(self, name: str) -> None:
         """Let it go on."""
         self._processes.resume(name)
         if reader := self._proxy(name):
-            reader.resumed()
+            reader.writer.resumed()
 
     def restart(self, name: str) -> None:
         """Start it again and wait until it is ready; one that lives is killed first."""
@@ -51,9 +51,9 @@ class Watched:
         reader, patient_until = self._recorder.reader(name), time.time() + within_s
         self._processes.terminate(name, within_s)
         if reader and time.time() < patient_until:
-            reader.ended()
+            reader.writer.exited()
         elif reader:  # it was killed in the end
-            reader.brace()
+            reader.flush()
             reader.killed()
         time.sleep(ON_THE_WAY_S)
 
@@ -78,13 +78,13 @@ class Watched:
     def _renewing(self, name: str) -> Iterator[None]:
         """Kill a process that lives and writes evidence; in this block it is started again."""
         reader = self._recorder.reader(name)
-        if reader and reader.lives:
+        if reader and reader.writer.alive:
             self.kill(name)
         yield
         if reader:
-            reader.begun()
+            reader.started()
 
-    def _proxy(self, name: str) -> Reader | None:
+    def _proxy(self, name: str) -> LogReader | None:
         """Who reads the log of a proxy; an app that stands still knows itself how long its tries took."""
         reader = self._recorder.reader(name)
         return reader if reader and reader.log.admin else None

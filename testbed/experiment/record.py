@@ -1,24 +1,19 @@
-"""What one test did: its runs, its seed; shared by every mesh that the test uses, read by the pytest plugin."""
+"""What one test did: its runs, its seed; given to every mesh that the test uses, read by the pytest plugin."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from testbed.experiment.arm import Arm
+from testbed.report.injected import Injected as Injected
+
 if TYPE_CHECKING:
     from testbed.experiment.run import Run
-
-
-@dataclass(frozen=True)
-class Injected:
-    """A fault that a test injected, on which edges of which mesh, and the edges of that mesh that have a policy."""
-
-    fault: str
-    edges: tuple[str, ...]
-    mesh: str
-    protected: tuple[str, ...]
 
 
 @dataclass
@@ -27,6 +22,7 @@ class Record:
 
     test: str = "(no test)"
     seed: int = 0
+    arm: Arm = Arm.AS_WRITTEN  # how its suite is run
     runs: list[Run] = field(default_factory=list)
     injected: list[Injected] = field(default_factory=list)
 
@@ -35,19 +31,22 @@ class Record:
         return [run for run in self.runs if not run.reports]
 
 
-_current = Record()
+_running: list[Record] = []  # of the tests that run in this process, the innermost last: a test can run pytest
 
 
-def current() -> Record:
-    """The record of the test that runs now."""
-    return _current
+@contextmanager
+def running(record: Record) -> Iterator[None]:
+    """Let every mesh that `testbed.start` starts in this block belong to the test of this record."""
+    _running.append(record)
+    try:
+        yield
+    finally:
+        _running.remove(record)
 
 
-def begin(test: str, seed: int) -> Record:
-    """Start a new record; everything that follows belongs to it."""
-    global _current
-    _current = Record(test, seed)
-    return _current
+def of_running_test() -> Record:
+    """Return the record of the test that runs now; outside of any test a new one."""
+    return _running[-1] if _running else Record()
 
 
 def slug(nodeid: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from testbed.envoy.validate import envoys_words
 from testbed.errors import TestbedError, TopologyError
 from testbed.experiment.planning import plan_for
+from testbed.mesh import mesh_named
 from testbed.plan.make import Plan
 from testbed.runtime import NotReady
 from testbed.spec.problems import Place
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 Words = Callable[[str], str]
 
 
-def explained(error: NotReady, plan: Plan, words: Words = envoys_words) -> TestbedError:
-    """Return the error that tells a user what to change; the given one where the configuration is not to blame."""
-    words = cache(words)
+def explained(error: NotReady, plan: Plan, words: Words | None = None) -> TestbedError:
+    """Return the error that tells a user what to change; the given one where the configuration is not to blame.
+
+    `words` says why a configuration is refused: the mesh's own way unless given.
+    """
+    words = cache(words or mesh_named(plan.topology.mesh).explain_rejection)
     paths = [file.path for file in plan.files if f"{{dir}}/{file.path}" in _argv(plan, error.process)]
     if not paths or not any(process.role == "proxy" and process.name == error.process for process in plan.processes):
         return error

@@ -8,8 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from testbed.errors import TestbedError
-from testbed.experiment import record
-from testbed.experiment.record import slug
+from testbed.experiment.record import Record, slug
 from testbed.history.file import History
 
 if TYPE_CHECKING:
@@ -21,25 +20,25 @@ if TYPE_CHECKING:
 class Replay:
     """Answers like a `Testbed`, but starts, sends and breaks nothing: every run is read from its file.
 
-    `path` is a kept history, or the folder that holds one for each test.
+    `path` is a kept history, or the folder that holds one for each test; `record` is that of the test that asks.
     """
 
-    def __init__(self, topology: Topology, path: Path) -> None:
-        self.topology, self._path = topology, path
+    def __init__(self, topology: Topology, path: Path, record: Record) -> None:
+        self.topology, self.record, self._path = topology, record, path
         self._read: dict[str, list[History]] = {}
 
     def experiment(self, *faults: object, **rest: object) -> Run:
         """Return the next kept run of this test; raise its report if it ended before its fault."""
-        from testbed.checks import in_vain_report
+        from testbed.checks import ineffective_report
         from testbed.experiment.run import Run
 
-        test = record.current()
+        test = self.record
         kept = self._read.setdefault(test.test, self._histories(test.test))
         if not kept:
             raise TestbedError(f"{test.test} asks for more runs than {self._file(test.test)} holds")
-        run = Run(kept.pop(0))
+        run = Run(kept.pop(0), test.arm)
         test.runs.append(run)
-        if (report := in_vain_report(run.history.index)) is not None:
+        if (report := ineffective_report(run.history.index)) is not None:
             run.end(report)
         return run
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from testbed.errors import TestbedError
-from testbed.experiment import arm
+from testbed.experiment.arm import Arm
 from testbed.history.file import History
 
 if TYPE_CHECKING:
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Run:
     """The closed history of one load, ready to be judged; as often as you like, and offline as well."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, arm: Arm = Arm.AS_WRITTEN) -> None:
         self.history = history
+        self._arm = arm
         self.reports: list[Report] = []
 
     @property
@@ -41,7 +42,7 @@ class Run:
         Populations: `all`, `affected` and `unaffected` (users or a cohort fixed beforehand by the faults' scopes),
         `touched` and `untouched` (selected by what happened, so descriptive only).
         """
-        if arm.current() is not arm.Arm.AS_WRITTEN:
+        if self._arm is not Arm.AS_WRITTEN:
             return self._judge_each(populations)
         from testbed.report.failure import raise_if_red
 

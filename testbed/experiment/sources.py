@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 from testbed.evidence.source import Log
 from testbed.injection.inlet import log as inlet
 from testbed.injection.inlet.inlet import LOG
-from testbed.mesh import ATTEMPTS, mesh_named
+from testbed.mesh import mesh_named
 from testbed.plan.values import AddressMap, Link, ProxyHost, as_planned, links_from
 from testbed.spec.edges import CLIENT
+from testbed.spec.meshes import capabilities
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -51,7 +52,7 @@ def logs(plan: Recorded, reach: AddressMap = as_planned) -> Iterator[Log]:
 def _logs(plan: Recorded) -> Iterator[Log]:
     inlets = [link for link in plan.links if link.inlet]
     parse = partial(inlet.parse, links=inlets, control=plan.inlet_control)
-    yield Log("inlet", LOG, lambda life: parse, inlets, plan.inlet_admin)
+    yield Log("inlet", LOG, lambda life: parse, inlets, plan.inlet_admin, inlet.counts)
     mesh = mesh_named(plan.topology.mesh)
     for host in plan.proxy_hosts:
         log = mesh.log(plan.topology, host, links_from(host, plan.links))
@@ -61,6 +62,6 @@ def _logs(plan: Recorded) -> Iterator[Log]:
 
 def unseen(plan: Recorded, recorded: Iterable[Log]) -> tuple[str, ...]:
     """Return the edges on which nobody records what is sent: their callers have no proxy, and are none of the stubs."""
-    seen = {link.edge for log in recorded if log.tells(ATTEMPTS) for link in log.links}
+    seen = {link.edge for log in recorded if log.tells("attempts") for link in log.links}
     sent = {link.edge for link in plan.links if link.caller != CLIENT}
-    return tuple(sorted(sent - seen)) if mesh_named(plan.topology.mesh).sources else ()
+    return tuple(sorted(sent - seen)) if capabilities(plan.topology.mesh).sources else ()

@@ -28,6 +28,7 @@ def start(
     `TopologyError` before anything starts, `TestbedError` if the mesh does not come up.
     """
     from testbed.experiment.launch import launch
+    from testbed.experiment.record import of_running_test
     from testbed.experiment.resolve import resolve
     from testbed.spec.load import find_topology, load_topology
     from testbed.spec.overrides import given
@@ -35,7 +36,8 @@ def start(
 
     wanted = given("start", overrides)
     read = path if isinstance(path, Topology) else load_topology(find_topology(path, Path.cwd()))
-    running = launch(resolve(read, wanted), runtime=runtime, seed=seed)
+    record = of_running_test()
+    running = launch(resolve(read, wanted, record.arm), runtime=runtime, seed=seed, record=record)
     try:
         yield running
     finally:

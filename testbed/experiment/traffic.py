@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from testbed.errors import TestbedError
-from testbed.experiment import record
 from testbed.experiment.progress import Say, silent
-from testbed.experiment.run import Run
 from testbed.history.events import Evidence, Pace, Phase, Request
-from testbed.history.file import History
 from testbed.load.schedule import Planned, Schedule
 
 if TYPE_CHECKING:
-    pass
+    from testbed.experiment.run import Run
 
 CHUNK_S = 0.1  # how much schedule is handed to the driver at once
 AHEAD_S = 0.25  # how far ahead of the clock it is handed over
@@ -48,15 +45,17 @@ class Traffic:
         self,
         schedule: Schedule,
         sender: Sender,
-        finish: Callable[[Traffic], History],
+        finish: Callable[[Traffic], Run],
         abandon: Callable[[], None],
         patience_s: float,
         say: Say = silent,
         boundary: Callable[[], None] = lambda: None,
+        news: Callable[[float], None] = lambda before: None,
     ) -> None:
         self._schedule, self._sender, self._finish, self._abandon = schedule, sender, finish, abandon
         self._say = say
         self._boundary = boundary  # called at the start and at the end of every phase
+        self._news = news  # called between phases: all is known by then of which requests were due before a moment
         self._patience_s = patience_s  # how long a phase waits for its last answers
         self._feeder: threading.Thread | None = None
         self._stop = threading.Event()
@@ -110,6 +109,7 @@ class Traffic:
         """Keep the load on until every request that was due before `end` has ended, or is overdue."""
         self._wait_for({name for moment, name in list(self._planned) if moment < end}, end)
         self._raise_trouble()
+        self._news(end)
         self.mark(DRAIN, end)
 
     def _wait_for(self, due: set[str], since: float) -> set[str]:
@@ -121,13 +121,13 @@ class Traffic:
     def mark(self, phase: str, start: float) -> None:
         """Name the stretch from `start` until now, as the experiment does for inject and heal."""
         self.phases.append(Phase(phase, start, time.time()))
+        self._news(0.0)
 
     def result(self) -> Run:
         """End the load, wait for the evidence, and return the run."""
         if self._run is None:
             self.stop()
-            self._run = Run(self._finish(self))
-            record.current().runs.append(self._run)
+            self._run = self._finish(self)
         return self._run
 
     def stop(self) -> None:
@@ -141,7 +141,11 @@ class Traffic:
 
     def requests(self) -> list[Request]:
         """Every request that ended, each with the phase in which it was due."""
-        return [replace(r, phase=self.phase_at(r.intended)) for r in self._sender.results()]
+        return self.placed(self._sender.results())
+
+    def placed(self, requests: Iterable[Request]) -> list[Request]:
+        """These requests, each with the phase in which it was due."""
+        return [replace(r, phase=self.phase_at(r.intended)) for r in requests]
 
     def paces(self, requests: Sequence[Request]) -> list[Pace]:
         """How well each phase kept its schedule."""

@@ -89,6 +89,7 @@ class Attempt(_Answered):
     source: str = "proxy"  # "proxy" or "app"; "connection": one of a tcp edge, which has no status and no request
     call: str = ""  # joins the attempts of one call: the same for all tries of it
     grpc_status: int | None = None  # of a gRPC answer
+    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" where one came
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Call(_Answered):
     call: str = ""
     refused: bool = False  # the proxy answered by itself instead of a (further) try: no host, or a limit reached
     grpc_status: int | None = None  # of a gRPC answer, the proxy's own as well
+    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" where one came
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Arrival(_Answered):
     own: bool = False  # True: answered by the test's own plane (UF, UC, UO, UH), never the callee's answer
     method: str = ""  # "" in a history that was written before arrivals had it
     grpc_status: int | None = None  # of a gRPC answer
+    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" where one came
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from testbed.history.facts import of_the_load
 from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import recipe
 from testbed.spec.edges import CLIENT
+from testbed.spec.meshes import capabilities
 
 FEW = 3  # calls of which none carried the context: fewer may be anybody's
 ENOUGH = 20  # requests in which a link that is in use would have been used
@@ -117,7 +118,7 @@ def unused(index: Index) -> Sequence[Unused]:
 def _unused(index: Index) -> Iterator[Unused]:
     for edge in inner_edges(index):
         caller = edge.partition(" -> ")[0]
-        seen = not index.wiring.is_tcp(edge) or (index.run is not None and index.run.mesh != "none")
+        seen = not index.wiring.is_tcp(edge) or (index.run is not None and capabilities(index.run.mesh).is_proxy)
         if caller in index.wiring.own and seen and not _sent(index, edge):
             requests = len(came_to(index, caller)) or _entered(index, caller)
             if requests >= ENOUGH:

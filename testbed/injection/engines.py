@@ -1,78 +1,60 @@
-"""What the injector needs of the planes: small interfaces that the edge and the runtime implement."""
+"""What an engine is: it carries out one family of operations, reads each one back, and undoes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
 
-from testbed.faults.operations import Drop, LinkOperation, Netem, Rule
+from testbed.errors import FaultError
+from testbed.history.events import ProcessEvent
 
-
-class LinkControl(Protocol):
-    """What the injector needs of the links."""
-
-    def ready(self, operations: Iterable[LinkOperation]) -> None:
-        """Raise `Unsupported` if they cannot be carried out here."""
-
-    def apply(self, operation: LinkOperation) -> None:
-        """Carry out and read back."""
-
-    def undo(self, operation: LinkOperation) -> None:
-        """Undo and read back."""
+Op = TypeVar("Op")
+MOST_AT_ONCE = 8  # operations of one engine that are carried out at the same time
 
 
-class RuleControl(Protocol):
-    """What the injector needs of the inlet."""
-
-    def set(self, rules: Sequence[Rule]) -> None:
-        """Replace all rules and read them back."""
+class NotPossible(FaultError):
+    """What this runtime never does, on any machine; the injector adds which fault asks for it."""
 
 
-class ProcessControl(Protocol):
-    """What the injector needs of the runtime; each call returns when its effect has been seen."""
+class Engine(Protocol[Op]):
+    """Carries out one family of operations; every call returns when its effect has been read back.
 
-    def kill(self, name: str) -> None:
-        """End it at once."""
+    An engine subclasses this, and writes `handles`, `apply` and `undo`; the rest has a default. It is given the
+    operations of one fault at a time, and is never called from two threads at once, but for `require`.
+    """
 
-    def pause(self, name: str) -> None:
-        """Stop it."""
+    handles: tuple[type[Op], ...]  # the types of its operations
+    events: Sequence[ProcessEvent] = ()  # what it has done to processes, in its order
 
-    def resume(self, name: str) -> None:
-        """Let it go on."""
+    def require(self, operations: Sequence[Op], *, dry: bool) -> None:
+        """Raise `NotPossible` or, unless `dry`, `Unsupported` if they cannot be carried out here; nothing is done yet.
 
-    def restart(self, name: str) -> None:
-        """Start it (again) and wait until it is ready."""
+        `dry` says that they will not be carried out, so that what machine or user lack does not matter.
+        """
+        return
 
-    def terminate(self, name: str, within_s: float) -> None:
-        """Ask it to end, and end it if it has not within this time."""
+    def apply(self, operations: Sequence[Op]) -> None:
+        """Carry them out, and read them back."""
 
-    def throttle(self, name: str, share: float) -> None:
-        """Give it only this share of one processor."""
+    def undo(self, operations: Sequence[Op]) -> None:
+        """Undo them, and read that back; also those of which `apply` has failed."""
 
-    def unthrottle(self, name: str) -> None:
-        """Give it as much as it likes."""
+    def hits(self, operations: Sequence[Op]) -> int | None:
+        """Return how often they have had an effect so far; None: this engine does not count."""
+        return None
 
-    def confine(self, name: str, mb: int) -> None:
-        """Start it again with this much memory (MiB)."""
-
-    def cannot(self, action: str) -> str:
-        """Why an action is not possible here, "" if it is."""
+    def caveat(self, operations: Sequence[Op]) -> str:
+        """Return what to add to the text of a fault whose effect is only approximate, "" for any other."""
+        return ""
 
 
-class PacketControl(Protocol):
-    """What the injector needs of the wire; each call acts for one fault."""
-
-    def ready(self, operations: Sequence[Drop | Netem]) -> None:
-        """Raise `Unsupported` if they cannot be carried out here."""
-
-    def caveat(self, operations: Sequence[Drop | Netem]) -> str:
-        """Return what to add to the fault's text where its effect is only approximate."""
-
-    def apply(self, operations: Sequence[Drop | Netem]) -> None:
-        """Carry out and read back."""
-
-    def seen(self, operations: Sequence[Drop | Netem]) -> int:
-        """Return how many packets have been hit so far."""
-
-    def undo(self, operations: Sequence[Drop | Netem]) -> None:
-        """Undo and read back."""
+def all_at_once(act: Callable[[Op], None], operations: Sequence[Op]) -> None:
+    """Act on all; the first failure is raised after every one has been tried."""
+    if len(operations) < 2:
+        for operation in operations:
+            act(operation)
+        return
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, len(operations))) as pool:
+        for done in [pool.submit(act, operation) for operation in operations]:
+            done.result()

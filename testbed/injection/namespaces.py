@@ -8,21 +8,21 @@ from typing import Literal
 from testbed.plan.values import Link
 
 Way = Literal["requests", "answers"]
-Enter = tuple[str, ...]  # words to put before a command, so that it acts in another network
-Inside = Callable[[str], Enter]  # a process's name -> how to get into its network
+EnterCommand = tuple[str, ...]  # words to put before a command, so that it acts in another network
+EnterCommandFor = Callable[[str], EnterCommand]  # a process's name -> how to get into its network
 LINKS = "links"  # the process that listens at every link
 LOAD = "client"  # the load, as a caller: it is no process of the plan, but runs in our own network
 
 
-def here(process: str) -> Enter:
-    """The `Inside` of processes that share our own network."""
+def same_namespace(process: str) -> EnterCommand:
+    """The `EnterCommandFor` of processes that share our own network."""
     return ()
 
 
-class Places:
+class NetworkNamespaces:
     """Knows into which network the packets of each link come, one way and the other."""
 
-    def __init__(self, processes: Iterable[str], inside: Inside = here) -> None:
+    def __init__(self, processes: Iterable[str], inside: EnterCommandFor = same_namespace) -> None:
         self._processes, self._inside = frozenset(processes), inside
 
     def receiver(self, link: Link, packets: Way) -> str:
@@ -36,6 +36,6 @@ class Places:
         """Return the process that they come from."""
         return self.receiver(link, "answers" if packets == "requests" else "requests")
 
-    def enter(self, process: str) -> Enter:
+    def enter(self, process: str) -> EnterCommand:
         """Return how to act in its network. Raises `Unsupported`, with the reason, where that is not possible."""
         return () if process == LOAD else self._inside(process)

@@ -1,29 +1,72 @@
-"""What faults do to processes, each deed and its undoing on record."""
+"""What faults do to processes, each action and its undoing on record."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from testbed.faults.operations import Signal
+from testbed.faults.operations import ProcessAction
 from testbed.history.events import ProcessEvent
-from testbed.injection.engines import ProcessControl
+from testbed.injection.engines import Engine, NotPossible, all_at_once
 
 
-class Signals:
-    """Carries out signals, and remembers when."""
+class ProcessControl(Protocol):
+    """What this engine needs of the runtime; each call returns when its effect has been seen."""
+
+    def kill(self, name: str) -> None:
+        """End it at once."""
+
+    def pause(self, name: str) -> None:
+        """Stop it."""
+
+    def resume(self, name: str) -> None:
+        """Let it go on."""
+
+    def restart(self, name: str) -> None:
+        """Start it (again) and wait until it is ready."""
+
+    def terminate(self, name: str, within_s: float) -> None:
+        """Ask it to end, and end it if it has not within this time."""
+
+    def throttle(self, name: str, share: float) -> None:
+        """Give it only this share of one processor."""
+
+    def unthrottle(self, name: str) -> None:
+        """Give it as much as it likes."""
+
+    def confine(self, name: str, mb: int) -> None:
+        """Start it again with this much memory (MiB)."""
+
+    def cannot(self, action: str) -> str:
+        """Why an action is not possible here, "" if it is."""
+
+
+class ProcessActions(Engine[ProcessAction]):
+    """Carries out actions on processes, and remembers when."""
+
+    handles = (ProcessAction,)
 
     def __init__(self, processes: ProcessControl) -> None:
         self._processes = processes
         self.events: list[ProcessEvent] = []
 
-    def cannot(self, action: str) -> str:
-        """Why an action is not possible here, "" if it is."""
-        return self._processes.cannot(action)
+    def require(self, operations: Sequence[ProcessAction], *, dry: bool) -> None:
+        """Raise `NotPossible`, also if `dry`, for what this runtime does not do to processes."""
+        for operation in operations:
+            if why := self._processes.cannot(operation.action):
+                raise NotPossible(why)
 
-    def apply(self, signal: Signal) -> None:
-        """Do it; returns when it is seen done."""
-        processes, amount = self._processes, signal.amount
+    def apply(self, operations: Sequence[ProcessAction]) -> None:
+        """Do all at once; returns when they are seen done."""
+        all_at_once(self._do, operations)
+
+    def undo(self, operations: Sequence[ProcessAction]) -> None:
+        """Undo all at once that lasts."""
+        all_at_once(self._undo, operations)
+
+    def _do(self, operation: ProcessAction) -> None:
+        processes, amount = self._processes, operation.amount
         act: dict[str, tuple[Callable[[str], None], str]] = {
             "kill": (processes.kill, "killed"),
             "pause": (processes.pause, "paused"),
@@ -32,10 +75,9 @@ class Signals:
             "cpu": (lambda name: processes.throttle(name, amount), f"given {amount:g} of a processor"),
             "memory": (lambda name: processes.confine(name, int(amount)), f"given {amount:g} MiB"),
         }
-        self._record(signal.process, *act[signal.action])
+        self._record(operation.process, *act[operation.action])
 
-    def undo(self, signal: Signal) -> None:
-        """Undo it, if it is anything that lasts."""
+    def _undo(self, operation: ProcessAction) -> None:
         processes = self._processes
         act = {
             "kill": (processes.restart, "started"),
@@ -43,8 +85,8 @@ class Signals:
             "cpu": (processes.unthrottle, "resumed"),
             "memory": (processes.restart, "restarted"),
         }
-        if signal.action in act:
-            self._record(signal.process, *act[signal.action])
+        if operation.action in act:
+            self._record(operation.process, *act[operation.action])
 
     def _record(self, process: str, act: Callable[[str], None], event: str) -> None:
         act(process)

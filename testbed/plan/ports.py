@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from testbed.plan.values import File, Link, Process, ProxyHost, Replica
+from testbed.spec.meshes import Capabilities
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -22,8 +23,8 @@ class MeshPorts(Protocol):
         """The name that topologies use."""
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """The evidence that it gives: "attempts", "calls"."""
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
 
     def proxy(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
         """Return the proxy of one host, whose outgoing links these are; None where it needs none."""

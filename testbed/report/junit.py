@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from testbed.checks import Report, Verdict
+    from testbed.report.outcome import TestOutcome
+
+
+def properties_of(test: TestOutcome) -> list[tuple[str, str]]:
+    """Return everything about a test: its seed, the warnings, and the properties of every report."""
+    judged = [pair for one in test.reports for pair in properties(one.report)]
+    return [("testbed.seed", str(test.seed)), *warnings(test.notes), *judged]
 
 
 def warnings(notes: Iterable[str]) -> list[tuple[str, str]]:

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from testbed.checks.judging.report import Report
 from testbed.report.verdict_table import MEANING, cells_of, reasons
 
 if TYPE_CHECKING:
-    from testbed.checks import Report, Verdict
+    from testbed.checks import Verdict
+    from testbed.report.outcome import TestOutcome
 
 MOST_BYTES = 900_000  # GitHub refuses a step's summary of more than 1 MiB
 TITLES = ("verdict", "who, when", "check", "observed", "bound", "n", "margin")
 
 
-def step_summary(rows: Sequence[Mapping[str, Any]], most_bytes: int = MOST_BYTES) -> str:
-    """Return all verdicts of a pytest run, red tests first; what does not fit is left out, and counted.
-
-    `rows` are those of `testbed.frontends.plugin.attach`: plain data, which names its test and whether that passed.
-    """
-    from testbed.checks import Report
-
-    tests: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        tests.setdefault(row["test"], []).append(row)
+def step_summary(tests: Sequence[TestOutcome], most_bytes: int = MOST_BYTES) -> str:
+    """Return all verdicts of a pytest run, red tests first; what does not fit is left out, and counted."""
     text, left = "", 0
-    for test, own in sorted(tests.items(), key=lambda item: bool(item[1][0]["passed"])):
-        notes = dict.fromkeys(text for row in own for text in row.get("notes", ()))
-        part = markdown(Report(tuple(map(_verdict, own)), test=test), tuple(notes))
+    for test in sorted(tests, key=lambda one: one.passed):
+        part = markdown(Report(test.verdicts, test=test.test), test.notes)
         fits = len(f"{text}{part}".encode()) <= most_bytes
         text, left = (f"{text}{part}\n", left) if fits and not left else (text, left + 1)
     return text + (f"{left} more of {len(tests)} tests did not fit in here.\n" if left else "")
-
-
-def _verdict(row: Mapping[str, Any]) -> Verdict:
-    from testbed.checks import Verdict
-
-    return Verdict(**{field.name: row[field.name] for field in fields(Verdict)})
 
 
 def markdown(report: Report, notes: Sequence[str] = ()) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import TopologyError
 from testbed.history.propagation import notes
+from testbed.report.outcome import Narrative
 
 if TYPE_CHECKING:
     from testbed.history.file import History
@@ -19,27 +20,24 @@ MOST = 3  # edges that are worth reading
 AIM = re.compile(r"\.((?:on|for)(?:_[a-z_]+)?)\(([^()]*)\)")
 
 
-def story(history: History, phases: Collection[str] = ()) -> dict[str, list[str]]:
-    """Return what was "broken", the policies "against" it, the "warnings" about the topology's policies, and "notes".
-
-    The notes are about the services themselves: what the testbed saw of them that its reader should know.
+def narrative(history: History, phases: Collection[str] = ()) -> Narrative:
+    """Return what was broken, the policies against it, the warnings about the topology's policies, and notes.
 
     `phases` are those that were judged: the policies are those in force in them (without one, while a fault was).
-    Plain data (JSON types), each a list of short texts; all empty for a run that says nothing of itself.
     """
     index = history.index
-    broken = [plainly(text) for text in dict.fromkeys(fault.text for fault in index.faults)]
+    broken = tuple(as_phrase(text) for text in dict.fromkeys(fault.text for fault in index.faults))
     topologies = _in_force(index, phases)
     if not topologies:
-        return {"broken": broken, "against": [], "warnings": [], "notes": notes(index)}
+        return Narrative(broken, notes=tuple(notes(index)))
     hit = {edge for fault in index.faults for edge in fault.edges}
     known = [edge for edge in map(str, topologies[0].edges()) if edge in hit]
-    return {
-        "broken": broken or ["nothing: a control run"],
-        "against": [f"{edge}: {_defence(topologies, edge)}" for edge in known[:MOST]],
-        "warnings": list(dict.fromkeys(text for topology in topologies for text in topology.warnings())),
-        "notes": notes(index),
-    }
+    return Narrative(
+        broken=broken or ("nothing: a control run",),
+        against=tuple(f"{edge}: {_defence(topologies, edge)}" for edge in known[:MOST]),
+        warnings=tuple(dict.fromkeys(text for topology in topologies for text in topology.warnings())),
+        notes=tuple(notes(index)),
+    )
 
 
 def _defence(topologies: Sequence[Topology], edge: str) -> str:
@@ -48,7 +46,7 @@ def _defence(topologies: Sequence[Topology], edge: str) -> str:
     return ", then ".join(dict.fromkeys(edge_summary(topology, edge) for topology in topologies))
 
 
-def plainly(fault: str) -> str:
+def as_phrase(fault: str) -> str:
     """Return a fault as a phrase: `delay(ms=800) on checkout -> pricing for cohort trondheim`."""
     phrase = AIM.sub(lambda found: f" {found[1].replace('_', ' ')} {found[2]}", fault)
     for noise in ("'", '"', "()", "service="):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from testbed.checks.judging.formatting import plural
+from testbed.checks.judging.report import Report
+from testbed.report.console import in_memory, plain, text_of
+from testbed.report.outcome import Narrative, TestOutcome, title
 
 if TYPE_CHECKING:
     import pytest
-    from rich.console import RenderableType
     from rich.table import Table
 
-Row = Mapping[str, Any]
+    from testbed.checks import Verdict
+
 CONTAINED, NOT_CONTAINED, NOT_PROVED = "contained", "not contained", "not proved"
 COLOURS = {
     "held": "green",
@@ -25,6 +26,7 @@ COLOURS = {
     NOT_CONTAINED: "bold red",
     NOT_PROVED: "bold yellow",
 }
+RESULTS = {"held": CONTAINED, "violated": NOT_CONTAINED, "inconclusive": NOT_PROVED}
 EXPECTED = ", as expected"
 WORDS = {
     "held": "proved by this run",
@@ -37,96 +39,99 @@ WORDS = {
 }
 
 
-def write_summary(terminal: pytest.TerminalReporter, rows: Sequence[Row], seed: int) -> None:
+def read_judged(outcomes: Iterable[Mapping[str, Any]]) -> list[TestOutcome]:
+    """Read outcomes from JSON data, and leave out tests without a verdict."""
+    return [test for test in map(TestOutcome.from_data, outcomes) if test.verdicts]
+
+
+def write_summary(terminal: pytest.TerminalReporter, tests: Sequence[TestOutcome], seed: int) -> None:
     """Write the summary, and the seed with which the run can be repeated; in a GitHub action, its step's summary."""
     terminal.section("testbed: what was broken, and what contained it", sep="=")
-    terminal.write(summary(rows, width=terminal._tw.fullwidth, colour=terminal.hasmarkup))
-    red = sum(1 for row in rows if row["outcome"] != "held" and not row["passed"])
+    terminal.write(summary(tests, width=terminal._tw.fullwidth, colour=terminal.hasmarkup))
+    checks = sum(len(test.verdicts) for test in tests)
+    red = sum(len(Report(test.verdicts).red) for test in tests if not test.passed)
     terminal.write_line("")
-    terminal.write_line(f"{tally(rows)}. {plural(len(rows), 'check')}, {red} red.")
+    terminal.write_line(f"{tally(tests)}. {plural(checks, 'check')}, {red} red.")
     terminal.write_line(f"The same again: --testbed-seed={seed}")
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
         from testbed.report.markdown import step_summary
 
         with open(path, "a", encoding="utf-8") as file:
-            file.write(step_summary(rows))
+            file.write(step_summary(tests))
 
 
-def tally(rows: Sequence[Row]) -> str:
+def tally(tests: Sequence[TestOutcome]) -> str:
     """Return how many tests found their failure contained: `7 tests: 6 contained, 1 not contained, as expected`."""
-    results = [result(list(group)) for _, group in _by_test(rows)]
+    results = [result(test) for test in tests]
     counts = [f"{results.count(each)} {each}" for each in dict.fromkeys(results)]
     return f"{plural(len(results), 'test')}: {', '.join(counts)}"
 
 
-def summary(rows: Sequence[Row], *, width: int, colour: bool) -> str:
+def summary(tests: Sequence[TestOutcome], *, width: int, colour: bool) -> str:
     """Return the summary as text of at least 80 columns: a block for each test, and what the words in it mean."""
-    from rich.console import Console
     from rich.padding import Padding
 
-    out = Console(file=io.StringIO(), width=max(80, width), force_terminal=colour, no_color=not colour, highlight=False)
-    for test, group in _by_test(rows):
-        block = list(group)
-        end = result(block)
+    out = in_memory(max(80, width), colour=colour)
+    for test in tests:
+        end = result(test)
         out.print()
-        out.print(_text(title(test), "bold"), _text(end, COLOURS[end.removesuffix(EXPECTED)]), sep=": ")
-        out.print(Padding(_facts(block), (0, 0, 0, 2)))
+        out.print(plain(title(test.test), "bold"), plain(end, COLOURS[end.removesuffix(EXPECTED)]), sep=": ")
+        out.print(Padding(_facts(test), (0, 0, 0, 2)))
     out.print()
-    out.print(Padding(_meaning(rows), (0, 0, 0, 2)))
-    assert isinstance(out.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in out.file.getvalue().splitlines()) + "\n"
+    out.print(Padding(_meaning(tests), (0, 0, 0, 2)))
+    return text_of(out) + "\n"
 
 
-def _by_test(rows: Sequence[Row]) -> Iterator[tuple[str, Iterator[Row]]]:
-    return groupby(rows, key=lambda row: str(row["test"]))
-
-
-def result(block: Sequence[Row]) -> str:
+def result(test: TestOutcome) -> str:
     """Return what the verdicts of one test come to: `contained`, or `not contained, as expected`."""
-    outcomes = {row["outcome"] for row in block}
-    worst = NOT_CONTAINED if "violated" in outcomes else NOT_PROVED if "inconclusive" in outcomes else CONTAINED
-    return worst + EXPECTED if worst != CONTAINED and block[0]["passed"] else worst
+    worst = RESULTS[Report(test.verdicts).outcome]
+    return worst + EXPECTED if worst != CONTAINED and test.passed else worst
 
 
-def _facts(block: Sequence[Row]) -> Table:
+def _facts(test: TestOutcome) -> Table:
     """What was broken, what stood against it, every verdict, and for a red one why and an example."""
     table = _pairs()
-    _several(table, "broken", [text for row in block for text in row.get("broken", ())])
-    _several(table, "defended by", [text for row in block for text in row.get("against", ())])
-    _several(table, "warning", [text for row in block for text in row.get("notes", ())])
-    for row in block:
-        table.add_row(_text(row["outcome"], COLOURS[row["outcome"]]), _text(_sentence(row)))
-    red = [row for row in block if row["outcome"] != "held"]
-    _several(table, "why", [row.get("why", "") for row in red])
-    _several(table, "for example", [row.get("next", "") for row in red if row["passed"]])
-    _several(table, "look at", [text for row in red for text in _leads(row)])
+    _several(table, "broken", (text for one in test.reports for text in one.narrative.broken))
+    _several(table, "defended by", (text for one in test.reports for text in one.narrative.against))
+    _several(table, "warning", test.notes)
+    for verdict in test.verdicts:
+        table.add_row(plain(verdict.outcome, COLOURS[verdict.outcome]), plain(_sentence(verdict)))
+    red = [(verdict, one.narrative) for one in test.reports for verdict in one.report.verdicts if _is_red(verdict)]
+    _several(table, "why", (verdict.why for verdict, _ in red))
+    _several(table, "for example", (verdict.next for verdict, _ in red if test.passed))
+    _several(table, "look at", (text for verdict, narrative in red for text in _leads(verdict, narrative)))
     return table
 
 
-def _leads(row: Row) -> list[str]:
+def _is_red(verdict: Verdict) -> bool:
+    return verdict.outcome != "held"
+
+
+def _leads(verdict: Verdict, narrative: Narrative) -> Iterator[str]:
     """The warnings about the policies that may explain a red verdict: too many attempts come from retries."""
-    counted = row["check"].startswith("attempts")
-    return [text for text in row.get("warnings", ()) if ("retries multiply" in text) == counted]
+    counted = verdict.check.startswith("attempts")
+    return (text for text in narrative.warnings if ("retries multiply" in text) == counted)
 
 
-def _several(table: Table, name: str, texts: Sequence[str]) -> None:
+def _several(table: Table, name: str, texts: Iterable[str]) -> None:
     """Add every different text below one name."""
     for number, text in enumerate(dict.fromkeys(filter(None, texts))):
-        table.add_row(_text("" if number else name, "dim"), _text(text))
+        table.add_row(plain("" if number else name, "dim"), plain(text))
 
 
-def _sentence(row: Row) -> str:
+def _sentence(verdict: Verdict) -> str:
     """Return `affected, hold: fallback list-price: 30 of 30 answers (asked: all with list-price)`."""
-    seen = f"{row['observed'] or 'not judged'} (asked: {row['bound']})"
-    return f"{row['population']}, {row['phase']}: {row['title']}: {seen}"
+    seen = f"{verdict.observed or 'not judged'} (asked: {verdict.bound})"
+    return f"{verdict.population}, {verdict.phase}: {verdict.title}: {seen}"
 
 
-def _meaning(rows: Sequence[Row]) -> Table:
-    used = {row[key] for row in rows for key in ("outcome", "population", "phase")}
+def _meaning(tests: Sequence[TestOutcome]) -> Table:
+    verdicts = [verdict for test in tests for verdict in test.verdicts]
+    used = {word for one in verdicts for word in (one.outcome, one.population, one.phase)}
     table = _pairs()
     for word, meaning in WORDS.items():
         if word in used:
-            table.add_row(_text(word, "dim"), _text(meaning, "dim"))
+            table.add_row(plain(word, "dim"), plain(meaning, "dim"))
     return table
 
 
@@ -137,14 +142,3 @@ def _pairs() -> Table:
     table.add_column(no_wrap=True, min_width=len("inconclusive"))
     table.add_column(overflow="fold")
     return table
-
-
-def _text(text: str, style: str = "") -> RenderableType:
-    from rich.text import Text
-
-    return Text(text, style)
-
-
-def title(test: str) -> str:
-    """A test's name as words: `test_one_bad_replica` is "one bad replica"."""
-    return test.rpartition("::")[2].removeprefix("test_").replace("_", " ")

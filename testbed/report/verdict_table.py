@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from io import StringIO
 from typing import TYPE_CHECKING
+
+from testbed.report.console import in_memory, plain, text_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -24,21 +25,10 @@ def table(report: Report, *, width: int | None = None, colour: bool = False) -> 
 
     `width` in columns (default: the environment's COLUMNS, else 100); `colour` adds ANSI colours.
     """
-    from rich.console import Console
-
     columns = max(LEAST, width or _columns())
-    out = StringIO()
-    console = Console(
-        file=out,
-        width=columns,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        legacy_windows=False,
-        highlight=False,
-        no_color=not colour,
-    )
+    console = in_memory(columns, colour=colour)
     _print(console, report, columns)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+    return text_of(console).strip("\n")
 
 
 def _columns() -> int:
@@ -53,7 +43,7 @@ def _print(console: Console, report: Report, columns: int) -> None:
         console.print(_reasons(verdict, said))
         said = dict(reasons(verdict))
     if report.red:
-        console.print(_text(MEANING, "dim"))
+        console.print(plain(MEANING, "dim"))
 
 
 def _rows(report: Report, columns: int) -> RenderableType:
@@ -70,7 +60,7 @@ def _rows(report: Report, columns: int) -> RenderableType:
     for verdict in report.verdicts:
         cells = cells_of(verdict)
         texts = [_sentence(cells)] if narrow else [cells[title] for title in titles]
-        grid.add_row(_text(verdict.outcome, COLOURS[verdict.outcome]), *map(_text, texts))
+        grid.add_row(plain(verdict.outcome, COLOURS[verdict.outcome]), *map(plain, texts))
     return grid
 
 
@@ -105,8 +95,8 @@ def _reasons(verdict: Verdict, said: Mapping[str, str]) -> RenderableType:
     facts.add_column(overflow="fold")
     for name, text in reasons(verdict):
         again = name in ("policy", "next") and said.get(name) == text
-        facts.add_row(name, _text("as above" if again else text))
-    title = _text(
+        facts.add_row(name, plain("as above" if again else text))
+    title = plain(
         f"{verdict.outcome}: {verdict.check} ({verdict.population}, {verdict.phase})", COLOURS[verdict.outcome]
     )
     return Padding(Group(title, Padding(facts, (0, 0, 0, 2))), (0, 0, 1, 0))
@@ -117,10 +107,3 @@ def reasons(verdict: Verdict) -> list[tuple[str, str]]:
     seen = f"{verdict.source} ({verdict.confidence})" if verdict.source else ""
     pairs = [("why", verdict.why), ("edge", verdict.edge), ("policy", verdict.policy), ("seen by", seen)]
     return [(name, text) for name, text in [*pairs, ("next", verdict.next)] if text]
-
-
-def _text(text: str, style: str = "") -> RenderableType:
-    """Return text that rich must not read as markup: policies hold square brackets."""
-    from rich.text import Text
-
-    return Text(text, style)

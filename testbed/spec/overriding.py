@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from testbed.errors import nearest
 from testbed.spec.edges import CLIENT, Edge, no_edge
+from testbed.spec.meshes import DEFAULT, capabilities
 from testbed.spec.overrides import Addresses, Overrides, PolicyOverrides
 from testbed.spec.policies.policy import Policy
 from testbed.spec.problems import Problem
@@ -31,7 +32,7 @@ def overridden(spec: Spec, overrides: Overrides) -> Data:
         "services": _services_with(spec, replicas, addresses),
         "policies": _merged_policies(spec, overrides.get("policies") or {}),
     }
-    if overrides.get("mesh") == "none":
+    if (mesh := overrides.get("mesh")) and not capabilities(mesh).is_proxy:
         data.pop("placement", None)
     data |= {key: value for key in ("mesh", "placement") if (value := overrides.get(key)) is not None}
     if (able := overrides.get("request_faults")) is not None:
@@ -55,8 +56,9 @@ def _contradictions(spec: Spec, mesh: str | None, policies: PolicyOverrides) -> 
     for key, override in dict(zip(keys, policies.values(), strict=True)).items():
         if message := _contradiction(spec, key, override, known, keys.count(key) > 1):
             yield Problem(("policies", key), message)
-    if (mesh or spec.mesh) == "none" and any(override is not None for override in policies.values()):
-        yield Problem(("policies",), "mesh none has no proxy that could enforce them; take mesh: envoy")
+    chosen = mesh or spec.mesh
+    if not capabilities(chosen).enforces_policies and any(override is not None for override in policies.values()):
+        yield Problem(("policies",), f"mesh {chosen} has no proxy that could enforce them; take mesh: {DEFAULT}")
 
 
 def _contradiction(spec: Spec, key: str, override: object, known: list[str], twice: bool) -> str:

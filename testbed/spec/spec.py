@@ -11,6 +11,7 @@ from pydantic import Field
 from testbed.errors import TopologyError, nearest
 from testbed.spec.base import EdgeText, Model, ShortForm, Spelling, whole
 from testbed.spec.edges import CLIENT, Edge, Protocol, no_edge
+from testbed.spec.meshes import DEFAULT, MeshName
 from testbed.spec.policies.policy import Policy
 from testbed.spec.ports import Ports
 from testbed.spec.problems import Place
@@ -29,7 +30,7 @@ class Spec(Model):
 
     name: Annotated[str, Spelling(r"[A-Za-z0-9][A-Za-z0-9._-]*", "have only letters, digits, dots, hyphens and _")]
     """What the topology is called in reports."""
-    mesh: Literal["envoy", "none"] = "envoy"
+    mesh: MeshName = DEFAULT
     """Who enforces the policies: Envoys (`placement` says where), or nobody (the control arm)."""
     placement: Literal["sidecar", "node"] = "sidecar"
     """Where the proxies run: one beside each replica, or one on each node for all replicas there, as a DaemonSet."""

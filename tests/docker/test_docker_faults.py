@@ -144,8 +144,8 @@ def test_a_partition_is_silence_and_packet_loss_a_step_in_latency(small, client)
 def test_packets_of_the_load_are_lost_behind_the_published_port(small, client, direction):
     with small.inject(packet_loss(percent=20, direction=direction).on("client -> front")):
         assert set(statuses(client, 40)) == {200}
-        (fault,) = small._wire.left()
-        seen = small._wire._packets.seen(fault)
+        (fault,) = small._parts.packets.left()
+        seen = small._parts.packets._packets.seen(fault)
     assert 1 <= seen.dropped < seen.packets
 
 
@@ -174,6 +174,6 @@ def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
 
 
 def test_what_the_daemon_cannot_do_is_refused_before_anything_is_sent(heavy, monkeypatch):
-    monkeypatch.setitem(heavy._lease.engine.info, "MemoryLimit", False)
+    monkeypatch.setitem(heavy._parts.lease.engine.info, "MemoryLimit", False)
     with pytest.raises(FaultError, match=r"memory\(mb=24\).*cannot limit the memory of a container here"):
         heavy.experiment(memory(mb=24).on(service="back"), load=steady(get("/"), rps=20))

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from testbed.campaigns.calibrate.judgement import judgement
-from testbed.campaigns.outcomes import Seen, Told
+from testbed.checks import Report, Verdict
 from testbed.experiment.arm import Arm
-from testbed.experiment.record import Injected
+from testbed.report.injected import Injected
+from testbed.report.outcome import ReportOutcome, RunOutcome, TestOutcome
 
 TEST = "test_shop.py::test_slow_pricing"
 EDGE = "checkout -> pricing"
@@ -14,23 +15,28 @@ FAULT = Injected("delay(ms=800)", (EDGE,), "envoy", (EDGE,))
 
 def seen(outcome="held", check="slowest(under_ms=700)", **changes):
     """One verdict."""
-    usual = Seen(
-        1, check, check.partition("(")[0], "all", "hold", outcome, "318 ms", "under 700 ms", 400, "", reaction=False
-    )
+    title = check.partition("(")[0]
+    usual = Verdict(check, "all", "hold", outcome, "318 ms", "under 700 ms", 400, title=title)
     return replace(usual, **changes)
 
 
-def told(*verdicts, **changes):
-    """One test in one arm; it ends as its verdicts let it."""
-    red = any(one.outcome != "held" for one in verdicts)
-    ended = {"outcome": "failed", "own": "checks", "why": "NotContained: slowest"} if red else {"outcome": "passed"}
-    usual = {"verdicts": verdicts, "injected": (FAULT,), "runs": 1, "history": "kept.jsonl"}
-    return Told(TEST, **{**usual, **ended, **changes})
+def run(*verdicts, starved=""):
+    """One run with these verdicts."""
+    return RunOutcome((ReportOutcome(Report(verdicts)),), starved)
+
+
+def told(*verdicts, starved="", more=(), **changes):
+    """One test in one arm, with one run; it ends as its verdicts let it. `more` are the verdicts of a second run."""
+    red = any(one.outcome != "held" for one in (*verdicts, *more))
+    ended = {"outcome": "failed", "asserts": "checks", "why": "NotContained: slowest"} if red else {"outcome": "passed"}
+    runs = (run(*verdicts, starved=starved), *([run(*more)] if more else []))
+    usual = {"injected": (FAULT,), "runs": runs, "history": "kept.jsonl"}
+    return TestOutcome(TEST, **{**usual, **ended, **changes})
 
 
 def quiet(*verdicts, **changes):
     """The same in an arm in which red checks do not end a test."""
-    return told(*verdicts, **{"outcome": "passed", "own": "held", "why": "", **changes})
+    return told(*verdicts, **{"outcome": "passed", "asserts": "held", "why": "", **changes})
 
 
 def judged(written, healthy, bare):

@@ -1,6 +1,6 @@
 """A small site for fault tests: two checkouts call two pricings and one auth; the load enters at checkout."""
 
-from testbed.injection.injector import Place
+from testbed.faults.target import FaultContext
 from testbed.plan.values import Link, Replica
 
 REPLICAS = tuple(
@@ -34,7 +34,7 @@ def links(bare: str = "") -> tuple[Link, ...]:
 
 
 USERS = {f"u{n:03}": "trondheim" if n <= 5 else "" for n in range(1, 101)}
-SITE = Place(links(), REPLICAS, USERS, seed=7)
-EMPTY = Place(links(), REPLICAS, {}, seed=7)
-BARE = Place(links(bare="checkout -> pricing"), REPLICAS, USERS, seed=7)
+CONTEXT = FaultContext(links(), REPLICAS, USERS, seed=7)
+EMPTY = FaultContext(links(), REPLICAS, {}, seed=7)
+BARE = FaultContext(links(bare="checkout -> pricing"), REPLICAS, USERS, seed=7)
 INTO_PRICING = ("checkout-1--pricing-1", "checkout-1--pricing-2", "checkout-2--pricing-1", "checkout-2--pricing-2")

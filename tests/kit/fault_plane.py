@@ -1,7 +1,17 @@
 """An injector whose planes write down what they are told, and do as they are told or fail."""
 
+from dataclasses import dataclass, field
+
 from testbed.errors import TestbedError, Unsupported
+from testbed.faults import refused
+from testbed.faults.operations import PacketDrop, PacketShaping
+from testbed.injection.dispatch import EngineSet
+from testbed.injection.engines import Engine
 from testbed.injection.injector import Injector
+from testbed.injection.inlet.engine import RuleEngine
+from testbed.injection.processes import ProcessActions
+from testbed.injection.toxiproxy.engine import LinkEngine
+from tests.kit.fault_context import CONTEXT
 
 
 class Plane:
@@ -9,15 +19,14 @@ class Plane:
 
     def __init__(self, fails=(), lacks=()):
         self.done, self.fails, self.lacks = [], fails, lacks
-        self.wire = Wire(self)
 
     def _do(self, *what):
         if what[0] in self.fails:
             raise TestbedError(f"cannot {what[0]}")
         self.done.append(what)
 
-    def ready(self, ops):
-        if ops and "links" in self.fails:
+    def require(self, ops):
+        if "links" in self.fails:
             raise Unsupported("no way into the network of the links")
 
     def apply(self, op):
@@ -57,23 +66,25 @@ class Plane:
         return "this machine has no brakes" if action in self.lacks else ""
 
 
-class Wire:
+class Packets(Engine):
     """Stands for the kernel: every packet fault hits seven packets."""
+
+    handles = (PacketDrop, PacketShaping)
 
     def __init__(self, plane):
         self.plane = plane
 
-    def ready(self, operations):
-        if operations:
+    def require(self, operations, *, dry):
+        if not dry:
             self.plane._do("ready")
 
     def caveat(self, operations):
-        return " (roughly)" if operations else ""
+        return " (roughly)"
 
     def apply(self, operations):
         self.plane._do("drop", *(op.link for op in operations))
 
-    def seen(self, operations):
+    def hits(self, operations):
         return 7
 
     def undo(self, operations):
@@ -81,4 +92,29 @@ class Wire:
 
 
 def injector(plane, dry=False):
-    return Injector(plane, plane, plane, plane.wire, dry=dry)
+    """The real engines, but for packets, on a plane."""
+    engines = EngineSet(LinkEngine(plane), RuleEngine(plane), ProcessActions(plane), Packets(plane))
+    return Injector(engines, dry=dry)
+
+
+def inject(injector, *faults):
+    """Faults in force at the small mesh, as a test injects them."""
+    return injector.inject(injector.check(faults, CONTEXT))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked(refused):
+    """A fault that writes down what it is asked."""
+
+    questions: list[str] = field(default_factory=list, repr=False, compare=False)
+
+    def operations(self, context, fault):
+        self.questions.append("operations")
+        return super().operations(context, fault)
+
+    def affected_links(self, context):
+        self.questions.append("affected_links")
+        return super().affected_links(context)
+
+
+ONCE = ["operations", "affected_links"]  # what an `Asked` is asked each time that it is resolved

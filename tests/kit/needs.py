@@ -16,7 +16,7 @@ from typing import NoReturn
 import pytest
 
 from testbed.errors import Unsupported
-from testbed.injection.namespaces import Places
+from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets.packets import Packets
 from testbed.plan.values import AddressSpace
 from testbed.runtime.cgroups import Memory
@@ -59,7 +59,7 @@ def _mounts() -> str:
 
 def _packets() -> str:
     need("nft")
-    packets = Packets([], AddressSpace("127.0"), Places(()))
+    packets = Packets([], AddressSpace("127.0"), NetworkNamespaces(()))
     try:
         packets.ready()
     except Unsupported as reason:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from testbed.evidence.access_log import Seen
+from testbed.evidence.access_log import TrafficEvent
 from testbed.evidence.recorder import Recorder
 from testbed.experiment.sources import logs
 from testbed.injection.inlet.inlet import InletControl, inlet_process
@@ -238,7 +238,7 @@ class Stage:
         """Give requests a new id from now on."""
         self.request, self.sent = request or f"t{next(_unique)}", 0
 
-    def seen(self) -> list[Seen]:
+    def seen(self) -> list[TrafficEvent]:
         """What is on record about this callee."""
         assert self.recorder is not None
         return [one for one in self.recorder.collect() if one.type != "evidence" and one.edge == self.edge]  # type: ignore[misc]

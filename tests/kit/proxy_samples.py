@@ -1,5 +1,8 @@
 """Tells what a caller's proxy sent, refused and counted on one edge, moment by moment."""
 
+from dataclasses import replace
+
+from testbed.envoy.flags import outcome
 from testbed.history.events import Attempt, Call, Evidence, Sample
 from tests.kit.story import EDGE, EPOCH, Story
 
@@ -28,7 +31,7 @@ class Told:
             call = self._name(at)
             request, start = self._request(at), EPOCH + at
             self.story.events.append(
-                Attempt(request, self.edge, self.caller, callee, 1, start, ms, status, flags=flags, call=call)
+                Attempt(request, self.edge, self.caller, callee, 1, start, ms, status, flags, call=call)
             )
 
     def refuse(self, *moments: float, flag: str = "UH"):
@@ -51,8 +54,9 @@ class Told:
 
     def _call(self, at, status, flags, attempts, ms):
         start, name = EPOCH + at, self._name(at)
+        said = outcome(flags, refused=not attempts)
         call = Call(self._request(at), self.edge, self.caller, attempts, start, ms, status, flags, name, not attempts)
-        self.story.events.append(call)
+        self.story.events.append(replace(call, outcome=said))
 
     def _name(self, at):
         return f"{self.caller}:{at:.4f}"

@@ -12,7 +12,7 @@ from testbed.spec.grpc_status import name_of
 MOST = 5  # hops of one request that are worth reading
 
 
-def trail(view: View, request: Request) -> str:
+def request_trace(view: View, request: Request) -> str:
     """Return how one request ended, then one a line its attempts, and its calls that a proxy refused.
 
     Where nobody records attempts, its arrivals.

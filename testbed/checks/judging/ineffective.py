@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from testbed.checks.judging.base import Verdict
 from testbed.checks.judging.report import Report
-from testbed.checks.judging.validity import Doubt, in_vain
+from testbed.checks.judging.validity import Threat, ineffective
 from testbed.history.events import FaultEvent
 from testbed.history.index import Index
 
 CHECK = "a fault can be felt"
 
 
-def in_vain_report(index: Index) -> Report | None:
+def ineffective_report(index: Index) -> Report | None:
     """Return the verdicts on faults that were planned and not injected, None if there is nothing against them.
 
     What becomes of a process is felt past the mesh as well, so no unused link speaks against that.
     """
     planned = [f for f in index.faults if not f.links and not f.injected and f.plane != "process"]
-    verdicts = tuple(_verdict(index, fault, why) for fault in planned if (why := in_vain(index, fault)))
+    verdicts = tuple(_verdict(index, fault, why) for fault in planned if (why := ineffective(index, fault)))
     if not verdicts:
         return None
     run = index.run
     return Report(verdicts, run.test, run.mesh, run.seed) if run else Report(verdicts)
 
 
-def _verdict(index: Index, fault: FaultEvent, found: Doubt) -> Verdict:
+def _verdict(index: Index, fault: FaultEvent, found: Threat) -> Verdict:
     return Verdict(
         check=CHECK,
         population="all",

@@ -12,9 +12,10 @@ from testbed.checks.judging.report import Report
 from testbed.checks.judging.saturation import blame_the_testbed
 from testbed.checks.judging.steady_state import compared_with_before
 from testbed.checks.judging.tcp import refuse_on_tcp
-from testbed.checks.judging.validity import doubt
+from testbed.checks.judging.validity import first_threat
 from testbed.checks.judging.view import View, population, window_of
 from testbed.errors import CheckError, TestbedError
+from testbed.history.deaths import is_finding
 from testbed.history.events import ProcessEvent
 from testbed.history.file import History
 from testbed.history.index import Index
@@ -108,7 +109,7 @@ def _verdict(check: Check, view: View) -> Verdict:
 
 def _judged(check: Check, view: View) -> Verdict:
     try:
-        if found := doubt(check, view):
+        if found := first_threat(check, view):
             n = len(view.requests)
             return check.verdict(view, "inconclusive", "", n, source=found.source, why=found.why, next=found.next)
         return blame_the_testbed(check, view, check.judge(view))
@@ -131,7 +132,7 @@ def _deaths(index: Index) -> Iterator[Verdict]:
     first = min((fault.start for fault in index.faults if fault.injected), default=float("inf"))
     for event in index.processes:
         if event.event == "died":
-            if not event.process.endswith("/app") or event.at < first:
+            if not is_finding(event.process, event.at, first):
                 raise TestbedError(f"{event.process} died, and no fault was the reason: {event.detail}")
             yield _death(index, event, event.at - first)
 

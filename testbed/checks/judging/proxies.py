@@ -11,9 +11,8 @@ from testbed.checks.judging.formatting import count
 from testbed.checks.judging.view import View
 from testbed.history.events import Attempt, Call, FaultEvent, Sample
 from testbed.history.index import Index
+from testbed.history.outcomes import CONNECT_FAILED
 from testbed.spec.edges import CLIENT
-
-NO_HOST, OVERFLOW = "UH", "UO"  # Envoy's flags of a call that it refused by itself: every host ejected, a limit reached
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class Proxy:
 
     @cached_property
     def refusals(self) -> Sequence[tuple[float, str]]:
-        """When it refused calls by itself, and by which flag."""
-        return sorted((c.start + c.duration_ms / 1000, _why(c.flags)) for c in self.calls if c.refused)
+        """When it refused calls by itself, and with which outcome."""
+        return sorted((c.start + c.duration_ms / 1000, c.outcome) for c in self.calls if c.refused)
 
     def hosts_ejected(self) -> Iterator[tuple[float, bool]]:
         """Yield for each sample whether all hosts were ejected by its own account."""
@@ -93,9 +92,5 @@ def faults_on(view: View, edges: Sequence[str]) -> tuple[FaultEvent, ...]:
 def failed(attempt: Attempt) -> bool:
     """Whether a proxy that watches its hosts would count this attempt as a failure."""
     if attempt.source == "connection":  # it has no status, and only one that was not made counts
-        return "UF" in attempt.flags.split(",")
+        return attempt.outcome == CONNECT_FAILED
     return attempt.status == 0 or attempt.as_http >= 500
-
-
-def _why(flags: str) -> str:
-    return next((flag for flag in flags.split(",") if flag in (NO_HOST, OVERFLOW)), "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from testbed.checks.judging.base import Outcome, Verdict
 from testbed.checks.judging.formatting import count, plural
@@ -35,10 +35,6 @@ class Report:
     def of(self, outcome: Outcome) -> tuple[Verdict, ...]:
         """Return the verdicts of one outcome."""
         return tuple(verdict for verdict in self.verdicts if verdict.outcome == outcome)
-
-    def rows(self) -> list[dict[str, object]]:
-        """Return each verdict as plain data (JSON types), which survives the way from an xdist worker."""
-        return [asdict(verdict) for verdict in self.verdicts]
 
     @property
     def headline(self) -> str:

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.formatting import ms, percent
-from testbed.checks.judging.validity import RELIEF, Doubt, paces
+from testbed.checks.judging.validity import ADVICE, Threat, paces
 from testbed.checks.judging.view import EVERYONE, View, Window
 from testbed.history.index import Index
 
@@ -35,12 +35,12 @@ def blame_the_testbed(check: Check, view: View, verdict: Verdict) -> Verdict:
     suspects = {"violated": views[:1], "held": views[1:]}.get(verdict.outcome, ()) if verdict.timed else ()
     slow = _plane_was_slow(suspects, check.slow_limit_ms())
     found = next(iter((*slow, *_load_was_late(check, suspects))), None)
-    return _doubted(verdict, found) if found else _warned(check, views[0], verdict)
+    return _inconclusive(verdict, found) if found else _warned(check, views[0], verdict)
 
 
 def _warned(check: Check, view: View, verdict: Verdict) -> Verdict:
     """Return a red count with a word on the testbed, where its slowness may have run into a policy's time-out."""
-    found = impatient(check, view) if verdict.outcome == "violated" else None
+    found = timeout_may_be_ours(check, view) if verdict.outcome == "violated" else None
     if found is None:
         return verdict
     patience = ms(view.index.wiring.patience_ms)
@@ -48,7 +48,7 @@ def _warned(check: Check, view: View, verdict: Verdict) -> Verdict:
     return replace(verdict, next="; ".join(filter(None, (f"{why}; {found.next}", verdict.next))))
 
 
-def impatient(check: Check, view: View) -> Doubt | None:
+def timeout_may_be_ours(check: Check, view: View) -> Threat | None:
     """Return how slow the testbed was where a policy's time-out may have run into that; None for claims about time."""
     patience = view.index.wiring.patience_ms
     if check.slow_limit_ms() < math.inf or patience == math.inf:
@@ -56,12 +56,12 @@ def impatient(check: Check, view: View) -> Doubt | None:
     return next(_plane_was_slow([view], patience / 2), None)
 
 
-def _doubted(verdict: Verdict, doubt: Doubt) -> Verdict:
-    why = f"{SATURATED}: {doubt.why}"
-    return replace(verdict, outcome="inconclusive", margin="", why=why, next=doubt.next, source=doubt.source)
+def _inconclusive(verdict: Verdict, threat: Threat) -> Verdict:
+    why = f"{SATURATED}: {threat.why}"
+    return replace(verdict, outcome="inconclusive", margin="", why=why, next=threat.next, source=threat.source)
 
 
-def _load_was_late(check: Check, views: Sequence[View]) -> Iterator[Doubt]:
+def _load_was_late(check: Check, views: Sequence[View]) -> Iterator[Threat]:
     limit = check.late_limit_ms()
     for phase, pace in paces(views):
         if pace and pace.late_p99_ms > limit:
@@ -69,10 +69,10 @@ def _load_was_late(check: Check, views: Sequence[View]) -> Iterator[Doubt]:
                 f"the load was late in {phase}: p99 {ms(pace.late_p99_ms)} behind its schedule, which is part of "
                 f"every latency; up to {ms(limit)} would have been good enough"
             )
-            yield Doubt(why, RELIEF, "load")
+            yield Threat(why, ADVICE, "load")
 
 
-def _plane_was_slow(views: Sequence[View], limit: float) -> Iterator[Doubt]:
+def _plane_was_slow(views: Sequence[View], limit: float) -> Iterator[Threat]:
     for view in views:
         times = _weighted(view.index, view.window)
         slow = sum(weight for took, weight in times if took > limit)
@@ -84,7 +84,7 @@ def _plane_was_slow(views: Sequence[View], limit: float) -> Iterator[Doubt]:
                 f"good enough"
             )
             used = spent(view.index, view.window)
-            yield Doubt("; ".join(filter(None, (why, _busy(used)))), _relief(used), "testbed")
+            yield Threat("; ".join(filter(None, (why, _busy(used)))), _advice(used), "testbed")
 
 
 def starved(index: Index) -> str:
@@ -97,7 +97,7 @@ def starved(index: Index) -> str:
     times = [time for phase in index.phases for time in (phase.start, phase.end)]
     whole = View(index, EVERYONE, Window("the whole run", min(times), max(times), index.requests, ()))
     limit = min(STARVED_MS, index.wiring.patience_ms / 2)
-    return next((doubt.why for doubt in _plane_was_slow([whole], limit)), "")
+    return next((threat.why for threat in _plane_was_slow([whole], limit)), "")
 
 
 def _weighted(index: Index, window: Window) -> list[tuple[float, float]]:
@@ -130,10 +130,10 @@ def _busy(used: dict[str, float]) -> str:
     return f"all cores were {percent(min(busy, 1.0))} busy (of all cores' time: {own})"
 
 
-def _relief(used: dict[str, float]) -> str:
+def _advice(used: dict[str, float]) -> str:
     if used and math.fsum(_own(used).values()) < used["machine"] / 2:
         return "the apps, their proxies or strangers use the processors: lower rps=, run fewer workers (-n), or wait"
-    return RELIEF
+    return ADVICE
 
 
 def _own(used: dict[str, float]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.saturation import impatient
+from testbed.checks.judging.saturation import timeout_may_be_ours
 from testbed.checks.judging.view import EVERYONE, View, before_first_fault
 from testbed.errors import TestbedError
 
@@ -34,5 +34,5 @@ def compared_with_before(
 
 def _said(check: Check, before: View, found: Verdict) -> str:
     said = f"the steady state did not hold: {found.observed} before the fault, which is not the cause, or not alone"
-    slow = impatient(check, before)
+    slow = timeout_may_be_ours(check, before)
     return f"{said} (then, too, a time-out may have met the testbed itself: {slow.why})" if slow else said

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from testbed.checks.judging.base import Check
 from testbed.errors import CheckError
 from testbed.history.index import Index
-from testbed.spec.edges import no_requests
+from testbed.spec.edges import Edge, no_requests
 
 
 def refuse_on_tcp(check: Check, index: Index) -> None:
@@ -24,9 +24,11 @@ def refuse_on_tcp(check: Check, index: Index) -> None:
 
 def _above(check: Check, index: Index) -> Iterator[str]:
     """Yield where the same check works: on the edges into the caller."""
-    caller = check.on_edge().partition(" -> ")[0]
+    if not check.on_edge():
+        return
+    caller = Edge.parse(check.on_edge()).caller
     for edge in index.edges:
-        if caller and edge.endswith(f" -> {caller}") and not index.wiring.is_tcp(edge) and _fits(check, edge, index):
+        if Edge.parse(edge).callee == caller and not index.wiring.is_tcp(edge) and _fits(check, edge, index):
             yield f"{check.name} on {edge}"
 
 

@@ -13,13 +13,15 @@ from testbed.history.events import Evidence, FaultEvent, Pace
 from testbed.history.exposure import touch_source, touched, windows
 from testbed.history.index import Index
 from testbed.history.propagation import Unused, beyond, met_strangers, unused
+from testbed.spec.edges import Edge
+from testbed.spec.meshes import capabilities
 
 SENT_ENOUGH = 0.99  # of the plan; below it nothing is judged
-SEERS = {"requests": "load", "arrivals": "inlet", "samples": "caller's proxy"}
+OBSERVERS = {"requests": "load", "arrivals": "inlet", "samples": "caller's proxy"}
 
 
 @dataclass(frozen=True)
-class Doubt:
+class Threat:
     """Why a verdict must be inconclusive, and what to look at next."""
 
     why: str
@@ -27,15 +29,16 @@ class Doubt:
     source: str = ""
 
 
-def doubt(check: Check, view: View) -> Doubt | None:
+def first_threat(check: Check, view: View) -> Threat | None:
     """Return the first reason why this check cannot be judged on this view, None if there is none."""
     return next((found for rule in _RULES for found in rule(check, view)), None)
 
 
-def seer(index: Index, source: str) -> str:
+def observer_of(index: Index, source: str) -> str:
     """Return who recorded a source: `load`, `inlet`, `caller's proxy`, or `app's own log` where there is no proxy."""
-    own = index.attempts.all[0].source == "app" if index.attempts.all else index.run and index.run.mesh == "none"
-    return SEERS.get(source) or ("app's own log" if own else "caller's proxy")
+    proxied = index.run is None or capabilities(index.run.mesh).is_proxy
+    own = index.attempts.all[0].source == "app" if index.attempts.all else not proxied
+    return OBSERVERS.get(source) or ("app's own log" if own else "caller's proxy")
 
 
 def hidden_attempts(view: View, edges: Sequence[str]) -> str:
@@ -49,33 +52,33 @@ def hidden_attempts(view: View, edges: Sequence[str]) -> str:
     )
 
 
-def in_vain(index: Index, fault: FaultEvent) -> Doubt | None:
-    """Return why nobody can feel a fault: its requests cannot be told apart there, or its only link is not used."""
+def ineffective(index: Index, fault: FaultEvent) -> Threat | None:
+    """Return why no request can feel a fault: its requests cannot be told apart there, or its only link is not used."""
     if dropper := beyond(index, fault):
         why = f"{fault.text} cannot find its requests: {dropper}"
-        return Doubt(why, dropper.remedy, seer(index, "attempts"))
+        return Threat(why, dropper.remedy, observer_of(index, "attempts"))
     return next((_past_the_mesh(index, one) for one in unused(index) if set(fault.edges) == {one.edge}), None)
 
 
-def _past_the_mesh(index: Index, one: Unused) -> Doubt:
-    return Doubt(str(one), one.remedy, seer(index, "attempts"))
+def _past_the_mesh(index: Index, one: Unused) -> Threat:
+    return Threat(str(one), one.remedy, observer_of(index, "attempts"))
 
 
-def _of_an_unused_link(check: Check, view: View) -> Iterator[Doubt]:
-    """Doubt what is said of a link that its caller never used."""
+def _of_an_unused_link(check: Check, view: View) -> Iterator[Threat]:
+    """Nothing can be said of a link that its caller never used."""
     about = check.on_edges(view.index)
     yield from (_past_the_mesh(view.index, one) for one in unused(view.index) if one.edge in about)
 
 
-def _fault_in_vain(check: Check, view: View) -> Iterator[Doubt]:
-    """Doubt everything from the start of a fault on that nobody can feel."""
+def _ineffective_fault(check: Check, view: View) -> Iterator[Threat]:
+    """Nothing can be said from the start of a fault on that no request can feel."""
     for fault in view.index.faults:
-        if fault.start < view.window.end and (found := in_vain(view.index, fault)):
+        if fault.start < view.window.end and (found := ineffective(view.index, fault)):
             yield found
 
 
-def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
-    """Doubt everything that was seen from the start of a fault on that met no request."""
+def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:
+    """Nothing can be said from the start of a fault on that met no request."""
     index = view.index
     for part in windows(index):
         fault = part[0]
@@ -86,15 +89,15 @@ def _touched_nothing(check: Check, view: View) -> Iterator[Doubt]:
             why = f"the fault {fault.id} {fault.text} touched none of {plural(there, 'request')}: "
             why += _no_trace(index, fault)
             next = "does the load reach that edge? testbed graph shows who calls whom"
-            yield Doubt(why, next if fault.links else "heal later, or let it wait less", seer(index, source))
+            yield Threat(why, next if fault.links else "heal later, or let it wait less", observer_of(index, source))
 
 
-def _hit_no_packet(check: Check, view: View) -> Iterator[Doubt]:
-    """Doubt everything that was seen from the start of a packet fault on that hit no packet."""
+def _hit_no_packet(check: Check, view: View) -> Iterator[Threat]:
+    """Nothing can be said from the start of a packet fault on that hit no packet."""
     for fault in view.index.faults:
         if fault.start < view.window.end and fault.injected and fault.packets == 0:
             why = f"the fault {fault.id} {fault.text} hit no packet: the kernel's own counters say so"
-            yield Doubt(why, "a higher percent=, more requests or a longer hold_s=", "kernel")
+            yield Threat(why, "a higher percent=, more requests or a longer hold_s=", "kernel")
 
 
 def _no_trace(index: Index, fault: FaultEvent) -> str:
@@ -112,39 +115,39 @@ def _no_trace(index: Index, fault: FaultEvent) -> str:
     return f"none of the {source} went over {', '.join(fault.links[:4])} while it was in force"
 
 
-def _cut_short(check: Check, view: View) -> Iterator[Doubt]:
-    """Doubt everything in a history that is not all: what is missing may have been anything."""
+def _cut_short(check: Check, view: View) -> Iterator[Threat]:
+    """Nothing can be said of a history that is not all: what is missing may have been anything."""
     for event in view.index.evidence:
         if event.source == "history" and not event.complete:
-            yield Doubt(f"the history is not complete: {event.missing}", "run the test again, to its end", "history")
+            yield Threat(f"the history is not complete: {event.missing}", "run the test again, to its end", "history")
 
 
-def _same_id(check: Check, view: View) -> Iterator[Doubt]:
+def _same_id(check: Check, view: View) -> Iterator[Threat]:
     twice = len(view.index.requests) - len(view.index.request_ids)
     if twice:
         why = f"{plural(twice, 'request')} of the load share an id with another, so evidence cannot be joined"
-        yield Doubt(why, "ids must be unique in a run: report this", "load")
+        yield Threat(why, "ids must be unique in a run: report this", "load")
 
 
-def _load_was_short(check: Check, view: View) -> Iterator[Doubt]:
+def _load_was_short(check: Check, view: View) -> Iterator[Threat]:
     for phase, pace in paces(check.views(view)):
         recorded = len(view.index.by_phase[phase])
         if pace is None:
-            yield Doubt(f"nothing says how the load kept its schedule in {phase}", "the run ended early?", "load")
+            yield Threat(f"nothing says how the load kept its schedule in {phase}", "the run ended early?", "load")
         elif pace.sent < SENT_ENOUGH * pace.planned:
-            yield Doubt(f"{_sent(pace)}: less than {SENT_ENOUGH:.0%} of the schedule", RELIEF, "load")
+            yield Threat(f"{_sent(pace)}: less than {SENT_ENOUGH:.0%} of the schedule", ADVICE, "load")
         elif recorded < pace.sent:
             why = f"{plural(pace.sent, 'request')} were sent in {phase}, only {count(recorded)} are recorded"
-            yield Doubt(why, "the load driver's log", "load")
+            yield Threat(why, "the load driver's log", "load")
 
 
-def _load_missed_some(check: Check, view: View) -> Iterator[Doubt]:
+def _load_missed_some(check: Check, view: View) -> Iterator[Threat]:
     for _, pace in paces(check.views(view)):
         if pace and check.late_limit_ms() < float("inf") and pace.sent < pace.planned:
-            yield Doubt(f"{_sent(pace)}: latencies of the missing ones are unknown", RELIEF, "load")
+            yield Threat(f"{_sent(pace)}: latencies of the missing ones are unknown", ADVICE, "load")
 
 
-RELIEF = "the machine is saturated: lower rps=, or close what else runs on it"
+ADVICE = "the machine is saturated: lower rps=, or close what else runs on it"
 
 
 def _sent(pace: Pace) -> str:
@@ -161,15 +164,15 @@ def paces(views: Iterable[View]) -> Iterator[tuple[str, Pace | None]]:
             yield phase, Pace(phase, planned, sent, late) if found else None
 
 
-def _nobody(check: Check, view: View) -> Iterator[Doubt]:
+def _empty_population(check: Check, view: View) -> Iterator[Threat]:
     for judged in check.views(view):
         if not judged.requests:
             there = f"{plural(len(judged.window.requests), 'request')} ({judged.window.name})"
             why = f"none of {there} belongs to the population {judged.population}; one would have been enough to judge"
-            yield Doubt(why, "lengthen the phase, raise rps=, or set the cohort's own rate (cohort_rps=)", "load")
+            yield Threat(why, "lengthen the phase, raise rps=, or set the cohort's own rate (cohort_rps=)", "load")
 
 
-def _evidence_missing(check: Check, view: View) -> Iterator[Doubt]:
+def _evidence_missing(check: Check, view: View) -> Iterator[Threat]:
     needed = [(source, edge) for source in check.needs(view) for edge in check.on_edges(view.index) or ("",)]
     for fault in view.population.faults:
         needed += [(touch_source(view.index, fault), edge) for edge in fault.edges]
@@ -178,8 +181,10 @@ def _evidence_missing(check: Check, view: View) -> Iterator[Doubt]:
             where = f" on {edge}" if edge else ""
             why = f"the record of {source}{where} is not complete: {missing}"
             there = source in view.index.sources
-            next = f"the log of the {seer(view.index, source)}" if there else "testbed support: which mesh shows it"
-            yield Doubt(why, next, seer(view.index, source))
+            next = (
+                f"the log of the {observer_of(view.index, source)}" if there else "testbed support: which mesh shows it"
+            )
+            yield Threat(why, next, observer_of(view.index, source))
 
 
 def _missing(views: Sequence[View], source: str, edge: str) -> str:
@@ -204,28 +209,28 @@ def _concerns(event: Evidence, view: View) -> bool:
     )
 
 
-def _context_lost(check: Check, view: View) -> Iterator[Doubt]:
-    """Doubt counts on an edge where some events carry no request id: they may belong to anyone."""
+def _context_lost(check: Check, view: View) -> Iterator[Threat]:
+    """Nothing can be counted on an edge where some events carry no request id: they may belong to any request."""
     index, window = view.index, view.window
     joined = {"attempts": index.attempts, "calls": index.calls, "arrivals": index.arrivals}
     for source, edge in product(sorted(set(check.needs(view)) & joined.keys()), check.on_edges(index)):
         there = [e for e in joined[source].on(edge) if window.start <= e.start < window.end]  # type: ignore[attr-defined]
         lost = sum(1 for event in there if not event.request)
         if lost and not index.wiring.is_tcp(edge):
-            caller = edge.partition(" -> ")[0]
+            caller = Edge.parse(edge).caller
             why = f"{count(lost)} of {count(len(there))} {source} on {edge} carry no request id"
-            yield Doubt(why, f"does {caller} forward the baggage header?", seer(index, source))
+            yield Threat(why, f"does {caller} forward the baggage header?", observer_of(index, source))
 
 
 _RULES = (
     _cut_short,
     _of_an_unused_link,
-    _fault_in_vain,
+    _ineffective_fault,
     _touched_nothing,
     _hit_no_packet,
     _same_id,
     _load_was_short,
-    _nobody,
+    _empty_population,
     _evidence_missing,
     _context_lost,
     _load_missed_some,

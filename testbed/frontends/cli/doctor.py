@@ -78,11 +78,11 @@ def _privilege() -> Finding:
 
 def _packets() -> Finding:
     """Packet faults are an extra: without them nothing is missing."""
-    from testbed.injection.namespaces import Places
+    from testbed.injection.namespaces import NetworkNamespaces
     from testbed.injection.packets.packets import Packets
     from testbed.plan.values import AddressSpace
 
-    packets = Packets([], AddressSpace("127.0"), Places(()))
+    packets = Packets([], AddressSpace("127.0"), NetworkNamespaces(()))
     try:
         packets.ready()
     except Unavailable as error:

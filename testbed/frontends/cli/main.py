@@ -17,12 +17,12 @@ P = ParamSpec("P")
 
 
 @click.group()
-@click.version_option(package_name="testbed")
+@click.version_option(package_name="pytest-testbed")
 def main() -> None:
     """A chaos and fault-injection testbed for meshed services: real proxies, real faults, one pytest run."""
 
 
-def _plainly(command: Callable[P, None]) -> Callable[P, None]:
+def _without_traceback(command: Callable[P, None]) -> Callable[P, None]:
     """Print a `TestbedError` as one message, without a traceback, and exit with 2."""
 
     @wraps(command)
@@ -47,7 +47,7 @@ FIRST_RUN = "The first run builds Toxiproxy and three small Go programs (about h
 )
 @click.option("--calls", prompt="Which services does it call (with commas)", default="pricing", show_default=True)
 @click.option("--path", default="/", show_default=True, help="The path that the load asks for.")
-@_plainly
+@_without_traceback
 def init(folder: Path, entry: str, command: str, calls: str, path: str) -> None:
     """Write a topology, its fixture and a first scenario into FOLDER (tests/resilience), which pass as they are.
 
@@ -72,7 +72,7 @@ TOPOLOGY = click.argument("file", type=click.Path(path_type=Path))
 
 @main.command()
 @click.option("--markdown", is_flag=True, help="Every key as Markdown tables, for readers.")
-@_plainly
+@_without_traceback
 def schema(markdown: bool) -> None:
     """Print the JSON Schema of topology files, for editors."""
     from testbed.spec.schema import reference
@@ -84,7 +84,7 @@ def schema(markdown: bool) -> None:
 @main.command()
 @TOPOLOGY
 @click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON: every process, file and link.")
-@_plainly
+@_without_traceback
 def plan(file: Path, as_json: bool) -> None:
     """Print what FILE would run, and what its policies amount to; start nothing."""
     from testbed.experiment.planning import plan_for
@@ -102,7 +102,7 @@ def plan(file: Path, as_json: bool) -> None:
 @TOPOLOGY
 @click.option("--mermaid", is_flag=True, help="Mermaid only, to paste into Markdown.")
 @click.option("--tree", "only_tree", is_flag=True, help="The tree only.")
-@_plainly
+@_without_traceback
 def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
     """Print the service graph of FILE as a tree and as Mermaid."""
     from testbed.spec import graph as drawing
@@ -118,7 +118,7 @@ def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
 
 
 @main.command()
-@_plainly
+@_without_traceback
 def doctor() -> None:
     """Say what is there, what is missing, and how to get it."""
     from testbed.frontends.cli.doctor import examine, render
@@ -145,19 +145,24 @@ def tools(install: bool) -> None:
 
 
 @main.command()
-@_plainly
+@_without_traceback
 def support() -> None:
-    """Print what each fault can be aimed at and what each check can be told, on every mesh and for every protocol."""
+    """Print what each fault can be aimed at and what each check can be told, on every mesh and for every protocol.
+
+    Faults and checks of other distributions are below ours, with the distribution; "?" where no value is known to try.
+    """
     from testbed.frontends.cli import protocol_support
     from testbed.frontends.cli.support import LEGEND, checks, faults, table
+    from testbed.frontends.extensions import offered
 
-    click.echo(f"{table(faults())}\n\n{table(checks())}\n")
-    by_protocol = f"{table(protocol_support.faults())}\n\n{table(protocol_support.checks())}"
+    more_faults, more_checks = offered("fault"), offered("check")
+    click.echo(f"{table(faults(more_faults))}\n\n{table(checks(more_checks))}\n")
+    by_protocol = f"{table(protocol_support.faults(more_faults))}\n\n{table(protocol_support.checks(more_checks))}"
     click.echo(f"on an edge that carries\n\n{by_protocol}\n\n{LEGEND}")
 
 
 @main.command()
-@_plainly
+@_without_traceback
 def setup() -> None:
     """Build now what a first run would build (Toxiproxy, the Go programs), with progress."""
     from testbed.runtime.tools.bar import Bar, Piece
@@ -180,7 +185,7 @@ PASSES_ON = {"ignore_unknown_options": True}
 @click.option(
     "--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything as JSON, for CI."
 )
-@_plainly
+@_without_traceback
 def calibrate(args: tuple[str, ...], path: Path | None) -> None:
     """Say what your scenarios can tell: run them as written, without the fault, and without the policies.
 
@@ -204,7 +209,7 @@ def calibrate(args: tuple[str, ...], path: Path | None) -> None:
 @click.option("--times", type=click.IntRange(min=2), default=50, show_default=True, help="How many rounds.")
 @click.option("--seed", type=int, help="The seed of the rounds, to do the same again.")
 @click.option("--strict", is_flag=True, help="Set no round aside, whatever the machine does meanwhile.")
-@_plainly
+@_without_traceback
 def soak(args: tuple[str, ...], times: int, seed: int | None, strict: bool) -> None:
     """Run your scenarios many times, each time in another order and with another seed; no verdict may change.
 
@@ -218,7 +223,7 @@ def soak(args: tuple[str, ...], times: int, seed: int | None, strict: bool) -> N
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON: each process, group and folder.")
-@_plainly
+@_without_traceback
 def ps(as_json: bool) -> None:
     """List the meshes that run, and what is left of those whose owner has died."""
     from shutil import get_terminal_size
@@ -236,7 +241,7 @@ def ps(as_json: bool) -> None:
 @click.argument("names", nargs=-1, metavar="[RUN]...")
 @click.option("--all", "everything", is_flag=True, help="End every run as well.")
 @click.option("--timeout", type=float, default=15, show_default=True, help="Seconds that an owner has to end.")
-@_plainly
+@_without_traceback
 def down(names: tuple[str, ...], everything: bool, timeout: float) -> None:
     """Remove what is left of runs whose owner has died; end RUN, or with --all every run that goes on.
 
@@ -249,7 +254,7 @@ def down(names: tuple[str, ...], everything: bool, timeout: float) -> None:
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@_plainly
+@_without_traceback
 def sandbox(command: tuple[str, ...]) -> None:
     """Run COMMAND (`testbed sandbox -- pytest ...`) in a private network, where packet faults need no root."""
     from testbed.runtime.sandbox import enter
@@ -263,7 +268,7 @@ def images() -> None:
 
 
 @images.command()
-@_plainly
+@_without_traceback
 def build() -> None:
     """Make the base image from Debian packages (mmdebstrap), without any registry."""
     from testbed.runtime.docker.images import build as make

@@ -7,7 +7,7 @@ plain HTTP is the measure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from functools import cache
@@ -20,12 +20,14 @@ from testbed.faults import FAULTS, Fault
 from testbed.frontends.cli.support import (
     EDGE,
     GIVEN,
+    NO_OTHERS,
     SERVICE,
     SPACE,
     example,
     examples,
     instead,
     required,
+    rows_of,
     sources,
     targets,
 )
@@ -53,10 +55,10 @@ def topology_of(protocol: str) -> Topology:
     return Topology.model_validate(data)
 
 
-def faults() -> list[dict[str, str]]:
+def faults(others: Mapping[str, type[Fault]] = NO_OTHERS) -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes, by the protocol of the edge."""
     plans = {protocol: plan_for(topology_of(protocol), SPACE) for protocol in PROTOCOLS}
-    return [{"fault": name} | _targets(kind, plans) for name, kind in sorted(FAULTS.items())]
+    return rows_of(lambda name, kind: {"fault": name} | _targets(kind, plans), FAULTS, others)
 
 
 def _targets(kind: type[Fault], plans: Mapping[str, Plan]) -> dict[str, str]:
@@ -76,10 +78,14 @@ def _variants(kind: type[Fault]) -> Iterator[tuple[str, Fault]]:
             yield " (grpc_status=)", kind(grpc_status=STATUS)  # type: ignore[call-arg]
 
 
-def checks() -> list[dict[str, str]]:
+def checks(others: Mapping[str, Callable[..., Check]] = NO_OTHERS) -> list[dict[str, str]]:
     """Return a row for each check: "yes", with which bounds, or why not, by the protocol of the edge."""
-    every = [(name, list(examples(made))) for name, made in sorted(CHECKS.items())]
-    return [{"check": name} | {p: _can(_of_an_edge(made) or made, p) for p in PROTOCOLS} for name, made in every]
+    return rows_of(_row, CHECKS, others)
+
+
+def _row(name: str, made: Callable[..., Check]) -> dict[str, str]:
+    judged = examples(made)
+    return {"check": name} | {protocol: _can(_of_an_edge(judged) or judged, protocol) for protocol in PROTOCOLS}
 
 
 def _of_an_edge(made: Sequence[Check]) -> Sequence[Check]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from testbed.report.console import in_memory, plain, text_of
 from testbed.runtime.orphans.folders import read_about
 from testbed.runtime.orphans.found import Run, counted, owner_of
 from testbed.runtime.owner import State
@@ -23,9 +23,7 @@ def table(runs: Sequence[Run], *, width: int = 120, colour: bool = False) -> str
     if not runs:
         return "nothing runs, and nothing is left behind"
     from rich import box
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in ("run", "state", "owner", "since", "topology", "runtime", "holds", "folder"):
@@ -33,14 +31,13 @@ def table(runs: Sequence[Run], *, width: int = 120, colour: bool = False) -> str
     for run in runs:
         about = read_about(run.folder)
         words = [owner_of(run), _ago(_since(run)), str(about.get("topology", "?")), str(about.get("runtime", "?"))]
-        cells = map(Text, [*words, _held(run), run.folder or "none"])
-        grid.add_row(Text(run.name), Text(WORDS[run.state], STYLES[run.state]), *cells)
-    out = io.StringIO()
-    console = Console(file=out, width=max(80, width), force_terminal=colour, no_color=not colour, highlight=False)
+        cells = map(plain, [*words, _held(run), run.folder or "none"])
+        grid.add_row(plain(run.name), plain(WORDS[run.state], STYLES[run.state]), *cells)
+    console = in_memory(max(80, width), colour=colour)
     console.print(grid)
     if any(run.state is State.DEAD for run in runs):
-        console.print(Text(HINT, "dim"))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+        console.print(plain(HINT, "dim"))
+    return text_of(console).strip("\n")
 
 
 def as_data(runs: Sequence[Run]) -> list[dict[str, Any]]:

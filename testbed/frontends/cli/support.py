@@ -7,25 +7,25 @@ from contextlib import suppress
 from dataclasses import MISSING, fields
 from itertools import product
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from testbed.checks import CHECKS, Check, View
 from testbed.errors import CheckError, FaultError
 from testbed.experiment.planning import plan_for
 from testbed.faults import FAULTS, Fault, latency
 from testbed.faults.base import LinkFault, RequestFault
-from testbed.faults.operations import Drop, Netem, Operation, Signal
-from testbed.injection.injector import Place
-from testbed.mesh import MESHES, mesh_named
+from testbed.faults.operations import Operation, PacketDrop, PacketShaping, ProcessAction
+from testbed.faults.target import FaultContext
 from testbed.plan.make import Plan
 from testbed.plan.values import AddressSpace
+from testbed.spec.meshes import DEFAULT, MESHES, capabilities
 from testbed.spec.topology import Topology
 
 EDGE, SERVICE = "front -> back", "back"
 SPACE = AddressSpace("127.50")
 AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
-GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # a check with another required argument adds its own
+GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # another required argument is 1
 GUESSES: Sequence[object] = (1, 0.5, 99, 200, "hold", "UNAVAILABLE")  # values of bounds; a check wants one or several
 SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "users": ((), {"percent": 5}),
@@ -37,6 +37,8 @@ LEGEND = """\
 edge, service, replica, proxy: what .on(...) takes; itself: it has its target from what it is made with.
 no: what to use instead, or the reason, follows. A check without all its evidence is inconclusive, which counts as red.
 (grpc_status=), with ...=: so written, and not otherwise."""
+NO_OTHERS: Mapping[str, Any] = {}  # faults or checks of other distributions
+T = TypeVar("T")
 
 
 def settings() -> dict[str, Topology]:
@@ -44,8 +46,8 @@ def settings() -> dict[str, Topology]:
 
     And one whose edge has no inlet, and one whose callee runs already.
     """
-    made = {"mesh: envoy": pair(), "placement: node": pair(placement="node")}
-    made |= {f"mesh: {name}": pair(mesh=name) for name in MESHES if name != "envoy"}
+    made = {f"mesh: {DEFAULT}": pair(), "placement: node": pair(placement="node")}
+    made |= {f"mesh: {name}": pair(mesh=name) for name in MESHES if name != DEFAULT}
     made |= {"requestFaults: off": pair(edges={EDGE: {"requestFaults": False}})}
     return made | {"address: of the callee": pair(back={"address": "127.0.0.1:5432"})}
 
@@ -61,10 +63,27 @@ def pair(
     return Topology.model_validate({"name": "support", "entry": "front", "services": services, **more})
 
 
-def faults() -> list[dict[str, str]]:
+def rows_of(
+    row: Callable[[str, T], dict[str, str]], ours: Mapping[str, T], others: Mapping[str, T]
+) -> list[dict[str, str]]:
+    """Return a row for each of ours, and below them for each of other distributions.
+
+    Those may be whatever their authors like: where none of the guessed values makes one, its cells are "?".
+    """
+    rows = [row(name, one) for name, one in sorted(ours.items())]
+    first, *rest = rows[0]
+    for name, one in sorted(others.items()):
+        try:
+            rows.append(row(name, one))
+        except Exception:
+            rows.append({first: name} | dict.fromkeys(rest, "?"))
+    return rows
+
+
+def faults(others: Mapping[str, type[Fault]] = NO_OTHERS) -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes in each setting, and which scopes."""
     plans = {name: plan_for(topology, SPACE) for name, topology in settings().items()}
-    return [_row(name, example(kind), plans) for name, kind in sorted(FAULTS.items())]
+    return rows_of(lambda name, kind: _row(name, example(kind), plans), FAULTS, others)
 
 
 def _row(name: str, fault: Fault, plans: Mapping[str, Plan]) -> dict[str, str]:
@@ -79,20 +98,20 @@ def instead(fault: Fault) -> str:
 
 def needs(fault: Fault) -> str:
     """Return what a fault needs that not every machine has, by what it does; `testbed doctor` says what is there."""
-    place = place_of(plan_for(pair(), SPACE))
+    context = context_of(plan_for(pair(), SPACE))
     for aimed in (fault, *(_aimed(fault, **{what: name}) for what, name in AIMS.items())):
         with suppress(FaultError):
-            return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(place, "f1"))))) or "-"
+            return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(context, "f1"))))) or "-"
     return "-"
 
 
 def _need(operation: Operation) -> str:
     match operation:
-        case Drop():
+        case PacketDrop():
             return "testbed sandbox, or root"
-        case Netem():
+        case PacketShaping():
             return "testbed sandbox, netem"
-        case Signal(_, "memory"):
+        case ProcessAction(_, "memory"):
             return "control groups"
     return ""
 
@@ -104,9 +123,9 @@ def _aimed(fault: Fault, **target: str) -> Fault:
         return fault
 
 
-def place_of(plan: Plan) -> Place:
+def context_of(plan: Plan) -> FaultContext:
     """Return where faults are resolved, without a load."""
-    return Place(plan.links, plan.replicas, {}, 0, plan.proxies)
+    return FaultContext(plan.links, plan.replicas, {}, 0, plan.proxies)
 
 
 def example(kind: type[Fault]) -> Fault:
@@ -120,12 +139,12 @@ def example(kind: type[Fault]) -> Fault:
 
 def targets(fault: Fault, plan: Plan) -> Iterator[str]:
     """Yield what the fault can be aimed at in this plan; "itself" for one that names its target when it is made."""
-    place = place_of(plan)
+    context = context_of(plan)
     aims = AIMS | {"proxy": plan.proxies[0].name if plan.proxies else "front-1"}
-    if _fits(lambda: fault.operations(place, "f1")):
+    if _fits(lambda: fault.operations(context, "f1")):
         yield "itself"
     for what, name in aims.items():
-        if _fits(lambda: fault.on(**{what: name}).operations(place, "f1")):  # noqa: B023 (called at once)
+        if _fits(lambda: fault.on(**{what: name}).operations(context, "f1")):  # noqa: B023 (called at once)
             yield what
 
 
@@ -136,19 +155,20 @@ def scopes(fault: Fault) -> Iterator[str]:
             yield what
 
 
-def checks() -> list[dict[str, str]]:
+def checks(others: Mapping[str, Callable[..., Check]] = NO_OTHERS) -> list[dict[str, str]]:
     """Return a row for each check: "yes" for a mesh that gives all the evidence that it may need, else what lacks."""
-    rows = []
-    for name, made in sorted(CHECKS.items()):
-        judged = list(examples(made))
-        rows.append({"check": name} | {f"mesh: {mesh}": _lacking(judged, sources(mesh)) for mesh in MESHES})
-    return rows
+    return rows_of(_row_of_check, CHECKS, others)
+
+
+def _row_of_check(name: str, made: Callable[..., Check]) -> dict[str, str]:
+    judged = examples(made)
+    return {"check": name} | {f"mesh: {mesh}": _lacking(judged, sources(mesh)) for mesh in MESHES}
 
 
 def sources(mesh: str) -> frozenset[str]:
     """Return what a run on this mesh can show; counters need a proxy that tells them."""
     counters = ["samples"] if plan_for(pair(mesh=mesh), SPACE).proxies else []
-    return frozenset(["requests", "arrivals", *mesh_named(mesh).sources, *counters])
+    return frozenset(["requests", "arrivals", *capabilities(mesh).sources, *counters])
 
 
 def _lacking(judged: Iterable[Check], there: frozenset[str]) -> str:
@@ -158,8 +178,14 @@ def _lacking(judged: Iterable[Check], there: frozenset[str]) -> str:
     return "yes" if not missing else f"{'in part' if not all(lacks) else 'no'}: shows no {missing}"
 
 
-def examples(made: Any) -> Iterator[Check]:
-    """Yield a check with each of its bounds by itself, as far as it can be alone."""
+def examples(made: Any) -> list[Check]:
+    """Return a check with each of its bounds by itself, as far as it can be alone. Raises `CheckError` for none."""
+    if not (found := list(_examples(made))):
+        raise CheckError(f"testbed support knows no values for {made}")
+    return found
+
+
+def _examples(made: Any) -> Iterator[Check]:
     kind = getattr(made, "func", made)
     bounds = [one.name for one in fields(kind) if one.kw_only and one.name != "phase"]
     given = [{}, *({name: guess} for name in bounds for guess in GUESSES)]
@@ -170,8 +196,8 @@ def examples(made: Any) -> Iterator[Check]:
 
 def _abouts(kind: Any, filled: int) -> Iterator[list[Any]]:
     """Yield what a check may be about: what it must be told, and all that it can be (an edge)."""
-    needed = [GIVEN[one.name] for one in required(kind)][filled:]
-    every = [GIVEN[one.name] for one in fields(kind) if not one.kw_only][filled:]
+    needed = [GIVEN.get(one.name, 1) for one in required(kind)][filled:]
+    every = [GIVEN.get(one.name, 1) for one in fields(kind) if not one.kw_only][filled:]
     yield needed
     if every != needed:
         yield every

@@ -22,7 +22,8 @@ def pytest_report_teststatus(
 
 def line(report: pytest.CollectReport | pytest.TestReport, category: str) -> str:
     """Return the line of one report."""
-    from testbed.report.summary import result, title
+    from testbed.report.outcome import TestOutcome, title
+    from testbed.report.summary import result
 
-    rows = getattr(report, "testbed", None)
-    return f"{title(report.nodeid)}: {result(rows) if rows else category}\n"
+    outcome = TestOutcome.from_data(report.testbed) if hasattr(report, "testbed") else None
+    return f"{title(report.nodeid)}: {result(outcome) if outcome and outcome.verdicts else category}\n"

@@ -114,11 +114,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     """Give the test a record of its own."""
-    session = session_of(item.config)
-    session.begin(item.nodeid)
-    assert session.record is not None
-    item.stash[RECORD] = session.record
-    return (yield)
+    from testbed.experiment.record import running
+
+    item.stash[RECORD] = session_of(item.config).begin(item.nodeid)
+    with running(item.stash[RECORD]):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -154,18 +154,18 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attach verdicts, seed and history to the report, as plain data that survives xdist."""
+    """Attach what the test did to its report, as plain data that survives xdist."""
     if call.excinfo is not None and not item.config.getoption("fulltrace"):
         from testbed.frontends.plugin.tracebacks import shorten
 
         shorten(call.excinfo)
     report = yield
-    session_of(item.config).quiet()
-    record = item.stash.get(RECORD, None)
-    if call.when == "call" and record is not None and record.runs:
-        from testbed.frontends.plugin.attach import attach
+    session, record = session_of(item.config), item.stash.get(RECORD, None)
+    session.quiet()
+    if record is not None and session.tells(report, record):
+        from testbed.frontends.plugin.attach import attach_to_report
 
-        attach(report, item, record, session_of(item.config))
+        attach_to_report(report, item, call.excinfo.value if call.excinfo else None, record, session)
     return report
 
 
@@ -173,15 +173,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Print one table of all verdicts."""
     reports = [r for kind in ("passed", "failed", "xfailed", "xpassed") for r in terminalreporter.getreports(kind)]
     reports.sort(key=lambda report: report.start)
-    rows = [row for report in reports for row in getattr(report, "testbed", [])]
-    if rows:
-        from testbed.report.summary import write_summary
+    outcomes = [report.testbed for report in reports if hasattr(report, "testbed")]
+    if outcomes:
+        from testbed.report.summary import read_judged, write_summary
 
-        write_summary(terminalreporter, rows, session_of(config).seed)
+        if judged := read_judged(outcomes):
+            write_summary(terminalreporter, judged, session_of(config).seed)
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Name a fault or a check in a parametrised test as its author wrote it."""
-    if type(val).__module__.split(".")[0] == "testbed" and hasattr(val, "__dataclass_fields__"):
-        return str(val)
-    return None
+    homes = {kind.__module__.partition(".")[0] for kind in type(val).__mro__}
+    return str(val) if "testbed" in homes and hasattr(val, "__dataclass_fields__") else None

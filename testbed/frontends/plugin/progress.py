@@ -71,9 +71,11 @@ class Progress:
 
 def line(test: str, text: str, passed_s: float, for_s: float, width: int) -> str:
     """Return `slow pricing: hold, 3 of 6 s`, with the test's name cut so that all of it fits."""
+    from testbed.report.outcome import title
+
     clock = f", {min(passed_s, for_s):.0f} of {for_s:g} s" if for_s else ""
     phase = f"{text}{clock}"
-    name = test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+    name = title(test)
     left = width - len(phase) - 2
     if len(name) > left:
         name = f"{name[: left - 3]}..." if left > 10 else ""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed.experiment.arm import Arm
+
 if TYPE_CHECKING:
     from testbed.experiment.record import Record
     from testbed.experiment.replay import Replay
@@ -28,25 +30,32 @@ class Session:
     runtime: str = "process"
     keep: bool = False
     kept: str = "runs"  # the folder of kept histories, below .testbed
+    in_campaign: bool = False  # `testbed calibrate` or `soak` runs this: it wants the outcome of every test
     replay: Path | None = None
-    beds: list[Testbed] = field(default_factory=list)
+    arm: Arm = Arm.AS_WRITTEN
+    beds: list[Testbed | Replay] = field(default_factory=list)
     record: Record | None = None
     progress: Progress | None = None
 
     def start(self, path: str | Path, folders: Sequence[Path], overrides: Overrides) -> Testbed | Replay:
         """Start the mesh of a fixture, or stand in for it from a kept history."""
         from testbed.experiment.resolve import resolve
+        from testbed.frontends.extensions import refuse_clashes
         from testbed.spec.load import find_topology, load_topology
 
-        chosen = resolve(load_topology(find_topology(path, *folders)), overrides)
+        refuse_clashes()
+        chosen = resolve(load_topology(find_topology(path, *folders)), overrides, self.arm)
+        bed: Testbed | Replay
+        assert self.record is not None
         if self.replay is not None:
             from testbed.experiment.replay import Replay
 
-            return Replay(chosen, self.replay)
-        from testbed.experiment.launch import launch
+            bed = Replay(chosen, self.replay, self.record)
+        else:
+            from testbed.experiment.launch import launch
 
-        meshes = self.rootdir / FOLDER / "meshes" if self.keep else None
-        bed = launch(chosen, runtime=self.runtime, seed=self.seed, keep=meshes, say=self.say)
+            keep = self.rootdir / FOLDER / "meshes" if self.keep else None
+            bed = launch(chosen, runtime=self.runtime, seed=self.seed, keep=keep, say=self.say, record=self.record)
         self.beds.append(bed)
         return bed
 
@@ -65,11 +74,20 @@ class Session:
         bed.stop()
         self.beds = [other for other in self.beds if other is not bed]
 
-    def begin(self, nodeid: str) -> None:
-        """A test begins: everything from here on is recorded as its own, under a seed of its own."""
-        from testbed.experiment.record import begin, seed_of
+    def begin(self, nodeid: str) -> Record:
+        """A test begins: what any mesh does from here on is on its record, under a seed of its own."""
+        from testbed.experiment.record import Record, seed_of
 
-        self.record = begin(nodeid, seed_of(self.seed, nodeid))
+        self.record = Record(nodeid, seed_of(self.seed, nodeid), self.arm)
+        for bed in self.beds:
+            bed.record = self.record
+        return self.record
+
+    def tells(self, report: pytest.TestReport, record: Record) -> bool:
+        """Whether a report is to carry what its test did: that of a test with a run, in a campaign that of any test."""
+        if report.when == "call":
+            return self.in_campaign or bool(record.runs)
+        return self.in_campaign and not report.passed
 
     def clean(self) -> None:
         """Leave every mesh as a fresh one; one that cannot be cleaned is stopped: no test may trust it."""

@@ -11,7 +11,7 @@ from testbed.errors import Inconclusive, NotContained, TestbedError
 
 OURS = Path(__file__).parents[2]
 LIBRARY = Path(sysconfig.get_path("stdlib"))  # contextlib, which stands between a `with` and what it starts
-TOLD = (TestbedError, NotContained, Inconclusive)  # what their messages say needs no lines of ours, and no cause
+EXPLAINED = (TestbedError, NotContained, Inconclusive)  # what their messages say needs no lines of ours, and no cause
 
 
 def shorten(found: pytest.ExceptionInfo[BaseException]) -> None:
@@ -20,14 +20,14 @@ def shorten(found: pytest.ExceptionInfo[BaseException]) -> None:
     They are marked in their modules, for our errors only, and not removed: pytest would build the whole anew from the
     frames themselves. Its `--full-trace` shows them.
     """
-    if not _told(found):
+    if not _is_explained(found):
         return
     for entry in found.traceback:
         path = Path(entry.path)
         if path.parent == LIBRARY or OURS in path.parents:
-            entry.frame.f_globals["__tracebackhide__"] = _told
+            entry.frame.f_globals["__tracebackhide__"] = _is_explained
     found.value.__cause__, found.value.__suppress_context__ = None, True
 
 
-def _told(found: pytest.ExceptionInfo[BaseException]) -> bool:
-    return found.errisinstance(TOLD)
+def _is_explained(found: pytest.ExceptionInfo[BaseException]) -> bool:
+    return found.errisinstance(EXPLAINED)

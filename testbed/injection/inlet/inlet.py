@@ -15,12 +15,12 @@ the inlet's connection to the app, not the caller's.
 from __future__ import annotations
 
 import base64
-import http.client
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 from testbed.envoy import bootstrap
 from testbed.envoy.bootstrap import Json, named, typed
+from testbed.envoy.connection import ask
 from testbed.envoy.reset_filter import HEADER as RESET
 from testbed.envoy.reset_filter import reset_filter
 from testbed.errors import TestbedError
@@ -215,15 +215,8 @@ class InletControl:
         return self._ask("GET", None)
 
     def _ask(self, method: str, body: str | None) -> tuple[Rule, ...]:
-        connection = http.client.HTTPConnection(self._address, timeout=self._timeout_s)
-        try:
-            connection.request(method, "/rules", body)
-            response = connection.getresponse()
-            text = response.read().decode()
-        except (OSError, http.client.HTTPException) as problem:
-            raise TestbedError(f"the inlet at {self._address} does not take rules: {problem!r}") from problem
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise TestbedError(f"the inlet refused the rules ({response.status}): {text.strip()}")
+        complaint = f"the inlet at {self._address} does not take rules"
+        status, text = ask(self._address, "/rules", complaint, method=method, body=body, timeout_s=self._timeout_s)
+        if status != 200:
+            raise TestbedError(f"the inlet refused the rules ({status}): {text.strip()}")
         return decode(text)

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from testbed.evidence.access_log import Fields, Reading, Seen, flags, grpc, read, request_id, times
+from testbed.envoy.admin import counters
+from testbed.envoy.flags import flags, outcome
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, grpc, read, request_id, times
+from testbed.evidence.completeness import Counts
 from testbed.history.events import Arrival
 from testbed.plan.values import Link
 
@@ -24,10 +27,15 @@ def parse(lines: Iterable[str], links: Sequence[Link], control: str) -> Reading:
     """Read the inlet's log. Lines of the control address ("ip:port") are right, but are nobody's arrival."""
     inlets = {link.inlet: link for link in links if link.inlet}
 
-    def event(line: Fields) -> Seen | None:
+    def event(line: Fields) -> TrafficEvent | None:
         return None if line["local"] == control else _arrival(line, inlets[line["local"]])
 
     return read(lines, event)
+
+
+def counts(admin: str) -> Counts:
+    """Return what the inlet has counted. Raises `TestbedError` if it is silent."""
+    return Counts(*counters(admin))
 
 
 def _arrival(line: Fields, link: Link) -> Arrival:
@@ -49,6 +57,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         own=_own(said, details),
         method=line["method"] or "",
         grpc_status=None if unanswered else grpc(line),
+        outcome=outcome(said),
     )
 
 

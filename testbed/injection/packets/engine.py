@@ -1,14 +1,15 @@
-"""The wire of a run: the packets of its links, dropped by nftables or shaped by netem."""
+"""The engine of packet faults: the packets of a run's links, dropped by nftables or shaped by netem."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from testbed.envoy.connection import Kept
+from testbed.envoy.connection import KeepAliveClient
 from testbed.errors import Unsupported
-from testbed.faults.operations import Drop, Netem
-from testbed.injection.namespaces import LOAD, Inside, Places, here
+from testbed.faults.operations import PacketDrop, PacketOperation, PacketShaping
+from testbed.injection.engines import Engine
+from testbed.injection.namespaces import LOAD, EnterCommandFor, NetworkNamespaces, same_namespace
 from testbed.injection.packets.netem import Shaper
 from testbed.injection.packets.packets import Packets
 from testbed.plan.values import AddressMap, AddressSpace, Link, Process, as_planned
@@ -18,8 +19,8 @@ T = TypeVar("T")
 APPROXIMATE = " (approximate for bodies over 1.4 KB: outside `testbed sandbox` a packet holds up to 64 KB)"
 
 
-class Wired(Protocol):
-    """What the wire needs of a plan."""
+class PacketTopology(Protocol):
+    """What this engine needs of a plan."""
 
     @property
     def space(self) -> AddressSpace:
@@ -38,18 +39,27 @@ class Wired(Protocol):
         """Everything that runs."""
 
 
-class Wire:
+class PacketEngine(Engine[PacketOperation]):
     """Carries out packet operations, one fault at a time, and counts what they hit."""
 
-    def __init__(self, plan: Wired, inside: Inside = here, reach: AddressMap = as_planned) -> None:
-        places = Places((process.name for process in plan.processes), inside)
-        self._packets, self._shaper = Packets(plan.links, plan.space, places), Shaper(plan.links, plan.space, places)
+    handles = (PacketDrop, PacketShaping)
+
+    def __init__(
+        self, plan: PacketTopology, inside: EnterCommandFor = same_namespace, reach: AddressMap = as_planned
+    ) -> None:
+        namespaces = NetworkNamespaces((process.name for process in plan.processes), inside)
+        self._packets, self._shaper = (
+            Packets(plan.links, plan.space, namespaces),
+            Shaper(plan.links, plan.space, namespaces),
+        )
         self._shares_address, self._probe, self._reach = plan.space.shares_one_address, plan.probe.listen, reach
         self._entries = {link.name for link in plan.links if link.caller == LOAD}
         self._load_hears: bool | None = None
 
-    def ready(self, operations: Sequence[Drop | Netem]) -> None:
-        """Raise `Unsupported` if this machine or user cannot carry them out; nothing is done yet."""
+    def require(self, operations: Sequence[PacketOperation], *, dry: bool) -> None:
+        """Raise `Unsupported`, unless `dry`, if this machine or user cannot carry them out; nothing is done yet."""
+        if dry:
+            return
         drops, shapes = _sorted(operations)
         if drops:
             self._packets.ready(drops)
@@ -58,12 +68,12 @@ class Wire:
         if self._shares_address and any(drop.link in self._entries and drop.packets == "answers" for drop in drops):
             self._load_must_hear()
 
-    def caveat(self, operations: Sequence[Drop | Netem]) -> str:
+    def caveat(self, operations: Sequence[PacketOperation]) -> str:
         """Return what to say of a loss whose packets are larger than on a wire, "" of anything else."""
-        some = any(isinstance(operation, Drop) and operation.share < 1 for operation in operations)
+        some = any(isinstance(operation, PacketDrop) and operation.share < 1 for operation in operations)
         return APPROXIMATE if some and (self._shares_address or not wire_like()) else ""
 
-    def apply(self, operations: Sequence[Drop | Netem]) -> None:
+    def apply(self, operations: Sequence[PacketOperation]) -> None:
         """Put the operations of one fault in force, and see that they are."""
         drops, shapes = _sorted(operations)
         if drops:
@@ -71,11 +81,11 @@ class Wire:
         if shapes:
             self._shaper.apply(shapes)
 
-    def seen(self, operations: Sequence[Drop | Netem]) -> int:
+    def hits(self, operations: Sequence[PacketOperation]) -> int:
         """Return how many packets the operations of one fault, which is in force, have dropped or shaped."""
         return sum(self._each(operations, lambda fault: self._packets.seen(fault).dropped, self._shaper.seen))
 
-    def undo(self, operations: Sequence[Drop | Netem]) -> None:
+    def undo(self, operations: Sequence[PacketOperation]) -> None:
         """Undo the operations of one fault, and see that they are gone."""
         list(self._each(operations, self._packets.undo, self._shaper.undo))
 
@@ -93,7 +103,7 @@ class Wire:
         It need not: whoever publishes the ports of containers may run in another network, or on another machine.
         """
         if self._load_hears is None:
-            probe = Kept(self._reach(self._probe))
+            probe = KeepAliveClient(self._reach(self._probe))
             self._load_hears = bool(self._packets.look(self._probe, lambda: probe.get("/probe")))
             probe.close()
         if not self._load_hears:
@@ -104,12 +114,12 @@ class Wire:
             )
 
     def _each(
-        self, operations: Sequence[Drop | Netem], dropped: Callable[[str], T], shaped: Callable[[str], T]
+        self, operations: Sequence[PacketOperation], dropped: Callable[[str], T], shaped: Callable[[str], T]
     ) -> Iterator[T]:
         for kind in {type(operation) for operation in operations}:
-            yield (dropped if kind is Drop else shaped)(operations[0].fault)
+            yield (dropped if kind is PacketDrop else shaped)(operations[0].fault)
 
 
-def _sorted(operations: Sequence[Drop | Netem]) -> tuple[list[Drop], list[Netem]]:
-    drops = [operation for operation in operations if isinstance(operation, Drop)]
-    return drops, [operation for operation in operations if isinstance(operation, Netem)]
+def _sorted(operations: Sequence[PacketOperation]) -> tuple[list[PacketDrop], list[PacketShaping]]:
+    drops = [operation for operation in operations if isinstance(operation, PacketDrop)]
+    return drops, [operation for operation in operations if isinstance(operation, PacketShaping)]

@@ -15,8 +15,8 @@ from functools import cache
 from typing import Any
 
 from testbed.errors import TestbedError, Unsupported
-from testbed.faults.operations import Netem
-from testbed.injection.namespaces import Enter, Places
+from testbed.faults.operations import PacketShaping
+from testbed.injection.namespaces import EnterCommand, NetworkNamespaces
 from testbed.injection.packets.nft import SANDBOX
 from testbed.plan.values import AddressSpace, Link
 from testbed.runtime import sandbox
@@ -27,19 +27,19 @@ FIRST, LAST = 2, 0xFFFF  # minor numbers of classes
 PLACES = {"requests": ("dst", "dport"), "answers": ("src", "sport")}
 
 
-Device = tuple[Enter, str]  # a network, and the device in it by which packets leave
+Device = tuple[EnterCommand, str]  # a network, and the device in it by which packets leave
 
 
 class Shaper:
     """Shapes packets of one run's links, where they leave; every change is read back."""
 
-    def __init__(self, links: Iterable[Link], space: AddressSpace, places: Places) -> None:
-        self._links, self._space, self._places = {link.name: link for link in links}, space, places
+    def __init__(self, links: Iterable[Link], space: AddressSpace, namespaces: NetworkNamespaces) -> None:
+        self._links, self._space, self._namespaces = {link.name: link for link in links}, space, namespaces
         self._classes: dict[str, int] = {}
         self._devices: dict[str, list[Device]] = {}  # where each fault acts
         self._lock = threading.Lock()
 
-    def ready(self, operations: Sequence[Netem] = ()) -> None:
+    def ready(self, operations: Sequence[PacketShaping] = ()) -> None:
         """Raise `Unsupported`, with what to do, if this kernel, user or place cannot shape these packets."""
         if () in {self._enter(operation) for operation in operations} or not operations:
             if self._space.shares_one_address:
@@ -55,12 +55,12 @@ class Shaper:
         if problem := _no_netem():
             raise Unsupported(problem, lacks="netem")
 
-    def apply(self, operations: Sequence[Netem]) -> None:
+    def apply(self, operations: Sequence[PacketShaping]) -> None:
         """Put one fault in force."""
         with self._lock:
             fault = operations[0].fault
             number = next(n for n in range(FIRST, LAST) if n not in self._classes.values())
-            placed: dict[Device, list[Netem]] = {}
+            placed: dict[Device, list[PacketShaping]] = {}
             for operation in operations:
                 placed.setdefault(self._device(operation), []).append(operation)
             self._classes[fault], self._devices[fault] = number, []
@@ -90,7 +90,7 @@ class Shaper:
         """Return the faults that are in force."""
         return sorted(self._classes)
 
-    def _shape(self, fault: str, device: Device, operations: Sequence[Netem]) -> None:
+    def _shape(self, fault: str, device: Device, operations: Sequence[PacketShaping]) -> None:
         if not self._used(device):
             _tc(device, "qdisc", "replace", "root", "handle", "1:", "htb")
         self._devices[fault].append(device)
@@ -102,10 +102,10 @@ class Shaper:
     def _used(self, device: Device) -> bool:
         return any(device in devices for devices in self._devices.values())
 
-    def _enter(self, operation: Netem) -> Enter:
-        return self._places.enter(self._places.sender(self._links[operation.link], operation.packets))
+    def _enter(self, operation: PacketShaping) -> EnterCommand:
+        return self._namespaces.enter(self._namespaces.sender(self._links[operation.link], operation.packets))
 
-    def _device(self, operation: Netem) -> Device:
+    def _device(self, operation: PacketShaping) -> Device:
         """Return where an operation's packets leave: towards the run's own network."""
         enter = self._enter(operation)
         if not enter:
@@ -114,12 +114,12 @@ class Shaper:
         return enter, str(json.loads(_run([*enter, _program("ip"), "-j", "route", "get", to]))[0]["dev"])
 
 
-def commands(number: int, operations: Sequence[Netem], listens: Mapping[str, str]) -> list[tuple[str, ...]]:
+def commands(number: int, operations: Sequence[PacketShaping], listens: Mapping[str, str]) -> list[tuple[str, ...]]:
     """Return tc's arguments for one fault: its class, its netem, and a filter for each link and way."""
     class_ = f"1:{number:x}"
     found = [
         ("class", "add", "parent", "1:", "classid", class_, "htb", "rate", "100gbit", "quantum", "60000"),
-        ("qdisc", "add", "parent", class_, "handle", f"{number:x}:", "netem", *operations[0].treatment),
+        ("qdisc", "add", "parent", class_, "handle", f"{number:x}:", "netem", *operations[0].netem_args),
     ]
     for operation in operations:
         host, _, port = listens[operation.link].rpartition(":")

@@ -15,8 +15,8 @@ from itertools import count
 from typing import Any
 
 from testbed.errors import FaultError, TestbedError, nearest
-from testbed.faults.operations import Drop
-from testbed.injection.namespaces import Enter, Places
+from testbed.faults.operations import PacketDrop
+from testbed.injection.namespaces import EnterCommand, NetworkNamespaces
 from testbed.injection.packets.nft import Session
 from testbed.plan.values import AddressSpace, Link
 
@@ -40,14 +40,14 @@ class Packets:
     kernel does something else.
     """
 
-    def __init__(self, links: Iterable[Link], space: AddressSpace, places: Places) -> None:
-        self._links, self._space, self._places = {link.name: link for link in links}, space, places
+    def __init__(self, links: Iterable[Link], space: AddressSpace, namespaces: NetworkNamespaces) -> None:
+        self._links, self._space, self._namespaces = {link.name: link for link in links}, space, namespaces
         self._table = f"testbed_{space.network.replace('.', '_')}_{os.getpid()}_{next(_NUMBER)}"
-        self._sessions: dict[Enter, Session] = {}
+        self._sessions: dict[EnterCommand, Session] = {}
         self._active: dict[str, list[Session]] = {}  # where each fault that is in force acts
         self._lock = threading.Lock()
 
-    def ready(self, drops: Sequence[Drop] = ()) -> None:
+    def ready(self, drops: Sequence[PacketDrop] = ()) -> None:
         """Raise `Unsupported`, with what to do, if this machine or user cannot drop packets wherever these come in.
 
         Without drops: in our own network.
@@ -68,7 +68,7 @@ class Packets:
             finally:
                 session.chains(_removed(chain))
 
-    def apply(self, drops: Sequence[Drop]) -> None:
+    def apply(self, drops: Sequence[PacketDrop]) -> None:
         """Put the rules of one fault in force. Raises `FaultError` for a link that does not exist."""
         with self._lock:
             fault, placed = drops[0].fault, self._placed(drops)
@@ -108,12 +108,12 @@ class Packets:
                 self._sessions.popitem()[1].close()
             self._active.clear()
 
-    def _placed(self, drops: Sequence[Drop]) -> dict[Enter, list[str]]:
+    def _placed(self, drops: Sequence[PacketDrop]) -> dict[EnterCommand, list[str]]:
         """Return the rules of each network, by the way into it."""
-        found: dict[Enter, list[str]] = {}
+        found: dict[EnterCommand, list[str]] = {}
         for drop in drops:
             link = self._link(drop.link)
-            enter = self._places.enter(self._places.receiver(link, drop.packets))
+            enter = self._namespaces.enter(self._namespaces.receiver(link, drop.packets))
             found.setdefault(enter, []).extend(rules(drop, self._own(link.listen)))
         return found
 
@@ -127,7 +127,7 @@ class Packets:
     def _chain(self, fault: str) -> str:
         return f"inet {self._table} {fault}"
 
-    def _started(self, enter: Enter) -> Session:
+    def _started(self, enter: EnterCommand) -> Session:
         if enter not in self._sessions:
             self._sessions[enter] = Session(enter, self._table)
         return self._sessions[enter]
@@ -152,7 +152,7 @@ def matched(way: str, address: str) -> str:
     return f"ip {side} {host} tcp {door} {port}"
 
 
-def rules(drop: Drop, address: str) -> tuple[str, str]:
+def rules(drop: PacketDrop, address: str) -> tuple[str, str]:
     """Return the two nftables rules of a drop: one that counts all packets, one that drops and counts its share."""
     match = matched(drop.packets, address)
     some = "" if drop.share >= 1 else f" numgen random mod {MILLION} < {max(1, round(drop.share * MILLION))}"

@@ -1,4 +1,4 @@
-"""Unanswered: an address on which every SYN is lost, without root: a listener whose queue of connections is full.
+"""Blackhole: an address on which every SYN is lost, without root: a listener whose queue of connections is full.
 
 Linux drops a SYN, and says nothing, where the listener's queue of connections that wait to be accepted is full
 (`listen(2)`, and `tcp_abort_on_overflow` in `tcp(7)`). A queue for none takes one; that one is ours.
@@ -34,16 +34,16 @@ class Held(Protocol):
         """Give the address up; a second call does nothing."""
 
 
-def hold(address: str, enter: tuple[str, ...] = ()) -> Held:
+def hold_address(address: str, enter: tuple[str, ...] = ()) -> Held:
     """Hold an address ("ip:port") that nobody listens on; `enter` leads into the network that it is in.
 
     It is gone when closed, or when this process dies. Raises `TestbedError` if it cannot be had, or if a SYN is still
     answered.
     """
-    return _Elsewhere(address, enter) if enter else FullQueue(address)
+    return _Elsewhere(address, enter) if enter else FullBacklog(address)
 
 
-class FullQueue:
+class FullBacklog:
     """Holds one address in our own network; see `hold`."""
 
     def __init__(self, address: str) -> None:
@@ -117,7 +117,7 @@ class _Elsewhere:
 def main(address: str) -> None:
     """Hold an address until standard input ends."""
     try:
-        held = FullQueue(address)
+        held = FullBacklog(address)
     except TestbedError as problem:
         sys.exit(str(problem))
     print(HELD, flush=True)

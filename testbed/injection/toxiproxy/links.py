@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from testbed.errors import FaultError, TestbedError, nearest
-from testbed.faults.operations import Closed, LinkOperation, Toxic, Unanswered
+from testbed.faults.operations import Blackhole, LinkDown, LinkOperation, Toxic
 from testbed.faults.toxics import checked
-from testbed.injection.namespaces import LINKS, Inside, here
-from testbed.injection.toxiproxy.blackhole import Held, hold
+from testbed.injection.namespaces import LINKS, EnterCommandFor, same_namespace
+from testbed.injection.toxiproxy.blackhole import Held, hold_address
 from testbed.plan.values import File, Link, Process, Ready
 
 CONFIG = "links/toxiproxy.json"
@@ -48,15 +48,17 @@ class Links:
     Every method raises `TestbedError` if the server does not answer in time or has done something else.
     """
 
-    def __init__(self, api_address: str, timeout_s: float = TIMEOUT_S, inside: Inside = here) -> None:
+    def __init__(
+        self, api_address: str, timeout_s: float = TIMEOUT_S, inside: EnterCommandFor = same_namespace
+    ) -> None:
         """`inside` tells how to act in the network that the links are in."""
         self._address, self._timeout_s, self._inside = api_address, timeout_s, inside
         self._client: Any = None
         self._held: dict[str, Held] = {}
 
-    def ready(self, operations: Iterable[LinkOperation]) -> None:
+    def require(self, operations: Iterable[LinkOperation]) -> None:
         """Raise `Unsupported`, with the reason, if these cannot be carried out here; nothing is done yet."""
-        if any(isinstance(operation, Unanswered) for operation in operations):
+        if any(isinstance(operation, Blackhole) for operation in operations):
             self._inside(LINKS)
 
     def apply(self, operation: LinkOperation) -> None:
@@ -68,12 +70,12 @@ class Links:
         match operation:
             case Toxic():
                 self._add(operation, checked(operation))
-            case Closed(link):
+            case LinkDown(link):
                 self._enable(link, False)
-            case Unanswered(link):
+            case Blackhole(link):
                 enter = self._inside(LINKS)
                 self._enable(link, False)
-                self._held[link] = hold(self._ask("get", _path(link), link)["listen"], enter)
+                self._held[link] = hold_address(self._ask("get", _path(link), link)["listen"], enter)
 
     def undo(self, operation: LinkOperation) -> None:
         """Remove the toxic or open the link again, and see that it is so."""
@@ -83,7 +85,7 @@ class Links:
                 self._ask("delete", path, operation.link)
                 if any(toxic["name"] == _name(operation) for toxic in self._toxics(operation.link)):
                     raise TestbedError(f"the {operation.kind} on {operation.link} was removed, but it is still there")
-            case Closed(link) | Unanswered(link):
+            case LinkDown(link) | Blackhole(link):
                 self._let_go(link)
                 self._enable(link, True)
 

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from testbed.envoy import bootstrap
 from testbed.envoy.bootstrap import Json, named, typed
+from testbed.envoy.readback import config_drift
+from testbed.envoy.validate import rejection
 from testbed.evidence.source import Log
-from testbed.mesh import ATTEMPTS, CALLS
 from testbed.mesh.envoy.log import ProxyLog, unsent
-from testbed.mesh.envoy.monitor import EnvoyMonitor
+from testbed.mesh.envoy.monitor import EnvoyMonitor, counts
 from testbed.mesh.envoy.policies import cluster, filters, route
 from testbed.mesh.envoy.tcp import tcp
 from testbed.plan.values import File, Link, Node, Process, ProxyHost, Ready, Replica, links_from
 from testbed.plan.wiring import address_variables, upstreams
+from testbed.spec.meshes import MESHES
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -49,7 +51,7 @@ class EnvoyMesh:
     """Implements `testbed.mesh.Mesh`."""
 
     name = "envoy"
-    sources = (ATTEMPTS, CALLS)
+    capabilities = MESHES[name]
     monitor = EnvoyMonitor()
 
     def proxy(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
@@ -78,9 +80,8 @@ class EnvoyMesh:
         if not links:
             return None
         admin = f"{host.address}:{topology.ports.admin}"
-        return Log(
-            f"{host.name}/proxy", mesh_log(host.name), lambda life: ProxyLog(links, life).read, links, admin, unsent
-        )
+        path, process = mesh_log(host.name), f"{host.name}/proxy"
+        return Log(process, path, lambda life: ProxyLog(links, life).read, links, admin, counts, unsent)
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return both ways in: HTTP_PROXY, and a listener for each upstream."""
@@ -90,6 +91,17 @@ class EnvoyMesh:
         for number, service in enumerate(upstreams(links), 1):
             found |= address_variables(service, f"{replica.address}:{topology.ports.proxy + number}")
         return found
+
+    def drift(self, admin: str, expected: str) -> str:
+        """Return where the Envoy does not run this JSON text, in words; "" if it does."""
+        return config_drift(admin, expected)
+
+    def explain_rejection(self, config: str) -> str:
+        """Return why Envoy refuses this JSON text, in its own words; "" if it takes it."""
+        return rejection(config)
+
+
+MESH = EnvoyMesh
 
 
 def _listen_addresses(topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[str, ...]:

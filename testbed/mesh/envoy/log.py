@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from testbed.evidence.access_log import Fields, Reading, Seen, by_listen, flags, grpc, read, request_id, times
+from testbed.envoy.flags import flags, outcome
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, grpc, read, request_id, times
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
+from testbed.history.outcomes import NO_HOST, REFUSED
 from testbed.plan.values import Link
 
 OUT_OF_TIME = "UT"  # Envoy flags the call, not the try, when the time of the whole call is over
-NOBODY, OVERFLOW = "UH", "UO"  # no host could be chosen; a limit was reached. Envoy counts a try that never left it
 
 ENDED = "TcpConnectionEnd"  # Envoy's name for the last line of a connection; others say that it is asked for, or made
 
@@ -51,7 +52,7 @@ class ProxyLog:
         hosts = by_listen(self.links)
         edges = {(caller, link.edge.partition(" -> ")[2]): link.edge for link in self.links for caller in link.callers}
 
-        def event(line: Fields) -> Seen | None:
+        def event(line: Fields) -> TrafficEvent | None:
             edge = edges.get((str(line["caller"]), _callee(line["service"])))
             if line["kind"] == "connection":
                 return connection(line, edge, hosts.get(line["host"]), self.life) if edge else None
@@ -70,11 +71,11 @@ class ProxyLog:
         late = start < connection.ended
         said, unsent = flags(line["flags"]), False
         if line["kind"] == "call":
-            unsent, connection.unsent = connection.unsent or NOBODY in said.split(","), False
+            unsent, connection.unsent = connection.unsent or outcome(said) == NO_HOST, False
             connection.ended, connection.flags = float(line["end"]), said
             connection.calls += 1
         elif not late:
-            connection.unsent |= _refused(said)
+            connection.unsent |= outcome(said) in REFUSED
         number = connection.calls + (line["kind"] == "attempt" and not late)
         caller, life = str(line["caller"]), f"{self.life}/" if self.life > 1 else ""
         key = f"{caller}:{life}{line['connection']}.{number}"
@@ -86,13 +87,9 @@ def _callee(cluster: str | None) -> str:
     return str(cluster).rpartition(".")[2]
 
 
-def _refused(said: str) -> bool:
-    return bool({NOBODY, OVERFLOW} & set(said.split(",")))
-
-
-def unsent(event: Seen) -> bool:
-    """Whether this is a try that never left the proxy."""
-    return isinstance(event, Attempt) and event.status == 0 and _refused(event.flags)
+def unsent(event: TrafficEvent) -> bool:
+    """Whether this is a try that never left the proxy; Envoy counts it all the same."""
+    return isinstance(event, Attempt) and event.outcome in REFUSED
 
 
 @dataclass(frozen=True)
@@ -109,6 +106,7 @@ class _Line:
 
     def attempt(self, edge: str, link: Link | None) -> Attempt:
         status, said = int(self.fields["status"]), flags(self.fields["flags"])
+        said = said or (self.unsaid if status == 0 else "")
         return Attempt(
             request=request_id(self.fields["baggage"]),
             edge=edge,
@@ -118,9 +116,10 @@ class _Line:
             start=self.start,
             duration_ms=self.duration_ms,
             status=status,
-            flags=said or (self.unsaid if status == 0 else ""),
+            flags=said,
             call=self.key,
             grpc_status=grpc(self.fields),
+            outcome=outcome(said) if status == 0 else "",
         )
 
     def call(self, edge: str) -> Call:
@@ -137,12 +136,13 @@ class _Line:
             call=self.key,
             refused=self.unsent,
             grpc_status=grpc(self.fields),
+            outcome=outcome(said, refused=self.unsent),
         )
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:
     """Read a line of Envoy's `tcp_proxy`; while the connection is open, it lasts for ever."""
-    start, duration = times(line)
+    (start, duration), said = times(line), flags(line["flags"])
     return Attempt(
         request="",
         edge=edge,
@@ -152,7 +152,8 @@ def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt
         start=start,
         duration_ms=duration if line["event"] == ENDED else math.inf,
         status=0,
-        flags=flags(line["flags"]),
+        flags=said,
         source=CONNECTION,
         call=f"{line['caller']}:{life}/tcp.{line['connection']}",
+        outcome=outcome(said),
     )

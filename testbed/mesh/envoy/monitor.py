@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
+from testbed.envoy.admin import counters
 from testbed.evidence.access_log import by_listen
+from testbed.evidence.completeness import Counts
 from testbed.plan.values import Link
 
 _BREAKER = r"circuit_breakers\.default\."
@@ -58,6 +60,11 @@ def _hosts(text: str, links: Mapping[str, Link]) -> Iterator[tuple[str, Link, bo
         words = line.split("::")
         if len(words) == 4 and words[2] == "health_flags" and words[1] in links:
             yield words[0], links[words[1]], EJECTED in words[3]
+
+
+def counts(admin: str) -> Counts:
+    """Return what the Envoy at this admin address has counted. Raises `TestbedError` if it is silent."""
+    return Counts(*counters(admin))
 
 
 class EnvoyMonitor:

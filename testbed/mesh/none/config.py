@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from testbed.evidence.source import Log
-from testbed.mesh import ATTEMPTS, CALLS
 from testbed.mesh.none import log
 from testbed.plan.values import File, Link, Process, ProxyHost, Replica
 from testbed.plan.wiring import address_variables, upstreams, variable
+from testbed.spec.meshes import MESHES
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -25,7 +25,7 @@ class NoMesh:
     """Implements `testbed.mesh.Mesh`."""
 
     name = "none"
-    sources = (ATTEMPTS, CALLS)
+    capabilities = MESHES[name]
     monitor = None
 
     def proxy(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
@@ -49,3 +49,14 @@ class NoMesh:
         if topology.services[replica.service].is_own:
             return found
         return found | {"ATTEMPT_LOG": f"{{dir}}/{attempt_log(replica.name)}"}
+
+    def drift(self, admin: str, expected: str) -> str:
+        """Nothing is configured, so nothing differs."""
+        return ""
+
+    def explain_rejection(self, config: str) -> str:
+        """Nothing is configured, so nothing is refused."""
+        return ""
+
+
+MESH = NoMesh

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from testbed.evidence.access_log import Fields, Reading, Seen, by_listen, read
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, read
 from testbed.history.events import Attempt, Call
+from testbed.history.outcomes import CLIENT_GONE, CONNECT_FAILED, RESET, TIMEOUT
 from testbed.plan.values import Link
+
+_OUTCOMES = {"refused": CONNECT_FAILED, "reset": RESET, "timeout": TIMEOUT, "cancelled": CLIENT_GONE}
 
 
 def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
@@ -14,7 +17,7 @@ def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
     hosts = by_listen(links)
     edges = {link.edge.partition(" -> ")[2]: link for link in links}
 
-    def event(line: Fields) -> Seen:
+    def event(line: Fields) -> TrafficEvent:
         edge = edges[line["to"]]
         if line["kind"] == "call":
             return _call(line, edge)
@@ -37,6 +40,7 @@ def _attempt(line: Fields, edge: Link, link: Link | None) -> Attempt:
         source="app",
         call=str(line["call"]),
         grpc_status=line.get("grpc"),
+        outcome=_OUTCOMES.get(str(line["error"]), ""),
     )
 
 
@@ -52,4 +56,5 @@ def _call(line: Fields, edge: Link) -> Call:
         flags=str(line["error"]),
         call=str(line["call"]),
         grpc_status=line.get("grpc"),
+        outcome=_OUTCOMES.get(str(line["error"]), ""),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.spec.lint.retry_layers import layer_of
+from testbed.spec.meshes import capabilities
 from testbed.spec.routes import Node, callee_of, calls_from, nodes_bottom_up
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def amplification(spec: Spec, service: str, node: Node) -> Amplification:
     the callee (a policy that retries nothing but failures to connect does no work twice). Fallback calls count, budgets
     and breakers do not: so it is the most that can happen, not what will. Without a mesh no policy is in force.
     """
-    enforced = spec.without_policies() if spec.mesh == "none" else spec
+    enforced = spec if capabilities(spec.mesh).enforces_policies else spec.without_policies()
     return Amplification(_Paths(enforced, service).below(node))
 
 

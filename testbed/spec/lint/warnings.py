@@ -11,6 +11,7 @@ from testbed.spec.durations import format_ms
 from testbed.spec.edges import CLIENT, Edge
 from testbed.spec.lint.retry_layers import retry_chains
 from testbed.spec.lint.timing import Times, policy_time
+from testbed.spec.meshes import Capabilities, capabilities
 from testbed.spec.policies.policy import Policy
 from testbed.spec.problems import Place, Problem
 from testbed.spec.routes import Node, callee_of, calls_from, nodes
@@ -25,8 +26,15 @@ Smell = Callable[["Spec"], Iterator[Problem]]
 
 def smells_of(spec: Spec) -> list[Problem]:
     """Everything that looks wrong, without repetitions; the place is the policy's or the call's."""
-    wanted = WITHOUT_PROXY if spec.mesh == "none" else WITH_PROXY
-    return list(dict.fromkeys(problem for smell in wanted for problem in smell(spec)))
+    rules = rules_for(capabilities(spec.mesh))
+    return list(dict.fromkeys(problem for rule in rules for problem in rule(spec)))
+
+
+def rules_for(mesh: Capabilities) -> tuple[Smell, ...]:
+    """Return the rules for a mesh: those of every proxy, and those that are true of its own."""
+    if not mesh.enforces_policies:
+        return WITHOUT_PROXY
+    return tuple(rule for rule in WITH_PROXY if rule not in OF_SOME_PROXIES or rule.__name__ in mesh.lints)
 
 
 def unreachable(spec: Spec) -> Iterator[Problem]:
@@ -41,7 +49,7 @@ def unenforced(spec: Spec) -> Iterator[Problem]:
     """Policies in a topology without proxies."""
     if spec.policies:
         count = len(spec.policies)
-        yield Problem(("mesh",), f"mesh none: there is no proxy to enforce the {count} policies")
+        yield Problem(("mesh",), f"mesh {spec.mesh}: there is no proxy to enforce the {count} policies")
 
 
 def ignored_per_try(spec: Spec) -> Iterator[Problem]:
@@ -220,4 +228,5 @@ WITH_PROXY: tuple[Smell, ...] = (
     repeated_writes,
     remembers,
 )
+OF_SOME_PROXIES: tuple[Smell, ...] = (ignored_per_try, never_ejects)  # they follow from how a proxy computes
 WITHOUT_PROXY: tuple[Smell, ...] = (unreachable, unenforced, remembers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import nearest
 from testbed.spec.edges import CLIENT, Edge, no_edge
+from testbed.spec.meshes import capabilities
 from testbed.spec.problems import Place, Problem
 from testbed.spec.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
 from testbed.spec.rules import custom
@@ -101,8 +102,8 @@ def _ports(spec: Spec) -> Iterator[Problem]:
 
 def _placement(spec: Spec) -> Iterator[Problem]:
     """A proxy to place where there is none; a node that is not there."""
-    if spec.placement == "node" and spec.mesh == "none":
-        yield Problem(("placement",), "mesh none has no proxy, so there is nothing to place on a node")
+    if spec.placement == "node" and not capabilities(spec.mesh).is_proxy:
+        yield Problem(("placement",), f"mesh {spec.mesh} has no proxy, so there is nothing to place on a node")
     for name, service in spec.services.items():
         for number in service.node or ():
             if spec.placement == "node" and number > spec.nodes:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from testbed.spec.edges import CLIENT, Edge, Protocol
+from testbed.spec.meshes import capabilities
 from testbed.spec.problems import Place, Problem
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def _uncallable(spec: Spec, caller: str, protocol: Protocol) -> str:
         return ""
     if protocol == "tcp":
         return "a stub sends requests, and cannot call it"
-    if protocol == "http2" and spec.mesh == "none":
-        return "stubs send HTTP/1.1, and with mesh none there is no proxy that makes HTTP/2 of it"
+    if protocol == "http2" and not capabilities(spec.mesh).makes_http2:
+        return f"stubs send HTTP/1.1, and with mesh {spec.mesh} there is no proxy that makes HTTP/2 of it"
     if protocol == "grpc" and service.wiring == "proxy":
         return f"gRPC takes no HTTP_PROXY of this kind, so {caller} needs wiring: listener"
     return ""

@@ -10,7 +10,6 @@ import pytest
 
 from testbed import abort, attempts, get, kill, latency, only_statuses, start, steady
 from testbed.errors import Inconclusive
-from testbed.experiment import record
 from testbed.experiment.run import Run
 from testbed.experiment.testbed import Testbed
 from testbed.faults.base import Fault
@@ -40,7 +39,7 @@ def ended(shop: Testbed, fault: Fault) -> tuple[Run, str]:
     with pytest.raises(Inconclusive) as caught:
         # long enough for requests to end on a busy machine: of too few nothing is concluded
         shop.experiment(fault, load=LOAD, **SHORT | {"baseline_s": 2, "hold_s": 600})
-    run = record.current().runs[-1]
+    run = shop.record.runs[-1]
     assert [phase.name for phase in run.history.index.phases if phase.name != "drain"] == ["warm-up", "baseline"]
     assert [report.outcome for report in run.reports] == ["inconclusive"]
     return run, " ".join(str(caught.value).split())

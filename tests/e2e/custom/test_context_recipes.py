@@ -9,7 +9,7 @@ import pytest
 
 from testbed import abort, attempts, get, only_statuses, start, steady
 from testbed.errors import Inconclusive
-from testbed.experiment import record
+from testbed.experiment.record import of_running_test
 from testbed.experiment.run import Run
 from testbed.history.instrumentation import RECIPES
 from testbed.spec.topology import Topology
@@ -38,7 +38,7 @@ def test_the_recipe_mends_what_drops_the_context(
     web = {**APPS[language].plain, "workdir": str(folder), "calls": ["pricing"]}
     with pytest.raises(Inconclusive, match=r"web\s+does\s+not\s+forward\s+the\s+header\s+baggage"):
         broken_for_some(web)
-    (warning,) = record.current().runs[-1].warnings
+    (warning,) = of_running_test().runs[-1].warnings
     assert RECIPES[language] in warning
 
     handed_on = broken_for_some(web | mended(language))

@@ -44,7 +44,7 @@ from testbed import (
     unreachable,
 )
 from testbed.envoy.admin import counters
-from testbed.injection.injector import Injection
+from testbed.injection.injection import Injection
 from tests.kit.peers import PATIENCE_S, Saw, Wire, connected, connecting, door, fresh, link
 from tests.kit.processes import eventually
 

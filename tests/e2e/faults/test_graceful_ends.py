@@ -45,7 +45,7 @@ def in_hand(bed, pool, client, path):
     bed._runtime.pause(GATE)
     try:
         asked = pool.submit(client.get, path)
-        inlet = bed._reach(bed.plan.inlet_admin)
+        inlet = bed._runtime.reach(bed.plan.inlet_admin)
         eventually(lambda: counters(inlet).active == 3, within_s=30)
         yield asked
     finally:

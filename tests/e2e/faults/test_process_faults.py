@@ -220,10 +220,10 @@ def test_trouble_in_the_middle_of_a_fault_is_an_error_of_the_test(heavy):
     """The back dies of its own accord between two stops, so that there is nothing to stop."""
     fault = flapping(pause().on(service="back"), up_s=1, down_s=0.05)
     injection = heavy.inject(fault)
-    (conductor,) = heavy._injector._conductors.values()
+    (timeline,) = heavy._injector._timelines.values()
     eventually(lambda: windows(heavy, fault)[-1].healing_s, within_s=30)
     heavy._runtime.kill("back-1/app")
-    eventually(lambda: not conductor._thread.is_alive(), within_s=30)
+    eventually(lambda: not timeline._thread.is_alive(), within_s=30)
     with pytest.raises(TestbedError, match="flapping.* went wrong while it was in force.* back-1/app is not running"):
         injection.heal()
 

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.injection.toxiproxy.blackhole import FullQueue
+from testbed.injection.toxiproxy.blackhole import FullBacklog
 from testbed.runtime.process.lease import lease_block
 
 pytestmark = pytest.mark.e2e
 
 OWNER = """
 import sys, time
-from testbed.injection.toxiproxy.blackhole import FullQueue
-held = FullQueue(sys.argv[1])
+from testbed.injection.toxiproxy.blackhole import FullBacklog
+held = FullBacklog(sys.argv[1])
 print("held", flush=True)
 time.sleep(600)
 """
@@ -38,7 +38,7 @@ def connect(address: str, timeout_s: float = 0.3) -> None:
 
 
 def test_nobody_is_answered_and_nobody_refused(address: str) -> None:
-    held = FullQueue(address)
+    held = FullBacklog(address)
     for _ in range(5):
         with pytest.raises(TimeoutError):
             connect(address, 0.1)
@@ -54,14 +54,14 @@ def test_an_address_that_had_connections_can_be_held(address: str) -> None:
     with socket.create_server((ip, int(port))) as server, socket.create_connection((ip, int(port))) as client:
         server.accept()[0].close()
         client.recv(1)
-    FullQueue(address).close()
+    FullBacklog(address).close()
 
 
 def test_an_address_in_use_is_an_error_and_leaves_it_as_it_is(address: str) -> None:
     ip, _, port = address.rpartition(":")
     with socket.create_server((ip, int(port))):
         with pytest.raises(TestbedError, match=f"cannot hold {address}"):
-            FullQueue(address)
+            FullBacklog(address)
         connect(address)
 
 

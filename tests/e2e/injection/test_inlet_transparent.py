@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.faults.operations import Closed, Toxic, Unanswered
+from testbed.faults.operations import Blackhole, LinkDown, Toxic
 from testbed.history.events import Arrival
 from tests.kit.inlet_apps import (
     BIG,
@@ -155,7 +155,7 @@ def test_an_app_that_is_dead_behind_an_open_link(twins: Twins) -> None:
 @pytest.mark.parametrize(
     ("operation", "status", "flags"),
     [
-        pytest.param(Closed(LINK), 503, "UF", id="refused"),
+        pytest.param(LinkDown(LINK), 503, "UF", id="refused"),
         pytest.param(Toxic(LINK, "limit_data", "downstream", {"bytes": 0}), 503, "UC", id="truncated to nothing"),
         pytest.param(Toxic(LINK, "reset_peer", "downstream", {"timeout": 0}), 503, "UC", id="reset"),
         pytest.param(Toxic(LINK, "timeout", "upstream", {"timeout": 0}), 504, "UT", id="silent"),
@@ -164,11 +164,11 @@ def test_an_app_that_is_dead_behind_an_open_link(twins: Twins) -> None:
     ],
 )
 @pytest.mark.parametrize("warm", [True, False], ids=["pooled", "new"])
-def test_broken_links(twins: Twins, operation: Closed | Toxic, status: int, flags: str, warm: bool) -> None:
+def test_broken_links(twins: Twins, operation: LinkDown | Toxic, status: int, flags: str, warm: bool) -> None:
     for one in twins.both:
         if not warm:
-            one.toxi.apply(Closed(LINK))
-            one.toxi.undo(Closed(LINK))
+            one.toxi.apply(LinkDown(LINK))
+            one.toxi.undo(LinkDown(LINK))
         one.toxi.apply(operation)
     patience = IMPATIENT if flags == "UT" else {}
     assert twins.compare(lambda one: one.get(**patience)).status == status
@@ -179,12 +179,12 @@ def test_an_unreachable_link_costs_the_whole_time_out_because_a_try_is_timed_fro
     twins: Twins,
 ) -> None:
     for one in twins.both:
-        one.toxi.apply(Unanswered(LINK))
+        one.toxi.apply(Blackhole(LINK))
     got = twins.compare(lambda one: one.get(**IMPATIENT, x_envoy_upstream_rq_timeout_ms="500"))
     assert (got.status, got.ms >= 485) == (504, True)
     assert twins.logged == [("attempt", 0, "-", None), ("call", 504, "UT", 1)]
     for one in twins.both:
-        one.toxi.undo(Unanswered(LINK))
+        one.toxi.undo(Blackhole(LINK))
         one.until_well()
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from testbed.errors import FaultError, TestbedError
-from testbed.faults.operations import Closed, LinkOperation, Stream, Toxic, Unanswered
+from testbed.faults.operations import Blackhole, LinkDown, LinkOperation, Stream, Toxic
 from testbed.faults.toxics import KINDS
 from testbed.injection.toxiproxy.links import Links
 from tests.kit.planes import Stage, stage
@@ -69,35 +69,35 @@ def test_every_toxic_is_read_back_and_undone(links: Links, kind: str, stream: St
 
 
 def test_a_closed_link_is_not_clean_and_opens_again(links: Links, started: Stage) -> None:
-    links.apply(Closed(TWO))
+    links.apply(LinkDown(TWO))
     assert links.verify_clean() == [TWO]
-    links.undo(Closed(TWO))
+    links.undo(LinkDown(TWO))
     assert links.verify_clean() == []
     assert {started.get().status for _ in range(4)} == {200}
 
 
 def test_an_unanswered_link_is_not_clean_and_opens_again(links: Links, started: Stage) -> None:
-    links.apply(Unanswered(TWO))
+    links.apply(Blackhole(TWO))
     assert links.verify_clean() == [TWO]
-    links.undo(Unanswered(TWO))
+    links.undo(Blackhole(TWO))
     assert links.verify_clean() == []
     assert {started.get().status for _ in range(4)} == {200}
 
 
 def test_a_link_whose_address_cannot_be_had_is_opened_again_by_undo(links: Links, started: Stage) -> None:
     ip, _, port = started.links[1].listen.rpartition(":")
-    links.apply(Closed(TWO))
+    links.apply(LinkDown(TWO))
     with socket.create_server((ip, int(port))), pytest.raises(TestbedError, match=f"cannot hold {ip}:{port}"):
-        links.apply(Unanswered(TWO))
-    links.undo(Unanswered(TWO))
+        links.apply(Blackhole(TWO))
+    links.undo(Blackhole(TWO))
     assert links.verify_clean() == []
 
 
 def test_reset_cleans_everything(links: Links) -> None:
     for operation in (
-        Unanswered(ONE),
+        Blackhole(ONE),
         Toxic(ONE, "latency", "upstream", {"latency": 1}),
-        Closed(TWO),
+        LinkDown(TWO),
         Toxic(TWO, "slicer", "downstream", VALUES["slicer"]),
     ):
         links.apply(operation)
@@ -134,7 +134,7 @@ def test_undoing_what_is_not_there_is_an_error(links: Links) -> None:
 
 
 @pytest.mark.parametrize(
-    "operation", [Toxic(NONE, "timeout", "upstream", {"timeout": 0}), Closed(NONE), Unanswered(NONE)]
+    "operation", [Toxic(NONE, "timeout", "upstream", {"timeout": 0}), LinkDown(NONE), Blackhole(NONE)]
 )
 def test_an_unknown_link_names_the_nearest(links: Links, operation: LinkOperation) -> None:
     with pytest.raises(FaultError, match="did you mean 'caller-1--callee-"):

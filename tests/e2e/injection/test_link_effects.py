@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from testbed.faults.operations import Closed, Toxic
+from testbed.faults.operations import LinkDown, Toxic
 from tests.kit.plane_apps import hello
 from tests.kit.planes import Got, Stage, stage
 from tests.kit.processes import eventually
@@ -20,7 +20,7 @@ from tests.kit.processes import eventually
 pytestmark = pytest.mark.e2e
 
 LINK = "caller-1--callee-1"
-REFUSED = Closed(LINK)
+REFUSED = LinkDown(LINK)
 RESET = Toxic(LINK, "reset_peer", "downstream", {"timeout": 0})
 RESET_EARLY = Toxic(LINK, "reset_peer", "upstream", {"timeout": 0})
 SILENT = Toxic(LINK, "timeout", "upstream", {"timeout": 0})
@@ -50,7 +50,7 @@ class Case:
     """A fault, and the status and flags that a caller's Envoy gives to the call."""
 
     name: str
-    fault: Toxic | Closed
+    fault: Toxic | LinkDown
     status: int
     flags: str
     in_flight: tuple[int, str]

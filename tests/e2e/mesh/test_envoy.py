@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from testbed.experiment.sources import logs
-from testbed.faults.operations import Closed, Toxic
+from testbed.faults.operations import LinkDown, Toxic
 from testbed.history.events import Attempt, Call, Evidence
 from tests.kit.plane_apps import App, Conversation, hello, never
 from tests.kit.planes import Got, Row, Stage, ask, at_once, counters, crowd, meeting, stage, until_ejected
@@ -89,14 +89,14 @@ def test_an_unknown_host_is_told_so_with_the_known_ones(plain: Stage) -> None:
 
 def test_connections_come_from_the_replicas_own_address(plain: Stage) -> None:
     peers: list[str] = []
-    plain.toxi.apply(Closed(plain.links[0].name))
+    plain.toxi.apply(LinkDown(plain.links[0].name))
     app = App(plain.links[0].listen, lambda talk: (peers.append(talk.socket.getpeername()[0]), talk.answer())[1])
     try:
         assert plain.get().status == 200
         assert peers == [plain.caller.address]
     finally:
         app.close()
-        plain.toxi.undo(Closed(plain.links[0].name))
+        plain.toxi.undo(LinkDown(plain.links[0].name))
 
 
 def test_an_apps_own_retry_header_counts_even_if_it_hands_on_a_forwarded_for(plain: Stage) -> None:
@@ -196,7 +196,7 @@ def test_the_try_has_its_own_start_and_duration(retrying: Stage) -> None:
 
 def test_refused_links_are_attempts_too(retrying: Stage) -> None:
     for link in retrying.links:
-        retrying.toxi.apply(Closed(link.name))
+        retrying.toxi.apply(LinkDown(link.name))
     try:
         assert retrying.get(baggage="tb.id=refused").status == 503
     finally:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from testbed.faults.operations import Closed
+from testbed.faults.operations import LinkDown
 from testbed.history.events import Attempt, Call
 from tests.kit.plane_apps import Conversation, hello, never
 from tests.kit.planes import PATIENCE_S, Row, Stage, counters, crowd, stage, until_ejected
@@ -257,7 +257,7 @@ def test_gateway_errors_do_not_count_an_ordinary_500(one: Stage) -> None:
 
 @ROW.under(outlierDetection=ejecting(consecutive5xxErrors=2, maxEjectionPercent=100))
 def test_refused_connections_count_as_5xx_unless_they_are_split_off(one: Stage) -> None:
-    one.toxi.apply(Closed(one.links[0].name))
+    one.toxi.apply(LinkDown(one.links[0].name))
     assert [one.get().status for _ in range(2)] == [503] * 2
     until_ejected(one)
     assert one.get().status == 503
@@ -273,7 +273,7 @@ def test_refused_connections_count_as_5xx_unless_they_are_split_off(one: Stage) 
     )
 )
 def test_local_origin_failures_have_a_count_of_their_own(one: Stage) -> None:
-    one.toxi.apply(Closed(one.links[0].name))
+    one.toxi.apply(LinkDown(one.links[0].name))
     assert [one.get().status for _ in range(3)] == [503] * 3
     until_ejected(one)
     assert one.get().status == 503

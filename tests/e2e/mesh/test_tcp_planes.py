@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from testbed.faults.operations import Closed
+from testbed.faults.operations import LinkDown
 from testbed.history.events import Attempt
 from tests.kit.planes import Row, Stage, counters, stage, until_ejected
 from tests.kit.processes import eventually
@@ -117,7 +117,7 @@ def test_connections_beyond_the_limit_are_closed_at_once(one: Stage) -> None:
     },
 )
 def test_connections_that_cannot_be_made_eject_a_replica(one: Stage) -> None:
-    one.toxi.apply(Closed(one.links[0].name))
+    one.toxi.apply(LinkDown(one.links[0].name))
     assert b"" in [_tried(one) for _ in range(8)]
     until_ejected(one)
     assert [_tried(one) for _ in range(6)] == [b"hi"] * 6

@@ -25,8 +25,8 @@ def test_every_changed_verdict_is_named_with_both_histories():
 
 
 def test_a_verdict_that_is_missing_or_new_is_a_change():
-    assert [c.now for c in rounds(told(HELD, seen(run=2)), told(HELD))] == ["missing"]
-    assert [c.first for c in rounds(told(HELD), told(HELD, seen(run=2)))] == ["missing"]
+    assert [c.now for c in rounds(told(HELD, more=[HELD]), told(HELD))] == ["missing"]
+    assert [c.first for c in rounds(told(HELD), told(HELD, more=[HELD]))] == ["missing"]
 
 
 def test_two_equal_checks_are_compared_one_by_one():

@@ -1,9 +1,12 @@
 """The breaker check: what each proxy sent and refused decides; its own counters tell half-open from open."""
 
+from dataclasses import replace
+
 import pytest
 
 from testbed.checks import breaker
 from testbed.errors import CheckError
+from testbed.history.events import Call
 from tests.kit.proxy_samples import Told, each
 from tests.kit.story import EDGE, SHOP, quiet
 
@@ -98,6 +101,16 @@ def test_a_limit_has_no_half_open_state():
     verdict = told.verdict(breaker(EDGE, probes=100))
     assert verdict.outcome == "inconclusive"
     assert "never half-open" in verdict.why
+
+
+def test_a_record_without_outcomes_is_judged_and_gives_no_clue():
+    told = Told()
+    told.send(*each(2.1, 2.3), status=503)
+    told.refuse(*each(2.5, 6.0), 7.5)
+    story = told.story
+    story.events = [replace(event, outcome="") if isinstance(event, Call) else event for event in story.events]
+    verdict = told.verdict(breaker(EDGE, closes_within_s=1))
+    assert (verdict.outcome, verdict.next) == ("violated", "")
 
 
 def test_a_retry_that_a_limit_forbids_is_no_refusal():

@@ -8,7 +8,7 @@ from testbed.history.events import Arrival, Attempt
 from tests.kit.story import EDGE, Story, faulty
 
 
-def told(begins_ms=5.0, lasts_ms=10.0, waits_ms=50.0, ends_ms=100.0, flags="", n=20, attempt=1):
+def told(begins_ms=5.0, lasts_ms=10.0, waits_ms=50.0, ends_ms=100.0, outcome="", n=20, attempt=1):
     """Each call of checkout waits so long for an arrival that begins so late and lasts so long."""
     story = Story()
     requests = story.phase("hold", n, latency=ends_ms)
@@ -19,8 +19,8 @@ def told(begins_ms=5.0, lasts_ms=10.0, waits_ms=50.0, ends_ms=100.0, flags="", n
             Attempt(request.id, EDGE, "checkout-1", "pricing-1", 1, at, waits_ms, 0, call=f"call-{request.id}")
         )
         begins = at + begins_ms / 1000
-        arrival = Arrival(request.id, EDGE, "checkout-1", "pricing-1", attempt, begins, lasts_ms, 200, flags)
-        story.events.append(arrival)
+        arrival = Arrival(request.id, EDGE, "checkout-1", "pricing-1", attempt, begins, lasts_ms, 200)
+        story.events.append(replace(arrival, outcome=outcome))
     return story
 
 
@@ -75,7 +75,7 @@ def test_wasted_work_is_told_and_bounded_only_when_asked():
     verdict = story.verdict(deadline_kept(EDGE, wasted_percent=50))
     assert (verdict.outcome, verdict.margin) == ("violated", "50 points over")
     assert verdict.why == "work on checkout -> pricing x 20 was answered when nobody waited any more"
-    hung_up = told(flags="DC").verdict(deadline_kept(EDGE))
+    hung_up = told(outcome="client_gone").verdict(deadline_kept(EDGE))
     assert "wasted: 100 % of the work" in hung_up.observed
 
 

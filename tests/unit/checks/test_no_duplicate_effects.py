@@ -43,12 +43,13 @@ def test_twice_may_be_meant():
 
 def test_an_answer_that_was_injected_or_lost_counts_as_an_effect():
     assert told(2, flags="FI", fault="f1", status=503).verdict(no_duplicate_effects(EDGE)).outcome == "violated"
-    assert told(2, flags="DC", status=0).verdict(no_duplicate_effects(EDGE)).outcome == "violated"
+    assert told(2, outcome="client_gone", status=0).verdict(no_duplicate_effects(EDGE)).outcome == "violated"
 
 
 def test_where_no_process_was_there_nothing_was_done():
     story = told(1)
-    story.arrivals(story.history.index.by_phase["hold"], method="POST", path="/orders", own=True, flags="UF", status=0)
+    lost = {"own": True, "outcome": "connect_failed", "status": 0}
+    story.arrivals(story.history.index.by_phase["hold"], method="POST", path="/orders", **lost)
     assert story.verdict(no_duplicate_effects(EDGE)).outcome == "held"
 
 

@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from testbed.envoy.connection import Kept
+from testbed.envoy.connection import KeepAliveClient, ask
+from testbed.errors import TestbedError
 
 
 class Server:
@@ -56,7 +57,7 @@ def server():
 
 @pytest.fixture
 def kept(server):
-    made = Kept(server.address, timeout_s=0.3)
+    made = KeepAliveClient(server.address, timeout_s=0.3)
     yield made
     made.close()
 
@@ -98,10 +99,21 @@ def test_nobody_there_is_no_life_at_all():
     free = socket.create_server(("127.0.0.1", 0))
     address = f"127.0.0.1:{free.getsockname()[1]}"
     free.close()
-    kept = Kept(address)
+    kept = KeepAliveClient(address)
     assert (kept.get("/"), kept.life) == (None, 1)
 
 
 def test_the_time_of_an_answer_is_told(server, kept):
     server.wait_s = 0.05
     assert kept.took_ms("/") >= 50
+
+
+def test_one_question_on_a_connection_of_its_own(server):
+    assert [ask(server.address, "/", "silent") for _ in range(2)] == [(200, "hello")] * 2
+    assert len(server.connections) == 2
+
+
+def test_silence_is_an_error_that_begins_with_the_complaint(server):
+    server.wait_s = 0.5
+    with pytest.raises(TestbedError, match="the inlet takes no rules: TimeoutError"):
+        ask(server.address, "/rules", "the inlet takes no rules", method="POST", body="x", timeout_s=0.1)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from testbed.evidence.reader import Reader
+from testbed.evidence.reader import LogReader
 from testbed.evidence.source import Log
 from testbed.mesh.envoy.log import ProxyLog, unsent
 from testbed.plan.values import Link
@@ -19,10 +19,10 @@ def line(event="TcpConnectionEnd", **more):
     return json.dumps(fields | more) + "\n"
 
 
-def reader(tmp_path: Path, *lines: str) -> Reader:
+def reader(tmp_path: Path, *lines: str) -> LogReader:
     (tmp_path / "log").write_text("".join(lines))
-    made = Reader(Log("api-1/proxy", "log", lambda life: ProxyLog(LINKS, life).read, LINKS, unsent=unsent), tmp_path)
-    assert made.whole()
+    made = LogReader(Log("api-1/proxy", "log", lambda life: ProxyLog(LINKS, life).read, LINKS, unsent=unsent), tmp_path)
+    assert made.is_whole()
     return made
 
 
@@ -46,13 +46,13 @@ def test_one_that_is_open_lasts_until_now_and_is_still_there_for_the_next_load(t
     assert [one.call for one in made.everything()] == [attempt.call]
     with (tmp_path / "log").open("a") as file:
         file.write(line())
-    assert made.whole()
+    assert made.is_whole()
     assert [one.duration_ms for one in made.everything()] == [500.0]
 
 
 def test_those_of_a_proxy_that_died_ended_with_it(tmp_path):
     made = reader(tmp_path, line("TcpUpstreamConnected"))
-    made.begun()
+    made.started()
     (attempt,) = made.events
     assert made.everything() == [attempt]
 
@@ -65,4 +65,4 @@ def test_a_connection_leaves_calls_and_requests_of_the_log_whole(tmp_path):
 def test_one_that_was_refused_by_a_limit_has_ended_and_is_no_attempt(tmp_path):
     made = reader(tmp_path, line("TcpConnectionStart", host=None), line(host=None, flags="UO"))
     assert made.everything() == []
-    assert made._standing.lacks(total=1, active=0) == ""
+    assert made._completeness.connections.lacks(total=1, active=0) == ""

@@ -1,13 +1,13 @@
 """The testbed's own load: processor seconds by name, the machine's from /proc/stat."""
 
-from testbed.evidence.overhead import Spent
+from testbed.evidence.overhead import CpuUsage
 from testbed.runtime.proc import TICKS
 
 
 def test_processor_seconds_are_told_by_name(tmp_path):
     stat = tmp_path / "stat"
     stat.write_text("cpu  100 10 50 800 40 1 2 7 99 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n")
-    sample = Spent({"links": lambda: 1.5, "inlet": lambda: 2.5}, stat).sample()
+    sample = CpuUsage({"links": lambda: 1.5, "inlet": lambda: 2.5}, stat).sample()
     assert (sample.source, sample.values["links"], sample.values["inlet"]) == ("testbed", 1.5, 2.5)
     assert sample.values["test"] > 0
     assert sample.values["machine"] == 170 / TICKS  # user, nice, system, irq, softirq, steal; guests are user time
@@ -15,9 +15,9 @@ def test_processor_seconds_are_told_by_name(tmp_path):
 
 
 def test_a_machine_that_does_not_say_is_left_out(tmp_path):
-    assert set(Spent({}, tmp_path / "nothing").sample().values) == {"test"}
+    assert set(CpuUsage({}, tmp_path / "nothing").sample().values) == {"test"}
 
 
 def test_the_real_machine_says():
-    before, after = Spent({}).sample(), Spent({}).sample()
+    before, after = CpuUsage({}).sample(), CpuUsage({}).sample()
     assert 0 < before.values["machine"] <= after.values["machine"] <= after.values["capacity"]

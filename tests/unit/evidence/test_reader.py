@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.envoy.admin import Counted
-from testbed.evidence import reader as module
-from testbed.evidence.reader import Loss, Reader
+from testbed.evidence.completeness import Counts
+from testbed.evidence.reader import LogReader
 from testbed.evidence.source import Log
+from testbed.evidence.writer import Gap
 from testbed.mesh.envoy.log import ProxyLog
 from testbed.plan.values import Link
 
@@ -23,8 +23,8 @@ class Writer:
         self.path, self.total, self.active, self.connection = path, 0, 0, 0
         path.write_text("")
 
-    def counters(self, admin: str) -> Counted:
-        return Counted(self.total, self.active)
+    def counters(self, admin: str) -> Counts:
+        return Counts(self.total, self.active)
 
     def call(self, *, logged: bool = True) -> None:
         self.total, self.connection = self.total + 1, self.connection + 1
@@ -43,105 +43,103 @@ class Writer:
 
 
 @pytest.fixture
-def writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Writer:
-    made = Writer(tmp_path / "mesh.log")
-    monkeypatch.setattr(module, "counters", made.counters)
-    return made
+def writer(tmp_path: Path) -> Writer:
+    return Writer(tmp_path / "mesh.log")
 
 
 @pytest.fixture
-def reader(writer: Writer) -> Reader:
-    log = Log("a-1/proxy", writer.path.name, lambda life: ProxyLog(LINKS, life).read, LINKS, "127.9.1.1:9990")
-    return Reader(log, writer.path.parent)
+def reader(writer: Writer) -> LogReader:
+    parse, admin = lambda life: ProxyLog(LINKS, life).read, "127.9.1.1:9990"
+    return LogReader(Log("a-1/proxy", writer.path.name, parse, LINKS, admin, writer.counters), writer.path.parent)
 
 
-def losses(one: Reader) -> list[Loss]:
-    return [loss for source in ("attempts", "calls") for loss in one.losses(source)]
+def gaps(one: LogReader) -> list[Gap]:
+    return [gap for source in ("attempts", "calls") for gap in one.writer.gaps(source)]
 
 
-def test_both_lives_are_kept_and_a_torn_line_between_them_harms_nobody(writer: Writer, reader: Reader) -> None:
+def test_both_lives_are_kept_and_a_torn_line_between_them_harms_nobody(writer: Writer, reader: LogReader) -> None:
     writer.call()
-    reader.brace()
+    reader.flush()
     with writer.path.open("a") as file:
         file.write(writer.line("attempt")[:40])
     reader.killed()
     writer.reborn()
-    reader.begun()
+    reader.started()
     writer.call()
-    assert reader.whole()
+    assert reader.is_whole()
     assert reader.missing() == ""
     assert [event.call for event in reader.events] == ["a-1:1.1"] * 2 + ["a-1:2/1.1"] * 2  # type: ignore[union-attr]
 
 
-def test_a_kill_costs_what_was_in_hand_and_the_calls_until_the_next_life(writer: Writer, reader: Reader) -> None:
+def test_a_kill_costs_what_was_in_hand_and_the_calls_until_the_next_life(writer: Writer, reader: LogReader) -> None:
     before = time.time()
     writer.call()
-    reader.brace()
+    reader.flush()
     reader.killed()
     dead = time.time()
-    assert reader.whole()  # nothing more will come
-    attempts, calls = losses(reader)
+    assert reader.is_whole()  # nothing more will come
+    attempts, calls = gaps(reader)
     assert before <= attempts.start == calls.start <= attempts.end <= dead <= calls.end
     assert attempts.why == "a-1/proxy was killed: what it had in hand was not logged"
     time.sleep(0.01)
-    reader.begun()
+    reader.started()
     born = time.time()
-    assert dead < losses(reader)[1].end <= born
+    assert dead < gaps(reader)[1].end <= born
 
 
-def test_lines_that_never_came_before_a_kill_cost_all_that_went_before(writer: Writer, reader: Reader) -> None:
+def test_lines_that_never_came_before_a_kill_cost_all_that_went_before(writer: Writer, reader: LogReader) -> None:
     writer.call(logged=False)
-    reader.brace(patience_s=0.05)
+    reader.flush(patience_s=0.05)
     reader.killed()
-    assert [loss.start for loss in losses(reader)] == [0.0, 0.0]
+    assert [gap.start for gap in gaps(reader)] == [0.0, 0.0]
 
 
-def test_a_pause_costs_the_calls_their_times_and_while_it_lasts_the_attempts(writer: Writer, reader: Reader) -> None:
-    reader.paused()
-    assert [loss.source for loss in losses(reader)] == ["attempts", "calls"]
+def test_a_pause_costs_the_calls_their_times_and_while_it_lasts_the_attempts(writer: Writer, reader: LogReader) -> None:
+    reader.writer.paused()
+    assert [gap.source for gap in gaps(reader)] == ["attempts", "calls"]
     writer.call(logged=False)
-    assert reader.whole()  # it is not asked
-    reader.resumed()
-    assert [loss.source for loss in losses(reader)] == ["calls"]
-    assert not reader.whole()
+    assert reader.is_whole()  # it is not asked
+    reader.writer.resumed()
+    assert [gap.source for gap in gaps(reader)] == ["calls"]
+    assert not reader.is_whole()
     assert reader.missing() == "a-1/proxy: 0 of 1 requests logged"
 
 
 def test_an_app_that_writes_its_own_log_loses_what_it_had_in_hand_and_no_more(writer: Writer) -> None:
     log = Log("a-1/app", writer.path.name, lambda life: ProxyLog(LINKS, life).read, LINKS)
-    reader = Reader(log, writer.path.parent)
+    reader = LogReader(log, writer.path.parent)
     writer.call()
     before = time.time()
     with writer.path.open("a") as file:
         file.write(writer.line("attempt") + "\n")  # the first try of a call that will never end
-    reader.brace()
+    reader.flush()
     reader.killed()
     dead = time.time()
-    assert (reader.whole(), reader.lives) == (True, False)
-    assert [loss.source for loss in losses(reader)] == ["attempts", "calls"]
-    assert all(before <= loss.start <= loss.end <= dead for loss in losses(reader))
-    reader.begun()
-    assert (reader.whole(), reader.lives, len(reader.events)) == (True, True, 3)
-    reader.ended()
-    assert (reader.lives, len(losses(reader))) == (False, 2)
+    assert (reader.is_whole(), reader.writer.alive) == (True, False)
+    assert [gap.source for gap in gaps(reader)] == ["attempts", "calls"]
+    assert all(before <= gap.start <= gap.end <= dead for gap in gaps(reader))
+    reader.started()
+    assert (reader.is_whole(), reader.writer.alive, len(reader.events)) == (True, True, 3)
+    reader.writer.exited()
+    assert (reader.writer.alive, len(gaps(reader))) == (False, 2)
 
 
-def test_a_new_load_forgets_losses_that_are_over(writer: Writer, reader: Reader) -> None:
+def test_a_new_load_forgets_gaps_that_are_over(writer: Writer, reader: LogReader) -> None:
     reader.killed()
     reader.forget()
-    assert [loss.source for loss in losses(reader)] == ["calls"]  # it is still dead
-    reader.begun()
+    assert [gap.source for gap in gaps(reader)] == ["calls"]  # it is still dead
+    reader.started()
     reader.forget()
-    assert losses(reader) == []
+    assert gaps(reader) == []
 
 
-def test_what_was_read_on_the_way_is_evidence_like_the_rest(writer: Writer, reader: Reader) -> None:
+def test_what_was_read_on_the_way_is_evidence_like_the_rest(writer: Writer, reader: LogReader) -> None:
     for _ in range(4):
         writer.call()
     first = reader.read_on(most=600)
     assert first
     assert 0 < len(first) < 8
     writer.call()
-    assert reader.whole()
+    assert reader.is_whole()
     assert (len(reader.events), reader.missing()) == (10, "")
     assert reader.read_on() is None

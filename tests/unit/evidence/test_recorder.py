@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from testbed.envoy.admin import Counted
-from testbed.evidence import reader as module
-from testbed.evidence.reader import Reader
+from testbed.evidence.completeness import Counts
+from testbed.evidence.reader import LogReader
 from testbed.evidence.recorder import Recorder
 from testbed.evidence.source import Log
 from testbed.experiment.planning import plan_for
@@ -39,12 +39,12 @@ class Envoy:
     """Stands for one: what it has counted, and the log that it writes."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.counted = path, Counted()
+        self.path, self.counted = path, Counts()
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
 
-    def counters(self, admin: str) -> Counted:
-        return self.counted if admin.startswith("127.9.1.") else Counted()  # the other is the inlet
+    def counters(self, admin: str) -> Counts:
+        return self.counted if admin.startswith("127.9.1.") else Counts()  # the other is the inlet
 
     def says(self, number: int, *events: str) -> None:
         now = f"{time.time():.6f}"
@@ -55,15 +55,18 @@ class Envoy:
 
 
 @pytest.fixture
-def envoy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Envoy:
-    made = Envoy(tmp_path / "api-1" / "mesh.log")
-    monkeypatch.setattr(module, "counters", made.counters)
-    return made
+def envoy(tmp_path: Path) -> Envoy:
+    return Envoy(tmp_path / "api-1" / "mesh.log")
 
 
 @pytest.fixture
 def recorder(envoy: Envoy, tmp_path: Path) -> Recorder:
-    return Recorder(logs(mesh()), tmp_path, patience_s=0.05)
+    return Recorder((replace(log, counts=envoy.counters) for log in logs(mesh())), tmp_path, patience_s=0.05)
+
+
+def proxy_log(envoy: Envoy) -> Log:
+    parse = lambda life: ProxyLog(mesh().links, life).read  # noqa: E731
+    return Log("api-1/proxy", "api-1/mesh.log", parse, (), "127.9.1.1:9990", envoy.counters)
 
 
 def verdicts(recorder: Recorder) -> list[Evidence]:
@@ -75,7 +78,7 @@ def test_a_whole_record_passes(envoy: Envoy, recorder: Recorder) -> None:
     envoy.says(2, ASKED, MADE)  # open
     envoy.says(3, ASKED)  # being made
     envoy.says(4, ASKED, ENDED)  # refused
-    envoy.counted = Counted(connections=4, connected=2)
+    envoy.counted = Counts(connections=4, connected=2)
     found = [one for one in recorder.collect() if isinstance(one, Attempt)]
     assert verdicts(recorder) == []
     assert sorted(one.call for one in found) == [f"api-1:1/tcp.{number}" for number in (1, 2, 3, 4)]
@@ -90,7 +93,7 @@ def test_a_whole_record_passes(envoy: Envoy, recorder: Recorder) -> None:
 )
 def test_a_record_that_lacks_a_line_is_rejected(envoy: Envoy, recorder: Recorder, told: list[str], words: str) -> None:
     envoy.says(1, *told)
-    envoy.counted = Counted(connections=1)
+    envoy.counted = Counts(connections=1)
     (evidence,) = verdicts(recorder)
     assert (evidence.source, evidence.missing) == ("attempts", f"api-1/proxy: {words}")
     assert evidence.edges == ("api -> db",)  # what the proxy logs of the other edge is not in doubt
@@ -98,43 +101,40 @@ def test_a_record_that_lacks_a_line_is_rejected(envoy: Envoy, recorder: Recorder
 
 def test_a_connection_that_nobody_knows_of_is_missed_although_it_is_open(envoy: Envoy, recorder: Recorder) -> None:
     envoy.says(1, ASKED, MADE)
-    envoy.counted = Counted(connections=2, connected=2)
+    envoy.counted = Counts(connections=2, connected=2)
     (evidence,) = verdicts(recorder)
     assert evidence.missing == "api-1/proxy: 1 of 2 connections logged"
 
 
 def test_lines_that_come_late_are_waited_for(envoy: Envoy, tmp_path: Path) -> None:
-    log = Log("api-1/proxy", "api-1/mesh.log", lambda life: ProxyLog(mesh().links, life).read, (), "127.9.1.1:9990")
-    reader = Reader(log, tmp_path)
+    reader = LogReader(proxy_log(envoy), tmp_path)
     envoy.says(1, ASKED, MADE)
-    envoy.counted = Counted(connections=1)
-    assert not reader.whole()
+    envoy.counted = Counts(connections=1)
+    assert not reader.is_whole()
     envoy.says(1, ENDED)
-    assert reader.whole()
+    assert reader.is_whole()
 
 
 def test_a_second_life_is_counted_anew_and_ends_what_was_open(envoy: Envoy, tmp_path: Path) -> None:
-    log = Log("api-1/proxy", "api-1/mesh.log", lambda life: ProxyLog(mesh().links, life).read, (), "127.9.1.1:9990")
-    reader = Reader(log, tmp_path)
+    reader = LogReader(proxy_log(envoy), tmp_path)
     envoy.says(1, ASKED, MADE)
     envoy.says(2, ASKED, MADE, ENDED)
-    envoy.counted = Counted(connections=2, connected=1)
-    assert reader.whole()
-    reader.brace()
+    envoy.counted = Counts(connections=2, connected=1)
+    assert reader.is_whole()
+    reader.flush()
     reader.killed()
-    envoy.counted = Counted(connections=1)
-    reader.begun()
-    assert not reader.whole()
+    envoy.counted = Counts(connections=1)
+    reader.started()
+    assert not reader.is_whole()
     envoy.says(1, ASKED, MADE, ENDED)
-    assert reader.whole()
+    assert reader.is_whole()
     assert len(reader.everything()) == 3
 
 
 def test_a_kill_before_an_end_was_logged_costs_what_went_before(envoy: Envoy, tmp_path: Path) -> None:
-    log = Log("api-1/proxy", "api-1/mesh.log", lambda life: ProxyLog(mesh().links, life).read, (), "127.9.1.1:9990")
-    reader = Reader(log, tmp_path)
+    reader = LogReader(proxy_log(envoy), tmp_path)
     envoy.says(1, ASKED, MADE)
-    envoy.counted = Counted(connections=1)  # its end is not in the log
-    reader.brace(patience_s=0.05)
+    envoy.counted = Counts(connections=1)  # its end is not in the log
+    reader.flush(patience_s=0.05)
     reader.killed()
-    assert next(reader.losses("attempts")).start == 0.0
+    assert next(reader.writer.gaps("attempts")).start == 0.0

@@ -6,10 +6,11 @@ import pytest
 
 from testbed import TestbedError
 from testbed.errors import TopologyError
-from testbed.experiment import arm
 from testbed.experiment import policy_override as swap
+from testbed.experiment.arm import Arm
 from testbed.experiment.planning import plan_for
 from testbed.experiment.policy_override import Swaps
+from testbed.mesh.envoy.config import EnvoyMesh
 from testbed.plan.values import AddressSpace
 from testbed.runtime import Death, NotReady
 from testbed.spec.topology import Topology
@@ -54,12 +55,17 @@ class Machine:
 def told(monkeypatch):
     """What the proxies say that they run: what they were given, unless a test says otherwise."""
     answers = {"difference": "", "asked": []}
-    monkeypatch.setattr(swap, "difference", lambda at, config: (answers["asked"].append(at), answers["difference"])[1])
+
+    def drift(mesh, admin, expected):
+        answers["asked"].append(admin)
+        return answers["difference"]
+
+    monkeypatch.setattr(EnvoyMesh, "drift", drift)
     monkeypatch.setattr(swap, "explained", lambda error, plan: TopologyError(f"explained: {error}"))
     return answers
 
 
-def made(machine):
+def made(machine, arm=Arm.AS_WRITTEN):
     stills = []
 
     @contextmanager
@@ -67,7 +73,7 @@ def made(machine):
         stills.append(names)
         yield
 
-    return Swaps(plan_for(SHOP, AddressSpace("127.9")), machine, still), stills
+    return Swaps(plan_for(SHOP, AddressSpace("127.9")), machine, still, arm), stills
 
 
 def timeout(swaps):
@@ -142,9 +148,8 @@ def test_a_second_swap_can_contradict_the_first(told):
     swaps.end_all()
 
 
-def test_a_calibration_without_policies_gets_none(told, monkeypatch):
-    monkeypatch.setattr(arm, "_current", arm.Arm.WITHOUT_POLICIES)
+def test_a_calibration_without_policies_gets_none(told):
     machine = Machine()
-    swaps, _ = made(machine)
+    swaps, _ = made(machine, Arm.WITHOUT_POLICIES)
     with swaps.begin({EDGE: {"timeout": "2s"}}):
         assert machine.restarts == []

@@ -1,11 +1,18 @@
 """A look at what is logged before a fault: it ends with the first sign that all is well, and says when to read on."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from testbed.experiment.preflight import MOST, in_doubt
-from testbed.history.events import Arrival, Attempt, FaultEvent
+from testbed.errors import Inconclusive
+from testbed.experiment.preflight import MOST, foresee, in_doubt, note
+from testbed.experiment.record import Record
+from testbed.experiment.run import Run
+from testbed.faults import kill, latency
+from testbed.faults.resolved import resolve
+from testbed.history.events import Arrival, Attempt, FaultEvent, Request, RunInfo
+from testbed.history.file import History
 
 EDGE = "web -> back"
 FOR_SOME = FaultEvent("f1", "abort", "abort()", "inlet", (), (EDGE,), 1, 2, users=("u1",), injected=False)
@@ -82,3 +89,68 @@ def test_a_long_log_is_not_read_to_its_end():
     logs = Logs(*[[ABOVE]] * 500)
     assert not asked(logs, FOR_SOME, own=())
     assert logs.read == MOST
+
+
+class Load:
+    """A load that is on, as far as a preflight sees it: what is on record by now, and whether it was ended."""
+
+    def __init__(self, *events):
+        self.record, self.answered, self.traffic = Record(), 100, self
+        self.events, self.ended = events, []
+
+    def so_far(self, planned):
+        return History([RAN, *self.events, *planned]).index
+
+    def result(self):
+        self.record.runs.append(Run(History()))
+        return self.record.runs[-1]
+
+
+def parts_of(bed, read):
+    """The parts of a mesh whose service `a` is the user's own, and of whose logs that is read."""
+    own = bed.topology.services["a"].model_copy(update={"command": ("x",), "language": None})
+    bed.topology.services["a"] = own
+    recorder = SimpleNamespace(read_in_parts=lambda edges: iter(read))
+    return SimpleNamespace(plan=bed.plan, injector=bed._injector, recorder=recorder)
+
+
+def resolved(bed, *faults):
+    return [resolve(fault, bed._parts.context({}, 1), f"f{n}") for n, fault in enumerate(faults, 1)]
+
+
+UNUSED = [replace(ABOVE, edge="client -> a", callee="a-1", request=f"r{n}") for n in range(30)]
+OWN = {"name": "t", "entry": "a", "services": {"a": {"command": ["x"], "calls": [{"to": "b"}]}, "b": {}, "c": {}}}
+RAN = RunInfo(1, "a.py::test", 7, "envoy", OWN, {}, ("requests", "arrivals", "attempts", "calls"))
+SENT = [Request(f"r{n}", "u1", "", 1, 1, 5, 200, phase="baseline") for n in range(30)]
+
+
+def test_a_fault_that_nobody_would_feel_ends_the_load_and_is_on_record_as_not_injected(bed):
+    parts, load = parts_of(bed, [UNUSED]), Load(*SENT, *UNUSED)
+    faults = [latency(ms=5).on("a -> b")]
+    with pytest.raises(Inconclusive, match="was not injected"):
+        foresee(parts, load, resolved(bed, *faults))
+    assert [one.fault for one in load.record.injected] == [str(faults[0])]
+    assert [(event.text, event.injected) for event in parts.injector.events] == [(str(faults[0]), False)]
+    assert [report.outcome for run in load.record.runs for report in run.reports] == ["inconclusive"]
+
+
+def test_a_fault_that_will_be_felt_ends_nothing(bed):
+    used = replace(CALL, edge="a -> b")
+    parts, load = parts_of(bed, [[*UNUSED, used]]), Load(*SENT, *UNUSED, used)
+    foresee(parts, load, resolved(bed, latency(ms=5).on("a -> b")))
+    assert load.record.injected == load.record.runs == []
+
+
+def test_nothing_is_foreseen_while_something_is_broken(bed):
+    parts, load = parts_of(bed, [UNUSED]), Load(*SENT, *UNUSED)
+    bed._injector._injected["f0"] = None
+    foresee(parts, load, resolved(bed, latency(ms=5).on("a -> b")))
+    assert load.record.injected == load.record.runs == []
+
+
+@pytest.mark.parametrize(("mesh", "protected"), [("envoy", ("a -> b",)), ("none", ())])
+def test_a_record_says_which_edges_a_fault_was_on_and_which_had_a_policy(bed, mesh, protected):
+    record = Record()
+    topology = bed.topology.model_copy(update={"mesh": mesh})
+    note(record, topology, resolved(bed, latency(ms=5).on("b -> c"), kill().on(service="c")))
+    assert [(one.edges, one.mesh, one.protected) for one in record.injected] == [(("b -> c",), mesh, protected)] * 2

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from testbed.errors import TopologyError
-from testbed.experiment import arm
+from testbed.experiment.arm import Arm
 from testbed.experiment.resolve import resolve
 from testbed.spec.topology import Topology
 from tests.kit.policies import shop
 
-
-@pytest.fixture
-def bare() -> Iterator[None]:
-    before = arm.current()
-    arm.choose(arm.Arm.WITHOUT_POLICIES)
-    yield
-    arm.choose(before)
+BARE = Arm.WITHOUT_POLICIES
 
 
 def test_with_overrides() -> None:
     assert resolve(shop(), {"replicas": {"db": 3}}) == shop().with_overrides(replicas={"db": 3})
 
 
-@pytest.mark.usefixtures("bare")
 def test_the_arm_without_policies() -> None:
-    made = resolve(shop(), {"replicas": {"db": 3}, "policies": {"web -> api": {"timeout": "9s"}}})
+    made = resolve(shop(), {"replicas": {"db": 3}, "policies": {"web -> api": {"timeout": "9s"}}}, BARE)
     assert made.policies == ()
     assert made.services["db"].replicas == 3
     with pytest.raises(TopologyError, match="no edge 'web -> apj'"):
-        resolve(shop(), {"policies": {"web -> apj": None}})
+        resolve(shop(), {"policies": {"web -> apj": None}}, BARE)
 
 
 @pytest.mark.parametrize("overrides", [{}, {"replicas": {"db": 3}, "mesh": "none"}])
-@pytest.mark.usefixtures("bare")
 def test_it_is_derived_at_most_once(overrides: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     read, derived = shop(), []
     original = Topology._derived
     monkeypatch.setattr(Topology, "_derived", lambda self, data: derived.append(data) or original(self, data))
-    resolve(read, overrides)  # type: ignore[arg-type]
+    resolve(read, overrides, BARE)  # type: ignore[arg-type]
     assert len(derived) == bool(overrides)

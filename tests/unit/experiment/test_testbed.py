@@ -3,113 +3,14 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from testbed import TestbedError, get, steady
-from testbed.evidence.recorder import Recorder
-from testbed.experiment import testbed as live
-from testbed.experiment.planning import plan_for
+from testbed import TestbedError
+from testbed.experiment import recording
+from testbed.experiment.assembly import Parts
 from testbed.experiment.testbed import Testbed
-from testbed.injection.toxiproxy.links import Links
-from testbed.load.schedule import Planned
-from testbed.plan.values import AddressSpace
-from testbed.spec.topology import Topology
-
-SHOP = Topology.model_validate({"name": "t", "entry": "a", "services": {"a": {"language": "go"}}})
-SHAPE = steady(get("/"), rps=50)
-
-
-class Machine:
-    """A runtime whose processes all live."""
-
-    def __init__(self) -> None:
-        self.stopped = False
-
-    def reach(self, address: str) -> str:
-        return address
-
-    def inside(self, name: str) -> tuple[str, ...]:
-        return ()
-
-    def alive(self, name: str) -> bool:
-        return True
-
-    def restart_all(self, names: Any) -> None:
-        pass
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def release(self) -> None:
-        pass
-
-
-class Sender:
-    """A load driver to which everything is answered at once, and which remembers whether it was closed."""
-
-    def __init__(self, *args: object) -> None:
-        self.sent: list[Planned] = []
-        self.closed = False
-
-    def start(self) -> Sender:
-        return self
-
-    def send(self, planned: list[Planned], phase: str = "", start_at: float | None = None) -> None:
-        self.sent += planned
-
-    def results(self) -> list[Planned]:
-        return list(self.sent)
-
-    def stop(self, until: float) -> None:
-        """Everything has been sent."""
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Sampler:
-    """Looks at nothing."""
-
-    def __init__(self) -> None:
-        self.stopped = False
-
-    def boundary(self) -> None:
-        pass
-
-    def stop(self) -> None:
-        self.stopped = True
-
-
-class Drivers(list[Sender]):
-    """Every driver that was started."""
-
-    def __call__(self, *args: object) -> Sender:
-        self.append(Sender())
-        return self[-1]
-
-
-@pytest.fixture
-def drivers(monkeypatch: pytest.MonkeyPatch) -> Drivers:
-    made = Drivers()
-    monkeypatch.setattr(live, "Driver", made)
-    monkeypatch.setattr(live.binaries, "find", Path)
-    monkeypatch.setattr(Testbed, "_watch", lambda bed: Sampler())
-    monkeypatch.setattr(Recorder, "begin", lambda recorder: None)
-    monkeypatch.setattr(Links, "verify_clean", lambda links: [])
-    return made
-
-
-@pytest.fixture
-def machine() -> Machine:
-    return Machine()
-
-
-@pytest.fixture
-def bed(drivers: Drivers, machine: Any, tmp_path: Path) -> Testbed:
-    return Testbed(plan_for(SHOP, AddressSpace("127.9")), machine, tmp_path, machine)
+from tests.kit.idle_mesh import SHAPE, Drivers, Machine, Sampler, Sender
 
 
 def begin(bed: Testbed) -> None:
@@ -170,12 +71,12 @@ def test_a_load_that_cannot_begin_leaves_no_driver(
 ) -> None:
     errors = [error]
 
-    def watch(bed: Testbed) -> Sampler:
+    def sampler(parts: Parts, driver: Sender) -> Sampler:
         for one in errors:
             raise one
         return Sampler()
 
-    monkeypatch.setattr(Testbed, "_watch", watch)
+    monkeypatch.setattr(Parts, "sampler", sampler)
     with pytest.raises(type(error)):
         bed.load(SHAPE)
     assert [driver.closed for driver in drivers] == [True]
@@ -190,7 +91,7 @@ def test_a_shape_that_cannot_be_planned_starts_no_driver(
     def fails(*args: object, **more: object) -> None:
         raise ValueError("no schedule")
 
-    monkeypatch.setattr(live, "Schedule", fails)
+    monkeypatch.setattr(recording, "Schedule", fails)
     with pytest.raises(ValueError, match="no schedule"):
         bed.load(SHAPE)
     assert drivers == []

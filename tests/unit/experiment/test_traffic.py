@@ -101,6 +101,22 @@ def test_there_is_a_look_at_both_ends_of_every_phase():
     assert looks[0] <= first.start < first.end <= looks[1] <= looks[2] <= second.start < second.end <= looks[3]
 
 
+def test_news_come_between_phases_and_the_time_that_they_take_is_in_the_drain():
+    news = []
+
+    def slow(before):
+        news.append(before)
+        time.sleep(0.1)
+
+    schedule = Schedule(steady(get("/"), rps=100), seed=1)
+    one = Traffic(schedule, SlowAnswers(after_s=0.01), lambda traffic: None, lambda: None, 5.0, news=slow)
+    one.run(for_s=0.1, phase="hold")
+    one.stop()
+    hold, drain = one.phases
+    assert news == [hold.end, 0.0]
+    assert drain.end - drain.start >= 0.1
+
+
 def test_in_a_pause_nothing_is_due_and_nothing_is_under_way():
     sender = SlowAnswers(after_s=0.1)
     one = traffic(sender)

@@ -2,11 +2,11 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import abort
-from tests.kit.fault_context import SITE
+from tests.kit.fault_context import CONTEXT
 
 
 def test_the_status_is_the_rules_abort():
-    (rule,) = abort(429).on(service="auth").for_attempts(1).operations(SITE, "f1")
+    (rule,) = abort(429).on(service="auth").for_attempts(1).operations(CONTEXT, "f1")
     assert (rule.abort, rule.delay_ms, rule.scope.attempts) == (429, None, frozenset({1}))
 
 

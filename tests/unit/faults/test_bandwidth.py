@@ -4,18 +4,18 @@ from testbed.errors import FaultError
 from testbed.faults import bandwidth
 from testbed.faults.operations import Toxic
 from testbed.faults.toxics import checked
-from tests.kit.fault_context import INTO_PRICING, SITE
+from tests.kit.fault_context import CONTEXT, INTO_PRICING
 
 
 def test_one_toxic_for_each_link_of_the_edge():
-    operations = bandwidth(kb_per_s=64).on("checkout -> pricing").operations(SITE, "f1")
+    operations = bandwidth(kb_per_s=64).on("checkout -> pricing").operations(CONTEXT, "f1")
     assert operations == tuple(Toxic(name, "bandwidth", "downstream", {"rate": 64}) for name in INTO_PRICING)
     assert checked(operations[0])
 
 
 def test_requests_can_be_slow_instead_of_answers():
     fault = bandwidth(kb_per_s=64, direction="requests").on(replica="auth-1")
-    assert {op.stream for op in fault.operations(SITE, "f1")} == {"upstream"}
+    assert {op.stream for op in fault.operations(CONTEXT, "f1")} == {"upstream"}
 
 
 @pytest.mark.parametrize("rate", [0, -1, 0.5, 10_000_001, float("nan"), float("inf"), True, "64", None])

@@ -7,16 +7,16 @@ import pytest
 from testbed.errors import FaultError
 from testbed.faults import abort, delay, hang, latency, outage, packet_loss, throttle
 from testbed.faults.operations import Rule
-from tests.kit.fault_context import SITE
+from tests.kit.fault_context import CONTEXT
 
 EDGE = "checkout -> pricing"
 
 
 def carrying(protocol):
-    links = [replace(one, protocol=protocol) if one.edge == EDGE else one for one in SITE.links]
+    links = [replace(one, protocol=protocol) if one.edge == EDGE else one for one in CONTEXT.links]
     if protocol == "tcp":
         links = [replace(one, inlet=None) if one.edge == EDGE else one for one in links]
-    return replace(SITE, links=tuple(links))
+    return replace(CONTEXT, links=tuple(links))
 
 
 def test_a_grpc_status_becomes_its_number():

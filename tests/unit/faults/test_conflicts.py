@@ -19,14 +19,15 @@ from testbed.faults import (
     unreachable,
 )
 from testbed.faults.conflicts import refuse_contradictions
-from tests.kit.fault_context import SITE
+from testbed.faults.resolved import resolve
+from tests.kit.fault_context import CONTEXT
 
 EDGE = "checkout -> pricing"
 AUTH = "checkout -> auth"
 
 
 def judge(*faults):
-    refuse_contradictions({str(f): f.operations(SITE, f"f{n}") for n, f in enumerate(faults)}, SITE.links)
+    refuse_contradictions([resolve(f, CONTEXT, f"f{n}") for n, f in enumerate(faults)], CONTEXT.links)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import cpu
-from testbed.faults.operations import Signal
-from tests.kit.fault_context import SITE
+from testbed.faults.operations import ProcessAction
+from tests.kit.fault_context import CONTEXT
 
 
 def test_one_throttle_a_replica_and_no_link_is_touched():
-    assert cpu(share=0.2).on(service="pricing").operations(SITE, "f1") == (
-        Signal("pricing-1", "cpu", amount=0.2),
-        Signal("pricing-2", "cpu", amount=0.2),
+    assert cpu(share=0.2).on(service="pricing").operations(CONTEXT, "f1") == (
+        ProcessAction("pricing-1", "cpu", amount=0.2),
+        ProcessAction("pricing-2", "cpu", amount=0.2),
     )
 
 
@@ -21,4 +21,4 @@ def test_a_share_is_a_part_of_one_processor(share):
 
 def test_an_edge_is_no_target():
     with pytest.raises(FaultError, match="not an edge"):
-        cpu(share=0.5).on("checkout -> pricing").operations(SITE, "f1")
+        cpu(share=0.5).on("checkout -> pricing").operations(CONTEXT, "f1")

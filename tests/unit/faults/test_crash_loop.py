@@ -4,20 +4,20 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import crash_loop, kill
-from tests.kit.fault_context import SITE
+from tests.kit.fault_context import CONTEXT
 
 LOOP = crash_loop(up_s=2, down_s=1).on(replica="auth-1")
 
 
 def test_it_is_a_kill_that_comes_again_and_again():
-    beats = list(islice(LOOP.beats(SITE), 3))
-    assert {beat.part for beat in beats} == {kill().on(replica="auth-1")}
-    assert [(beat.after_s, beat.for_s) for beat in beats] == [(0, 1), (2, 1), (2, 1)]
-    assert LOOP.operations(SITE, "f1") == kill().on(replica="auth-1").operations(SITE, "f1")
+    steps = list(islice(LOOP.steps(CONTEXT), 3))
+    assert {step.part for step in steps} == {kill().on(replica="auth-1")}
+    assert [(step.after_s, step.for_s) for step in steps] == [(0, 1), (2, 1), (2, 1)]
+    assert LOOP.operations(CONTEXT, "f1") == kill().on(replica="auth-1").operations(CONTEXT, "f1")
 
 
 def test_the_whole_loop_can_wait():
-    assert [beat.after_s for beat in islice(LOOP.after(s=7).beats(SITE), 2)] == [7, 2]
+    assert [step.after_s for step in islice(LOOP.after(s=7).steps(CONTEXT), 2)] == [7, 2]
 
 
 @pytest.mark.parametrize(("up_s", "down_s"), [(0, 1), (1, 0), (1, -1), (float("nan"), 1)])

@@ -3,32 +3,32 @@ import pytest
 from testbed.errors import FaultError
 from testbed.faults import delay
 from testbed.faults.operations import Rule, Scope
-from tests.kit.fault_context import BARE, EMPTY, SITE
+from tests.kit.fault_context import BARE, CONTEXT, EMPTY
 
 EDGE = "checkout -> pricing"
 
 
 def test_one_rule_for_all_inlets_of_the_edge():
-    (rule,) = delay(ms=800).on(EDGE).operations(SITE, "f3")
+    (rule,) = delay(ms=800).on(EDGE).operations(CONTEXT, "f3")
     inlets = ("127.9.2.1:20001", "127.9.2.2:20001", "127.9.2.1:20002", "127.9.2.2:20002")
     assert rule == Rule("f3", inlets, delay_ms=800, scope=Scope(seed=7))
 
 
 def test_a_share_of_the_users_is_exact_fixed_and_drawn_by_the_seed():
-    (rule,) = delay(ms=8).on(EDGE).for_users(percent=7).operations(SITE, "f1")
-    (again,) = delay(ms=8).on(EDGE).for_users(percent=7).operations(SITE, "f2")
+    (rule,) = delay(ms=8).on(EDGE).for_users(percent=7).operations(CONTEXT, "f1")
+    (again,) = delay(ms=8).on(EDGE).for_users(percent=7).operations(CONTEXT, "f2")
     assert len(rule.scope.users) == 7
     assert rule.scope.users == again.scope.users
 
 
 def test_another_seed_draws_other_users():
-    other = type(SITE)(SITE.links, SITE.replicas, SITE.users, seed=8)
+    other = type(CONTEXT)(CONTEXT.links, CONTEXT.replicas, CONTEXT.users, seed=8)
     fault = delay(ms=8).on(EDGE).for_users(percent=7)
-    assert fault.operations(SITE, "f1")[0].scope.users != fault.operations(other, "f1")[0].scope.users
+    assert fault.operations(CONTEXT, "f1")[0].scope.users != fault.operations(other, "f1")[0].scope.users
 
 
 def test_scopes_add_up():
-    (rule,) = delay(ms=8).on(EDGE).for_cohort("trondheim").for_attempts(1, 2).operations(SITE, "f1")
+    (rule,) = delay(ms=8).on(EDGE).for_cohort("trondheim").for_attempts(1, 2).operations(CONTEXT, "f1")
     assert (rule.scope.cohort, rule.scope.attempts) == ("trondheim", frozenset({1, 2}))
 
 
@@ -44,7 +44,7 @@ def test_a_share_of_users_needs_a_load():
 
 def test_an_unknown_cohort_names_the_nearest():
     with pytest.raises(FaultError, match="no cohort 'trondhiem'.*did you mean 'trondheim'"):
-        delay(ms=8).on(EDGE).for_cohort("trondhiem").operations(SITE, "f1")
+        delay(ms=8).on(EDGE).for_cohort("trondhiem").operations(CONTEXT, "f1")
 
 
 @pytest.mark.parametrize("percent", [0, -1, 500, float("nan")])

@@ -4,23 +4,23 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import crash_loop, delay, flapping, latency, rolling, slow_start
-from tests.kit.fault_context import SITE
+from tests.kit.fault_context import CONTEXT
 
 EDGE = "checkout -> pricing"
 SLOW = latency(ms=50).on(EDGE)
 
 
 def test_it_begins_with_the_fault_and_goes_on_for_ever():
-    beats = list(islice(flapping(SLOW, up_s=2, down_s=1).beats(SITE), 200))
-    assert {beat.part for beat in beats} == {SLOW}
-    assert [(beat.after_s, beat.for_s) for beat in beats[:3]] == [(0, 1), (2, 1), (2, 1)]
+    steps = list(islice(flapping(SLOW, up_s=2, down_s=1).steps(CONTEXT), 200))
+    assert {step.part for step in steps} == {SLOW}
+    assert [(step.after_s, step.for_s) for step in steps[:3]] == [(0, 1), (2, 1), (2, 1)]
 
 
 def test_it_is_on_the_plane_of_its_fault_and_reaches_what_that_reaches():
     fault = flapping(delay(ms=5).on("checkout -> pricing").for_users("u1"), up_s=2, down_s=1)
     assert fault.plane == "inlet"
-    assert fault.operations(SITE, "f1") == fault.fault.operations(SITE, "f1")
-    assert fault.reach(SITE) == fault.fault.reach(SITE)
+    assert fault.operations(CONTEXT, "f1") == fault.fault.operations(CONTEXT, "f1")
+    assert fault.affected_links(CONTEXT) == fault.fault.affected_links(CONTEXT)
 
 
 def test_it_prints_as_it_was_written():

@@ -2,25 +2,25 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import graceful_restart
-from testbed.faults.operations import Closed, Signal, Toxic
-from tests.kit.fault_context import SITE
-from tests.kit.fault_plane import Plane, injector
+from testbed.faults.operations import LinkDown, ProcessAction, Toxic
+from tests.kit.fault_context import CONTEXT
+from tests.kit.fault_plane import Plane, inject, injector
 
 LINKS = ["checkout-1--auth-1", "checkout-2--auth-1"]
 
 
 def test_links_close_when_the_process_has_ended_and_not_before():
-    assert graceful_restart(within_s=5).on(replica="auth-1").operations(SITE, "f1") == (
+    assert graceful_restart(within_s=5).on(replica="auth-1").operations(CONTEXT, "f1") == (
         *(Toxic(link, "latency", "upstream", {"latency": 1000}) for link in LINKS),
-        Signal("auth-1", "terminate", amount=5),
-        *map(Closed, LINKS),
-        Signal("auth-1", "restart"),
+        ProcessAction("auth-1", "terminate", amount=5),
+        *map(LinkDown, LINKS),
+        ProcessAction("auth-1", "restart"),
     )
 
 
 def test_it_is_over_when_it_has_been_injected():
     plane = Plane()
-    injector(plane).inject([graceful_restart(within_s=5).on(replica="auth-1")], SITE).heal()
+    inject(injector(plane), graceful_restart(within_s=5).on(replica="auth-1")).heal()
     apply, undo = [("apply", link) for link in LINKS], [("undo", link) for link in LINKS]
     assert sorted(plane.done[:2]) == apply  # hold
     assert plane.done[2] == ("terminate", "auth-1/app", 5)

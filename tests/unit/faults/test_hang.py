@@ -4,11 +4,11 @@ from testbed.errors import FaultError
 from testbed.faults import hang
 from testbed.faults.operations import NEVER_MS, Rule
 from testbed.injection.inlet.rules import decode, encode
-from tests.kit.fault_context import BARE, SITE
+from tests.kit.fault_context import BARE, CONTEXT
 
 
 def test_a_request_is_held_longer_than_anybody_waits():
-    (rule,) = hang().on(service="auth").for_cohort("trondheim").operations(SITE, "f1")
+    (rule,) = hang().on(service="auth").for_cohort("trondheim").operations(CONTEXT, "f1")
     assert (rule.delay_ms, rule.abort, rule.scope.cohort) == (NEVER_MS, None, "trondheim")
     assert decode(encode([rule])) == (Rule("f1", tuple(sorted(rule.inlets)), delay_ms=NEVER_MS, scope=rule.scope),)
 

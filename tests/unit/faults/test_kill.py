@@ -2,26 +2,26 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import kill, restart
-from testbed.faults.operations import Closed, Signal
-from tests.kit.fault_context import SITE
+from testbed.faults.operations import LinkDown, ProcessAction
+from tests.kit.fault_context import CONTEXT
 
 
 def test_links_close_before_the_process_is_killed():
-    assert kill().on(replica="auth-1").operations(SITE, "f1") == (
-        Closed("checkout-1--auth-1"),
-        Closed("checkout-2--auth-1"),
-        Signal("auth-1", "kill"),
+    assert kill().on(replica="auth-1").operations(CONTEXT, "f1") == (
+        LinkDown("checkout-1--auth-1"),
+        LinkDown("checkout-2--auth-1"),
+        ProcessAction("auth-1", "kill"),
     )
 
 
 def test_a_service_means_all_its_replicas():
-    signals = [op for op in kill().on(service="pricing").operations(SITE, "f1") if isinstance(op, Signal)]
-    assert [s.replica for s in signals] == ["pricing-1", "pricing-2"]
+    actions = [op for op in kill().on(service="pricing").operations(CONTEXT, "f1") if isinstance(op, ProcessAction)]
+    assert [s.replica for s in actions] == ["pricing-1", "pricing-2"]
 
 
 def test_an_edge_is_no_target_for_a_process():
     with pytest.raises(FaultError, match=r"takes \.on\(replica=...\) or \.on\(service=...\), not an edge"):
-        kill().on("checkout -> pricing").operations(SITE, "f1")
+        kill().on("checkout -> pricing").operations(CONTEXT, "f1")
 
 
 def test_a_request_scope_is_refused():
@@ -31,4 +31,6 @@ def test_a_request_scope_is_refused():
 
 def test_a_restart_is_a_kill_that_ends_by_itself():
     assert restart.momentary
-    assert restart().on(replica="auth-1").operations(SITE, "f1") == kill().on(replica="auth-1").operations(SITE, "f1")
+    assert restart().on(replica="auth-1").operations(CONTEXT, "f1") == kill().on(replica="auth-1").operations(
+        CONTEXT, "f1"
+    )

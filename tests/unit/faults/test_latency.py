@@ -3,21 +3,21 @@ import pytest
 from testbed.errors import FaultError
 from testbed.faults import latency
 from testbed.faults.operations import Toxic
-from tests.kit.fault_context import INTO_PRICING, SITE
+from tests.kit.fault_context import CONTEXT, INTO_PRICING
 
 
 def test_one_toxic_for_each_link_of_the_edge():
-    operations = latency(ms=100, jitter_ms=20).on("checkout->pricing").operations(SITE, "f1")
+    operations = latency(ms=100, jitter_ms=20).on("checkout->pricing").operations(CONTEXT, "f1")
     assert operations == tuple(Toxic(n, "latency", "downstream", {"latency": 100, "jitter": 20}) for n in INTO_PRICING)
 
 
 def test_an_edge_can_be_narrowed_to_one_replica():
-    operations = latency(ms=5).on("checkout -> pricing", replica="pricing-2").operations(SITE, "f1")
+    operations = latency(ms=5).on("checkout -> pricing", replica="pricing-2").operations(CONTEXT, "f1")
     assert [op.link for op in operations] == ["checkout-1--pricing-2", "checkout-2--pricing-2"]
 
 
 def test_requests_can_be_slow_instead_of_answers():
-    (operation,) = latency(ms=5, direction="requests").on(replica="auth-1").operations(SITE, "f1")[:1]
+    (operation,) = latency(ms=5, direction="requests").on(replica="auth-1").operations(CONTEXT, "f1")[:1]
     assert operation.stream == "upstream"
 
 
@@ -49,12 +49,12 @@ def test_bad_values_are_refused_when_the_fault_is_made(values, words):
 )
 def test_a_target_that_does_not_exist_is_named_with_the_nearest(aim, words):
     with pytest.raises(FaultError, match=words):
-        latency(ms=5).on(**aim).operations(SITE, "f1")
+        latency(ms=5).on(**aim).operations(CONTEXT, "f1")
 
 
 def test_no_target_is_refused():
     with pytest.raises(FaultError, match=r"latency\(ms=5\) has no target"):
-        latency(ms=5).operations(SITE, "f1")
+        latency(ms=5).operations(CONTEXT, "f1")
 
 
 @pytest.mark.parametrize("method", ["for_users", "for_cohort", "for_requests", "for_attempts"])

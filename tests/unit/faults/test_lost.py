@@ -2,15 +2,15 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import lost
-from testbed.faults.operations import Signal, Toxic
-from tests.kit.fault_context import SITE
+from testbed.faults.operations import ProcessAction, Toxic
+from tests.kit.fault_context import CONTEXT
 
 
 def test_every_link_to_it_is_silent_and_it_stands_still():
     swallowed = [
         Toxic(name, "timeout", "upstream", {"timeout": 0}) for name in ("checkout-1--auth-1", "checkout-2--auth-1")
     ]
-    assert lost().on(replica="auth-1").operations(SITE, "f1") == (*swallowed, Signal("auth-1", "pause"))
+    assert lost().on(replica="auth-1").operations(CONTEXT, "f1") == (*swallowed, ProcessAction("auth-1", "pause"))
 
 
 def test_a_node_is_lost_for_everyone():

@@ -2,15 +2,15 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import memory
-from testbed.faults.operations import Closed, Signal
-from tests.kit.fault_context import SITE
+from testbed.faults.operations import LinkDown, ProcessAction
+from tests.kit.fault_context import CONTEXT
 
 
 def test_links_are_closed_only_while_it_starts():
-    assert memory(mb=64).on(replica="auth-1").operations(SITE, "f1") == (
-        Closed("checkout-1--auth-1", brief=True),
-        Closed("checkout-2--auth-1", brief=True),
-        Signal("auth-1", "memory", amount=64),
+    assert memory(mb=64).on(replica="auth-1").operations(CONTEXT, "f1") == (
+        LinkDown("checkout-1--auth-1", during_restart=True),
+        LinkDown("checkout-2--auth-1", during_restart=True),
+        ProcessAction("auth-1", "memory", amount=64),
     )
 
 

@@ -2,34 +2,34 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import outage
-from testbed.faults.operations import Closed, Rule, Signal, Toxic, Unanswered
-from tests.kit.fault_context import SITE
+from testbed.faults.operations import Blackhole, LinkDown, ProcessAction, Rule, Toxic
+from tests.kit.fault_context import CONTEXT
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("refused", {Closed}),
-        ("unreachable", {Unanswered}),
+        ("refused", {LinkDown}),
+        ("unreachable", {Blackhole}),
         ("silent", {Toxic}),
         ("hang", {Rule}),
         ("erroring", {Rule}),
-        ("killed", {Closed, Signal}),
-        ("lost", {Toxic, Signal}),
+        ("killed", {LinkDown, ProcessAction}),
+        ("lost", {Toxic, ProcessAction}),
     ],
 )
 def test_each_kind_maps_to_its_plane(kind, expected):
-    assert {type(op) for op in outage("pricing", kind=kind).operations(SITE, "f1")} == expected
+    assert {type(op) for op in outage("pricing", kind=kind).operations(CONTEXT, "f1")} == expected
 
 
 def test_a_partial_outage_hits_the_first_replicas_only():
     fault = outage("pricing", replicas=1, kind="refused")
-    assert [op.link for op in fault.operations(SITE, "f1")] == ["checkout-1--pricing-1", "checkout-2--pricing-1"]
-    assert {link.callee for link in fault.reach(SITE)} == {"pricing-1"}
+    assert [op.link for op in fault.operations(CONTEXT, "f1")] == ["checkout-1--pricing-1", "checkout-2--pricing-1"]
+    assert {link.callee for link in fault.affected_links(CONTEXT)} == {"pricing-1"}
 
 
 def test_all_replicas_are_down_unless_told():
-    assert {link.callee for link in outage("pricing").reach(SITE)} == {"pricing-1", "pricing-2"}
+    assert {link.callee for link in outage("pricing").affected_links(CONTEXT)} == {"pricing-1", "pricing-2"}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_bad_values_are_refused_when_it_is_made(values, words):
 )
 def test_what_does_not_fit_the_mesh_is_refused(fault, words):
     with pytest.raises(FaultError, match=words):
-        fault.operations(SITE, "f1")
+        fault.operations(CONTEXT, "f1")
 
 
 def test_it_prints_as_it_was_written():

@@ -2,22 +2,22 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import packet_loss
-from testbed.faults.operations import Drop
-from tests.kit.fault_context import INTO_PRICING, SITE
+from testbed.faults.operations import PacketDrop
+from tests.kit.fault_context import CONTEXT, INTO_PRICING
 
 EDGE = "checkout -> pricing"
 
 
 def test_both_ways_of_every_link_lose_the_same_share():
-    operations = packet_loss(percent=5).on(EDGE).operations(SITE, "f1")
+    operations = packet_loss(percent=5).on(EDGE).operations(CONTEXT, "f1")
     assert set(operations) == {
-        Drop("f1", link, 0.05, packets) for link in INTO_PRICING for packets in ("requests", "answers")
+        PacketDrop("f1", link, 0.05, packets) for link in INTO_PRICING for packets in ("requests", "answers")
     }
 
 
 def test_one_way_of_one_replica():
     fault = packet_loss(percent=5, direction="answers").on(EDGE, replica="pricing-2")
-    assert {(op.link, op.packets) for op in fault.operations(SITE, "f1")} == {
+    assert {(op.link, op.packets) for op in fault.operations(CONTEXT, "f1")} == {
         ("checkout-1--pricing-2", "answers"),
         ("checkout-2--pricing-2", "answers"),
     }

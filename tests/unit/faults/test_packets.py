@@ -5,10 +5,10 @@ import pytest
 from testbed.errors import FaultError
 from testbed.faults import corrupt, duplicate, packet_delay, reorder
 from testbed.injection.packets.netem import commands
-from tests.kit.fault_context import SITE
+from tests.kit.fault_context import CONTEXT
 
 EDGE = "checkout -> pricing"
-LISTENS = {link.name: link.listen for link in SITE.links}
+LISTENS = {link.name: link.listen for link in CONTEXT.links}
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ LISTENS = {link.name: link.listen for link in SITE.links}
     ],
 )
 def test_each_in_netems_words(fault, words):
-    operations = fault.on(EDGE, replica="pricing-1").operations(SITE, "f1")
-    assert {" ".join(op.treatment) for op in operations} == {words}
+    operations = fault.on(EDGE, replica="pricing-1").operations(CONTEXT, "f1")
+    assert {" ".join(op.netem_args) for op in operations} == {words}
     assert {(op.link, op.packets) for op in operations} == {
         (f"checkout-{n}--pricing-1", way) for n in (1, 2) for way in ("requests", "answers")
     }
@@ -32,7 +32,7 @@ def test_each_in_netems_words(fault, words):
 
 def test_a_class_with_netem_below_it_and_a_filter_for_each_way_of_each_link():
     fault = corrupt(percent=1).on(EDGE, replica="pricing-1")
-    class_, queue, *filters = [" ".join(words) for words in commands(17, fault.operations(SITE, "f1"), LISTENS)]
+    class_, queue, *filters = [" ".join(words) for words in commands(17, fault.operations(CONTEXT, "f1"), LISTENS)]
     assert class_ == "class add parent 1: classid 1:11 htb rate 100gbit quantum 60000"
     assert queue == "qdisc add parent 1:11 handle 11: netem corrupt 1%"
     assert filters[0] == (

@@ -2,11 +2,11 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import partition
-from tests.kit.fault_context import INTO_PRICING, SITE
+from tests.kit.fault_context import CONTEXT, INTO_PRICING
 
 
 def cut(fault):
-    return {(op.link, op.packets) for op in fault.operations(SITE, "f1") if op.share == 1}
+    return {(op.link, op.packets) for op in fault.operations(CONTEXT, "f1") if op.share == 1}
 
 
 def test_both_ways_are_cut_whoever_is_named_first():
@@ -25,7 +25,7 @@ def test_single_replicas_and_the_load_can_be_sides():
 
 
 def test_it_is_met_on_the_links_that_it_cuts():
-    assert {link.name for link in partition("checkout-1", "pricing").reach(SITE)} == set(INTO_PRICING[:2])
+    assert {link.name for link in partition("checkout-1", "pricing").affected_links(CONTEXT)} == set(INTO_PRICING[:2])
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,11 @@ def test_it_is_met_on_the_links_that_it_cuts():
         (lambda: partition("checkout", "checkout"), "two different sides"),
         (lambda: partition("checkout", "pricing", direction="answers"), "one_way=True, not direction="),
         (lambda: partition("checkout", "pricing").on("checkout -> pricing"), "names its two sides itself"),
-        (lambda: partition("checkout", "pricin").operations(SITE, "f1"), "no service or replica 'pricin'.*'pricing'"),
-        (lambda: partition("auth", "pricing").operations(SITE, "f1"), "neither calls the other"),
+        (
+            lambda: partition("checkout", "pricin").operations(CONTEXT, "f1"),
+            "no service or replica 'pricin'.*'pricing'",
+        ),
+        (lambda: partition("auth", "pricing").operations(CONTEXT, "f1"), "neither calls the other"),
     ],
 )
 def test_what_makes_no_sense_is_refused(fault, words):

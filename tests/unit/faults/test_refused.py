@@ -2,16 +2,18 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import refused
-from testbed.faults.operations import Closed
-from tests.kit.fault_context import INTO_PRICING, SITE
+from testbed.faults.operations import LinkDown
+from tests.kit.fault_context import CONTEXT, INTO_PRICING
 
 
 def test_every_link_of_the_edge_is_closed():
-    assert refused().on("checkout -> pricing").operations(SITE, "f1") == tuple(Closed(name) for name in INTO_PRICING)
+    assert refused().on("checkout -> pricing").operations(CONTEXT, "f1") == tuple(
+        LinkDown(name) for name in INTO_PRICING
+    )
 
 
 def test_a_service_is_refused_to_all_its_callers():
-    closed = [op.link for op in refused().on(service="checkout").operations(SITE, "f1")]
+    closed = [op.link for op in refused().on(service="checkout").operations(CONTEXT, "f1")]
     assert closed == ["client--checkout-1", "client--checkout-2"]
 
 

@@ -3,11 +3,11 @@ import pytest
 from testbed.errors import FaultError
 from testbed.faults import reset
 from testbed.faults.operations import Toxic
-from tests.kit.fault_context import SITE
+from tests.kit.fault_context import CONTEXT
 
 
 def test_each_link_resets_when_the_answer_comes():
-    (first, *_) = reset().on("checkout -> pricing").operations(SITE, "f1")
+    (first, *_) = reset().on("checkout -> pricing").operations(CONTEXT, "f1")
     assert first == Toxic("checkout-1--pricing-1", "reset_peer", "downstream", {"timeout": 0})
 
 

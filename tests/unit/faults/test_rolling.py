@@ -2,13 +2,13 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import abort, kill, latency, outage, refused, restart, rolling, slow_start
-from tests.kit.fault_context import SITE
+from tests.kit.fault_context import CONTEXT
 
 EDGE = "checkout -> pricing"
 
 
 def turns(fault):
-    return [(beat.after_s, str(beat.part), beat.for_s) for beat in fault.beats(SITE)]
+    return [(step.after_s, str(step.part), step.for_s) for step in fault.steps(CONTEXT)]
 
 
 def test_each_replica_has_its_turn_and_the_next_follows_at_once():
@@ -28,7 +28,7 @@ def test_faults_that_end_by_themselves_take_their_own_time():
 
 
 def test_an_edge_stays_the_target_and_a_scope_stays_the_scope():
-    parts = rolling(abort(503).on(EDGE).for_users("u1"), every_s=3).parts(SITE)
+    parts = rolling(abort(503).on(EDGE).for_users("u1"), every_s=3).parts(CONTEXT)
     assert [str(part) for part in parts] == [
         f"abort().on('{EDGE}', replica='pricing-{n}').for_users('u1')" for n in (1, 2)
     ]
@@ -40,8 +40,8 @@ def test_the_whole_can_wait():
 
 def test_all_its_operations_and_links_are_known_beforehand():
     fault = rolling(outage("pricing"), every_s=3)
-    assert set(fault.operations(SITE, "f1")) == set(outage("pricing").operations(SITE, "f1"))
-    assert set(fault.reach(SITE)) == set(outage("pricing").reach(SITE))
+    assert set(fault.operations(CONTEXT, "f1")) == set(outage("pricing").operations(CONTEXT, "f1"))
+    assert set(fault.affected_links(CONTEXT)) == set(outage("pricing").affected_links(CONTEXT))
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ def test_all_its_operations_and_links_are_known_beforehand():
             "slow_start.* does not fit",
         ),
         (lambda: rolling(restart().on(service="pricing"), every_s=1, for_s=1), "takes its own time"),
-        (lambda: rolling(outage("pricing", replicas=1), every_s=1).parts(SITE), "one by one, leave it out"),
-        (lambda: rolling(kill().on(replica="auth-1"), every_s=1).parts(SITE), "there are no turns"),
-        (lambda: rolling(latency(ms=5), every_s=1).parts(SITE), "has no target"),
-        (lambda: rolling(outage("pricin"), every_s=1).parts(SITE), "did you mean 'pricing'"),
+        (lambda: rolling(outage("pricing", replicas=1), every_s=1).parts(CONTEXT), "one by one, leave it out"),
+        (lambda: rolling(kill().on(replica="auth-1"), every_s=1).parts(CONTEXT), "there are no turns"),
+        (lambda: rolling(latency(ms=5), every_s=1).parts(CONTEXT), "has no target"),
+        (lambda: rolling(outage("pricin"), every_s=1).parts(CONTEXT), "did you mean 'pricing'"),
     ],
 )
 def test_bad_input_is_refused(make, words):

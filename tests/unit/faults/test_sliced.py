@@ -4,11 +4,11 @@ from testbed.errors import FaultError
 from testbed.faults import sliced
 from testbed.faults.operations import Toxic
 from testbed.faults.toxics import checked
-from tests.kit.fault_context import INTO_PRICING, SITE
+from tests.kit.fault_context import CONTEXT, INTO_PRICING
 
 
 def test_one_toxic_for_each_link_with_the_pause_in_microseconds():
-    operations = sliced(bytes=64, variation_bytes=32, pause_ms=0.5).on("checkout -> pricing").operations(SITE, "f1")
+    operations = sliced(bytes=64, variation_bytes=32, pause_ms=0.5).on("checkout -> pricing").operations(CONTEXT, "f1")
     attributes = {"average_size": 64, "size_variation": 32, "delay": 500}
     assert operations == tuple(Toxic(name, "slicer", "downstream", attributes) for name in INTO_PRICING)
     assert checked(operations[0]) == attributes

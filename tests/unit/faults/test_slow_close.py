@@ -4,11 +4,11 @@ from testbed.errors import FaultError
 from testbed.faults import slow_close
 from testbed.faults.operations import Toxic
 from testbed.faults.toxics import checked
-from tests.kit.fault_context import INTO_PRICING, SITE
+from tests.kit.fault_context import CONTEXT, INTO_PRICING
 
 
 def test_one_toxic_for_each_link_of_the_edge():
-    operations = slow_close(ms=500).on("checkout -> pricing").operations(SITE, "f1")
+    operations = slow_close(ms=500).on("checkout -> pricing").operations(CONTEXT, "f1")
     assert operations == tuple(Toxic(name, "slow_close", "downstream", {"delay": 500}) for name in INTO_PRICING)
     assert checked(operations[0])
 

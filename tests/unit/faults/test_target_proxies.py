@@ -5,13 +5,14 @@ import pytest
 from testbed.errors import FaultError
 from testbed.faults import abort, kill, latency, outage, pause, restart
 from testbed.faults.conflicts import refuse_contradictions
-from testbed.faults.operations import Closed, Signal
-from testbed.injection.injector import Place
+from testbed.faults.operations import LinkDown, ProcessAction
+from testbed.faults.resolved import resolve
+from testbed.faults.target import FaultContext
 from testbed.plan.values import Link, Node
-from tests.kit.fault_context import REPLICAS, SITE, USERS, links
+from tests.kit.fault_context import CONTEXT, REPLICAS, USERS, links
 
 CHECKOUTS = REPLICAS[:2]
-SIDECARS = Place(links(), REPLICAS, USERS, seed=7, proxies=CHECKOUTS)
+SIDECARS = FaultContext(links(), REPLICAS, USERS, seed=7, proxies=CHECKOUTS)
 NODE = Node("node-1", "127.9.255.1", (*CHECKOUTS, REPLICAS[2]))
 SHARED = tuple(
     Link(
@@ -26,27 +27,27 @@ SHARED = tuple(
     )
     for callee in REPLICAS[2:]
 )
-NODES = Place(SHARED, REPLICAS, USERS, seed=7, proxies=(NODE,))
+NODES = FaultContext(SHARED, REPLICAS, USERS, seed=7, proxies=(NODE,))
 
 
-def judge(place, *faults):
-    refuse_contradictions({str(f): f.operations(place, f"f{n}") for n, f in enumerate(faults)}, place.links)
+def judge(context, *faults):
+    refuse_contradictions([resolve(f, context, f"f{n}") for n, f in enumerate(faults)], context.links)
 
 
 @pytest.mark.parametrize(("fault", "action"), [(kill, "kill"), (restart, "kill"), (pause, "pause")])
 def test_one_signal_and_no_link_is_closed(fault, action):
-    assert fault().on(proxy="checkout-1").operations(SIDECARS, "f1") == (Signal("checkout-1", action, "proxy"),)
-    assert fault().on(proxy="node-1").operations(NODES, "f1") == (Signal("node-1", action, "proxy"),)
-    assert Signal("node-1", action, "proxy").process == "node-1/proxy"
+    assert fault().on(proxy="checkout-1").operations(SIDECARS, "f1") == (ProcessAction("checkout-1", action, "proxy"),)
+    assert fault().on(proxy="node-1").operations(NODES, "f1") == (ProcessAction("node-1", action, "proxy"),)
+    assert ProcessAction("node-1", action, "proxy").process == "node-1/proxy"
 
 
 def test_it_reaches_the_links_that_begin_at_the_proxy():
-    assert [link.name for link in kill().on(proxy="checkout-2").reach(SIDECARS)] == [
+    assert [link.name for link in kill().on(proxy="checkout-2").affected_links(SIDECARS)] == [
         "checkout-2--pricing-1",
         "checkout-2--pricing-2",
         "checkout-2--auth-1",
     ]
-    assert kill().on(proxy="node-1").reach(NODES) == SHARED
+    assert kill().on(proxy="node-1").affected_links(NODES) == SHARED
 
 
 def test_a_fault_is_written_as_its_author_did():
@@ -69,16 +70,16 @@ def test_a_proxy_is_a_target_of_its_own():
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "message"),
+    ("context", "name", "message"),
     [
         (SIDECARS, "chekout-1", "there is no proxy 'chekout-1'.*did you mean 'checkout-1'"),
         (NODES, "checkout-2", "there is no proxy 'checkout-2': the calls of checkout-2 go through node-1"),
-        (SITE, "checkout-1", "there is no proxy 'checkout-1': this mesh has none"),
+        (CONTEXT, "checkout-1", "there is no proxy 'checkout-1': this mesh has none"),
     ],
 )
-def test_a_proxy_that_is_not_there(place, name, message):
+def test_a_proxy_that_is_not_there(context, name, message):
     with pytest.raises(FaultError, match=message):
-        kill().on(proxy=name).operations(place, "f1")
+        kill().on(proxy=name).operations(context, "f1")
 
 
 def test_app_and_proxy_of_one_replica_are_two_processes():
@@ -95,4 +96,4 @@ def test_what_only_a_dead_proxy_could_meet_is_a_contradiction(other):
 
 
 def test_a_closed_link_hides_no_proxy():
-    assert all(not isinstance(op, Closed) for op in kill().on(proxy="node-1").operations(NODES, "f1"))
+    assert all(not isinstance(op, LinkDown) for op in kill().on(proxy="node-1").operations(NODES, "f1"))

@@ -2,11 +2,11 @@ import pytest
 
 from testbed.errors import FaultError
 from testbed.faults import throttle
-from tests.kit.fault_context import BARE, SITE
+from tests.kit.fault_context import BARE, CONTEXT
 
 
 def test_the_rate_is_the_rules_and_the_scope_is_its_own():
-    (rule,) = throttle(kb_per_s=10).on("checkout -> pricing").for_users("u1").for_attempts(1).operations(SITE, "f1")
+    (rule,) = throttle(kb_per_s=10).on("checkout -> pricing").for_users("u1").for_attempts(1).operations(CONTEXT, "f1")
     assert (rule.kb_per_s, rule.abort, rule.delay_ms, len(rule.inlets)) == (10, None, None, 4)
     assert (rule.scope.users, rule.scope.attempts) == (frozenset({"u1"}), frozenset({1}))
 

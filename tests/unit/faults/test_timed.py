@@ -3,15 +3,15 @@ import pytest
 from testbed.errors import FaultError
 from testbed.faults import kill, latency
 from testbed.faults.timed import refuse_late
-from tests.kit.fault_context import SITE
+from tests.kit.fault_context import CONTEXT
 
 SLOW = latency(ms=50).on("checkout -> pricing")
 
 
 def test_a_fault_that_waits_is_the_same_fault_later():
-    (beat,) = SLOW.after(s=2).beats(SITE)
-    assert (beat.part, beat.after_s) == (SLOW, 2)
-    assert SLOW.after(s=2).operations(SITE, "f1") == SLOW.operations(SITE, "f1")
+    (step,) = SLOW.after(s=2).steps(CONTEXT)
+    assert (step.part, step.after_s) == (SLOW, 2)
+    assert SLOW.after(s=2).operations(CONTEXT, "f1") == SLOW.operations(CONTEXT, "f1")
 
 
 def test_it_prints_as_it_was_written():

@@ -4,12 +4,12 @@ from testbed.errors import FaultError
 from testbed.faults import truncated
 from testbed.faults.operations import Toxic
 from testbed.faults.toxics import checked
-from tests.kit.fault_context import INTO_PRICING, SITE
+from tests.kit.fault_context import CONTEXT, INTO_PRICING
 
 
 @pytest.mark.parametrize("count", [0, 1000])
 def test_one_toxic_for_each_link_of_the_edge(count):
-    operations = truncated(bytes=count).on("checkout -> pricing").operations(SITE, "f1")
+    operations = truncated(bytes=count).on("checkout -> pricing").operations(CONTEXT, "f1")
     assert operations == tuple(Toxic(name, "limit_data", "downstream", {"bytes": count}) for name in INTO_PRICING)
     assert checked(operations[0])
 

@@ -93,6 +93,14 @@ def test_a_list_of_strings_is_nothing_else(tmp_path, edges):
         History.read(path)
 
 
+def test_a_call_of_a_history_without_outcomes_has_none(tmp_path):
+    path = tmp_path / "old.jsonl"
+    old = {"type": "call", "request": "r", "edge": "a -> b", "caller": "a-1", "attempts": 1, "start": 1.0}
+    path.write_text(f"{GOOD}\n{json.dumps(old | {'duration_ms': 1.0, 'status': 503, 'flags': 'UC'})}\n")
+    (call,) = History.read(path)
+    assert (call.flags, call.outcome) == ("UC", "")
+
+
 def test_none_and_empty_stay_apart(tmp_path):
     usual = {"id": "f1", "name": "delay", "text": "", "plane": "inlet", "links": (), "edges": (), "start": 0.0}
     events = [FaultEvent(**usual, end=1.0, users=None), FaultEvent(**usual, end=float("inf"), users=())]

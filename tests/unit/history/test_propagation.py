@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from testbed.checks import Report, attempts, in_vain_report, judge, only_statuses
+from testbed.checks import Report, attempts, ineffective_report, judge, only_statuses
 from testbed.errors import Inconclusive
 from testbed.history.events import Arrival
 from testbed.history.instrumentation import RECIPES, recipe
@@ -155,7 +155,7 @@ def ends(*, forwards: bool = True, calls: int = 1, plane: str = "inlet", **scope
     """What is said of a fault that is planned after a warm-up of 200 requests."""
     story = told(forwards=forwards, calls=calls)
     story.fault(story.now - EPOCH, story.now - EPOCH + 0.2, plane=plane, text="delay(ms=5)", **PLANNED, **scope)
-    return in_vain_report(story.history.index)
+    return ineffective_report(story.history.index)
 
 
 @pytest.mark.parametrize("scope", [USERS, {"cohort": "oslo"}])
@@ -190,7 +190,7 @@ def test_a_run_goes_on_where_its_fault_can_be_felt(how: dict[str, Any]) -> None:
 
 
 def test_a_fault_that_was_injected_is_judged_by_its_checks() -> None:
-    assert in_vain_report(told(forwards=False, scope=USERS).history.index) is None
+    assert ineffective_report(told(forwards=False, scope=USERS).history.index) is None
 
 
 # -- how to mend it

@@ -20,9 +20,8 @@ from testbed.faults import (
     rolling,
     slow_start,
 )
-from testbed.injection.injector import FOREVER
-from tests.kit.fault_context import SITE
-from tests.kit.fault_plane import Plane, injector
+from testbed.injection.ledger import FOREVER
+from tests.kit.fault_plane import Plane, inject, injector
 
 EDGE = "checkout -> pricing"
 PAUSE = pause().on(replica="auth-1")
@@ -35,23 +34,23 @@ def wait_for(met, within_s=60):
         time.sleep(0.001)
 
 
-def conductors():
-    return [thread for thread in threading.enumerate() if thread.name == "testbed-conductor"]
+def timelines():
+    return [thread for thread in threading.enumerate() if thread.name == "testbed-fault-timeline"]
 
 
 def test_the_first_turn_is_in_force_when_inject_returns():
     plane = Plane()
-    with injector(plane).inject([flapping(PAUSE, up_s=60, down_s=60)], SITE):
+    with inject(injector(plane), flapping(PAUSE, up_s=60, down_s=60)):
         assert plane.done == [("pause", "auth-1/app")]
     assert plane.done == [("pause", "auth-1/app"), ("resume", "auth-1/app")]
-    assert not conductors()
+    assert not timelines()
 
 
 def test_every_real_window_is_on_record_under_one_id():
     plane = Plane()
     faults = injector(plane)
     fault = flapping(PAUSE, up_s=0.03, down_s=0.05)
-    with faults.inject([fault], SITE):
+    with inject(faults, fault):
         wait_for(lambda: len(plane.done) >= 5)  # the third pause
     assert plane.done == [("pause", "auth-1/app"), ("resume", "auth-1/app")] * (len(plane.done) // 2)
     windows = faults.events
@@ -65,26 +64,26 @@ def test_healing_is_prompt_between_two_turns_and_within_one():
     plane = Plane()
     faults = injector(plane)
     for fault in (flapping(PAUSE, up_s=600, down_s=0.01), flapping(PAUSE, up_s=0.01, down_s=600)):
-        injection = faults.inject([fault], SITE)
+        injection = inject(faults, fault)
         time.sleep(0.05)
         injection.heal()
         assert plane.done[-1] == ("resume", "auth-1/app")
-    assert not conductors()
+    assert not timelines()
 
 
 def test_an_exception_in_the_block_ends_it():
     plane = Plane()
-    with pytest.raises(ZeroDivisionError), injector(plane).inject([flapping(PAUSE, up_s=60, down_s=60)], SITE):
+    with pytest.raises(ZeroDivisionError), inject(injector(plane), flapping(PAUSE, up_s=60, down_s=60)):
         raise ZeroDivisionError
     assert plane.done[-1] == ("resume", "auth-1/app")
-    assert not conductors()
+    assert not timelines()
 
 
 def test_one_replica_after_the_other_and_never_two_at_once():
     plane = Plane()
     faults = injector(plane)
-    with faults.inject([rolling(outage("pricing", kind="killed"), every_s=0.05)], SITE):
-        wait_for(lambda: not conductors())
+    with inject(faults, rolling(outage("pricing", kind="killed"), every_s=0.05)):
+        wait_for(lambda: not timelines())
         killed = [what for what in plane.done if what[0] in ("kill", "restart")]
         assert killed == [(do, f"pricing-{n}/app") for n in (1, 2) for do in ("kill", "restart")]
     first, second = faults.events
@@ -97,9 +96,9 @@ def test_one_replica_after_the_other_and_never_two_at_once():
 def test_a_slow_start_ends_by_itself():
     plane = Plane()
     faults = injector(plane)
-    with faults.inject([slow_start(takes_s=0.05).on(replica="auth-1")], SITE):
+    with inject(faults, slow_start(takes_s=0.05).on(replica="auth-1")):
         assert [what for what, *_ in plane.done] == ["apply", "apply", "restart"]
-        wait_for(lambda: not conductors())
+        wait_for(lambda: not timelines())
         assert [what for what, *_ in plane.done[3:]] == ["undo", "undo"]
     (window,) = faults.events
     assert window.end - window.start >= 0.045
@@ -107,7 +106,7 @@ def test_a_slow_start_ends_by_itself():
 
 def test_a_crash_loop_kills_and_starts_until_it_is_healed():
     plane = Plane()
-    with injector(plane).inject([crash_loop(up_s=0.01, down_s=0.01).on(replica="auth-1")], SITE):
+    with inject(injector(plane), crash_loop(up_s=0.01, down_s=0.01).on(replica="auth-1")):
         wait_for(lambda: plane.done.count(("kill", "auth-1/app")) >= 3)
     lives = [what for what, *_ in plane.done if what in ("kill", "restart")]
     assert lives == ["kill", "restart"] * (len(lives) // 2)
@@ -117,9 +116,9 @@ def test_a_crash_loop_kills_and_starts_until_it_is_healed():
 def test_a_rolling_restart_is_momentary_for_each():
     plane = Plane()
     faults = injector(plane)
-    with faults.inject([rolling(restart().on(service="pricing"), every_s=0.03)], SITE):
+    with inject(faults, rolling(restart().on(service="pricing"), every_s=0.03)):
         wait_for(lambda: len(faults.events) == 2)
-        wait_for(lambda: not conductors())
+        wait_for(lambda: not timelines())
     assert [what for what in plane.done if what[0] == "kill"] == [("kill", f"pricing-{n}/app") for n in (1, 2)]
 
 
@@ -127,8 +126,8 @@ def test_the_rules_of_a_fault_that_comes_and_goes_leave_those_of_others_alone():
     plane = Plane()
     faults = injector(plane)
     with (
-        faults.inject([delay(ms=5).on("checkout -> auth")], SITE),
-        faults.inject([flapping(delay(ms=9).on(EDGE), up_s=60, down_s=60)], SITE),
+        inject(faults, delay(ms=5).on("checkout -> auth")),
+        inject(faults, flapping(delay(ms=9).on(EDGE), up_s=60, down_s=60)),
     ):
         assert plane.done[-1] == ("rules", "f1", "f2")
     assert plane.done[-2:] == [("rules", "f1"), ("rules",)]
@@ -137,7 +136,7 @@ def test_the_rules_of_a_fault_that_comes_and_goes_leave_those_of_others_alone():
 def test_a_fault_that_waits_is_not_in_force_and_says_so():
     plane = Plane()
     faults = injector(plane)
-    with faults.inject([PAUSE.after(s=60)], SITE):
+    with inject(faults, PAUSE.after(s=60)):
         assert plane.done == []
     (never,) = faults.events
     assert (never.links, never.text) == ((), str(PAUSE.after(s=60)))
@@ -148,7 +147,7 @@ def test_a_fault_that_waited_has_one_window():
     plane = Plane()
     faults = injector(plane)
     begun = time.time()
-    with faults.inject([latency(ms=5).on("checkout -> auth"), PAUSE.after(s=0.05)], SITE):
+    with inject(faults, latency(ms=5).on("checkout -> auth"), PAUSE.after(s=0.05)):
         wait_for(lambda: ("pause", "auth-1/app") in plane.done)
     window = faults.events[-1]
     assert len(faults.events) == 2
@@ -159,16 +158,16 @@ def test_a_fault_that_waited_has_one_window():
 def test_a_failure_in_the_first_turn_is_raised_by_inject():
     plane = Plane(fails=("pause",))
     with pytest.raises(TestbedError, match="cannot pause"):
-        injector(plane).inject([flapping(PAUSE, up_s=60, down_s=60)], SITE)
-    assert not conductors()
+        inject(injector(plane), flapping(PAUSE, up_s=60, down_s=60))
+    assert not timelines()
 
 
 @pytest.mark.parametrize(("fails", "words"), [("resume", "cannot resume"), ("pause", "cannot pause")])
 def test_a_failure_in_a_later_turn_is_raised_when_it_is_healed(fails, words):
     plane = Plane()
-    injection = injector(plane).inject([flapping(PAUSE, up_s=0.01, down_s=0.05)], SITE)
+    injection = inject(injector(plane), flapping(PAUSE, up_s=0.01, down_s=0.05))
     plane.fails = (fails,)
-    wait_for(lambda: not conductors())
+    wait_for(lambda: not timelines())
     plane.fails = ()
     with pytest.raises(TestbedError, match=f"flapping.* went wrong while it was in force: .*{words}"):
         injection.heal()
@@ -177,30 +176,30 @@ def test_a_failure_in_a_later_turn_is_raised_when_it_is_healed(fails, words):
 def test_a_failure_in_a_later_turn_is_raised_once_at_the_end_of_the_phase():
     plane = Plane()
     faults = injector(plane)
-    with faults.inject([flapping(PAUSE, up_s=0.01, down_s=0.05)], SITE):
-        faults.check_conductors()
+    with inject(faults, flapping(PAUSE, up_s=0.01, down_s=0.05)):
+        faults.check_timelines()
         plane.fails = ("pause",)
-        wait_for(lambda: not conductors())
+        wait_for(lambda: not timelines())
         plane.fails = ()
         with pytest.raises(TestbedError, match="flapping.* went wrong while it was in force: .*cannot pause"):
-            faults.check_conductors()
-        faults.check_conductors()
+            faults.check_timelines()
+        faults.check_timelines()
 
 
 def test_a_failure_reaches_the_test_though_nobody_heals():
     plane = Plane()
     faults = injector(plane)
-    faults.inject([flapping(PAUSE, up_s=0.01, down_s=0.01)], SITE)
+    inject(faults, flapping(PAUSE, up_s=0.01, down_s=0.01))
     plane.fails = ("pause",)
-    wait_for(lambda: not conductors())
+    wait_for(lambda: not timelines())
     with pytest.raises(TestbedError, match="cannot pause"):
         faults.heal_all()
 
 
-def test_a_dry_injector_conducts_without_breaking_anything():
+def test_a_dry_timeline_runs_without_breaking_anything():
     plane = Plane()
     faults = injector(plane, dry=True)
-    with faults.inject([crash_loop(up_s=0.01, down_s=0.01).on(replica="auth-1")], SITE):
+    with inject(faults, crash_loop(up_s=0.01, down_s=0.01).on(replica="auth-1")):
         wait_for(lambda: len(faults.events) >= 2)
     assert plane.done == []
     assert not any(event.injected for event in faults.events)
@@ -217,10 +216,10 @@ def test_a_dry_injector_conducts_without_breaking_anything():
 def test_what_will_collide_later_is_refused_at_once(second):
     plane = Plane()
     faults = injector(plane)
-    with faults.inject([refused().on(EDGE)], SITE):
+    with inject(faults, refused().on(EDGE)):
         before = list(plane.done)
         with pytest.raises(FaultError, match="contradict each other: both close the link"):
-            faults.inject([second], SITE)
+            inject(faults, second)
         assert plane.done == before
 
 
@@ -234,10 +233,10 @@ def test_what_will_collide_later_is_refused_at_once(second):
     ],
 )
 def test_what_is_hidden_for_some_of_the_time_only_is_an_ordinary_combination(passing):
-    with injector(Plane()).inject([latency(ms=5).on(EDGE), passing], SITE):
+    with inject(injector(Plane()), latency(ms=5).on(EDGE), passing):
         pass
 
 
 def test_what_would_never_be_seen_is_refused():
     with pytest.raises(FaultError, match="so nothing else can happen on it"):
-        injector(Plane()).inject([refused().on(EDGE), flapping(latency(ms=5).on(EDGE), up_s=9, down_s=9)], SITE)
+        inject(injector(Plane()), refused().on(EDGE), flapping(latency(ms=5).on(EDGE), up_s=9, down_s=9))

@@ -9,7 +9,7 @@ import pytest
 
 from testbed.errors import FaultError, TopologyError
 from testbed.experiment.planning import plan_for
-from testbed.injection.injector import Place
+from testbed.faults.target import FaultContext
 from testbed.plan.custom_services import candidates
 from testbed.plan.describe import as_data, as_text
 from testbed.plan.make import Plan
@@ -239,10 +239,10 @@ def test_a_process_that_is_not_the_testbeds_is_not_touched() -> None:
     from testbed.faults import kill, latency, outage
 
     made = plan(web={"language": "go", "calls": ["db"]}, db=DB)
-    place = Place(made.links, made.replicas, {}, 0, made.proxies)
+    context = FaultContext(made.links, made.replicas, {}, 0, made.proxies)
     with pytest.raises(FaultError, match=r"db runs already, at 10.1.2.3:5432.*outage\('db', kind='refused'\)"):
-        kill().on(service="db").operations(place, "f1")
+        kill().on(service="db").operations(context, "f1")
     with pytest.raises(FaultError, match="db runs already"):
-        outage("db", kind="killed").operations(place, "f1")
-    assert outage("db", kind="refused").operations(place, "f1")
-    assert latency(ms=5).on("web -> db").operations(place, "f1")
+        outage("db", kind="killed").operations(context, "f1")
+    assert outage("db", kind="refused").operations(context, "f1")
+    assert latency(ms=5).on("web -> db").operations(context, "f1")

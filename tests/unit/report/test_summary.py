@@ -3,10 +3,12 @@ from dataclasses import replace
 
 import pytest
 
+from testbed.checks import Report, Verdict
 from testbed.frontends.plugin.progress import Progress, line
 from testbed.history.events import FaultEvent, Phase, PolicyEvent, RunInfo
 from testbed.history.file import History
-from testbed.report.narrative import plainly, story
+from testbed.report.narrative import as_phrase, narrative
+from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome
 from testbed.report.summary import summary, tally
 
 SHOP = {
@@ -22,9 +24,14 @@ RUN = RunInfo(at=0, test="t", seed=1, mesh="envoy", topology=SHOP, versions={}, 
 FAULT = FaultEvent("f1", "delay", "delay(ms=800).on('front -> back')", "inlet", (), ("front -> back",), 1, 2)
 
 
-def row(test="test_shop.py::test_slow_back", outcome="held", passed=True, **more):
-    seen = {"check": "slowest(under_ms=700)", "title": "slowest", "observed": "508 ms", "bound": "under 700 ms"}
-    return {"test": test, "outcome": outcome, "passed": passed, "population": "all", "phase": "hold", **seen, **more}
+def verdict(outcome="held", check="slowest(under_ms=700)", **more):
+    usual = Verdict(check, "all", "hold", outcome, "508 ms", "under 700 ms", 400, title="slowest")
+    return replace(usual, **more)
+
+
+def told(*verdicts, test="test_shop.py::test_slow_back", passed=True, **words):
+    reports = (ReportOutcome(Report(verdicts), Narrative(**words)),)
+    return TestOutcome(test, "passed" if passed else "failed", runs=(RunOutcome(reports),))
 
 
 @pytest.mark.parametrize(
@@ -37,16 +44,16 @@ def row(test="test_shop.py::test_slow_back", outcome="held", passed=True, **more
     ],
 )
 def test_a_fault_is_a_phrase(fault, phrase):
-    assert plainly(fault) == (phrase or "abort(503) on a -> b for users percent=5 for attempts 1, 2")
+    assert as_phrase(fault) == (phrase or "abort(503) on a -> b for users percent=5 for attempts 1, 2")
 
 
-def test_a_story_says_what_was_broken_and_what_stood_against_it():
-    told = story(History([RUN, FAULT]))
-    assert told["broken"] == ["delay(ms=800) on front -> back"]
-    assert told["against"] == ["front -> back: timeout 500ms; on failure: fallback list"]
-    assert story(History([RUN]))["broken"] == ["nothing: a control run"]
-    assert story(History([FAULT]))["against"] == []
-    assert story(History([replace(RUN, topology={"of": "another version"}), FAULT]))["against"] == []
+def test_a_narrative_says_what_was_broken_and_what_stood_against_it():
+    told = narrative(History([RUN, FAULT]))
+    assert told.broken == ("delay(ms=800) on front -> back",)
+    assert told.against == ("front -> back: timeout 500ms; on failure: fallback list",)
+    assert narrative(History([RUN])).broken == ("nothing: a control run",)
+    assert narrative(History([FAULT])).against == ()
+    assert narrative(History([replace(RUN, topology={"of": "another version"}), FAULT])).against == ()
 
 
 @pytest.mark.parametrize(
@@ -58,15 +65,16 @@ def test_a_story_says_what_was_broken_and_what_stood_against_it():
         ([], "timeout 500ms; on failure: fallback list, then timeout 100ms"),
     ],
 )
-def test_a_story_names_the_policies_that_were_in_force_when_it_was_judged(phases, timeouts):
+def test_a_narrative_names_the_policies_that_were_in_force_when_it_was_judged(phases, timeouts):
     new = SHOP | {"policies": [{"edge": "front -> back", "timeout": "100ms"}]}
     swap = PolicyEvent(1.5, "front -> back", new)
-    told = story(History([RUN, Phase("old", 1, 1.5), Phase("new", 1.6, 2), FAULT, swap]), phases)
-    assert told["against"] == [f"front -> back: {timeouts}; on failure: fallback list"]
+    told = narrative(History([RUN, Phase("old", 1, 1.5), Phase("new", 1.6, 2), FAULT, swap]), phases)
+    assert told.against == (f"front -> back: {timeouts}; on failure: fallback list",)
 
 
 def test_a_test_whose_failure_was_contained_says_so_above_its_facts():
-    text = summary([row(broken=["delay(ms=800)"], against=["front -> back: timeout 500ms"])], width=100, colour=False)
+    one = told(verdict(), broken=("delay(ms=800)",), against=("front -> back: timeout 500ms",))
+    text = summary([one], width=100, colour=False)
     assert "slow back: contained\n" in text
     assert "broken        delay(ms=800)\n" in text
     assert "defended by   front -> back: timeout 500ms\n" in text
@@ -78,31 +86,32 @@ def test_a_test_whose_failure_was_contained_says_so_above_its_facts():
 @pytest.mark.parametrize(("passed", "result"), [(True, "not contained, as expected"), (False, "not contained")])
 def test_a_violation_says_why_and_where_to_look(passed, result):
     leads = ["a -> b: retries multiply: ...", "a -> b: timeout inversion: ..."]
-    rows = [row(passed=passed), row(outcome="violated", passed=passed, why="3 of 4", next="request r1", warnings=leads)]
-    text = summary(rows, width=100, colour=False)
+    red = verdict("violated", why="3 of 4", next="request r1")
+    tests = [told(verdict(), red, passed=passed, warnings=leads)]
+    text = summary(tests, width=100, colour=False)
     assert f"slow back: {result}\n" in text
     assert "why           3 of 4" in text
     assert ("for example   request r1" in text) == passed  # a failed test has said it already
     assert "look at       a -> b: timeout inversion" in text
     assert "multiply" not in text
-    assert tally(rows) == f"1 test: 1 {result}"
+    assert tally(tests) == f"1 test: 1 {result}"
 
 
 def test_too_many_attempts_lead_to_the_retries():
     leads = ["a -> b: retries multiply: ...", "a -> b: timeout inversion: ..."]
-    text = summary([row(outcome="violated", check="attempts('a -> b')", warnings=leads)], width=100, colour=False)
+    text = summary([told(verdict("violated", "attempts('a -> b')"), warnings=leads)], width=100, colour=False)
     assert "look at       a -> b: retries multiply" in text
     assert "inversion" not in text
 
 
 def test_what_is_not_proved_is_not_contained():
-    rows = [row(outcome="inconclusive", passed=False), row("x::test_b")]
-    assert tally(rows) == "2 tests: 1 not proved, 1 contained"
+    tests = [told(verdict("inconclusive"), passed=False), told(verdict(), test="x::test_b")]
+    assert tally(tests) == "2 tests: 1 not proved, 1 contained"
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_no_line_of_the_summary_is_wider_than_the_terminal(width):
-    text = summary([row(outcome="violated", why="because " * 40, next="x" * 200)], width=width, colour=False)
+    text = summary([told(verdict("violated", why="because " * 40, next="x" * 200))], width=width, colour=False)
     assert max(map(len, text.splitlines())) <= width
 
 

@@ -5,6 +5,7 @@ import pytest
 from testbed.checks import Report, Verdict
 from testbed.report.junit import properties, warnings
 from testbed.report.markdown import markdown, step_summary
+from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome
 from testbed.report.verdict_table import table
 
 POLICY = "{timeout: 500ms, retries: {attempts: 2, retryOn: [5xx, reset]}}"
@@ -179,8 +180,7 @@ def test_markdown_has_the_warnings_about_the_services_above_the_table():
 
 
 def test_a_steps_summary_has_each_warning_once():
-    rows = [{**row, "notes": NOTES} for row in rows_of("red", False, VIOLATED, HELD)]
-    assert step_summary(rows).count("- **warning**") == 2
+    assert step_summary([outcome_of("red", "failed", VIOLATED, HELD, notes=NOTES)]).count("- **warning**") == 2
 
 
 def test_markdown_of_nothing_says_so():
@@ -188,19 +188,20 @@ def test_markdown_of_nothing_says_so():
     assert "|" not in markdown(Report(()))
 
 
-def rows_of(test, passed, *verdicts):
-    return [{"test": test, "passed": passed, **row} for row in Report(verdicts).rows()]
+def outcome_of(test, outcome, *verdicts, notes=()):
+    """A test with two reports on one run."""
+    reports = [ReportOutcome(Report((verdict,)), Narrative(notes=notes)) for verdict in verdicts]
+    return TestOutcome(test, outcome, runs=(RunOutcome(tuple(reports)),))
 
 
 def test_a_steps_summary_has_the_red_tests_first():
-    text = step_summary([*rows_of("green", True, HELD), *rows_of("red", False, VIOLATED, HELD)])
+    text = step_summary([outcome_of("green", "passed", HELD), outcome_of("red", "failed", VIOLATED, HELD)])
     assert text.index("### red") < text.index("### green")
     assert text.count("| held |") == 2
 
 
 def test_a_steps_summary_is_capped_and_says_so():
-    rows = [row for n in range(50) for row in rows_of(f"test{n}", True, HELD)]
-    text = step_summary(rows, most_bytes=3000)
+    text = step_summary([outcome_of(f"test{n}", "passed", HELD) for n in range(50)], most_bytes=3000)
     shown = text.count("### test")
     assert len(text.encode()) < 3100
     assert 1 < shown < 50

@@ -10,10 +10,10 @@ import pytest
 import testbed
 from testbed import get, only_statuses, packet_loss, partition, steady, unreachable
 from testbed.errors import TestbedError, Unsupported
-from testbed.faults.operations import Drop
-from testbed.injection.namespaces import Places
+from testbed.faults.operations import PacketDrop
+from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets.packets import Packets
-from testbed.injection.toxiproxy.blackhole import hold
+from testbed.injection.toxiproxy.blackhole import hold_address
 from testbed.plan.values import Link
 from testbed.runtime import RUNTIMES
 from testbed.runtime.tools.inventory import find
@@ -26,8 +26,8 @@ EDGE = "front -> back"
 INTO_FRONT = "client -> front"
 OWNER = """
 import sys, time
-from testbed.injection.toxiproxy.blackhole import hold
-held = hold(sys.argv[1], tuple(sys.argv[2:]))
+from testbed.injection.toxiproxy.blackhole import hold_address
+held = hold_address(sys.argv[1], tuple(sys.argv[2:]))
 print("held", flush=True)
 time.sleep(60)
 """
@@ -78,7 +78,7 @@ def tables(enter: tuple[str, ...] = ()) -> str:
 
 def test_nobody_is_answered_in_another_network(net: Hub) -> None:
     address, pod = f"{net.space.shared_address}:10000", net.pod("a-1", f"{net.space.network}.1.1")
-    held = hold(address, net.plane.enter)
+    held = hold_address(address, net.plane.enter)
     for act in (lambda: echo(address, 0.2), lambda: pod.do(lambda: echo(address, 0.2)), lambda: echo(address, 0.2)):
         with pytest.raises(TimeoutError):
             act()
@@ -92,13 +92,13 @@ def test_an_address_in_use_in_another_network_is_an_error(net: Hub) -> None:
     address = f"{net.space.shared_address}:10000"
     with Listener(net.plane, address):
         with pytest.raises(TestbedError, match=f"cannot hold {address} so that no SYN is answered"):
-            hold(address, net.plane.enter)
+            hold_address(address, net.plane.enter)
         assert echo(address) == b"hello"
 
 
 def test_words_that_lead_nowhere_are_said(net: Hub) -> None:
     with pytest.raises(TestbedError, match="nsenter"):
-        hold(f"{net.space.shared_address}:10000", ("nsenter", "--net=/proc/0/ns/net"))
+        hold_address(f"{net.space.shared_address}:10000", ("nsenter", "--net=/proc/0/ns/net"))
 
 
 def test_the_address_goes_with_its_owner(net: Hub) -> None:
@@ -126,7 +126,7 @@ def is_refused(address: str) -> bool:
 # -- packets
 
 
-class Wired:
+class PacketTopology:
     """Two links of one plane, from a pod: what is dropped on one, the other does not notice."""
 
     def __init__(self, net: Hub) -> None:
@@ -137,7 +137,7 @@ class Wired:
             for n, port in ((1, 10000), (2, 10001))
         ]
         inside = {"links": self.plane.enter, "a-1/proxy": self.pod.enter}
-        self.packets = Packets(self.links, net.space, Places(inside, inside.__getitem__))
+        self.packets = Packets(self.links, net.space, NetworkNamespaces(inside, inside.__getitem__))
         self.listeners = [Listener(self.plane, link.listen) for link in self.links]
 
     def echo(self, number: int, timeout_s: float = 60) -> bytes:
@@ -151,15 +151,15 @@ class Wired:
 
 @pytest.fixture
 def wired(net: Hub):
-    made = Wired(net)
+    made = PacketTopology(net)
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("packets", ["requests", "answers"])
-def test_a_packet_is_dropped_in_the_network_that_it_comes_into(wired: Wired, packets) -> None:
+def test_a_packet_is_dropped_in_the_network_that_it_comes_into(wired: PacketTopology, packets) -> None:
     assert [wired.echo(0), wired.echo(1)] == [b"hello"] * 2
-    wired.packets.apply([Drop("f1", "a-1--b-1", 1, packets)])
+    wired.packets.apply([PacketDrop("f1", "a-1--b-1", 1, packets)])
     there = {"requests": wired.plane, "answers": wired.pod}
     assert {way: "testbed_10" in tables(one.enter) for way, one in there.items()} == {
         way: way == packets for way in there
@@ -176,8 +176,8 @@ def test_a_packet_is_dropped_in_the_network_that_it_comes_into(wired: Wired, pac
     assert [wired.echo(0), wired.echo(1)] == [b"hello"] * 2
 
 
-def test_both_ways_are_one_fault_in_two_networks(wired: Wired) -> None:
-    wired.packets.apply([Drop("f1", "a-1--b-1", 1e-6, way) for way in ("requests", "answers")])
+def test_both_ways_are_one_fault_in_two_networks(wired: PacketTopology) -> None:
+    wired.packets.apply([PacketDrop("f1", "a-1--b-1", 1e-6, way) for way in ("requests", "answers")])
     assert wired.echo(0) == b"hello"
     assert wired.packets.seen("f1").packets >= 6  # SYN, its answer, and one more each way at the least
     wired.packets.undo("f1")
@@ -253,8 +253,8 @@ def test_nobody_answers_at_an_unreachable_replica(bed) -> None:
 def test_answers_to_the_load_are_lost_where_they_come_through_our_network(bed) -> None:
     with bed.client() as client, bed.inject(packet_loss(percent=20, direction="answers").on(INTO_FRONT)):
         assert {client.get("/").status_code for _ in range(40)} == {200}
-        (fault,) = bed._wire.left()
-        assert bed._wire._packets.seen(fault).dropped >= 1
+        (fault,) = bed._parts.packets.left()
+        assert bed._parts.packets._packets.seen(fault).dropped >= 1
 
 
 def test_everything_is_asked_where_it_is_published(far_bed) -> None:
@@ -277,8 +277,8 @@ def test_policies_are_read_back_and_a_killed_replica_comes_back(far_bed) -> None
 def test_answers_that_do_not_come_through_our_network_are_not_lost_and_requests_are(far_bed) -> None:
     with pytest.raises(Unsupported, match="does not lead through this machine's own network.*direction='requests'"):
         far_bed.inject(packet_loss(percent=20, direction="answers").on(INTO_FRONT))
-    assert far_bed._wire.left() == []
+    assert far_bed._parts.packets.left() == []
     with far_bed.client() as client, far_bed.inject(packet_loss(percent=20, direction="requests").on(INTO_FRONT)):
         assert {client.get("/").status_code for _ in range(40)} == {200}
-        (fault,) = far_bed._wire.left()
-        assert far_bed._wire._packets.seen(fault).dropped >= 1
+        (fault,) = far_bed._parts.packets.left()
+        assert far_bed._parts.packets._packets.seen(fault).dropped >= 1

@@ -5,48 +5,60 @@ from dataclasses import replace
 import pytest
 
 from testbed.campaigns.calibrate.calibrate import as_data, is_calibrated
-from testbed.campaigns.calibrate.judgement import Kind, is_scenario
+from testbed.campaigns.calibrate.findings import Kind
+from testbed.campaigns.calibrate.judgement import is_scenario
 from testbed.campaigns.calibrate.table import table
-from testbed.campaigns.outcomes import Told, read
 from testbed.checks import SATURATED
-from tests.kit.arms import EDGE, FAULT, judged, quiet, seen, told
+from testbed.report.outcome import TestOutcome
+from tests.kit.arms import EDGE, FAULT, judged, quiet, run, seen, told
 
+SENSITIVE, NOT_APPLICABLE = Kind.SENSITIVE, Kind.NOT_APPLICABLE
+NOT_TO_POLICY, NOT_TO_FAULT = Kind.INSENSITIVE_TO_POLICY, Kind.INSENSITIVE_TO_FAULT
 HELD, VIOLATED, OPEN = seen(), seen("violated", observed="918 ms"), seen("inconclusive", observed="")
 BUSY = seen("inconclusive", why=f"{SATURATED}: the load was late", observed="918 ms")
 FALLBACK = "fallback('list-price')"
 TAKEN = seen(check=FALLBACK, reaction=True)
 NOT_TAKEN = seen("violated", check=FALLBACK, title="fallback list-price", reaction=True)
 EXPECTED = quiet(VIOLATED)  # pytest.raises(NotContained) caught it
+SKIPPED = TestOutcome("t", "skipped")
 UNMESHED = replace(FAULT, mesh="none", protected=())
 
 
 @pytest.mark.parametrize(
     ("arms", "kind"),
     [
-        pytest.param((told(HELD), quiet(HELD), quiet(VIOLATED)), Kind.TELLS, id="needs its policies"),
-        pytest.param((told(HELD), quiet(HELD), quiet(HELD)), Kind.BLIND, id="green without its policies"),
-        pytest.param((told(HELD), quiet(HELD), quiet(OPEN)), Kind.BLIND, id="inconclusive is not violated"),
-        pytest.param((told(HELD), quiet(HELD), quiet(BUSY)), Kind.BUSY, id="too busy to tell"),
-        pytest.param((told(HELD), quiet(HELD), quiet(BUSY, VIOLATED)), Kind.TELLS, id="busy, but another check tells"),
+        pytest.param((told(HELD), quiet(HELD), quiet(VIOLATED)), SENSITIVE, id="needs its policies"),
+        pytest.param((told(HELD), quiet(HELD), quiet(HELD)), NOT_TO_POLICY, id="green without its policies"),
+        pytest.param((told(HELD), quiet(HELD), quiet(OPEN)), NOT_TO_POLICY, id="inconclusive is not violated"),
+        pytest.param((told(HELD), quiet(HELD), quiet(BUSY)), Kind.SATURATED, id="too busy to tell"),
+        pytest.param((told(HELD), quiet(HELD), quiet(BUSY, VIOLATED)), SENSITIVE, id="busy, but another check tells"),
         pytest.param((told(HELD), quiet(VIOLATED), quiet(VIOLATED)), Kind.FAILS, id="red without the fault"),
         pytest.param((told(HELD), quiet(OPEN), quiet(VIOLATED)), Kind.FAILS, id="not proved without the fault"),
-        pytest.param((told(HELD, TAKEN), quiet(HELD, NOT_TAKEN), quiet(VIOLATED, TAKEN)), Kind.TELLS, id="a reaction"),
-        pytest.param((told(HELD, TAKEN), quiet(HELD, TAKEN), quiet(VIOLATED, TAKEN)), Kind.DEAF, id="it always reacts"),
-        pytest.param((told(TAKEN), quiet(NOT_TAKEN), quiet(NOT_TAKEN)), Kind.TELLS, id="no reaction without policies"),
-        pytest.param((EXPECTED, quiet(HELD), quiet(HELD)), Kind.TELLS, id="its policies do the harm"),
-        pytest.param((EXPECTED, quiet(HELD), quiet(VIOLATED)), Kind.BLIND, id="harm with and without policies"),
+        pytest.param((told(HELD, TAKEN), quiet(HELD, NOT_TAKEN), quiet(VIOLATED, TAKEN)), SENSITIVE, id="a reaction"),
+        pytest.param(
+            (told(HELD, TAKEN), quiet(HELD, TAKEN), quiet(VIOLATED, TAKEN)),
+            NOT_TO_FAULT,
+            id="it always reacts",
+        ),
+        pytest.param((told(TAKEN), quiet(NOT_TAKEN), quiet(NOT_TAKEN)), SENSITIVE, id="no reaction without policies"),
+        pytest.param((EXPECTED, quiet(HELD), quiet(HELD)), SENSITIVE, id="its policies do the harm"),
+        pytest.param((EXPECTED, quiet(HELD), quiet(VIOLATED)), NOT_TO_POLICY, id="harm with and without policies"),
         pytest.param((EXPECTED, quiet(VIOLATED), quiet(HELD)), Kind.FAILS, id="harm even without the fault"),
         pytest.param((told(VIOLATED), quiet(HELD), quiet(VIOLATED)), Kind.RED, id="red as written"),
         pytest.param((told(VIOLATED), quiet(HELD), quiet(HELD)), Kind.RED, id="red because of the policies"),
         pytest.param((told(VIOLATED), quiet(VIOLATED), quiet(VIOLATED)), Kind.FAILS, id="red whatever happens"),
         pytest.param((told(HELD), None, quiet(VIOLATED)), Kind.WRONG, id="an arm did not end"),
         pytest.param((None, quiet(HELD), quiet(VIOLATED)), Kind.WRONG, id="it did not end as written"),
-        pytest.param((told(HELD), quiet(HELD), quiet(own="error")), Kind.WRONG, id="an error in an arm"),
-        pytest.param((told(HELD, outcome="error", own="error"), None, None), Kind.WRONG, id="an error as written"),
-        pytest.param((Told("t", "skipped"), Told("t", "skipped"), Told("t", "skipped")), Kind.APART, id="skipped"),
-        pytest.param((told(HELD, injected=()), quiet(HELD), quiet(HELD)), Kind.APART, id="breaks nothing"),
+        pytest.param((told(HELD), quiet(HELD), quiet(asserts="error")), Kind.WRONG, id="an error in an arm"),
+        pytest.param((told(HELD, outcome="error", asserts="error"), None, None), Kind.WRONG, id="an error as written"),
+        pytest.param(
+            (SKIPPED, SKIPPED, SKIPPED),
+            NOT_APPLICABLE,
+            id="skipped",
+        ),
+        pytest.param((told(HELD, injected=()), quiet(HELD), quiet(HELD)), NOT_APPLICABLE, id="breaks nothing"),
         pytest.param((told(VIOLATED, injected=()), quiet(HELD), quiet(HELD)), Kind.RED, id="red, breaks nothing"),
-        pytest.param((told(HELD, injected=(UNMESHED,)), quiet(HELD), quiet(HELD)), Kind.APART, id="no policies"),
+        pytest.param((told(HELD, injected=(UNMESHED,)), quiet(HELD), quiet(HELD)), NOT_APPLICABLE, id="no policies"),
         pytest.param((told(VIOLATED, injected=(UNMESHED,)), quiet(HELD), quiet(HELD)), Kind.RED, id="red, no policies"),
         pytest.param((told(HELD, control="weak"), quiet(HELD), quiet(HELD)), Kind.CONTROL, id="a control"),
         pytest.param((told(HELD, control="weak"), quiet(HELD), quiet(VIOLATED)), Kind.NO_CONTROL, id="no control"),
@@ -58,18 +70,18 @@ def test_the_outcomes_of_the_arms_make_the_judgement(arms, kind):
     assert judged(*arms).kind is kind
 
 
-FAILS = {"outcome": "failed", "own": "violated", "why": "AssertionError: assert 503 == 200"}
+FAILS = {"outcome": "failed", "asserts": "violated", "why": "AssertionError: assert 503 == 200"}
 
 
 @pytest.mark.parametrize(
     ("arms", "kind"),
     [
-        pytest.param((told(), quiet(), told(**FAILS)), Kind.TELLS, id="its asserts need the policies"),
-        pytest.param((told(), quiet(), quiet()), Kind.BLIND, id="its asserts pass without policies"),
-        pytest.param((told(), told(**FAILS), quiet()), Kind.APART, id="its asserts need the fault"),
+        pytest.param((told(), quiet(), told(**FAILS)), SENSITIVE, id="its asserts need the policies"),
+        pytest.param((told(), quiet(), quiet()), NOT_TO_POLICY, id="its asserts pass without policies"),
+        pytest.param((told(), told(**FAILS), quiet()), NOT_APPLICABLE, id="its asserts need the fault"),
         pytest.param((told(**FAILS), told(**FAILS), told(**FAILS)), Kind.FAILS, id="its asserts always fail"),
         pytest.param((told(**FAILS), quiet(), told(**FAILS)), Kind.RED, id="its asserts fail as written"),
-        pytest.param((told(HELD), quiet(HELD), quiet(HELD, **FAILS)), Kind.TELLS, id="asserts beside checks"),
+        pytest.param((told(HELD), quiet(HELD), quiet(HELD, **FAILS)), SENSITIVE, id="asserts beside checks"),
     ],
 )
 def test_a_test_without_checks_is_judged_by_its_own_asserts(arms, kind):
@@ -78,14 +90,14 @@ def test_a_test_without_checks_is_judged_by_its_own_asserts(arms, kind):
 
 def test_a_touch_of_nobody_is_nothing_against_the_arm_without_the_fault():
     nobody = seen("inconclusive", population="touched (descriptive)", n=0)
-    assert judged(told(HELD), quiet(HELD, nobody), quiet(VIOLATED)).kind is Kind.TELLS
+    assert judged(told(HELD), quiet(HELD, nobody), quiet(VIOLATED)).kind is SENSITIVE
     assert judged(told(HELD), quiet(HELD, replace(nobody, n=3)), quiet(VIOLATED)).kind is Kind.FAILS
 
 
 def test_verdicts_are_matched_by_run_check_population_and_phase():
-    first, second = seen(), seen(run=2)
-    swapped = quiet(seen("violated"), seen("held", run=2))
-    assert judged(told(first, seen("violated", run=2), outcome="passed"), quiet(first, second), swapped).reasons == (
+    written = told(HELD, more=[seen("violated")], outcome="passed")
+    swapped = quiet(seen("violated"), more=[HELD])
+    assert judged(written, quiet(HELD, more=[HELD]), swapped).reasons == (
         "violated without its policies: slowest (all, hold): 318 ms, bound under 700 ms",
         "held without its policies: slowest (all, hold): 318 ms, bound under 700 ms",
     )
@@ -108,10 +120,10 @@ def test_cells_say_what_happened_in_each_arm():
 
 
 def test_a_test_is_a_scenario_if_it_sent_load_or_broke_something():
-    assert is_scenario([Told("t", "passed", runs=1)])
-    assert is_scenario([Told("t", "passed", injected=(FAULT,))])
-    assert is_scenario([Told("t", "error")])
-    assert not is_scenario([Told("t", "passed"), Told("t", "failed")])
+    assert is_scenario([TestOutcome("t", "passed", runs=(run(),))])
+    assert is_scenario([TestOutcome("t", "passed", injected=(FAULT,))])
+    assert is_scenario([TestOutcome("t", "error")])
+    assert not is_scenario([TestOutcome("t", "passed"), TestOutcome("t", "failed")])
 
 
 GOOD = judged(told(HELD), quiet(HELD), quiet(VIOLATED))
@@ -138,8 +150,3 @@ def test_the_table_explains_what_needs_attention_and_counts():
     assert "2 scenarios. tells the difference: 1; proves nothing about its policies: 1" in text
     assert "slowest (all, hold)" not in text
     assert "no scenario" in table([])
-
-
-def test_what_a_test_did_survives_the_way_through_a_pipe():
-    one = told(HELD, TAKEN, control="why", seconds=1.5)
-    assert read(one.line()) == one

@@ -93,11 +93,11 @@ def test_the_traceback_ends_in_the_users_line(pytester):
     assert "def raise_if_red" not in out
 
 
-def test_a_report_says_which_run_and_travels_as_plain_data():
+def test_a_report_says_which_run_it_judges():
     report = judge(quiet(50).history, all=[only_statuses(200)])
     assert (report.test, report.mesh, report.seed) == ("test_it", "envoy", 42)
-    (row,) = report.rows()
-    assert (row["check"], row["outcome"], row["n"]) == ("only_statuses(200)", "held", 50)
+    (verdict,) = report.verdicts
+    assert (verdict.check, verdict.outcome, verdict.n) == ("only_statuses(200)", "held", 50)
     assert judge(History([]), all=[]).seed is None
 
 
@@ -242,24 +242,6 @@ def test_every_check_has_its_file_and_its_line():
     assert {name for name in CHECKS if name not in ("p50", "p90", "p99")} == {
         name for name in vars(testbed.checks) if f"testbed.checks.{name}" in sys.modules
     } - {"judging"}
-    assert all(testbed.checks.named(name) is check for name, check in CHECKS.items())
-
-
-def test_an_unknown_check_names_the_nearest():
-    with pytest.raises(CheckError, match=r"there is no check 'availabilty' \(did you mean 'availability'\?\)"):
-        testbed.checks.named("availabilty")
-
-
-def test_third_parties_add_checks_by_entry_point(tmp_path, monkeypatch):
-    info = tmp_path / "breakers-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: breakers\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[testbed.checks]\nnever_mind = breakers_check:never_mind\n")
-    (tmp_path / "breakers_check.py").write_text("def never_mind(): return 'loaded'\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert testbed.checks.named("never_mind")() == "loaded"
-    with pytest.raises(CheckError, match=r"did you mean 'never_mind'\?"):
-        testbed.checks.named("never_mint")
 
 
 # -- cost

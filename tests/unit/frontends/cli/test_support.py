@@ -11,12 +11,12 @@ from testbed.faults.base import LinkFault, RequestFault
 from testbed.frontends.cli import protocol_support
 from testbed.frontends.cli.main import main
 from testbed.frontends.cli.protocol_support import PROTOCOLS, run_over
-from testbed.frontends.cli.support import AIMS, checks, example, examples, faults, place_of, settings, sources
+from testbed.frontends.cli.support import AIMS, checks, context_of, example, examples, faults, settings, sources
 from testbed.plan.values import AddressSpace
 from tests.kit.story import EDGE, SOURCES, Story
 
 ROWS = {row["fault"]: row for row in faults()}
-PLACES = {name: place_of(plan_for(topology, AddressSpace("127.50"))) for name, topology in settings().items()}
+CONTEXTS = {name: context_of(plan_for(topology, AddressSpace("127.50"))) for name, topology in settings().items()}
 
 
 def test_there_is_a_row_for_everything_that_is_registered():
@@ -31,14 +31,14 @@ def test_request_faults_need_an_inlet_and_name_the_link_fault(name):
     assert row["scopes"] == "users, cohort, requests, attempts"
     for aim in ({"edge": AIMS["edge"]}, {"service": AIMS["service"]}, {"replica": AIMS["replica"]}):
         with pytest.raises(FaultError, match="requestFaults: off") as refused:
-            fault.on(**aim).operations(PLACES["requestFaults: off"], "f1")
+            fault.on(**aim).operations(CONTEXTS["requestFaults: off"], "f1")
         assert fault.twin in str(refused.value)
 
 
 @pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if issubclass(kind, LinkFault)))
 def test_link_faults_act_on_every_mesh_and_name_the_request_fault_for_a_scope(name):
     row = ROWS[name]
-    assert len({row[setting] for setting in PLACES}) == 1
+    assert len({row[setting] for setting in CONTEXTS}) == 1
     assert row["scopes"] == "-"
     with pytest.raises(FaultError, match="is not possible") as refused:
         example(FAULTS[name]).for_users(percent=5)
@@ -51,7 +51,7 @@ def test_a_proxy_is_a_target_where_there_is_one(name):
     assert row["mesh: envoy"] == row["placement: node"] == "service, replica, proxy"
     assert row["mesh: none"] == "service, replica"
     with pytest.raises(FaultError, match=r"this mesh has none. Use \.on\(replica="):
-        example(FAULTS[name]).on(proxy="front-1").operations(PLACES["mesh: none"], "f1")
+        example(FAULTS[name]).on(proxy="front-1").operations(CONTEXTS["mesh: none"], "f1")
 
 
 def test_policies_need_a_proxy_too():

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from testbed.frontends.plugin.each import line
+from tests.kit.arms import seen, told
 
 TESTS = """
 import pytest
@@ -28,8 +29,9 @@ def test_it_has_nothing(nothing): pass
     ],
 )
 def test_the_line_of_a_scenario_is_its_verdict(outcome, passed, words):
-    rows = [{"outcome": "held", "passed": passed}, {"outcome": outcome, "passed": passed}]
-    report = SimpleNamespace(nodeid="a/test_b.py::test_slow_back", testbed=rows)
+    ended = {"outcome": "passed" if passed else "failed"}
+    data = told(seen("held"), seen(outcome), **ended).as_data()
+    report = SimpleNamespace(nodeid="a/test_b.py::test_slow_back", testbed=data)
     assert line(report, "passed") == f"slow back: {words}\n"
 
 

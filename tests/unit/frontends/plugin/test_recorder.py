@@ -1,33 +1,66 @@
+"""What comes through the pipe of a campaign, for tests that need no mesh."""
+
 import pytest
 
-from testbed.errors import Inconclusive, NotContained, TestbedError
-from testbed.frontends.plugin.recorder import own
+from testbed.campaigns.suite import run_suite
+
+TESTS = """
+import pytest
+from testbed import TestbedError
+
+def test_it_works(): pass
+def test_it_breaks(): assert 503 == 200
+def test_it_cannot(): raise TestbedError("no edge")
+def test_it_is_not_here(): pytest.skip("not here")
+@pytest.mark.xfail
+def test_it_is_known(): assert 0
+@pytest.mark.control("it is weak")
+def test_it_is_a_control(): pass
+@pytest.fixture
+def nothing(): raise OSError("nothing")
+def test_it_has_nothing(nothing): pass
+@pytest.fixture
+def messy():
+    yield
+    raise OSError("messy")
+def test_it_cannot_end(messy): pass
+"""
 
 
-def raised_by(act):
-    with pytest.raises(BaseException) as caught:  # noqa: PT011 (whatever it is)
-        act()
-    return caught.value
+@pytest.fixture
+def heard(pytester, monkeypatch):
+    """Run the suite; returns the outcomes by short names, and all that was heard, with numbers."""
+
+    def run(*args):
+        pytester.makepyfile(TESTS)
+        monkeypatch.chdir(pytester.path)
+        calls = []
+        plain = ["-p", "no:randomly", "-p", "no:cacheprovider", *args]
+        found = run_suite(plain, kept="campaign", on_outcome=lambda *call: calls.append(call))
+        return {name.rpartition("::")[2]: one for name, one in found.items()}, calls
+
+    return run
 
 
-def nothing_raised():
-    with pytest.raises(NotContained):
-        pass
+def test_every_test_says_how_it_ended_and_what_its_asserts_found(heard):
+    found, calls = heard()
+    assert {name: (one.outcome, one.asserts) for name, one in found.items()} == {
+        "test_it_works": ("passed", "held"),
+        "test_it_breaks": ("failed", "violated"),
+        "test_it_cannot": ("failed", "error"),
+        "test_it_is_not_here": ("skipped", "held"),
+        "test_it_is_known": ("xfailed", "violated"),
+        "test_it_is_a_control": ("passed", "held"),
+        "test_it_has_nothing": ("error", "violated"),
+        "test_it_cannot_end": ("error", "held"),
+    }
+    assert found["test_it_breaks"].why == "AssertionError: assert 503 == 200"
+    assert found["test_it_cannot_end"].why == "OSError: messy"
+    assert found["test_it_is_a_control"].control == "it is weak"
+    assert [(number, of) for _, number, of in calls] == [*((n, 8) for n in range(1, 9)), (8, 8)]
 
 
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (None, "held"),
-        (NotContained("slowest"), "checks"),
-        (Inconclusive("too few"), "checks"),
-        (TestbedError("the inlet died"), "error"),
-        (AssertionError("assert 503 == 200"), "violated"),
-        (TimeoutError(), "violated"),
-        (raised_by(nothing_raised), "held"),
-        (raised_by(lambda: pytest.fail("Timeout (>120 s)")), "violated"),
-        (raised_by(lambda: pytest.skip("no")), "held"),
-    ],
-)
-def test_the_way_a_test_ended_says_what_its_own_code_found(error, said):
-    assert own(error) == said
+def test_workers_of_xdist_say_it_through_their_controller(heard):
+    found, calls = heard("-n", "1", "-k", "works or breaks")
+    assert {name: one.outcome for name, one in found.items()} == {"test_it_works": "passed", "test_it_breaks": "failed"}
+    assert [(number, of) for _, number, of in calls] == [(1, 2), (2, 2)]

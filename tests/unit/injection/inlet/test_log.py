@@ -78,3 +78,8 @@ def test_control_requests_are_nobodys_arrival_but_count() -> None:
 def test_garbage_is_counted() -> None:
     reading = parse([line(local="127.9.9.9:1"), line()[:50], line(attempt=None)], [LINK], CONTROL)
     assert (reading.events, reading.garbage, reading.ended) == ((), 3, 0)
+
+
+def test_the_caller_that_went_away_and_the_callee_that_was_not_there_have_an_outcome() -> None:
+    assert arrival(status=0, flags="DI,DR", details="http2.remote_reset").outcome == "client_gone"
+    assert arrival(status=503, flags="UF", details=BEFORE).outcome == "connect_failed"

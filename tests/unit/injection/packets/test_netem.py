@@ -6,8 +6,8 @@ from collections import defaultdict
 import pytest
 
 from testbed.errors import Unsupported
-from testbed.faults.operations import Netem
-from testbed.injection.namespaces import Places
+from testbed.faults.operations import PacketShaping
+from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets import netem
 from testbed.injection.packets.netem import Shaper
 from testbed.plan.values import AddressSpace, Link
@@ -52,12 +52,12 @@ def kernel(monkeypatch):
 
 @pytest.fixture
 def shaper():
-    places = Places(["a-1/proxy", "a-1/app"], lambda process: (f"into {process}",))
+    places = NetworkNamespaces(["a-1/proxy", "a-1/app"], lambda process: (f"into {process}",))
     return Shaper([LINK, ENTRY], AddressSpace("10.213", PLANE), places)
 
 
 def both(link, fault="f1"):
-    return [Netem(fault, link.name, way, ("delay", "5ms")) for way in ("requests", "answers")]
+    return [PacketShaping(fault, link.name, way, ("delay", "5ms")) for way in ("requests", "answers")]
 
 
 def test_requests_leave_by_the_callers_device_and_answers_by_that_of_the_links(kernel, shaper):
@@ -97,4 +97,4 @@ def test_requests_of_the_load_are_not_shaped(kernel, shaper):
 def test_a_loopback_of_everybodys_is_left_alone(kernel, monkeypatch):
     monkeypatch.delenv("TESTBED_SANDBOX", raising=False)
     with pytest.raises(Unsupported, match="needs one of its own: run it as `testbed sandbox"):
-        Shaper([LINK], AddressSpace("10.213"), Places(())).ready(both(LINK))
+        Shaper([LINK], AddressSpace("10.213"), NetworkNamespaces(())).ready(both(LINK))

@@ -3,8 +3,8 @@
 import pytest
 
 from testbed.errors import FaultError, TestbedError, Unsupported
-from testbed.faults.operations import Drop
-from testbed.injection.namespaces import Places
+from testbed.faults.operations import PacketDrop
+from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets import packets as module
 from testbed.injection.packets.packets import Packets, rules
 from testbed.plan.values import AddressSpace, Link
@@ -17,37 +17,37 @@ MATCH = "ip daddr 127.9.2.1 tcp dport 10001"
 
 
 def test_a_share_is_drawn_for_each_packet_and_all_are_counted():
-    assert rules(Drop("f1", LINK.name, 0.05, "requests"), LINK.listen) == (
+    assert rules(PacketDrop("f1", LINK.name, 0.05, "requests"), LINK.listen) == (
         f"{MATCH} counter",
         f"{MATCH} numgen random mod 1000000 < 50000 counter drop",
     )
 
 
 def test_answers_are_told_by_where_they_come_from():
-    count, _ = rules(Drop("f1", LINK.name, 0.05, "answers"), LINK.listen)
+    count, _ = rules(PacketDrop("f1", LINK.name, 0.05, "answers"), LINK.listen)
     assert count == "ip saddr 127.9.2.1 tcp sport 10001 counter"
 
 
 def test_everything_needs_no_draw_and_a_tiny_share_is_not_nothing():
-    assert rules(Drop("f1", LINK.name, 1, "requests"), LINK.listen)[1] == f"{MATCH} counter drop"
-    assert "< 1 counter" in rules(Drop("f1", LINK.name, 1e-9, "requests"), LINK.listen)[1]
+    assert rules(PacketDrop("f1", LINK.name, 1, "requests"), LINK.listen)[1] == f"{MATCH} counter drop"
+    assert "< 1 counter" in rules(PacketDrop("f1", LINK.name, 1e-9, "requests"), LINK.listen)[1]
 
 
 def test_an_address_outside_the_runs_own_is_never_matched():
     for space in (AddressSpace("127.90"), AddressSpace("127.9", "127.9.0.2"), AddressSpace("12", "12.0.0.2")):
         with pytest.raises(TestbedError, match=f"127.9.2.1:10001 is outside this run's own {space.network}"):
-            Packets([LINK], space, Places(())).apply([Drop("f1", LINK.name, 1, "requests")])
+            Packets([LINK], space, NetworkNamespaces(())).apply([PacketDrop("f1", LINK.name, 1, "requests")])
 
 
 def test_an_unknown_link_is_refused():
     with pytest.raises(FaultError, match="no link 'a-1--b-2'.*did you mean 'a-1--b-1'"):
-        Packets([LINK], SPACE, Places(())).apply([Drop("f1", "a-1--b-2", 1, "requests")])
+        Packets([LINK], SPACE, NetworkNamespaces(())).apply([PacketDrop("f1", "a-1--b-2", 1, "requests")])
 
 
 def test_without_nft_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(Unsupported, match="apt-get install nftables"):
-        Packets([LINK], SPACE, Places(())).ready()
+        Packets([LINK], SPACE, NetworkNamespaces(())).ready()
 
 
 # -- in which network
@@ -63,13 +63,13 @@ def test_without_nft_it_says_how_to_get_it(monkeypatch):
     ],
 )
 def test_requests_come_in_where_the_links_are_and_answers_where_the_caller_is(link, processes, requests_to, answers_to):
-    places = Places(processes)
+    places = NetworkNamespaces(processes)
     assert places.receiver(link, "requests") == requests_to
     assert places.receiver(link, "answers") == answers_to
 
 
 def test_the_load_runs_in_our_own_network_and_nobody_is_asked_where_it_is():
-    places = Places(["a-1/app"], lambda process: ("enter", process))
+    places = NetworkNamespaces(["a-1/app"], lambda process: ("enter", process))
     assert places.enter("client") == ()
     assert places.enter("links") == ("enter", "links")
 
@@ -110,12 +110,12 @@ def kernel(monkeypatch):
 
 
 def pods(inside, *links):
-    return Packets(links, SPACE, Places(["a-1/proxy", "a-1/app"], inside))
+    return Packets(links, SPACE, NetworkNamespaces(["a-1/proxy", "a-1/app"], inside))
 
 
 def test_every_network_has_its_own_rules_and_all_count_as_one(kernel):
     packets = pods(lambda process: ("into", process), LINK, ENTRY)
-    drops = [Drop("f1", link.name, 1, way) for link in (LINK, ENTRY) for way in ("requests", "answers")]
+    drops = [PacketDrop("f1", link.name, 1, way) for link in (LINK, ENTRY) for way in ("requests", "answers")]
     packets.apply(drops)
     placed = {where: [rule for rule in rules if "drop" in rule] for where, rules in kernel.rules.items()}
     assert placed == {
@@ -131,8 +131,8 @@ def test_every_network_has_its_own_rules_and_all_count_as_one(kernel):
 
 
 def test_where_all_share_one_network_there_is_one(kernel):
-    packets = Packets([LINK], SPACE, Places(["a-1/proxy"]))
-    packets.apply([Drop("f1", LINK.name, 1, way) for way in ("requests", "answers")])
+    packets = Packets([LINK], SPACE, NetworkNamespaces(["a-1/proxy"]))
+    packets.apply([PacketDrop("f1", LINK.name, 1, way) for way in ("requests", "answers")])
     assert set(kernel.rules) == {()}
 
 
@@ -143,7 +143,7 @@ def test_a_network_that_cannot_be_entered_is_said_before_anything_is_done(kernel
     packets = pods(inside, LINK)
     for act in (packets.ready, packets.apply):
         with pytest.raises(Unsupported, match="no way into links"):
-            act([Drop("f1", LINK.name, 1, "requests")])
+            act([PacketDrop("f1", LINK.name, 1, "requests")])
     assert kernel.rules == {}
     packets.undo("f1")
     assert packets.seen("f1") == module.Seen(0, 0)

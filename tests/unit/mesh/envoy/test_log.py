@@ -34,7 +34,7 @@ def test_a_retried_call() -> None:
     ]
     key = "a-1:7.1"
     assert parse(lines, LINKS).events == (
-        Attempt("r1-9", "a -> b", "a-1", "b-1", 1, 100.0, 250.0, 0, "UT", "proxy", key),
+        Attempt("r1-9", "a -> b", "a-1", "b-1", 1, 100.0, 250.0, 0, "UT", "proxy", key, outcome="timeout"),
         Attempt("r1-9", "a -> b", "a-1", "b-2", 2, 100.5, 250.0, 200, "", "proxy", key),
         Call("r1-9", "a -> b", "a-1", 2, 100.0, 1000.0, 200, "", key),
     )
@@ -92,6 +92,16 @@ def test_a_try_that_overflowed_was_never_made_whether_envoy_names_a_host_or_not(
 def test_a_call_whose_retry_overflowed_has_the_callees_own_answer() -> None:
     lines = [line("attempt", 1, 2, status=503), line("call", 1, 2, status=503, flags="UO")]
     assert told(lines) == ([(1, "UO", False)], 1)
+
+
+def test_what_got_no_answer_has_an_outcome_and_what_got_one_has_none() -> None:
+    lines = [
+        line("attempt", 1, 2, status=0, flags="UC"),
+        line("attempt", 2, 3, status=503, number="2"),
+        line("call", 1, 3, attempts=2, status=503, flags="UO"),  # the limit forbade only a third try
+        line("call", 4, 5, attempts=1, status=503, flags="UH"),
+    ]
+    assert [event.outcome for event in parse(lines, LINKS).events] == ["reset", "", "", "no_healthy_upstream"]  # type: ignore[union-attr]
 
 
 def told(lines: list[str]) -> tuple[list[tuple[int, str, bool]], int]:

@@ -33,7 +33,7 @@ CALL = {
 
 def test_tries_and_their_call() -> None:
     assert parse([json.dumps(TRY), json.dumps(CALL)], [LINK]).events == (
-        Attempt("r1-9", "a -> b", "a-1", "b-1", 2, 100.5, 12.5, 0, "timeout", "app", "c7"),
+        Attempt("r1-9", "a -> b", "a-1", "b-1", 2, 100.5, 12.5, 0, "timeout", "app", "c7", outcome="timeout"),
         Call("r1-9", "a -> b", "a-1", 2, 100.0, 600.0, 200, "", "c7"),
     )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from testbed.spec.lint.warnings import OF_SOME_PROXIES, ignored_per_try, never_ejects, rules_for
 from testbed.spec.load import load_topology
+from testbed.spec.meshes import MESHES, capabilities
 from testbed.spec.topology import Topology
 
 EDGE, BELOW = "web -> api", "api -> db"
@@ -181,3 +184,10 @@ def test_a_warning_names_the_line_of_the_policy_or_of_the_call(tmp_path: Path) -
     late, twice = load_topology(file).warnings()
     assert late.startswith(f"{file}:11: web -> api: timeout inversion: a call ends after 300ms, but api can take 800ms")
     assert twice == f"{file}:8: api -> db: POST / is retried by the application, and may be done twice"
+
+
+def test_a_rule_of_one_proxy_is_asked_of_that_proxy_only() -> None:
+    envoy = capabilities("envoy")
+    other = replace(envoy, lints=())
+    assert {*rules_for(envoy)} - {*rules_for(other)} == {ignored_per_try, never_ejects}
+    assert {rule.__name__ for rule in OF_SOME_PROXIES} >= {name for mesh in MESHES.values() for name in mesh.lints}

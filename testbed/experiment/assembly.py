@@ -1,0 +1,110 @@
+"""What a running mesh is made of, and the only place that puts it together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from testbed.evidence.overhead import CpuUsage, Probe
+from testbed.evidence.recorder import Recorder
+from testbed.evidence.sampler import Sampler
+from testbed.evidence.source import Log
+from testbed.experiment.arm import Arm
+from testbed.experiment.deaths import Deaths
+from testbed.experiment.policy_override import Swaps
+from testbed.experiment.processes import Watched
+from testbed.experiment.sources import logs, unseen
+from testbed.experiment.stillness import still
+from testbed.experiment.traffic import Traffic
+from testbed.faults.target import FaultContext
+from testbed.injection.dispatch import EngineSet
+from testbed.injection.injector import Injector
+from testbed.injection.inlet.engine import RuleEngine
+from testbed.injection.inlet.inlet import InletControl
+from testbed.injection.packets.engine import PacketEngine
+from testbed.injection.processes import ProcessActions
+from testbed.injection.toxiproxy.engine import LinkEngine
+from testbed.injection.toxiproxy.links import Links
+from testbed.load.driver import Driver
+from testbed.load.encoding import Spoken
+from testbed.mesh import mesh_named
+from testbed.plan.make import Plan
+from testbed.runtime import Lease, Runtime
+from testbed.runtime.tools import binaries
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one running mesh; each knows only those that it needs."""
+
+    runtime: Runtime
+    directory: Path  # the run's folder
+    lease: Lease
+    logs: tuple[Log, ...]
+    recorder: Recorder
+    links: Links
+    packets: PacketEngine
+    injector: Injector
+    swaps: Swaps
+    deaths: Deaths
+
+    @property
+    def plan(self) -> Plan:
+        """What runs, with the policies that are in force now."""
+        return self.swaps.plan
+
+    @property
+    def entries(self) -> dict[str, str]:
+        """Each replica of the entry, with the base URL at which we reach it."""
+        return self.plan.entries(self.runtime.reach)
+
+    def context(self, users: Mapping[str, str], seed: int) -> FaultContext:
+        """Return where faults are resolved while these users send."""
+        return FaultContext(self.plan.links, self.plan.replicas, users, seed, self.plan.proxies)
+
+    def driver(self, timeout_s: float, seed: int, said: Spoken) -> Driver:
+        """Return a load driver that sends to the entry; it is not started."""
+        return Driver(binaries.find("load"), self.entries, timeout_s, seed, said)
+
+    def sampler(self, driver: Driver) -> Sampler:
+        """Return what samples the callers' proxies and the testbed's own load; it is not started."""
+        own: dict[str, Callable[[], float]] = {
+            name: partial(self.runtime.cpu_seconds, name) for name in ("links", "inlet")
+        }
+        spent = CpuUsage(own | {"load": driver.cpu_seconds})
+        proxies = [log for log in self.logs if log.process != "inlet"]
+        reach = self.runtime.reach
+        probe = Probe(reach(self.plan.inlet_control), reach(self.plan.probe.listen))
+        return Sampler(proxies, mesh_named(self.plan.topology.mesh).monitor, spent, probe, self.recorder.is_unreachable)
+
+    def close(self) -> None:
+        """End every process and give up the addresses."""
+        self.links.close()
+        self.packets.close()
+        self.runtime.stop()
+        self.lease.release()
+
+
+def assemble(
+    plan: Plan, runtime: Runtime, directory: Path, lease: Lease, arm: Arm, traffic: Callable[[], Traffic | None]
+) -> Parts:
+    """Put the parts of a mesh together that runs already; `traffic` tells which load is on, to be paused for a swap."""
+    reach = runtime.reach
+    sources = tuple(logs(plan, reach))
+    recorder = Recorder(sources, directory, unseen(plan, sources))
+    links, packets = Links(reach(plan.links_api), inside=runtime.inside), PacketEngine(plan, runtime.inside, reach)
+    rules, actions = RuleEngine(InletControl(reach(plan.inlet_control))), ProcessActions(Watched(runtime, recorder))
+    return Parts(
+        runtime=runtime,
+        directory=directory,
+        lease=lease,
+        logs=sources,
+        recorder=recorder,
+        links=links,
+        packets=packets,
+        injector=Injector(EngineSet(LinkEngine(links), rules, actions, packets), dry=arm is Arm.WITHOUT_FAULT),
+        swaps=Swaps(plan, runtime, partial(still, recorder, traffic), arm),
+        deaths=Deaths(runtime),
+    )

@@ -1,0 +1,35 @@
+"""The phases of an experiment, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from testbed.experiment.traffic import Traffic
+    from testbed.injection.injection import Injection
+
+
+def play(
+    traffic: Traffic, inject: Callable[[], Injection] | None, warmup_s: float, baseline_s: float, hold_s: float
+) -> None:
+    """Warm up, take a baseline, inject, hold and heal; a phase of no length is left out."""
+    phase(traffic, warmup_s, "warm-up")
+    phase(traffic, baseline_s, "baseline")
+    start = time.time()
+    injection = inject() if inject else None
+    try:
+        traffic.mark("inject", start)
+        phase(traffic, hold_s, "hold")
+    finally:
+        start = time.time()
+        if injection is not None:
+            injection.heal()
+    traffic.mark("heal", start)
+
+
+def phase(traffic: Traffic, for_s: float, name: str) -> None:
+    """Keep the load on for this long, if at all."""
+    if for_s > 0:
+        traffic.run(for_s, name)

@@ -1,0 +1,167 @@
+"""One load and its recording: from the start of its driver until its history is closed, or it is given up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from testbed.experiment.load_journal import LoadJournal
+from testbed.experiment.progress import Say, silent
+from testbed.experiment.run import Run
+from testbed.experiment.traffic import Traffic
+from testbed.history.events import Event, FaultEvent, ProcessEvent, RunInfo
+from testbed.history.file import History
+from testbed.injection.ledger import FOREVER
+from testbed.load.encoding import spoken
+from testbed.load.schedule import Schedule
+from testbed.runtime.tools import binaries
+
+if TYPE_CHECKING:
+    from testbed.evidence.sampler import Sampler
+    from testbed.experiment.assembly import Parts
+    from testbed.experiment.record import Record
+    from testbed.history.index import Index
+    from testbed.load.driver import Driver
+    from testbed.load.workload import Shape
+
+
+def begin(parts: Parts, record: Record, shape: Shape, number: int, say: Say = silent) -> LoadSession:
+    """Forget what was logged so far, start a driver and a sampler, and return the session; on failure neither is left.
+
+    `number` makes the ids of the requests of one mesh unique.
+    """
+    said = spoken(shape, parts.plan.topology)
+    schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context)
+    parts.recorder.begin()
+    with ExitStack() as undo:
+        driver = parts.driver(shape.timeout_s, record.seed, said).start()
+        undo.callback(driver.close)
+        began = time.time()
+        sampler = parts.sampler(driver)
+        undo.callback(sampler.stop)
+        sampler.start()
+        session = LoadSession(parts, record, shape, schedule, driver, sampler, began, say)
+        undo.pop_all()
+    return session
+
+
+class LoadSession:
+    """One load that is on, with all that watches it; it ends by `traffic.result()`, or by `end` without a history."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        record: Record,
+        shape: Shape,
+        schedule: Schedule,
+        driver: Driver,
+        sampler: Sampler,
+        began: float,
+        say: Say = silent,
+    ) -> None:
+        """`driver` and `sampler` have been started, the driver at `began` (epoch seconds)."""
+        self._parts, self.record, self._driver, self._sampler = parts, record, driver, sampler
+        self._began, self._say = began, say
+        self._topology, self._swaps_before = parts.plan.topology, len(parts.swaps.events)
+        self.users = shape.population(record.seed)
+        self.over = False
+        patience_s = shape.timeout_s + 1
+        self.traffic = Traffic(
+            schedule, driver, self._finish, self._abandon, patience_s, say, self._boundary, self._news
+        )
+        self._journal = LoadJournal(parts.directory, self._info())
+
+    @property
+    def answered(self) -> int:
+        """How many requests have ended."""
+        return len(self._driver.results())
+
+    def so_far(self, planned: Sequence[FaultEvent]) -> Index:
+        """Return what is on record by now, as if these faults had begun."""
+        events = [*self._fault_events(), *planned, *self._driver.results(), *self._parts.recorder.so_far()]
+        return History([self._info(), *events]).index
+
+    def end(self) -> None:
+        """End the load without a history; nothing to do if it is over."""
+        if not self.over:
+            self.traffic.stop()
+            self._abandon()
+
+    def _boundary(self) -> None:
+        """Between two phases: no evidence counts that was taken while a fault did not do what it should."""
+        self._sampler.boundary()
+        self._parts.injector.check_timelines()
+
+    def _news(self, before: float) -> None:
+        """Tell the journal what has become known, and of requests what became of those that were due before then."""
+        injector = self._parts.injector
+        if before:
+            self._journal.tell(self.traffic.placed(self._journal.lacks(self._driver.results(), before)))
+        self._journal.tell(self.traffic.phases)
+        self._journal.tell(event for event in injector.events if event.end >= self._began)
+        self._journal.tell(event for event in injector.process_events if event.at >= self._began)
+        self._journal.tell(self._parts.swaps.events[self._swaps_before :])
+        self._journal.tell(self._sampler.samples)
+
+    def _abandon(self) -> None:
+        """Let go of everything, without a history."""
+        self._release()
+        self._journal.give_up()
+
+    def _release(self) -> None:
+        self.over = True
+        self._sampler.stop()
+        self._driver.close()
+
+    def _finish(self, traffic: Traffic) -> Run:
+        """Close the history; the run is on the record of its test."""
+        try:
+            history = self._history(traffic)
+            self._journal.close(history.events)
+        finally:
+            self._journal.give_up()
+        run = Run(history, self.record.arm)
+        self.record.runs.append(run)
+        return run
+
+    def _history(self, traffic: Traffic) -> History:
+        """Wait for what is in flight, read the evidence, look for deaths."""
+        try:
+            self._say("gathering the evidence")
+            self._parts.runtime.deaths()  # a runtime that has died says so better than those that it no longer runs
+            idle = self._driver.wait_idle()
+            self._sampler.boundary()
+            self._sampler.stop()
+            requests = traffic.requests()
+            evidence = self._parts.recorder.collect(in_flight=not idle)
+        finally:
+            self._release()
+        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
+        mesh = [*self._parts.swaps.events[self._swaps_before :], *self._sampler.events()]
+        events: list[Event] = [self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()]
+        return History(events)
+
+    def _fault_events(self) -> list[FaultEvent]:
+        now, injector = time.time(), self._parts.injector
+        injector.count_hits()
+        events = [event for event in injector.events if event.end >= self._began]
+        return [replace(event, end=now) if event.end == FOREVER else event for event in events]
+
+    def _process_events(self) -> list[ProcessEvent]:
+        injector, deaths = self._parts.injector, self._parts.deaths
+        done = [event for event in injector.process_events if event.at >= self._began]
+        return [*done, *deaths.since(self._began, injector.events, self._parts.swaps.refused)]
+
+    def _info(self) -> RunInfo:
+        return RunInfo(
+            at=time.time(),
+            test=self.record.test,
+            seed=self.record.seed,
+            mesh=self._topology.mesh,
+            topology=self._topology.model_dump(mode="json", by_alias=True),
+            versions=binaries.versions(),
+            sources=("requests", "arrivals", *self._parts.plan.mesh.capabilities.sources, *self._sampler.sources),
+        )

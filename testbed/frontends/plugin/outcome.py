@@ -1,0 +1,71 @@
+"""Writes the one value that says what a test did, from its record and from how it ended for pytest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.checks.judging.saturation import starved
+from testbed.errors import Inconclusive, NotContained, TestbedError
+from testbed.report.narrative import narrative
+from testbed.report.outcome import Asserts, Ended, ReportOutcome, RunOutcome, TestOutcome
+
+if TYPE_CHECKING:
+    from testbed.experiment.record import Record
+    from testbed.experiment.run import Run
+
+
+def outcome_of(
+    item: pytest.Item, report: pytest.TestReport, error: BaseException | None, record: Record, history: str = ""
+) -> TestOutcome:
+    """Return what a test did; `error` is what ended it, `history` the path at which its history is kept."""
+    marker = item.get_closest_marker("control")
+    return TestOutcome(
+        test=item.nodeid,
+        outcome=_ended(report),
+        asserts=asserts_of(error),
+        why=_first_line(error),
+        seconds=report.duration,
+        seed=record.seed,
+        runs=tuple(map(_run, record.runs)),
+        injected=tuple(record.injected),
+        control=str(marker.args[0]) if marker else None,
+        history=history,
+    )
+
+
+def _run(run: Run) -> RunOutcome:
+    history = run.history
+    reports = (
+        ReportOutcome(one, narrative(history, {verdict.phase for verdict in one.verdicts})) for one in run.reports
+    )
+    return RunOutcome(tuple(reports), starved(history.index))
+
+
+def _ended(report: pytest.TestReport) -> Ended:
+    if hasattr(report, "wasxfail"):
+        return "xfailed" if report.skipped else "xpassed"
+    return "error" if report.failed and report.when != "call" else report.outcome
+
+
+def asserts_of(error: BaseException | None) -> Asserts:
+    """What a test's own code said by the way it ended: "held", "violated", "error", or "checks" did the talking.
+
+    A `pytest.raises` that saw nothing raised is no claim of its own: it waits for a verdict, which is recorded.
+    """
+    if isinstance(error, (NotContained, Inconclusive)):
+        return "checks"
+    if isinstance(error, TestbedError):
+        return "error"
+    waited = isinstance(error, pytest.fail.Exception) and str(error).startswith("DID NOT RAISE")
+    return "held" if error is None or waited or isinstance(error, pytest.skip.Exception) else "violated"
+
+
+def _first_line(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    try:
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    except Exception:  # an error of the user's that cannot be written must not end pytest
+        return type(error).__name__

@@ -1,0 +1,76 @@
+"""Which engine carries out which operation: chosen by the operation's type, and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from testbed.errors import TestbedError
+from testbed.faults.operations import Operation
+from testbed.history.events import ProcessEvent
+from testbed.injection.engines import Engine
+
+
+class EngineSet:
+    """All engines of a mesh, used as one."""
+
+    def __init__(self, *engines: Engine[Any]) -> None:
+        self._engines = engines
+        self._by_type: dict[type, Engine[Any]] = {kind: engine for engine in engines for kind in engine.handles}
+
+    @property
+    def events(self) -> list[ProcessEvent]:
+        """What was done to processes, in the order of each engine."""
+        return [event for engine in self._engines for event in engine.events]
+
+    def require(self, operations: Sequence[Operation], *, dry: bool) -> None:
+        """Raise what the first engine raises that cannot carry out its share of one fault's operations."""
+        for engine, share in self._shares(operations):
+            engine.require(share, dry=dry)
+
+    def apply(self, operations: Sequence[Operation]) -> None:
+        """Carry out operations in their order."""
+        for engine, run in self._runs(operations):
+            engine.apply(run)
+
+    def undo(self, operations: Sequence[Operation]) -> None:
+        """Undo operations, the last first; goes on after a failure and raises it at the end."""
+        take_all(partial(engine.undo, run) for engine, run in self._runs(reversed(operations)))
+
+    def hits(self, operations: Sequence[Operation]) -> int | None:
+        """Return how often one fault's operations have had an effect; None where no engine counts."""
+        found = [engine.hits(share) for engine, share in self._shares(operations)]
+        counts = [count for count in found if count is not None]
+        return sum(counts) if counts else None
+
+    def caveat(self, operations: Sequence[Operation]) -> str:
+        """Return what to add to the text of a fault with these operations."""
+        return "".join(engine.caveat(share) for engine, share in self._shares(operations))
+
+    def _shares(self, operations: Iterable[Operation]) -> Iterator[tuple[Engine[Any], list[Operation]]]:
+        """Yield each engine that is needed, with all that is its own."""
+        return self._runs(sorted(operations, key=lambda op: self._engines.index(self._engine(op))))
+
+    def _runs(self, operations: Iterable[Operation]) -> Iterator[tuple[Engine[Any], list[Operation]]]:
+        """Yield operations in their order, those of the same engine together as long as they follow each other."""
+        for engine, run in groupby(operations, key=self._engine):
+            yield engine, list(run)
+
+    def _engine(self, operation: Operation) -> Engine[Any]:
+        if found := self._by_type.get(type(operation)):
+            return found
+        raise TestbedError(f"no engine carries out {operation}")
+
+
+def take_all(steps: Iterable[Callable[[], object]], what: str = "") -> None:
+    """Take every step; raise one `TestbedError`, which begins with `what`, for all that went wrong."""
+    failures: list[Exception] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as failure:
+            failures.append(failure)
+    if failures:
+        raise TestbedError(f"{what}{'; '.join(map(str, failures))}") from failures[0]

@@ -1,0 +1,44 @@
+"""The engine of network faults on links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from testbed.faults.operations import Blackhole, LinkDown, LinkOperation, Toxic
+from testbed.injection.engines import Engine, all_at_once
+
+
+class LinkControl(Protocol):
+    """What this engine needs of the links."""
+
+    def require(self, operations: Sequence[LinkOperation]) -> None:
+        """Raise `Unsupported` if they cannot be carried out here."""
+
+    def apply(self, operation: LinkOperation) -> None:
+        """Carry out and read back."""
+
+    def undo(self, operation: LinkOperation) -> None:
+        """Undo and read back."""
+
+
+class LinkEngine(Engine[LinkOperation]):
+    """Carries out operations on links, several at once."""
+
+    handles = (Toxic, LinkDown, Blackhole)
+
+    def __init__(self, links: LinkControl) -> None:
+        self._links = links
+
+    def require(self, operations: Sequence[LinkOperation], *, dry: bool) -> None:
+        """Raise `Unsupported`, unless `dry`, where there is no way to the links' network and one is needed."""
+        if not dry:
+            self._links.require(operations)
+
+    def apply(self, operations: Sequence[LinkOperation]) -> None:
+        """Carry out all, and see that they are in force."""
+        all_at_once(self._links.apply, operations)
+
+    def undo(self, operations: Sequence[LinkOperation]) -> None:
+        """Undo all, and see that they are gone."""
+        all_at_once(self._links.undo, operations)

@@ -1,0 +1,135 @@
+"""What one test did, as one value: the pytest plugin writes it, every report and every campaign reads it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from testbed.report.injected import Injected
+
+if TYPE_CHECKING:
+    from testbed.checks import Outcome, Report, Verdict
+
+Ended = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
+Asserts = Literal["held", "violated", "error", "checks"]
+Key = tuple[int, str, str, str, int]  # run, check, population, phase, and a number among equals of these
+
+
+@dataclass(frozen=True, slots=True)
+class Narrative:
+    """What was broken in a run, and what stood against it, in plain words; all empty for a run that says nothing."""
+
+    broken: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()  # the policies in force
+    warnings: tuple[str, ...] = ()  # about the topology's policies
+    notes: tuple[str, ...] = ()  # about the services themselves: what the testbed saw of them
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOutcome:
+    """One judgement of a run: its verdicts, and the words around them."""
+
+    report: Report
+    narrative: Narrative = Narrative()
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """One run of a test: every report on it, and how badly the testbed lacked processor time ("" if it did not)."""
+
+    reports: tuple[ReportOutcome, ...] = ()
+    starved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestOutcome:
+    """What one test did: how it ended for pytest, what its own asserts said, every run and every fault."""
+
+    __test__ = False
+
+    test: str  # pytest's node id
+    outcome: Ended
+    asserts: Asserts = "held"  # what its own code found; "checks": a red check ended it
+    why: str = ""  # the first line of what ended it
+    seconds: float = 0.0
+    seed: int = 0
+    runs: tuple[RunOutcome, ...] = ()
+    injected: tuple[Injected, ...] = ()
+    control: str | None = None  # the reason given to @pytest.mark.control
+    history: str = ""  # the path of its history
+
+    @property
+    def passed(self) -> bool:
+        """Whether pytest counts it as passed."""
+        return self.outcome in ("passed", "xpassed")
+
+    @property
+    def expected(self) -> bool:
+        """Whether pytest is content with how it ended."""
+        return self.passed or self.outcome == "xfailed"
+
+    @property
+    def reports(self) -> tuple[ReportOutcome, ...]:
+        """The reports of all runs."""
+        return tuple(one for run in self.runs for one in run.reports)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdicts of all runs."""
+        return tuple(verdict for one in self.reports for verdict in one.report.verdicts)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found out about the services themselves, each note once."""
+        return tuple(dict.fromkeys(note for one in self.reports for note in one.narrative.notes))
+
+    @property
+    def starved(self) -> str:
+        """How badly the testbed lacked processor time in one of the runs, "" if in none."""
+        return next((run.starved for run in self.runs if run.starved), "")
+
+    @property
+    def keyed(self) -> Mapping[Key, Verdict]:
+        """The verdicts, each under what it is about; the first run is 1."""
+        count: Counter[tuple[int, str, str, str]] = Counter()
+        keyed: dict[Key, Verdict] = {}
+        for number, run in enumerate(self.runs, start=1):
+            for verdict in (verdict for one in run.reports for verdict in one.report.verdicts):
+                about = (number, verdict.check, verdict.population, verdict.phase)
+                keyed[(*about, count[about])] = verdict
+                count[about] += 1
+        return keyed
+
+    def of(self, outcome: Outcome) -> list[Verdict]:
+        """Return the verdicts of one outcome."""
+        return [verdict for verdict in self.verdicts if verdict.outcome == outcome]
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as JSON data, which crosses processes."""
+        return asdict(self)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `as_data` returned."""
+        runs = tuple(RunOutcome(tuple(map(_report, run["reports"])), run["starved"]) for run in data["runs"])
+        injected = tuple(Injected(**_tuples(one)) for one in data["injected"])
+        return cls(**{**data, "runs": runs, "injected": injected})
+
+
+def _report(data: Mapping[str, Any]) -> ReportOutcome:
+    from testbed.checks import Report, Verdict
+
+    verdicts = tuple(Verdict(**one) for one in data["report"]["verdicts"])
+    return ReportOutcome(Report(**{**data["report"], "verdicts": verdicts}), Narrative(**_tuples(data["narrative"])))
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn every list of JSON data into a tuple."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+
+
+def title(test: str) -> str:
+    """A test's name as words: `test_one_bad_replica` is "one bad replica"."""
+    return test.rpartition("::")[2].removeprefix("test_").replace("_", " ")

@@ -1,0 +1,73 @@
+"""Between two tests: what was broken is mended, what may remember it begins anew, the rest is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from testbed import TestbedError
+from testbed.experiment.reset import Cleaner
+from testbed.experiment.testbed import Testbed
+from tests.kit.idle_mesh import SHAPE, Machine
+
+
+@pytest.fixture
+def cleaner(bed: Testbed) -> Cleaner:
+    return Cleaner(bed._parts)
+
+
+def test_a_clean_mesh_is_left_alone(cleaner: Cleaner, machine: Machine) -> None:
+    cleaner.clean(None)
+    assert machine.restarted == []
+
+
+def test_the_proxies_above_a_fault_begin_anew_and_only_once(cleaner: Cleaner, machine: Machine) -> None:
+    cleaner.broke(["b"])
+    cleaner.clean(None)
+    assert machine.restarted == ["a-1/proxy", "b-1/proxy"]
+    cleaner.clean(None)
+    assert len(machine.restarted) == 2
+
+
+def test_a_dead_app_is_started_again(cleaner: Cleaner, machine: Machine) -> None:
+    machine.dead = {"c-1/app"}
+    cleaner.clean(None)
+    assert machine.restarted == ["c-1/app"]
+    assert not machine.dead
+
+
+def test_services_are_told_to_forget_where_they_have_a_way_to(
+    cleaner: Cleaner, bed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr("testbed.experiment.reset.clients.forget", lambda *args: told.append(args))
+    monkeypatch.setitem(bed.topology.services, "b", bed.topology.services["b"].model_copy(update={"reset": "/forget"}))
+    cleaner.clean(None)
+    assert told == []
+    cleaner.broke(["c"])
+    cleaner.clean(None)
+    (address,) = [replica.app for replica in bed.plan.replicas if replica.service == "b"]
+    assert told == [(address, "/forget", "http")]
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "said"),
+    [("links", "verify_clean", "links that are not clean"), ("packets", "left", "packet rules that are in force")],
+)
+def test_what_stays_broken_is_told_and_tried_again(
+    bed: Testbed, cleaner: Cleaner, machine: Machine, monkeypatch: pytest.MonkeyPatch, part: str, method: str, said: str
+) -> None:
+    cleaner.broke(["b"])
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(bed._parts, part), method, lambda: ["one"])
+        with pytest.raises(TestbedError, match=f"{said}.* after healing: one"):
+            cleaner.clean(None)
+    machine.restarted.clear()
+    cleaner.clean(None)
+    assert machine.restarted
+
+
+def test_the_warning_of_a_load_that_was_left_on_names_the_line_that_cleaned(bed: Testbed) -> None:
+    bed.load(SHAPE)
+    with pytest.warns(UserWarning, match="left its load on") as warned:
+        bed.clean()
+    assert warned[0].filename == __file__
