@@ -13,8 +13,9 @@ from testbed.errors import TestbedError
 from testbed.plan.values import Process
 from testbed.runtime import folder
 from testbed.runtime.docker import images
-from testbed.runtime.docker.containers import ContainerSet, refuse_to_limit
+from testbed.runtime.docker.containers import ContainerSet
 from testbed.runtime.docker.lease import DockerLease
+from testbed.runtime.docker.limits import refuse_to_limit
 from testbed.runtime.docker.pods import RunContext, container, holder, pods
 from testbed.runtime.docker.watch import ContainerLife
 from testbed.runtime.lives import Lives

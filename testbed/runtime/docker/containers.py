@@ -12,6 +12,7 @@ from pathlib import Path
 from testbed.errors import Unsupported
 from testbed.plan.values import Process
 from testbed.runtime import NotReady, proc
+from testbed.runtime.docker import limits
 from testbed.runtime.docker.engine import EngineGone, Facts, Refused, Spec, at_once
 from testbed.runtime.docker.lease import DockerLease
 from testbed.runtime.docker.leftovers import remove_run
@@ -20,12 +21,6 @@ from testbed.runtime.docker.watch import ContainerLife, Watch
 from testbed.runtime.lives import Lives
 from testbed.runtime.probes import Ask, health, line_in, said_by
 from testbed.runtime.tools.inventory import program
-
-LIMITS = {"cpu": ("CpuCfsQuota", "processor time"), "memory": ("MemoryLimit", "memory")}  # as its `info` says
-NO_LIMIT = -1
-PLENTY = 1 << 50  # bytes: the daemon takes no -1 for these
-PERIOD_US, TURN_US = 20_000, 2_000  # one turn a period, but none shorter than this: as on processes
-LEAST_US, LONGEST_US = 1_000, 1_000_000  # the kernel's shortest quota and longest period
 
 
 @dataclass
@@ -38,9 +33,25 @@ class ContainerHandle:
     spent_s: float = 0.0  # processor time of earlier lives
     limited: bool = False
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the container is a process of this machine, and /proc can tell of it."""
+        with suppress(OSError):
+            return self.container in Path(f"/proc/{self.pid}/cgroup").read_text()
+        return False
+
+    def begin(self, pid: int) -> None:
+        """Note that its next life is this process."""
+        self.pid, self.started = pid, 0
+        if self.is_here:
+            self.started = proc.started(pid) or 0
+
 
 class ContainerSet:
-    """All containers of one run, by the names of their processes; the pods' holders by the names of the pods."""
+    """All containers of one run, by the names of their processes; the pods' holders by the names of the pods.
+
+    It has a short method for each order of the backend, and knows which container each is for.
+    """
 
     def __init__(self, lives: Lives[ContainerLife], lease: DockerLease) -> None:
         self._lives, self._lease, self._engine = lives, lease, lease.engine
@@ -61,7 +72,7 @@ class ContainerSet:
         handle = self._holders[pod.name] = ContainerHandle(self._engine.create(spec))
         self._engine.start(handle.container)
         facts = self._engine.facts(handle.container)
-        self._note_pid(handle, facts.pid)
+        handle.begin(facts.pid)
         self._homes |= dict.fromkeys(pod.processes, pod.name)
         self.published |= {f"{pod.addresses[0]}:{port}": published for port, published in facts.ports.items()}
 
@@ -92,7 +103,7 @@ class ContainerSet:
         except Refused as refusal:
             self.watch.never_began(name)
             raise NotReady(f"{name} could not be started: {refusal}", name) from refusal
-        self._note_pid(handle, self._engine.facts(handle.container).pid)
+        handle.begin(self._engine.facts(handle.container).pid)
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
         """Signal several whose end is wanted; `watch` tells when they have ended."""
@@ -152,35 +163,34 @@ class ContainerSet:
 
     def throttle(self, name: str, share: float) -> None:
         """Let a process have only this share of one processor."""
-        period = min(LONGEST_US, max(PERIOD_US, round(TURN_US / share)))
-        self._limit(name, cpu_period=period, cpu_quota=max(LEAST_US, round(period * share)))
+        self._limit(name, limits.processor(share))
 
     def confine(self, name: str, mb: int) -> None:
         """Let a process have only so much memory, swap included."""
-        self._limit(name, mem_limit=mb * 1024 * 1024, memswap_limit=mb * 1024 * 1024)
+        self._limit(name, limits.memory(mb))
 
     def free(self, name: str) -> None:
         """Take all limits off a process."""
         if self._handles[name].limited:
-            self._limit(name, cpu_quota=NO_LIMIT, mem_limit=PLENTY, memswap_limit=NO_LIMIT)
+            self._limit(name, limits.NONE)
             self._handles[name].limited = False
 
-    def _limit(self, name: str, **limits: int) -> None:
+    def _limit(self, name: str, wanted: Mapping[str, int]) -> None:
         self._handles[name].limited = True
-        self._engine.limit(self._handles[name].container, **limits)
+        self._engine.limit(self._handles[name].container, **wanted)
 
     def cpu_seconds(self, name: str) -> float:
         """Return the processor time of all lives of a process, but for the last of one that died unexpectedly."""
         handle = self._handles[name]
         if not self._lives.alive(name):
             return handle.spent_s
-        here = self._is_here(handle)
+        here = handle.is_here
         return handle.spent_s + (proc.cpu_seconds(handle.pid) if here else self._engine.cpu_seconds(handle.container))
 
     def inside(self, name: str) -> tuple[str, ...]:
         """Return the words that run a tool of ours in the network of a process: that of its holder."""
         handle = self._holders[self._homes[name]]
-        if not self._is_here(handle):
+        if not handle.is_here:
             raise Unsupported(
                 f"the network of {name} is not on this machine: the Docker daemon's containers are elsewhere",
                 lacks="far",
@@ -190,17 +200,6 @@ class ContainerSet:
                 f"only root may enter the network of {name}, a container; run the tests as root", lacks="root"
             )
         return (program("nsenter", f"entering the network of {name}"), f"--net=/proc/{handle.pid}/ns/net")
-
-    def _is_here(self, handle: ContainerHandle) -> bool:
-        """Whether a container is a process of this machine, and /proc can tell of it."""
-        with suppress(OSError):
-            return handle.container in Path(f"/proc/{handle.pid}/cgroup").read_text()
-        return False
-
-    def _note_pid(self, handle: ContainerHandle, pid: int) -> None:
-        handle.pid, handle.started = pid, 0
-        if self._is_here(handle):
-            handle.started = proc.started(pid) or 0
 
     def _pids(self) -> dict[int, int]:
         """Every process of the run that is one of this machine, with its start time."""
@@ -212,10 +211,3 @@ class ContainerSet:
 
     def _tell_guard(self) -> None:
         self._lease.guard.watch(self._pids())
-
-
-def refuse_to_limit(info: Mapping[str, object], action: str) -> str:
-    """Why the daemon cannot limit the "cpu" or "memory" of a container, "" if it can; every other action it can."""
-    key, what = LIMITS.get(action, ("", ""))
-    refused = bool(key) and not info.get(key)
-    return f"the Docker daemon says that it cannot limit the {what} of a container here" if refused else ""

@@ -73,7 +73,10 @@ def at_once(act: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
 
 class Engine:
-    """A connection to the daemon, safe to use from several threads. Raises `Unavailable` if there is none."""
+    """A connection to the daemon, safe to use from several threads. Raises `Unavailable` if there is none.
+
+    It has one short method for each thing that is asked of the daemon.
+    """
 
     def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
         try:

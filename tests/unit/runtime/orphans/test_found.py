@@ -110,7 +110,7 @@ def test_a_table_names_run_owner_topology_and_state(spare):
     (home / folders.ABOUT).write_text(folders.about("shop", "process", "127.50"))
     kept, lost = Resource("folder", str(home), me(), "aa"), Resource("folder", "/nowhere", GONE, "bb")
     there = runs([kept, lost, thing(me(), "aa")])
-    text = " ".join(table(there, width=200).split())
+    text = " ".join(table(there, width=400).split())
     assert "aa running" in text
     assert folders.read_about(str(home))["command"]
     assert f"(pid {os.getpid()})" in text
