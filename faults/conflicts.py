@@ -78,12 +78,12 @@ def _hides(a: Operation, b: Operation, named: Mapping[str, Link]) -> str:
             return f"{replica} is dead, so nothing else can happen on {link}"
         case ProcessAction(replica, "kill", "app"), Rule(_, (inlet,)) if named[inlet].callee == replica:
             return f"{replica} is dead, so no request arrives there"
-        case ProcessAction(seat, _, "proxy"), Toxic(link) | LinkDown(link) | Blackhole(link) if (
-            named[link].proxy == seat
+        case ProcessAction(host, _, "proxy"), Toxic(link) | LinkDown(link) | Blackhole(link) if (
+            named[link].proxy == host
         ):
-            return f"the proxy of {seat} does nothing, so nothing happens on {link}"
-        case ProcessAction(seat, _, "proxy"), Rule(_, (inlet,)) if named[inlet].proxy == seat:
-            return f"the proxy of {seat} does nothing, so no request of its arrives"
+            return f"the proxy of {host} does nothing, so nothing happens on {link}"
+        case ProcessAction(host, _, "proxy"), Rule(_, (inlet,)) if named[inlet].proxy == host:
+            return f"the proxy of {host} does nothing, so no request of its arrives"
         case ((LinkDown(link) | Blackhole(link) | Toxic(link, "timeout", "upstream")), Rule(_, (inlet,))) if (
             named[inlet].name == link
         ):

@@ -8,7 +8,7 @@ from typing import Literal
 
 from testbed.errors import FaultError, nearest
 from testbed.faults.operations import ProcessAction
-from testbed.plan.values import Link, Replica, Seat, links_from
+from testbed.plan.values import Link, ProxyHost, Replica, links_from
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class FaultContext:
     replicas: Sequence[Replica]
     users: Mapping[str, str]  # the user ids of the load that runs, each with its cohort ("" for none)
     seed: int  # of this run
-    proxies: Sequence[Seat] = ()  # where a mesh proxy runs
+    proxies: Sequence[ProxyHost] = ()  # where a mesh proxy runs
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def replicas_of(target: Target, context: FaultContext, who: object) -> tuple[Rep
         raise FaultError(f"{who}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
     names = {link.callee for link in links_of(target, context, who)}
     found = tuple(r for r in context.replicas if r.name in names)
-    if there := next((r for r in found if r.elsewhere), None):
+    if there := next((r for r in found if r.external), None):
         why = f"{there.service} runs already, at {there.app}, so its process is not the testbed's to touch"
         raise FaultError(f"{who}: {why}. Break an edge into it, as outage({there.service!r}, kind='refused') does")
     return found
@@ -84,13 +84,13 @@ def process_actions(
     return tuple(ProcessAction(replica.name, action) for replica in replicas_of(target, context, who))
 
 
-def _proxy(target: Target, context: FaultContext, who: object) -> Seat:
+def _proxy(target: Target, context: FaultContext, who: object) -> ProxyHost:
     """The mesh proxy that a fault's target names."""
     name = target.proxy
-    if found := next((seat for seat in context.proxies if seat.name == name), None):
+    if found := next((host for host in context.proxies if host.name == name), None):
         return found
-    known = [seat.name for seat in context.proxies]
-    shared = next((seat.name for seat in context.proxies if name in {r.name for r in seat.replicas}), "")
+    known = [host.name for host in context.proxies]
+    shared = next((host.name for host in context.proxies if name in {r.name for r in host.replicas}), "")
     hint = f": the calls of {name} go through {shared}" if shared else nearest(str(name), known)
     if not known:
         hint = ": this mesh has none. Use .on(replica=...), which acts on the app"

@@ -14,6 +14,7 @@ from typing import IO
 from testbed.errors import TestbedError
 from testbed.experiment.arm import Arm
 from testbed.report.outcome import TestOutcome
+from testbed.runtime import child
 from testbed.runtime.interrupts import taken
 
 # what a campaign tells the pytest that it starts, by its environment: the arm, the folder for histories, a pipe
@@ -43,12 +44,13 @@ def run_suite(
     with tempfile.TemporaryFile("w+") as log:
         reading, writing = os.pipe()
         with os.fdopen(reading) as lines, taken():
-            child = _start(args, arm, kept, writing, log)
+            pytest = _start(args, arm, kept, writing, log)
             try:
                 _listen(lines, outcomes, on_outcome)
-                code = child.wait()
+                code = pytest.wait()
             except BaseException:
-                _end(child)
+                pytest.terminate()  # it takes its meshes with it
+                child.end(pytest, PATIENCE_S)
                 raise
         if code not in ENDED:
             raise TestbedError(_trouble(args, arm, code, log))
@@ -62,16 +64,6 @@ def _start(args: Sequence[str], arm: Arm, kept: str, writing: int, log: IO[str])
         return subprocess.Popen(command, env=env, pass_fds=(writing,), stdout=log, stderr=subprocess.STDOUT)
     finally:
         os.close(writing)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End pytest at once; it takes its meshes with it."""
-    child.terminate()
-    try:
-        child.wait(PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
 
 
 def _listen(lines: IO[str], outcomes: dict[str, TestOutcome], on_outcome: OnOutcome) -> None:

@@ -1,4 +1,4 @@
-"""From a resolved topology to a running mesh: prepare it, plan it on leased ground, start the plan, assemble."""
+"""From a resolved topology to a running mesh: prepare it, plan it on leased addresses, start the plan, assemble."""
 
 from __future__ import annotations
 
@@ -45,15 +45,14 @@ def launch(
         plan = _planned(ready, place, lease, seed)
         running = place(directory, lease, keep=keep is not None)
         undo.callback(running.stop)
-        _start(running, plan, File(folders.ABOUT, folders.about(ready.name, runtime, plan.ground.network)))
+        _start(running, plan, File(folders.ABOUT, folders.about(ready.name, runtime, plan.space.network)))
         bed = Testbed(plan, running, directory, lease, say, record)
         undo.pop_all()
     return bed
 
 
 def _planned(topology: Topology, runtime: type[Runtime], lease: Lease, seed: int) -> Plan:
-    space = runtime.address_space(lease.ground, topology)
-    return plan_for(topology, space.ground, seed, space.wildcards)
+    return plan_for(topology, runtime.address_space(lease.space, topology), seed)
 
 
 def _start(running: Runtime, plan: Plan, about: File) -> None:

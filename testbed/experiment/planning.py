@@ -9,14 +9,14 @@ from testbed.injection.toxiproxy.links import links_process
 from testbed.mesh import mesh_named
 from testbed.plan.make import Plan, make_plan
 from testbed.plan.ports import Part
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.spec.edges import CLIENT
 from testbed.spec.topology import Topology
 
 
-def plan_for(topology: Topology, ground: Ground, seed: int = 0, wildcards: tuple[int, ...] = ()) -> Plan:
+def plan_for(topology: Topology, space: AddressSpace, seed: int = 0) -> Plan:
     """Return all that would run. Raises `TopologyError` as `make_plan` does, whose arguments these are."""
-    return make_plan(topology, ground, mesh_named(topology.mesh), links_and_inlet, seed, wildcards)
+    return make_plan(topology, space, mesh_named(topology.mesh), links_and_inlet, seed)
 
 
 def links_and_inlet(plan: Plan) -> Part:

@@ -79,7 +79,7 @@ class Swaps:
         topology = self._base.topology
         for swap in wanted:
             topology = topology.with_overrides(policies=swap.overrides)
-        again = plan_for(topology, self._base.ground, wildcards=self._base.wildcards)
+        again = plan_for(topology, self._base.space)
         return replace(self._base, topology=topology, files=again.files)
 
     def _restart(self, changed: dict[str, tuple[Process, File]]) -> None:

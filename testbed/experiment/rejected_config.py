@@ -31,7 +31,7 @@ def explained(error: NotReady, plan: Plan, words: Words | None = None) -> Testbe
         return error
 
     def refused(topology: Topology) -> str:
-        made = plan_for(topology, plan.ground)
+        made = plan_for(topology, plan.space)
         return next(words(file.text) for file in made.files if file.path == paths[0])
 
     said = refused(plan.topology)

@@ -65,7 +65,7 @@ class Cleaner:
         for replica in plan.replicas:
             service = plan.topology.services[replica.service]
             if service.reset:
-                address = replica.app if replica.elsewhere else reach(replica.app)
+                address = replica.app if replica.external else reach(replica.app)
                 clients.forget(address, service.reset, service.protocol)
 
     def _verify(self) -> None:

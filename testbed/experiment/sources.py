@@ -11,7 +11,7 @@ from testbed.evidence.source import Log
 from testbed.injection.inlet import log as inlet
 from testbed.injection.inlet.inlet import LOG
 from testbed.mesh import mesh_named
-from testbed.plan.values import Link, Reach, Seat, as_planned, links_from
+from testbed.plan.values import AddressMap, Link, ProxyHost, as_planned, links_from
 from testbed.spec.edges import CLIENT
 from testbed.spec.meshes import capabilities
 
@@ -27,7 +27,7 @@ class Recorded(Protocol):
         """What runs."""
 
     @property
-    def seats(self) -> Sequence[Seat]:
+    def proxy_hosts(self) -> Sequence[ProxyHost]:
         """Where proxies may run."""
 
     @property
@@ -43,7 +43,7 @@ class Recorded(Protocol):
         """Where the inlet takes its rules."""
 
 
-def logs(plan: Recorded, reach: Reach = as_planned) -> Iterator[Log]:
+def logs(plan: Recorded, reach: AddressMap = as_planned) -> Iterator[Log]:
     """Yield every log of a run, with the `admin` that we reach."""
     for log in _logs(plan):
         yield replace(log, admin=reach(log.admin)) if log.admin else log
@@ -54,8 +54,8 @@ def _logs(plan: Recorded) -> Iterator[Log]:
     parse = partial(inlet.parse, links=inlets, control=plan.inlet_control)
     yield Log("inlet", LOG, lambda life: parse, inlets, plan.inlet_admin, inlet.counts)
     mesh = mesh_named(plan.topology.mesh)
-    for seat in plan.seats:
-        log = mesh.log(plan.topology, seat, links_from(seat, plan.links))
+    for host in plan.proxy_hosts:
+        log = mesh.log(plan.topology, host, links_from(host, plan.links))
         if log is not None:
             yield log
 

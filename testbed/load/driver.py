@@ -20,6 +20,7 @@ from testbed.history.events import Request
 from testbed.load.driver_protocol import address, chunk_text, request_of, rounds
 from testbed.load.encoding import Spoken
 from testbed.load.schedule import Planned
+from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
 
 LEAD_S = 0.02  # from send() to the first request, where the caller names no time
@@ -137,11 +138,7 @@ class Driver:
             return
         self._closed = True
         self._texts.put(None)
-        try:
-            self._process.wait(QUIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        child.end(self._process, QUIT_S)
         for thread in self._threads:
             thread.join()
         self._complaints.close()

@@ -14,7 +14,7 @@ from testbed.errors import TopologyError, nearest
 from testbed.evidence.sampler import Monitor
 from testbed.evidence.source import Log
 from testbed.plan.ports import MeshPorts
-from testbed.plan.values import Link, Seat
+from testbed.plan.values import Link, ProxyHost
 from testbed.spec.meshes import MESHES
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class Mesh(MeshPorts, Protocol):
     def monitor(self) -> Monitor | None:
         """Reads the statistics of its proxies; None where there is no proxy."""
 
-    def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
-        """Return where the attempts and calls of this seat's replicas are recorded; None where they make none."""
+    def log(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> Log | None:
+        """Return where the attempts and calls of this host's replicas are recorded; None where they make none."""
 
     def drift(self, admin: str, expected: str) -> str:
         """Return where the proxy at this admin address does not run the expected configuration; "" if it does.

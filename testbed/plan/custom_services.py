@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.errors import TopologyError
-from testbed.plan.values import Ground, Network, Process, Ready, Replica
+from testbed.plan.values import AddressSpace, Network, Process, Ready, Replica
 from testbed.plan.wiring import variable
 from testbed.spec.templates import fill, parts_of
 
@@ -26,68 +26,72 @@ def candidates(network: str) -> range:
     return range(WILDCARDS + EACH * block, WILDCARDS + EACH * (block + 1))
 
 
-def wildcards(topology: Topology, ground: Ground) -> int:
+def wildcard_ports_needed(topology: Topology, space: AddressSpace) -> int:
     """Return how many replicas need a port on all addresses; with a network of its own each has all ports."""
-    services = () if ground.plane else topology.services.values()
+    services = () if space.shares_one_address else topology.services.values()
     return sum(one.replicas for one in services if one.binds == "all" and one.port is None)
 
 
-def is_greedy(service: Service) -> bool:
+def binds_fixed_wildcard_port(service: Service) -> bool:
     """Whether a service takes a port of its own on all addresses: nobody else in its network can have that one."""
     return service.binds == "all" and service.port is not None
 
 
-def replicas(topology: Topology, ground: Ground, ports: Sequence[int]) -> Iterator[Replica]:
-    """Yield every replica with its address on the ground, and where its app is reached."""
-    if (wanted := wildcards(topology, ground)) > len(ports):
+def replicas(topology: Topology, space: AddressSpace, ports: Sequence[int]) -> Iterator[Replica]:
+    """Yield every replica with its address in the address space, and where its app is reached."""
+    if (wanted := wildcard_ports_needed(topology, space)) > len(ports):
         text = f"{wanted} replicas listen on all addresses, but one run has only {len(ports)} ports"
         raise TopologyError(f"{text} for that: let some listen on ADDR (binds: own)")
     free = iter(ports)
     for number, (name, service) in enumerate(topology.services.items(), 1):
-        if ground.plane and (service.address or "").startswith("127."):
+        if space.shares_one_address and (service.address or "").startswith("127."):
             text = f"{service.address} is this machine's loopback, which no container reaches: give it another address"
             raise TopologyError(topology.located(("services", name, "address"), text))
         for copy in range(1, service.replicas + 1):
-            address = f"{ground.network}.{number}.{copy}"
-            app = _app(topology, service, ground, address, free)
+            address = f"{space.network}.{number}.{copy}"
+            app = _app(topology, service, space, address, free)
             node = topology.node_of(name, copy)
-            yield Replica(f"{name}-{copy}", name, copy, address, node, app, elsewhere=service.kind == "address")
+            yield Replica(f"{name}-{copy}", name, copy, address, node, app, external=service.kind == "address")
 
 
-def _app(topology: Topology, service: Service, ground: Ground, address: str, free: Iterator[int]) -> str:
+def _app(topology: Topology, service: Service, space: AddressSpace, address: str, free: Iterator[int]) -> str:
     if service.address:
         return service.address
-    if service.binds == "all" and not ground.plane and not _is_apart(service, ground):
+    if service.binds == "all" and not space.shares_one_address and not _is_isolated(service, space):
         return f"{LOCALHOST}:{service.port or next(free)}"
     return f"{address}:{service.port or topology.ports.app}"
 
 
-def _is_apart(service: Service, ground: Ground) -> bool:
-    return ground.namespaces and is_greedy(service)
+def _is_isolated(service: Service, space: AddressSpace) -> bool:
+    return space.namespaces and binds_fixed_wildcard_port(service)
 
 
 def process(
-    topology: Topology, ground: Ground, replica: Replica, wiring: Mapping[str, str], all_replicas: Sequence[Replica]
+    topology: Topology,
+    space: AddressSpace,
+    replica: Replica,
+    wiring: Mapping[str, str],
+    all_replicas: Sequence[Replica],
 ) -> Process:
     """Return the process that one replica of a command or an image is."""
     service = topology.services[replica.service]
     values = _values(topology, replica, wiring)
     host, _, port = replica.app.rpartition(":")
-    listens, apart = f"{EVERYWHERE if service.binds == 'all' else host}:{port}", _is_apart(service, ground)
+    listens, isolated = f"{EVERYWHERE if service.binds == 'all' else host}:{port}", _is_isolated(service, space)
     return Process(
         name=f"{replica.name}/app",
         role="app",
         argv=tuple(fill(word, values) for word in service.command or ()),
         ready=_ready(service, replica.app, values),
-        listens=(replica.app if apart else listens,),
+        listens=(replica.app if isolated else listens,),
         env=_environment(service, listens, wiring) | {key: fill(text, values) for key, text in service.env.items()},
         replica=replica.name,
-        own=True,
+        custom=True,
         cwd=str(topology.folder / (service.workdir or "")),
-        needs=tuple(f"{one.name}/app" for one in all_replicas if one.service in service.needs and not one.elsewhere),
+        needs=tuple(f"{one.name}/app" for one in all_replicas if one.service in service.needs and not one.external),
         image=service.image or "",
         reached=(replica.app,) if service.reset else (),
-        network=Network(int(port), _addresses(wiring)) if apart else None,
+        network=Network(int(port), _addresses(wiring)) if isolated else None,
     )
 
 

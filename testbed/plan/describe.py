@@ -32,7 +32,7 @@ def as_text(plan: Plan) -> str:
         f"{len(plan.processes)} processes, {len(plan.links)} links, mesh {topology.mesh}"
     )
     processes = [f"  {p.name:<22} {_what(p):<10} {', '.join(p.listens[:1])}{_more(p)}" for p in plan.processes]
-    processes += [f"  {r.name:<22} {'-':<10} {r.app}, {ELSEWHERE}" for r in plan.replicas if r.elsewhere]
+    processes += [f"  {r.name:<22} {'-':<10} {r.app}, {ELSEWHERE}" for r in plan.replicas if r.external]
     nodes = [f"  {line}" for line in placement(topology)]
     edges = [f"  {edge:<28} {edge_summary(topology, str(edge))}" for edge in map(str, topology.edges())]
     warnings = [f"  {warning}" for warning in topology.warnings()]

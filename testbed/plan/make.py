@@ -13,7 +13,19 @@ from testbed.plan import custom_services
 from testbed.plan.custom_services import candidates
 from testbed.plan.ports import MeshPorts, Part
 from testbed.plan.stub_behaviour import behaviour
-from testbed.plan.values import File, Ground, Link, Node, Process, Reach, Ready, Replica, Seat, as_planned, links_from
+from testbed.plan.values import (
+    AddressMap,
+    AddressSpace,
+    File,
+    Link,
+    Node,
+    Process,
+    ProxyHost,
+    Ready,
+    Replica,
+    as_planned,
+    links_from,
+)
 from testbed.spec.edges import CLIENT
 from testbed.spec.services import Service
 from testbed.spec.topology import Topology
@@ -29,46 +41,47 @@ class Plan:
 
     topology: Topology
     mesh: MeshPorts
-    ground: Ground
+    space: AddressSpace
     replicas: tuple[Replica, ...]
     links: tuple[Link, ...]
     processes: tuple[Process, ...]
     files: tuple[File, ...]
     nodes: tuple[Node, ...] = ()  # where placement is node
-    wildcards: tuple[int, ...] = ()  # ports of the apps that listen on all addresses
 
     @property
-    def seats(self) -> tuple[Seat, ...]:
+    def proxy_hosts(self) -> tuple[ProxyHost, ...]:
         """Where proxies may run: on the nodes, or beside the replicas."""
         return self.nodes or self.replicas
 
     @property
-    def proxies(self) -> tuple[Seat, ...]:
+    def proxies(self) -> tuple[ProxyHost, ...]:
         """Where a mesh proxy does run."""
         names = {process.name for process in self.processes if process.role == "proxy"}
-        return tuple(seat for seat in self.seats if f"{seat.name}/proxy" in names)
+        return tuple(host for host in self.proxy_hosts if f"{host.name}/proxy" in names)
 
     @property
     def links_api(self) -> str:
         """Where Toxiproxy is controlled."""
-        return f"{self.ground.own(1)}:8474"
+        return f"{self.space.plane_address(1)}:8474"
 
     @property
     def inlet_admin(self) -> str:
         """The inlet's own admin address."""
-        return f"{self.ground.own(2)}:9990"
+        return f"{self.space.plane_address(2)}:9990"
 
     @property
     def inlet_control(self) -> str:
         """Where the inlet takes its rules."""
-        return f"{self.ground.own(2)}:9991"
+        return f"{self.space.plane_address(2)}:9991"
 
     @property
     def probe(self) -> Link:
         """A link of our own to the inlet's control address: what it takes is what link and inlet take."""
-        return Link("testbed--inlet", "testbed", "inlet", "", f"{self.ground.own(1)}:8475", None, self.inlet_control)
+        return Link(
+            "testbed--inlet", "testbed", "inlet", "", f"{self.space.plane_address(1)}:8475", None, self.inlet_control
+        )
 
-    def entries(self, reach: Reach = as_planned) -> dict[str, str]:
+    def entries(self, reach: AddressMap = as_planned) -> dict[str, str]:
         """Entry replica to the base URL at which the load enters."""
         return {link.callee: f"http://{reach(link.listen)}" for link in self.links if link.caller == CLIENT}
 
@@ -84,23 +97,22 @@ Plane = Callable[[Plan], Part]
 
 def make_plan(
     topology: Topology,
-    ground: Ground,
+    space: AddressSpace,
     mesh: MeshPorts,
     plane: Plane,
     seed: int = 0,
-    wildcards: tuple[int, ...] = (),
 ) -> Plan:
-    """Lay a topology out on a ground. Raises `TopologyError` where its one plane has no port for another link.
+    """Lay a topology out in an address space. Raises `TopologyError` where a shared address has no port for a link.
 
-    `plane` makes links and inlet. `wildcards` are ports for the apps that listen on all addresses; without, they are
+    `plane` makes links and inlet. Where the space names no ports for the apps that listen on all addresses, they are
     the first of the block.
     """
-    wildcards = wildcards or tuple(candidates(ground.network))
-    replicas = tuple(custom_services.replicas(topology, ground, wildcards))
-    nodes = tuple(_nodes(replicas, ground.network))
-    links = tuple(_links(topology, replicas, ground))
-    bare = Plan(topology, mesh, ground, replicas, links, (), (), nodes, wildcards)
-    parts = [plane(bare), *(part for seat in bare.seats for part in _seat_parts(bare, seat, seed))]
+    ports = space.wildcard_ports or tuple(candidates(space.network))
+    replicas = tuple(custom_services.replicas(topology, space, ports))
+    nodes = tuple(_nodes(replicas, space.network))
+    links = tuple(_links(topology, replicas, space))
+    bare = Plan(topology, mesh, space, replicas, links, (), (), nodes)
+    parts = [plane(bare), *(part for host in bare.proxy_hosts for part in _host_parts(bare, host, seed))]
     processes = tuple(process for part in parts for process in part[0])
     files = tuple(file for part in parts for file in part[1])
     return replace(bare, processes=processes, files=files)
@@ -123,21 +135,21 @@ def _callers(replicas: tuple[Replica, ...]) -> dict[str, tuple[str, tuple[str, .
     return found
 
 
-def _links(topology: Topology, replicas: tuple[Replica, ...], ground: Ground) -> Iterator[Link]:
+def _links(topology: Topology, replicas: tuple[Replica, ...], space: AddressSpace) -> Iterator[Link]:
     """Every caller has a port of its own at its callee's address; at one address for all, every link has one."""
     numbers = count()
     for index, (caller, (service, together)) in enumerate(_callers(replicas).items()):
         upstreams = [topology.entry] if caller == CLIENT else topology.upstreams(service)
         for callee in replicas:
             if callee.service in upstreams:
-                door = (ground.plane, next(numbers)) if ground.plane else (callee.address, index)
-                yield _link(topology, door, caller, service, callee, together)
+                at = (space.shared_address, next(numbers)) if space.shares_one_address else (callee.address, index)
+                yield _link(topology, at, caller, service, callee, together)
 
 
 def _link(
-    topology: Topology, door: tuple[str, int], caller: str, service: str, callee: Replica, together: tuple[str, ...]
+    topology: Topology, at: tuple[str, int], caller: str, service: str, callee: Replica, together: tuple[str, ...]
 ) -> Link:
-    (ip, number), edge = door, f"{service} -> {callee.service}"
+    (ip, number), edge = at, f"{service} -> {callee.service}"
     if number >= INLET_PORT - LINK_PORT:
         raise TopologyError(f"{topology.name} needs more links than {ip} has ports for ({number}): fewer replicas")
     return Link(
@@ -153,12 +165,12 @@ def _link(
     )
 
 
-def _seat_parts(plan: Plan, seat: Seat, seed: int) -> Iterator[Part]:
-    """Yield the apps of a seat and the proxy that they share, if they need one."""
-    for replica in seat.replicas:
-        if not replica.elsewhere:
+def _host_parts(plan: Plan, host: ProxyHost, seed: int) -> Iterator[Part]:
+    """Yield the apps of a host and the proxy that they share, if they need one."""
+    for replica in host.replicas:
+        if not replica.external:
             yield [_app(plan, replica, links_from(replica, plan.links), seed)], []
-    proxy = plan.mesh.proxy(plan.topology, seat, links_from(seat, plan.links))
+    proxy = plan.mesh.proxy(plan.topology, host, links_from(host, plan.links))
     if proxy is not None:
         yield [proxy[0]], proxy[1]
 
@@ -166,7 +178,7 @@ def _seat_parts(plan: Plan, seat: Seat, seed: int) -> Iterator[Part]:
 def _app(plan: Plan, replica: Replica, outgoing: tuple[Link, ...], seed: int) -> Process:
     wiring = plan.mesh.wiring(plan.topology, replica, outgoing)
     if plan.topology.services[replica.service].is_own:
-        return custom_services.process(plan.topology, plan.ground, replica, wiring, plan.replicas)
+        return custom_services.process(plan.topology, plan.space, replica, wiring, plan.replicas)
     return _stub(plan, replica, wiring, seed)
 
 

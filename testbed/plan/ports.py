@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from testbed.plan.values import File, Link, Process, Replica, Seat
+from testbed.plan.values import File, Link, Process, ProxyHost, Replica
 from testbed.spec.meshes import Capabilities
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class MeshPorts(Protocol):
     def capabilities(self) -> Capabilities:
         """What it can do."""
 
-    def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
-        """Return the proxy of one seat, whose outgoing links these are; None where it needs none."""
+    def proxy(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
+        """Return the proxy of one host, whose outgoing links these are; None where it needs none."""
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return what the replica's app is told about its upstreams, as environment variables."""

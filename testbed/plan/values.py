@@ -7,30 +7,36 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Role = Literal["app", "proxy", "links", "inlet"]
-Reach = Callable[[str], str]  # an "ip:port" of a plan -> the "ip:port" at which this very process reaches it
+AddressMap = Callable[[str], str]  # an "ip:port" of a plan -> the "ip:port" at which this very process reaches it
 
 
 def as_planned(address: str) -> str:
-    """The `Reach` of a plan on our own machine's addresses: none of them is another one for us."""
+    """The `AddressMap` of a plan on our own machine's addresses: none of them is another one for us."""
     return address
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class AddressSpace:
     """Where a plan's addresses lie."""
 
     network: str  # "127.50" or "10.213": replica r of the s-th service is <network>.s.r, s = 0 is the test's own plane
-    plane: str = ""  # the one address at which all links and inlets listen; "": each at its callee's own
+    shared_address: str = ""  # the one address at which all links and inlets listen; "": each at its callee's own
+    wildcard_ports: tuple[int, ...] = ()  # for apps that listen on all addresses; nobody on this machine has them
     namespaces: bool = False  # whether an app may have a network namespace of its own, where the others share one
 
-    def own(self, number: int) -> str:
+    @property
+    def shares_one_address(self) -> bool:
+        """Whether all links and inlets listen at one address, as where each process has a network of its own."""
+        return bool(self.shared_address)
+
+    def plane_address(self, number: int) -> str:
         """Return an address of the test's own plane: 1 is the links' own, 2 the inlet's."""
-        return self.plane or f"{self.network}.0.{number}"
+        return self.shared_address or f"{self.network}.0.{number}"
 
     def holds(self, link: str) -> bool:
-        """Whether a link ("ip:port") can be one of this run's: at its plane, or anywhere on its network."""
+        """Whether a link ("ip:port") can be one of this run's: at its one address, or anywhere on its network."""
         ip = link.rpartition(":")[0]
-        return ip.startswith(f"{self.network}.") and self.plane in ("", ip)
+        return ip.startswith(f"{self.network}.") and self.shared_address in ("", ip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class Replica:
     address: str  # "127.50.4.1"
     node: str = ""  # "node-1" where placement is node
     app: str = ""  # "127.50.4.1:8080", where its app is reached; somewhere else for one that is not on its own address
-    elsewhere: bool = False  # it runs already: there is no process to start, stop or signal
+    external: bool = False  # it runs already: there is no process to start, stop or signal
 
     @property
     def replicas(self) -> tuple[Replica, ...]:
@@ -60,7 +66,7 @@ class Node:
     replicas: tuple[Replica, ...]
 
 
-class Seat(Protocol):
+class ProxyHost(Protocol):
     """Where a proxy may run: beside a replica, whose name and address it shares, or on a node."""
 
     @property
@@ -97,7 +103,7 @@ class Link:
 
     @property
     def proxy(self) -> str:
-        """The seat of the proxy that sends over it: the caller itself, or its node."""
+        """The host of the proxy that sends over it: the caller itself, or its node."""
         return self.caller.rpartition("@")[2]
 
     @property
@@ -145,7 +151,7 @@ class Network:
     """
 
     port: int  # where it listens
-    doors: tuple[str, ...]  # every "ip:port" of the run that it calls
+    upstreams: tuple[str, ...]  # every "ip:port" of the run that it calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,7 @@ class Process:
     `argv[0]` is a tool name that the runtime resolves (envoy, toxiproxy, node, python, stub-go), every other
     word may hold `{dir}`, the run's own folder. `env` is added to a small clean environment.
 
-    One of the user's `own` is a program on PATH or in `cwd`, started there and with the user's environment, after the
+    A `custom` one is the user's: a program on PATH or in `cwd`, started there with the user's environment, after the
     testbed's processes and those that it `needs` are ready. One with an `image` is a container of the user's: `argv` is
     a command in that image, the image's own if it is empty, and `env` is all that it is given.
     """
@@ -167,7 +173,7 @@ class Process:
     listens: tuple[str, ...] = ()  # every "ip:port" it binds, for the port-in-use check
     env: Mapping[str, str] = field(default_factory=dict)
     replica: str | None = None
-    own: bool = False
+    custom: bool = False
     cwd: str = ""  # "": the run's own folder
     needs: tuple[str, ...] = ()  # names of processes
     image: str = ""  # of a container, whose own command runs where argv is empty
@@ -175,9 +181,9 @@ class Process:
     network: Network | None = None  # None: it shares the run's
 
 
-def links_from(seat: Seat, links: Iterable[Link]) -> tuple[Link, ...]:
-    """Return the links over which the replicas of a seat call."""
-    names = {replica.name for replica in seat.replicas}
+def links_from(host: ProxyHost, links: Iterable[Link]) -> tuple[Link, ...]:
+    """Return the links over which the replicas of a host call."""
+    names = {replica.name for replica in host.replicas}
     return tuple(link for link in links if names & set(link.callers))
 
 

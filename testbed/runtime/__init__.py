@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from testbed.errors import TestbedError, nearest
-from testbed.plan.values import File, Ground, Process
+from testbed.plan.values import AddressSpace, File, Process
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -22,14 +22,6 @@ RUNTIMES = {  # name -> where its class is
 
 Tell = Callable[[str], object]
 """Takes what happens now."""
-
-
-@dataclass(frozen=True, slots=True)
-class AddressSpace:
-    """Where the plan of one topology may lie."""
-
-    ground: Ground
-    wildcards: tuple[int, ...] = ()  # ports for the apps that listen on all addresses; nobody on this machine has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,7 @@ class Lease(Protocol):
     """A hold on the addresses of one run: nobody else gets them until it is given up, or its holders have died."""
 
     @property
-    def ground(self) -> Ground:
+    def space(self) -> AddressSpace:
         """Where the addresses lie."""
 
     def release(self) -> None:
@@ -81,8 +73,8 @@ class Runtime(Protocol):
         """
 
     @classmethod
-    def address_space(cls, ground: Ground, topology: Topology) -> AddressSpace:
-        """Return where a topology may lie on leased ground, with the ports and networks that its services need."""
+    def address_space(cls, leased: AddressSpace, topology: Topology) -> AddressSpace:
+        """Return where a topology may lie on leased addresses, with the ports and networks that its services need."""
 
     def reach(self, address: str) -> str:
         """Return where this very process reaches an "ip:port" of the plan (one of `Process.reached`).

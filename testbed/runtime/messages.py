@@ -25,7 +25,7 @@ def keys_for(place: str, wanted: str) -> str:
     return f"if it is meant to: {', '.join(keys)}" if keys else "ADDR says where"
 
 
-def lateness(
+def not_ready(
     late: Mapping[str, str], within_s: float, processes: Mapping[str, Process], tail: Callable[[str], str]
 ) -> str:
     """Say which processes (name -> reason) were not ready in time, with the last lines of some."""

@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 
+from testbed.runtime.proc import started
+
 MARK = "TESTBED_OWNER"  # in the environment of every process that a run starts
 PREFIX = "testbed"
 NAMESPACE = "/proc/self/ns/pid"
@@ -73,16 +75,6 @@ def me() -> Owner:
 def state(owner: Owner) -> State:
     """Say what is known of an owner now."""
     return judge(owner, _boot(), _place(), started)
-
-
-def started(pid: int) -> int | None:
-    """Return when a process was started (clock ticks after the boot); None when it is gone, or dead and not buried."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()  # a command's name may hold anything
-    except OSError:
-        return None
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
 @cache

@@ -77,9 +77,18 @@ def owner(listener: Listener) -> str:
     return f"a process of user {_user(listener.uid)} that /proc does not show"
 
 
+def started(pid: int) -> int | None:
+    """Return when a process was started (clock ticks after the boot); None when it is gone, or dead and not buried."""
+    try:
+        fields = _stat(f"/proc/{pid}")
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
 def _stat(folder: str) -> list[str]:
     """Return the fields after the command's name, which may hold anything, so [0] is the state."""
-    return Path(folder, "stat").read_text().rpartition(")")[2].split()
+    return Path(folder, "stat").read_bytes().rpartition(b")")[2].decode().split()
 
 
 def _listeners(port: int | None = None, seen_by: str = "self") -> Iterator[Listener]:

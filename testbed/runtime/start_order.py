@@ -9,8 +9,8 @@ from testbed.plan.values import Process
 
 def waves(processes: Mapping[str, Process]) -> Iterator[dict[str, Process]]:
     """Yield the processes in the order in which they start; all of one wave start at once."""
-    first = {name: process for name, process in processes.items() if not process.own}
-    left = {name: process for name, process in processes.items() if process.own}
+    first = {name: process for name, process in processes.items() if not process.custom}
+    left = {name: process for name, process in processes.items() if process.custom}
     if first:
         yield first
     while left:

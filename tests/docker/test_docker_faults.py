@@ -101,10 +101,10 @@ def test_a_process_that_stands_still(small, client, fault):
 
 
 def test_restart(small, client):
-    before = small._runtime._fleet.facts("back-1/app").pid
+    before = small._runtime._backend.containers.facts("back-1/app").pid
     with small.inject(restart().on(replica="back-1")):
         assert statuses(client)[4:] == [200] * 6
-    assert small._runtime._fleet.facts("back-1/app").pid != before
+    assert small._runtime._backend.containers.facts("back-1/app").pid != before
 
 
 def test_a_graceful_end_loses_nothing(small):

@@ -73,8 +73,8 @@ def test_a_limit_of_memory_is_of_one_life(running: DockerRuntime) -> None:
 
 
 def limit_of(running: DockerRuntime) -> int:
-    fleet = running._running()
-    found = fleet._engine._api.inspect_container(fleet._berths[ONE].container)
+    containers = running._backend.containers
+    found = containers._engine._api.inspect_container(containers._handles[ONE].container)
     return int(found["HostConfig"]["Memory"])
 
 

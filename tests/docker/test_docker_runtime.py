@@ -88,7 +88,7 @@ def test_a_process_sees_a_small_environment_runs_as_the_tester_and_leaves_its_lo
 def test_two_runs_have_networks_of_their_own(lease: DockerLease) -> None:
     other = lease_network()
     try:
-        assert other.ground.network != lease.ground.network
+        assert other.space.network != lease.space.network
         assert things(other.run) == ["network"]
     finally:
         other.release()
@@ -163,7 +163,7 @@ def test_a_container_that_is_never_ready(lease: DockerLease, tmp_path: Path) -> 
 def test_an_image_that_does_not_exist(
     runtime: DockerRuntime, lease: DockerLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = Process("s1-1/app", "app", (), Ready(f"http://{lease.ground.network}.1.1/"), image="shop/pricing:9")
+    own = Process("s1-1/app", "app", (), Ready(f"http://{lease.space.network}.1.1/"), image="shop/pricing:9")
     with pytest.raises(Unavailable, match=r"s1-1/app: there is no image 'shop/pricing:9'.*docker pull shop/pricing:9"):
         runtime.start([own], [])
     monkeypatch.setenv("TESTBED_IMAGE", "no-such-base")
@@ -173,7 +173,7 @@ def test_an_image_that_does_not_exist(
 
 
 def test_a_program_that_is_not_in_the_image(runtime: DockerRuntime, lease: DockerLease, own_image: str) -> None:
-    ready = Ready(f"http://{lease.ground.network}.1.1:8080/")
+    ready = Ready(f"http://{lease.space.network}.1.1:8080/")
     with pytest.raises(TestbedError, match=r"s1-1/app could not be started: .*no-such-program"):
         runtime.start([Process("s1-1/app", "app", ("no-such-program",), ready, image=own_image)], [])
     assert things(lease.run) == []
@@ -255,7 +255,7 @@ def test_a_tool_of_ours_runs_in_the_network_of_a_process(running: DockerRuntime)
     running.restart("s2-1/app")
     assert running.inside("s2-1/app") == told
     seen = subprocess.run([*told, "ip", "-4", "addr"], capture_output=True, text=True, check=True)
-    assert f"inet {running._lease.ground.network}.2.1/16" in seen.stdout
+    assert f"inet {running._backend._lease.space.network}.2.1/16" in seen.stdout
 
 
 def test_no_process_of_that_name(running: DockerRuntime) -> None:

@@ -18,7 +18,7 @@ import pytest
 from testbed.errors import Unsupported
 from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets.packets import Packets
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.runtime.cgroups import Memory
 from testbed.runtime.process import netns
 from testbed.runtime.tools import inventory
@@ -59,7 +59,7 @@ def _mounts() -> str:
 
 def _packets() -> str:
     need("nft")
-    packets = Packets([], Ground("127.0"), NetworkNamespaces(()))
+    packets = Packets([], AddressSpace("127.0"), NetworkNamespaces(()))
     try:
         packets.ready()
     except Unsupported as reason:

@@ -22,7 +22,8 @@ from pathlib import Path
 from queue import Queue
 from typing import TypeVar
 
-from testbed.plan.values import File, Ground, Process, Ready
+from testbed.plan.values import AddressSpace, File, Process, Ready
+from testbed.runtime.process.backend import ProcessBackend
 from testbed.runtime.process.lease import Lease, lease_block
 from testbed.runtime.process.runtime import ProcessRuntime
 from testbed.runtime.tools.inventory import find
@@ -82,10 +83,10 @@ class Hub:
     def __init__(self, near: bool) -> None:
         self.lease = _low_block()
         network = f"10.{self.lease.block}"
-        self.ground = Ground(network, f"{network}.0.2")
+        self.space = AddressSpace(network, f"{network}.0.2")
         self.plane, self.pods = Network(), dict[str, Network]()
         self.plane.ip("link", "add", "br0", "type", "bridge")
-        self.plane.ip("address", "add", f"{self.ground.plane}/16", "dev", "br0")
+        self.plane.ip("address", "add", f"{self.space.shared_address}/16", "dev", "br0")
         self.plane.ip("link", "set", "br0", "up")
         self._device = f"testbed-{self.lease.block}" if near else ""
         if near:
@@ -113,7 +114,7 @@ class Hub:
     def _reached(self) -> bool:
         """Whether the plane answers, if only that nobody listens: a new port of a bridge takes a moment."""
         try:
-            socket.create_connection((self.ground.plane, 1), timeout=0.2).close()
+            socket.create_connection((self.space.shared_address, 1), timeout=0.2).close()
         except OSError as problem:
             return isinstance(problem, ConnectionRefusedError)
         return True
@@ -203,10 +204,21 @@ class PodLease:
 
     def __init__(self, near: bool) -> None:
         self.hub = Hub(near)
-        self.ground = self.hub.ground
+        self.space = self.hub.space
 
     def release(self) -> None:
         self.hub.close()
+
+
+class _PodBackend(ProcessBackend):
+    """Runs every process by a command that leads into its pod."""
+
+    def __init__(self, directory: Path, lease: Lease, keep: bool, enter: Callable[[str], tuple[str, ...]]) -> None:
+        super().__init__(directory, lease, keep)
+        self._enter = enter
+
+    def _argv(self, process: Process) -> list[str]:
+        return [*self._enter(process.name), *super()._argv(process)]
 
 
 class PodRuntime(ProcessRuntime):
@@ -216,6 +228,7 @@ class PodRuntime(ProcessRuntime):
 
     def __init__(self, directory: Path, lease: PodLease, *, keep: bool = False) -> None:
         super().__init__(directory, lease.hub.lease, keep=keep)
+        self._backend = _PodBackend(directory, lease.hub.lease, keep, self.inside)
         self._hub, self._at = lease.hub, dict[str, str]()
         self._published: Published | None = None
 
@@ -226,7 +239,7 @@ class PodRuntime(ProcessRuntime):
     def reach(self, address: str) -> str:
         """The same address on our loopback; that of the plan is out of our reach."""
         assert address in self._doors, f"{address} is not published"
-        return address.replace(self._hub.ground.network, self._hub.lease.network, 1)
+        return address.replace(self._hub.space.network, self._hub.lease.network, 1)
 
     def inside(self, name: str) -> tuple[str, ...]:
         if self._process(name).role in ("links", "inlet"):
@@ -252,9 +265,6 @@ class PodRuntime(ProcessRuntime):
         if self._published is not None:
             self._published.close()
             self._published = None
-
-    def _argv(self, process: Process) -> list[str]:
-        return [*self.inside(process.name), *super()._argv(process)]
 
 
 class FarPodRuntime(PodRuntime):

@@ -89,7 +89,7 @@ class Laid:
     network: str
 
     @property
-    def seats(self) -> tuple[Replica, ...]:
+    def proxy_hosts(self) -> tuple[Replica, ...]:
         return self.replicas
 
     @property

@@ -80,7 +80,7 @@ def server(
     env: Mapping[str, str] | None = None,
 ) -> Process:
     """A tiny HTTP server on the address of replica 1 of service `number`, named "s<number>-1/app"."""
-    address = f"{lease.ground.network}.{number}.1"
+    address = f"{lease.space.network}.{number}.1"
     return Process(
         name=f"s{number}-1/{role}",
         role=role,
@@ -94,7 +94,7 @@ def server(
 def partners(lease: Lease, folder: Path, number: int) -> list[Process]:
     """Servers that come up only if all are started at the same time, and restarted likewise."""
     folder.mkdir()
-    all_of_them = " ".join(f"{lease.ground.network}.{one}.1" for one in range(1, number + 1))
+    all_of_them = " ".join(f"{lease.space.network}.{one}.1" for one in range(1, number + 1))
     env = {"FOLDER": str(folder), "PARTNERS": all_of_them}
     return [server(lease, one, code=TOGETHER, env=env) for one in range(1, number + 1)]
 

@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from testbed.runtime.cgroups import Memory
 from testbed.runtime.docker import labels, leftovers
-from testbed.runtime.owner import MARK, Owner, me, started
+from testbed.runtime.owner import MARK, Owner, me
+from testbed.runtime.proc import started
 from testbed.runtime.tools.inventory import find
 from tests.kit.processes import eventually
 

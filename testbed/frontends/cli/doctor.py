@@ -80,9 +80,9 @@ def _packets() -> Finding:
     """Packet faults are an extra: without them nothing is missing."""
     from testbed.injection.namespaces import NetworkNamespaces
     from testbed.injection.packets.packets import Packets
-    from testbed.plan.values import Ground
+    from testbed.plan.values import AddressSpace
 
-    packets = Packets([], Ground("127.0"), NetworkNamespaces(()))
+    packets = Packets([], AddressSpace("127.0"), NetworkNamespaces(()))
     try:
         packets.ready()
     except Unavailable as error:

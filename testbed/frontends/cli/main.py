@@ -89,12 +89,12 @@ def plan(file: Path, as_json: bool) -> None:
     """Print what FILE would run, and what its policies amount to; start nothing."""
     from testbed.experiment.planning import plan_for
     from testbed.plan.describe import as_data, as_text
-    from testbed.plan.values import Ground
-    from testbed.runtime.process.wildcards import with_namespaces
+    from testbed.plan.values import AddressSpace
+    from testbed.runtime.process.wildcard_ports import with_namespaces
     from testbed.spec.load import load_topology
 
     topology = load_topology(file)
-    made = plan_for(topology, with_namespaces(Ground("127.50"), topology))
+    made = plan_for(topology, with_namespaces(AddressSpace("127.50"), topology))
     click.echo(json.dumps(as_data(made), indent=2) if as_json else as_text(made))
 
 

@@ -20,9 +20,9 @@ from testbed.faults import FAULTS, Fault
 from testbed.frontends.cli.support import (
     EDGE,
     GIVEN,
-    GROUND,
     NO_OTHERS,
     SERVICE,
+    SPACE,
     example,
     examples,
     instead,
@@ -57,7 +57,7 @@ def topology_of(protocol: str) -> Topology:
 
 def faults(others: Mapping[str, type[Fault]] = NO_OTHERS) -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes, by the protocol of the edge."""
-    plans = {protocol: plan_for(topology_of(protocol), GROUND) for protocol in PROTOCOLS}
+    plans = {protocol: plan_for(topology_of(protocol), SPACE) for protocol in PROTOCOLS}
     return rows_of(lambda name, kind: {"fault": name} | _targets(kind, plans), FAULTS, others)
 
 

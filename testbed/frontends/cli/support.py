@@ -17,12 +17,12 @@ from testbed.faults.base import LinkFault, RequestFault
 from testbed.faults.operations import Operation, PacketDrop, PacketShaping, ProcessAction
 from testbed.faults.target import FaultContext
 from testbed.plan.make import Plan
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.spec.meshes import DEFAULT, MESHES, capabilities
 from testbed.spec.topology import Topology
 
 EDGE, SERVICE = "front -> back", "back"
-GROUND = Ground("127.50")
+SPACE = AddressSpace("127.50")
 AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
 GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # another required argument is 1
@@ -82,7 +82,7 @@ def rows_of(
 
 def faults(others: Mapping[str, type[Fault]] = NO_OTHERS) -> list[dict[str, str]]:
     """Return a row for each fault: which targets it takes in each setting, and which scopes."""
-    plans = {name: plan_for(topology, GROUND) for name, topology in settings().items()}
+    plans = {name: plan_for(topology, SPACE) for name, topology in settings().items()}
     return rows_of(lambda name, kind: _row(name, example(kind), plans), FAULTS, others)
 
 
@@ -98,7 +98,7 @@ def instead(fault: Fault) -> str:
 
 def needs(fault: Fault) -> str:
     """Return what a fault needs that not every machine has, by what it does; `testbed doctor` says what is there."""
-    context = context_of(plan_for(pair(), GROUND))
+    context = context_of(plan_for(pair(), SPACE))
     for aimed in (fault, *(_aimed(fault, **{what: name}) for what, name in AIMS.items())):
         with suppress(FaultError):
             return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(context, "f1"))))) or "-"
@@ -167,7 +167,7 @@ def _row_of_check(name: str, made: Callable[..., Check]) -> dict[str, str]:
 
 def sources(mesh: str) -> frozenset[str]:
     """Return what a run on this mesh can show; counters need a proxy that tells them."""
-    counters = ["samples"] if plan_for(pair(mesh=mesh), GROUND).proxies else []
+    counters = ["samples"] if plan_for(pair(mesh=mesh), SPACE).proxies else []
     return frozenset(["requests", "arrivals", *capabilities(mesh).sources, *counters])
 
 

@@ -12,7 +12,7 @@ from testbed.injection.engines import Engine
 from testbed.injection.namespaces import LOAD, EnterCommandFor, NetworkNamespaces, same_namespace
 from testbed.injection.packets.netem import Shaper
 from testbed.injection.packets.packets import Packets
-from testbed.plan.values import Ground, Link, Process, Reach, as_planned
+from testbed.plan.values import AddressMap, AddressSpace, Link, Process, as_planned
 from testbed.runtime.sandbox import wire_like
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class PacketTopology(Protocol):
     """What this engine needs of a plan."""
 
     @property
-    def ground(self) -> Ground:
+    def space(self) -> AddressSpace:
         """Where the addresses lie."""
 
     @property
@@ -45,14 +45,14 @@ class PacketEngine(Engine[PacketOperation]):
     handles = (PacketDrop, PacketShaping)
 
     def __init__(
-        self, plan: PacketTopology, inside: EnterCommandFor = same_namespace, reach: Reach = as_planned
+        self, plan: PacketTopology, inside: EnterCommandFor = same_namespace, reach: AddressMap = as_planned
     ) -> None:
         namespaces = NetworkNamespaces((process.name for process in plan.processes), inside)
         self._packets, self._shaper = (
-            Packets(plan.links, plan.ground, namespaces),
-            Shaper(plan.links, plan.ground, namespaces),
+            Packets(plan.links, plan.space, namespaces),
+            Shaper(plan.links, plan.space, namespaces),
         )
-        self._plane, self._probe, self._reach = plan.ground.plane, plan.probe.listen, reach
+        self._shares_address, self._probe, self._reach = plan.space.shares_one_address, plan.probe.listen, reach
         self._entries = {link.name for link in plan.links if link.caller == LOAD}
         self._load_hears: bool | None = None
 
@@ -65,13 +65,13 @@ class PacketEngine(Engine[PacketOperation]):
             self._packets.ready(drops)
         if shapes:
             self._shaper.ready(shapes)
-        if self._plane and any(drop.link in self._entries and drop.packets == "answers" for drop in drops):
+        if self._shares_address and any(drop.link in self._entries and drop.packets == "answers" for drop in drops):
             self._load_must_hear()
 
     def caveat(self, operations: Sequence[PacketOperation]) -> str:
         """Return what to say of a loss whose packets are larger than on a wire, "" of anything else."""
         some = any(isinstance(operation, PacketDrop) and operation.share < 1 for operation in operations)
-        return APPROXIMATE if some and (self._plane or not wire_like()) else ""
+        return APPROXIMATE if some and (self._shares_address or not wire_like()) else ""
 
     def apply(self, operations: Sequence[PacketOperation]) -> None:
         """Put the operations of one fault in force, and see that they are."""

@@ -18,7 +18,7 @@ from testbed.errors import TestbedError, Unsupported
 from testbed.faults.operations import PacketShaping
 from testbed.injection.namespaces import EnterCommand, NetworkNamespaces
 from testbed.injection.packets.nft import SANDBOX
-from testbed.plan.values import Ground, Link
+from testbed.plan.values import AddressSpace, Link
 from testbed.runtime import sandbox
 from testbed.runtime.tools.inventory import program
 
@@ -33,8 +33,8 @@ Device = tuple[EnterCommand, str]  # a network, and the device in it by which pa
 class Shaper:
     """Shapes packets of one run's links, where they leave; every change is read back."""
 
-    def __init__(self, links: Iterable[Link], ground: Ground, namespaces: NetworkNamespaces) -> None:
-        self._links, self._ground, self._namespaces = {link.name: link for link in links}, ground, namespaces
+    def __init__(self, links: Iterable[Link], space: AddressSpace, namespaces: NetworkNamespaces) -> None:
+        self._links, self._space, self._namespaces = {link.name: link for link in links}, space, namespaces
         self._classes: dict[str, int] = {}
         self._devices: dict[str, list[Device]] = {}  # where each fault acts
         self._lock = threading.Lock()
@@ -42,7 +42,7 @@ class Shaper:
     def ready(self, operations: Sequence[PacketShaping] = ()) -> None:
         """Raise `Unsupported`, with what to do, if this kernel, user or place cannot shape these packets."""
         if () in {self._enter(operation) for operation in operations} or not operations:
-            if self._ground.plane:
+            if self._space.shares_one_address:
                 raise Unsupported(
                     "requests of the load leave by a network that is not the run's own, so their packets cannot be "
                     "shaped; those of answers can: direction='answers'",
@@ -110,7 +110,7 @@ class Shaper:
         enter = self._enter(operation)
         if not enter:
             return enter, "lo"
-        to = f"{self._ground.network}.255.254"  # nobody need be there
+        to = f"{self._space.network}.255.254"  # nobody need be there
         return enter, str(json.loads(_run([*enter, _program("ip"), "-j", "route", "get", to]))[0]["dev"])
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from testbed.errors import TestbedError, Unsupported
+from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
 from testbed.runtime.tools.inventory import program
 
@@ -59,11 +60,7 @@ class Session:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        try:
-            self._process.wait(ANSWER_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        child.end(self._process, ANSWER_S)
         self._process.stdout.close()
 
     def _ask(self, steps: str, question: str) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from testbed.errors import FaultError, TestbedError, nearest
 from testbed.faults.operations import PacketDrop
 from testbed.injection.namespaces import EnterCommand, NetworkNamespaces
 from testbed.injection.packets.nft import Session
-from testbed.plan.values import Ground, Link
+from testbed.plan.values import AddressSpace, Link
 
 MILLION = 1_000_000  # shares are drawn in millionths
 WAYS = {"requests": ("daddr", "dport"), "answers": ("saddr", "sport")}
@@ -36,13 +36,13 @@ class Seen:
 class Packets:
     """Drops packets of one run's links; safe to use from several threads. Every change is read back.
 
-    No rule can match an address that is not the run's own, as its `ground` says. Methods raise `TestbedError` if the
+    No rule can match an address that is not the run's own, as its `space` says. Methods raise `TestbedError` if the
     kernel does something else.
     """
 
-    def __init__(self, links: Iterable[Link], ground: Ground, namespaces: NetworkNamespaces) -> None:
-        self._links, self._ground, self._namespaces = {link.name: link for link in links}, ground, namespaces
-        self._table = f"testbed_{ground.network.replace('.', '_')}_{os.getpid()}_{next(_NUMBER)}"
+    def __init__(self, links: Iterable[Link], space: AddressSpace, namespaces: NetworkNamespaces) -> None:
+        self._links, self._space, self._namespaces = {link.name: link for link in links}, space, namespaces
+        self._table = f"testbed_{space.network.replace('.', '_')}_{os.getpid()}_{next(_NUMBER)}"
         self._sessions: dict[EnterCommand, Session] = {}
         self._active: dict[str, list[Session]] = {}  # where each fault that is in force acts
         self._lock = threading.Lock()
@@ -138,8 +138,10 @@ class Packets:
         return self._links[name]
 
     def _own(self, address: str) -> str:
-        if not self._ground.holds(address):
-            raise TestbedError(f"{address} is outside this run's own {self._ground.plane or self._ground.network}")
+        if not self._space.holds(address):
+            raise TestbedError(
+                f"{address} is outside this run's own {self._space.shared_address or self._space.network}"
+            )
         return address
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from testbed.errors import TestbedError
+from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
 
 PROBE_S = 0.05  # on loopback, a SYN that is answered at all is answered within microseconds
@@ -97,11 +98,7 @@ class _Elsewhere:
         assert self._program.stdin is not None
         assert self._program.stdout is not None
         self._program.stdin.close()
-        try:
-            self._program.wait(START_S)
-        except subprocess.TimeoutExpired:
-            self._program.kill()
-            self._program.wait()
+        child.end(self._program, START_S)
         self._program.stdout.close()
 
     def _answer(self) -> str:

@@ -18,7 +18,7 @@ from testbed.mesh.envoy.log import ProxyLog, unsent
 from testbed.mesh.envoy.monitor import EnvoyMonitor, counts
 from testbed.mesh.envoy.policies import cluster, filters, route
 from testbed.mesh.envoy.tcp import tcp
-from testbed.plan.values import File, Link, Node, Process, Ready, Replica, Seat, links_from
+from testbed.plan.values import File, Link, Node, Process, ProxyHost, Ready, Replica, links_from
 from testbed.plan.wiring import address_variables, upstreams
 from testbed.spec.meshes import MESHES
 
@@ -42,9 +42,9 @@ ATTEMPT_FIELDS = {"kind": "attempt", "host": "%UPSTREAM_HOST%", "number": "%REQ(
 CALL_FIELDS = {"kind": "call", "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "host": "%REQ(:AUTHORITY)%"} | FIELDS
 
 
-def mesh_log(seat: str) -> str:
+def mesh_log(host: str) -> str:
     """Return the path of a proxy's log, below the run's folder."""
-    return f"{seat}/mesh.log"
+    return f"{host}/mesh.log"
 
 
 class EnvoyMesh:
@@ -54,29 +54,33 @@ class EnvoyMesh:
     capabilities = MESHES[name]
     monitor = EnvoyMonitor()
 
-    def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
+    def proxy(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
         """Return the proxy; one whose replicas call nobody is not needed."""
         if not links:
             return None
-        config, admin = f"{seat.name}/envoy.json", f"{seat.address}:{topology.ports.admin}"
-        doors = (door for replica in seat.replicas for door in _doors(topology, replica, links_from(replica, links)))
+        config, admin = f"{host.name}/envoy.json", f"{host.address}:{topology.ports.admin}"
+        listens = (
+            address
+            for replica in host.replicas
+            for address in _listen_addresses(topology, replica, links_from(replica, links))
+        )
         process = Process(
-            f"{seat.name}/proxy",
+            f"{host.name}/proxy",
             "proxy",
             bootstrap.command(config),
             Ready(f"http://{admin}/ready"),
-            (admin, *doors),
-            replica=None if isinstance(seat, Node) else seat.name,
+            (admin, *listens),
+            replica=None if isinstance(host, Node) else host.name,
             reached=(admin,),
         )
-        return process, [File(config, proxy_config(topology, seat, links))]
+        return process, [File(config, proxy_config(topology, host, links))]
 
-    def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
+    def log(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> Log | None:
         """Return the proxy's log, whose lines its own counters must match."""
         if not links:
             return None
-        admin = f"{seat.address}:{topology.ports.admin}"
-        path, process = mesh_log(seat.name), f"{seat.name}/proxy"
+        admin = f"{host.address}:{topology.ports.admin}"
+        path, process = mesh_log(host.name), f"{host.name}/proxy"
         return Log(process, path, lambda life: ProxyLog(links, life).read, links, admin, counts, unsent)
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
@@ -100,51 +104,51 @@ class EnvoyMesh:
 MESH = EnvoyMesh
 
 
-def _doors(topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[str, ...]:
+def _listen_addresses(topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[str, ...]:
     """Every "ip:port" at which a replica's calls are taken: HTTP_PROXY first, then each upstream's."""
     ports = range(topology.ports.proxy, topology.ports.proxy + len(upstreams(links)) + 1) if links else ()
     return tuple(f"{replica.address}:{port}" for port in ports)
 
 
-def proxy_config(topology: Topology, seat: Seat, links: Sequence[Link]) -> str:
+def proxy_config(topology: Topology, host: ProxyHost, links: Sequence[Link]) -> str:
     """Return the proxy's whole configuration as JSON text."""
     edges: dict[str, list[str]] = {}
     for link in links:
         edges.setdefault(link.edge, []).append(link.listen)
     clusters = [
-        cluster(cluster_name(seat, edge), seat, addresses, topology.policy(edge), topology.protocol(edge))
+        cluster(cluster_name(host, edge), host, addresses, topology.policy(edge), topology.protocol(edge))
         for edge, addresses in edges.items()
     ]
-    listeners = [listener for replica in seat.replicas for listener in _listeners(topology, seat, replica, links)]
-    return bootstrap.bootstrap(f"{seat.address}:{topology.ports.admin}", listeners, clusters)
+    listeners = [listener for replica in host.replicas for listener in _listeners(topology, host, replica, links)]
+    return bootstrap.bootstrap(f"{host.address}:{topology.ports.admin}", listeners, clusters)
 
 
-def cluster_name(seat: Seat, edge: str) -> str:
+def cluster_name(host: ProxyHost, edge: str) -> str:
     """Return a cluster's name: "pricing" in a sidecar, "checkout.pricing" on a node, where others may call it too."""
     caller, _, callee = edge.partition(" -> ")
-    return _owned(seat, caller, callee)
+    return _owned(host, caller, callee)
 
 
-def _owned(seat: Seat, owner: str, name: str) -> str:
-    return f"{owner}.{name}" if isinstance(seat, Node) else name
+def _owned(host: ProxyHost, owner: str, name: str) -> str:
+    return f"{owner}.{name}" if isinstance(host, Node) else name
 
 
-def _listeners(topology: Topology, seat: Seat, replica: Replica, links: Sequence[Link]) -> list[Json]:
+def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Sequence[Link]) -> list[Json]:
     """One replica's ways in: HTTP_PROXY, and a listener for each upstream."""
     mine = links_from(replica, links)
     edges = {name: leading[0].edge for name, leading in upstreams(mine).items()}
-    told = {name: (cluster_name(seat, edge), topology.policy(edge)) for name, edge in edges.items()}
+    told = {name: (cluster_name(host, edge), topology.policy(edge)) for name, edge in edges.items()}
     routes = {name: route(*told[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
     caller = _told(topology, replica)
-    ways = {FOR_ALL: _manager(seat, caller, [*hosts, _nobody(routes)])} if edges else {}
-    ways |= {name: tcp(*told[name], replica, _log(seat)) for name in edges}
+    ways = {FOR_ALL: _manager(host, caller, [*hosts, _nobody(routes)])} if edges else {}
+    ways |= {name: tcp(*told[name], replica, _log(host)) for name in edges}
     for name, found in routes.items():
         one_by_one = topology.protocol(edges[name]) == "http"
-        ways[name] = _manager(seat, caller, [_virtual_host(name, ["*"], [found])], one_by_one)
+        ways[name] = _manager(host, caller, [_virtual_host(name, ["*"], [found])], one_by_one)
     return [
-        _listener(_owned(seat, replica.name, name), door, way) | _counted(topology, edges.get(name))
-        for (name, way), door in zip(ways.items(), _doors(topology, replica, mine), strict=True)
+        _listener(_owned(host, replica.name, name), address, way) | _counted(topology, edges.get(name))
+        for (name, way), address in zip(ways.items(), _listen_addresses(topology, replica, mine), strict=True)
     ]
 
 
@@ -153,9 +157,9 @@ def _told(topology: Topology, replica: Replica) -> dict[str, str]:
     return {"caller": replica.name, "baggage": bootstrap.request_context(topology.context)}
 
 
-def _manager(seat: Seat, caller: dict[str, str], hosts: list[Json], one_by_one: bool = True) -> Json:
+def _manager(host: ProxyHost, caller: dict[str, str], hosts: list[Json], one_by_one: bool = True) -> Json:
     """Return what takes requests; a connection of an app carries them one by one, or many at once (HTTP/2)."""
-    log = _log(seat)
+    log = _log(host)
     if not one_by_one:
         caller = caller | {"connection": f"%REQ({bootstrap.CALL})%"}  # as if each call had a connection of its own
     return bootstrap.connection_manager(
@@ -172,14 +176,14 @@ def _named_call() -> Json:
     return {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
 
 
-def _log(seat: Seat) -> str:
-    return f"{{dir}}/{mesh_log(seat.name)}"
+def _log(host: ProxyHost) -> str:
+    return f"{{dir}}/{mesh_log(host.name)}"
 
 
-def _listener(name: str, door: str, way: Json) -> Json:
+def _listener(name: str, address: str, way: Json) -> Json:
     return {
         "name": name,
-        "address": bootstrap.socket_address(door),
+        "address": bootstrap.socket_address(address),
         "enable_reuse_port": False,  # with it, an address in use would go unnoticed
         "filter_chains": [{"filters": [way]}],
     }

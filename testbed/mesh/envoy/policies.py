@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from testbed.envoy import bootstrap
 from testbed.envoy.bootstrap import Json, duration, named, typed
-from testbed.plan.values import Seat
+from testbed.plan.values import ProxyHost
 from testbed.spec.policies.policy import ConnectionPool
 from testbed.spec.services import EXPECTED
 
@@ -78,7 +78,7 @@ def _retries(retries: Retries) -> Json:
     return found
 
 
-def cluster(name: str, seat: Seat, addresses: list[str], policy: Policy | None, protocol: str = "http") -> Json:
+def cluster(name: str, host: ProxyHost, addresses: list[str], policy: Policy | None, protocol: str = "http") -> Json:
     """Return the cluster of an edge: its limits, its ejections, its balancer, its connections, its protocol."""
     outliers = policy.outlier_detection if policy else None
     pool = (policy.connection_pool if policy else None) or ConnectionPool()
@@ -88,7 +88,7 @@ def cluster(name: str, seat: Seat, addresses: list[str], policy: Policy | None, 
         "lb_policy": (policy.load_balancer if policy else None) or "ROUND_ROBIN",
         "connect_timeout": duration(pool.connect_timeout),
         "load_assignment": bootstrap.endpoints(name, addresses),
-        "upstream_bind_config": {"source_address": {"address": seat.address, "port_value": 0}},
+        "upstream_bind_config": {"source_address": {"address": host.address, "port_value": 0}},
         "circuit_breakers": _limits(policy),
         "common_lb_config": {
             "healthy_panic_threshold": {"value": outliers.min_health_percent if outliers else 0},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from testbed.evidence.source import Log
 from testbed.mesh.none import log
-from testbed.plan.values import File, Link, Process, Replica, Seat
+from testbed.plan.values import File, Link, Process, ProxyHost, Replica
 from testbed.plan.wiring import address_variables, upstreams, variable
 from testbed.spec.meshes import MESHES
 
@@ -28,15 +28,15 @@ class NoMesh:
     capabilities = MESHES[name]
     monitor = None
 
-    def proxy(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
+    def proxy(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
         """There is none."""
         return None
 
-    def log(self, topology: Topology, seat: Seat, links: Sequence[Link]) -> Log | None:
+    def log(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> Log | None:
         """Return the app's own log, which no counter vouches for; None for a service that is none of the stubs."""
-        stub = not any(topology.services[replica.service].is_own for replica in seat.replicas)
+        stub = not any(topology.services[replica.service].is_own for replica in host.replicas)
         read = partial(log.parse, links=links)
-        return Log(f"{seat.name}/app", attempt_log(seat.name), lambda life: read, links) if links and stub else None
+        return Log(f"{host.name}/app", attempt_log(host.name), lambda life: read, links) if links and stub else None
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
         """Return all addresses of each upstream, and where to log the tries."""

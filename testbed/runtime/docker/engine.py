@@ -73,7 +73,10 @@ def at_once(act: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
 
 class Engine:
-    """A connection to the daemon, safe to use from several threads. Raises `Unavailable` if there is none."""
+    """A connection to the daemon, safe to use from several threads. Raises `Unavailable` if there is none.
+
+    It has one short method for each thing that is asked of the daemon.
+    """
 
     def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
         try:
@@ -83,7 +86,7 @@ class Engine:
         settings = docker.utils.kwargs_from_env()
         self.address = settings.get("base_url") or "unix:///var/run/docker.sock"
         try:
-            knock(self.address)
+            check_listening(self.address)
             self._api = docker.APIClient(version="auto", timeout=timeout_s, max_pool_size=4 * AT_ONCE, **settings)
         except Exception as problem:
             raise Unavailable(why_not(self.address, problem) + ELSEWHERE) from problem
@@ -214,7 +217,11 @@ class Engine:
         with self._asking("a container's state"):
             found = self._api.inspect_container(container)
         state, published = found["State"], found["NetworkSettings"]["Ports"] or {}
-        ports = {int(inside.partition("/")[0]): _door(doors[0]) for inside, doors in published.items() if doors}
+        ports = {
+            int(inside.partition("/")[0]): _published_at(bindings[0])
+            for inside, bindings in published.items()
+            if bindings
+        }
         return Facts(state["Pid"], state["Paused"], state["ExitCode"], ports)
 
     def log(self, container: str, lines: int | str = "all") -> str:
@@ -253,7 +260,7 @@ class Engine:
         import requests
 
         try:
-            knock(self.address)
+            check_listening(self.address)
             yield
         except docker.errors.APIError as error:
             text = error.explanation or str(error)
@@ -272,11 +279,11 @@ class Engine:
                 raise
 
 
-def _door(binding: Mapping[str, str]) -> str:
+def _published_at(binding: Mapping[str, str]) -> str:
     return f"{binding['HostIp']}:{binding['HostPort']}"
 
 
-def knock(address: str) -> None:
+def check_listening(address: str) -> None:
     """Raise `OSError` if nobody listens at a local address: the SDK would leave a socket open when it finds out."""
     scheme, _, path = address.partition("://")
     if scheme in ("unix", "http+unix"):

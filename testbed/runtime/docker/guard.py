@@ -1,4 +1,4 @@
-"""The owner's side of the reaper: starts it, tells it what to end when the owner has died, and sends it home."""
+"""The owner's side of the reaper: starts it, tells it what to end when the owner has died, and ends it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
 
 REAPER = Path(__file__).with_name("reaper.py")
-HOME_S = 5.0  # for it to end when it has been dismissed
+STOP_S = 5.0  # for it to end when it has been told to
 
 
 class Guard:
-    """A small process in a session of its own that removes a run when this process ends without `dismiss`."""
+    """A small process in a session of its own that removes a run when this process ends without `stop`."""
 
     def __init__(self, run: str) -> None:
         self._lock = threading.Lock()
@@ -44,20 +45,16 @@ class Guard:
         """Let it kill these processes, each with its start time, should the daemon not answer."""
         self._tell({"pids": list(pids.items())})
 
-    def dismiss(self) -> None:
-        """Send it home: there is nothing left to do."""
+    def stop(self) -> None:
+        """Let it end and do nothing: there is nothing left to do."""
         self._tell({"done": True})
 
     def close(self) -> None:
-        """Let go of the pipe and wait for its end; without `dismiss` it removes the run first."""
+        """Let go of the pipe and wait for its end; without `stop` it removes the run first."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
-        try:
-            self._process.wait(HOME_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        child.end(self._process, STOP_S)
 
     def _tell(self, word: Mapping[str, object]) -> None:
         assert self._process.stdin is not None

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.runtime.docker import labels
 from testbed.runtime.docker.engine import Engine, Refused
 from testbed.runtime.docker.guard import Guard
@@ -25,7 +25,7 @@ class DockerLease:
 
     def __init__(self, engine: Engine, marks: Mapping[str, str], network: str, guard: Guard) -> None:
         self.engine, self.labels, self.guard = engine, marks, guard
-        self.ground = Ground(network, plane=f"{network}.{PLANE}")
+        self.space = AddressSpace(network, shared_address=f"{network}.{PLANE}")
         self._released = False
 
     @property
@@ -41,7 +41,7 @@ class DockerLease:
     @property
     def routed(self) -> bool:
         """Whether this machine has a route to the network: the daemon runs here, and not in a machine of its own."""
-        return self.ground.network not in _candidates(ROUTES.read_text())
+        return self.space.network not in _candidates(ROUTES.read_text())
 
     def release(self) -> None:
         """Remove what is left of the run; a second call does nothing, and a daemon that has gone is no trouble."""
@@ -49,7 +49,7 @@ class DockerLease:
             self._released = True
             with suppress(TestbedError):
                 remove_run(self.engine, self.run)
-                self.guard.dismiss()
+                self.guard.stop()
             self.guard.close()
             self.engine.close()
 
@@ -65,7 +65,7 @@ def lease_network() -> DockerLease:
         sweep(engine)
         return DockerLease(engine, marks, _network(engine, marks), guard)
     except BaseException:
-        guard.dismiss()
+        guard.stop()
         guard.close()
         engine.close()
         raise

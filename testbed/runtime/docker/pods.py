@@ -29,7 +29,7 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
-class Yard:
+class RunContext:
     """What all containers of one run have in common."""
 
     network: str  # its name, with which the containers' names begin
@@ -64,8 +64,8 @@ def pods(processes: Iterable[Process], routed: bool) -> tuple[Pod, ...]:
 
 
 def _pod(members: Sequence[Process], addresses: tuple[str, ...], routed: bool) -> Pod:
-    doors = [door for one in members for door in (*one.reached, *(() if routed else (ready_address(one),)))]
-    ports = dict.fromkeys(int(door.rpartition(":")[2]) for door in doors if _ip(door) == addresses[0])
+    asked = [address for one in members for address in (*one.reached, *(() if routed else (ready_address(one),)))]
+    ports = dict.fromkeys(int(address.rpartition(":")[2]) for address in asked if _ip(address) == addresses[0])
     return Pod(members[0].name.partition("/")[0], addresses, tuple(one.name for one in members), tuple(ports))
 
 
@@ -79,45 +79,51 @@ def _ip(address: str) -> str:
     return address.rpartition(":")[0]
 
 
-def holder(pod: Pod, yard: Yard) -> Spec:
+def holder(pod: Pod, context: RunContext) -> Spec:
     """Return the container that keeps a pod's network."""
     first, *more = pod.addresses
     return Spec(
-        name=yard.holder(pod),
-        image=yard.image,
+        name=context.holder(pod),
+        image=context.image,
         argv=("/bin/sh", "-c", HOLD_MORE, "holder", *more) if more else HOLD,
-        network=yard.network,
+        network=context.network,
         address=first,
         ports=pod.ports,
-        labels={**yard.labels, labels.PROCESS: ""},
+        labels={**context.labels, labels.PROCESS: ""},
         user="0",
         capabilities=("NET_ADMIN",) if more else (),
         sysctls=EARLY if more else {},
     )
 
 
-def container(process: Process, pod: Pod, yard: Yard, environment: Mapping[str, str]) -> Spec:
+def container(process: Process, pod: Pod, context: RunContext, environment: Mapping[str, str]) -> Spec:
     """Return the container of a process: a program of this machine in the base image, or a user's own image."""
-    name, network = yard.name(process.name), f"container:{yard.holder(pod)}"
-    marks = {**yard.labels, labels.PROCESS: process.name}
-    argv = tuple(filled(word, yard.folder) for word in process.argv)
-    own = {key: filled(value, yard.folder) for key, value in process.env.items()}
+    name, network = context.name(process.name), f"container:{context.holder(pod)}"
+    marks = {**context.labels, labels.PROCESS: process.name}
+    argv = tuple(filled(word, context.folder) for word in process.argv)
+    own = {key: filled(value, context.folder) for key, value in process.env.items()}
     if process.image:
         uses = "{dir}" in "".join((*process.argv, *process.env.values()))
         return Spec(
-            name, process.image, argv, network, env=own, labels=marks, folders={str(yard.folder): True} if uses else {}
+            name,
+            process.image,
+            argv,
+            network,
+            env=own,
+            labels=marks,
+            folders={str(context.folder): True} if uses else {},
         )
-    tool = yard.tools[process.argv[0]]
+    tool = context.tools[process.argv[0]]
     return Spec(
         name,
-        yard.image,
+        context.image,
         (str(tool.resolve()), *argv[1:]),
         network,
         env={**environment, **own},
         labels=marks,
-        user=yard.user,
-        folders={str(yard.folder): True, **dict.fromkeys(_seen(process.argv[0], tool, process.argv[1:]), False)},
-        cwd=str(yard.folder),
+        user=context.user,
+        folders={str(context.folder): True, **dict.fromkeys(_seen(process.argv[0], tool, process.argv[1:]), False)},
+        cwd=str(context.folder),
     )
 
 

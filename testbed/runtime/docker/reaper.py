@@ -77,7 +77,10 @@ def _watch(owner: int) -> int:
 
 
 def _kill(pid: int, started: int) -> None:
-    """Kill a process, unless its pid is another one's by now or it is not ours to kill."""
+    """Kill a process, unless its pid is another one's by now or it is not ours to kill.
+
+    Reads its start time as `proc.started` does, without it: this must work before anything of ours is imported.
+    """
     with suppress(OSError):
         if int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]) == started:
             os.kill(pid, signal.SIGKILL)

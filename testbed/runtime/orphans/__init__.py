@@ -1,6 +1,7 @@
 """What runs have outside their owners' own processes: found, shown, and removed when an owner has died.
 
-A kind of thing is one module with `found` and `remove` (`testbed.runtime.orphans.found.Kind`) and one line here.
+A kind of resource is one module with `found` and `remove` (`testbed.runtime.orphans.found.ResourceKind`) and one line
+here.
 """
 
 from __future__ import annotations

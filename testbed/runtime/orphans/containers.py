@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from testbed.errors import TestbedError
-from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.orphans.resource import Resource
 
 SOCKET = "/var/run/docker.sock"
 
 
-def found() -> list[Thing]:
+def found() -> list[Resource]:
     """Return every container and network of a run, but for those of another user who is still there."""
     if not (os.environ.get("DOCKER_HOST") or os.path.exists(SOCKET)):
         return []  # without the 0.2 s that the SDK takes to load
@@ -22,11 +22,11 @@ def found() -> list[Thing]:
         (kind, name, labels.owner(marks), marks.get(labels.PROCESS, "")) for kind, name, marks in leftovers.found()
     ]
     return [
-        Thing(kind, name, owner, about=process) for kind, name, owner, process in owned if owner and _may(owner.pid)
+        Resource(kind, name, owner, about=process) for kind, name, owner, process in owned if owner and _may(owner.pid)
     ]
 
 
-def remove(things: Sequence[Thing]) -> list[Thing]:
+def remove(things: Sequence[Resource]) -> list[Resource]:
     """Remove containers and networks; return those that are still there."""
     from testbed.runtime.docker import leftovers
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from testbed.errors import TestbedError, nearest
 from testbed.runtime.orphans.found import Run, clear, counted, look, owner_of, runs
 from testbed.runtime.orphans.processes import is_reaper, pid_of, wait_for
-from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import Owner, State, state
 
 REAPED_S = 5.0  # for the reapers of a dead owner
@@ -82,10 +82,10 @@ def _cleared(run: Run, say: Say) -> bool:
     return not left
 
 
-def _counted(things: Sequence[Thing]) -> str:
+def _counted(things: Sequence[Resource]) -> str:
     kinds = Counter(thing.kind for thing in things)
     return ", ".join(counted(kind, n) for kind, n in kinds.items()) or "nothing was left of it"
 
 
-def _listed(things: Sequence[Thing]) -> str:
+def _listed(things: Sequence[Resource]) -> str:
     return ", ".join(f"{thing.kind} {thing.name}" for thing in things)

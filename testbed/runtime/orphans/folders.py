@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import me, named
 
 ABOUT = "run.json"  # in the folder: what runs there, for `testbed ps`
@@ -42,17 +42,17 @@ def read_about(folder: str) -> Mapping[str, Any]:
     return {}
 
 
-def found() -> list[Thing]:
+def found() -> list[Resource]:
     """Return every folder of this user's runs."""
     things, user = [], os.geteuid()
     with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             if (parsed := named(entry.name)) and _is_ours(entry, user):
-                things.append(Thing("folder", entry.path, parsed[0], run=parsed[1]))
+                things.append(Resource("folder", entry.path, parsed[0], run=parsed[1]))
     return things
 
 
-def remove(things: Sequence[Thing]) -> list[Thing]:
+def remove(things: Sequence[Resource]) -> list[Resource]:
     """Remove folders with all that is in them; return those that are still there."""
     for thing in things:
         shutil.rmtree(thing.name, ignore_errors=True)

@@ -9,19 +9,19 @@ from typing import Protocol, cast
 
 from testbed.runtime.orphans import KINDS, processes
 from testbed.runtime.orphans.folders import read_about
-from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import Owner, State, state
 
 StateOf = Callable[[Owner], State]
 
 
-class Kind(Protocol):
+class ResourceKind(Protocol):
     """A module of `testbed.runtime.orphans.KINDS`; it sees only what belongs to this user."""
 
-    def found(self) -> list[Thing]:
+    def found(self) -> list[Resource]:
         """Return all things of this kind, whoever owns them, that this user may remove."""
 
-    def remove(self, things: Sequence[Thing]) -> list[Thing]:
+    def remove(self, things: Sequence[Resource]) -> list[Resource]:
         """Remove things, and return those that are still there."""
 
 
@@ -32,9 +32,9 @@ class Run:
     name: str
     owner: Owner
     state: State
-    things: tuple[Thing, ...]
+    things: tuple[Resource, ...]
 
-    def of(self, kind: str) -> list[Thing]:
+    def of(self, kind: str) -> list[Resource]:
         """Return its things of one kind."""
         return [thing for thing in self.things if thing.kind == kind]
 
@@ -44,18 +44,18 @@ class Run:
         return next((thing.name for thing in self.of("folder")), "")
 
 
-def look() -> list[Thing]:
+def look() -> list[Resource]:
     """Return everything that this user's runs have outside their owners."""
     return [thing for module in dict.fromkeys(KINDS.values()) for thing in _load(module).found()]
 
 
-def runs(things: Sequence[Thing], state_of: StateOf = state) -> list[Run]:
+def runs(things: Sequence[Resource], state_of: StateOf = state) -> list[Run]:
     """Sort things by run; what only its owner is known of belongs to his run if he has just one."""
     names: dict[Owner, list[str]] = {}
     for thing in things:
         known = names.setdefault(thing.owner, [])
         known += [thing.run] if thing.run and thing.run not in known else []
-    sorted_: dict[tuple[str, Owner], list[Thing]] = {}
+    sorted_: dict[tuple[str, Owner], list[Resource]] = {}
     for thing in things:
         own = names[thing.owner]
         name = thing.run or (own[0] if len(own) == 1 else str(thing.owner.pid))
@@ -63,17 +63,17 @@ def runs(things: Sequence[Thing], state_of: StateOf = state) -> list[Run]:
     return [Run(name, owner, state_of(owner), tuple(each)) for (name, owner), each in sorted_.items()]
 
 
-def clear(things: Sequence[Thing]) -> list[Thing]:
+def clear(things: Sequence[Resource]) -> list[Resource]:
     """Remove things, kind by kind, and return those that are still there."""
-    left: list[Thing] = []
+    left: list[Resource] = []
     for kind in KINDS:
         if mine := [thing for thing in things if thing.kind == kind]:
             left += _load(KINDS[kind]).remove(mine)
     return left
 
 
-def _load(module: str) -> Kind:
-    return cast(Kind, import_module(module))
+def _load(module: str) -> ResourceKind:
+    return cast(ResourceKind, import_module(module))
 
 
 def owner_of(run: Run) -> str:

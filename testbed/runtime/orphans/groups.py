@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from testbed.runtime.cgroups import Memory
-from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import named
 
 BUSY_S = 10.0  # for a group to be free of the dead
 
 
-def found() -> list[Thing]:
+def found() -> list[Resource]:
     """Return every control group of this user's runs, where this process would make its own."""
     things = []
     for parent in Memory().parents():
         with suppress(OSError), os.scandir(parent) as entries:
             for entry in entries:
                 if (parsed := named(entry.name)) and entry.stat().st_uid == os.geteuid():
-                    things.append(Thing("control group", entry.path, parsed[0]))
+                    things.append(Resource("control group", entry.path, parsed[0]))
     return things
 
 
-def remove(things: Sequence[Thing]) -> list[Thing]:
+def remove(things: Sequence[Resource]) -> list[Resource]:
     """Remove control groups, whose processes have been killed before; return those that are still there."""
     deadline = time.monotonic() + BUSY_S
     while (left := [thing for thing in things if not _removed(thing.name)]) and time.monotonic() < deadline:

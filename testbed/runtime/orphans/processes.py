@@ -9,26 +9,27 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from testbed.runtime.orphans.resource import Thing
-from testbed.runtime.owner import MARK, named, parse, started
+from testbed.runtime.orphans.resource import Resource
+from testbed.runtime.owner import MARK, named, parse
+from testbed.runtime.proc import started
 
 GONE_S = 2.0  # for a killed process to be gone
 COMMAND = 200  # letters of a command line
 REAPER = "reaper.py"  # the program of the one that cleans up after its owner
 
 
-def found() -> list[Thing]:
+def found() -> list[Resource]:
     """Return every marked process of this user, but not the calling one."""
     return [thing for pid in _others() if (thing := _thing(pid, _environment(pid)))]
 
 
-def living_in(folder: str) -> list[Thing]:
+def living_in(folder: str) -> list[Resource]:
     """Return the processes of the run that has this folder."""
     each = ((pid, _environment(pid)) for pid in _others())
     return [thing for pid, env in each if env.get("TMPDIR") == f"{folder}/tmp" and (thing := _thing(pid, env))]
 
 
-def remove(things: Sequence[Thing]) -> list[Thing]:
+def remove(things: Sequence[Resource]) -> list[Resource]:
     """Kill processes, and return those that are not gone in time."""
     for thing in things:
         _kill(thing)
@@ -38,12 +39,12 @@ def remove(things: Sequence[Thing]) -> list[Thing]:
     return left
 
 
-def pid_of(thing: Thing) -> int:
+def pid_of(thing: Resource) -> int:
     """Return the pid of a process that was found."""
     return int(thing.name.partition(" ")[0])
 
 
-def is_reaper(thing: Thing) -> bool:
+def is_reaper(thing: Resource) -> bool:
     """Whether a process is one of those that clean up."""
     return thing.about.startswith(REAPER)
 
@@ -61,20 +62,20 @@ def _others() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdecimal() and int(name) != os.getpid()]
 
 
-def _thing(pid: int, environment: Mapping[str, str]) -> Thing | None:
+def _thing(pid: int, environment: Mapping[str, str]) -> Resource | None:
     owner, began = parse(environment.get(MARK, "")), started(pid)
     if owner is None or began is None or not _is_ours(pid):
         return None
     home = named(os.path.basename(os.path.dirname(environment.get("TMPDIR", ""))))  # a run's is tmp in its folder
-    return Thing("process", f"{pid} {began}", owner, run=home[1] if home else "", about=command(pid))
+    return Resource("process", f"{pid} {began}", owner, run=home[1] if home else "", about=command(pid))
 
 
-def _is_there(thing: Thing) -> bool:
+def _is_there(thing: Resource) -> bool:
     pid, _, began = thing.name.partition(" ")
     return started(int(pid)) == int(began)
 
 
-def _kill(thing: Thing) -> None:
+def _kill(thing: Resource) -> None:
     """Kill it, unless its pid is somebody else's by now: what a descriptor stands for cannot change any more."""
     with suppress(OSError):
         descriptor = os.pidfd_open(pid_of(thing))

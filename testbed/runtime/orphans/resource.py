@@ -1,4 +1,4 @@
-"""One thing outside the process tree: of what kind, whose, of which run. How it is found and removed is its kind's."""
+"""A resource outside the process tree: of what kind, whose, of which run. How it is found and removed is its kind's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from testbed.runtime.owner import Owner
 
 
-class Thing(NamedTuple):
+class Resource(NamedTuple):
     """Something that somebody has to remove when its owner is dead."""
 
     kind: str  # "process", "folder", ...

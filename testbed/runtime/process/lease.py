@@ -7,7 +7,7 @@ import os
 import socket
 
 from testbed.errors import TestbedError
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 
 PORT = 61_127  # above Linux's default ephemeral range (32768-60999), so no outgoing connection takes it
 FIRST, LAST = 1, 254  # block 0 is everybody's: 127.0.0.1
@@ -26,9 +26,9 @@ class Lease:
         return f"127.{self.block}"
 
     @property
-    def ground(self) -> Ground:
+    def space(self) -> AddressSpace:
         """Where a plan lies on this block: links and inlets each at their callee's own address."""
-        return Ground(self.network)
+        return AddressSpace(self.network)
 
     def fileno(self) -> int:
         """Return the descriptor of the bound socket, to be inherited by whoever must keep the block."""

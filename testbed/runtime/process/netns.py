@@ -32,8 +32,7 @@ from functools import cache
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 SPACES = {"user": CLONE_NEWUSER, "net": CLONE_NEWNET}  # under /proc/PID/ns, in the order in which they are joined
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
-PR_SET_PDEATHSIG = 1
-FOR_THE_APP = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # a relay ends with the app, and not before
+PR_SET_PDEATHSIG = 1  # linux/prctl.h; here again, as the isolated interpreter has only this folder
 BACKLOG = 4096
 LOCALHOST = "127.0.0.1"
 REFUSED = (
@@ -88,30 +87,35 @@ def enter(pid: int) -> None:
         _call("setns", descriptor, kind)
 
 
-def settle(parent: int, env: Mapping[str, str], relay: str, address: str, port: int, doors: Sequence[str]) -> None:
+def settle(parent: int, env: Mapping[str, str], relay: str, address: str, port: int, upstreams: Sequence[str]) -> None:
     """Move this process, a child of `parent` that is to become an app, into a network of its own.
 
-    It will be reached at `address` while it listens on `port`, and reach the `doors` (all "ip:port"). `relay` is the
-    program of the relays, `env` their environment. Raises `OSError` with what went wrong.
+    It will be reached at `address` while it listens on `port`, and reach the `upstreams` (all "ip:port"). `relay` is
+    the program of the relays, `env` their environment. Returns when both ignore what is for the app: a signal that ends
+    programs would end a relay before, and with it the app. Raises `OSError` with what went wrong.
     """
     try:
-        entrance, (ours, theirs) = _bound(address), socket.socketpair()
+        entrance, (ours, theirs), (begun, begins) = _bound(address), socket.socketpair(), os.pipe()
 
         def outwards() -> None:
             ours.close()
-            _relay(relay, env, theirs.fileno(), dict(zip(_received(theirs, len(doors)), doors, strict=True)))
+            targets = dict(zip(_received(theirs, len(upstreams)), upstreams, strict=True))
+            _relay(relay, env, theirs.fileno(), begins, targets)
 
-        _apart(parent, outwards)
+        _detached(parent, outwards)
         theirs.close()
         leave()
         bring_up()
-        for door in doors:
-            with _bound(door) as made:
+        for upstream in upstreams:
+            with _bound(upstream) as made:
                 made.listen(BACKLOG)
                 socket.send_fds(ours, [b"."], [made.fileno()])
-        _apart(parent, lambda: _relay(relay, env, ours.fileno(), {entrance.fileno(): f"{LOCALHOST}:{port}"}))
+        _detached(parent, lambda: _relay(relay, env, ours.fileno(), begins, {entrance.fileno(): f"{LOCALHOST}:{port}"}))
         entrance.close()
         ours.close()
+        os.close(begins)
+        os.read(begun, 1)  # ends when each relay has closed it
+        os.close(begun)
     except OSError as error:
         raise OSError(error.errno, f"no network of its own: {error.strerror or error}") from error
 
@@ -135,21 +139,20 @@ def _received(line: socket.socket, count: int) -> list[int]:
     return found
 
 
-def _relay(program: str, env: Mapping[str, str], line: int, targets: Mapping[int, str]) -> None:
-    """Become the relay from these sockets to these addresses; `line` ends when the other relay does."""
-    for descriptor in (line, *targets):
-        os.set_inheritable(descriptor, True)
-    os.execve(program, [program, str(line), *(f"{fd}={target}" for fd, target in targets.items())], dict(env))
+def _relay(program: str, env: Mapping[str, str], line: int, begins: int, targets: Mapping[int, str]) -> None:
+    """Become the relay from these sockets to these addresses.
 
-
-def _apart(parent: int, become: Callable[[], None]) -> None:
-    """Do it in a child of `parent` that ends with it; this process, when it is the app, is to have no child.
-
-    A signal for the app and its group may come before a relay ignores it: from the first moment it is blocked there.
+    `line` ends when the other relay does; `begins` is closed by the relay when it ignores signals.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_APP)
+    for descriptor in (line, begins, *targets):
+        os.set_inheritable(descriptor, True)
+    words = [program, str(line), str(begins), *(f"{fd}={target}" for fd, target in targets.items())]
+    os.execve(program, words, dict(env))
+
+
+def _detached(parent: int, become: Callable[[], None]) -> None:
+    """Do it in a child of `parent` that ends with it; this process, when it is the app, is to have no child."""
     if middle := os.fork():
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if os.waitpid(middle, 0)[1]:
             raise OSError(errno.EAGAIN, "no process for a relay")
         return

@@ -3,11 +3,11 @@
 Run as `python -I -S reaper.py OWNER LEASE_FD FOLDER keep|remove` in a session of its own; OWNER is the text of a
 `testbed.runtime.owner.Owner`. JSON lines:
 
-    in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "gentle": bool, "within": ..,
-                         "apart": ..}
+    in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "graceful": bool, "within": ..,
+                         "network": ..}
          {"do": "signal", "name": .., "signal": 9}           to the whole process group
          {"do": "throttle", "name": .., "share": 0.2}        of one processor; 1: as much as it likes
-         {"do": "stop", "grace": 0.2}                        SIGTERM to the gentle ones, then SIGKILL to all
+         {"do": "stop", "grace": 0.2}                        SIGTERM to the graceful ones, then SIGKILL to all
     out  {"event": "hello", "pid": ..}
          {"event": "spawned" | "failed", "name": .., ...}
          {"event": "throttled", "name": .., "share": ..}
@@ -19,7 +19,7 @@ falls to the other, which kills it. Having no child left (ECHILD) is therefore t
 
 `within` is null or a control group to make for the process: {"folder": .., "limits": {file: value}}. It is removed when
 the process has ended; all that were ever made stand in the file `cgroups` of the run's folder, for the guard's sake.
-`apart` is null or what `netns.settle` needs to make a network of its own: {"relay", "address", "port", "doors"}.
+`network` is null or what `netns.settle` needs to make a network of its own: {"relay", "address", "port", "upstreams"}.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from testbed.runtime.process.brake import Brake
+    from testbed.runtime.process.throttle import DutyCycleThrottle
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+# The isolated interpreter has only this folder: what `interrupts` and `proc` know as well is written here again.
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 STDIN, STDOUT, STDERR = 0, 1, 2
 MOST_FILES = 65_536  # some programs walk all descriptors up to the limit, so not more
 GROUPS = "cgroups"  # in the run's folder: one control group a line
@@ -56,12 +57,12 @@ class Worker:
 
     def __init__(self, owner: int, folder: str) -> None:
         self.folder = folder
-        self.brakes: dict[str, Brake] = {}
+        self.throttles: dict[str, DutyCycleThrottle] = {}
         self.groups: dict[str, str] = {}
-        self.apart: set[int] = set()  # those with a network of their own, and relays
+        self.isolated: set[int] = set()  # those with a network of their own, and relays
         self.pids: dict[str, int] = {}
         self.names: dict[int, str] = {}
-        self.gentle: set[int] = set()
+        self.graceful: set[int] = set()
         self.grace: float | None = None  # seconds; set by a stop order
         self.unread = b""
         self.wake = _wake_on(*HANDLED)
@@ -70,16 +71,16 @@ class Worker:
             self.poller.register(fd, select.POLLIN)
 
     def run(self) -> None:
-        """Serve until there is a reason to stop, then let the gentle ones end by themselves for a moment."""
+        """Serve until there is a reason to stop, then let the graceful ones end by themselves for a moment."""
         self.say(event="hello", pid=os.getpid())
         while all(self.serve(fd) for fd, _ in self.poller.poll(self.patience())):
             self.reap()
-            self.brake()
-        for pid in self.gentle:
+            self.advance_throttles()
+        for pid in self.graceful:
             _signal_group(pid, signal.SIGTERM)
             _signal_group(pid, signal.SIGCONT)
         deadline = time.monotonic() + (self.grace or 0)
-        while self.gentle and time.monotonic() < deadline:
+        while self.graceful and time.monotonic() < deadline:
             time.sleep(0.002)
             self.reap()
 
@@ -111,12 +112,12 @@ class Worker:
         env: dict[str, str],
         cwd: str,
         log: str,
-        gentle: bool,
+        graceful: bool,
         within: dict[str, Any] | None,
-        apart: dict[str, Any] | None,
+        network: dict[str, Any] | None,
     ) -> None:
         """Order: start a process."""
-        parent, netns = os.getpid(), _load("netns", HERE) if apart else None
+        parent, netns = os.getpid(), _load("netns", HERE) if network else None
         try:
             group = self.make_group(**within) if within else ""
         except OSError as error:
@@ -130,10 +131,10 @@ class Worker:
             if os.getpid() == parent:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         if pid == 0:
-            _become(parent, argv, env, cwd, log, group, lambda: netns and netns.settle(parent, env, **(apart or {})))
-        self.apart.update([pid] if apart else [])
+            _become(parent, argv, env, cwd, log, group, lambda: netns and netns.settle(parent, env, **(network or {})))
+        self.isolated.update([pid] if network else [])
         self.pids[name], self.names[pid], self.groups[name] = pid, name, group
-        self.gentle.update([pid] if gentle else [])
+        self.graceful.update([pid] if graceful else [])
         self.say(event="spawned", name=name, pid=pid)
 
     def signal(self, name: str, signal: int) -> None:
@@ -152,22 +153,22 @@ class Worker:
 
     def throttle(self, name: str, share: float) -> None:
         """Order: let a process group have only this share of one processor."""
-        if brake := self.brakes.pop(name, None):
-            brake.release()
+        if throttle := self.throttles.pop(name, None):
+            throttle.release()
         if name in self.pids and share < 1:
-            self.brakes[name] = _load("brake", HERE).Brake(self.pids[name], share)
+            self.throttles[name] = _load("throttle", HERE).DutyCycleThrottle(self.pids[name], share)
         self.say(event="throttled", name=name, share=share)
 
     def patience(self) -> float | None:
         """How long (ms) nothing needs to be done of its own accord; None: for ever."""
-        due = min((brake.due for brake in self.brakes.values()), default=None)
+        due = min((throttle.due for throttle in self.throttles.values()), default=None)
         return None if due is None else max(0.0, due - time.monotonic()) * 1000
 
-    def brake(self) -> None:
+    def advance_throttles(self) -> None:
         """Stop the throttled groups whose turn is over, let go on those whose turn has come."""
-        for brake in self.brakes.values():
-            if brake.due <= time.monotonic():
-                brake.advance()
+        for throttle in self.throttles.values():
+            if throttle.due <= time.monotonic():
+                throttle.advance()
 
     def reap(self) -> None:
         """Bury every child that has ended, with what is left of its process group, and report it."""
@@ -176,12 +177,12 @@ class Worker:
             if name is not None:  # like a pod: when its first process ends, the group does
                 _signal_group(pid, signal.SIGKILL)
             _, status, usage = os.wait4(pid, 0)
-            if pid in self.apart:  # its relays keep its address as long as they live
+            if pid in self.isolated:  # its relays keep its address as long as they live
                 _bury_group(pid)
-            self.gentle.discard(pid)
+            self.graceful.discard(pid)
             if name is not None:
                 del self.pids[name]
-                self.brakes.pop(name, None)
+                self.throttles.pop(name, None)
                 with suppress(OSError):  # not empty yet, or there is none: it is tried again at the end
                     os.rmdir(self.groups.pop(name))
                 cpu = usage.ru_utime + usage.ru_stime

@@ -86,7 +86,7 @@ def test_it_runs_with_the_users_path_and_environment_in_its_own_folder(
     web = {"command": "serve-shop", "workdir": "web", "calls": ["db"], "env": {"URL": "pg://{{upstream.db.address}}"}}
     with start(written(tmp_path, {"web": web, "db": {"language": "go"}})) as shop:
         found = env_of(shop, "web")
-        network = shop.plan.ground.network
+        network = shop.plan.space.network
     assert found["cwd"] == str(tmp_path / "web")
     assert (found["JAVA_HOME"], found["URL"]) == ("/opt/java", f"pg://{network}.1.1:4141")
     assert found["HTTP_PROXY"] == found["http_proxy"] == f"http://{network}.1.1:4140"

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +28,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.needs("networks")]
 ABRUPT = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
 BIG = 5_000_000
 # does what the first line says, and writes down how each conversation ended
-# in the place of a relay: the one outwards never becomes it
+# in the place of a relay: the one outwards takes its time to become it
 LATE = """#!%s -IS
 import os, sys, time
 if "%s" in str(sys.argv):
+    time.sleep(0.3)
     open(%r, "w").close()
-    time.sleep(600)
 os.execv(%r, sys.argv)
 """
 APP = """
@@ -327,21 +328,40 @@ def test_a_graceful_end_is_the_apps_own(runtime: ProcessRuntime, lease: Lease) -
             assert client.recv(10) == b""
 
 
-def test_a_relay_that_has_hardly_begun_is_not_ended_before_its_app(
+def test_the_app_begins_when_no_signal_for_it_can_end_a_relay_any_more(
     runtime: ProcessRuntime, lease: Lease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a busy machine a signal for the app's group may come while the relay outwards is still being started."""
-    late, begun, finished = tmp_path / "relay", tmp_path / "begun", tmp_path / "finished"
+    """A signal for the app's group ends a relay that is still being started, and so would end the app too early."""
+    late, begun, seen, finished = (tmp_path / name for name in ("relay", "begun", "seen", "finished"))
     late.write_text(LATE % (sys.executable, f"{lease.network}.3.1", str(begun), str(find("relay"))))
     late.chmod(0o755)
     monkeypatch.setenv("TESTBED_RELAY", str(late))
+    look = f"import os, signal\nopen({str(seen)!r}, 'w').write(str(os.path.exists({str(begun)!r})))"
     ending = f"(time.sleep(0.5), open({str(finished)!r}, 'w').close(), os._exit(0))"
     made = app(lease, 1, apart=True)
-    code = f"import signal\nsignal.signal(signal.SIGTERM, lambda *_: {ending})\n{APP}"
+    code = f"{look}\nsignal.signal(signal.SIGTERM, lambda *_: {ending})\n{APP}"
     runtime.start([replace(made, argv=(*made.argv[:-1], code))], [])
-    eventually(begun.exists, within_s=60)
     runtime.terminate("apart-1/app", 60)
+    assert seen.read_text() == "True"
     assert finished.exists()
+
+
+def test_a_relay_says_when_it_ignores_what_is_for_the_app() -> None:
+    (ours, theirs), (begun, begins) = socket.socketpair(), os.pipe()
+    words = [str(find("relay")), str(theirs.fileno()), str(begins)]
+    with (
+        ours,
+        theirs,
+        open(begun, "rb") as closed,
+        subprocess.Popen(words, pass_fds=(theirs.fileno(), begins), process_group=0) as relay,
+    ):
+        os.close(begins)
+        assert closed.read() == b""
+        (line,) = [line for line in Path(f"/proc/{relay.pid}/status").read_text().splitlines() if "SigIgn" in line]
+        ignored = int(line.split()[1], 16)
+        assert all(ignored >> number - 1 & 1 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
+        assert relay.poll() is None
+        relay.kill()
 
 
 def test_nothing_of_it_is_left_when_the_run_stops(apps: ProcessRuntime, lease: Lease) -> None:

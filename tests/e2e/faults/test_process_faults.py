@@ -106,7 +106,7 @@ def test_an_app_that_does_not_even_start_with_so_little_is_our_trouble(heavy, he
 
 
 def test_where_memory_cannot_be_limited_it_is_refused_before_anything_is_sent(heavy, monkeypatch):
-    monkeypatch.setattr(heavy._runtime._memory, "missing", "this machine shows us no memory controller")
+    monkeypatch.setattr(heavy._runtime._backend._memory, "missing", "this machine shows us no memory controller")
     with pytest.raises(FaultError, match=r"memory\(mb=24\).*no memory controller\. Use kill\(\) or crash_loop"):
         heavy.experiment(memory(mb=24).on(service="back"), load=steady(get("/"), rps=20))
 

@@ -17,7 +17,7 @@ from testbed.history.events import Evidence
 from testbed.history.outcomes import CONNECT_FAILED
 from testbed.mesh import Mesh, mesh_named
 from testbed.plan.make import Plan
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.spec.meshes import MESHES, capabilities
 from testbed.spec.topology import Topology
 from tests.kit.judging import verdict
@@ -80,7 +80,7 @@ def proxy_log(shop: Testbed) -> Log:
 
 @pytest.mark.parametrize("name", MESHES)
 def test_what_it_plans_is_what_it_can_do_and_is_accepted(name: str) -> None:
-    plan, mesh = plan_for(topology(name), Ground("127.9")), mesh_named(name)
+    plan, mesh = plan_for(topology(name), AddressSpace("127.9")), mesh_named(name)
     found = configurations(plan)
     assert bool(found) == capabilities(name).is_proxy == (mesh.monitor is not None)
     assert [mesh.explain_rejection(text) for text in found.values()] == [""] * len(found)

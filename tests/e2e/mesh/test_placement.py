@@ -204,4 +204,4 @@ def test_policies_are_swapped_in_every_proxy_that_holds_the_edge(plain):
         traffic.run(for_s=0.2, phase="restored")
     wanted = {"bare": 1, "retrying": 3, "restored": 1}
     traffic.result().check(all=[attempts(EDGE, exactly=tries).during(phase) for phase, tries in wanted.items()])
-    assert renewed == {f"{seat.name}/proxy" for seat in plain.plan.proxies}
+    assert renewed == {f"{host.name}/proxy" for host in plain.plan.proxies}

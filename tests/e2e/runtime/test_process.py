@@ -15,6 +15,7 @@ import pytest
 from testbed.errors import TestbedError
 from testbed.plan.values import File, Process, Ready
 from testbed.runtime import Death, Runtime, proc, runtime_class
+from testbed.runtime.process.backend import ProcessBackend
 from testbed.runtime.process.lease import PORT, Lease
 from testbed.runtime.process.runtime import ProcessRuntime
 from tests.kit.processes import SERVER, WITH_STRAY, eventually, marked, partners, server
@@ -333,9 +334,9 @@ def test_an_unknown_name_gets_the_nearest(runtime: ProcessRuntime, lease: Lease)
 def test_the_death_of_the_reaper_is_the_testbeds_own_trouble(runtime: ProcessRuntime, lease: Lease) -> None:
     process = server(lease)
     runtime.start([process], [])
-    crew = runtime._crew
-    assert crew is not None
-    os.kill(crew.reaper_pids[1], signal.SIGKILL)
+    backend = runtime._backend
+    assert isinstance(backend, ProcessBackend)
+    os.kill(backend.reaper.reaper_pids[1], signal.SIGKILL)
     eventually(lambda: not runtime.alive(process.name))
     with pytest.raises(TestbedError, match="the reaper of this run has died"):
         runtime.deaths()

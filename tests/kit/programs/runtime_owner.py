@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from testbed.runtime.process.backend import ProcessBackend
 from testbed.runtime.process.lease import lease_block
 from testbed.runtime.process.runtime import ProcessRuntime
 from tests.kit.processes import WITH_STRAY, server
@@ -28,9 +29,9 @@ def main(ending: str, directory: str, mark: str) -> None:
             os._exit(0)
     else:
         child = 0
-    crew = runtime._crew
-    assert crew is not None
-    print(json.dumps({"block": lease.block, "reaper": crew.reaper_pids, "child": child}), flush=True)
+    backend = runtime._backend
+    assert isinstance(backend, ProcessBackend)
+    print(json.dumps({"block": lease.block, "reaper": backend.reaper.reaper_pids, "child": child}), flush=True)
     if ending == "raise":
         raise RuntimeError("the owner has had enough")
     if ending != "exit":

@@ -19,7 +19,7 @@ from testbed.experiment.sources import logs
 from testbed.history.events import Attempt, Evidence
 from testbed.mesh.envoy.log import ProxyLog
 from testbed.plan.make import Plan
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.spec.topology import Topology
 
 ASKED, MADE, ENDED = "TcpConnectionStart", "TcpUpstreamConnected", "TcpConnectionEnd"
@@ -32,7 +32,7 @@ def mesh() -> Plan:
         "auth": {"language": "go"},
     }
     topology = Topology.model_validate({"name": "t", "entry": "api", "services": services})
-    return plan_for(topology, Ground("127.9"))
+    return plan_for(topology, AddressSpace("127.9"))
 
 
 class Envoy:

@@ -15,7 +15,7 @@ from testbed.experiment.record import Record
 from testbed.experiment.testbed import Testbed
 from testbed.injection.packets.engine import PacketEngine
 from testbed.injection.toxiproxy.links import Links
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.runtime.tools import binaries
 from tests.kit.idle_mesh import SHOP, Drivers, Machine, Sampler
 
@@ -45,7 +45,7 @@ def machine() -> Machine:
 @pytest.fixture
 def make(drivers: Drivers, machine: Any, tmp_path: Path) -> Make:
     """Makes a mesh for the test of a record."""
-    return lambda record: Testbed(plan_for(SHOP, Ground("127.9")), machine, tmp_path, machine, record=record)
+    return lambda record: Testbed(plan_for(SHOP, AddressSpace("127.9")), machine, tmp_path, machine, record=record)
 
 
 @pytest.fixture

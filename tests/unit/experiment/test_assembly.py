@@ -14,7 +14,7 @@ from testbed.experiment.planning import plan_for
 from testbed.experiment.traffic import Traffic
 from testbed.faults import kill
 from testbed.mesh.envoy.config import EnvoyMesh
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from tests.kit.idle_mesh import SHOP, Machine
 
 Put = Callable[..., Parts]
@@ -41,7 +41,7 @@ def far() -> Elsewhere:
 @pytest.fixture
 def put(far: Any, tmp_path: Path) -> Put:
     def made(arm: Arm = Arm.AS_WRITTEN, traffic: Callable[[], Traffic | None] = lambda: None) -> Parts:
-        return assemble(plan_for(SHOP, Ground("127.9")), far, tmp_path, far, arm, traffic)
+        return assemble(plan_for(SHOP, AddressSpace("127.9")), far, tmp_path, far, arm, traffic)
 
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ from testbed.errors import TestbedError, TopologyError
 from testbed.experiment import launch as launching
 from testbed.experiment.launch import launch
 from testbed.plan.make import Plan
-from testbed.plan.values import Ground
-from testbed.runtime import AddressSpace, NotReady
+from testbed.plan.values import AddressSpace
+from testbed.runtime import NotReady
 from tests.kit.policies import shop
 
-GROUND = Ground("127.9")
+SPACE = AddressSpace("127.9")
 
 
 class Machine:
@@ -24,7 +25,7 @@ class Machine:
     def __init__(self, trouble: dict[str, Exception]) -> None:
         self.told: list[str] = []
         self.trouble = trouble
-        self.ground = GROUND
+        self.space = SPACE
 
     def __call__(self, directory: Path, lease: object, *, keep: bool) -> Machine:
         self.directory, self.kept = directory, keep
@@ -42,9 +43,9 @@ class Machine:
         self._step("lease")
         return self
 
-    def address_space(self, ground: Ground, topology: object) -> AddressSpace:
+    def address_space(self, space: AddressSpace, topology: object) -> AddressSpace:
         self._step("address_space")
-        return AddressSpace(ground, (22_360,))
+        return replace(space, wildcard_ports=(22_360,))
 
     def start(self, processes: Any, files: Any) -> None:
         self.files = [file.path for file in files]
@@ -82,8 +83,7 @@ def test_every_step_once_and_in_this_order(monkeypatch: pytest.MonkeyPatch, tmp_
     assert machine.told == STEPS
     assert machine.kept
     assert said == ["starting t"]
-    assert plan.ground == GROUND
-    assert plan.wildcards == (22_360,)
+    assert plan.space == replace(SPACE, wildcard_ports=(22_360,))
     assert "run.json" in machine.files
     assert machine.directory.is_dir()
 

@@ -11,7 +11,7 @@ from testbed.experiment.arm import Arm
 from testbed.experiment.planning import plan_for
 from testbed.experiment.policy_override import Swaps
 from testbed.mesh.envoy.config import EnvoyMesh
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.runtime import Death, NotReady
 from testbed.spec.topology import Topology
 
@@ -73,7 +73,7 @@ def made(machine, arm=Arm.AS_WRITTEN):
         stills.append(names)
         yield
 
-    return Swaps(plan_for(SHOP, Ground("127.9")), machine, still, arm), stills
+    return Swaps(plan_for(SHOP, AddressSpace("127.9")), machine, still, arm), stills
 
 
 def timeout(swaps):

@@ -7,7 +7,7 @@ import pytest
 from testbed.envoy.validate import essence
 from testbed.experiment.planning import plan_for
 from testbed.experiment.rejected_config import culprit, explained
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.runtime import NotReady
 from testbed.spec.topology import Topology
 from tests.kit.policies import shop
@@ -53,7 +53,7 @@ def error(process: str = "api-1/proxy") -> NotReady:
 
 
 def test_the_error_has_the_proxys_words_and_the_field() -> None:
-    plan = plan_for(shop(**POLICY), Ground("127.9"))
+    plan = plan_for(shop(**POLICY), AddressSpace("127.9"))
     told = explained(error(), plan, lambda config: "out of range" if '"32400s"' in config else "")
     assert str(told) == "policies[1].timeout: api-1/proxy refuses it: out of range"
 
@@ -61,7 +61,7 @@ def test_the_error_has_the_proxys_words_and_the_field() -> None:
 @pytest.mark.parametrize("process", ["api-1/proxy", "api-1/app", "inlet"])
 def test_what_ended_for_another_reason_keeps_its_error(process: str) -> None:
     ended = error(process)
-    assert explained(ended, plan_for(shop(**POLICY), Ground("127.9")), lambda config: "") is ended
+    assert explained(ended, plan_for(shop(**POLICY), AddressSpace("127.9")), lambda config: "") is ended
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from testbed.faults.target import FaultContext
 from testbed.plan.custom_services import candidates
 from testbed.plan.describe import as_data, as_text
 from testbed.plan.make import Plan
-from testbed.plan.values import Ground, Network, Process, Ready
+from testbed.plan.values import AddressSpace, Network, Process, Ready
 from testbed.runtime.process import netns
-from testbed.runtime.process.wildcards import with_namespaces
+from testbed.runtime.process.wildcard_ports import with_namespaces
 from testbed.runtime.start_order import waves
 from testbed.spec.load import load_topology
 from testbed.spec.topology import Topology
@@ -25,7 +25,7 @@ DB = {"address": "10.1.2.3:5432"}
 
 def plan(mesh: str = "envoy", ports: tuple[int, ...] = (), **services: Any) -> Plan:
     data = {"name": "t", "mesh": mesh, "entry": next(iter(services)), "services": services}
-    return plan_for(Topology.model_validate(data), Ground("127.9"), wildcards=ports)
+    return plan_for(Topology.model_validate(data), AddressSpace("127.9", wildcard_ports=ports))
 
 
 def app(made: Plan, name: str = "web-1") -> Process:
@@ -48,7 +48,7 @@ def test_every_service_of_ones_own_is_told_where_to_listen_and_where_its_upstrea
         "LIST_PRICE_URL": "http://127.9.1.1:4141",
         "LIST_PRICE_ADDR": "127.9.1.1:4141",
     }
-    assert made.own
+    assert made.custom
     assert made.ready == Ready("tcp://127.9.1.1:8080")
 
 
@@ -85,7 +85,7 @@ def test_names_in_variables_and_words_are_filled_in() -> None:
 def test_its_folder_is_relative_to_the_file(tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text("{name: t, entry: web, services: {web: {command: x, workdir: services/web}, b: {command: y}}}")
-    made = plan_for(load_topology(file), Ground("127.9"))
+    made = plan_for(load_topology(file), AddressSpace("127.9"))
     assert app(made).cwd == str(tmp_path / "services/web")
     assert app(made, "b-1").cwd.rstrip("/") == str(tmp_path)
 
@@ -132,13 +132,13 @@ def test_there_is_an_end_of_ports_for_all_addresses() -> None:
 # -- in a network of its own
 
 
-ALLOWED = Ground("127.9", namespaces=True)
+ALLOWED = AddressSpace("127.9", namespaces=True)
 
 
-def apart(mesh: str = "envoy", ground: Ground = ALLOWED, **service: Any) -> Plan:
+def apart(mesh: str = "envoy", space: AddressSpace = ALLOWED, **service: Any) -> Plan:
     web = {"command": "x", "binds": "all", "port": 5000, "calls": ["api"], **service}
     services = {"web": web, "api": {"language": "go", "replicas": 2}}
-    return plan_for(Topology.model_validate({"name": "t", "mesh": mesh, "entry": "web", "services": services}), ground)
+    return plan_for(Topology.model_validate({"name": "t", "mesh": mesh, "entry": "web", "services": services}), space)
 
 
 def test_who_insists_on_a_port_on_all_addresses_has_a_network_of_its_own_and_an_address_as_all_have() -> None:
@@ -156,7 +156,7 @@ def test_who_insists_on_a_port_on_all_addresses_has_a_network_of_its_own_and_an_
 def test_in_it_everything_is_there_that_it_is_told_of() -> None:
     made = app(apart("none"))
     assert made.network == Network(5000, ("127.9.2.1:10001", "127.9.2.2:10001"))
-    assert all(door in " ".join(made.env.values()) for door in made.network.doors)
+    assert all(address in " ".join(made.env.values()) for address in made.network.upstreams)
 
 
 @pytest.mark.parametrize("service", [{"port": None}, {"binds": "own"}, {"binds": "own", "port": None}])
@@ -165,7 +165,7 @@ def test_who_takes_another_address_or_another_port_has_none(service: dict[str, A
 
 
 def test_where_none_can_be_made_and_in_containers_there_are_none() -> None:
-    here, there = (app(apart(ground=ground)) for ground in (Ground("127.9"), Ground("10.2", "10.2.0.2")))
+    here, there = (app(apart(space=space)) for space in (AddressSpace("127.9"), AddressSpace("10.2", "10.2.0.2")))
     assert (here.network, here.listens) == (None, ("0.0.0.0:5000",))
     assert (there.network, there.listens) == (None, ("0.0.0.0:5000",))
 
@@ -175,19 +175,19 @@ def test_the_plan_says_who_has_a_network_of_its_own() -> None:
     assert "web-1/app              x          127.9.1.1:5000, in a network namespace of its own" in shown
     assert shown.count("of its own") == 1
     (web,) = (process for process in as_data(apart())["processes"] if process["name"] == "web-1/app")
-    assert web["network"] == {"port": 5000, "doors": ("127.9.1.1:4140", "127.9.1.1:4141")}
+    assert web["network"] == {"port": 5000, "upstreams": ("127.9.1.1:4140", "127.9.1.1:4141")}
 
 
 def test_whether_they_can_be_made_is_tried_out_only_where_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
     monkeypatch.setattr(netns, "why_not", lambda: tried.append(1) or "" if len(tried) < 2 else "no")
     greedy, modest = apart().topology, apart(port=None).topology
-    assert not with_namespaces(Ground("127.9"), modest).namespaces
-    assert not with_namespaces(Ground("10.2", "10.2.0.2"), greedy).namespaces
+    assert not with_namespaces(AddressSpace("127.9"), modest).namespaces
+    assert not with_namespaces(AddressSpace("10.2", "10.2.0.2"), greedy).namespaces
     assert not tried
-    assert with_namespaces(Ground("127.9"), greedy) == Ground("127.9", namespaces=True)
-    assert with_namespaces(Ground("127.9"), greedy).namespaces
-    assert not with_namespaces(Ground("127.9"), greedy).namespaces
+    assert with_namespaces(AddressSpace("127.9"), greedy) == AddressSpace("127.9", namespaces=True)
+    assert with_namespaces(AddressSpace("127.9"), greedy).namespaces
+    assert not with_namespaces(AddressSpace("127.9"), greedy).namespaces
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from testbed.experiment.planning import plan_for
 from testbed.experiment.sources import logs
 from testbed.plan.describe import as_data
 from testbed.plan.make import INLET_PORT, LINK_PORT
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.spec.topology import Topology
 
 SHOP = {
@@ -21,8 +21,8 @@ SHOP = {
         "auth": {"language": "python"},
     },
 }
-LOOPBACK, CONTAINERS = Ground("127.9"), Ground("10.213", "10.213.0.2")
-GROUNDS = pytest.mark.parametrize("ground", [LOOPBACK, CONTAINERS], ids=["loopback", "containers"])
+LOOPBACK, CONTAINERS = AddressSpace("127.9"), AddressSpace("10.213", "10.213.0.2")
+GROUNDS = pytest.mark.parametrize("space", [LOOPBACK, CONTAINERS], ids=["loopback", "containers"])
 PLACEMENTS = pytest.mark.parametrize("placement", ["sidecar", "node"])
 
 
@@ -36,16 +36,16 @@ def outside(address):
 
 @GROUNDS
 @PLACEMENTS
-def test_no_two_processes_want_the_same_address(ground, placement):
-    plan = plan_for(shop(placement=placement), ground)
+def test_no_two_processes_want_the_same_address(space, placement):
+    plan = plan_for(shop(placement=placement), space)
     wanted = [address for process in plan.processes for address in process.listens]
     assert len(set(wanted)) == len(wanted)
     assert {link.listen for link in plan.links} | {link.inlet for link in plan.links} <= set(wanted)
 
 
 @GROUNDS
-def test_a_plan_is_the_same_each_time(ground):
-    assert json.dumps(as_data(plan_for(shop(), ground))) == json.dumps(as_data(plan_for(shop(), ground)))
+def test_a_plan_is_the_same_each_time(space):
+    assert json.dumps(as_data(plan_for(shop(), space))) == json.dumps(as_data(plan_for(shop(), space)))
 
 
 def test_on_the_loopback_a_link_is_at_its_callee_with_the_port_of_its_caller():
@@ -92,11 +92,11 @@ def test_more_links_than_there_are_ports_are_refused(monkeypatch):
 
 
 @GROUNDS
-def test_only_the_runs_own_addresses_are_held(ground):
-    plan = plan_for(shop(), ground)
-    assert all(ground.holds(link.listen) for link in (*plan.links, plan.probe))
-    assert not ground.holds("127.90.2.1:10000")
-    assert not ground.holds("10.2.0.2:10000")
+def test_only_the_runs_own_addresses_are_held(space):
+    plan = plan_for(shop(), space)
+    assert all(space.holds(link.listen) for link in (*plan.links, plan.probe))
+    assert not space.holds("127.90.2.1:10000")
+    assert not space.holds("10.2.0.2:10000")
 
 
 def test_with_a_plane_no_replicas_address_is_a_links():
@@ -104,15 +104,15 @@ def test_with_a_plane_no_replicas_address_is_a_links():
 
 
 @GROUNDS
-def test_every_process_names_where_the_test_itself_talks_to_it(ground):
-    plan = plan_for(shop(), ground)
+def test_every_process_names_where_the_test_itself_talks_to_it(space):
+    plan = plan_for(shop(), space)
     reached = {process.name: process.reached for process in plan.processes}
     entries = [link.listen for link in plan.links if link.caller == "client"]
     assert reached["links"] == (plan.links_api, plan.probe.listen, *entries)
     assert reached["inlet"] == (plan.inlet_admin, plan.inlet_control)
-    assert reached["front-1/proxy"] == (f"{ground.network}.1.1:9990",)
+    assert reached["front-1/proxy"] == (f"{space.network}.1.1:9990",)
     assert reached["front-1/app"] == ()
-    assert reached["back-2/app"] == (f"{ground.network}.2.2:8080",)
+    assert reached["back-2/app"] == (f"{space.network}.2.2:8080",)
     assert all(set(process.reached) <= set(process.listens) for process in plan.processes)
 
 
@@ -146,9 +146,9 @@ def test_a_log_without_counters_stays_so():
 # -- services of the user's own
 
 
-def own(ground, **service):
+def own(space, **service):
     services = {"web": {"command": "x", "calls": ["db"]}, "db": service}
-    return plan_for(Topology.model_validate({"name": "t", "entry": "web", "services": services}), ground)
+    return plan_for(Topology.model_validate({"name": "t", "entry": "web", "services": services}), space)
 
 
 def test_with_a_network_of_its_own_an_app_that_listens_on_all_addresses_has_its_own_port():

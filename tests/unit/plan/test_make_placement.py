@@ -9,7 +9,7 @@ from testbed.errors import TopologyError
 from testbed.experiment.planning import plan_for
 from testbed.plan.describe import as_data, as_text
 from testbed.plan.make import Plan
-from testbed.plan.values import Ground, links_from
+from testbed.plan.values import AddressSpace, links_from
 from testbed.spec.graph import mermaid, tree
 from testbed.spec.topology import Topology
 
@@ -36,7 +36,9 @@ def with_nodes(**nodes: Any) -> Topology:
 
 
 def on_nodes(made: Topology) -> dict[str, list[str]]:
-    return {node.name: [replica.name for replica in node.replicas] for node in plan_for(made, Ground("127.9")).nodes}
+    return {
+        node.name: [replica.name for replica in node.replicas] for node in plan_for(made, AddressSpace("127.9")).nodes
+    }
 
 
 def proxies(plan: Plan) -> list[str]:
@@ -72,9 +74,9 @@ def test_a_node_that_nobody_runs_on_is_none() -> None:
 
 
 def test_sidecars_know_no_nodes() -> None:
-    plan = plan_for(topology(placement="sidecar", nodes=1), Ground("127.9"))
+    plan = plan_for(topology(placement="sidecar", nodes=1), AddressSpace("127.9"))
     assert plan.nodes == ()
-    assert plan.seats == plan.replicas
+    assert plan.proxy_hosts == plan.replicas
     assert {replica.node for replica in plan.replicas} == {""}
     assert proxies(plan) == ["front-1/proxy", "front-2/proxy", "front-3/proxy", "back-1/proxy", "back-2/proxy"]
 
@@ -83,13 +85,13 @@ def test_sidecars_know_no_nodes() -> None:
 
 
 def test_one_proxy_a_node_and_none_where_nobody_calls() -> None:
-    assert proxies(plan_for(topology(), Ground("127.9"))) == ["node-1/proxy", "node-2/proxy"]
+    assert proxies(plan_for(topology(), AddressSpace("127.9"))) == ["node-1/proxy", "node-2/proxy"]
     alone = with_nodes(front={"node": 1}, back={"node": 1}, auth={"node": 2})
-    assert proxies(plan_for(alone, Ground("127.9"))) == ["node-1/proxy"]
+    assert proxies(plan_for(alone, AddressSpace("127.9"))) == ["node-1/proxy"]
 
 
 def test_the_replicas_of_a_service_on_a_node_share_their_links() -> None:
-    plan = plan_for(topology(), Ground("127.9"))
+    plan = plan_for(topology(), AddressSpace("127.9"))
     links = {link.name: link for link in plan.links}
     assert links["front@node-1--back-2"].callers == ("front-1", "front-3")
     assert links["front@node-1--back-2"].hops == (
@@ -109,7 +111,7 @@ def test_the_replicas_of_a_service_on_a_node_share_their_links() -> None:
 
 
 def test_apps_find_their_proxy_where_a_sidecar_would_be() -> None:
-    plans = [plan_for(topology(placement=placement), Ground("127.9")) for placement in ("node", "sidecar")]
+    plans = [plan_for(topology(placement=placement), AddressSpace("127.9")) for placement in ("node", "sidecar")]
     apps = [{p.name: p for p in plan.processes if p.role == "app"} for plan in plans]
     assert apps[0] == apps[1]
     assert apps[0]["front-2/app"].env["AUTH_URL"] == "http://127.9.1.2:4142"
@@ -117,7 +119,7 @@ def test_apps_find_their_proxy_where_a_sidecar_would_be() -> None:
 
 def test_the_proxies_that_may_know_of_a_failure_are_those_of_all_callers_above() -> None:
     spread = with_nodes(front={"node": 1}, back={"node": 2})
-    plan = plan_for(spread, Ground("127.9"))
+    plan = plan_for(spread, AddressSpace("127.9"))
     assert plan.proxies_above({"auth"}) == ("node-1/proxy", "node-2/proxy")
     assert plan.proxies_above({"front"}) == ("node-1/proxy",)
 
@@ -126,7 +128,7 @@ def test_the_proxies_that_may_know_of_a_failure_are_those_of_all_callers_above()
 
 
 def test_a_node_listens_at_each_of_its_replicas_and_connects_from_its_own_address() -> None:
-    plan = plan_for(topology(), Ground("127.9"))
+    plan = plan_for(topology(), AddressSpace("127.9"))
     found, process = config(plan, "node-1"), next(p for p in plan.processes if p.name == "node-1/proxy")
     doors = [
         *(f"127.9.1.1:{port}" for port in (4140, 4141, 4142)),
@@ -142,14 +144,14 @@ def test_a_node_listens_at_each_of_its_replicas_and_connects_from_its_own_addres
 
 
 def test_pools_and_limits_are_of_the_edge_and_shared_on_the_node() -> None:
-    clusters = {one["name"]: one for one in config(plan_for(topology(), Ground("127.9")), "node-1")["clusters"]}
+    clusters = {one["name"]: one for one in config(plan_for(topology(), AddressSpace("127.9")), "node-1")["clusters"]}
     assert list(clusters) == ["front.back", "front.auth", "back.auth"]
     assert clusters["front.back"]["circuit_breakers"]["thresholds"][0]["max_requests"] == 2
     assert len(clusters["front.back"]["load_assignment"]["endpoints"][0]["lb_endpoints"]) == 2
 
 
 def test_every_listener_writes_who_calls_and_leads_to_the_clusters_of_its_service() -> None:
-    for listener in config(plan_for(topology(), Ground("127.9")), "node-1")["listeners"]:
+    for listener in config(plan_for(topology(), AddressSpace("127.9")), "node-1")["listeners"]:
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         router = manager["http_filters"][-1]["typed_config"]
         logs = [*manager["access_log"], *router["upstream_log"]]
@@ -174,7 +176,7 @@ def test_a_placement_can_be_overridden() -> None:
 
 def test_plan_and_graph_say_who_shares_a_node() -> None:
     line = "node-1: front-1, front-3, back-1, auth-1"
-    plan = plan_for(topology(), Ground("127.9"))
+    plan = plan_for(topology(), AddressSpace("127.9"))
     assert line in as_text(plan)
     assert line in tree(topology())
     assert f"%% {line}" in mermaid(topology())
@@ -182,7 +184,7 @@ def test_plan_and_graph_say_who_shares_a_node() -> None:
         {"name": "node-1", "address": "127.9.255.1", "replicas": ["front-1", "front-3", "back-1", "auth-1"]},
         {"name": "node-2", "address": "127.9.255.2", "replicas": ["front-2", "back-2"]},
     ]
-    assert "node-1" not in as_text(plan_for(topology(placement="sidecar"), Ground("127.9")))
+    assert "node-1" not in as_text(plan_for(topology(placement="sidecar"), AddressSpace("127.9")))
 
 
 @pytest.mark.parametrize(

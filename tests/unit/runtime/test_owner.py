@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from testbed.runtime.owner import Owner, State, judge, me, named, parse, started, state
+from testbed.runtime.owner import Owner, State, judge, me, named, parse, state
+from testbed.runtime.proc import started
 
 HERE = Owner(4711, 123456, "1f2e3d4c", "9a8b7c6d")
 

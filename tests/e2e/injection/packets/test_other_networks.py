@@ -77,7 +77,7 @@ def tables(enter: tuple[str, ...] = ()) -> str:
 
 
 def test_nobody_is_answered_in_another_network(net: Hub) -> None:
-    address, pod = f"{net.ground.plane}:10000", net.pod("a-1", f"{net.ground.network}.1.1")
+    address, pod = f"{net.space.shared_address}:10000", net.pod("a-1", f"{net.space.network}.1.1")
     held = hold_address(address, net.plane.enter)
     for act in (lambda: echo(address, 0.2), lambda: pod.do(lambda: echo(address, 0.2)), lambda: echo(address, 0.2)):
         with pytest.raises(TimeoutError):
@@ -89,7 +89,7 @@ def test_nobody_is_answered_in_another_network(net: Hub) -> None:
 
 
 def test_an_address_in_use_in_another_network_is_an_error(net: Hub) -> None:
-    address = f"{net.ground.plane}:10000"
+    address = f"{net.space.shared_address}:10000"
     with Listener(net.plane, address):
         with pytest.raises(TestbedError, match=f"cannot hold {address} so that no SYN is answered"):
             hold_address(address, net.plane.enter)
@@ -98,11 +98,11 @@ def test_an_address_in_use_in_another_network_is_an_error(net: Hub) -> None:
 
 def test_words_that_lead_nowhere_are_said(net: Hub) -> None:
     with pytest.raises(TestbedError, match="nsenter"):
-        hold_address(f"{net.ground.plane}:10000", ("nsenter", "--net=/proc/0/ns/net"))
+        hold_address(f"{net.space.shared_address}:10000", ("nsenter", "--net=/proc/0/ns/net"))
 
 
 def test_the_address_goes_with_its_owner(net: Hub) -> None:
-    address = f"{net.ground.plane}:10000"
+    address = f"{net.space.shared_address}:10000"
     command = [sys.executable, "-c", OWNER, address, *net.plane.enter]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None
@@ -130,14 +130,14 @@ class PacketTopology:
     """Two links of one plane, from a pod: what is dropped on one, the other does not notice."""
 
     def __init__(self, net: Hub) -> None:
-        self.plane, self.pod = net.plane, net.pod("a-1", f"{net.ground.network}.1.1")
-        at = net.ground.plane
+        self.plane, self.pod = net.plane, net.pod("a-1", f"{net.space.network}.1.1")
+        at = net.space.shared_address
         self.links = [
             Link(f"a-1--b-{n}", "a-1", f"b-{n}", "a -> b", f"{at}:{port}", None, "")
             for n, port in ((1, 10000), (2, 10001))
         ]
         inside = {"links": self.plane.enter, "a-1/proxy": self.pod.enter}
-        self.packets = Packets(self.links, net.ground, NetworkNamespaces(inside, inside.__getitem__))
+        self.packets = Packets(self.links, net.space, NetworkNamespaces(inside, inside.__getitem__))
         self.listeners = [Listener(self.plane, link.listen) for link in self.links]
 
     def echo(self, number: int, timeout_s: float = 60) -> bytes:
@@ -260,7 +260,7 @@ def test_answers_to_the_load_are_lost_where_they_come_through_our_network(bed) -
 def test_everything_is_asked_where_it_is_published(far_bed) -> None:
     run = quick(far_bed)
     run.check(all=[only_statuses(200)])
-    assert {link.listen.split(":")[0] for link in far_bed.plan.links} == {far_bed.plan.ground.plane}
+    assert {link.listen.split(":")[0] for link in far_bed.plan.links} == {far_bed.plan.space.shared_address}
     evidence = {one.source: one.missing for one in run.history.index.evidence}
     assert evidence.keys() >= {"attempts", "calls", "arrivals", "samples"}
     assert {source: why for source, why in evidence.items() if why and source != "samples"} == {}

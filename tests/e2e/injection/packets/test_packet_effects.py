@@ -150,7 +150,7 @@ def test_a_loss_that_loses_nothing_proves_nothing(small):
 
 def test_the_rules_go_with_their_owner(small):
     """The kernel removes the table when the process that holds it ends, however it ends."""
-    packets = Packets(small.plan.links, small.plan.ground, NetworkNamespaces(()))
+    packets = Packets(small.plan.links, small.plan.space, NetworkNamespaces(()))
     packets.ready()
     table, holder = packets._table, packets._sessions[()]._process
     assert table in tables()

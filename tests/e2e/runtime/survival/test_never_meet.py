@@ -31,7 +31,7 @@ def live(barrier, told):
         with mesh.inject(abort(418).on("front -> back")):
             statuses.append(client.get("/").status_code)
         statuses.append(client.get("/").status_code)
-    told.put((mesh.plan.ground.network, statuses))
+    told.put((mesh.plan.space.network, statuses))
 
 fork = multiprocessing.get_context("fork")
 barrier, told = fork.Barrier(%(lives)d), fork.SimpleQueue()
@@ -59,7 +59,7 @@ def test_20_concurrent_life_cycles(tmp_path: Path) -> None:
 TWICE = """
 @pytest.mark.parametrize("number", range(4))
 def test_it(tiny, number):
-    Path(f"{os.getpid()}.network").write_text(tiny.plan.ground.network)
+    Path(f"{os.getpid()}.network").write_text(tiny.plan.space.network)
     with tiny.inject(abort(503).on("front -> back")), tiny.client() as client:
         assert client.get("/").status_code == 503
     with tiny.client() as client:

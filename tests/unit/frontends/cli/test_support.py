@@ -12,11 +12,11 @@ from testbed.frontends.cli import protocol_support
 from testbed.frontends.cli.main import main
 from testbed.frontends.cli.protocol_support import PROTOCOLS, run_over
 from testbed.frontends.cli.support import AIMS, checks, context_of, example, examples, faults, settings, sources
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from tests.kit.story import EDGE, SOURCES, Story
 
 ROWS = {row["fault"]: row for row in faults()}
-CONTEXTS = {name: context_of(plan_for(topology, Ground("127.50"))) for name, topology in settings().items()}
+CONTEXTS = {name: context_of(plan_for(topology, AddressSpace("127.50"))) for name, topology in settings().items()}
 
 
 def test_there_is_a_row_for_everything_that_is_registered():

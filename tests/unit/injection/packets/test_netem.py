@@ -10,7 +10,7 @@ from testbed.faults.operations import PacketShaping
 from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets import netem
 from testbed.injection.packets.netem import Shaper
-from testbed.plan.values import Ground, Link
+from testbed.plan.values import AddressSpace, Link
 
 PLANE = "10.213.0.2"
 LINK = Link("a-1--b-1", "a-1", "b-1", "a -> b", f"{PLANE}:10001", None, "10.213.2.1:8080")
@@ -53,7 +53,7 @@ def kernel(monkeypatch):
 @pytest.fixture
 def shaper():
     places = NetworkNamespaces(["a-1/proxy", "a-1/app"], lambda process: (f"into {process}",))
-    return Shaper([LINK, ENTRY], Ground("10.213", PLANE), places)
+    return Shaper([LINK, ENTRY], AddressSpace("10.213", PLANE), places)
 
 
 def both(link, fault="f1"):
@@ -97,4 +97,4 @@ def test_requests_of_the_load_are_not_shaped(kernel, shaper):
 def test_a_loopback_of_everybodys_is_left_alone(kernel, monkeypatch):
     monkeypatch.delenv("TESTBED_SANDBOX", raising=False)
     with pytest.raises(Unsupported, match="needs one of its own: run it as `testbed sandbox"):
-        Shaper([LINK], Ground("10.213"), NetworkNamespaces(())).ready(both(LINK))
+        Shaper([LINK], AddressSpace("10.213"), NetworkNamespaces(())).ready(both(LINK))

@@ -7,12 +7,12 @@ from testbed.faults.operations import PacketDrop
 from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets import packets as module
 from testbed.injection.packets.packets import Packets, rules
-from testbed.plan.values import Ground, Link
+from testbed.plan.values import AddressSpace, Link
 
 LINK = Link("a-1--b-1", "a-1", "b-1", "a -> b", "127.9.2.1:10001", None, "127.9.2.1:8080")
 NODE = Link("a@node-1--b-1", "a@node-1", "b-1", "a -> b", "127.9.2.1:10002", None, "", ("a-1", "a-2"))
 ENTRY = Link("client--a-1", "client", "a-1", "client -> a", "127.9.1.1:10000", None, "127.9.1.1:8080")
-GROUND = Ground("127.9")
+SPACE = AddressSpace("127.9")
 MATCH = "ip daddr 127.9.2.1 tcp dport 10001"
 
 
@@ -34,20 +34,20 @@ def test_everything_needs_no_draw_and_a_tiny_share_is_not_nothing():
 
 
 def test_an_address_outside_the_runs_own_is_never_matched():
-    for ground in (Ground("127.90"), Ground("127.9", "127.9.0.2"), Ground("12", "12.0.0.2")):
-        with pytest.raises(TestbedError, match=f"127.9.2.1:10001 is outside this run's own {ground.network}"):
-            Packets([LINK], ground, NetworkNamespaces(())).apply([PacketDrop("f1", LINK.name, 1, "requests")])
+    for space in (AddressSpace("127.90"), AddressSpace("127.9", "127.9.0.2"), AddressSpace("12", "12.0.0.2")):
+        with pytest.raises(TestbedError, match=f"127.9.2.1:10001 is outside this run's own {space.network}"):
+            Packets([LINK], space, NetworkNamespaces(())).apply([PacketDrop("f1", LINK.name, 1, "requests")])
 
 
 def test_an_unknown_link_is_refused():
     with pytest.raises(FaultError, match="no link 'a-1--b-2'.*did you mean 'a-1--b-1'"):
-        Packets([LINK], GROUND, NetworkNamespaces(())).apply([PacketDrop("f1", "a-1--b-2", 1, "requests")])
+        Packets([LINK], SPACE, NetworkNamespaces(())).apply([PacketDrop("f1", "a-1--b-2", 1, "requests")])
 
 
 def test_without_nft_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(Unsupported, match="apt-get install nftables"):
-        Packets([LINK], GROUND, NetworkNamespaces(())).ready()
+        Packets([LINK], SPACE, NetworkNamespaces(())).ready()
 
 
 # -- in which network
@@ -110,7 +110,7 @@ def kernel(monkeypatch):
 
 
 def pods(inside, *links):
-    return Packets(links, GROUND, NetworkNamespaces(["a-1/proxy", "a-1/app"], inside))
+    return Packets(links, SPACE, NetworkNamespaces(["a-1/proxy", "a-1/app"], inside))
 
 
 def test_every_network_has_its_own_rules_and_all_count_as_one(kernel):
@@ -131,7 +131,7 @@ def test_every_network_has_its_own_rules_and_all_count_as_one(kernel):
 
 
 def test_where_all_share_one_network_there_is_one(kernel):
-    packets = Packets([LINK], GROUND, NetworkNamespaces(["a-1/proxy"]))
+    packets = Packets([LINK], SPACE, NetworkNamespaces(["a-1/proxy"]))
     packets.apply([PacketDrop("f1", LINK.name, 1, way) for way in ("requests", "answers")])
     assert set(kernel.rules) == {()}
 

@@ -9,7 +9,7 @@ from testbed.errors import TopologyError
 from testbed.experiment.planning import plan_for
 from testbed.mesh import mesh_named
 from testbed.mesh.envoy.config import proxy_config
-from testbed.plan.values import Ground, Link, Replica
+from testbed.plan.values import AddressSpace, Link, Replica
 from testbed.plan.wiring import upstreams
 from testbed.spec.topology import Topology
 
@@ -153,7 +153,7 @@ def test_no_name_of_a_service_is_taken() -> None:
     """Envoy refuses two listeners, or two virtual hosts of one listener, of the same name."""
     names = ("proxy", "nobody")
     services = {"a": {"language": "go", "calls": list(names)}} | {name: {"language": "go"} for name in names}
-    plan = plan_for(Topology.model_validate({"name": "t", "entry": "a", "services": services}), Ground("127.9"))
+    plan = plan_for(Topology.model_validate({"name": "t", "entry": "a", "services": services}), AddressSpace("127.9"))
     listeners = json.loads(next(file.text for file in plan.files if file.path == "a-1/envoy.json"))
     found = [one["name"] for one in listeners["static_resources"]["listeners"]]
     assert found == ["HTTP_PROXY", *names]

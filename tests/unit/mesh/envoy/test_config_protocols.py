@@ -7,7 +7,7 @@ import pytest
 
 from testbed.experiment.planning import plan_for
 from testbed.plan.describe import as_text
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.spec.graph import edge_summary
 from testbed.spec.topology import Topology
 
@@ -16,7 +16,7 @@ OWN = {"command": ["store"], "protocol": "tcp"}
 
 def config(protocol: str, **policy: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The cluster of web's upstream, and the filter of its listener."""
-    plan = plan_for(topology(protocol, **policy), Ground("127.9"))
+    plan = plan_for(topology(protocol, **policy), AddressSpace("127.9"))
     (text,) = [file.text for file in plan.files if file.path == "web-1/envoy.json"]
     found = json.loads(text)["static_resources"]
     (listener,) = [one for one in found["listeners"] if one["name"] == "stock"]
@@ -74,4 +74,4 @@ def test_the_policy_of_a_tcp_edge() -> None:
 def test_a_plan_names_the_protocol_of_an_edge() -> None:
     assert edge_summary(topology("grpc"), "web -> stock").startswith("grpc; no policy")
     assert edge_summary(topology("http"), "web -> stock").startswith("no policy")
-    assert "tcp; no policy" in as_text(plan_for(topology("tcp"), Ground("127.9")))
+    assert "tcp; no policy" in as_text(plan_for(topology("tcp"), AddressSpace("127.9")))

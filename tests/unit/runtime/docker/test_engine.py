@@ -5,7 +5,6 @@ import errno
 import pytest
 
 from testbed.runtime.docker.engine import why_not
-from testbed.runtime.docker.fleet import refuse_to_limit
 from testbed.runtime.docker.lease import FIRST, LAST, _candidates
 from testbed.runtime.docker.watch import how
 
@@ -61,8 +60,3 @@ def test_a_block_with_a_route_is_left_alone_and_part_of_a_wider_route_comes_last
 
 def test_runs_begin_to_look_at_different_places():
     assert len({next(_candidates(HEAD)) for _ in range(40)}) > 5
-
-
-def test_what_a_daemon_cannot_limit():
-    assert refuse_to_limit({"MemoryLimit": True, "CpuCfsQuota": True}, "memory") == ""
-    assert "cannot limit the processor time" in refuse_to_limit({"MemoryLimit": True}, "cpu")

@@ -5,21 +5,21 @@ from pathlib import Path
 import pytest
 
 from testbed.experiment.planning import plan_for
-from testbed.plan.values import Ground, Process, Ready
-from testbed.runtime.docker.pods import HOLD, Yard, container, holder, pods
+from testbed.plan.values import AddressSpace, Process, Ready
+from testbed.runtime.docker.pods import HOLD, RunContext, container, holder, pods
 from testbed.spec.topology import Topology
 
-GROUND = Ground("10.213", plane="10.213.0.1")
+SPACE = AddressSpace("10.213", shared_address="10.213.0.1")
 TOOLS = {tool: Path(f"/opt/tools/bin/{tool}") for tool in ("envoy", "toxiproxy", "node", "stub-go", "python")}
 
 
 def plan(**more):
     services = {"front": {"language": "node", "calls": ["back"]}, "back": {"language": "go", "replicas": 2}}
-    return plan_for(Topology.model_validate({"name": "t", "entry": "front", "services": services, **more}), GROUND)
+    return plan_for(Topology.model_validate({"name": "t", "entry": "front", "services": services, **more}), SPACE)
 
 
-def yard(folder="/run/testbed-1"):
-    return Yard("testbed-ab12", {"testbed.run": "ab12"}, "base", "1000:1000", Path(folder), TOOLS)
+def context(folder="/run/testbed-1"):
+    return RunContext("testbed-ab12", {"testbed.run": "ab12"}, "base", "1000:1000", Path(folder), TOOLS)
 
 
 def test_an_app_and_its_sidecar_share_a_pod_and_links_and_inlet_do():
@@ -50,7 +50,7 @@ def test_all_replicas_that_call_from_a_node_are_in_its_proxys_pod():
     made = [pod for pod in pods(plan(**nodes).processes, routed=True) if "node-1/proxy" in pod.processes]
     assert [set(pod.processes) for pod in made] == [{"front-1/app", "front-2/app", "node-1/proxy"}]
     assert made[0].addresses == ("10.213.1.1", "10.213.1.2", "10.213.255.1")
-    told = holder(made[0], yard())
+    told = holder(made[0], context())
     assert told.address == made[0].addresses[0]
     assert told.argv[-2:] == made[0].addresses[1:]
     assert told.capabilities == ("NET_ADMIN",)
@@ -58,7 +58,7 @@ def test_all_replicas_that_call_from_a_node_are_in_its_proxys_pod():
 
 def test_a_holder_needs_no_privilege_and_does_nothing():
     (pod,) = (pod for pod in pods(plan().processes, routed=True) if pod.name == "back-1")
-    told = holder(pod, yard())
+    told = holder(pod, context())
     assert (told.argv, told.network, told.address, told.ports) == (HOLD, "testbed-ab12", "10.213.2.1", ())
     assert told.capabilities == ()
     assert told.labels == {"testbed.run": "ab12", "testbed.process": ""}
@@ -66,7 +66,7 @@ def test_a_holder_needs_no_privilege_and_does_nothing():
 
 def made(process, folder="/run/testbed-1"):
     (pod,) = pods([process], routed=True)
-    return container(process, pod, yard(folder), {"PATH": "/usr/bin", "HOME": "/"})
+    return container(process, pod, context(folder), {"PATH": "/usr/bin", "HOME": "/"})
 
 
 def process(*argv, **more):

@@ -9,7 +9,7 @@ import pytest
 from testbed.frontends.cli.runs_table import as_data, table
 from testbed.runtime.orphans import KINDS, folders, processes
 from testbed.runtime.orphans.found import clear, runs
-from testbed.runtime.orphans.resource import Thing
+from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.orphans.sweep import sweep
 from testbed.runtime.owner import MARK, Owner, State, me
 
@@ -18,7 +18,7 @@ GONE = Owner(2**22 + 1, 1, me().boot, me().place)  # a pid that no process can h
 
 
 def thing(owner, run="", kind="process"):
-    return Thing(kind, "1 1", owner, run)
+    return Resource(kind, "1 1", owner, run)
 
 
 def test_what_only_its_owner_is_known_of_belongs_to_his_one_run():
@@ -87,7 +87,7 @@ def process_of(owner, home):
 
 def test_a_process_that_has_the_pid_of_one_that_was_found_is_not_killed():
     with subprocess.Popen(["sleep", "60"]) as somebody:
-        assert clear([Thing("process", f"{somebody.pid} 1", GONE)]) == []
+        assert clear([Resource("process", f"{somebody.pid} 1", GONE)]) == []
         assert somebody.poll() is None
         somebody.kill()
 
@@ -101,15 +101,16 @@ def test_what_belongs_to_another_user_is_not_even_found(spare):
 
 def test_what_cannot_be_removed_is_told(spare, monkeypatch):
     monkeypatch.setattr(folders.shutil, "rmtree", lambda *_, **__: None)
-    stuck = Thing("folder", str(folder(spare, GONE.called("aa"))), GONE)
+    stuck = Resource("folder", str(folder(spare, GONE.called("aa"))), GONE)
     assert clear([stuck]) == [stuck]
 
 
 def test_a_table_names_run_owner_topology_and_state(spare):
     home = folder(spare, me().called("aa"))
     (home / folders.ABOUT).write_text(folders.about("shop", "process", "127.50"))
-    there = runs([Thing("folder", str(home), me(), "aa"), Thing("folder", "/nowhere", GONE, "bb"), thing(me(), "aa")])
-    text = " ".join(table(there, width=200).split())
+    kept, lost = Resource("folder", str(home), me(), "aa"), Resource("folder", "/nowhere", GONE, "bb")
+    there = runs([kept, lost, thing(me(), "aa")])
+    text = " ".join(table(there, width=400).split())
     assert "aa running" in text
     assert folders.read_about(str(home))["command"]
     assert f"(pid {os.getpid()})" in text

@@ -8,7 +8,7 @@ import pytest
 
 from testbed.errors import TopologyError
 from testbed.experiment.planning import plan_for
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.spec.rules.protocols import status_words
 from testbed.spec.topology import Topology
 
@@ -41,14 +41,14 @@ def test_an_edge_carries_what_its_callee_speaks(protocol: str) -> None:
     topology = shop(protocol)
     assert topology.protocol("web -> stock") == protocol
     assert topology.protocol("client -> web") == "http"
-    links = {link.edge: link.protocol for link in plan_for(topology, Ground("127.50")).links}
+    links = {link.edge: link.protocol for link in plan_for(topology, AddressSpace("127.50")).links}
     assert links == {"client -> web": "http", "web -> stock": protocol}
 
 
 @pytest.mark.parametrize("protocol", ["http2", "grpc"])
 def test_the_load_enters_in_what_the_entry_speaks(protocol: str) -> None:
     topology = shop("http", web={"protocol": protocol})
-    (link,) = [link for link in plan_for(topology, Ground("127.50")).links if link.caller == "client"]
+    (link,) = [link for link in plan_for(topology, AddressSpace("127.50")).links if link.caller == "client"]
     assert (link.protocol, link.inlet is not None) == (protocol, True)
 
 

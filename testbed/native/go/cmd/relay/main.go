@@ -1,11 +1,12 @@
 // Command relay passes on what comes in at sockets that it is given to addresses that it can reach.
 //
-//	relay FD FD=IP:PORT FD=IP:PORT ...
+//	relay FD FD FD=IP:PORT FD=IP:PORT ...
 //
 // The sockets were bound in another network namespace than the one it runs in: there they are reached, from here it
 // connects (testbed/runtime/process/netns.py). One that listens already goes on listening; any other does while its target
 // does. The first FD is a line to the relay that works the other way: when that has died, neither is of use, and the
-// whole process group ends, with the app that they belong to.
+// whole process group ends, with the app that they belong to. The second FD is closed when signals for that group no
+// longer end it: the Go runtime takes SIGTERM, blocked or ignored at its start as it may be.
 package main
 
 import (
@@ -21,13 +22,18 @@ import (
 )
 
 func main() {
-	if len(os.Args) < 2 {
-		fail("relay FD FD=IP:PORT ...")
+	if len(os.Args) < 3 {
+		fail("relay FD FD FD=IP:PORT ...")
 	}
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM) // for the app, which may have something to finish
+	begins, err := descriptor(os.Args[2])
+	if err != nil {
+		fail(err.Error())
+	}
+	begins.Close() // now the app may begin
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(400)
-	for _, word := range os.Args[2:] {
+	for _, word := range os.Args[3:] {
 		made, err := newDoor(word)
 		if err != nil {
 			fail(fmt.Sprintf("%s: %v", word, err))

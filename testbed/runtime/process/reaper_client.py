@@ -8,15 +8,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.runtime import Death, proc
+from testbed.runtime import proc
 from testbed.runtime.cgroups import Group
 from testbed.runtime.folder import log_of
+from testbed.runtime.lives import Life, Lives
 from testbed.runtime.owner import MARK, me
 from testbed.runtime.process.lease import Lease
 
@@ -25,27 +26,22 @@ STOP_S = 30.0  # for the reaper to end after its last order; it takes some 10 ms
 
 
 @dataclass
-class Member:
+class ProcessLife(Life):
     """One process and its earlier lives."""
 
     pid: int = 0
-    alive: bool = False
-    doomed: bool = False  # its end has been asked for
-    end: str = ""  # how its last life ended
     spent_s: float = 0.0  # processor time of earlier lives
     share: float = 1.0  # of one processor, as the reaper has confirmed it
 
 
-class Crew:
+class ReaperClient:
     """All processes of one run, behind their common parent, the reaper."""
 
-    def __init__(self, directory: Path, lease: Lease, keep: bool) -> None:
+    def __init__(self, lives: Lives[ProcessLife], directory: Path, lease: Lease, keep: bool) -> None:
         self._directory = directory
-        self.deaths: list[Death] = []
+        self._lives = lives
         self.reaper_pids: tuple[int, ...] = ()  # guard, and worker once it has said hello
-        self._members: dict[str, Member] = {}
-        self._gone = self._stopped = False
-        self._changed = threading.Condition()
+        self._stopped = False
         self._writing = threading.Lock()
         self._reaper = self._start(lease, keep)
         self._reader = threading.Thread(target=self._read, name="testbed-reaper", daemon=True)
@@ -69,47 +65,37 @@ class Crew:
         name: str,
         argv: Iterable[str],
         env: Mapping[str, str],
-        gentle: bool,
+        graceful: bool,
         within: Group | None = None,
         cwd: str = "",
-        apart: Mapping[str, object] | None = None,
+        network: Mapping[str, object] | None = None,
     ) -> None:
         """Order a process, in a control group of its own if one is given, in the run's folder unless told otherwise.
 
-        `gentle` ones get a SIGTERM and a moment when the run is stopped. `apart` is a network of its own, as
+        `graceful` ones get a SIGTERM and a moment when the run is stopped. `network` is one of its own, as
         `netns.settle` takes it.
         """
-        with self._changed:
-            member = self._members.setdefault(name, Member())
-            member.alive, member.doomed, member.pid, member.end, member.share = True, False, 0, "", 1.0
+        with self._lives.locked() as lives:
+            lives[name] = ProcessLife(alive=True, spent_s=lives.get(name, ProcessLife()).spent_s)
         log, cwd = str(self.log(name)), cwd or str(self._directory)
         group = asdict(within) if within else None
         words = {"argv": list(argv), "env": dict(env), "cwd": cwd, "log": log}
-        self._order(do="spawn", name=name, gentle=gentle, within=group, apart=apart, **words)
+        self._order(do="spawn", name=name, graceful=graceful, within=group, network=network, **words)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Order a signal to a process and its group; an end by SIGKILL or SIGTERM is remembered as asked for."""
-        with self._changed:
-            self._members[name].doomed |= number in (signal.SIGKILL, signal.SIGTERM)
+        if number in (signal.SIGKILL, signal.SIGTERM):
+            self._lives.expect_exit([name])
         self._order(do="signal", name=name, signal=int(number))
 
     def throttle(self, name: str, share: float) -> None:
         """Order a share of one processor for a process and its group; 1 lets it go."""
         self._order(do="throttle", name=name, share=share)
 
-    def wait(self, met: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until a condition on the members is met; False if it is not in time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._gone or met(), timeout_s) and met()
-
-    def member(self, name: str) -> Member | None:
-        """Return what is known of a process; None when it was never ordered."""
-        return self._members.get(name)
-
     def cpu_seconds(self, name: str) -> float:
         """Return the processor time of all lives of a process."""
-        with self._changed:
-            member = self._members.get(name, Member())
+        with self._lives.locked() as lives:
+            member = lives.get(name, ProcessLife())
             return member.spent_s + (proc.cpu_seconds(member.pid) if member.alive and member.pid else 0.0)
 
     def log(self, name: str) -> Path:
@@ -118,9 +104,9 @@ class Crew:
 
     def stop(self, grace_s: float) -> None:
         """End everything and wait for the reaper: it ends when it has no child left. Raises if it does not end."""
-        with self._changed:
-            for member in self._members.values():
-                member.doomed = True
+        with self._lives.locked() as lives:
+            for member in lives.values():
+                member.exit_expected = True
         with suppress(TestbedError):
             self._order(do="stop", grace=grace_s)
         self._stopped = True
@@ -137,7 +123,7 @@ class Crew:
         """Raise `TestbedError` if the run has been stopped, or the reaper has died: everything has died with it."""
         if self._stopped:
             raise TestbedError("this run has been stopped")
-        if self._gone:
+        if self._lives.lost:
             raise TestbedError("the reaper of this run has died, and every process with it" + self._last_words())
 
     def _last_words(self) -> str:
@@ -162,34 +148,31 @@ class Crew:
         with self._reaper.stdout as reports:
             for line in reports:
                 event = json.loads(line)
-                with self._changed:
-                    getattr(self, f"_on_{event.pop('event')}")(**event)
-                    self._changed.notify_all()
-        with self._changed:
-            self._gone = True
-            for member in self._members.values():
+                getattr(self, f"_on_{event.pop('event')}")(**event)
+        with self._lives.locked() as lives:
+            for member in lives.values():
                 member.alive, member.end = False, member.end or "the reaper has ended"
-            self._changed.notify_all()
+            self._lives.lose()
 
     def _on_hello(self, pid: int) -> None:
         self.reaper_pids = (self._reaper.pid, pid)
 
     def _on_spawned(self, name: str, pid: int) -> None:
-        self._members[name].pid = pid
+        with self._lives.locked() as lives:
+            lives[name].pid = pid
 
     def _on_throttled(self, name: str, share: float) -> None:
-        self._members[name].share = share
+        with self._lives.locked() as lives:
+            lives[name].share = share
 
     def _on_failed(self, name: str, error: str) -> None:
-        member = self._members[name]
-        member.alive, member.end = False, f"could not be started: {error}"
+        with self._lives.locked() as lives:
+            lives[name].alive, lives[name].end = False, f"could not be started: {error}"
 
     def _on_exit(self, name: str, pid: int, status: int, cpu: float, at: float) -> None:
-        member = self._members[name]
-        member.alive, member.end = False, how(status)
-        member.spent_s += cpu
-        if not member.doomed:
-            self.deaths.append(Death(name, at, member.end))
+        with self._lives.locked() as lives:
+            lives[name].spent_s += cpu
+            self._lives.ended(name, at, how(status))
 
 
 def how(status: int) -> str:

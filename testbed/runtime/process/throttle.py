@@ -10,7 +10,7 @@ from contextlib import suppress
 PERIOD_S, TURN_S = 0.02, 0.002  # a throttled process has one turn a period, but none shorter than this
 
 
-class Brake:
+class DutyCycleThrottle:
     """Gives one process group short turns and stops it in between, so that it gets `share` of one processor.
 
     A turn and the stop after it last as long as what was used in the turn lasts at that share: the turn itself, or the

@@ -7,25 +7,24 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from testbed.plan.custom_services import EVERYWHERE, candidates, is_greedy, wildcards
-from testbed.plan.values import Ground
-from testbed.runtime import AddressSpace
+from testbed.plan.custom_services import EVERYWHERE, binds_fixed_wildcard_port, candidates, wildcard_ports_needed
+from testbed.plan.values import AddressSpace
 from testbed.runtime.process import netns
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
 
 
-def address_space(ground: Ground, topology: Topology) -> AddressSpace:
+def address_space(leased: AddressSpace, topology: Topology) -> AddressSpace:
     """Return a leased block with what the apps need that listen on all addresses: ports, or networks of their own."""
-    ground = with_namespaces(ground, topology)
-    return AddressSpace(ground, free_ports(ground.network, wildcards(topology, ground)))
+    space = with_namespaces(leased, topology)
+    return replace(space, wildcard_ports=free_ports(space.network, wildcard_ports_needed(topology, space)))
 
 
-def with_namespaces(ground: Ground, topology: Topology) -> Ground:
-    """Return the ground with network namespaces, if this topology needs any there and this user may make them."""
-    needed = not ground.plane and any(map(is_greedy, topology.services.values()))
-    return replace(ground, namespaces=needed and not netns.why_not())
+def with_namespaces(space: AddressSpace, topology: Topology) -> AddressSpace:
+    """Return the space with network namespaces, if this topology needs any there and this user may make them."""
+    needed = not space.shares_one_address and any(map(binds_fixed_wildcard_port, topology.services.values()))
+    return replace(space, namespaces=needed and not netns.why_not())
 
 
 def free_ports(network: str, count: int) -> tuple[int, ...]:

@@ -12,24 +12,19 @@ from pathlib import Path
 from testbed.errors import Unsupported
 from testbed.plan.values import Process
 from testbed.runtime import NotReady, proc
+from testbed.runtime.docker import limits
 from testbed.runtime.docker.engine import EngineGone, Facts, Refused, Spec, at_once
 from testbed.runtime.docker.lease import DockerLease
 from testbed.runtime.docker.leftovers import remove_run
 from testbed.runtime.docker.pods import Pod
-from testbed.runtime.docker.watch import Watch
-from testbed.runtime.owner import started as alive_since
+from testbed.runtime.docker.watch import ContainerLife, Watch
+from testbed.runtime.lives import Lives
 from testbed.runtime.probes import Ask, health, line_in, said_by
 from testbed.runtime.tools.inventory import program
 
-LIMITS = {"cpu": ("CpuCfsQuota", "processor time"), "memory": ("MemoryLimit", "memory")}  # as its `info` says
-NO_LIMIT = -1
-PLENTY = 1 << 50  # bytes: the daemon takes no -1 for these
-PERIOD_US, TURN_US = 20_000, 2_000  # one turn a period, but none shorter than this: as on processes
-LEAST_US, LONGEST_US = 1_000, 1_000_000  # the kernel's shortest quota and longest period
-
 
 @dataclass
-class Berth:
+class ContainerHandle:
     """A container that has been made, and its present life."""
 
     container: str
@@ -38,15 +33,31 @@ class Berth:
     spent_s: float = 0.0  # processor time of earlier lives
     limited: bool = False
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the container is a process of this machine, and /proc can tell of it."""
+        with suppress(OSError):
+            return self.container in Path(f"/proc/{self.pid}/cgroup").read_text()
+        return False
 
-class Fleet:
-    """All containers of one run, by the names of their processes; the pods' holders by the names of the pods."""
+    def begin(self, pid: int) -> None:
+        """Note that its next life is this process."""
+        self.pid, self.started = pid, 0
+        if self.is_here:
+            self.started = proc.started(pid) or 0
 
-    def __init__(self, lease: DockerLease) -> None:
-        self._lease, self._engine = lease, lease.engine
-        self.watch = Watch(self._engine, lease.run)
-        self._berths: dict[str, Berth] = {}
-        self._holders: dict[str, Berth] = {}
+
+class ContainerSet:
+    """All containers of one run, by the names of their processes; the pods' holders by the names of the pods.
+
+    It has a short method for each order of the backend, and knows which container each is for.
+    """
+
+    def __init__(self, lives: Lives[ContainerLife], lease: DockerLease) -> None:
+        self._lives, self._lease, self._engine = lives, lease, lease.engine
+        self.watch = Watch(lives, self._engine, lease.run)
+        self._handles: dict[str, ContainerHandle] = {}
+        self._holders: dict[str, ContainerHandle] = {}
         self._homes: dict[str, str] = {}  # process -> pod
         self.published: dict[str, str] = {}  # "10.213.1.1:8080" -> "127.0.0.1:32768"
 
@@ -58,20 +69,24 @@ class Fleet:
         self._tell_guard()
 
     def _hold(self, pod: Pod, spec: Spec) -> None:
-        berth = self._holders[pod.name] = Berth(self._engine.create(spec))
-        self._engine.start(berth.container)
-        facts = self._engine.facts(berth.container)
-        self._lives(berth, facts.pid)
+        handle = self._holders[pod.name] = ContainerHandle(self._engine.create(spec))
+        self._engine.start(handle.container)
+        facts = self._engine.facts(handle.container)
+        handle.begin(facts.pid)
         self._homes |= dict.fromkeys(pod.processes, pod.name)
-        self.published |= {f"{pod.addresses[0]}:{port}": door for port, door in facts.ports.items()}
+        self.published |= {f"{pod.addresses[0]}:{port}": published for port, published in facts.ports.items()}
 
     def make(self, specs: Mapping[str, Spec]) -> None:
         """Make the containers of processes; they are not started yet."""
 
         def one(name: str) -> None:
-            self._berths[name] = Berth(self._engine.create(specs[name]))
+            self._handles[name] = ContainerHandle(self._engine.create(specs[name]))
 
         at_once(one, specs)
+
+    def made(self) -> list[str]:
+        """Return the processes whose containers have been made."""
+        return list(self._handles)
 
     def start(self, names: Sequence[str]) -> None:
         """Start several that do not run. Raises `NotReady` for one that the daemon cannot start."""
@@ -82,24 +97,24 @@ class Fleet:
             self._tell_guard()
 
     def _start(self, name: str) -> None:
-        berth = self._berths[name]
+        handle = self._handles[name]
         try:
-            self._engine.start(berth.container)
+            self._engine.start(handle.container)
         except Refused as refusal:
             self.watch.never_began(name)
             raise NotReady(f"{name} could not be started: {refusal}", name) from refusal
-        self._lives(berth, self._engine.facts(berth.container).pid)
+        handle.begin(self._engine.facts(handle.container).pid)
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
         """Signal several whose end is wanted; `watch` tells when they have ended."""
         names = list(names)
-        self.watch.doom(names)
+        self._lives.expect_exit(names)
         at_once(lambda name: self._end(name, number), names)
 
     def _end(self, name: str, number: signal.Signals) -> None:
         if number == signal.SIGKILL:
-            self._berths[name].spent_s = self.cpu_seconds(name)
-        self._engine.signal(self._berths[name].container, number)
+            self._handles[name].spent_s = self.cpu_seconds(name)
+        self._engine.signal(self._handles[name].container, number)
 
     def remove(self) -> None:
         """Remove everything, at once and without notice. Where the daemon has gone, kill what this user may kill."""
@@ -108,7 +123,7 @@ class Fleet:
             remove_run(self._engine, self._lease.run)
         except EngineGone:
             for pid, started in self._pids().items():
-                if alive_since(pid) == started:
+                if proc.started(pid) == started:
                     with suppress(OSError):
                         os.kill(pid, signal.SIGKILL)
 
@@ -120,63 +135,62 @@ class Fleet:
         A published port takes every connection, whether anybody listens behind it or not: what counts as ready when it
         takes one is asked at its own address.
         """
-        berth, ready = self._berths[process.name], process.ready
+        handle, ready = self._handles[process.name], process.ready
         if ready.log:
-            return line_in(lambda: self._engine.log(berth.container).splitlines(), ready.log)
+            return line_in(lambda: self._engine.log(handle.container).splitlines(), ready.log)
         if ready.command:
-            return lambda: said_by(*self._engine.run(berth.container, ready.command))
+            return lambda: said_by(*self._engine.run(handle.container, ready.command))
         scheme, _, rest = ready.url.partition("://")
         address, slash, path = rest.partition("/")
-        door = address if scheme == "tcp" else self.published.get(address, address)
-        return health(door) if scheme == "grpc" else f"{scheme}://{door}{slash}{path}"
+        published = address if scheme == "tcp" else self.published.get(address, address)
+        return health(published) if scheme == "grpc" else f"{scheme}://{published}{slash}{path}"
 
     def log(self, name: str, lines: int | str) -> str:
         """Return the last lines that a process wrote, in all its lives."""
-        return self._engine.log(self._berths[name].container, lines)
+        return self._engine.log(self._handles[name].container, lines)
 
     def facts(self, name: str) -> Facts:
         """Ask what has become of a process."""
-        return self._engine.facts(self._berths[name].container)
+        return self._engine.facts(self._handles[name].container)
 
     def freeze(self, name: str) -> None:
         """Stop a process where it is."""
-        self._engine.pause(self._berths[name].container)
+        self._engine.pause(self._handles[name].container)
 
     def thaw(self, name: str) -> None:
         """Let it go on."""
-        self._engine.unpause(self._berths[name].container)
+        self._engine.unpause(self._handles[name].container)
 
     def throttle(self, name: str, share: float) -> None:
         """Let a process have only this share of one processor."""
-        period = min(LONGEST_US, max(PERIOD_US, round(TURN_US / share)))
-        self._limit(name, cpu_period=period, cpu_quota=max(LEAST_US, round(period * share)))
+        self._limit(name, limits.processor(share))
 
     def confine(self, name: str, mb: int) -> None:
         """Let a process have only so much memory, swap included."""
-        self._limit(name, mem_limit=mb * 1024 * 1024, memswap_limit=mb * 1024 * 1024)
+        self._limit(name, limits.memory(mb))
 
     def free(self, name: str) -> None:
         """Take all limits off a process."""
-        if self._berths[name].limited:
-            self._limit(name, cpu_quota=NO_LIMIT, mem_limit=PLENTY, memswap_limit=NO_LIMIT)
-            self._berths[name].limited = False
+        if self._handles[name].limited:
+            self._limit(name, limits.NONE)
+            self._handles[name].limited = False
 
-    def _limit(self, name: str, **limits: int) -> None:
-        self._berths[name].limited = True
-        self._engine.limit(self._berths[name].container, **limits)
+    def _limit(self, name: str, wanted: Mapping[str, int]) -> None:
+        self._handles[name].limited = True
+        self._engine.limit(self._handles[name].container, **wanted)
 
     def cpu_seconds(self, name: str) -> float:
         """Return the processor time of all lives of a process, but for the last of one that died unexpectedly."""
-        berth = self._berths[name]
-        if (member := self.watch.member(name)) is None or not member.alive:
-            return berth.spent_s
-        here = self._is_here(berth)
-        return berth.spent_s + (proc.cpu_seconds(berth.pid) if here else self._engine.cpu_seconds(berth.container))
+        handle = self._handles[name]
+        if not self._lives.alive(name):
+            return handle.spent_s
+        here = handle.is_here
+        return handle.spent_s + (proc.cpu_seconds(handle.pid) if here else self._engine.cpu_seconds(handle.container))
 
     def inside(self, name: str) -> tuple[str, ...]:
         """Return the words that run a tool of ours in the network of a process: that of its holder."""
-        berth = self._holders[self._homes[name]]
-        if not self._is_here(berth):
+        handle = self._holders[self._homes[name]]
+        if not handle.is_here:
             raise Unsupported(
                 f"the network of {name} is not on this machine: the Docker daemon's containers are elsewhere",
                 lacks="far",
@@ -185,31 +199,15 @@ class Fleet:
             raise Unsupported(
                 f"only root may enter the network of {name}, a container; run the tests as root", lacks="root"
             )
-        return (program("nsenter", f"entering the network of {name}"), f"--net=/proc/{berth.pid}/ns/net")
-
-    def _is_here(self, berth: Berth) -> bool:
-        """Whether a container is a process of this machine, and /proc can tell of it."""
-        with suppress(OSError):
-            return berth.container in Path(f"/proc/{berth.pid}/cgroup").read_text()
-        return False
-
-    def _lives(self, berth: Berth, pid: int) -> None:
-        berth.pid, berth.started = pid, 0
-        if self._is_here(berth):
-            berth.started = alive_since(pid) or 0
+        return (program("nsenter", f"entering the network of {name}"), f"--net=/proc/{handle.pid}/ns/net")
 
     def _pids(self) -> dict[int, int]:
         """Every process of the run that is one of this machine, with its start time."""
         return {
-            berth.pid: berth.started for berth in (*self._holders.values(), *self._berths.values()) if berth.started
+            handle.pid: handle.started
+            for handle in (*self._holders.values(), *self._handles.values())
+            if handle.started
         }
 
     def _tell_guard(self) -> None:
         self._lease.guard.watch(self._pids())
-
-
-def refuse_to_limit(info: Mapping[str, object], action: str) -> str:
-    """Why the daemon cannot limit the "cpu" or "memory" of a container, "" if it can; every other action it can."""
-    key, what = LIMITS.get(action, ("", ""))
-    refused = bool(key) and not info.get(key)
-    return f"the Docker daemon says that it cannot limit the {what} of a container here" if refused else ""

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from testbed.plan.custom_services import candidates
-from testbed.plan.values import Ground
-from testbed.runtime import AddressSpace
+from testbed.plan.values import AddressSpace
 from testbed.runtime.docker.runtime import DockerRuntime
-from testbed.runtime.process import netns, wildcards
+from testbed.runtime.process import netns, wildcard_ports
 from testbed.runtime.process.runtime import ProcessRuntime
 from testbed.spec.topology import Topology
 
-GROUND = Ground("127.9")
+SPACE = AddressSpace("127.9")
 
 
 def topology(**web: Any) -> Topology:
@@ -24,24 +23,26 @@ def topology(**web: Any) -> Topology:
 @pytest.fixture(autouse=True)
 def _two_ports_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = set(candidates("127.9")[:2])
-    monkeypatch.setattr(wildcards, "_is_free", lambda port: port not in taken)
+    monkeypatch.setattr(wildcard_ports, "_is_free", lambda port: port not in taken)
     monkeypatch.setattr(netns, "why_not", lambda: "")
 
 
 def test_ports_that_nobody_has_for_as_many_as_there_are() -> None:
     made = topology(binds="all", replicas=2)
-    assert ProcessRuntime.address_space(GROUND, made) == AddressSpace(GROUND, tuple(candidates("127.9")[2:4]))
+    assert ProcessRuntime.address_space(SPACE, made) == AddressSpace(
+        "127.9", wildcard_ports=tuple(candidates("127.9")[2:4])
+    )
 
 
 def test_a_network_of_its_own_for_one_that_takes_its_own_port_on_all_addresses() -> None:
     made = topology(binds="all", port=8080)
-    assert ProcessRuntime.address_space(GROUND, made) == AddressSpace(Ground("127.9", namespaces=True))
+    assert ProcessRuntime.address_space(SPACE, made) == AddressSpace("127.9", namespaces=True)
 
 
 def test_nothing_for_one_that_listens_where_it_is_told() -> None:
-    assert ProcessRuntime.address_space(GROUND, topology()) == AddressSpace(GROUND)
+    assert ProcessRuntime.address_space(SPACE, topology()) == SPACE
 
 
 def test_containers_need_nothing() -> None:
-    ground = Ground("10.213", plane="10.213.0.1")
-    assert DockerRuntime.address_space(ground, topology(binds="all", port=8080)) == AddressSpace(ground)
+    space = AddressSpace("10.213", shared_address="10.213.0.1")
+    assert DockerRuntime.address_space(space, topology(binds="all", port=8080)) == space
