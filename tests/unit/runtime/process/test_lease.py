@@ -12,7 +12,7 @@ def test_the_block_is_the_second_number_of_its_addresses() -> None:
     with socket.socket() as held:
         lease = Lease(50, held)
         assert lease.network == "127.50"
-        assert lease.addresses == AddressSpace("127.50")
+        assert lease.space == AddressSpace("127.50")
 
 
 def test_what_keeps_the_block_is_the_socket_until_it_is_released() -> None:
