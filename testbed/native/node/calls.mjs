@@ -2,7 +2,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { rounded } from './attempts.mjs';
 import { exchange, Failure } from './pool.mjs';
-import { asHttp, nameOf } from './rpc.mjs';
 
 export const FALLBACK_HEADER = 'x-testbed-fallback';
 
@@ -41,8 +40,8 @@ export async function sleep(ms, signal) {
  * over; `memory` holds the last good answers of calls that have a stale fallback.
  */
 export class Caller {
-  constructor({ upstreams, log, signal, headers, request, deadline, memory }) {
-    Object.assign(this, { upstreams, log, signal, headers, request, deadline, memory });
+  constructor({ upstreams, log, signal, headers, request, deadline, memory, statuses }) {
+    Object.assign(this, { upstreams, log, signal, headers, request, deadline, memory, statuses });
   }
 
   /** Make the calls at once and wait for all. Throws the signal's reason when the client left. */
@@ -156,7 +155,8 @@ export class Caller {
     const told = { name, method, path, headers: this.#told(), timeout: within, signal: this.signal };
     const { code, trailers, text } = await rpc.call(host, told);
     if (this.signal.aborted) throw new Failure('cancelled');
-    const ended = { status: asHttp(code), grpc: code, error: code === 0 ? '' : nameOf(code) };
+    const { names, http } = this.statuses;
+    const ended = { status: http[code] ?? 500, grpc: code, error: code === 0 ? '' : (names[code] ?? String(code)) };
     return { ended, headers: trailers, body: text };
   }
 

@@ -6,21 +6,11 @@ export const TYPE = 'application/grpc';
 export const [OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED] = [0, 1, 2, 3, 4];
 export const [UNIMPLEMENTED, INTERNAL, UNAVAILABLE] = [12, 13, 14];
 
-const NAMES = [
-  'OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS',
-  'PERMISSION_DENIED', 'RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED',
-  'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS', 'UNAUTHENTICATED',
-];
-const HTTP = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401];
-const RPC = { 499: 1, 400: 3, 504: 4, 404: 5, 403: 7, 429: 8, 409: 10, 501: 12, 500: 13, 502: 14, 503: 14, 401: 16 };
 const UNITS = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 0.001, n: 0.000001 };
 const PREFIX = 5;
 
-export const nameOf = (code) => NAMES[code] ?? String(code);
-/** Return the HTTP status that says the same as a gRPC status. */
-export const asHttp = (code) => HTTP[code] ?? 500;
 /** Return the gRPC status that says the same as an HTTP status. */
-export const asRpc = (status) => (status < 400 ? OK : (RPC[status] ?? UNKNOWN));
+export const asRpc = (status, { of_http: codes }) => (status < 400 ? OK : (codes[status] ?? UNKNOWN));
 
 /** Return a message with its prefix. */
 export function framed(text) {

@@ -28,7 +28,7 @@ async function answered(service, stream, headers) {
       const answer = await service.answer(request.method, request.path, told, signal);
       if (answer === null) return ended(INTERNAL, 'the client has left');
       own = answer.headers;
-      const code = asRpc(answer.status);
+      const code = asRpc(answer.status, service.statuses);
       if (code !== OK) return { ...own, ...ended(code, answer.error) };
       stream.write(framed(answer.text));
     }

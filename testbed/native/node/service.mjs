@@ -42,6 +42,11 @@ export class Service {
     else send(response, answer.status, { ...JSON_TYPE, ...answer.headers }, answer.text);
   }
 
+  /** What gRPC's statuses mean. */
+  get statuses() {
+    return this.#settings.behaviour.grpc;
+  }
+
   /** Answer a request that came over gRPC, whose headers are metadata; null if its client leaves. */
   async answer(method, path, headers, signal) {
     return this.#answer({ method, headers }, path, signal);
@@ -103,7 +108,7 @@ export class Service {
     const headers = {};
     for (const name of this.#forward) if (incoming[name] !== undefined) headers[name] = incoming[name];
     const { upstreams } = this.#settings;
-    const caller = new Caller({ ...told, upstreams, log: this.#log, headers, memory: this.#memory });
+    const caller = new Caller({ ...told, upstreams, log: this.#log, headers, memory: this.#memory, statuses: this.statuses });
     const total = new Result();
     for (const step of route.steps) {
       total.add(await caller.step(step.parallel));

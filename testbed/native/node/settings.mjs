@@ -1,6 +1,6 @@
 // What the stub is told by its environment: who it is, where it listens, how it behaves, whom it can call.
 import { openSync } from 'node:fs';
-import { BadInput, called, parseBehaviour } from './behaviour.mjs';
+import { BadInput, called, readBehaviour } from './behaviour.mjs';
 
 const REQUIRED = ['ADDR', 'PORT', 'SERVICE', 'REPLICA', 'SEED', 'BEHAVIOUR'];
 
@@ -27,7 +27,7 @@ export function readSettings(env) {
   for (const name of ['PORT', 'SEED']) {
     if (!/^-?\d+$/.test(env[name])) throw new BadInput(`${name} is not a whole number: ${env[name]}`);
   }
-  const behaviour = parseBehaviour(env.BEHAVIOUR);
+  const behaviour = readBehaviour(env.BEHAVIOUR);
   return {
     address: env.ADDR,
     port: port(env.PORT),

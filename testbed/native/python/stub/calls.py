@@ -8,7 +8,6 @@ import time
 
 from .client import Cancelled
 from .pool import Pool, error_name, request_bytes
-from .rpc_status import as_http, name_of
 from .wire import Malformed
 
 TYPE_CHECKING = False
@@ -86,6 +85,7 @@ class Caller:
         request: str,
         deadline: Deadline,
         memory: dict[Key, Any],
+        statuses: dict[str, Any],
     ) -> None:
         self._pool = pool
         self._upstreams = upstreams
@@ -95,6 +95,7 @@ class Caller:
         self._request = request
         self._deadline = deadline
         self._memory = memory
+        self._statuses = statuses
 
     def step(self, calls: list[dict[str, Any]]) -> Result:
         """Make the calls at once and wait for all. Raises `Cancelled` when the client went away."""
@@ -207,7 +208,8 @@ class Caller:
         deadline, headers = self._deadline.within(call["timeout"]), self._headers | self._deadline.told()
         there = channel(host, upstream.name)
         outcome.grpc, got, body = there.exchange(call["method"], call["path"], headers, self._client, deadline)
-        outcome.status, outcome.error = as_http(outcome.grpc), "" if outcome.grpc == 0 else name_of(outcome.grpc)
+        outcome.status = self._statuses["http"][outcome.grpc]
+        outcome.error = self._statuses["names"][outcome.grpc] if outcome.grpc else ""
         return got, body
 
 

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from .behaviour import BadInput
 from .client import Cancelled
 from .rpc import SERVICE, TIMEOUT, grpc
-from .rpc_status import CANCELLED, as_rpc
 from .service import Request
 
 TYPE_CHECKING = False
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 THREADS = 1000  # requests at once; they are made as they are needed
 CODES = {code.value[0]: code for code in grpc.StatusCode}
+UNKNOWN = 2
 HEALTH, SERVING = "grpc.health.v1.Health", b"\x08\x01"  # field 1 of its answer is the status, 1 is SERVING
 FOREVER_S = 1e8  # what time is left where there is no deadline, or more
 OWN_PORT = (("grpc.so_reuseport", 0),)  # an address in use is an error
@@ -30,7 +30,7 @@ OWN_PORT = (("grpc.so_reuseport", 0),)  # an address in use is an error
 def serve(settings: Settings, service: Service) -> None:
     """Serve until SIGTERM. Raises `BadInput` where that cannot begin."""
     server = grpc.server(ThreadPoolExecutor(THREADS), options=OWN_PORT)
-    rpcs = Rpcs(service)
+    rpcs = Rpcs(service, settings.behaviour["grpc"]["of_http"])
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Call": grpc.unary_unary_rpc_method_handler(rpcs.call),
         "Stream": grpc.stream_stream_rpc_method_handler(rpcs.stream),
@@ -58,8 +58,9 @@ def serve(settings: Settings, service: Service) -> None:
 class Rpcs:
     """The methods of the service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, of_http: dict[str, int]) -> None:
         self._service = service
+        self._of_http = of_http
 
     def call(self, message: bytes, context: grpc.ServicerContext) -> bytes:
         """Answer one request: `{"method": ..., "path": ...}`, as the service in HTTP mode answers it."""
@@ -76,11 +77,12 @@ class Rpcs:
         try:
             status, headers, body = self._service.answer(self._request(message, context, sock))
         except Cancelled:
-            context.abort(CODES[CANCELLED], "the client has left")
+            context.abort(grpc.StatusCode.CANCELLED, "the client has left")
         own = tuple((name, value) for name, value in headers.items() if name.startswith("x-testbed-"))
         context.set_trailing_metadata(own)
-        if code := as_rpc(status):
-            context.abort(CODES[code], str(json.loads(body).get("error", "")))
+        if status >= 400:
+            code = CODES[self._of_http.get(str(status), UNKNOWN)]
+            context.abort(code, str(json.loads(body).get("error", "")))
         return body
 
     def _request(self, message: bytes, context: grpc.ServicerContext, sock: socket.socket) -> Request:

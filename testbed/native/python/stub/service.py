@@ -91,7 +91,7 @@ class Service:
 
     def _called(self, route: dict[str, Any], request: Request, deadline: Deadline) -> Result:
         headers = {name: request.headers[name] for name in self._forward if name in request.headers}
-        told = (headers, request.tag, deadline, self._memory)
+        told = (headers, request.tag, deadline, self._memory, self._settings.behaviour["grpc"])
         caller = Caller(self._pool, self._settings.upstreams, self._log, request.client, *told)
         total = Result()
         for step in route["steps"]:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 
-from .behaviour import BadInput, called, checked
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from .behaviour import BadInput, called, read
 
 REQUIRED = ("ADDR", "PORT", "SERVICE", "REPLICA", "SEED", "BEHAVIOUR")
 
@@ -41,7 +36,7 @@ class Settings:
         self.replica = env["REPLICA"]
         self.seed = env["SEED"]
         _integer("SEED", self.seed)
-        self.behaviour = _behaviour(env["BEHAVIOUR"])
+        self.behaviour = read(env["BEHAVIOUR"])
         wiring = self.behaviour["wiring"]
         self.upstreams = {
             to: _rpc_upstream(to, env) if protocol == "grpc" else _upstream(to, wiring, env)
@@ -61,15 +56,6 @@ def _port(text: str) -> int:
     if not 0 <= number <= 65535:
         raise BadInput(f"PORT is not a port: {text}")
     return number
-
-
-def _behaviour(text: str) -> dict[str, Any]:
-    try:
-        return checked(json.loads(text))
-    except ValueError as error:
-        raise BadInput(f"BEHAVIOUR is not JSON: {error}") from None
-    except BadInput as error:
-        raise BadInput(f"BEHAVIOUR: {error}") from None
 
 
 def _upstream(name: str, wiring: str, env: dict[str, str]) -> Upstream:

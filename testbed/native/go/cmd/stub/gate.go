@@ -16,7 +16,7 @@ type gate struct {
 }
 
 func newGate(limits concurrency) *gate {
-	return &gate{places: make(chan struct{}, limits.limit), queue: int64(limits.queue)}
+	return &gate{places: make(chan struct{}, limits.Limit), queue: int64(limits.Queue)}
 }
 
 // enter takes a place, at once or in turn. It fails with errShed, or with the context's error when the client left.

@@ -33,7 +33,7 @@ func serve(signals <-chan os.Signal) error {
 	}
 	server := &http.Server{Handler: newService(settings), Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetUnencryptedHTTP2(settings.behaviour.protocol != "http")
+	server.Protocols.SetUnencryptedHTTP2(settings.behaviour.Protocol != "http")
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			fmt.Fprintln(os.Stderr, "stub:", err)
@@ -41,8 +41,8 @@ func serve(signals <-chan os.Signal) error {
 		}
 	}()
 	<-signals
-	if grace := settings.behaviour.grace; grace > 0 {
-		ctx, cancel := context.WithTimeout(context.Background(), grace)
+	if grace := settings.behaviour.Grace; grace > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), milliseconds(grace))
 		defer cancel()
 		server.Shutdown(ctx)
 	}

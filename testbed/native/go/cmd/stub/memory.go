@@ -35,4 +35,4 @@ func (m *memory) forget() {
 	m.last = map[string]json.RawMessage{}
 }
 
-func (c *call) key() string { return c.to + " " + c.method + " " + c.path }
+func (c *call) key() string { return c.To + " " + c.Method + " " + c.Path }

@@ -25,7 +25,7 @@ func newRPCs() *rpcs {
 func (c *rpcs) exchange(
 	ctx context.Context, host, name string, call *call, headers map[string]string, body *bytes.Buffer,
 ) (int, http.Header) {
-	message, err := json.Marshal(rpcRequest{call.method, call.path})
+	message, err := json.Marshal(rpcRequest{call.Method, call.Path})
 	if err != nil {
 		panic(err)
 	}

@@ -58,7 +58,7 @@ func (s *service) answerRPC(w http.ResponseWriter, r *http.Request, message []by
 	for name := range own {
 		w.Header().Set(http.TrailerPrefix+name, own.Get(name))
 	}
-	if code := asRPC(body.Status); code != wire.OK {
+	if code := s.behaviour.GRPC.asRPC(body.Status); code != wire.OK {
 		end(w, code, body.Error)
 		return false
 	}

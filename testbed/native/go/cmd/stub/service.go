@@ -50,12 +50,12 @@ type story struct {
 func newService(s *settings) *service {
 	own := &service{settings: s, pool: newPool(), rpcs: newRPCs(), log: newAttemptLog(s.attemptLog, s.replica), memory: &memory{}}
 	own.memory.forget()
-	for _, name := range slices.Concat(contextHeaders, s.behaviour.forward) {
+	for _, name := range slices.Concat(contextHeaders, s.behaviour.Forward) {
 		if name = strings.ToLower(name); name == deadlineHeader || !strings.HasPrefix(name, "x-envoy-") {
 			own.forward = append(own.forward, name)
 		}
 	}
-	if limits := s.behaviour.concurrency; limits != nil {
+	if limits := s.behaviour.Concurrency; limits != nil {
 		own.gate = newGate(*limits)
 	}
 	return own
@@ -63,7 +63,7 @@ func newService(s *settings) *service {
 
 // ServeHTTP reads the body first: only then does net/http notice a client that leaves.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.behaviour.protocol == "grpc" && isRPC(r) {
+	if s.behaviour.Protocol == "grpc" && isRPC(r) {
 		s.serveRPC(w, r)
 		return
 	}
@@ -79,17 +79,17 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer does what the behaviour says for a request of this method and path, in HTTP or in gRPC; own takes the answer's
 // own headers. A client that leaves ends it with a panic, without an answer.
 func (s *service) answer(r *http.Request, method, path string, own http.Header) answer {
-	if method == http.MethodPost && path == s.behaviour.reset {
+	if method == http.MethodPost && path == s.behaviour.Reset {
 		s.memory.forget()
 	}
-	if s.behaviour.hangUp == "continue" {
+	if s.behaviour.HangUp == "continue" {
 		r = r.WithContext(context.WithoutCancel(r.Context()))
 	}
-	left := newDeadline(s.behaviour.deadline, r.Header)
+	left := newDeadline(s.behaviour.Deadline, r.Header)
 	if s.gate != nil {
 		if err := s.gate.enter(r.Context()); errors.Is(err, errShed) {
 			own.Set("X-Testbed-Shed", "1")
-			return answer{Status: s.behaviour.concurrency.shed, Error: "shed"}
+			return answer{Status: s.behaviour.Concurrency.Shed, Error: "shed"}
 		} else if err != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -104,14 +104,14 @@ func (s *service) answer(r *http.Request, method, path string, own http.Header) 
 // work does what the route says; a client that leaves ends it without an answer.
 func (s *service) work(r *http.Request, method, path string, own http.Header, left deadline) answer {
 	way, tag := s.route(method, path), baggageMember(r.Header, "tb.id")
-	ms := draw(way.work, unit(fmt.Sprintf("%s|%s|%s|%s", s.seed, s.requestName(tag, r.Header), s.service, path)))
+	ms := draw(way.Work, unit(fmt.Sprintf("%s|%s|%s|%s", s.seed, s.requestName(tag, r.Header), s.service, path)))
 	if sleep(r.Context(), milliseconds(ms)) != nil {
 		panic(http.ErrAbortHandler)
 	}
 	calls := caller{service: s, headers: s.forwarded(r.Header), request: tag, deadline: left}
 	total := newResult()
-	for _, step := range way.steps {
-		total.add(calls.step(r.Context(), step))
+	for _, step := range way.Steps {
+		total.add(calls.step(r.Context(), step.Parallel))
 		if r.Context().Err() != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -124,11 +124,11 @@ func (s *service) work(r *http.Request, method, path string, own http.Header, le
 
 func tell(way *route, total *result, own http.Header, told *story) answer {
 	told.Calls, told.Answers, told.Fallbacks = total.calls, total.answers, total.fallbacks()
-	told.Padding = strings.Repeat("x", way.bytes)
+	told.Padding = strings.Repeat("x", way.Answer.Bytes)
 	if len(told.Fallbacks) > 0 {
 		own.Set(fallbackHeader, strings.Join(told.Fallbacks, ","))
 	}
-	body := answer{Status: way.status, story: told}
+	body := answer{Status: way.Answer.Status, story: told}
 	if total.failed != nil {
 		body.Status, body.Error = total.failed.status, total.failed.text
 	}
@@ -158,11 +158,11 @@ func (s *service) write(w http.ResponseWriter, body answer) {
 
 func (s *service) route(method, path string) *route {
 	for _, name := range []string{method + " " + path, path} {
-		if named := s.behaviour.routes[name]; named != nil {
-			return named
+		if named, there := s.behaviour.Routes[name]; there {
+			return &named
 		}
 	}
-	return s.behaviour.defaultRoute
+	return &s.behaviour.Default
 }
 
 func (s *service) forwarded(header http.Header) map[string]string {
