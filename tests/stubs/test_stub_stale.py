@@ -36,7 +36,7 @@ def test_a_call_that_never_succeeded_has_nothing_to_repeat(start, upstream):
     a = upstream()
     a.script(Reply(500))
     answer = start(behaviour(call("a", on_failure=stale("last-price"))), {"a": a}).get()
-    assert (answer.status, answer.body["error"]) == (503, "a: 500, and nothing to repeat yet")
+    assert (answer.status, answer.body["error"]) == (503, "a: 500, and no stored answer yet")
     assert entry(answer) == (500, "stale", None)
     assert "x-testbed-fallback" not in answer.headers
 

@@ -30,7 +30,8 @@ export function called(behaviour) {
 }
 
 function checkKeys(value, keys) {
-  const wrong = [...keys.filter((key) => !Object.hasOwn(value, key)), ...Object.keys(value).filter((key) => !keys.includes(key))];
+  const missing = keys.filter((key) => !Object.hasOwn(value, key));
+  const wrong = [...missing, ...Object.keys(value).filter((key) => !keys.includes(key))];
   if (wrong.length) throw new Error(`unknown or missing: ${wrong.join(', ')}`);
 }
 

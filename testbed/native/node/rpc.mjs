@@ -1,5 +1,5 @@
-// gRPC as its specification for HTTP/2 has it: messages with a prefix of five bytes, the status in trailers. Messages are
-// JSON, so that nothing has to be generated; every gRPC library can call with a codec that leaves bytes alone.
+// gRPC over HTTP/2: messages with a prefix of five bytes, the status in trailers. Messages are JSON, so that no code is
+// generated; every gRPC library can call with a codec that passes bytes unchanged.
 
 export const SERVICE = '/testbed.v1.Stub/';
 export const TYPE = 'application/grpc';
@@ -21,19 +21,19 @@ export function framed(text) {
   return frame;
 }
 
-/** Yield the messages of a stream of bytes as they come. Throws for one that is compressed or cut short. */
+/** Yield the messages of a stream of bytes as they come. Throws for one that is compressed or incomplete. */
 export async function* messages(stream) {
   let rest = Buffer.alloc(0);
   for await (const piece of stream.iterator({ destroyOnReturn: false })) {
     rest = Buffer.concat([rest, piece]);
     while (rest.length >= PREFIX && rest.length >= PREFIX + rest.readUInt32BE(1)) {
-      if (rest[0] !== 0) throw new Error('a compressed message');
+      if (rest[0] !== 0) throw new Error('the message is compressed');
       const end = PREFIX + rest.readUInt32BE(1);
       yield rest.toString('utf8', PREFIX, end);
       rest = rest.subarray(end);
     }
   }
-  if (rest.length > 0) throw new Error('a message that was cut short');
+  if (rest.length > 0) throw new Error('the message is incomplete');
 }
 
 /** Return the milliseconds of a grpc-timeout header ("250m"), null if there are none. */

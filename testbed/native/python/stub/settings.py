@@ -1,4 +1,4 @@
-"""What the stub is told by its environment: who it is, where it listens, how it behaves, whom it can call."""
+"""The environment of the stub: its name, its address, its behaviour, its upstreams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Upstream:
 
 
 class Settings:
-    """The environment, checked. Raises `BadInput` with one line that says what is wrong."""
+    """The environment, checked. Raises `BadInput` for a variable that is missing or wrong."""
 
     def __init__(self, env: dict[str, str]) -> None:
         for name in REQUIRED:
@@ -68,7 +68,7 @@ def _upstream(name: str, wiring: str, env: dict[str, str]) -> Upstream:
 
 
 def _rpc_upstream(name: str, env: dict[str, str]) -> Upstream:
-    """Where gRPC calls go: `<UPSTREAM>_ADDR`, or several where the stub has to balance itself."""
+    """Where gRPC calls go: `<UPSTREAM>_ADDR`, or `<UPSTREAM>_URLS` where the stub balances itself."""
     prefix = name.upper().replace("-", "_")
     if urls := env.get(f"{prefix}_URLS"):
         return Upstream(name, [_host(f"{prefix}_URLS", url) for url in urls.split(",")])

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The testbed checks what it writes against behaviour.schema.json; a stub checks the keys alone. Times are milliseconds,
-// null is the zero value.
+// The testbed checks what it writes against behaviour.schema.json; a stub checks the keys alone. Times are
+// milliseconds, null is the zero value.
 type (
 	behaviour struct {
 		Protocol    string           `json:"protocol"`

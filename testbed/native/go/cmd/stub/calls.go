@@ -24,7 +24,7 @@ type outcome struct {
 	grpc          *int     // the status of a gRPC call; status is then the HTTP status that says the same
 }
 
-// tell writes how it ended into a line of the attempt log.
+// tell writes the outcome into a line of the attempt log.
 func (o outcome) tell(line *attempt) {
 	line.Status, line.Error, line.Grpc = o.status, o.err, o.grpc
 	if o.grpc != nil {
@@ -34,7 +34,7 @@ func (o outcome) tell(line *attempt) {
 
 func (o outcome) ok() bool { return 200 <= o.status && o.status < 400 }
 
-// entry is what the answer says of one call.
+// entry is one call in the answer.
 type entry struct {
 	To       string  `json:"to"`
 	Path     string  `json:"path"`
@@ -45,7 +45,7 @@ type entry struct {
 	Fallback *string `json:"fallback"`
 }
 
-// failure ends a request: with this status and this text.
+// failure is the status and the error text of a request that failed.
 type failure struct {
 	status int
 	text   string
@@ -61,7 +61,7 @@ type result struct {
 
 func newResult() *result { return &result{calls: []entry{}, answers: map[string]json.RawMessage{}} }
 
-// add takes over what another result holds; the first failure counts.
+// add adds another result; the first failure counts.
 func (r *result) add(other *result) {
 	r.calls = append(r.calls, other.calls...)
 	for name, answer := range other.answers {
@@ -74,7 +74,7 @@ func (r *result) add(other *result) {
 	}
 }
 
-// fallbacks returns all fallbacks taken, one's own first, each once.
+// fallbacks returns all fallbacks taken, those of this service first, each once.
 func (r *result) fallbacks() []string {
 	names := []string{}
 	for _, name := range slices.Concat(r.own, r.passed) {
@@ -85,7 +85,7 @@ func (r *result) fallbacks() []string {
 	return names
 }
 
-// caller makes the calls of one request, with its headers; the context ends when its client leaves.
+// caller makes the calls of one request, with its headers; the context ends when its client disconnects.
 type caller struct {
 	service  *service
 	headers  map[string]string
@@ -93,7 +93,7 @@ type caller struct {
 	deadline deadline
 }
 
-// step makes the calls at once and waits for all.
+// step makes the calls in parallel and waits for all.
 func (c *caller) step(ctx context.Context, calls []call) *result {
 	results := make([]*result, len(calls))
 	var all sync.WaitGroup
@@ -138,7 +138,7 @@ func (c *caller) fallBack(ctx context.Context, call *call, got outcome, r *resul
 	case "stale":
 		answer, known := c.service.memory.get(call)
 		if !known {
-			r.failed = &failure{503, call.To + ": " + got.text() + ", and nothing to repeat yet"}
+			r.failed = &failure{503, call.To + ": " + got.text() + ", and no stored answer yet"}
 			return
 		}
 		r.calls[0].Fallback, r.own = &way.Name, []string{way.Name}
@@ -156,7 +156,7 @@ func (o outcome) text() string {
 	return fmt.Sprint(o.status)
 }
 
-// withRetries tries until success or out of tries, and logs the call.
+// withRetries tries until a success or the last try, and writes the call to the attempt log.
 func (c *caller) withRetries(ctx context.Context, call *call) outcome {
 	var got outcome
 	start := time.Now()
@@ -182,7 +182,7 @@ func (c *caller) withRetries(ctx context.Context, call *call) outcome {
 	return got
 }
 
-// try makes one try and logs it.
+// try makes one try and writes it to the attempt log.
 func (c *caller) try(parent context.Context, call *call, got *outcome, line attempt) {
 	ctx := parent
 	if end := c.deadline.within(milliseconds(call.Timeout)); !end.IsZero() {
@@ -222,7 +222,7 @@ func names(header http.Header) []string {
 	return strings.FieldsFunc(strings.Join(header.Values(fallbackHeader), ","), func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// sleep waits, or returns the context's error when it ends first.
+// sleep waits, or returns the context's error if the context ends first.
 func sleep(ctx context.Context, wait time.Duration) error {
 	if wait <= 0 {
 		return ctx.Err()

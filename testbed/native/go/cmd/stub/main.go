@@ -1,4 +1,4 @@
-// Command stub is the testbed's small service in Go; README.md in the folder above says what it is told and does.
+// Command stub is the Go stub; testbed/native/README.md describes its environment and its behaviour.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	}
 }
 
-// serve answers until SIGTERM; then it takes nothing new, and ends when every answer that was begun is out.
+// serve answers until SIGTERM; then it accepts no connection, and returns when the requests in progress are answered.
 func serve(signals <-chan os.Signal) error {
 	settings, err := readSettings(os.Getenv)
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 	"testbed.invalid/native/internal/wire"
 )
 
-// Messages are JSON, so that nothing has to be generated; every gRPC library can call with a codec that leaves bytes
-// alone.
+// Messages are JSON, so that no code is generated; every gRPC library can call with a codec that passes bytes
+// unchanged.
 
 const rpcService = "/testbed.v1.Stub/"
 
-// statuses is what gRPC's statuses mean.
+// statuses is names and HTTP statuses by the number of a gRPC status, and the numbers for HTTP errors.
 type statuses struct {
 	Names  []string    `json:"names"`
 	HTTP   []int       `json:"http"`
@@ -65,7 +65,7 @@ func readRequest(message []byte) (rpcRequest, error) {
 	return told, json.Unmarshal(message, &told)
 }
 
-// percentEncoded returns a text as the grpc-message header takes it.
+// percentEncoded returns a text for the grpc-message header.
 func percentEncoded(text string) string {
 	var out strings.Builder
 	for _, b := range []byte(text) {

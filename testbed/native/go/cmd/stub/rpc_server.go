@@ -13,7 +13,7 @@ import (
 func (s *service) serveRPC(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", wire.Type)
 	if ms, given := wire.ReadTimeout(r.Header.Get(wire.TimeoutHeader)); given {
-		r.Header.Set(wire.TimeoutHeader, strconv.FormatInt(ms, 10)) // as every deadline is written, in milliseconds
+		r.Header.Set(wire.TimeoutHeader, strconv.FormatInt(ms, 10)) // in milliseconds, like every other deadline
 	}
 	once := r.URL.Path == rpcService+"Call"
 	if !once && r.URL.Path != rpcService+"Stream" {

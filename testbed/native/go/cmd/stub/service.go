@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 )
 
-const deadlineHeader = "x-envoy-expected-rq-timeout-ms" // of all x-envoy-* the only one that an app may hand on
+const deadlineHeader = "x-envoy-expected-rq-timeout-ms" // the only x-envoy-* header that an app may propagate
 
 var contextHeaders = []string{"traceparent", "tracestate", "baggage", "x-request-id"}
 
@@ -29,7 +29,7 @@ type service struct {
 	number  atomic.Uint64
 }
 
-// answer is the body of an answer; the fields from Path on are missing in one that was shed.
+// answer is the body of an answer; the fields of story are missing if the request was shed.
 type answer struct {
 	Service string `json:"service"`
 	Replica string `json:"replica"`
@@ -61,7 +61,7 @@ func newService(s *settings) *service {
 	return own
 }
 
-// ServeHTTP reads the body first: only then does net/http notice a client that leaves.
+// ServeHTTP reads the body first: only then does net/http notice that the client disconnects.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.behaviour.Protocol == "grpc" && isRPC(r) {
 		s.serveRPC(w, r)
@@ -76,8 +76,8 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.write(w, s.answer(r, r.Method, path, w.Header()))
 }
 
-// answer does what the behaviour says for a request of this method and path, in HTTP or in gRPC; own takes the answer's
-// own headers. A client that leaves ends it with a panic, without an answer.
+// answer does what the behaviour says for a request of this method and path, over HTTP or gRPC; own receives the headers
+// of the answer. It panics without an answer if the client disconnects.
 func (s *service) answer(r *http.Request, method, path string, own http.Header) answer {
 	if method == http.MethodPost && path == s.behaviour.Reset {
 		s.memory.forget()
@@ -101,7 +101,7 @@ func (s *service) answer(r *http.Request, method, path string, own http.Header) 
 	return s.work(r, method, path, own, left)
 }
 
-// work does what the route says; a client that leaves ends it without an answer.
+// work does what the route says; it panics without an answer if the client disconnects.
 func (s *service) work(r *http.Request, method, path string, own http.Header, left deadline) answer {
 	way, tag := s.route(method, path), baggageMember(r.Header, "tb.id")
 	ms := draw(way.Work, unit(fmt.Sprintf("%s|%s|%s|%s", s.seed, s.requestName(tag, r.Header), s.service, path)))
@@ -145,7 +145,7 @@ func (s *service) text(body answer) []byte {
 	return text
 }
 
-// write sends the answer in one go: net/http puts header and a small body into one segment.
+// write sends the answer at once: net/http puts the header and a small body into one segment.
 func (s *service) write(w http.ResponseWriter, body answer) {
 	text := s.text(body)
 	w.Header().Set("Content-Type", "application/json")
@@ -175,7 +175,7 @@ func (s *service) forwarded(header http.Header) map[string]string {
 	return kept
 }
 
-// requestName is what draws depend on: the load's id, else the request id, else a number.
+// requestName is what random draws depend on: the id from the load, else the request id, else a number.
 func (s *service) requestName(tag string, header http.Header) string {
 	if tag != "" {
 		return tag

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// settings is what the environment says: who the stub is, where it listens, how it behaves, whom it can call.
+// settings is the environment of the stub: its name, its address, its behaviour, its upstreams.
 type settings struct {
 	address, port, service, replica, seed string
 	behaviour                             *behaviour
