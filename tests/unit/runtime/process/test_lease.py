@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from testbed.plan.values import Ground
+from testbed.plan.values import AddressSpace
 from testbed.runtime.process.lease import Lease
 
 
@@ -12,7 +12,7 @@ def test_the_block_is_the_second_number_of_its_addresses() -> None:
     with socket.socket() as held:
         lease = Lease(50, held)
         assert lease.network == "127.50"
-        assert lease.ground == Ground("127.50")
+        assert lease.space == AddressSpace("127.50")
 
 
 def test_what_keeps_the_block_is_the_socket_until_it_is_released() -> None:
