@@ -51,6 +51,8 @@ def test_checks_know_a_stale_fallback_by_its_name() -> None:
         ("fail", {"deadline": "a b"}, "is not a header name"),
         ("fail", {"onHangUp": "go"}, "onHangUp"),
         ("fail", {"grace": "-1s"}, "grace"),
+        ("fail", {"reset": "/ø"}, "only visible ASCII characters"),
+        ("fail", {"calls": [{"to": "back", "path": "/a b"}]}, "only visible ASCII characters"),
     ],
 )
 def test_what_cannot_be_is_refused(way: Any, front: dict[str, Any], words: str) -> None:
