@@ -117,7 +117,7 @@ def thresholds(**limits: int | None) -> Json:
 def bootstrap(admin: str, listeners: Sequence[Json], clusters: Sequence[Json]) -> str:
     """Return the whole configuration as JSON text."""
     static = {"listeners": list(listeners), "clusters": list(clusters)}
-    return json.dumps({"admin": {"address": socket_address(admin)}, "static_resources": static}, indent=1)
+    return json.dumps({"admin": {"address": socket_address(admin)}, "static_resources": static})
 
 
 def command(config: str) -> tuple[str, ...]:

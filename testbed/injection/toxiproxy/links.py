@@ -30,7 +30,7 @@ _NO_PROXY = {"http": None, "https": None, "all": None}  # the user's own HTTP_PR
 def toxiproxy_config(links: Iterable[Link]) -> str:
     """Return the text for Toxiproxy's `-config`: all links open from the start."""
     rows = [{"name": link.name, "listen": link.listen, "upstream": link.upstream, "enabled": True} for link in links]
-    return json.dumps(rows, indent=1)
+    return json.dumps(rows)
 
 
 def links_process(links: Sequence[Link], api: str) -> tuple[Process, list[File]]:

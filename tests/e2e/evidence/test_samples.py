@@ -45,6 +45,7 @@ def test_counters_are_there_at_both_ends_of_every_phase_and_a_new_life_begins_at
     assert not [arrival for arrival in index.arrivals.all if not arrival.request]  # probes are nobody's arrivals
 
 
+@pytest.mark.lateness
 def test_a_testbed_that_stalls_is_not_taken_for_a_slow_mesh(bed):
     with bed.load(steady(get("/"), rps=50, timeout_s=30)) as traffic:
         traffic.run(for_s=0.3, phase="well")
