@@ -7,6 +7,7 @@ from testbed import (
     Testbed,
     attempts,
     availability,
+    connection_reset,
     contained,
     delay,
     fallback,
@@ -18,7 +19,6 @@ from testbed import (
     p50,
     pause,
     recovers,
-    reset,
     slowest,
     steady,
 )
@@ -73,7 +73,9 @@ def test_while_the_legacy_auth_hangs_everyone_is_a_guest(shop: Testbed):
 
 
 def test_answers_that_break_off_are_asked_for_again(shop: Testbed):
-    run = shop.experiment(reset().on("pricing -> inventory", replica="inventory-1"), load=USERS, **A_HUNDRED_USERS)
+    run = shop.experiment(
+        connection_reset().on("pricing -> inventory", replica="inventory-1"), load=USERS, **A_HUNDRED_USERS
+    )
     run.check(all=[only_statuses(200), contained(at_most_percent=5, fallbacks=True)])
     run.check(all=[attempts("pricing -> inventory", at_most=2)])
 
@@ -88,5 +90,5 @@ def test_eager_retries_multiply(eager_shop: Testbed):
 
 def test_the_shops_own_retries_stay_within_their_bound(shop: Testbed):
     """And within their time: inventory hangs, which without time-outs would be the end of every request."""
-    run = shop.experiment(outage("inventory", kind="silent"), load=steady(get("/checkout"), rps=20), **SHORT)
+    run = shop.experiment(outage("inventory", kind="stall"), load=steady(get("/checkout"), rps=20), **SHORT)
     run.check(all=[attempts("pricing -> inventory", at_most=6, per="request"), only_statuses(200)])

@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from testbed import renamed
+
 if TYPE_CHECKING:
     from testbed.checks import amplification as amplification
     from testbed.checks import answered as answered
@@ -41,34 +43,34 @@ if TYPE_CHECKING:
     from testbed.experiment.traffic import Traffic as Traffic
     from testbed.faults import abort as abort
     from testbed.faults import bandwidth as bandwidth
-    from testbed.faults import corrupt as corrupt
-    from testbed.faults import cpu as cpu
+    from testbed.faults import connection_refused as connection_refused
+    from testbed.faults import connection_reset as connection_reset
+    from testbed.faults import cpu_limit as cpu_limit
     from testbed.faults import crash_loop as crash_loop
     from testbed.faults import delay as delay
-    from testbed.faults import duplicate as duplicate
     from testbed.faults import flapping as flapping
     from testbed.faults import graceful_restart as graceful_restart
     from testbed.faults import hang as hang
     from testbed.faults import kill as kill
     from testbed.faults import latency as latency
-    from testbed.faults import lost as lost
-    from testbed.faults import memory as memory
+    from testbed.faults import limit_data as limit_data
+    from testbed.faults import memory_limit as memory_limit
+    from testbed.faults import node_failure as node_failure
     from testbed.faults import outage as outage
+    from testbed.faults import packet_corrupt as packet_corrupt
     from testbed.faults import packet_delay as packet_delay
+    from testbed.faults import packet_duplicate as packet_duplicate
     from testbed.faults import packet_loss as packet_loss
+    from testbed.faults import packet_reorder as packet_reorder
     from testbed.faults import partition as partition
     from testbed.faults import pause as pause
-    from testbed.faults import refused as refused
-    from testbed.faults import reorder as reorder
-    from testbed.faults import reset as reset
     from testbed.faults import restart as restart
     from testbed.faults import rolling as rolling
-    from testbed.faults import silent as silent
-    from testbed.faults import sliced as sliced
+    from testbed.faults import slicer as slicer
     from testbed.faults import slow_close as slow_close
     from testbed.faults import slow_start as slow_start
+    from testbed.faults import stall as stall
     from testbed.faults import throttle as throttle
-    from testbed.faults import truncated as truncated
     from testbed.faults import unreachable as unreachable
     from testbed.frontends.plugin.fixtures import topology as topology
     from testbed.history.file import History as History
@@ -112,34 +114,34 @@ _LAZY: dict[str, str] = {
     "Traffic": "testbed.experiment.traffic",
     "abort": "testbed.faults",
     "bandwidth": "testbed.faults",
-    "corrupt": "testbed.faults",
-    "cpu": "testbed.faults",
+    "connection_refused": "testbed.faults",
+    "connection_reset": "testbed.faults",
+    "cpu_limit": "testbed.faults",
     "crash_loop": "testbed.faults",
     "delay": "testbed.faults",
-    "duplicate": "testbed.faults",
     "flapping": "testbed.faults",
     "graceful_restart": "testbed.faults",
     "hang": "testbed.faults",
     "kill": "testbed.faults",
     "latency": "testbed.faults",
-    "lost": "testbed.faults",
-    "memory": "testbed.faults",
+    "limit_data": "testbed.faults",
+    "memory_limit": "testbed.faults",
+    "node_failure": "testbed.faults",
     "outage": "testbed.faults",
+    "packet_corrupt": "testbed.faults",
     "packet_delay": "testbed.faults",
+    "packet_duplicate": "testbed.faults",
     "packet_loss": "testbed.faults",
+    "packet_reorder": "testbed.faults",
     "partition": "testbed.faults",
     "pause": "testbed.faults",
-    "refused": "testbed.faults",
-    "reorder": "testbed.faults",
-    "reset": "testbed.faults",
     "restart": "testbed.faults",
     "rolling": "testbed.faults",
-    "silent": "testbed.faults",
-    "sliced": "testbed.faults",
+    "slicer": "testbed.faults",
     "slow_close": "testbed.faults",
     "slow_start": "testbed.faults",
+    "stall": "testbed.faults",
     "throttle": "testbed.faults",
-    "truncated": "testbed.faults",
     "unreachable": "testbed.faults",
     "topology": "testbed.frontends.plugin.fixtures",
     "History": "testbed.history.file",
@@ -160,6 +162,8 @@ def __getattr__(name: str) -> object:
 
     A plain pytest run must not pay for it.
     """
+    if name in renamed.NAMES:
+        return renamed.by_old_name(__name__, renamed.NAMES, name)
     home = _LAZY.get(name)
     value = getattr(import_module(home), name) if home else _of_others(name)
     if value is None:

@@ -7,13 +7,13 @@ import pytest
 from testbed import (
     abort,
     attempts,
-    cpu,
+    cpu_limit,
     get,
     graceful_restart,
     kill,
     latency,
-    lost,
-    memory,
+    memory_limit,
+    node_failure,
     only_statuses,
     outage,
     packet_loss,
@@ -92,7 +92,7 @@ def test_kill(small, client):
     assert small._runtime.deaths() == []
 
 
-@pytest.mark.parametrize("fault", [pause(), lost()])
+@pytest.mark.parametrize("fault", [pause(), node_failure()])
 def test_a_process_that_stands_still(small, client, fault):
     with small.policies(QUICK), small.inject(fault.on(service="back")):
         seen = timed(client, 2)
@@ -155,7 +155,7 @@ def test_an_outage_of_one_replica_is_refused(small, client):
 
 
 def test_a_share_of_the_processor(heavy, heavy_client):
-    with heavy.inject(cpu(share=0.1).on(service="back")):
+    with heavy.inject(cpu_limit(share=0.1).on(service="back")):
         begun, used = time.perf_counter(), heavy._runtime.cpu_seconds("back-1/app")
         assert {status for status, _ in timed(heavy_client, 10, "/hard")} == {200}
         took, spent = time.perf_counter() - begun, heavy._runtime.cpu_seconds("back-1/app") - used
@@ -164,7 +164,7 @@ def test_a_share_of_the_processor(heavy, heavy_client):
 
 
 def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
-    with heavy.inject(memory(mb=24).on(service="back")):
+    with heavy.inject(memory_limit(mb=24).on(service="back")):
         assert statuses(heavy_client, 10) == [200] * 10
         assert heavy_client.get("/big").status_code == 502
         assert statuses(heavy_client, 10) == [502] * 10
@@ -175,5 +175,5 @@ def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
 
 def test_what_the_daemon_cannot_do_is_refused_before_anything_is_sent(heavy, monkeypatch):
     monkeypatch.setitem(heavy._parts.lease.engine.info, "MemoryLimit", False)
-    with pytest.raises(FaultError, match=r"memory\(mb=24\).*cannot limit the memory of a container here"):
-        heavy.experiment(memory(mb=24).on(service="back"), load=steady(get("/"), rps=20))
+    with pytest.raises(FaultError, match=r"memory_limit\(mb=24\).*cannot limit the memory of a container here"):
+        heavy.experiment(memory_limit(mb=24).on(service="back"), load=steady(get("/"), rps=20))

@@ -81,10 +81,10 @@ MISTAKES = [
         "*FaultError*Use delay(ms=...).for_users*",
     ),
     (
-        "tiny.experiment(refused().on('front -> back'), latency(ms=5).on('front -> back'), LOAD)",
+        "tiny.experiment(connection_refused().on('front -> back'), latency(ms=5).on('front -> back'), LOAD)",
         "*FaultError*contradict each other*",
     ),
-    ("tiny.experiment(refused().on('front -> back'))", "*TestbedError*without load=*"),
+    ("tiny.experiment(connection_refused().on('front -> back'))", "*TestbedError*without load=*"),
     ("tiny.experiment(LOAD).check()", "*Inconclusive*without any check*"),
     ("tiny.experiment(LOAD).check(all=[availability(at_least_percent=500)])", "*CheckError*500*"),
     (

@@ -49,7 +49,8 @@ from testbed import *
 
 def test_it(own):
     load = steady(get("/"), rps=30)
-    run = own.experiment(refused().on("front -> db"), load=load, warmup_s=0, baseline_s=0.3, hold_s=0.5, recover_s=0)
+    fault = connection_refused().on("front -> db")
+    run = own.experiment(fault, load=load, warmup_s=0, baseline_s=0.3, hold_s=0.5, recover_s=0)
     run.check(all=[only_statuses(200).during("baseline"), only_statuses(503).during("hold")])
 """
     )

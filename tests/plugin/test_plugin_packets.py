@@ -54,7 +54,7 @@ from testbed import *
 
 def test_shaped(tiny):
     load = steady(get("/"), rps=50)
-    run = tiny.experiment(corrupt(percent=5).on("front -> back"), load=load, hold_s=1)
+    run = tiny.experiment(packet_corrupt(percent=5).on("front -> back"), load=load, hold_s=1)
     run.check(all=[only_statuses(200)])
 """,
         "-rs",
@@ -70,7 +70,7 @@ from testbed import *
 
 def test_shaped(tiny):
     load = steady(get("/"), rps=50)
-    shaped = corrupt(percent=5).on("front -> back")
+    shaped = packet_corrupt(percent=5).on("front -> back")
     run = tiny.experiment(shaped, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=2, recover_s=0.3)
     assert run.history.index.faults[0].packets > 0
     run.check(all=[only_statuses(200, 503, 504)])

@@ -38,7 +38,7 @@ def test_swapped(tiny):
 """
 CLEAN = """
 def test_leaves_a_fault_behind(tiny):
-    tiny.inject(refused().on("front -> back"))
+    tiny.inject(connection_refused().on("front -> back"))
     tiny.inject(kill().on(replica="front-1"))
 
 def test_finds_nothing_of_it(tiny):

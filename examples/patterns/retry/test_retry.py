@@ -6,10 +6,10 @@ from testbed import (
     NotContained,
     Testbed,
     attempts,
+    connection_reset,
     get,
     no_duplicate_effects,
     only_statuses,
-    reset,
     steady,
     topology,
 )
@@ -18,7 +18,7 @@ shop = topology("topology.yaml", scope="module")
 
 EDGE = "shop -> stock"
 SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0}
-LOST_ANSWERS = reset().on(EDGE, replica="stock-1")  # it does its work, and the answer breaks off
+LOST_ANSWERS = connection_reset().on(EDGE, replica="stock-1")  # it does its work, and the answer breaks off
 ISTIOS_DEFAULT = ["connect-failure", "refused-stream", "unavailable", "cancelled"]
 
 

@@ -8,6 +8,7 @@ from testbed import (
     amplification,
     attempts,
     budget_respected,
+    connection_refused,
     contained,
     deadline_kept,
     delay,
@@ -16,7 +17,6 @@ from testbed import (
     no_duplicate_effects,
     only_statuses,
     outage,
-    refused,
     steady,
     topology,
 )
@@ -108,7 +108,7 @@ def test_a_retried_post_is_done_again(chain):
 
 def test_a_post_that_was_refused_is_not_done_twice(chain):
     with chain.policies(CAREFUL):
-        run = chain.experiment(refused().on(BACK, replica="back-1"), load=load("/order", rps=40), **SHORT)
+        run = chain.experiment(connection_refused().on(BACK, replica="back-1"), load=load("/order", rps=40), **SHORT)
     run.check(all=[no_duplicate_effects(BACK), only_statuses(200), attempts(BACK, at_most=2)])
     violated(run, attempts(BACK, at_most=1))  # so there were retries, and none of them had an effect
     (other,) = run.judge(all=[no_duplicate_effects("front -> middle")]).verdicts

@@ -17,15 +17,15 @@ import pytest
 from testbed import (
     abort,
     attempts,
-    cpu,
+    connection_refused,
+    cpu_limit,
     get,
     kill,
     latency,
-    memory,
+    memory_limit,
     only_statuses,
     partition,
     pause,
-    refused,
     start,
     steady,
 )
@@ -109,8 +109,8 @@ def test_faults_are_seen_by_the_caller(running: Testbed) -> None:
         (latency(ms=300).on("web -> back"), 200, 0.3),
         (latency(ms=300).on("front -> web"), 200, 0.3),
         (abort(503).on("web -> back"), 500, 0),
-        (refused().on("web -> back"), 500, 0),
-        (refused().on("front -> web"), 500, 0),
+        (connection_refused().on("web -> back"), 500, 0),
+        (connection_refused().on("front -> web"), 500, 0),
         (kill().on(service="back"), 500, 0),
         (kill().on(service="web"), 500, 0),
     ):
@@ -127,10 +127,10 @@ def test_its_process_can_be_paused_throttled_and_limited(running: Testbed) -> No
         status, took = asked(running)
     assert status >= 500
     assert took >= 1
-    with running.inject(cpu(share=0.5).on(service="back")):
+    with running.inject(cpu_limit(share=0.5).on(service="back")):
         assert answer_of(running) == 200
     if not running._runtime.cannot("memory"):
-        with running.inject(memory(mb=64).on(service="back")):
+        with running.inject(memory_limit(mb=64).on(service="back")):
             assert answer_of(running) == 200
     assert answer_of(running) == 200
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import yaml
 
-from testbed import abort, answered, attempts, delay, get, only_statuses, refused, start, steady, throttle
+from testbed import abort, answered, attempts, connection_refused, delay, get, only_statuses, start, steady, throttle
 from testbed.experiment.testbed import Testbed
 from testbed.spec.load import load_topology
 from testbed.spec.topology import Topology
@@ -91,7 +91,7 @@ def _trickles_in(seen: dict[str, int]) -> bool:
 
 
 def test_without_a_mesh_each_comes_back_by_itself_and_asks_no_proxy_of_its_users(built: Path) -> None:
-    gone = refused().on(service="pricing"), refused().on(service="stock")
+    gone = connection_refused().on(service="pricing"), connection_refused().on(service="stock")
     no_proxies = told(built, https_proxy="http://127.0.0.1:9", grpc_proxy="http://127.0.0.1:9")
     with start(no_proxies, mesh="none") as shop, shop.client() as client:
         assert statuses(client) == dict.fromkeys(CLIENTS, 200)

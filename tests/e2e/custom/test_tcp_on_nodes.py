@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 import testbed
-from testbed import availability, ejected, get, gives_up, kill, latency, only_statuses, refused, steady
+from testbed import availability, connection_refused, ejected, get, gives_up, kill, latency, only_statuses, steady
 from testbed.checks import SATURATED, judge
 from testbed.errors import CheckError
 from testbed.experiment.testbed import Testbed
@@ -79,7 +79,7 @@ def test_a_fault_of_the_link_meets_the_callers_that_share_it(shop: Testbed) -> N
 
 
 def test_what_is_refused_is_on_record_as_well(shop: Testbed) -> None:
-    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
+    run = shop.experiment(connection_refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
     run.check(all=[only_statuses(200, 502), only_statuses(200).during("baseline")])
     broken = [one for one in connections(run) if "UF" in one.flags]
     assert {one.callee for one in broken} == {"store-1"}
@@ -91,21 +91,21 @@ def test_what_is_refused_is_on_record_as_well(shop: Testbed) -> None:
 
 
 def test_checks_of_single_requests_are_refused_and_those_that_are_named_instead_work(shop: Testbed) -> None:
-    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
+    run = shop.experiment(connection_refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
     with pytest.raises(CheckError, match=r"is a tcp edge.* Use gives_up on client -> front, or a check of the load's"):
         run.check(all=[gives_up(EDGE, within_ms=60_000)])
     run.check(all=[gives_up("client -> front", within_ms=60_000), availability(at_least_percent=5)])
 
 
 def test_connections_that_cannot_be_made_eject_a_replica_by_the_policy(shop: Testbed) -> None:
-    fault, gone = refused().on(EDGE, replica="store-1"), ejected(EDGE, within_s=3)
+    fault, gone = connection_refused().on(EDGE, replica="store-1"), ejected(EDGE, within_s=3)
     with shop.policies({EDGE: {"outlierDetection": EJECTING}}):
         found = verdict(shop.experiment(fault, load=FASTER, **SHORT | {"hold_s": 4}), gone)
     assert found.outcome == "held" or found.why.startswith(SATURATED), found
 
 
 def test_without_the_policy_it_is_tried_again_and_again(shop: Testbed) -> None:
-    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT | {"hold_s": 2})
+    run = shop.experiment(connection_refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT | {"hold_s": 2})
     run.check(all=[only_statuses(200, 502)])
     (verdict,) = judge(run.history, all=[ejected(EDGE, within_s=1)]).verdicts
     assert verdict.outcome != "held"  # on a machine that is too slow for such a time nothing is said of the policy

@@ -6,6 +6,8 @@ import pytest
 
 from testbed import (
     abort,
+    connection_refused,
+    connection_reset,
     delay,
     get,
     kill,
@@ -13,10 +15,8 @@ from testbed import (
     only_statuses,
     outage,
     pause,
-    refused,
-    reset,
     restart,
-    silent,
+    stall,
     steady,
 )
 
@@ -70,13 +70,13 @@ def test_latency_on_one_replica_hits_that_replica_only(patient, client):
 
 
 def test_refused_is_seen_as_a_failed_connection(patient, client):
-    with patient.inject(refused().on(EDGE)):
+    with patient.inject(connection_refused().on(EDGE)):
         assert statuses(client) == [502] * 20
     assert statuses(client) == [200] * 20
 
 
 def test_silent_is_seen_as_a_time_out(patient, client):
-    with patient.policies({EDGE: {"timeout": "600ms"}}), patient.inject(silent().on(EDGE)):
+    with patient.policies({EDGE: {"timeout": "600ms"}}), patient.inject(stall().on(EDGE)):
         seen = times(client, 2)
     assert [status for status, _ in seen] == [502] * 2
     assert all(ms >= 585 for _, ms in seen)
@@ -84,7 +84,7 @@ def test_silent_is_seen_as_a_time_out(patient, client):
 
 
 def test_reset_is_seen_by_connections_that_were_open_and_by_new_ones(patient, client):
-    with patient.inject(reset().on(EDGE)):
+    with patient.inject(connection_reset().on(EDGE)):
         seen = times(client, 10)
     assert [status for status, _ in seen] == [502] * 10
     assert max(ms for _, ms in seen) < 15_000  # never by a time-out

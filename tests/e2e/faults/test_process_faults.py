@@ -11,13 +11,13 @@ from testbed import (
     Run,
     TestbedError,
     attempts,
-    cpu,
+    cpu_limit,
     crash_loop,
     flapping,
     get,
     kill,
     latency,
-    memory,
+    memory_limit,
     only_statuses,
     outage,
     pause,
@@ -58,7 +58,7 @@ def heavy_client(heavy):
 
 @pytest.mark.parametrize("share", [0.2, 0.05])
 def test_work_takes_longer_by_the_share_of_the_processor_that_it_gets(heavy, heavy_client, share):
-    with heavy.inject(cpu(share=share).on(service="back")):
+    with heavy.inject(cpu_limit(share=share).on(service="back")):
         begun, used = time.perf_counter(), heavy._runtime.cpu_seconds("back-1/app")
         while (spent := heavy._runtime.cpu_seconds("back-1/app") - used) < 0.1:
             assert heavy_client.get("/hard").status_code == 200
@@ -68,7 +68,7 @@ def test_work_takes_longer_by_the_share_of_the_processor_that_it_gets(heavy, hea
 
 
 def test_short_work_has_to_wait_for_its_turn_too(heavy, heavy_client):
-    with heavy.inject(cpu(share=0.02).on(service="back")):  # turns of 2 ms, 98 ms apart
+    with heavy.inject(cpu_limit(share=0.02).on(service="back")):  # turns of 2 ms, 98 ms apart
         assert any(milliseconds(heavy_client) >= 50 for _ in range(200))
 
 
@@ -80,7 +80,7 @@ def milliseconds(client):
 
 @needs_memory
 def test_an_app_within_its_memory_works_and_one_that_needs_more_is_dead_until_it_is_healed(heavy, heavy_client):
-    with heavy.inject(memory(mb=24).on(service="back")):
+    with heavy.inject(memory_limit(mb=24).on(service="back")):
         assert statuses(heavy_client) == [200] * 20
         assert heavy_client.get("/big").status_code == 502
         assert statuses(heavy_client) == [502] * 20
@@ -90,25 +90,25 @@ def test_an_app_within_its_memory_works_and_one_that_needs_more_is_dead_until_it
 
 @needs_memory
 def test_an_app_that_its_memory_kills_is_a_finding(heavy):
-    fault = memory(mb=24).on(service="back")
+    fault = memory_limit(mb=24).on(service="back")
     load = steady(get("/big"), rps=3, timeout_s=60)
     run = heavy.experiment(fault, load=load, warmup_s=0, baseline_s=0.4, hold_s=0.7, recover_s=0)
-    with pytest.raises(NotContained, match=r"back-1/app died .* after f\d+ memory\(mb=24\)"):
+    with pytest.raises(NotContained, match=r"back-1/app died .* after f\d+ memory_limit\(mb=24\)"):
         run.check(all=[only_statuses(200, 502)])
 
 
 @needs_memory
 def test_an_app_that_does_not_even_start_with_so_little_is_our_trouble(heavy, heavy_client):
     with pytest.raises(TestbedError, match="back-1/app does not come up with 1 MiB of memory"):
-        heavy.inject(memory(mb=1).on(service="back"))
+        heavy.inject(memory_limit(mb=1).on(service="back"))
     assert statuses(heavy_client) == [200] * 20
     heavy.experiment(load=steady(get("/"), rps=20), **SHORT).check(all=[only_statuses(200)])
 
 
 def test_where_memory_cannot_be_limited_it_is_refused_before_anything_is_sent(heavy, monkeypatch):
     monkeypatch.setattr(heavy._runtime._backend._memory, "missing", "this machine shows us no memory controller")
-    with pytest.raises(FaultError, match=r"memory\(mb=24\).*no memory controller\. Use kill\(\) or crash_loop"):
-        heavy.experiment(memory(mb=24).on(service="back"), load=steady(get("/"), rps=20))
+    with pytest.raises(FaultError, match=r"memory_limit\(mb=24\).*no memory controller\. Use kill\(\) or crash_loop"):
+        heavy.experiment(memory_limit(mb=24).on(service="back"), load=steady(get("/"), rps=20))
 
 
 def test_a_slow_start_is_refused_until_it_is_up_by_itself(patient, client):

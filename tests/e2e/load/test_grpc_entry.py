@@ -12,6 +12,8 @@ from testbed import (
     attempts,
     availability,
     bandwidth,
+    connection_refused,
+    connection_reset,
     contained,
     delay,
     fallback,
@@ -20,18 +22,16 @@ from testbed import (
     hang,
     kill,
     latency,
+    limit_data,
     only_statuses,
     pause,
-    refused,
-    reset,
     restart,
-    silent,
-    sliced,
+    slicer,
     slowest,
+    stall,
     steady,
     throttle,
     topology,
-    truncated,
     unreachable,
 )
 from testbed.errors import TestbedError
@@ -122,9 +122,9 @@ def test_a_users_patience_is_the_deadline_of_the_call(rpc):
     assert not ids & {arrival.request for arrival in index.arrivals.on(EDGE)}
 
 
-SLOW = [latency(ms=60), delay(ms=60), throttle(kb_per_s=1), bandwidth(kb_per_s=20), sliced(bytes=20, pause_ms=0.5)]
-BROKEN = [reset(), refused(), truncated(bytes=5)]
-QUIET = [silent(), unreachable()]
+SLOW = [latency(ms=60), delay(ms=60), throttle(kb_per_s=1), bandwidth(kb_per_s=20), slicer(bytes=20, pause_ms=0.5)]
+BROKEN = [connection_reset(), connection_refused(), limit_data(bytes=5)]
+QUIET = [stall(), unreachable()]
 ENTRY = [kill(), pause(), restart()]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed import get, only_statuses, refused, start, steady
+from testbed import connection_refused, get, only_statuses, start, steady
 from testbed.errors import TopologyError
 from testbed.evidence.source import Log
 from testbed.experiment.planning import plan_for
@@ -116,7 +116,7 @@ def test_the_record_is_complete_and_a_proxys_counters_vouch_for_it(shop: Testbed
 
 
 def test_what_got_no_answer_has_an_outcome(shop: Testbed, mesh: Mesh) -> None:
-    with shop.load(LOAD) as traffic, shop.inject(refused().on(EDGE)):
+    with shop.load(LOAD) as traffic, shop.inject(connection_refused().on(EDGE)):
         traffic.run(for_s=0.3, phase="hold")
     assert verdict(traffic.result(), only_statuses(200)).outcome == "violated"
     failed = traffic.result().history.index.attempts.on(EDGE)

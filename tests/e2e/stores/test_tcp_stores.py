@@ -8,16 +8,16 @@ import pytest
 
 from testbed import (
     abort,
+    connection_refused,
+    connection_reset,
     get,
     kill,
     latency,
+    limit_data,
     only_statuses,
     partition,
-    refused,
-    reset,
-    silent,
+    stall,
     steady,
-    truncated,
 )
 from testbed.errors import FaultError
 from testbed.experiment.testbed import Testbed
@@ -68,18 +68,18 @@ def test_latency_is_waited_for(shop: Testbed) -> None:
     assert min(one.latency_ms for one in run.history.index.by_phase["hold"]) >= 79
 
 
-@pytest.mark.parametrize("fault", [reset(), refused()], ids=str)
+@pytest.mark.parametrize("fault", [connection_reset(), connection_refused()], ids=str)
 def test_a_broken_connection_is_an_error_and_the_pool_gets_new_ones(shop: Testbed, fault: Any) -> None:
     assert 503 in failed(shop, fault.on(edge(shop)))
 
 
 def test_a_truncated_answer_is_an_error_and_no_half_of_a_value(shop: Testbed) -> None:
-    assert failed(shop, truncated(bytes=50_000).on(edge(shop)), BIG) == {503}
+    assert failed(shop, limit_data(bytes=50_000).on(edge(shop)), BIG) == {503}
 
 
 @pytest.mark.parametrize("direction", ["requests", "answers"])
 def test_a_silent_store_is_given_up_and_the_pool_recovers(shop: Testbed, direction: Any) -> None:
-    assert failed(shop, silent(direction=direction).on(edge(shop))) == {503}
+    assert failed(shop, stall(direction=direction).on(edge(shop))) == {503}
 
 
 def test_a_partition_is_given_up_and_the_pool_recovers(shop: Testbed) -> None:

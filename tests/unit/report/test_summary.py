@@ -38,7 +38,7 @@ def told(*verdicts, test="test_shop.py::test_slow_back", passed=True, **words):
     ("fault", "phrase"),
     [
         ("delay(ms=8).on('a -> b').for_cohort('oslo')", "delay(ms=8) on a -> b for cohort oslo"),
-        ("reset().on('a -> b', replica='b-1')", "reset on a -> b, replica=b-1"),
+        ("connection_reset().on('a -> b', replica='b-1')", "connection_reset on a -> b, replica=b-1"),
         ("outage('auth', kind='killed')", "outage(auth, kind=killed)"),
         ("abort(503).on('a -> b').for_users(percent=5).for_attempts(1, 2)", None),
     ],

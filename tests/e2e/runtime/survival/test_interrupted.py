@@ -21,7 +21,7 @@ def test_red(tiny):
     run.check(all=[only_statuses(200)])
 
 def test_waits(tiny):
-    with tiny.load(steady(get("/"), rps=20)) as traffic, tiny.inject(cpu(share=0.2).on(service="back")):
+    with tiny.load(steady(get("/"), rps=20)) as traffic, tiny.inject(cpu_limit(share=0.2).on(service="back")):
         Path("up").touch()
         try:
             traffic.run(for_s=60)

@@ -21,8 +21,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 BUSY = """
 FAULTS = [
-    delay(ms=20).on("front -> back"), packet_loss(percent=20).on("front -> back"), memory(mb=64).on(service="back"),
-    flapping(refused().on("front -> back"), up_s=0.05, down_s=0.05), cpu(share=0.1).on(service="back"),
+    delay(ms=20).on("front -> back"), packet_loss(percent=20).on("front -> back"),
+    memory_limit(mb=64).on(service="back"),
+    flapping(connection_refused().on("front -> back"), up_s=0.05, down_s=0.05), cpu_limit(share=0.1).on(service="back"),
     crash_loop(up_s=0.05, down_s=0.05).on(replica="back-1"), pause().on(service="back"),
 ]
 

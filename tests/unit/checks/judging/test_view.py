@@ -110,8 +110,8 @@ def test_several_faults_affect_the_union():
 @pytest.mark.parametrize("who", ["affected", "unaffected"])
 def test_affected_needs_every_fault_to_be_fixed_beforehand(who):
     story = scoped(users=("u1",))
-    story.fault(0.12, 0.24, id="f2", text="refused().on('a -> b')")
-    with pytest.raises(CheckError, match=rf"{who}= needs .* f2 refused\(\).* use touched= and untouched="):
+    story.fault(0.12, 0.24, id="f2", text="connection_refused().on('a -> b')")
+    with pytest.raises(CheckError, match=rf"{who}= needs .* f2 connection_refused\(\).* use touched= and untouched="):
         judge(story.history, **{who: [spy()]})
 
 

@@ -61,7 +61,7 @@ def test_policies_need_a_proxy_too():
 
 def test_what_not_every_machine_has_is_said():
     needed = {name: row["needs"] for name, row in ROWS.items() if row["needs"] != "-"}
-    assert needed.pop("memory") == "control groups"
+    assert needed.pop("memory_limit") == "control groups"
     assert set(needed) == {name for name, kind in FAULTS.items() if kind.plane == "packets"}
 
 
@@ -93,7 +93,7 @@ def test_the_command_prints_both_tables_and_what_their_words_mean():
 def test_only_edges_into_what_runs_already_can_be_broken():
     column = {row["fault"]: row["address: of the callee"] for row in faults()}
     assert column["kill"] == column["restart"] == "proxy"
-    assert column["cpu"] == column["slow_start"] == column["graceful_restart"] == "no"
+    assert column["cpu_limit"] == column["slow_start"] == column["graceful_restart"] == "no"
     assert column["latency"] == column["delay"] == "edge, service, replica"
 
 

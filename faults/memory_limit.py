@@ -1,4 +1,4 @@
-"""Memory: a replica has only so much memory, and is killed by the kernel if it needs more."""
+"""Memory limit: a replica has only so much memory, and is killed by the kernel if it needs more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from testbed.faults.target import FaultContext, links_of, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class memory(ProcessFault):
+class memory_limit(ProcessFault):
     """Restart the process with a limit of `mb` MiB (whole, swap included), and without one when it is healed.
 
     A limit counts only what is taken under it, hence the restarts; callers are refused meanwhile. An app that needs

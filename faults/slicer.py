@@ -1,4 +1,4 @@
-"""Sliced: data arrives in many small pieces, as over a line with tiny packets."""
+"""Slicer: data arrives in many small pieces, as over a line with tiny packets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _TAKES = KINDS["slicer"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class sliced(LinkFault):
+class slicer(LinkFault):
     """Cut the data into pieces of `bytes`, give or take `variation_bytes`, and wait `pause_ms` after each.
 
     No byte is lost and none changes. It finds callers who take one read for one message, and, with a pause, time-outs
     that count from byte to byte instead of over the whole answer (a piece in time keeps those from ever firing).
     `pause_ms` may be a fraction (Toxiproxy counts microseconds), at most a minute.
 
-        sliced(bytes=64, pause_ms=20).on("checkout -> pricing")
+        slicer(bytes=64, pause_ms=20).on("checkout -> pricing")
     """
 
     twin: ClassVar[str] = "throttle(kb_per_s=...)"

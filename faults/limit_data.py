@@ -1,4 +1,4 @@
-"""Truncated: a connection ends in the middle of what it carries."""
+"""Limit data: a connection ends in the middle of what it carries."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from testbed.faults.toxics import KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
-class truncated(LinkFault):
+class limit_data(LinkFault):
     """Close every connection once it has carried `bytes` (counted from the injection on, head and body alike).
 
     An answer that is longer breaks off in its body, with a status that says 200; with few bytes already its head does.
     The callee has done its work. Several small answers may pass before the count is full: it belongs to the
     connection, not to the answer. `direction="requests"` counts what callers send instead.
 
-        truncated(bytes=1000).on("checkout -> pricing")
+        limit_data(bytes=1000).on("checkout -> pricing")
     """
 
     twin: ClassVar[str] = "abort(503)"

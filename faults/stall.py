@@ -1,4 +1,4 @@
-"""Silent: connections are accepted and nothing ever comes back, as from a hung host."""
+"""Stall: connections are accepted and nothing ever comes back, as from a hung host."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from testbed.faults.target import FaultContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class silent(LinkFault):
+class stall(LinkFault):
     """Accept connections and swallow what is sent: callers meet their read time-outs.
 
     `direction="requests"` (the default) swallows the requests, so that the callee never works in vain;
     `"answers"` lets the callee do its work and swallows its answers. Healing closes every connection of the link
     (the swallowed bytes cannot come back), which callers may see as one more burst of failures.
 
-        silent().on(service="auth")
+        stall().on(service="auth")
     """
 
     twin: ClassVar[str] = "hang()"

@@ -1,4 +1,4 @@
-"""Corrupt: bits of some packets are flipped on the way, which TCP's checksum catches."""
+"""Packet duplicate: some packets arrive twice, which TCP sorts out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from testbed.faults.packets import ShapedPackets, a_share
 
 
 @dataclass(frozen=True, kw_only=True)
-class corrupt(ShapedPackets):
-    """Flip a random bit in this share of the packets; the receiver drops what its checksum finds wrong."""
+class packet_duplicate(ShapedPackets):
+    """Deliver this share of the packets twice."""
 
     percent: float
 
@@ -20,4 +20,4 @@ class corrupt(ShapedPackets):
 
     def netem_args(self) -> tuple[str, ...]:
         """Return netem's words."""
-        return ("corrupt", f"{self.percent:g}%")
+        return ("duplicate", f"{self.percent:g}%")

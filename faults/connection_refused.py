@@ -1,4 +1,4 @@
-"""Refused: nobody listens; a connection attempt is answered with RST."""
+"""Connection refused: nobody listens; a connection attempt is answered with RST."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from testbed.faults.target import FaultContext, links_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class refused(LinkFault):
+class connection_refused(LinkFault):
     """Refuse new connections and close those that are open (they see the end of the stream).
 
-    refused().on("checkout -> pricing")
+    connection_refused().on("checkout -> pricing")
     """
 
     twin: ClassVar[str] = "abort(503)"

@@ -1,4 +1,4 @@
-"""Reset: connections break in mid-answer."""
+"""Connection reset: connections break in mid-answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from testbed.faults.target import FaultContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class reset(LinkFault):
+class connection_reset(LinkFault):
     """Break every connection when its first answer comes: the callee has done its work, the caller gets no answer.
 
     Connections opened after the injection get a TCP RST; those that were open before get the end of the stream
     (Toxiproxy sets the linger option when a connection starts).
 
-        reset().on("checkout -> pricing")
+        connection_reset().on("checkout -> pricing")
     """
 
     twin: ClassVar[str] = "abort(503)"

@@ -1,7 +1,7 @@
 import pytest
 
 from testbed.errors import FaultError
-from testbed.faults import lost
+from testbed.faults import node_failure
 from testbed.faults.operations import ProcessAction, Toxic
 from tests.kit.fault_context import CONTEXT
 
@@ -10,11 +10,14 @@ def test_every_link_to_it_is_silent_and_it_stands_still():
     swallowed = [
         Toxic(name, "timeout", "upstream", {"timeout": 0}) for name in ("checkout-1--auth-1", "checkout-2--auth-1")
     ]
-    assert lost().on(replica="auth-1").operations(CONTEXT, "f1") == (*swallowed, ProcessAction("auth-1", "pause"))
+    assert node_failure().on(replica="auth-1").operations(CONTEXT, "f1") == (
+        *swallowed,
+        ProcessAction("auth-1", "pause"),
+    )
 
 
 def test_a_node_is_lost_for_everyone():
     with pytest.raises(FaultError, match="for_users is not possible"):
-        lost().on(replica="auth-1").for_users("u1")
+        node_failure().on(replica="auth-1").for_users("u1")
     with pytest.raises(FaultError, match="proxy"):
-        lost().on(proxy="auth-1")
+        node_failure().on(proxy="auth-1")

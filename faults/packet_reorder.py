@@ -1,4 +1,4 @@
-"""Reorder: some packets overtake others, which looks like loss to TCP for a moment."""
+"""Packet reorder: some packets overtake others, which looks like loss to TCP for a moment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from testbed.faults.packets import ShapedPackets, a_share
 
 
 @dataclass(frozen=True, kw_only=True)
-class reorder(ShapedPackets):
+class packet_reorder(ShapedPackets):
     """Hold every packet for `ms`, except this share of them, which are sent at once and so overtake the others."""
 
     percent: float

@@ -1,14 +1,14 @@
 import pytest
 
 from testbed.errors import FaultError
-from testbed.faults import sliced
+from testbed.faults import slicer
 from testbed.faults.operations import Toxic
 from testbed.faults.toxics import checked
 from tests.kit.fault_context import CONTEXT, INTO_PRICING
 
 
 def test_one_toxic_for_each_link_with_the_pause_in_microseconds():
-    operations = sliced(bytes=64, variation_bytes=32, pause_ms=0.5).on("checkout -> pricing").operations(CONTEXT, "f1")
+    operations = slicer(bytes=64, variation_bytes=32, pause_ms=0.5).on("checkout -> pricing").operations(CONTEXT, "f1")
     attributes = {"average_size": 64, "size_variation": 32, "delay": 500}
     assert operations == tuple(Toxic(name, "slicer", "downstream", attributes) for name in INTO_PRICING)
     assert checked(operations[0]) == attributes
@@ -31,9 +31,9 @@ def test_one_toxic_for_each_link_with_the_pause_in_microseconds():
 )
 def test_what_toxiproxy_would_die_of_is_refused_when_it_is_made(values, words):
     with pytest.raises(FaultError, match=words):
-        sliced(**values)
+        slicer(**values)
 
 
 def test_a_request_scope_names_throttle():
     with pytest.raises(FaultError, match=r"throttle\(kb_per_s=...\)\.for_attempts"):
-        sliced(bytes=1).on(service="auth").for_attempts(1)
+        slicer(bytes=1).on(service="auth").for_attempts(1)

@@ -1,4 +1,4 @@
-"""Lost: a replica's whole node is gone: silence on every link to it, and its process stands still."""
+"""Node failure: a replica's whole node is gone: silence on every link to it, and its process stands still."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from testbed.faults.target import FaultContext, process_actions
 
 
 @dataclass(frozen=True, kw_only=True)
-class lost(ProcessFault):
+class node_failure(ProcessFault):
     """Swallow what is sent to the replica, and stop its process: it answers nobody, and does nothing for anybody.
 
     As a node that has lost its power or its network: nobody closes a connection, so callers meet their time-outs, and
     the calls of the replica itself get no further. Healing closes every connection to it, as a node does that has
     started again and knows none of them.
 
-        lost().on(replica="pricing-1")
+        node_failure().on(replica="pricing-1")
     """
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:

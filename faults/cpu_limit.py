@@ -1,4 +1,4 @@
-"""CPU: a replica gets only a share of one processor, as under a tight limit or beside a noisy neighbour."""
+"""CPU limit: a replica gets only a share of one processor, as under a tight limit or beside a noisy neighbour."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from testbed.faults.target import FaultContext, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class cpu(ProcessFault):
+class cpu_limit(ProcessFault):
     """Let the process run for only `share` (above 0, below 1) of the time, so that its work takes 1/share as long.
 
     It is stopped and continued in turns of 2 ms or more, 50 a second where the share allows it; a process that used

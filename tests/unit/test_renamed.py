@@ -1,0 +1,75 @@
+"""Old names work, warn once at the user's line, and say the new name; only what is in the tables does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from importlib import import_module
+
+import pytest
+
+import testbed
+from testbed import checks, faults, renamed
+from testbed.faults import node_failure, outage, stall
+
+TABLES = {"testbed.faults": renamed.FAULTS}
+EVERY = [(home, old, new) for home, names in TABLES.items() for old, new in names.items()]
+every = pytest.mark.parametrize(("home", "old", "new"), EVERY)
+
+
+def warned(code: str) -> list[warnings.WarningMessage]:
+    """What the second line of a user's file warns of."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        exec(compile(f"import testbed\n{code}\n", "user.py", "exec"), {"__name__": "user"})
+    return told
+
+
+@every
+@pytest.mark.parametrize("way", ["from testbed import {}", "from {home} import {}", "testbed.{}"])
+def test_an_old_name_works_and_says_the_new_one_once(home: str, old: str, new: str, way: str) -> None:
+    (told,) = warned(way.format(old, home=home))
+    assert told.category is DeprecationWarning
+    assert (told.filename, told.lineno) == ("user.py", 2)
+    said = str(told.message)
+    assert said.startswith(f"`{old}")
+    assert f" is now `{new}" in said
+    assert said.endswith("; the old name goes in 0.2")
+
+
+@every
+def test_what_an_old_name_is(home: str, old: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"`{new}"):
+        assert getattr(testbed, old) is getattr(import_module(home), new)
+
+
+@every
+def test_an_old_name_is_listed_nowhere(home: str, old: str, new: str) -> None:
+    assert new in testbed.__all__
+    assert old not in testbed.__all__
+    assert old not in {**faults.FAULTS, **checks.CHECKS}
+
+
+@pytest.mark.parametrize("home", TABLES)
+def test_other_names_are_unknown_as_ever(home: str) -> None:
+    with pytest.raises(AttributeError, match=f"module '{home}' has no attribute 'nothing'"):
+        _ = import_module(home).nothing
+
+
+def test_a_line_that_is_run_again_warns_no_more() -> None:
+    code = "import testbed\nfor _ in range(3): testbed.silent\n"
+    ran = subprocess.run([sys.executable, "-W", "default", "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stderr.count("`silent` is now `stall`") == 1
+    assert "<string>:2: DeprecationWarning" in ran.stderr
+
+
+@pytest.mark.parametrize(("old", "new", "part"), [("silent", "stall", stall), ("lost", "node_failure", node_failure)])
+def test_an_old_kind_of_outage_is_the_new_one(old: str, new: str, part: object) -> None:
+    with pytest.warns(DeprecationWarning, match=new) as told:
+        fault = outage("pricing", kind=old)  # type: ignore[arg-type]
+    assert fault == outage("pricing", kind=new)  # type: ignore[arg-type]
+    assert str(fault) == f"outage(service='pricing', kind='{new}')"
+    assert [(one.filename, str(one.message)) for one in told] == [
+        (__file__, f"`kind='{old}'` is now `kind='{new}'`; the old name goes in 0.2")
+    ]
