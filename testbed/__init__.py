@@ -2,7 +2,7 @@
 
 Everything a test needs is imported from here, and loaded when it is first used:
 
-    from testbed import attempts, delay, get, only_statuses, steady, topology
+    from testbed import attempts, delay, get, statuses, steady, topology
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING
 from testbed import renamed
 
 if TYPE_CHECKING:
-    from testbed.checks import amplification as amplification
-    from testbed.checks import answered as answered
+    from testbed.checks import at_most_once as at_most_once
     from testbed.checks import attempts as attempts
     from testbed.checks import availability as availability
-    from testbed.checks import breaker as breaker
-    from testbed.checks import budget_respected as budget_respected
     from testbed.checks import bulkhead as bulkhead
+    from testbed.checks import call_duration as call_duration
+    from testbed.checks import call_statuses as call_statuses
+    from testbed.checks import circuit_breaker as circuit_breaker
     from testbed.checks import contained as contained
-    from testbed.checks import deadline_kept as deadline_kept
-    from testbed.checks import ejected as ejected
+    from testbed.checks import deadline_propagation as deadline_propagation
     from testbed.checks import fallback as fallback
-    from testbed.checks import gives_up as gives_up
-    from testbed.checks import no_duplicate_effects as no_duplicate_effects
-    from testbed.checks import only_statuses as only_statuses
+    from testbed.checks import load_shedding as load_shedding
+    from testbed.checks import max_latency as max_latency
+    from testbed.checks import outlier_ejection as outlier_ejection
     from testbed.checks import p50 as p50
     from testbed.checks import p90 as p90
     from testbed.checks import p99 as p99
     from testbed.checks import quantile as quantile
-    from testbed.checks import recovers as recovers
-    from testbed.checks import sheds as sheds
-    from testbed.checks import slowest as slowest
+    from testbed.checks import recovery as recovery
+    from testbed.checks import retry_amplification as retry_amplification
+    from testbed.checks import retry_budget as retry_budget
+    from testbed.checks import statuses as statuses
     from testbed.errors import Inconclusive as Inconclusive
     from testbed.errors import NotContained as NotContained
     from testbed.errors import TestbedError as TestbedError
@@ -84,27 +84,27 @@ if TYPE_CHECKING:
 
 # The imports above are for type checkers; this says where a name is loaded from when it is first used.
 _LAZY: dict[str, str] = {
-    "amplification": "testbed.checks",
-    "answered": "testbed.checks",
+    "at_most_once": "testbed.checks",
     "attempts": "testbed.checks",
     "availability": "testbed.checks",
-    "breaker": "testbed.checks",
-    "budget_respected": "testbed.checks",
     "bulkhead": "testbed.checks",
+    "call_duration": "testbed.checks",
+    "call_statuses": "testbed.checks",
+    "circuit_breaker": "testbed.checks",
     "contained": "testbed.checks",
-    "deadline_kept": "testbed.checks",
-    "ejected": "testbed.checks",
+    "deadline_propagation": "testbed.checks",
     "fallback": "testbed.checks",
-    "gives_up": "testbed.checks",
-    "no_duplicate_effects": "testbed.checks",
-    "only_statuses": "testbed.checks",
+    "load_shedding": "testbed.checks",
+    "max_latency": "testbed.checks",
+    "outlier_ejection": "testbed.checks",
     "p50": "testbed.checks",
     "p90": "testbed.checks",
     "p99": "testbed.checks",
     "quantile": "testbed.checks",
-    "recovers": "testbed.checks",
-    "sheds": "testbed.checks",
-    "slowest": "testbed.checks",
+    "recovery": "testbed.checks",
+    "retry_amplification": "testbed.checks",
+    "retry_budget": "testbed.checks",
+    "statuses": "testbed.checks",
     "Inconclusive": "testbed.errors",
     "NotContained": "testbed.errors",
     "TestbedError": "testbed.errors",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import FrameType
 
 GONE = "0.2"  # the version that has no old names any more
@@ -24,10 +24,28 @@ FAULTS = {
 }
 """Old and new names in `testbed.faults`."""
 
+CHECKS = {
+    "amplification": "retry_amplification",
+    "answered": "call_statuses",
+    "breaker": "circuit_breaker",
+    "budget_respected": "retry_budget",
+    "deadline_kept": "deadline_propagation",
+    "ejected": "outlier_ejection",
+    "gives_up": "call_duration",
+    "no_duplicate_effects": "at_most_once",
+    "only_statuses": "statuses",
+    "recovers": "recovery",
+    "sheds": "load_shedding",
+    "slowest": "max_latency",
+}
+"""Old and new names in `testbed.checks`."""
+
+_KEYWORDS = {"gives_up": {"within_ms": "under_ms"}}  # keywords that only the old name takes
+
 KINDS = {"lost": "node_failure", "silent": "stall"}
 """Old and new kinds of `outage`."""
 
-NAMES = {**FAULTS}
+NAMES = {**FAULTS, **CHECKS}
 """All old and new names in `testbed`."""
 
 _FOREIGN = ("testbed", "pydantic", "importlib", "_frozen_importlib")  # whose frames are no line of a user
@@ -55,9 +73,20 @@ def by_old_name(module: str, names: Mapping[str, str], name: str) -> object:
     """Return what a module offers under another name now, with a warning. Raises `AttributeError` for other names."""
     if name not in names:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    keywords = _KEYWORDS.get(name, {})
     if not _only_looked_for():
-        warn(name, names[name])
-    return getattr(sys.modules[module], names[name])
+        warn(_with(name, keywords), _with(names[name], keywords.values()))
+    value = getattr(sys.modules[module], names[name])
+    return _taking(value, keywords) if keywords else value
+
+
+def _with(name: str, keywords: Collection[str]) -> str:
+    return f"{name}({', '.join(f'{keyword}=' for keyword in keywords)})" if keywords else name
+
+
+def _taking(make: Callable[..., object], keywords: Mapping[str, str]) -> Callable[..., object]:
+    """Return what makes the same, but takes old keywords."""
+    return lambda *given, **named: make(*given, **{keywords.get(key, key): value for key, value in named.items()})
 
 
 def _only_looked_for() -> bool:

@@ -13,7 +13,7 @@ import testbed
 from testbed import checks, faults, renamed
 from testbed.faults import node_failure, outage, stall
 
-TABLES = {"testbed.faults": renamed.FAULTS}
+TABLES = {"testbed.faults": renamed.FAULTS, "testbed.checks": renamed.CHECKS}
 EVERY = [(home, old, new) for home, names in TABLES.items() for old, new in names.items()]
 every = pytest.mark.parametrize(("home", "old", "new"), EVERY)
 
@@ -41,7 +41,18 @@ def test_an_old_name_works_and_says_the_new_one_once(home: str, old: str, new: s
 @every
 def test_what_an_old_name_is(home: str, old: str, new: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"`{new}"):
-        assert getattr(testbed, old) is getattr(import_module(home), new)
+        value = getattr(testbed, old)
+    assert value is getattr(import_module(home), new) or old == "gives_up"
+
+
+def test_a_keyword_of_an_old_name_works_with_that_alone() -> None:
+    with pytest.warns(DeprecationWarning, match=r"`gives_up\(within_ms=\)` is now `call_duration\(under_ms=\)`;"):
+        gives_up = testbed.gives_up
+    now = testbed.call_duration("a -> b", under_ms=350)
+    assert gives_up("a -> b", within_ms=350) == gives_up("a -> b", under_ms=350) == now
+    assert str(now) == "call_duration('a -> b', under_ms=350)"
+    with pytest.raises(TypeError, match="within_ms"):
+        testbed.call_duration("a -> b", within_ms=350)
 
 
 @every

@@ -2,7 +2,7 @@
 
 import pytest
 
-from testbed import NotContained, Testbed, contained, ejected, get, outage, steady, topology
+from testbed import NotContained, Testbed, contained, get, outage, outlier_ejection, steady, topology
 
 shop = topology("topology.yaml", scope="module")
 
@@ -14,12 +14,14 @@ ONE_BAD_REPLICA = outage("search", replicas=1, kind="erroring")
 
 def test_one_bad_replica_of_three_is_left_out(shop: Testbed):
     run = shop.experiment(ONE_BAD_REPLICA, load=USERS, **SHORT)
-    run.check(all=[ejected(EDGE, within_s=1.5), contained(within_s=1.5)])
+    run.check(all=[outlier_ejection(EDGE, within_s=1.5), contained(within_s=1.5)])
 
 
 @pytest.mark.control("10 % of three replicas is none, so the default ejects nobody, which is the mistake")
 def test_by_default_nobody_is_ejected_below_ten_replicas(shop: Testbed):
     with shop.policies({EDGE: {"outlierDetection": {"maxEjectionPercent": 10}}}):
         run = shop.experiment(ONE_BAD_REPLICA, load=USERS, **SHORT)
-    with pytest.raises(NotContained, match=r"(?s)ejected\('page -> search'.* 0\s+ejected,\s+[1-9]\d*\s+not\s+allowed"):
-        run.check(all=[ejected(EDGE, within_s=1.5)])
+    with pytest.raises(
+        NotContained, match=r"(?s)outlier_ejection\('page -> search'.* 0\s+ejected,\s+[1-9]\d*\s+not\s+allowed"
+    ):
+        run.check(all=[outlier_ejection(EDGE, within_s=1.5)])

@@ -5,7 +5,7 @@ See docs/patterns/panic-routing.md.
 
 import pytest
 
-from testbed import NotContained, Testbed, contained, ejected, get, outage, steady, topology
+from testbed import NotContained, Testbed, contained, get, outage, outlier_ejection, steady, topology
 
 shop = topology("topology.yaml", scope="module")
 
@@ -17,7 +17,7 @@ ONE_OF_TWO_FAILS = outage("stock", replicas=1, kind="erroring")
 
 def test_the_replica_that_fails_is_left_out(shop: Testbed):
     run = shop.experiment(ONE_OF_TWO_FAILS, load=USERS, **SHORT)
-    run.check(all=[ejected(EDGE, within_s=1.2), contained(within_s=1.2, at_most=10)])
+    run.check(all=[outlier_ejection(EDGE, within_s=1.2), contained(within_s=1.2, at_most=10)])
 
 
 @pytest.mark.control("an ejection that has no effect is as good as none, which is the mistake")
@@ -25,4 +25,4 @@ def test_with_a_threshold_for_large_fleets_the_ejected_replica_gets_its_half_all
     with shop.policies({EDGE: {"outlierDetection": {"minHealthPercent": 60}}}):
         run = shop.experiment(ONE_OF_TWO_FAILS, load=USERS, **SHORT)
     with pytest.raises(NotContained, match=r"(?s)stock-1: \d+ attempts later than 1\.2 s.*in\s+panic"):
-        run.check(all=[ejected(EDGE, within_s=1.2)])
+        run.check(all=[outlier_ejection(EDGE, within_s=1.2)])

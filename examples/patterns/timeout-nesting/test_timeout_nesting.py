@@ -2,7 +2,7 @@
 
 import pytest
 
-from testbed import NotContained, Testbed, delay, fallback, get, only_statuses, slowest, steady, topology
+from testbed import NotContained, Testbed, delay, fallback, get, max_latency, statuses, steady, topology
 
 shop = topology("topology.yaml", scope="module")
 
@@ -13,11 +13,11 @@ SLOW_PRICING = delay(ms=2000).on("checkout -> pricing")
 
 def test_checkout_gives_up_before_its_caller_does(shop: Testbed):
     run = shop.experiment(SLOW_PRICING, load=USERS, **SHORT)
-    run.check(all=[only_statuses(200), fallback("list-price"), slowest(under_ms=1600)])
+    run.check(all=[statuses(200), fallback("list-price"), max_latency(under_ms=1600)])
 
 
 def test_an_impatient_caller_throws_the_fallback_away(shop: Testbed):
     with shop.policies({"page -> checkout": {"timeout": "300ms"}}):
         run = shop.experiment(SLOW_PRICING, load=USERS, **SHORT)
-    with pytest.raises(NotContained, match=r"only_statuses\(200\) for all: 503 x \d+, bound only 200"):
-        run.check(all=[only_statuses(200)])
+    with pytest.raises(NotContained, match=r"statuses\(200\) for all: 503 x \d+, bound only 200"):
+        run.check(all=[statuses(200)])

@@ -156,7 +156,7 @@ def _how_to_see(case: Case) -> str:
         return f"no policy is on {', '.join(hit)}, where the fault is; there are policies on {', '.join(guarded)}"
     return (
         "make the fault hard enough to need a policy (ms=, kind='stall', more replicas), or check what the policy "
-        "bounds: slowest, gives_up, attempts, fallback. If it is meant to be harmless: "
+        "bounds: max_latency, call_duration, attempts, fallback. If it is meant to be harmless: "
         "@pytest.mark.control('why no policy matters')"
     )
 

@@ -48,10 +48,11 @@ def test_slow_{callee_word}_does_not_hold_up_the_users({fixture}):
     run.check(all=[{checks}])
 '''
 OF_STUBS = (
-    "attempts, delay, get, slowest, steady",
-    'slowest(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)',
+    "attempts, delay, get, max_latency, steady",
+    'max_latency(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)',
 )
-OF_COMMANDS = ("delay, get, slowest, steady", "slowest(under_ms=1500)")  # it may not hand on what attempts are told by
+# A command may not hand on what attempts are told by.
+OF_COMMANDS = ("delay, get, max_latency, steady", "max_latency(under_ms=1500)")
 
 
 @dataclass(frozen=True)

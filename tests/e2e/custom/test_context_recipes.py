@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from testbed import abort, attempts, get, only_statuses, start, steady
+from testbed import abort, attempts, get, start, statuses, steady
 from testbed.errors import Inconclusive
 from testbed.experiment.record import of_running_test
 from testbed.experiment.run import Run
@@ -43,4 +43,4 @@ def test_the_recipe_mends_what_drops_the_context(
 
     handed_on = broken_for_some(web | mended(language))
     assert handed_on.warnings == []
-    handed_on.check(all=[attempts(EDGE, exactly=1)], affected=[only_statuses(503)], unaffected=[only_statuses(200)])
+    handed_on.check(all=[attempts(EDGE, exactly=1)], affected=[statuses(503)], unaffected=[statuses(200)])

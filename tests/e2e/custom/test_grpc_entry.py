@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 import testbed
-from testbed import abort, availability, get, only_statuses, steady, unary
+from testbed import abort, availability, get, statuses, steady, unary
 from testbed.errors import TestbedError
 from testbed.experiment.testbed import Testbed
 from testbed.spec.topology import Topology
@@ -37,7 +37,7 @@ def _clean(stock: Testbed) -> None:
 
 def test_calls_of_its_method_are_answered(stock: Testbed) -> None:
     run = stock.experiment(load=steady(unary(METHOD, b"\x0a\x02no"), rps=20), **SHORT)
-    run.check(all=[only_statuses("OK"), availability(at_least_percent=100)])
+    run.check(all=[statuses("OK"), availability(at_least_percent=100)])
     index = run.history.index
     assert {(arrival.method, arrival.path) for arrival in index.arrivals.all} == {("POST", METHOD)}
     assert {arrival.request for arrival in index.arrivals.all} == {request.id for request in index.requests}
@@ -45,20 +45,20 @@ def test_calls_of_its_method_are_answered(stock: Testbed) -> None:
 
 def test_a_status_of_its_own_is_what_users_get(stock: Testbed) -> None:
     run = stock.experiment(load=steady(unary(METHOD, b"NOT_FOUND"), rps=20), **SHORT)
-    run.check(all=[only_statuses("NOT_FOUND")])
-    run.check(all=[only_statuses(404)])
+    run.check(all=[statuses("NOT_FOUND")])
+    run.check(all=[statuses(404)])
     assert not any(request.ok for request in run.history.index.requests)
 
 
 def test_a_method_that_it_does_not_have(stock: Testbed) -> None:
     run = stock.experiment(load=steady(unary("/shop.v1.Stock/Nothing"), rps=20), **SHORT)
-    run.check(all=[only_statuses("UNIMPLEMENTED")])
+    run.check(all=[statuses("UNIMPLEMENTED")])
 
 
 def test_a_fault_meets_its_users(stock: Testbed) -> None:
     fault = abort(grpc_status="RESOURCE_EXHAUSTED").on("client -> stock").for_users(percent=50)
     run = stock.experiment(fault, load=steady(unary(METHOD), rps=20, users=10), **SHORT)
-    run.check(affected=[only_statuses("RESOURCE_EXHAUSTED")], unaffected=[only_statuses("OK")])
+    run.check(affected=[statuses("RESOURCE_EXHAUSTED")], unaffected=[statuses("OK")])
 
 
 def test_a_channel_for_plain_asserts_carries_a_user(stock: Testbed) -> None:

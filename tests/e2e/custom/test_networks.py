@@ -23,10 +23,10 @@ from testbed import (
     kill,
     latency,
     memory_limit,
-    only_statuses,
     partition,
     pause,
     start,
+    statuses,
     steady,
 )
 from testbed.errors import TestbedError
@@ -100,7 +100,7 @@ def test_several_services_and_replicas_take_the_same_port_on_all_addresses(runni
                 assert httpx.get(f"http://{address(each, name)}/env", trust_env=False, timeout=60).status_code == 200
         run = running.experiment(latency(ms=50).on("front -> web"), load=LOAD, **SHORT)
         assert answer_of(other) == 200
-    run.check(all=[only_statuses(200), attempts("front -> web", at_most=1)])
+    run.check(all=[statuses(200), attempts("front -> web", at_most=1)])
 
 
 @ALL_WAYS
@@ -141,7 +141,7 @@ def test_policies_are_swapped_under_it(running: Testbed) -> None:
         with running.policies({"web -> back": {"timeout": "60s"}}):
             traffic.run(for_s=0.5, phase="with a time-out")
         traffic.run(for_s=0.3, phase="after")
-    traffic.result().check(all=[only_statuses(200)])
+    traffic.result().check(all=[statuses(200)])
 
 
 @ALL_WAYS
@@ -226,7 +226,7 @@ own = topology("shop.yaml")
 def test_all_on_one_port(own):
     fault = latency(ms=50).on("web -> back")
     run = own.experiment(fault, load=steady(get("/"), rps=10), warmup_s=0.2, baseline_s=0.3, hold_s=0.7, recover_s=0)
-    run.check(all=[only_statuses(200), attempts("web -> back", at_most=1)])
+    run.check(all=[statuses(200), attempts("web -> back", at_most=1)])
     with own.inject(kill().on(service="back")), own.client() as client:
         assert client.get("/").status_code in (502, 503)
 """

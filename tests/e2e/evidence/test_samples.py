@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from testbed import get, latency, only_statuses, outage, slowest, start, steady
+from testbed import get, latency, max_latency, outage, start, statuses, steady
 from testbed.frontends.cli.support import sources
 from tests.kit import MESHES
 from tests.kit.judging import rejected
@@ -28,7 +28,7 @@ def test_counters_are_there_at_both_ends_of_every_phase_and_a_new_life_begins_at
         bed._runtime.restart("front-1/proxy")
         traffic.run(for_s=0.3, phase="again")
     run = traffic.result()
-    run.judge(all=[only_statuses(200, 502, 503)])
+    run.judge(all=[statuses(200, 502, 503)])
     assert run.history.index.sources == sources("envoy")
     index = run.history.index
     samples = [one for one in index.samples if one.edge == EDGE]
@@ -52,9 +52,7 @@ def test_a_testbed_that_stalls_is_not_taken_for_a_slow_mesh(bed):
         threading.Timer(0.5, bed._runtime.resume, ["inlet"]).start()
         traffic.run(for_s=0.8, phase="stalled")
     run = traffic.result()
-    late, count = run.judge(
-        all=[slowest(under_ms=150).during("stalled"), only_statuses(200).during("stalled")]
-    ).verdicts
+    late, count = run.judge(all=[max_latency(under_ms=150).during("stalled"), statuses(200).during("stalled")]).verdicts
     assert late.outcome == "inconclusive"
     assert late.why.startswith("the testbed was saturated: in stalled an empty way through link and inlet alone took")
     assert "all cores were" in late.why
@@ -64,5 +62,5 @@ def test_a_testbed_that_stalls_is_not_taken_for_a_slow_mesh(bed):
 def test_a_slow_mesh_is_not_taken_for_a_testbed_that_stalls(bed):
     slow, load = latency(ms=3000).on(EDGE), steady(get("/"), rps=20, timeout_s=30)
     run = bed.experiment(slow, load=load, warmup_s=0.1, baseline_s=0, hold_s=0.5, recover_s=0.1)
-    found = rejected(run, slowest(under_ms=2900))
+    found = rejected(run, max_latency(under_ms=2900))
     assert found.outcome != "violated" or found.why.startswith("10 requests of ")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import abort, attempts, get, only_statuses, steady
+from testbed import abort, attempts, get, statuses, steady
 from testbed.experiment.load_journal import NAME
 from testbed.experiment.run import Run
 from testbed.experiment.testbed import Testbed
@@ -39,7 +39,7 @@ def test_a_journal_is_judged_as_its_history_is(small: Testbed) -> None:
     run, journal = traffic.result(), kept(small)
     assert journal.complete
     assert all_of(journal) == all_of(run.history)
-    checks = [only_statuses(200).during("baseline"), attempts(EDGE, exactly=1).during("hold")]
+    checks = [statuses(200).during("baseline"), attempts(EDGE, exactly=1).during("hold")]
     report = run.check(all=checks)
     assert [v.observed for v in Run(journal).judge(all=checks).verdicts] == [v.observed for v in report.verdicts]
 
@@ -89,6 +89,6 @@ def test_a_run_that_is_killed_leaves_the_phases_that_have_ended(tmp_path: Path) 
     assert not journal.complete
     assert [phase.name for phase in journal.index.phases] == ["first", "drain"]
     assert {request.status for request in journal.index.requests} == {200}
-    (verdict,) = Run(journal).judge(all=[only_statuses(200).during("first")]).verdicts
+    (verdict,) = Run(journal).judge(all=[statuses(200).during("first")]).verdicts
     assert verdict.outcome == "inconclusive"
     assert "the run has not ended" in verdict.why

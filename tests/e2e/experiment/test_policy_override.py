@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import TestbedError, abort, attempts, get, only_statuses, start, steady
+from testbed import TestbedError, abort, attempts, get, start, statuses, steady
 from testbed.errors import TopologyError
 from testbed.history.events import Evidence, PolicyEvent
 from testbed.spec.topology import Topology
@@ -64,9 +64,9 @@ def test_in_the_middle_of_a_load_nothing_is_lost_and_each_phase_names_its_policy
     assert [swap.text for swap in swaps] == [EDGE, "restored"]
     report = run.check(
         all=[
-            only_statuses(200).during("retrying"),
-            only_statuses(502).during("bare"),
-            only_statuses(502).during("bare again"),
+            statuses(200).during("retrying"),
+            statuses(502).during("bare"),
+            statuses(502).during("bare again"),
             attempts(EDGE, exactly=2).during("retrying"),
             attempts(EDGE, exactly=1).during("bare"),
             attempts(EDGE, exactly=1).during("bare again"),
@@ -91,7 +91,7 @@ def test_services_in_other_languages_notice_no_swap():
         with row.policies(other):
             traffic.run(for_s=0.3, phase="other")
         traffic.run(for_s=0.3, phase="after")
-    traffic.result().check(all=[only_statuses(200).during(name) for name in ("before", "other", "after")])
+    traffic.result().check(all=[statuses(200).during(name) for name in ("before", "other", "after")])
 
 
 def test_swaps_are_nested_and_end_in_any_order(patient):
@@ -167,7 +167,7 @@ def test_a_swap_under_load_that_the_proxy_refuses_disturbs_no_request(patient):
             patient.policies({EDGE: {"outlierDetection": {"consecutive5xxErrors": 5_000_000_000}}})
         traffic.run(for_s=0.3, phase="after")
     run = traffic.result()
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
     assert all(event.complete for event in run.history.events if isinstance(event, Evidence))
 
 

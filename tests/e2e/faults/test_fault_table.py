@@ -31,7 +31,6 @@ from testbed import (
     limit_data,
     memory_limit,
     node_failure,
-    only_statuses,
     outage,
     pause,
     restart,
@@ -39,6 +38,7 @@ from testbed import (
     slow_close,
     slow_start,
     stall,
+    statuses,
     steady,
     throttle,
     unreachable,
@@ -278,7 +278,7 @@ def test_who_gives_up_on_a_request_that_hangs_is_seen_by_the_inlet(pair: Testbed
     assert len(gave_up) == len(hit)
     assert all(one.duration_ms >= 1485 for one in gave_up)
     assert all(one.duration_ms >= 750 for one in hit)  # the inlet's clock begins later than the caller's
-    run.check(affected=[only_statuses(503)], unaffected=[only_statuses(200)])
+    run.check(affected=[statuses(503)], unaffected=[statuses(200)])
 
 
 def test_a_throttled_cohort_waits_and_nobody_else(pair: Testbed) -> None:

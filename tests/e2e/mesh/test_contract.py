@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed import connection_refused, get, only_statuses, start, steady
+from testbed import connection_refused, get, start, statuses, steady
 from testbed.errors import TopologyError
 from testbed.evidence.source import Log
 from testbed.experiment.planning import plan_for
@@ -65,7 +65,7 @@ def load(shop: Testbed) -> Run:
     with shop.load(LOAD) as traffic:
         traffic.run(for_s=0.3, phase="hold")
     run = traffic.result()
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
     return run
 
 
@@ -118,7 +118,7 @@ def test_the_record_is_complete_and_a_proxys_counters_vouch_for_it(shop: Testbed
 def test_what_got_no_answer_has_an_outcome(shop: Testbed, mesh: Mesh) -> None:
     with shop.load(LOAD) as traffic, shop.inject(connection_refused().on(EDGE)):
         traffic.run(for_s=0.3, phase="hold")
-    assert verdict(traffic.result(), only_statuses(200)).outcome == "violated"
+    assert verdict(traffic.result(), statuses(200)).outcome == "violated"
     failed = traffic.result().history.index.attempts.on(EDGE)
     assert bool(failed) == mesh.capabilities.records_attempts
     assert {(attempt.status, attempt.outcome) for attempt in failed} <= {(0, CONNECT_FAILED)}
@@ -146,6 +146,6 @@ def test_an_override_costs_no_evidence(shop: Testbed, mesh: Mesh) -> None:
         with shop.policies(OVERRIDE):
             traffic.run(for_s=0.2, phase="after")
     run = traffic.result()
-    run.check(all=[only_statuses(200).during("after")])
+    run.check(all=[statuses(200).during("after")])
     assert gaps(run) == []
     assert len(run.history.index.attempts.on(EDGE)) == len(run.history.index.requests)

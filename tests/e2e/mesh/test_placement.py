@@ -12,14 +12,14 @@ from testbed import (
     TestbedError,
     abort,
     attempts,
+    call_duration,
     get,
-    gives_up,
     kill,
     latency,
-    only_statuses,
     pause,
     restart,
     start,
+    statuses,
     steady,
     topology,
 )
@@ -96,7 +96,7 @@ def test_a_proxys_failure_hits_all_behind_it_and_nobody_else(plain, struck):
     assert met == hit
     held = {r.id for r in index.requests if r.phase == "hold" and r.replica in hit}
     assert held <= touched(index, event)
-    run.check(untouched=[only_statuses(200)])
+    run.check(untouched=[statuses(200)])
 
 
 def test_the_evidence_says_what_a_proxy_did_not_see(plain, struck):
@@ -104,11 +104,11 @@ def test_the_evidence_says_what_a_proxy_did_not_see(plain, struck):
     fault, run = struck
     proxy, _ = hit_by(plain)
     for phase in ("baseline", "recover"):
-        run.check(all=[attempts(EDGE, exactly=1).during(phase), gives_up(EDGE, within_ms=30_000).during(phase)])
+        run.check(all=[attempts(EDGE, exactly=1).during(phase), call_duration(EDGE, under_ms=30_000).during(phase)])
     run.check(all=[attempts(EDGE, at_most=1, per="request")])
     why = f"{proxy}/proxy was killed" if fault is kill else f"{proxy}/proxy stood still"
     with pytest.raises(Inconclusive, match=why.replace(" ", r"\s+")):  # the table breaks lines
-        run.check(all=[gives_up(EDGE, within_ms=30_000)])
+        run.check(all=[call_duration(EDGE, under_ms=30_000)])
 
 
 def test_a_killed_proxy_begins_anew_with_nothing_remembered(strict):

@@ -14,9 +14,9 @@ from testbed import (
     kill,
     latency,
     limit_data,
-    only_statuses,
     partition,
     stall,
+    statuses,
     steady,
 )
 from testbed.errors import FaultError
@@ -47,7 +47,7 @@ def failed(shop: Testbed, fault: Fault, load: Any = QUICK) -> set[int]:
     None waits for the load's own time-out, and nothing that the fault swallows ever comes.
     """
     run = shop.experiment(fault, load=load, **SHORT)
-    run.check(all=[only_statuses(200, 503)])
+    run.check(all=[statuses(200, 503)])
     with shop.client() as client:
         eventually(lambda: all(client.get("/quick").status_code == 200 for _ in range(10)), within_s=60)
     return {one.status for one in run.history.index.by_phase["hold"]}
@@ -55,7 +55,7 @@ def failed(shop: Testbed, fault: Fault, load: Any = QUICK) -> set[int]:
 
 def test_without_a_fault_everything_is_answered(shop: Testbed) -> None:
     run = shop.experiment(load=LOAD, **SHORT)
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
     attempts = run.history.index.attempts.on(edge(shop))
     assert attempts
     assert {(one.source, one.status, one.request) for one in attempts} == {("connection", 0, "")}
@@ -64,7 +64,7 @@ def test_without_a_fault_everything_is_answered(shop: Testbed) -> None:
 
 def test_latency_is_waited_for(shop: Testbed) -> None:
     run = shop.experiment(latency(ms=80).on(edge(shop)), load=LOAD, **SHORT)
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
     assert min(one.latency_ms for one in run.history.index.by_phase["hold"]) >= 79
 
 

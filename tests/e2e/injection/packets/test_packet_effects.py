@@ -8,7 +8,7 @@ import time
 import pytest
 from scipy.stats import binom
 
-from testbed import availability, get, only_statuses, packet_loss, partition, steady
+from testbed import availability, get, packet_loss, partition, statuses, steady
 from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets.packets import Packets
 from testbed.runtime.tools.inventory import find
@@ -95,7 +95,7 @@ def test_nothing_changes_on_any_other_edge(small):
     }
     slow = {edge: sum(ms >= 190 for ms in each) for edge, each in took.items()}  # a machine may be as slow now and then
     assert slow["front -> old"] < slow[EDGE]
-    run.check(all=[only_statuses(200, 502, 504)])
+    run.check(all=[statuses(200, 502, 504)])
 
 
 def test_a_partition_is_met_by_time_outs_and_healed(small):
@@ -126,7 +126,7 @@ def test_cut_one_way_the_callee_still_gets_the_requests(small):
     cut, load = partition("back", "front", one_way=True), steady(get("/"), rps=20)
     with small.policies(QUICK):
         run = small.experiment(cut, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=0.7, recover_s=0)
-    run.check(all=[only_statuses(502)])
+    run.check(all=[statuses(502)])
     hold = {request.id for request in run.history.index.requests if request.phase == "hold"}
     arrived = {arrival.request for arrival in run.history.index.arrivals.on(EDGE)} & hold
     assert arrived  # on connections that were open; a new one gets no answer to its SYN
@@ -143,7 +143,7 @@ def test_one_replica_of_two_is_lost_and_the_other_is_not(small):
 def test_a_loss_that_loses_nothing_proves_nothing(small):
     barely = packet_loss(percent=1e-4).on(EDGE)
     run = small.experiment(barely, load=steady(get("/"), rps=40), warmup_s=0, baseline_s=0.2, hold_s=0.5, recover_s=0)
-    report = run.judge(all=[only_statuses(200)])
+    report = run.judge(all=[statuses(200)])
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive"]
     assert "hit no packet" in report.verdicts[0].why
 

@@ -23,7 +23,7 @@ def test_meets_a_death(tiny):
         while not Path("killed").exists():
             time.sleep(0.02)
         traffic.run(for_s=0.5, phase="after")
-    traffic.result().check(all=[only_statuses(200)])
+    traffic.result().check(all=[statuses(200)])
 """
 
 

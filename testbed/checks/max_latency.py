@@ -1,4 +1,4 @@
-"""Slowest: not one request took longer than a bound."""
+"""Maximum latency: not one request took longer than a bound."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testbed.checks.judging.view import View, latency
 
 
 @dataclass(frozen=True)
-class slowest(Check):
+class max_latency(Check):
     """Every request is answered in less than `under_ms`, from its intended send time; no answer is infinitely slow.
 
     A count: it judges each request and needs no statistics, so it suits small cohorts.
@@ -24,7 +24,7 @@ class slowest(Check):
 
     def validate(self) -> None:
         """Raise `CheckError` unless the bound is above 0."""
-        validation.exactly_one("slowest()", under_ms=self.under_ms)
+        validation.exactly_one("max_latency()", under_ms=self.under_ms)
         validation.positive(str(self), under_ms=self.under_ms)
 
     @property

@@ -1,4 +1,4 @@
-"""Budget respected: the retries on an edge stay within their budget, in number or at once."""
+"""Retry budget: the retries on an edge stay within their budget, in number or at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Excess:
 
 
 @dataclass(frozen=True)
-class budget_respected(EdgeCheck):
+class retry_budget(EdgeCheck):
     """The retries of the caller's proxy (or app, where there is none) on an edge stay within a budget.
 
     `percent=` and `floor=` claim a number: in every stretch of `window_s` seconds that ends with a retry (without it,
@@ -46,7 +46,7 @@ class budget_respected(EdgeCheck):
     need a budget of one; and a number does not prove it.
 
     Evidence: attempts, with the time of each. Tries of an app above its proxy are new calls to that proxy, and count
-    as first attempts: see `amplification` for those.
+    as first attempts: see `retry_amplification` for those.
     """
 
     percent: float | None = field(default=None, kw_only=True)

@@ -1,4 +1,4 @@
-"""Gives up: a caller stops waiting in time, whatever the callee does."""
+"""Call duration: not one call on an edge lasts longer than a bound, whatever the callee does."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from testbed.history.facts import of_the_load
 
 
 @dataclass(frozen=True)
-class gives_up(EdgeCheck):
-    """The longest call on an edge, all its attempts together, ended within `within_ms`, however it ended.
+class call_duration(EdgeCheck):
+    """The longest call on an edge, all its attempts together, ended in less than `under_ms`, however it ended.
 
     On "client -> entry" the calls are the load's requests, from their intended send time.
     """
 
-    within_ms: float | None = field(default=None, kw_only=True)
+    under_ms: float | None = field(default=None, kw_only=True)
 
     def validate(self) -> None:
         """Raise `CheckError` unless the bound is above 0."""
-        validation.exactly_one(f"gives_up({self.edge!r})", within_ms=self.within_ms)
-        validation.positive(str(self), within_ms=self.within_ms)
+        validation.exactly_one(f"call_duration({self.edge!r})", under_ms=self.under_ms)
+        validation.positive(str(self), under_ms=self.under_ms)
 
     @property
     def bound(self) -> str:
         """The bound in words."""
-        return f"within {ms(self._limit)}"
+        return f"under {ms(self._limit)}"
 
     @property
     def _limit(self) -> float:
-        return cast(float, self.within_ms)
+        return cast(float, self.under_ms)
 
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests, and calls unless they are the load's own."""
@@ -61,10 +61,10 @@ class gives_up(EdgeCheck):
             return self.verdict(view, "inconclusive", "no call", 0, source=source, why=why, next="the load's paths")
         longest, slow = max(calls, key=lambda one: one[0])
         say = partial(self.verdict, view, observed=ms(longest), n=len(calls), source=source)
-        if longest <= self._limit:
+        if longest < self._limit:
             return say("held", margin=f"{ms(self._limit - longest)} to spare")
-        over = sum(1 for lasted, _ in calls if lasted > self._limit)
-        why = f"{plural(over, 'call')} of {count(len(calls))} lasted longer than {ms(self._limit)}"
+        over = sum(1 for lasted, _ in calls if lasted >= self._limit)
+        why = f"{plural(over, 'call')} of {count(len(calls))} lasted {ms(self._limit)} or more"
         return say("violated", margin=f"{ms(longest - self._limit)} over", why=why, next=self._clue(view, slow))
 
     def _clue(self, view: View, slow: Request | Call) -> str:

@@ -1,4 +1,4 @@
-"""Ejected: a replica that fails gets no more attempts, and gets them again when it is well."""
+"""Outlier ejection: a replica that fails gets no more attempts, and gets them again when it is well."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENOUGH = 3  # attempts for each host of the edge without which one that gets non
 
 
 @dataclass(frozen=True)
-class ejected(Check):
+class outlier_ejection(Check):
     """The proxy of every caller stops sending to a failing replica, and sends to it again when it is well.
 
     Name the edge, the replica, or both: without `replica` those are judged that the fault hits, without `edge` every
@@ -49,7 +49,7 @@ class ejected(Check):
     def validate(self) -> None:
         """Raise `CheckError` without an edge or replica, without a bound, or for one that makes no sense."""
         if not self.edge and not self.replica:
-            raise CheckError('ejected() needs an edge ("checkout -> pricing"), a replica="pricing-1", or both')
+            raise CheckError('outlier_ejection() needs an edge ("checkout -> pricing"), a replica="pricing-1", or both')
         given = {"within_s": self.within_s, "back_within_s": self.back_within_s}
         known = {key: value for key, value in given.items() if value is not None}
         if not known:

@@ -1,4 +1,4 @@
-"""No duplicate effects: what must not be done twice arrives at most once."""
+"""At most once: what must not be done twice arrives at most once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # methods 
 
 
 @dataclass(frozen=True)
-class no_duplicate_effects(EdgeCheck):
+class at_most_once(EdgeCheck):
     """For each request of the load, a call with one of these methods and one path arrives at most once at the callee.
 
     It counts what the callee could have done: everything that reached its inlet, whoever repeated it (the caller's

@@ -1,4 +1,4 @@
-"""Sheds: a service under too much load turns some of it away at once, and serves the rest in time."""
+"""Load shedding: a service under too much load turns some of it away at once, and serves the rest in time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Timed = Sequence[tuple[float, Request | Call]]
 
 
 @dataclass(frozen=True)
-class sheds(EdgeCheck):
+class load_shedding(EdgeCheck):
     """Of the calls on an edge some are turned away, each of them quickly, and the p99 of all others is in time.
 
     Turned away is a call that ended with one of `statuses`, by whoever did it: the callee, or a proxy on the way.

@@ -1,4 +1,4 @@
-"""Answered: every call on an edge ended with one of these statuses, of HTTP or of gRPC."""
+"""Call statuses: every call on an edge ended with one of these statuses, of HTTP or of gRPC."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from testbed.spec.grpc_status import name_of
 
 
 @dataclass(frozen=True)
-class answered(EdgeCheck):
+class call_statuses(EdgeCheck):
     """Every call on an edge ended with one of these statuses, after all its tries. A count.
 
-    `answered("checkout -> stock", grpc_status=("OK", "UNAVAILABLE"))`, or `status=200` on an edge that carries HTTP.
-    On "client -> entry" the calls are the load's requests.
+    `call_statuses("checkout -> stock", grpc_status=("OK", "UNAVAILABLE"))`, or `status=200` on an edge that carries
+    HTTP. On "client -> entry" the calls are the load's requests.
     """
 
     status: int | tuple[int, ...] | None = field(default=None, kw_only=True)

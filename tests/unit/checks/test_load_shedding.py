@@ -1,8 +1,8 @@
-"""The sheds check: some calls are turned away, each quickly, and the p99 of the others is in time."""
+"""The load_shedding check: some calls are turned away, each quickly, and the p99 of the others is in time."""
 
 import pytest
 
-from testbed.checks import sheds
+from testbed.checks import load_shedding
 from testbed.errors import CheckError
 from testbed.history.events import Call
 from tests.kit.story import EDGE, Story
@@ -20,7 +20,7 @@ def run(shed=100, shed_ms=5.0, others_ms=80.0, n=500, code=503, other=200):
 
 
 def test_quick_refusals_and_the_rest_in_time_hold():
-    verdict = run().verdict(sheds(EDGE, rejects_within_ms=10, accepted_p99_ms=100))
+    verdict = run().verdict(load_shedding(EDGE, rejects_within_ms=10, accepted_p99_ms=100))
     assert (verdict.outcome, verdict.source, verdict.n) == ("held", "caller's proxy", 500)
     assert verdict.observed == "100 of 500 calls turned away; the slowest of them after 5 ms; p99 of the others 80 ms"
     assert verdict.bound == "turned away within 10 ms, p99 of the others under 100 ms"
@@ -35,49 +35,49 @@ def test_quick_refusals_and_the_rest_in_time_hold():
     ],
 )
 def test_slow_refusals_or_slow_answers_violate_it(changes, why):
-    verdict = run(**changes).verdict(sheds(EDGE, rejects_within_ms=10, accepted_p99_ms=100))
+    verdict = run(**changes).verdict(load_shedding(EDGE, rejects_within_ms=10, accepted_p99_ms=100))
     assert (verdict.outcome, verdict.why) == ("violated", why)
 
 
 def test_a_slow_testbed_may_be_why():
     story = run(others_ms=120.0)
     story.probes(0.0, 5.0, 15.0)
-    assert story.verdict(sheds(EDGE, accepted_p99_ms=100)).outcome == "inconclusive"
+    assert story.verdict(load_shedding(EDGE, accepted_p99_ms=100)).outcome == "inconclusive"
 
 
 def test_the_loads_own_edge_is_judged_from_its_requests():
     story = Story()
     story.phase("hold", 500, latency=lambda i: 3.0 if i < 100 else 80.0, status=lambda i: 429 if i < 100 else 200)
-    verdict = story.verdict(sheds(DOOR, rejects_within_ms=10, accepted_p99_ms=100))
+    verdict = story.verdict(load_shedding(DOOR, rejects_within_ms=10, accepted_p99_ms=100))
     assert (verdict.outcome, verdict.source) == ("held", "load")
-    late = story.verdict(sheds(DOOR, rejects_within_ms=2))
+    late = story.verdict(load_shedding(DOOR, rejects_within_ms=2))
     assert late.outcome == "violated"
     assert late.next.startswith("request hold-")
 
 
 def test_if_nothing_was_shed_it_is_inconclusive_unless_everybody_waited():
-    verdict = run(shed=0).verdict(sheds(EDGE, rejects_within_ms=10, accepted_p99_ms=100))
+    verdict = run(shed=0).verdict(load_shedding(EDGE, rejects_within_ms=10, accepted_p99_ms=100))
     assert (verdict.outcome, verdict.why) == (
         "inconclusive",
         "none of 500 calls was turned away with 429 or 503; one would have been enough",
     )
-    assert run(shed=0, others_ms=900.0).verdict(sheds(EDGE, accepted_p99_ms=100)).outcome == "violated"
+    assert run(shed=0, others_ms=900.0).verdict(load_shedding(EDGE, accepted_p99_ms=100)).outcome == "violated"
 
 
 def test_if_everything_was_shed_nothing_shows_the_time_of_the_others():
-    verdict = run(shed=500).verdict(sheds(EDGE, accepted_p99_ms=100))
+    verdict = run(shed=500).verdict(load_shedding(EDGE, accepted_p99_ms=100))
     assert (verdict.outcome, verdict.why) == ("inconclusive", "every call was turned away, so none shows its time")
 
 
 def test_too_few_calls_prove_no_p99():
-    verdict = run(n=200).verdict(sheds(EDGE, accepted_p99_ms=100))
+    verdict = run(n=200).verdict(load_shedding(EDGE, accepted_p99_ms=100))
     assert verdict.outcome == "inconclusive"
     assert "299 with no more than 0 would prove the p99" in verdict.why
 
 
 def test_the_statuses_can_be_named():
-    assert run(code=418).verdict(sheds(EDGE, rejects_within_ms=10, statuses=(418,))).outcome == "held"
-    assert run(code=418).verdict(sheds(EDGE, rejects_within_ms=10)).outcome == "inconclusive"
+    assert run(code=418).verdict(load_shedding(EDGE, rejects_within_ms=10, statuses=(418,))).outcome == "held"
+    assert run(code=418).verdict(load_shedding(EDGE, rejects_within_ms=10)).outcome == "inconclusive"
 
 
 @pytest.mark.parametrize(
@@ -93,4 +93,4 @@ def test_the_statuses_can_be_named():
 )
 def test_bounds_that_make_no_sense_are_refused(bounds, message):
     with pytest.raises(CheckError, match=message):
-        sheds(EDGE, **bounds)
+        load_shedding(EDGE, **bounds)

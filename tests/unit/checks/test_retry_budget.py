@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.checks import budget_respected
+from testbed.checks import retry_budget
 from testbed.errors import CheckError
 from testbed.history.events import Attempt, RunInfo
 from testbed.spec.topology import Topology
@@ -40,7 +40,7 @@ def at_once(retries, others=0, policy=BUDGET):
 
 
 def test_a_number_in_all_holds_up_to_the_bound():
-    check = budget_respected(EDGE, percent=20)
+    check = retry_budget(EDGE, percent=20)
     held = told(lambda i: i < 20).verdict(check)
     assert (held.outcome, held.observed, held.margin) == ("held", "retries: 20, allowed: 20", "0 to spare")
     assert held.bound == "in all at most 20 % of the requests"
@@ -50,47 +50,47 @@ def test_a_number_in_all_holds_up_to_the_bound():
 
 
 def test_the_floor_comes_on_top_of_the_share():
-    check = budget_respected(EDGE, percent=20, floor=5)
+    check = retry_budget(EDGE, percent=20, floor=5)
     assert check.bound == "in all at most 20 % of the requests and 5 more"
     assert told(lambda i: i < 25).verdict(check).outcome == "held"
     assert told(lambda i: i < 26).verdict(check).outcome == "violated"
-    assert told(lambda i: i < 3).verdict(budget_respected(EDGE, floor=3)).outcome == "held"
-    assert told(lambda i: i < 1).verdict(budget_respected(EDGE, floor=0)).outcome == "violated"
+    assert told(lambda i: i < 3).verdict(retry_budget(EDGE, floor=3)).outcome == "held"
+    assert told(lambda i: i < 1).verdict(retry_budget(EDGE, floor=0)).outcome == "violated"
 
 
 def test_a_burst_is_within_the_budget_of_the_whole_but_not_of_its_window():
     burst = told(lambda i: 50 <= i < 60)
-    assert burst.verdict(budget_respected(EDGE, percent=20)).outcome == "held"
-    verdict = burst.verdict(budget_respected(EDGE, percent=20, window_s=0.2))
+    assert burst.verdict(retry_budget(EDGE, percent=20)).outcome == "held"
+    verdict = burst.verdict(retry_budget(EDGE, percent=20, window_s=0.2))
     assert (verdict.outcome, verdict.bound) == ("violated", "in any 0.2 s at most 20 % of the requests")
-    assert told(lambda i: i % 10 == 9).verdict(budget_respected(EDGE, percent=20, window_s=0.2)).outcome == "held"
+    assert told(lambda i: i % 10 == 9).verdict(retry_budget(EDGE, percent=20, window_s=0.2)).outcome == "held"
 
 
 @pytest.mark.parametrize(("retries", "others"), [(2, 0), (4, 4), (5, 5)])
 def test_what_is_under_way_at_once_holds(retries, others):
     # In the instant in which the tries fail each of them still counts as under way: in doubt for the proxy.
-    assert at_once(retries, others).verdict(budget_respected(EDGE)).outcome == "held"
+    assert at_once(retries, others).verdict(retry_budget(EDGE)).outcome == "held"
 
 
 def test_too_many_at_once_for_the_policys_budget():
-    verdict = at_once(10).verdict(budget_respected(EDGE))
+    verdict = at_once(10).verdict(retry_budget(EDGE))
     assert (verdict.outcome, verdict.observed, verdict.margin) == ("violated", "retries: 10, allowed: 5", "5 too many")
     assert verdict.bound == "at once at most 50 % of the requests or 2"
     assert verdict.why == "5 of 10 retries were beyond the budget when they were made"
 
 
 def test_requests_under_way_allow_more():
-    assert at_once(10, 10).verdict(budget_respected(EDGE)).outcome == "held"
+    assert at_once(10, 10).verdict(retry_budget(EDGE)).outcome == "held"
 
 
 def test_retries_one_after_the_other_are_never_many_at_once():
-    assert told(lambda i: True, policy=LIMIT).verdict(budget_respected(EDGE)).outcome == "held"
-    assert at_once(3, policy=LIMIT).verdict(budget_respected(EDGE)).outcome == "violated"
-    assert at_once(2, policy=LIMIT).verdict(budget_respected(EDGE)).bound == "at once at most 2"
+    assert told(lambda i: True, policy=LIMIT).verdict(retry_budget(EDGE)).outcome == "held"
+    assert at_once(3, policy=LIMIT).verdict(retry_budget(EDGE)).outcome == "violated"
+    assert at_once(2, policy=LIMIT).verdict(retry_budget(EDGE)).bound == "at once at most 2"
 
 
 def test_a_budget_at_once_may_be_given():
-    check = budget_respected(EDGE, percent=20, floor=3, at_once=True)
+    check = retry_budget(EDGE, percent=20, floor=3, at_once=True)
     assert at_once(3, policy=None).verdict(check).outcome == "held"
     assert at_once(4, policy=None).verdict(check).outcome == "violated"
 
@@ -101,7 +101,7 @@ def test_another_proxy_has_a_budget_of_its_own():
         replace(e, caller="checkout-2") if isinstance(e, Attempt) and e.call in ("call-0", "call-1") else e
         for e in told.events
     ]
-    assert told.verdict(budget_respected(EDGE)).outcome == "held"
+    assert told.verdict(retry_budget(EDGE)).outcome == "held"
 
 
 def test_replicas_on_one_node_share_the_budget_of_its_proxy():
@@ -116,21 +116,21 @@ def test_replicas_on_one_node_share_the_budget_of_its_proxy():
             replace(e, caller="checkout-2") if isinstance(e, Attempt) and e.call in ("call-0", "call-1") else e
             for e in told.events
         ]
-        return told.verdict(budget_respected(EDGE)).outcome
+        return told.verdict(retry_budget(EDGE)).outcome
 
     assert on_nodes(1, 1) == "violated"
     assert on_nodes(1, 2) == "held"
 
 
 def test_without_retries_nothing_was_spent():
-    verdict = told(lambda i: False).verdict(budget_respected(EDGE, percent=20))
+    verdict = told(lambda i: False).verdict(retry_budget(EDGE, percent=20))
     assert (verdict.outcome, verdict.observed) == ("held", "no retry in 100 attempts")
 
 
 def test_an_unused_edge_proves_nothing():
     told = story()
     told.phase("hold", 5)
-    verdict = told.verdict(budget_respected(EDGE, percent=20))
+    verdict = told.verdict(retry_budget(EDGE, percent=20))
     assert verdict.outcome == "inconclusive"
     assert verdict.why == "none of 5 requests used checkout -> pricing; one would have been enough"
 
@@ -138,7 +138,7 @@ def test_an_unused_edge_proves_nothing():
 def test_arrivals_do_not_show_retries():
     told = Story(sources=("requests", "arrivals"))
     told.phase("hold", 5)
-    verdict = told.verdict(budget_respected(EDGE, percent=20))
+    verdict = told.verdict(retry_budget(EDGE, percent=20))
     assert (verdict.outcome, "cannot show attempts" in verdict.why) == ("inconclusive", True)
 
 
@@ -155,11 +155,11 @@ def test_arrivals_do_not_show_retries():
 )
 def test_bad_bounds_are_refused(bounds, message):
     with pytest.raises(CheckError, match=message):
-        budget_respected(EDGE, **bounds)
+        retry_budget(EDGE, **bounds)
 
 
 def test_a_policy_without_a_budget_is_refused():
     with pytest.raises(CheckError, match="the policy of checkout -> pricing states no budget"):
-        told(lambda i: False).verdict(budget_respected(EDGE))
+        told(lambda i: False).verdict(retry_budget(EDGE))
     with pytest.raises(CheckError, match="the load sends every request once"):
-        told(lambda i: False).verdict(budget_respected("client -> frontend", percent=20))
+        told(lambda i: False).verdict(retry_budget("client -> frontend", percent=20))

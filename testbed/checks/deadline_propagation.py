@@ -1,4 +1,4 @@
-"""Deadline kept: nobody starts work that nobody waits for any more, and how much work was wasted."""
+"""Deadline propagation: nobody starts work that nobody waits for any more, and how much work was wasted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Key = tuple[object, ...]
 
 
 @dataclass(frozen=True)
-class deadline_kept(EdgeCheck):
+class deadline_propagation(EdgeCheck):
     """No callee is asked to work after its caller gave up on that attempt, or after the whole request had ended.
 
     A request that arrives at a callee's inlet later than `grace_ms` after its attempt (all attempts that it may be) or

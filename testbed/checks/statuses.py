@@ -1,4 +1,4 @@
-"""Only statuses: every request is answered with one of these, and none goes unanswered."""
+"""Statuses: every request is answered with one of these, and none goes unanswered."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from testbed.spec.grpc_status import name_of, number
 
 
 @dataclass(frozen=True, init=False)
-class only_statuses(Check):
-    """Every request is answered with one of these statuses: `only_statuses(200, 404)`. A count.
+class statuses(Check):
+    """Every request is answered with one of these statuses: `statuses(200, 404)`. A count.
 
-    Where the entry speaks gRPC, by name, `only_statuses("OK", "UNAVAILABLE")`; a number then means every gRPC status
+    Where the entry speaks gRPC, by name, `statuses("OK", "UNAVAILABLE")`; a number then means every gRPC status
     that says the same as that HTTP status (200 is OK, 503 is UNAVAILABLE).
     """
 
@@ -34,7 +34,7 @@ class only_statuses(Check):
     def validate(self) -> None:
         """Raise `CheckError` unless there are statuses of HTTP or names of gRPC's, and nothing but those."""
         if not self.codes:
-            raise CheckError("only_statuses(): name at least one status, such as only_statuses(200)")
+            raise CheckError("statuses(): name at least one status, such as statuses(200)")
         for code in self.codes:
             if isinstance(code, str):
                 self._check_name(code)

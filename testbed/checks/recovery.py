@@ -1,4 +1,4 @@
-"""Recovers: soon after the last fault is healed, nothing fails any more."""
+"""Recovery: soon after the last fault is healed, nothing fails any more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from testbed.checks.judging.view import View
 
 
 @dataclass(frozen=True)
-class recovers(Check):
+class recovery(Check):
     """No request that was meant to be sent later than `within_s` after the last fault's end failed.
 
     Judges the phase "recover" unless `during` names another; at least 20 of its requests must be later than that.
@@ -26,7 +26,7 @@ class recovers(Check):
 
     def validate(self) -> None:
         """Raise `CheckError` unless the time is above 0."""
-        validation.exactly_one("recovers()", within_s=self.within_s)
+        validation.exactly_one("recovery()", within_s=self.within_s)
         validation.positive(str(self), within_s=self.within_s)
 
     @property

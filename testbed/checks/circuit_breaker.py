@@ -1,4 +1,4 @@
-"""Breaker: a caller's proxy stops sending to a callee that keeps failing, and begins again when it is well."""
+"""Circuit breaker: a caller's proxy stops sending to a callee that keeps failing, and begins again when it is well."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAG_S = 1.0  # Envoy's counters of ejections may be so far ahead of what it does
 
 
 @dataclass(frozen=True)
-class breaker(EdgeCheck):
+class circuit_breaker(EdgeCheck):
     """The proxy of every caller on the edge opens, and closes again; each judges for itself.
 
     Open is a proxy from the first call that it refuses by itself: flag UH (every host ejected: outlierDetection) or UO
@@ -134,7 +134,9 @@ class breaker(EdgeCheck):
             return Finding("inconclusive", observed, why, "a longer hold_s=")
         why = f"{proxy.name} refused none of its calls: {count(bad)} of {plural(len(tried), 'attempt')} failed"
         why += f"; {account}" if (account := proxy.account(start, end)) else ""
-        return Finding("violated", observed, why, "outlierDetection, circuitBreaker; for one replica use ejected(...)")
+        return Finding(
+            "violated", observed, why, "outlierDetection, circuitBreaker; for one replica use outlier_ejection(...)"
+        )
 
     def _opens(self, proxy: Proxy, after_s: float) -> Finding:
         limit, observed = cast(float, self.opens_within_s), f"{proxy.name} opened after {seconds(after_s)}"

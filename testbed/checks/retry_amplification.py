@@ -1,4 +1,4 @@
-"""Amplification: how many attempts at one service a single request at the entry becomes."""
+"""Retry amplification: how many attempts at one service a single request at the entry becomes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Route = tuple[str, str]  # method and path of a request at the entry
 
 
 @dataclass(frozen=True)
-class amplification(Check):
+class retry_amplification(Check):
     """No request at the entry causes more than `at_most` attempts at a service, on all edges to it together.
 
     Without `at_most` the bound is what the topology implies: on every path from the request's route to the service the
@@ -43,7 +43,7 @@ class amplification(Check):
     def validate(self) -> None:
         """Raise `CheckError` for a service without a name, or a bound that is not a whole number of 0 or more."""
         if not isinstance(self.service, str) or not self.service or "->" in self.service:
-            raise CheckError(f"{self}: takes the name of a service, such as amplification('pricing')")
+            raise CheckError(f"{self}: takes the name of a service, such as retry_amplification('pricing')")
         if self.at_most is not None:
             validation.whole(str(self), at_most=self.at_most)
 
