@@ -9,6 +9,7 @@ from testbed import (
     availability,
     call_duration,
     connection_reset,
+    constant_rate,
     contained,
     delay,
     fallback,
@@ -20,10 +21,9 @@ from testbed import (
     pause,
     recovery,
     statuses,
-    steady,
 )
 
-USERS = steady(get("/checkout"), rps=70, users=400, cohorts={"trondheim": "5%"})
+USERS = constant_rate(get("/checkout"), rps=70, users=400, cohorts={"trondheim": "5%"})
 # No longer than the checks need: a count is sure after a few requests, and nobody looks at the recovery of most.
 SHORT = {"warmup_s": 0.5, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0}
 RECOVERY = {**SHORT, "recover_s": 1.5}  # of which recovery(within_s=1) judges the last 0.5 s: 35 requests
@@ -83,12 +83,12 @@ def test_answers_that_break_off_are_asked_for_again(shop: Testbed):
 def test_eager_retries_multiply(eager_shop: Testbed):
     """Two layers of two retries each: one request becomes nine at inventory, just when inventory can least bear it."""
     down = outage("inventory", kind="erroring")
-    run = eager_shop.experiment(down, load=steady(get("/checkout"), rps=20), **SHORT)
+    run = eager_shop.experiment(down, load=constant_rate(get("/checkout"), rps=20), **SHORT)
     with pytest.raises(NotContained, match="attempts"):
         run.check(all=[attempts("pricing -> inventory", at_most=6, per="request")])
 
 
 def test_the_shops_own_retries_stay_within_their_bound(shop: Testbed):
     """And within their time: inventory hangs, which without time-outs would be the end of every request."""
-    run = shop.experiment(outage("inventory", kind="stall"), load=steady(get("/checkout"), rps=20), **SHORT)
+    run = shop.experiment(outage("inventory", kind="stall"), load=constant_rate(get("/checkout"), rps=20), **SHORT)
     run.check(all=[attempts("pricing -> inventory", at_most=6, per="request"), statuses(200)])

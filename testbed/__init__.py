@@ -2,7 +2,7 @@
 
 Everything a test needs is imported from here, and loaded when it is first used:
 
-    from testbed import attempts, delay, get, statuses, steady, topology
+    from testbed import attempts, constant_rate, delay, get, statuses, topology
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ if TYPE_CHECKING:
     from testbed.faults import unreachable as unreachable
     from testbed.frontends.plugin.fixtures import topology as topology
     from testbed.history.file import History as History
+    from testbed.load.workload import constant_rate as constant_rate
     from testbed.load.workload import get as get
     from testbed.load.workload import poisson as poisson
     from testbed.load.workload import post as post
-    from testbed.load.workload import steady as steady
     from testbed.load.workload import unary as unary
     from testbed.spec.load import load_topology as load_topology
     from testbed.spec.topology import Topology as Topology
@@ -145,10 +145,10 @@ _LAZY: dict[str, str] = {
     "unreachable": "testbed.faults",
     "topology": "testbed.frontends.plugin.fixtures",
     "History": "testbed.history.file",
+    "constant_rate": "testbed.load.workload",
     "get": "testbed.load.workload",
     "poisson": "testbed.load.workload",
     "post": "testbed.load.workload",
-    "steady": "testbed.load.workload",
     "unary": "testbed.load.workload",
     "load_topology": "testbed.spec.load",
     "Topology": "testbed.spec.topology",

@@ -40,12 +40,15 @@ CHECKS = {
 }
 """Old and new names in `testbed.checks`."""
 
+LOADS = {"steady": "constant_rate"}
+"""Old and new names in `testbed.load.workload`."""
+
 _KEYWORDS = {"gives_up": {"within_ms": "under_ms"}}  # keywords that only the old name takes
 
 KINDS = {"lost": "node_failure", "silent": "stall"}
 """Old and new kinds of `outage`."""
 
-NAMES = {**FAULTS, **CHECKS}
+NAMES = {**FAULTS, **CHECKS, **LOADS}
 """All old and new names in `testbed`."""
 
 _FOREIGN = ("testbed", "pydantic", "importlib", "_frozen_importlib")  # whose frames are no line of a user

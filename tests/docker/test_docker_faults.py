@@ -7,6 +7,7 @@ import pytest
 from testbed import (
     abort,
     attempts,
+    constant_rate,
     cpu_limit,
     get,
     graceful_restart,
@@ -20,7 +21,6 @@ from testbed import (
     pause,
     restart,
     statuses,
-    steady,
     unreachable,
 )
 from testbed.errors import FaultError
@@ -64,7 +64,7 @@ def heavy_client(heavy):
 
 
 def test_an_experiment_is_judged_as_on_processes(small):
-    run = small.experiment(latency(ms=100).on(EDGE, replica="back-1"), load=steady(get("/"), rps=20), **SHORT)
+    run = small.experiment(latency(ms=100).on(EDGE, replica="back-1"), load=constant_rate(get("/"), rps=20), **SHORT)
     run.check(all=[statuses(200), attempts(EDGE, at_most=1)])
     index = run.history.index
     held = {one.id for one in index.by_phase["hold"]}
@@ -94,7 +94,7 @@ def test_kill(small, client):
 
 @pytest.mark.parametrize("fault", [pause(), node_failure()])
 def test_a_process_that_stands_still(small, client, fault):
-    with small.policies(QUICK), small.inject(fault.on(service="back")):
+    with small.override_policies(QUICK), small.inject(fault.on(service="back")):
         seen = timed(client, 2)
     assert [status for status, _ in seen] == [502] * 2
     assert min(ms for _, ms in seen) >= 585  # the policy's time-out
@@ -109,7 +109,7 @@ def test_restart(small, client):
 
 def test_a_graceful_end_loses_nothing(small):
     fault = graceful_restart(within_s=30).on(replica="back-1")
-    run = small.experiment(fault, load=steady(get("/"), rps=20), **SHORT)
+    run = small.experiment(fault, load=constant_rate(get("/"), rps=20), **SHORT)
     run.check(all=[statuses(200, 502)])
 
 
@@ -120,7 +120,7 @@ def test_a_proxy_is_killed_and_comes_back(small, client):
 
 @packets
 def test_unreachable_is_a_connect_time_out(small, client):
-    with small.policies(QUICK), small.inject(unreachable().on(EDGE)):
+    with small.override_policies(QUICK), small.inject(unreachable().on(EDGE)):
         seen = timed(client, 2)
     assert [status for status, _ in seen] == [502] * 2
     assert min(ms for _, ms in seen) >= 585
@@ -128,7 +128,7 @@ def test_unreachable_is_a_connect_time_out(small, client):
 
 @packets
 def test_a_partition_is_silence_and_packet_loss_a_step_in_latency(small, client):
-    with small.policies(QUICK), small.inject(partition("front", "back")):
+    with small.override_policies(QUICK), small.inject(partition("front", "back")):
         seen = timed(client, 2)
     assert [status for status, _ in seen] == [502, 502]
     assert min(ms for _, ms in seen) >= 585
@@ -176,4 +176,4 @@ def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
 def test_what_the_daemon_cannot_do_is_refused_before_anything_is_sent(heavy, monkeypatch):
     monkeypatch.setitem(heavy._parts.lease.engine.info, "MemoryLimit", False)
     with pytest.raises(FaultError, match=r"memory_limit\(mb=24\).*cannot limit the memory of a container here"):
-        heavy.experiment(memory_limit(mb=24).on(service="back"), load=steady(get("/"), rps=20))
+        heavy.experiment(memory_limit(mb=24).on(service="back"), load=constant_rate(get("/"), rps=20))

@@ -40,7 +40,7 @@ def test_first(tiny):
 WAITS = f"""
 {FIRST}
 def test_waits(tiny):
-    with tiny.load(steady(get("/"), rps=20)) as traffic, tiny.inject(cpu_limit(share=0.2).on(service="back")):
+    with tiny.load(constant_rate(get("/"), rps=20)) as traffic, tiny.inject(cpu_limit(share=0.2).on(service="back")):
         Path("up").touch()
         traffic.run(for_s=60)
     traffic.result().check(all=[statuses(200)])

@@ -7,7 +7,7 @@ import sys
 from fnmatch import fnmatchcase
 
 IMPORTS = "from testbed import *\n"
-SHORT = "load=steady(get('/'), rps=50), warmup_s=0.1, baseline_s=0.1, hold_s=0.3, recover_s=0"
+SHORT = "load=constant_rate(get('/'), rps=50), warmup_s=0.1, baseline_s=0.1, hold_s=0.3, recover_s=0"
 
 BROKEN = [
     (("calls: [back]", "cals: [back]"), "*mesh.yaml:4: services.front.cals: unknown key (did you mean 'calls'?)*"),
@@ -91,7 +91,7 @@ MISTAKES = [
         "tiny.experiment(LOAD).check(all=[attempts('front -> bakc', at_most=1)])",
         "*CheckError*front -> bakc*front -> back*",
     ),
-    ("with tiny.load(steady(get('/'), rps=-1)): pass", "*TestbedError*rps=-1*"),
+    ("with tiny.load(constant_rate(get('/'), rps=-1)): pass", "*TestbedError*rps=-1*"),
 ]
 
 

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
 BEGINNING = """
 from testbed import *
-SHORT = dict(load=steady(get("/"), rps=50), warmup_s=0, baseline_s=0.1, hold_s=0.6, recover_s=0.1)
+SHORT = dict(load=constant_rate(get("/"), rps=50), warmup_s=0, baseline_s=0.1, hold_s=0.6, recover_s=0.1)
 """
 SCENARIOS = """
 import pytest
@@ -35,7 +35,7 @@ def test_own_asserts(tiny):
         assert client.get("/").status_code == 200
 
 def test_blocks(tiny):
-    with tiny.load(steady(get("/"), rps=50)) as traffic, tiny.inject(outage("back", kind="killed")) as fault:
+    with tiny.load(constant_rate(get("/"), rps=50)) as traffic, tiny.inject(outage("back", kind="killed")) as fault:
         traffic.run(for_s=0.5, phase="down")
         fault.heal()
         traffic.run(for_s=0.5, phase="healed")

@@ -11,7 +11,7 @@ IMPORTS = """
 from testbed import *
 import pytest
 
-SHORT = dict(load=steady(get("/"), rps=50), warmup_s=0.1, baseline_s=0.3, hold_s=1, recover_s=0.5)
+SHORT = dict(load=constant_rate(get("/"), rps=50), warmup_s=0.1, baseline_s=0.3, hold_s=1, recover_s=0.5)
 """
 
 GREEN = """
@@ -32,7 +32,7 @@ def test_a_fault_that_touches_nothing(tiny):
 def test_swapped(tiny):
     with tiny.load(SHORT["load"]) as traffic, tiny.inject(delay(ms=300).on("front -> back")):
         traffic.run(for_s=0.5, phase="patient")
-        with tiny.policies({"front -> back": {"timeout": "100ms"}}):
+        with tiny.override_policies({"front -> back": {"timeout": "100ms"}}):
             traffic.run(for_s=0.5, phase="hasty")
     traffic.result().check(all=[statuses(200).during("patient"), statuses(200).during("hasty")])
 """
@@ -46,7 +46,7 @@ def test_finds_nothing_of_it(tiny):
         assert [client.get("/").status_code for _ in range(5)] == [200] * 5
 
 def test_leaves_a_policy_behind(tiny):
-    tiny.policies({"front -> back": None})
+    tiny.override_policies({"front -> back": None})
 
 def test_finds_the_policy_as_written(tiny):
     assert tiny.topology.policy("front -> back").timeout == 60_000

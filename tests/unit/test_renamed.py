@@ -11,9 +11,11 @@ import pytest
 
 import testbed
 from testbed import checks, faults, renamed
+from testbed.experiment.replay import Replay
+from testbed.experiment.testbed import Testbed
 from testbed.faults import node_failure, outage, stall
 
-TABLES = {"testbed.faults": renamed.FAULTS, "testbed.checks": renamed.CHECKS}
+TABLES = {"testbed.faults": renamed.FAULTS, "testbed.checks": renamed.CHECKS, "testbed": renamed.LOADS}
 EVERY = [(home, old, new) for home, names in TABLES.items() for old, new in names.items()]
 every = pytest.mark.parametrize(("home", "old", "new"), EVERY)
 
@@ -84,3 +86,17 @@ def test_an_old_kind_of_outage_is_the_new_one(old: str, new: str, part: object) 
     assert [(one.filename, str(one.message)) for one in told] == [
         (__file__, f"`kind='{old}'` is now `kind='{new}'`; the old name goes in 0.2")
     ]
+
+
+@pytest.mark.parametrize("kind", [Testbed, Replay])
+def test_policies_are_overridden_by_the_old_name_as_well(kind: type[Testbed | Replay]) -> None:
+    class Bed(kind):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            pass
+
+        def override_policies(self, overrides: object) -> object:
+            return "begun", overrides
+
+    with pytest.warns(DeprecationWarning, match="`policies` is now `override_policies`; the old name goes") as told:
+        assert Bed().policies({"a -> b": None}) == ("begun", {"a -> b": None})
+    assert [one.filename for one in told] == [__file__]

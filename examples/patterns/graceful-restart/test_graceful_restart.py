@@ -6,11 +6,11 @@ from testbed import (
     NotContained,
     Testbed,
     at_most_once,
+    constant_rate,
     graceful_restart,
     post,
     rolling,
     statuses,
-    steady,
     topology,
 )
 
@@ -25,11 +25,11 @@ def release(service):
 
 
 def test_a_release_costs_no_order_and_doubles_none(shop: Testbed):
-    run = shop.experiment(release("orders"), load=steady(post("/"), rps=30), **SHORT)
+    run = shop.experiment(release("orders"), load=constant_rate(post("/"), rps=30), **SHORT)
     run.check(all=[statuses(200), at_most_once("front -> orders")])
 
 
 def test_a_service_that_ends_at_once_leaves_orders_to_be_placed_again(shop: Testbed):
-    run = shop.experiment(release("abrupt-orders"), load=steady(post("/abrupt"), rps=30), **SHORT)
+    run = shop.experiment(release("abrupt-orders"), load=constant_rate(post("/abrupt"), rps=30), **SHORT)
     with pytest.raises(NotContained, match=r"at_most_once\('front -> abrupt-orders'\) for all: 1 to 2"):
         run.check(all=[statuses(200), at_most_once("front -> abrupt-orders")])

@@ -7,19 +7,19 @@ from testbed import (
     Testbed,
     at_most_once,
     attempts,
+    constant_rate,
     get,
     latency,
     max_latency,
     post,
     statuses,
-    steady,
     topology,
 )
 
 shop = topology("topology.yaml", scope="module")
 
 EDGE = "page -> search"
-USERS = steady(get("/"), rps=20)
+USERS = constant_rate(get("/"), rps=20)
 SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 2, "recover_s": 0}
 ONE_SLOW = latency(ms=2000).on(EDGE, replica="search-1")
 BOTH_SLOW = latency(ms=800).on(EDGE)
@@ -31,7 +31,7 @@ def test_nobody_waits_for_the_slow_replica(shop: Testbed):
 
 
 def test_an_order_that_is_hedged_is_placed_twice(shop: Testbed):
-    run = shop.experiment(ONE_SLOW, load=steady(post("/order"), rps=20), **SHORT)
+    run = shop.experiment(ONE_SLOW, load=constant_rate(post("/order"), rps=20), **SHORT)
     with pytest.raises(NotContained, match=r"at_most_once\('page -> search'\) for all: 1 to 2"):
         run.check(all=[at_most_once(EDGE)])
 
@@ -43,7 +43,7 @@ def test_where_both_are_slow_a_hedge_still_gets_its_answer(shop: Testbed):
 
 
 def test_and_a_retry_cuts_off_one_try_after_the_other(shop: Testbed):
-    with shop.policies({EDGE: {"retries": {"hedgeOnPerTryTimeout": False}}}):
+    with shop.override_policies({EDGE: {"retries": {"hedgeOnPerTryTimeout": False}}}):
         run = shop.experiment(BOTH_SLOW, load=USERS, **SHORT)
     with pytest.raises(NotContained, match=r"statuses\(200\) for all: 503 x"):
         run.check(all=[statuses(200)])

@@ -8,9 +8,9 @@ from testbed import (
     at_most_once,
     attempts,
     connection_reset,
+    constant_rate,
     get,
     statuses,
-    steady,
     topology,
 )
 
@@ -23,12 +23,12 @@ ISTIOS_DEFAULT = ["connect-failure", "refused-stream", "unavailable", "cancelled
 
 
 def test_answers_that_get_lost_are_asked_for_again(shop: Testbed):
-    run = shop.experiment(LOST_ANSWERS, load=steady(get("/"), rps=30), **SHORT)
+    run = shop.experiment(LOST_ANSWERS, load=constant_rate(get("/"), rps=30), **SHORT)
     run.check(all=[statuses(200), attempts(EDGE, at_most=2)])
 
 
 def test_an_order_whose_answer_gets_lost_is_placed_twice(shop: Testbed):
-    run = shop.experiment(LOST_ANSWERS, load=steady(get("/order"), rps=30), **SHORT)
+    run = shop.experiment(LOST_ANSWERS, load=constant_rate(get("/order"), rps=30), **SHORT)
     run.check(all=[statuses(200)])  # nobody notices
     with pytest.raises(NotContained, match=r"(?s)at_most_once.*POST /orders\s+arrived\s+2\s+times"):
         run.check(all=[at_most_once(EDGE)])
@@ -36,7 +36,7 @@ def test_an_order_whose_answer_gets_lost_is_placed_twice(shop: Testbed):
 
 @pytest.mark.control("what is retried unless written otherwise is no 5xx and no reset, which is the mistake")
 def test_lost_answers_are_not_among_what_istio_retries_by_default(shop: Testbed):
-    with shop.policies({EDGE: {"retries": {"retryOn": ISTIOS_DEFAULT}}}):
-        run = shop.experiment(LOST_ANSWERS, load=steady(get("/"), rps=30), **SHORT)
+    with shop.override_policies({EDGE: {"retries": {"retryOn": ISTIOS_DEFAULT}}}):
+        run = shop.experiment(LOST_ANSWERS, load=constant_rate(get("/"), rps=30), **SHORT)
     with pytest.raises(NotContained, match=r"statuses\(200\) for all: .*503 x \d+"):
         run.check(all=[statuses(200)])

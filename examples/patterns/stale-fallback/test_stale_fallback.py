@@ -2,11 +2,11 @@
 
 import pytest
 
-from testbed import NotContained, Testbed, delay, fallback, get, max_latency, statuses, steady, topology
+from testbed import NotContained, Testbed, constant_rate, delay, fallback, get, max_latency, statuses, topology
 
 shop = topology("topology.yaml", scope="module")
 
-USERS = steady(get("/"), rps=30)
+USERS = constant_rate(get("/"), rps=30)
 SLOW_PRICES = delay(ms=2500).on("page -> prices")
 
 

@@ -2,12 +2,23 @@
 
 import pytest
 
-from testbed import NotContained, Testbed, call_duration, delay, fallback, get, max_latency, statuses, steady, topology
+from testbed import (
+    NotContained,
+    Testbed,
+    call_duration,
+    constant_rate,
+    delay,
+    fallback,
+    get,
+    max_latency,
+    statuses,
+    topology,
+)
 
 shop = topology("topology.yaml", scope="module")
 
 EDGE = "page -> reviews"
-USERS = steady(get("/"), rps=30)
+USERS = constant_rate(get("/"), rps=30)
 SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.2, "recover_s": 0}
 SLOW_REVIEWS = delay(ms=1500).on(EDGE)
 
@@ -21,7 +32,7 @@ def test_slow_reviews_cost_the_reviews_and_nothing_else(shop: Testbed):
 
 @pytest.mark.control("15 s, Envoy's default, is more than users bear: it is as good as none, which is the mistake")
 def test_with_envoys_default_everyone_waits_for_the_reviews(shop: Testbed):
-    with shop.policies({EDGE: {"timeout": "15s"}}):
+    with shop.override_policies({EDGE: {"timeout": "15s"}}):
         run = shop.experiment(SLOW_REVIEWS, load=USERS, **SHORT)
     with pytest.raises(NotContained, match=r"max_latency\(under_ms=1100\) for all: [1-9],\d{3} ms"):
         run.check(all=[statuses(200), max_latency(under_ms=1100)])

@@ -44,15 +44,15 @@ from testbed import {names}
 
 def test_slow_{callee_word}_does_not_hold_up_the_users({fixture}):
     slow = delay(ms=2000).on("{entry} -> {callee}")
-    run = {fixture}.experiment(slow, load=steady(get("{path}"), rps=50), hold_s=3)
+    run = {fixture}.experiment(slow, load=constant_rate(get("{path}"), rps=50), hold_s=3)
     run.check(all=[{checks}])
 '''
 OF_STUBS = (
-    "attempts, delay, get, max_latency, steady",
+    "attempts, constant_rate, delay, get, max_latency",
     'max_latency(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)',
 )
 # A command may not hand on what attempts are told by.
-OF_COMMANDS = ("delay, get, max_latency, steady", "max_latency(under_ms=1500)")
+OF_COMMANDS = ("constant_rate, delay, get, max_latency", "max_latency(under_ms=1500)")
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from testbed import (
     Inconclusive,
     NotContained,
     abort,
+    constant_rate,
     contained,
     deadline_propagation,
     fallback,
     get,
     statuses,
-    steady,
     topology,
 )
 from tests.kit.judging import rejected
@@ -24,7 +24,7 @@ deadlines = topology("deadlines.yaml", scope="module")
 
 
 def load(path):
-    return steady(get(path), rps=20, users=5, timeout_s=30)
+    return constant_rate(get(path), rps=20, users=5, timeout_s=30)
 
 
 def test_a_service_that_minds_the_deadline_begins_nothing_after_it(deadlines):

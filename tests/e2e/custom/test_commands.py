@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from testbed import abort, attempts, delay, get, kill, latency, start, statuses, steady
+from testbed import abort, attempts, constant_rate, delay, get, kill, latency, start, statuses
 from testbed.errors import Inconclusive
 from tests.kit.programs.small_service import HEALTHY, answer_of, command, written
 
 pytestmark = pytest.mark.e2e
 
-LOAD = steady(get("/"), rps=30, users=20)
+LOAD = constant_rate(get("/"), rps=30, users=20)
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 0.7, "recover_s": 0}
 
 
@@ -37,7 +37,7 @@ def mixed(folder: Path, mesh: str = "envoy") -> Any:
 def test_faults_and_checks_work_between_stubs_and_own_services(tmp_path: Path) -> None:
     policies = {"web -> back": {"retries": {"attempts": 2, "retryOn": ["5xx"]}, "timeout": "30s"}}
     with start(mixed(tmp_path)) as shop:
-        with shop.policies(policies):
+        with shop.override_policies(policies):
             once = abort(503).on("web -> back").for_users(percent=50).for_attempts(1)
             run = shop.experiment(once, load=LOAD, **SHORT)
         late = shop.experiment(latency(ms=200).on("front -> web"), load=LOAD, **SHORT)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from testbed import abort, attempts, get, kill, latency, start, statuses, steady
+from testbed import abort, attempts, constant_rate, get, kill, latency, start, statuses
 from testbed.errors import Inconclusive
 from testbed.experiment.run import Run
 from testbed.experiment.testbed import Testbed
@@ -17,8 +17,10 @@ from tests.kit.programs.small_service import PORT, command, written
 
 pytestmark = pytest.mark.e2e
 
-LOAD = steady(get("/"), rps=30, users=20)
-LIGHT = steady(get("/"), rps=10, users=20)  # enough where every request is counted, and no queue on a busy machine
+LOAD = constant_rate(get("/"), rps=30, users=20)
+LIGHT = constant_rate(
+    get("/"), rps=10, users=20
+)  # enough where every request is counted, and no queue on a busy machine
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.4, "hold_s": 0.7, "recover_s": 0}
 
 

@@ -18,6 +18,7 @@ from testbed import (
     abort,
     attempts,
     connection_refused,
+    constant_rate,
     cpu_limit,
     get,
     kill,
@@ -27,7 +28,6 @@ from testbed import (
     pause,
     start,
     statuses,
-    steady,
 )
 from testbed.errors import TestbedError
 from testbed.experiment.testbed import Testbed
@@ -41,7 +41,7 @@ from tests.kit.programs.small_service import HEALTHY, answer_of, command, writte
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("networks")]
 
 FIXED: dict[str, Any] = {"binds": "all", "port": 8080}
-LOAD = steady(get("/"), rps=10, users=20, timeout_s=60)
+LOAD = constant_rate(get("/"), rps=10, users=20, timeout_s=60)
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 0.7, "recover_s": 0}
 WAYS: dict[str, dict[str, Any]] = {"sidecars": {}, "no mesh": {"mesh": "none"}, "nodes": {"placement": "node"}}
 
@@ -123,7 +123,7 @@ def test_faults_are_seen_by_the_caller(running: Testbed) -> None:
 
 
 def test_its_process_can_be_paused_throttled_and_limited(running: Testbed) -> None:
-    with running.policies({"web -> back": {"timeout": "1s"}}), running.inject(pause().on(service="back")):
+    with running.override_policies({"web -> back": {"timeout": "1s"}}), running.inject(pause().on(service="back")):
         status, took = asked(running)
     assert status >= 500
     assert took >= 1
@@ -138,7 +138,7 @@ def test_its_process_can_be_paused_throttled_and_limited(running: Testbed) -> No
 def test_policies_are_swapped_under_it(running: Testbed) -> None:
     with running.load(LOAD) as traffic:
         traffic.run(for_s=0.3, phase="before")
-        with running.policies({"web -> back": {"timeout": "60s"}}):
+        with running.override_policies({"web -> back": {"timeout": "60s"}}):
             traffic.run(for_s=0.5, phase="with a time-out")
         traffic.run(for_s=0.3, phase="after")
     traffic.result().check(all=[statuses(200)])
@@ -225,7 +225,8 @@ own = topology("shop.yaml")
 
 def test_all_on_one_port(own):
     fault = latency(ms=50).on("web -> back")
-    run = own.experiment(fault, load=steady(get("/"), rps=10), warmup_s=0.2, baseline_s=0.3, hold_s=0.7, recover_s=0)
+    load = constant_rate(get("/"), rps=10)
+    run = own.experiment(fault, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=0.7, recover_s=0)
     run.check(all=[statuses(200), attempts("web -> back", at_most=1)])
     with own.inject(kill().on(service="back")), own.client() as client:
         assert client.get("/").status_code in (502, 503)

@@ -8,7 +8,18 @@ import httpx
 import pytest
 import yaml
 
-from testbed import abort, attempts, call_statuses, connection_refused, delay, get, start, statuses, steady, throttle
+from testbed import (
+    abort,
+    attempts,
+    call_statuses,
+    connection_refused,
+    constant_rate,
+    delay,
+    get,
+    start,
+    statuses,
+    throttle,
+)
 from testbed.experiment.testbed import Testbed
 from testbed.spec.load import load_topology
 from testbed.spec.topology import Topology
@@ -23,7 +34,7 @@ GRPC = {edge.partition(" -> ")[0] for edge in EDGES if edge.endswith("stock")}
 PATIENT = {"httpx", "requests", "axios"}  # whose time-out is for each wait, and not for the whole call
 TIMEOUT_MS = 3000
 # Each request is 17 inside.
-LOAD = steady(get("/"), rps=3, users=20, cohorts={"oslo": "50%"}, cohort_rps={"oslo": 3}, timeout_s=60)
+LOAD = constant_rate(get("/"), rps=3, users=20, cohorts={"oslo": "50%"}, cohort_rps={"oslo": 3}, timeout_s=60)
 
 
 @pytest.fixture(autouse=True)

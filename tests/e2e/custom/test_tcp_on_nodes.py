@@ -13,12 +13,12 @@ from testbed import (
     availability,
     call_duration,
     connection_refused,
+    constant_rate,
     get,
     kill,
     latency,
     outlier_ejection,
     statuses,
-    steady,
 )
 from testbed.checks import SATURATED, judge
 from testbed.errors import CheckError
@@ -32,7 +32,7 @@ from tests.kit.judging import verdict
 pytestmark = pytest.mark.e2e
 
 EDGE, NEIGHBOURS = "front -> store", {"front-1", "front-3"}  # on node-1
-LOAD, FASTER = (steady(get("/"), rps=rps, timeout_s=30) for rps in (20, 50))
+LOAD, FASTER = (constant_rate(get("/"), rps=rps, timeout_s=30) for rps in (20, 50))
 SHORT = {"warmup_s": 0.2, "baseline_s": 0.4, "hold_s": 0.8, "recover_s": 0.4}
 
 
@@ -109,7 +109,7 @@ def test_checks_of_single_requests_are_refused_and_those_that_are_named_instead_
 
 def test_connections_that_cannot_be_made_eject_a_replica_by_the_policy(shop: Testbed) -> None:
     fault, gone = connection_refused().on(EDGE, replica="store-1"), outlier_ejection(EDGE, within_s=3)
-    with shop.policies({EDGE: {"outlierDetection": EJECTING}}):
+    with shop.override_policies({EDGE: {"outlierDetection": EJECTING}}):
         found = verdict(shop.experiment(fault, load=FASTER, **SHORT | {"hold_s": 4}), gone)
     assert found.outcome == "held" or found.why.startswith(SATURATED), found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import abort, attempts, get, statuses, steady
+from testbed import abort, attempts, constant_rate, get, statuses
 from testbed.experiment.load_journal import NAME
 from testbed.experiment.run import Run
 from testbed.experiment.testbed import Testbed
@@ -17,7 +17,7 @@ from testbed.history.file import History
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
-LOAD = steady(get("/"), rps=50)
+LOAD = constant_rate(get("/"), rps=50)
 
 
 def kept(bed: Testbed) -> History:
@@ -34,7 +34,7 @@ def test_a_journal_is_judged_as_its_history_is(small: Testbed) -> None:
         traffic.run(for_s=0.4, phase="baseline")
         with small.inject(abort(503).on(EDGE)):
             traffic.run(for_s=0.4, phase="hold")
-        with small.policies({EDGE: {"retries": {"attempts": 2, "retryOn": ["5xx"]}}}):
+        with small.override_policies({EDGE: {"retries": {"attempts": 2, "retryOn": ["5xx"]}}}):
             traffic.run(for_s=0.3, phase="retried")
     run, journal = traffic.result(), kept(small)
     assert journal.complete
@@ -49,7 +49,7 @@ def test_a_load_that_breaks_off_leaves_what_was_known(small: Testbed) -> None:
         with small.load(LOAD) as traffic:
             with small.inject(abort(503).on(EDGE)):
                 traffic.run(for_s=0.4, phase="hold")
-            small.policies({EDGE: {"timeout": "1s"}})
+            small.override_policies({EDGE: {"timeout": "1s"}})
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -66,13 +66,13 @@ def test_a_load_that_breaks_off_leaves_what_was_known(small: Testbed) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from testbed import get, steady
+from testbed import constant_rate, get
 from testbed.experiment.launch import launch
 from testbed.spec.topology import Topology
 
 services = {"front": {"language": "go", "calls": ["back"]}, "back": {"language": "go"}}
 topology = Topology.model_validate({"name": "killed", "entry": "front", "services": services})
-with launch(topology, keep=Path(sys.argv[1])) as bed, bed.load(steady(get("/"), rps=50)) as traffic:
+with launch(topology, keep=Path(sys.argv[1])) as bed, bed.load(constant_rate(get("/"), rps=50)) as traffic:
     traffic.run(for_s=0.4, phase="first")
     print("first has ended", flush=True)
     traffic.run(for_s=600, phase="second")

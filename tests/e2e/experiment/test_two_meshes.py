@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from testbed import abort, get, start, statuses, steady
+from testbed import abort, constant_rate, get, start, statuses
 from testbed.experiment.arm import Arm
 from testbed.experiment.launch import launch
 from testbed.experiment.record import Record
@@ -28,7 +28,7 @@ PAIR = Topology.model_validate(
 )
 EDGE = "front -> back"
 ARMS = [Arm.AS_WRITTEN, Arm.AS_WRITTEN, Arm.WITHOUT_FAULT]
-LOAD = steady(get("/"), rps=30)
+LOAD = constant_rate(get("/"), rps=30)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from testbed import (
     bandwidth,
     connection_refused,
     connection_reset,
+    constant_rate,
     cpu_limit,
     crash_loop,
     delay,
@@ -39,7 +40,6 @@ from testbed import (
     slow_start,
     stall,
     statuses,
-    steady,
     throttle,
     unreachable,
 )
@@ -263,10 +263,10 @@ def test_who_waits_for_an_unreachable_host_gets_through_when_tcp_asks_again(pair
 
 
 def test_who_gives_up_on_a_request_that_hangs_is_seen_by_the_inlet(pair: Testbed) -> None:
-    with pair.policies({EDGE: {"timeout": "1500ms"}}):
+    with pair.override_policies({EDGE: {"timeout": "1500ms"}}):
         run = pair.experiment(
             hang().on(EDGE).for_cohort("oslo"),
-            load=steady(get("/"), rps=60, cohorts={"oslo": "50%"}),
+            load=constant_rate(get("/"), rps=60, cohorts={"oslo": "50%"}),
             warmup_s=0.2,
             baseline_s=0.3,
             hold_s=0.5,

@@ -8,6 +8,7 @@ from testbed import (
     abort,
     connection_refused,
     connection_reset,
+    constant_rate,
     delay,
     get,
     kill,
@@ -17,7 +18,6 @@ from testbed import (
     restart,
     stall,
     statuses,
-    steady,
 )
 
 pytestmark = pytest.mark.e2e
@@ -76,7 +76,7 @@ def test_refused_is_seen_as_a_failed_connection(patient, client):
 
 
 def test_silent_is_seen_as_a_time_out(patient, client):
-    with patient.policies({EDGE: {"timeout": "600ms"}}), patient.inject(stall().on(EDGE)):
+    with patient.override_policies({EDGE: {"timeout": "600ms"}}), patient.inject(stall().on(EDGE)):
         seen = times(client, 2)
     assert [status for status, _ in seen] == [502] * 2
     assert all(ms >= 585 for _, ms in seen)
@@ -139,7 +139,7 @@ def test_a_restart_is_over_when_it_is_injected(patient, client):
 
 
 def test_a_paused_replica_times_out_and_goes_on(patient, client):
-    with patient.policies({EDGE: {"timeout": "1500ms"}}), patient.inject(pause().on(replica="back-2")):
+    with patient.override_policies({EDGE: {"timeout": "1500ms"}}), patient.inject(pause().on(replica="back-2")):
         seen = times(client, 4)
     assert sorted(status for status, _ in seen) == [200, 200, 502, 502]
     assert all(ms >= 1485 for status, ms in seen if status == 502)
@@ -164,7 +164,7 @@ def test_faults_compose_and_heal_one_by_one(patient, client):
 def test_a_share_of_the_users_is_exact(patient):
     run = patient.experiment(
         abort(404).on(EDGE).for_users(percent=10),
-        load=steady(get("/"), rps=100, users=20, timeout_s=30),
+        load=constant_rate(get("/"), rps=100, users=20, timeout_s=30),
         warmup_s=0.1,
         baseline_s=0.1,
         hold_s=0.5,

@@ -11,6 +11,7 @@ from testbed import (
     Run,
     TestbedError,
     attempts,
+    constant_rate,
     cpu_limit,
     crash_loop,
     flapping,
@@ -24,7 +25,6 @@ from testbed import (
     rolling,
     slow_start,
     statuses,
-    steady,
 )
 from testbed.checks import SATURATED
 from testbed.errors import FaultError
@@ -91,7 +91,7 @@ def test_an_app_within_its_memory_works_and_one_that_needs_more_is_dead_until_it
 @needs_memory
 def test_an_app_that_its_memory_kills_is_a_finding(heavy):
     fault = memory_limit(mb=24).on(service="back")
-    load = steady(get("/big"), rps=3, timeout_s=60)
+    load = constant_rate(get("/big"), rps=3, timeout_s=60)
     run = heavy.experiment(fault, load=load, warmup_s=0, baseline_s=0.4, hold_s=0.7, recover_s=0)
     with pytest.raises(NotContained, match=r"back-1/app died .* after f\d+ memory_limit\(mb=24\)"):
         run.check(all=[statuses(200, 502)])
@@ -102,13 +102,13 @@ def test_an_app_that_does_not_even_start_with_so_little_is_our_trouble(heavy, he
     with pytest.raises(TestbedError, match="back-1/app does not come up with 1 MiB of memory"):
         heavy.inject(memory_limit(mb=1).on(service="back"))
     assert statuses_of(heavy_client) == [200] * 20
-    heavy.experiment(load=steady(get("/"), rps=20), **SHORT).check(all=[statuses(200)])
+    heavy.experiment(load=constant_rate(get("/"), rps=20), **SHORT).check(all=[statuses(200)])
 
 
 def test_where_memory_cannot_be_limited_it_is_refused_before_anything_is_sent(heavy, monkeypatch):
     monkeypatch.setattr(heavy._runtime._backend._memory, "missing", "this machine shows us no memory controller")
     with pytest.raises(FaultError, match=r"memory_limit\(mb=24\).*no memory controller\. Use kill\(\) or crash_loop"):
-        heavy.experiment(memory_limit(mb=24).on(service="back"), load=steady(get("/"), rps=20))
+        heavy.experiment(memory_limit(mb=24).on(service="back"), load=constant_rate(get("/"), rps=20))
 
 
 def test_a_slow_start_is_refused_until_it_is_up_by_itself(patient, client):
@@ -176,7 +176,7 @@ def windows(bed, fault):
 def test_a_rolling_outage_is_judged_window_by_window_and_again_from_its_file(patient, tmp_path):
     fault = rolling(outage("back"), every_s=0.6)
     run = patient.experiment(
-        fault, load=steady(get("/"), rps=60, timeout_s=30), **SHORT | {"hold_s": 1.5, "recover_s": 1}
+        fault, load=constant_rate(get("/"), rps=60, timeout_s=30), **SHORT | {"hold_s": 1.5, "recover_s": 1}
     )
     (run_a, run_b), requests = run.history.index.faults, run.history.index.requests
     assert run_a.end <= run_b.start
@@ -193,8 +193,8 @@ def test_a_rolling_outage_is_judged_window_by_window_and_again_from_its_file(pat
 def test_faults_follow_each_other_in_one_experiment(patient):
     slow, down = latency(ms=50).on(EDGE), outage("back").after(s=0.7)
     with pytest.raises(FaultError, match="contradict"):  # a link that is closed shows no latency, but only for a while
-        patient.experiment(slow, outage("back"), load=steady(get("/"), rps=30, timeout_s=30), **SHORT)
-    run = patient.experiment(slow, down, load=steady(get("/"), rps=30, timeout_s=30), **SHORT)
+        patient.experiment(slow, outage("back"), load=constant_rate(get("/"), rps=30, timeout_s=30), **SHORT)
+    run = patient.experiment(slow, down, load=constant_rate(get("/"), rps=30, timeout_s=30), **SHORT)
     first, second = run.history.index.faults
     assert second.start - first.start >= 0.7
     hold = run.history.index.by_phase["hold"]
@@ -205,7 +205,7 @@ def test_faults_follow_each_other_in_one_experiment(patient):
 
 
 def test_a_fault_that_never_came_makes_the_run_inconclusive(patient):
-    with patient.load(steady(get("/"), rps=50)) as traffic, patient.inject(outage("back").after(s=60)):
+    with patient.load(constant_rate(get("/"), rps=50)) as traffic, patient.inject(outage("back").after(s=60)):
         traffic.run(for_s=0.2, phase="waiting")
     with pytest.raises(Inconclusive, match=r"healed\s+before\s+it\s+had\s+come\s+into\s+force"):
         traffic.result().check(all=[statuses(200)])
@@ -213,7 +213,7 @@ def test_a_fault_that_never_came_makes_the_run_inconclusive(patient):
 
 def test_a_fault_that_would_wait_longer_than_it_is_held_is_refused(patient):
     with pytest.raises(FaultError, match="would never be in force"):
-        patient.experiment(outage("back").after(s=2), load=steady(get("/"), rps=30, timeout_s=30), **SHORT)
+        patient.experiment(outage("back").after(s=2), load=constant_rate(get("/"), rps=30, timeout_s=30), **SHORT)
 
 
 def test_trouble_in_the_middle_of_a_fault_is_an_error_of_the_test(heavy):
@@ -231,7 +231,7 @@ def test_trouble_in_the_middle_of_a_fault_is_an_error_of_the_test(heavy):
 def test_what_a_killed_app_had_in_hand_is_missed_where_only_itself_keeps_a_record(unmeshed):
     dies = kill().on(replica="front-1").after(s=0.5)
     with unmeshed.inject(latency(ms=200).on(EDGE)):
-        run = unmeshed.experiment(dies, load=steady(get("/"), rps=30, timeout_s=30), **SHORT)
+        run = unmeshed.experiment(dies, load=constant_rate(get("/"), rps=30, timeout_s=30), **SHORT)
     died = next(event.at for event in run.history.index.processes if event.event == "killed")
     gaps = [one for one in run.history.index.evidence if not one.complete]
     assert {gap.source for gap in gaps} == {"attempts", "calls"}
@@ -242,7 +242,7 @@ def test_what_a_killed_app_had_in_hand_is_missed_where_only_itself_keeps_a_recor
     assert verdict.outcome == "inconclusive"
     assert "front-1/app was killed" in verdict.why
     run.check(all=[attempts(EDGE, at_most=1).during("baseline")])
-    quiet = unmeshed.experiment(load=steady(get("/"), rps=30, timeout_s=30), **SHORT)
+    quiet = unmeshed.experiment(load=constant_rate(get("/"), rps=30, timeout_s=30), **SHORT)
     assert quiet.history.index.processes == []  # what an earlier load saw is no matter of this one
     quiet.check(all=[attempts(EDGE, at_most=1)])
     assert quiet.history.index.sources == sources("none")

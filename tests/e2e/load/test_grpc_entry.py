@@ -15,6 +15,7 @@ from testbed import (
     call_statuses,
     connection_refused,
     connection_reset,
+    constant_rate,
     contained,
     delay,
     fallback,
@@ -29,7 +30,6 @@ from testbed import (
     slicer,
     stall,
     statuses,
-    steady,
     throttle,
     topology,
     unreachable,
@@ -44,7 +44,7 @@ SHORT = {"warmup_s": 0.1, "baseline_s": 0.3, "hold_s": 0.5, "recover_s": 0.3}
 
 
 def load(path="/", timeout_s=30, **more):
-    return steady(get(path), rps=25, timeout_s=timeout_s, **more)
+    return constant_rate(get(path), rps=25, timeout_s=timeout_s, **more)
 
 
 def run_until_well(traffic, phase):

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from testbed import abort, circuit_breaker, delay, get, outage, outlier_ejection, statuses, steady
+from testbed import abort, circuit_breaker, constant_rate, delay, get, outage, outlier_ejection, statuses
 from tests.kit.judging import rejected, verdict
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
-LOAD = steady(get("/"), rps=40, timeout_s=30)
+LOAD = constant_rate(get("/"), rps=40, timeout_s=30)
 OUTLIERS = {
     "consecutive5xxErrors": 3,
     "interval": "200ms",
@@ -21,7 +21,7 @@ OUTLIERS = {
 
 def experiment(small, policy, fault, *, hold_s, recover_s=0.2):
     """A run with this policy, whose time-out nobody meets unless it says so."""
-    with small.policies({EDGE: {"timeout": "20s", **policy}}):
+    with small.override_policies({EDGE: {"timeout": "20s", **policy}}):
         return small.experiment(fault, load=LOAD, warmup_s=0.1, baseline_s=0.2, hold_s=hold_s, recover_s=recover_s)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from testbed import attempts, get, steady
+from testbed import attempts, constant_rate, get
 from testbed.experiment.start import start
 from testbed.spec.services import EXPECTED
 from testbed.spec.topology import Topology
@@ -26,7 +26,7 @@ def test_an_app_that_hands_the_remaining_time_on_has_its_calls_end_with_it() -> 
     edge = "front -> back"
     with start(hops(services, {"edge": edge, "timeout": "60s"})) as shop, shop.client() as client:
         assert client.get("/", headers={EXPECTED: "200"}).status_code == 200
-        with shop.policies({edge: {"respectExpectedRqTimeout": True}}):
+        with shop.override_policies({edge: {"respectExpectedRqTimeout": True}}):
             assert client.get("/", headers={EXPECTED: "200"}).status_code == 504
 
 
@@ -40,10 +40,13 @@ def test_the_deadline_that_a_proxy_sets_ends_the_calls_of_the_next_hop() -> None
     edge = "middle -> back"
     waits = {"edge": "front -> middle", "timeout": "600ms"}
     with start(hops(services, waits, {"edge": edge, "timeout": "60s"})) as shop:
-        with shop.load(steady(get("/"), rps=20)) as traffic:
+        with shop.load(constant_rate(get("/"), rps=20)) as traffic:
             traffic.run(for_s=0.3, phase="knows nothing")
         unaware = traffic.result()
-        with shop.policies({edge: {"respectExpectedRqTimeout": True}}), shop.load(steady(get("/"), rps=20)) as traffic:
+        with (
+            shop.override_policies({edge: {"respectExpectedRqTimeout": True}}),
+            shop.load(constant_rate(get("/"), rps=20)) as traffic,
+        ):
             traffic.run(for_s=0.3, phase="respects")
         aware = traffic.result()
     for run in (unaware, aware):

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 import testbed
-from testbed import abort, attempts, call_statuses, delay, get, kill, latency, max_latency, statuses, steady, topology
+from testbed import (
+    abort,
+    attempts,
+    call_statuses,
+    constant_rate,
+    delay,
+    get,
+    kill,
+    latency,
+    max_latency,
+    statuses,
+    topology,
+)
 from testbed.errors import FaultError
 from testbed.spec.load import load_topology
 from tests.kit import MESHES
@@ -15,7 +27,7 @@ pytestmark = pytest.mark.e2e
 
 rpc = topology("rpc.yaml", scope="module")
 EDGE = "front -> back"
-LOAD = steady(get("/"), rps=20, users=5, timeout_s=60)
+LOAD = constant_rate(get("/"), rps=20, users=5, timeout_s=60)
 TIMES = {"warmup_s": 0.1, "baseline_s": 0.2, "hold_s": 0.5, "recover_s": 0.2}
 
 
@@ -43,7 +55,7 @@ def test_a_fault_on_some_users_leaves_the_others_alone(rpc):
 
 
 def test_a_delay_ends_with_the_time_out_of_the_policy(rpc):
-    with rpc.policies({EDGE: {"timeout": "1s"}}):
+    with rpc.override_policies({EDGE: {"timeout": "1s"}}):
         run = rpc.experiment(delay(ms=600_000).on("back -> store"), load=LOAD, **TIMES)
     run.check(all=[max_latency(under_ms=59_000), statuses(503, 504)])
 

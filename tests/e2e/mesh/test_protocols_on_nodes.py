@@ -11,6 +11,7 @@ from testbed import (
     attempts,
     call_duration,
     call_statuses,
+    constant_rate,
     delay,
     get,
     kill,
@@ -18,7 +19,6 @@ from testbed import (
     pause,
     start,
     statuses,
-    steady,
 )
 from testbed.history.exposure import touched
 from tests.kit.grpc_planes import assert_retries_hide_what_fails_once
@@ -46,8 +46,8 @@ STRICT = {
     "circuitBreaker": {"maxRequests": 2},
     "outlierDetection": {"consecutive5xxErrors": 4, "baseEjectionTime": "60s", "maxEjectionPercent": 50},
 }
-LOAD = steady(get("/"), rps=20, timeout_s=30)
-HURRIED = steady(get("/hurried"), rps=20, timeout_s=30)
+LOAD = constant_rate(get("/"), rps=20, timeout_s=30)
+HURRIED = constant_rate(get("/hurried"), rps=20, timeout_s=30)
 SHORT = {"warmup_s": 0.1, "baseline_s": 0.3, "hold_s": 0.5, "recover_s": 0.3}
 
 
@@ -98,7 +98,7 @@ def test_retries_go_by_the_grpc_status_whoever_calls(bed):
 
 def test_request_faults_meet_their_users_and_no_others(bed):
     fault = abort(grpc_status="NOT_FOUND").on(RPC).for_users(percent=40)
-    run = bed.experiment(fault, load=steady(get("/"), rps=20, users=5, timeout_s=30), **SHORT)
+    run = bed.experiment(fault, load=constant_rate(get("/"), rps=20, users=5, timeout_s=30), **SHORT)
     run.check(affected=[statuses(404), attempts(RPC, exactly=1)], unaffected=[statuses(200)])
 
 
@@ -108,7 +108,9 @@ def test_http2_faults_are_http_faults(bed):
 
 
 def test_a_delay_ends_with_the_deadline_of_the_caller(bed):
-    run = bed.experiment(delay(ms=600_000).on(RPC), load=steady(get("/impatient"), rps=20, timeout_s=60), **SHORT)
+    run = bed.experiment(
+        delay(ms=600_000).on(RPC), load=constant_rate(get("/impatient"), rps=20, timeout_s=60), **SHORT
+    )
     run.check(all=[statuses(504), call_duration(RPC, under_ms=60_000)])
     index = run.history.index
     held = {request.id for request in index.by_phase["hold"]}

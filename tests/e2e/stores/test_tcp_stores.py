@@ -10,6 +10,7 @@ from testbed import (
     abort,
     connection_refused,
     connection_reset,
+    constant_rate,
     get,
     kill,
     latency,
@@ -17,7 +18,6 @@ from testbed import (
     partition,
     stall,
     statuses,
-    steady,
 )
 from testbed.errors import FaultError
 from testbed.experiment.testbed import Testbed
@@ -27,7 +27,7 @@ from tests.kit.processes import eventually
 pytestmark = pytest.mark.e2e
 
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 0.7, "recover_s": 0}
-LOAD, QUICK, BIG = (steady(get(path), rps=20, timeout_s=60) for path in ("/", "/quick", "/quick/big"))
+LOAD, QUICK, BIG = (constant_rate(get(path), rps=20, timeout_s=60) for path in ("/", "/quick", "/quick/big"))
 
 
 @pytest.fixture(params=["cached", "stored"])

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import testbed
-from testbed import get, packet_loss, partition, statuses, steady, unreachable
+from testbed import constant_rate, get, packet_loss, partition, statuses, unreachable
 from testbed.errors import TestbedError, Unsupported
 from testbed.faults.operations import PacketDrop
 from testbed.injection.namespaces import NetworkNamespaces
@@ -222,7 +222,7 @@ def far_bed(far):
 
 
 def quick(bed, *faults, rps=20, hold_s=0.8, recover_s=0):
-    load = steady(get("/"), rps=rps)
+    load = constant_rate(get("/"), rps=rps)
     return bed.experiment(*faults, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=hold_s, recover_s=recover_s)
 
 
@@ -267,7 +267,7 @@ def test_everything_is_asked_where_it_is_published(far_bed) -> None:
 
 
 def test_policies_are_read_back_and_a_killed_replica_comes_back(far_bed) -> None:
-    with far_bed.policies({EDGE: {"timeout": "2s"}}), far_bed.inject(testbed.kill().on(replica="back-1")):
+    with far_bed.override_policies({EDGE: {"timeout": "2s"}}), far_bed.inject(testbed.kill().on(replica="back-1")):
         pass
     far_bed.clean()
     with far_bed.client() as client:

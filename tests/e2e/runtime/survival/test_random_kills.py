@@ -29,7 +29,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_it(tiny, fault):
-    with tiny.load(steady(get("/"), rps=50)) as traffic, tiny.inject(fault):
+    with tiny.load(constant_rate(get("/"), rps=50)) as traffic, tiny.inject(fault):
         traffic.run(for_s=0.3)
     traffic.result().check(all=[statuses(200, 500, 502, 503, 504)])
 """
