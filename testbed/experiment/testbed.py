@@ -155,16 +155,16 @@ class Testbed:
 
         Raises `TestbedError` where the entry does not speak HTTP/1.1.
         """
-        return clients.client(self._door("http"), self._runs, user, cohort, self.topology.context)
+        return clients.client(self._door("http"), self._runs, user, cohort, self.topology.context_headers)
 
     def async_client(self, user: str = "", cohort: str = "") -> httpx.AsyncClient:
         """The same, for `async def` tests."""
-        return clients.async_client(self._door("http"), self._runs, user, cohort, self.topology.context)
+        return clients.async_client(self._door("http"), self._runs, user, cohort, self.topology.context_headers)
 
     def channel(self, user: str = "", cohort: str = "") -> grpc.Channel:
         """A gRPC channel to an entry that speaks gRPC, whose calls carry this user; for plain asserts."""
         address = self._door("grpc").removeprefix("http://")
-        return clients.channel(address, self._runs, user, cohort, self.topology.context)
+        return clients.channel(address, self._runs, user, cohort, self.topology.context_headers)
 
     @property
     def url(self) -> str:

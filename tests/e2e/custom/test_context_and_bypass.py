@@ -101,7 +101,7 @@ def test_one_link_that_is_not_used_spoils_no_check_of_another(tmp_path: Path) ->
 
 
 def test_another_header_carries_the_context_where_the_topology_says_so(tmp_path: Path) -> None:
-    made = written(tmp_path, services(FORWARD="x-shop-context"), context=["X-Shop-Context"])
+    made = written(tmp_path, services(FORWARD="x-shop-context"), contextHeaders=["X-Shop-Context"])
     with start(made) as shop:
         run = shop.experiment(abort(503).on("back -> base").for_users(percent=50), load=LOAD, **SHORT)
     assert run.warnings == []

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 
 def hops(services: dict[str, object], *policies: dict[str, object]) -> Topology:
-    data = {"name": "hops", "entry": "front", "services": services, "policies": policies, "forward": [EXPECTED]}
+    data = {"name": "hops", "entry": "front", "services": services, "policies": policies, "forwardHeaders": [EXPECTED]}
     return Topology.model_validate(data)
 
 
@@ -34,7 +34,7 @@ def test_the_deadline_that_a_proxy_sets_ends_the_calls_of_the_next_hop() -> None
     """The front waits 600 ms; the back works longer, for nobody unless the middle's proxy knows that."""
     services: dict[str, object] = {
         "front": {"language": "go", "calls": [{"to": "middle", "onFailure": {"keep": [504]}}]},
-        "middle": {"language": "go", "onHangUp": "continue", "calls": ["back"]},
+        "middle": {"language": "go", "onClientDisconnect": "continue", "calls": ["back"]},
         "back": {"language": "go", "work": "900ms"},
     }
     edge = "middle -> back"
