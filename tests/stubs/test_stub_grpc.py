@@ -173,7 +173,7 @@ def test_a_timeout_is_the_deadline_of_the_call(start, rpc_upstream):
     (entry,) = answer.body["calls"]
     assert entry["status"] == 504
     assert entry["ms"] >= 699
-    assert a.seen[0].left_s <= 0.7
+    assert a.seen[0].left_s < 1  # grpcio rounds it up, and reads a clock that may be old
     assert a.left.wait(60)
 
 
@@ -228,7 +228,7 @@ def test_what_is_left_is_handed_on_and_nothing_is_begun_after_it(start, rpc_upst
     told = served(rpc("a"), deadline="grpc-timeout", routes={"/late": route(rpc("a"), work={"0": 300, "100": 300})})
     with client(start(told, {"a": a})) as there:
         assert there.call(timeout_s=60).status == "OK"
-        assert 0 < a.seen[0].left_s <= 60
+        assert 0 < a.seen[0].left_s < 61
         assert there.call("/late", timeout_s=0.15).status == "DEADLINE_EXCEEDED"
     time.sleep(0.4)
     assert len(a.seen) == 1
@@ -242,7 +242,7 @@ def test_envoys_header_is_a_deadline_too(start, rpc_upstream):
         assert there.call(x_envoy_expected_rq_timeout_ms="60000").status == "OK"
     (seen,) = a.seen
     assert 0 < int(seen.metadata[header]) <= 60_000
-    assert seen.left_s <= 60
+    assert seen.left_s < 61
 
 
 def test_what_finds_no_place_is_shed(start, rpc_upstream):

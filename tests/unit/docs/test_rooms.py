@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,12 @@ def test_a_module_has_its_test_or_is_listed(name: str) -> None:
 def test_what_is_listed_is_there() -> None:
     assert not TESTED_BY.keys() - MODULES.keys()
     assert not [test for test in TESTED_BY.values() if not (ROOT / "tests" / test).is_file()]
+
+
+SIBLINGS = re.compile(r"^\s*from testbed\.(checks|faults)\.(\w+)", re.MULTILINE)
+CHECKS = sorted(ROOT.glob("testbed/checks/[a-z]*.py"))
+
+
+@pytest.mark.parametrize("path", CHECKS, ids=[path.stem for path in CHECKS])
+def test_a_check_knows_no_other_check(path: Path) -> None:
+    assert {room for kind, room in SIBLINGS.findall(path.read_text()) if kind == "checks"} <= {"judging"}

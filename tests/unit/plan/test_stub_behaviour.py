@@ -59,6 +59,8 @@ def test_checks_know_a_stale_fallback_by_its_name() -> None:
         ("fail", {"deadline": "a b"}, "is not a header name"),
         ("fail", {"onClientDisconnect": "go"}, "onClientDisconnect"),
         ("fail", {"terminationGracePeriod": "-1s"}, "terminationGracePeriod"),
+        ("fail", {"resetPath": "/ø"}, "only visible ASCII characters"),
+        ("fail", {"calls": [{"to": "back", "path": "/a b"}]}, "only visible ASCII characters"),
     ],
 )
 def test_what_cannot_be_is_refused(way: Any, front: dict[str, Any], words: str) -> None:
