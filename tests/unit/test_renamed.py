@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import warnings
@@ -14,6 +15,8 @@ from testbed import checks, faults, renamed
 from testbed.experiment.replay import Replay
 from testbed.experiment.testbed import Testbed
 from testbed.faults import node_failure, outage, stall
+from testbed.spec.old_keys import SERVICE, TOPOLOGY
+from tests.kit import ROOT
 
 TABLES = {"testbed.faults": renamed.FAULTS, "testbed.checks": renamed.CHECKS, "testbed": renamed.LOADS}
 EVERY = [(home, old, new) for home, names in TABLES.items() for old, new in names.items()]
@@ -100,3 +103,15 @@ def test_policies_are_overridden_by_the_old_name_as_well(kind: type[Testbed | Re
     with pytest.warns(DeprecationWarning, match="`policies` is now `override_policies`; the old name goes") as told:
         assert Bed().policies({"a -> b": None}) == ("begun", {"a -> b": None})
     assert [one.filename for one in told] == [__file__]
+
+
+ROW = re.compile(r"^\| [^|]+ \| `([^`]+)` \| `([^`]+)` \|$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["docs/renamed.md", "CHANGELOG.md"])
+def test_the_tables_that_users_read_have_every_old_name_and_key(page: str) -> None:
+    told = {(old, new) for old, new in ROW.findall(ROOT.joinpath(page).read_text())}
+    names = {*renamed.NAMES.items(), *TOPOLOGY.items(), *SERVICE.items()}
+    with_words = {("gives_up(within_ms=)", "call_duration(under_ms=)"), ("onHangUp", "onClientDisconnect")}
+    words = {(f'kind="{old}"', f'kind="{new}"') for old, new in renamed.KINDS.items()} | with_words
+    assert names - {("gives_up", "call_duration"), ("on_hang_up", "onClientDisconnect")} | words <= told
