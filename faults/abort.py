@@ -23,7 +23,7 @@ class abort(RequestFault):
         abort(grpc_status="UNAVAILABLE").on("checkout -> stock")
     """
 
-    twin: ClassVar[str] = "refused()"
+    twin: ClassVar[str] = "connection_refused()"
 
     status: int = 503
     grpc_status: str | None = field(default=None, kw_only=True)

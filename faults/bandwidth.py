@@ -18,7 +18,7 @@ class bandwidth(LinkFault):
 
     `direction="answers"` (the default) makes answers slow, `"requests"` what callers send. Opening a connection is not
     slower, and neither is what fits into a few kilobytes. Whole numbers from 1 on; a line that lets nothing through is
-    `silent()`. Healing hands over at once what was held back.
+    `stall()`. Healing hands over at once what was held back.
 
         bandwidth(kb_per_s=64).on("checkout -> pricing")
     """

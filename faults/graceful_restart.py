@@ -22,7 +22,8 @@ class graceful_restart(ProcessFault):
     sent on a connection that the app is just closing, which would be the inlet's own and none of the caller's.
     From its end on callers are refused.
 
-    A service says in `grace` how long it finishes; without, it ends at once. Kubernetes waits 30 s as well.
+    A service says in `terminationGracePeriod` how long it finishes; without, it ends at once. Kubernetes waits 30 s as
+    well.
     """
 
     momentary = True

@@ -20,7 +20,7 @@ class hang(RequestFault):
         hang().on("checkout -> pricing").for_attempts(1)
     """
 
-    twin: ClassVar[str] = "silent()"
+    twin: ClassVar[str] = "stall()"
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """One rule for all its links: a delay that nobody outlives."""

@@ -9,25 +9,27 @@ from typing import Literal
 from testbed.errors import FaultError, nearest
 from testbed.faults.abort import abort
 from testbed.faults.base import Fault, Plane
+from testbed.faults.connection_refused import connection_refused
 from testbed.faults.hang import hang
 from testbed.faults.kill import kill
-from testbed.faults.lost import lost
+from testbed.faults.node_failure import node_failure
 from testbed.faults.operations import Operation
-from testbed.faults.refused import refused
-from testbed.faults.silent import silent
+from testbed.faults.stall import stall
 from testbed.faults.target import FaultContext, Target
 from testbed.faults.unreachable import unreachable
 from testbed.plan.values import Link
+from testbed.renamed import KINDS as OLD_KINDS
+from testbed.renamed import warn
 
-Kind = Literal["refused", "unreachable", "silent", "hang", "erroring", "killed", "lost"]
+Kind = Literal["refused", "unreachable", "stall", "hang", "erroring", "killed", "node_failure"]
 KINDS: dict[str, Callable[[], Fault]] = {
-    "refused": refused,
+    "refused": connection_refused,
     "unreachable": unreachable,
-    "silent": silent,
+    "stall": stall,
     "hang": hang,
     "erroring": lambda: abort(503),
     "killed": kill,
-    "lost": lost,
+    "node_failure": node_failure,
 }
 
 
@@ -35,10 +37,10 @@ KINDS: dict[str, Callable[[], Fault]] = {
 class outage(Fault):
     """The first `replicas` replicas of `service` (all of them if None) fail as `kind` says.
 
-    What callers see: `refused` a connection refused, `unreachable` a connect time-out, `silent` a read time-out on
+    What callers see: `refused` a connection refused, `unreachable` a connect time-out, `stall` a read time-out on
     every connection, `hang` one on every request (health checks by TCP alone stay well), `erroring` a 503 (on
-    gRPC: UNAVAILABLE) to each request, `killed` a process that is really gone, and refused until it is healed, `lost` a
-    node that is gone: silence, and a process that does nothing more.
+    gRPC: UNAVAILABLE) to each request, `killed` a process that is really gone, and refused until it is healed,
+    `node_failure` a node that is gone: silence, and a process that does nothing more.
 
         outage("pricing", replicas=1, kind="unreachable")
     """
@@ -46,6 +48,13 @@ class outage(Fault):
     service: str
     replicas: int | None = None
     kind: Kind = "refused"
+
+    def __post_init__(self) -> None:
+        """Take an old word for a kind, with a warning, then as any fault."""
+        if new := OLD_KINDS.get(self.kind):
+            warn(f"kind={self.kind!r}", f"kind={new!r}")
+            object.__setattr__(self, "kind", new)
+        super().__post_init__()
 
     def validate(self) -> None:
         """Raise `FaultError` for an unknown kind or fewer than one replica."""
@@ -60,7 +69,7 @@ class outage(Fault):
         return KINDS[self.kind]().plane
 
     def _aim(self, target: Target) -> Target:
-        """Narrow the outage to one edge: only this caller meets it (not for `killed` and `lost`)."""
+        """Narrow the outage to one edge: only this caller meets it (not for `killed` and `node_failure`)."""
         if not target.edge or target.service or target.replica or target.proxy:
             raise FaultError(f"{self} names its service itself; .on takes an edge into it, nothing else")
         return Target(edge=target.edge)

@@ -15,7 +15,7 @@ class unreachable(LinkFault):
     """Lose the SYN of every new connection: callers meet their connect time-out, never a refusal.
 
     Connections that are open are closed (they see the end of the stream, as Toxiproxy cannot keep them without its
-    listener); where they should stay open and silent, use `silent()`. Healing answers again, but TCP asks again only
+    listener); where they should stay open and silent, use `stall()`. Healing answers again, but TCP asks again only
     in its own time: a caller who was waiting gets through with its next SYN, up to a second later (more, the longer it
     has waited; RFC 6298).
 

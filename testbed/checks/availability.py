@@ -60,7 +60,7 @@ class availability(Check):
             why += self._enough_with(failed)
             return self._say(view, "inconclusive", failed, why=why, next=request_trace(view, failed[0]))
         needed = statistics.enough_requests(0, self._share)
-        why += f"for {self._limit} send {count(needed)}, or use a count such as only_statuses"
+        why += f"for {self._limit} send {count(needed)}, or use a count such as statuses"
         return self._say(view, "inconclusive", failed, why=why, next=more_load(view, needed))
 
     def _bounds(self, answered: int, n: int) -> tuple[float, float]:

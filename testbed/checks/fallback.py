@@ -20,7 +20,7 @@ class fallback(Check):
     """At least this share of the answered requests carries the fallback (all of them unless told): an exact count.
 
     A request is answered if a status came back, whatever it says; those without an answer are not counted, so ask
-    `availability` or `only_statuses` as well.
+    `availability` or `statuses` as well.
     """
 
     which: str

@@ -95,7 +95,7 @@ class quantile(Check):
             f"{plural(len(view.requests), 'request')}, {count(len(slow))} of them at {ms(self._limit)} or more, prove "
             f"nothing about {self._word}; {count(needed)} with no more than {count(len(slow))} would be enough"
         )
-        why += "" if slow else ", or use slowest(under_ms=), which is a count"
+        why += "" if slow else ", or use max_latency(under_ms=), which is a count"
         return say("inconclusive", why=why, next=_slowest(view) if slow else more_load(view, needed))
 
     def _against_baseline(self, view: View) -> Verdict:
@@ -122,7 +122,7 @@ class quantile(Check):
         n = len(view.requests)
         if n < needed:
             why = f"{plural(n, 'request')} bound no {self._word}; {count(needed)} or more would be enough"
-            return f"{why} (two bounds at 97.5 %), or use slowest(under_ms=), a count", more_load(view, needed)
+            return f"{why} (two bounds at 97.5 %), or use max_latency(under_ms=), a count", more_load(view, needed)
         why = (
             f"{self._word} lies between {ms(now.lower)} and {_top(now.upper)}, in the baseline between "
             f"{ms(before.lower)} and {_top(before.upper)}; more requests in both phases narrow this"

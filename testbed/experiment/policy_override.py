@@ -39,7 +39,8 @@ class Swaps:
     def begin(self, overrides: PolicyOverrides) -> Swap:
         """Bring overrides into force on top of those that are; verified. On failure all is as it was."""
         if not overrides:
-            raise TestbedError("policies({}) changes nothing: name an edge, as in policies({'a -> b': {...}})")
+            how = "name an edge, as in override_policies({'a -> b': {...}})"
+            raise TestbedError(f"override_policies({{}}) changes nothing: {how}")
         swap = Swap(self, overrides)
         if self._arm is not Arm.WITHOUT_POLICIES:
             self._change([*self._active, swap], ", ".join(map(str, overrides)))

@@ -34,7 +34,7 @@ def begin(parts: Parts, record: Record, shape: Shape, number: int, say: Say = si
     `number` makes the ids of the requests of one mesh unique.
     """
     said = spoken(shape, parts.plan.topology)
-    schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context)
+    schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context_headers)
     parts.recorder.begin()
     with ExitStack() as undo:
         driver = parts.driver(shape.timeout_s, record.seed, said).start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from testbed.errors import TestbedError
 from testbed.experiment.record import Record, slug
 from testbed.history.file import History
+from testbed.renamed import warn
 
 if TYPE_CHECKING:
     from testbed.experiment.run import Run
@@ -51,11 +52,16 @@ class Replay:
         """Stand in for an injection."""
         return Replayed(self)
 
-    def policies(self, overrides: PolicyOverrides) -> Replayed:
+    def override_policies(self, overrides: PolicyOverrides) -> Replayed:
         """Stand in for other policies, which the kept history names; refuses what could not be meant."""
         before = self.topology
         self.topology = before.with_overrides(policies=overrides)
         return Replayed(self, lambda: setattr(self, "topology", before))
+
+    def policies(self, overrides: PolicyOverrides) -> Replayed:
+        """Do the same by its old name, with a warning."""
+        warn("policies", "override_policies")
+        return self.override_policies(overrides)
 
     def clean(self) -> None:
         """Nothing to clean."""

@@ -64,9 +64,9 @@ class Cleaner:
         plan, reach = self._parts.plan, self._parts.runtime.reach
         for replica in plan.replicas:
             service = plan.topology.services[replica.service]
-            if service.reset:
+            if service.reset_path:
                 address = replica.app if replica.external else reach(replica.app)
-                clients.forget(address, service.reset, service.protocol)
+                clients.forget(address, service.reset_path, service.protocol)
 
     def _verify(self) -> None:
         if left := self._parts.links.verify_clean():

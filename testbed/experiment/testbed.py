@@ -26,6 +26,7 @@ from testbed.injection.injection import Injection
 from testbed.load import clients
 from testbed.load.workload import Shape
 from testbed.plan.make import Plan
+from testbed.renamed import warn
 from testbed.runtime import Lease, Runtime
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Testbed:
         if load is None:
             raise TestbedError(
                 "experiment(...) without load=: nothing would be sent, so nothing could be seen. "
-                "Add load=steady(get('/'), rps=100)"
+                "Add load=constant_rate(get('/'), rps=100)"
             )
         refuse_late(faults, hold_s)
         context = self._parts.context(load.population(self.record.seed), self.record.seed)
@@ -110,7 +111,11 @@ class Testbed:
         return traffic.result()
 
     def load(self, shape: Shape) -> Traffic:
-        """Open-loop load on the entry: `with shop.load(steady(...)) as traffic: traffic.run(for_s=5, phase="...")`."""
+        """Open-loop load on the entry.
+
+        with shop.load(constant_rate(get("/"), rps=100)) as traffic:
+            traffic.run(for_s=5, phase="...")
+        """
         self._must_run()
         if self._load is not None:
             raise TestbedError("there is a load already: one at a time, so that its schedule can be trusted")
@@ -129,7 +134,7 @@ class Testbed:
             raise FaultError("inject() without a fault")
         return self._inject(faults, lambda: self._injector.check(faults, self._context()))
 
-    def policies(self, overrides: PolicyOverrides) -> Swap:
+    def override_policies(self, overrides: PolicyOverrides) -> Swap:
         """Other policies until the end of the `with` block (or until `restore()`), without a restart of the services.
 
         `overrides` maps edges to what changes, merged key by key into what is in force; None removes a policy. The
@@ -140,21 +145,26 @@ class Testbed:
         self.say("policies of " + ", ".join(map(str, overrides)))
         return self._parts.swaps.begin(overrides)
 
+    def policies(self, overrides: PolicyOverrides) -> Swap:
+        """Do the same by its old name, with a warning."""
+        warn("policies", "override_policies")
+        return self.override_policies(overrides)
+
     def client(self, user: str = "", cohort: str = "") -> httpx.Client:
         """An httpx client at the entry, whose requests carry this user; for plain asserts.
 
         Raises `TestbedError` where the entry does not speak HTTP/1.1.
         """
-        return clients.client(self._door("http"), self._runs, user, cohort, self.topology.context)
+        return clients.client(self._door("http"), self._runs, user, cohort, self.topology.context_headers)
 
     def async_client(self, user: str = "", cohort: str = "") -> httpx.AsyncClient:
         """The same, for `async def` tests."""
-        return clients.async_client(self._door("http"), self._runs, user, cohort, self.topology.context)
+        return clients.async_client(self._door("http"), self._runs, user, cohort, self.topology.context_headers)
 
     def channel(self, user: str = "", cohort: str = "") -> grpc.Channel:
         """A gRPC channel to an entry that speaks gRPC, whose calls carry this user; for plain asserts."""
         address = self._door("grpc").removeprefix("http://")
-        return clients.channel(address, self._runs, user, cohort, self.topology.context)
+        return clients.channel(address, self._runs, user, cohort, self.topology.context_headers)
 
     @property
     def url(self) -> str:

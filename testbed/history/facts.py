@@ -58,7 +58,7 @@ def wiring(topology: Mapping[str, object]) -> Wiring:
         protocols={edge: str(services.get(edge.partition(" -> ")[2], {}).get("protocol", "http")) for edge in edges},
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
         own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
-        context=("baggage", *map(str, _sequence(topology.get("context")))),
+        context=("baggage", *map(str, _sequence(topology.get("contextHeaders") or topology.get("context")))),
         patience_ms=min((ms for policy in policies for ms in _timeouts(policy)), default=math.inf),
     )
 

@@ -41,7 +41,7 @@ class Dropper:
     def remedy(self) -> str:
         """What works nevertheless, and how to mend it."""
         whole = "whole edges can still be broken: leave out .for_users, .for_cohort, or take a link fault"
-        other = "if it hands on another header, name that in the topology (context: [x-shop-context])"
+        other = "if it hands on another header, name that in the topology (contextHeaders: [x-shop-context])"
         return f"{whole}; {other}. To mend it in {self.service}, {recipe(self.command)}"
 
 

@@ -59,7 +59,7 @@ def requests(shape: Shape, seed: int, prefix: str = "r", carriers: Sequence[str]
     """Yield a load's requests without end, in order of time, with offsets from the start of the load.
 
     The same shape and seed give the same sequence. Streams are independent: the main one (`rps`), and one for each
-    cohort with a rate of its own, shifted by a part of a gap so that two steady streams do not send in pairs.
+    cohort with a rate of its own, shifted by a part of a gap so that two constant streams do not send in pairs.
     """
     cohort = shape.population(seed)
     streams = [_stream(shape, seed, cohort, number, name) for number, name in enumerate(["", *shape.cohort_rps])]
@@ -71,11 +71,11 @@ def _stream(shape: Shape, seed: int, cohort: Mapping[str, str], number: int, nam
     rps = shape.cohort_rps[name] if name else shape.rps
     own = [name] if name else ["", *(each for each in shape.cohorts if each not in shape.cohort_rps)]
     groups = [[user for user in cohort if cohort[user] == each] for each in own]
-    times = _steady(rps, number) if shape.arrivals == "steady" else _poisson(rps, Random(f"times|{seed}|{name}"))
+    times = _constant(rps, number) if shape.arrivals == "constant" else _poisson(rps, Random(f"times|{seed}|{name}"))
     return zip(times, _users(groups, Random(f"users|{seed}|{name}")), strict=False)
 
 
-def _steady(rps: float, number: int) -> Iterator[float]:
+def _constant(rps: float, number: int) -> Iterator[float]:
     """Yield (i + shift) / rps: by multiplication, so that no error adds up. Shifts are golden: never a common beat."""
     shift, i = (number * GOLDEN) % 1, 0
     while True:

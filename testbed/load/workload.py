@@ -83,14 +83,14 @@ def unary(method: str, message: bytes = b"", metadata: Mapping[str, str] | None 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A load: a template, a rate in requests per second, and users; made by `steady` and `poisson`.
+    """A load: a template, a rate in requests per second, and users; made by `constant_rate` and `poisson`.
 
     `cohorts` maps name to share in (0, 1]. A cohort in `cohort_rps` has a stream of requests of its own, on top
     of `rps`; all other users, those of the remaining cohorts among them, share the stream of `rps`.
     """
 
     template: RequestTemplate
-    arrivals: Literal["steady", "poisson"]
+    arrivals: Literal["constant", "poisson"]
     rps: float
     users: int = 1000
     cohorts: Mapping[str, float] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class Shape:
 
 
 class Keywords(TypedDict, total=False):
-    """What `steady` and `poisson` take besides the template and the rate."""
+    """What `constant_rate` and `poisson` take besides the template and the rate."""
 
     users: int
     cohorts: Mapping[str, str]
@@ -150,7 +150,7 @@ class Keywords(TypedDict, total=False):
     timeout_s: float
 
 
-def steady(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
+def constant_rate(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
     """Return a load at a constant rate: request i of a stream is due exactly i/rps seconds after its first.
 
     users: how many (default 1000), with the stable ids u0001, u0002, ...
@@ -160,11 +160,11 @@ def steady(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> S
     timeout_s: how long a user waits for the whole answer, from when the request is sent (default 10).
     Raises TestbedError with the nearest valid choice.
     """
-    return _shape(template, "steady", rps, more)
+    return _shape(template, "constant", rps, more)
 
 
 def poisson(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
-    """Return a load with independent arrivals at a mean rate (exponential gaps); keywords as for `steady`."""
+    """Return a load with independent arrivals at a mean rate (exponential gaps); keywords as for `constant_rate`."""
     return _shape(template, "poisson", rps, more)
 
 
@@ -174,7 +174,7 @@ def user_ids(users: int) -> list[str]:
     return [f"u{number:0{width}d}" for number in range(1, users + 1)]
 
 
-def _shape(template: RequestTemplate, arrivals: Literal["steady", "poisson"], rps: float, more: Keywords) -> Shape:
+def _shape(template: RequestTemplate, arrivals: Literal["constant", "poisson"], rps: float, more: Keywords) -> Shape:
     if not isinstance(template, RequestTemplate):
         raise TestbedError(f"{arrivals}() takes a request such as get('/checkout') first, not {template!r}")
     if unknown := sorted(set(more) - Keywords.__optional_keys__):

@@ -202,7 +202,7 @@ def _stub(plan: Plan, replica: Replica, wiring: dict[str, str], seed: int) -> Pr
         listens=(address,),
         env=env,
         replica=replica.name,
-        reached=(address,) if service.reset else (),
+        reached=(address,) if service.reset_path else (),
     )
 
 

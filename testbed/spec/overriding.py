@@ -16,7 +16,7 @@ from testbed.spec.problems import Problem
 from testbed.spec.spec import Spec
 from testbed.spec.written import Data, written
 
-_OF_ADDRESSES = ("protocol", "reset")  # what stays true of a service wherever it runs
+_OF_ADDRESSES = ("protocol", "resetPath")  # what stays true of a service wherever it runs
 
 
 def objections(spec: Spec, overrides: Overrides) -> list[Problem]:

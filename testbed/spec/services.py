@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from testbed.spec.base import Count, ErrorStatus, Model, ShortForm, whole
 from testbed.spec.calls import Call, Method, Path, Step, every_call
 from testbed.spec.durations import DURATION_SCHEMA, Millis, to_ms
 from testbed.spec.edges import CLIENT, Protocol
+from testbed.spec.old_keys import SERVICE, made_in_python
 from testbed.spec.problems import Place, wrong
 from testbed.spec.programs import Program, kinds_of
 
@@ -158,20 +159,25 @@ class Service(Program, Route):
     """Behaviour of single paths, by "GET /path" or "/path"; it takes nothing over from the service's own."""
     concurrency: Concurrency | None = None
     """How many requests one replica works on at once. Default: as many as come."""
-    wiring: Literal["listener", "proxy"] = "listener"
+    outbound: Literal["listener", "httpProxy"] = "listener"
     """How its calls reach the mesh: a listener of the proxy for each upstream, or HTTP_PROXY."""
-    forward: tuple[Header, ...] = ()
+    forward_headers: tuple[Header, ...] = ()
     """Headers of the incoming request to hand on, besides the topology's."""
     deadline: Header | None = None
     """The header by which callers say how many milliseconds they will still wait, such as
     x-envoy-expected-rq-timeout-ms. The service then begins nothing after that (504), waits no longer for its own calls,
     and tells them what is left. Default: it takes no notice."""
-    on_hang_up: Literal["stop", "continue"] = "stop"
+    on_client_disconnect: Literal["cancel", "continue"] = "cancel"
     """Whether it stops working for a caller that has closed its connection, or goes on as many do."""
-    grace: Millis = 0.0
+    termination_grace_period: Millis = 0.0
     """How long after SIGTERM it may finish what it has begun, without new connections. Default: it ends at once."""
-    reset: Path | None = None
+    reset_path: Path | None = None
     """A path that gets a POST between tests, so that the service forgets what it has learnt (its stale answers)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renewed(cls, data: object) -> object:
+        return made_in_python(data, SERVICE)
 
     @property
     def kind(self) -> str:
@@ -185,9 +191,9 @@ class Service(Program, Route):
 
     @property
     def route_table(self) -> dict[str, Route]:
-        """Every route by its key, the default one ("*") first. A `reset` path without a route does nothing."""
-        keys = {f"POST {self.reset}", self.reset} if self.reset else set()
-        reset = {f"POST {self.reset}": Route()} if keys and not keys & set(self.routes) else {}
+        """Every route by its key, the default one ("*") first. A `resetPath` without a route does nothing."""
+        keys = {f"POST {self.reset_path}", self.reset_path} if self.reset_path else set()
+        reset = {f"POST {self.reset_path}": Route()} if keys and not keys & set(self.routes) else {}
         return {DEFAULT_ROUTE: self, **reset, **self.routes}
 
     def route_key(self, method: str, path: str) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from testbed.errors import TopologyError, nearest
 from testbed.spec.base import EdgeText, Model, ShortForm, Spelling, whole
 from testbed.spec.edges import CLIENT, Edge, Protocol, no_edge
 from testbed.spec.meshes import DEFAULT, MeshName
+from testbed.spec.old_keys import TOPOLOGY, made_in_python
 from testbed.spec.policies.policy import Policy
 from testbed.spec.ports import Ports
 from testbed.spec.problems import Place
@@ -46,10 +47,15 @@ class Spec(Model):
     """How the testbed treats single edges, by "caller -> callee"; "client -> ENTRY" is the load's own."""
     ports: Ports = Ports()
     """Ports that every replica has on its own address."""
-    forward: tuple[Header, ...] = ()
-    """Headers that every stub hands on, besides traceparent, tracestate, baggage, x-request-id and those of context."""
-    context: tuple[Header, ...] = ()
+    forward_headers: tuple[Header, ...] = ()
+    """Headers that every stub hands on, besides traceparent, tracestate, baggage, x-request-id and contextHeaders."""
+    context_headers: tuple[Header, ...] = ()
     """Headers that carry a request's id, user and cohort besides baggage, for services that hand on one of these."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renewed(cls, data: object) -> object:
+        return made_in_python(data, TOPOLOGY)
 
     @cached_property
     def _upstreams(self) -> dict[str, tuple[str, ...]]:

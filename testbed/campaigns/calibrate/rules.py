@@ -155,8 +155,8 @@ def _how_to_see(case: Case) -> str:
     if not hit.keys() & guarded.keys():
         return f"no policy is on {', '.join(hit)}, where the fault is; there are policies on {', '.join(guarded)}"
     return (
-        "make the fault hard enough to need a policy (ms=, kind='silent', more replicas), or check what the policy "
-        "bounds: slowest, gives_up, attempts, fallback. If it is meant to be harmless: "
+        "make the fault hard enough to need a policy (ms=, kind='stall', more replicas), or check what the policy "
+        "bounds: max_latency, call_duration, attempts, fallback. If it is meant to be harmless: "
         "@pytest.mark.control('why no policy matters')"
     )
 

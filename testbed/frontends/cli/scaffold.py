@@ -44,14 +44,15 @@ from testbed import {names}
 
 def test_slow_{callee_word}_does_not_hold_up_the_users({fixture}):
     slow = delay(ms=2000).on("{entry} -> {callee}")
-    run = {fixture}.experiment(slow, load=steady(get("{path}"), rps=50), hold_s=3)
+    run = {fixture}.experiment(slow, load=constant_rate(get("{path}"), rps=50), hold_s=3)
     run.check(all=[{checks}])
 '''
 OF_STUBS = (
-    "attempts, delay, get, slowest, steady",
-    'slowest(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)',
+    "attempts, constant_rate, delay, get, max_latency",
+    'max_latency(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)',
 )
-OF_COMMANDS = ("delay, get, slowest, steady", "slowest(under_ms=1500)")  # it may not hand on what attempts are told by
+# A command may not hand on what attempts are told by.
+OF_COMMANDS = ("constant_rate, delay, get, max_latency", "max_latency(under_ms=1500)")
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
 
 def _told(topology: Topology, replica: Replica) -> dict[str, str]:
     """What every line of a replica's calls says besides the usual."""
-    return {"caller": replica.name, "baggage": bootstrap.request_context(topology.context)}
+    return {"caller": replica.name, "baggage": bootstrap.request_context(topology.context_headers)}
 
 
 def _manager(host: ProxyHost, caller: dict[str, str], hosts: list[Json], one_by_one: bool = True) -> Json:

@@ -126,8 +126,8 @@ def no_deadline(spec: Spec) -> Iterator[Problem]:
         if not policy.respect_expected_rq_timeout:
             continue
         told = spec.services[caller]
-        if not told.is_own and EXPECTED not in (*(header.lower() for header in spec.forward), told.deadline):
-            yield Problem(place, f"{policy.edge}: {caller} does not hand on {EXPECTED}: add it to forward")
+        if not told.is_own and EXPECTED not in (*(header.lower() for header in spec.forward_headers), told.deadline):
+            yield Problem(place, f"{policy.edge}: {caller} does not hand on {EXPECTED}: add it to forwardHeaders")
         if not any(one and (one.timeout or one.per_try) for one in above):
             yield Problem(place, f"{policy.edge}: no caller of {caller} has a timeout, so there is no time to respect")
 
@@ -136,7 +136,7 @@ def remembers(spec: Spec) -> Iterator[Problem]:
     """Services whose stale answers outlive a test, because no reset makes them forget."""
     for name, service in spec.services.items():
         ways = [call.on_failure for _, _, call in service.every_call()]
-        if service.reset is None and any(isinstance(way, Fallback) and way.stale for way in ways):
+        if service.reset_path is None and any(isinstance(way, Fallback) and way.stale for way in ways):
             text = f"{name} keeps its last good answers from one test to the next: give it a reset path"
             yield Problem(("services", name), text)
 

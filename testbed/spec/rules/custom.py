@@ -25,10 +25,10 @@ def broken(spec: Spec) -> Iterator[Problem]:
             found += [*_calls(service), *_templates(spec, name, service), *_port(spec, service)]
         yield from (Problem(("services", name, *problem.place), problem.message) for problem in found)
     yield from _circles(spec)
-    for index, header in enumerate(spec.context):
+    for index, header in enumerate(spec.context_headers):
         if header in ("traceparent", "tracestate"):
             text = f"{header} has a format of its own, in which a request's id, user and cohort have no place"
-            yield Problem(("context", index), text)
+            yield Problem(("contextHeaders", index), text)
 
 
 def _kind(service: Service) -> Iterator[Problem]:

@@ -73,8 +73,8 @@ def _uncallable(spec: Spec, caller: str, protocol: Protocol) -> str:
         return "a stub sends requests, and cannot call it"
     if protocol == "http2" and not capabilities(spec.mesh).makes_http2:
         return f"stubs send HTTP/1.1, and with mesh {spec.mesh} there is no proxy that makes HTTP/2 of it"
-    if protocol == "grpc" and service.wiring == "proxy":
-        return f"gRPC takes no HTTP_PROXY of this kind, so {caller} needs wiring: listener"
+    if protocol == "grpc" and service.outbound == "httpProxy":
+        return f"gRPC takes no HTTP_PROXY of this kind, so {caller} needs outbound: listener"
     return ""
 
 

@@ -43,7 +43,7 @@ def test_too_few_requests_say_how_many_would_be_enough():
     verdict = quiet(50).verdict(availability(at_least_percent=99))
     assert verdict.outcome == "inconclusive"
     assert verdict.why == (
-        "50 of 50 proves only 94.18 % with 95 % confidence; for 99 % send 299, or use a count such as only_statuses"
+        "50 of 50 proves only 94.18 % with 95 % confidence; for 99 % send 299, or use a count such as statuses"
     )
     assert verdict.next == "299 requests take 2.99 s at the 100/s of this population: lengthen the phase"
 

@@ -47,7 +47,7 @@ def test_p99_has_an_upper_bound_from_299_on(n, outcome):
 def test_a_small_cohort_is_told_to_use_a_count():
     verdict = quiet(50).verdict(p99(under_ms=100))
     assert verdict.observed == "20 ms"
-    assert "299 with no more than 0 would be enough, or use slowest(under_ms=), which is a count" in verdict.why
+    assert "299 with no more than 0 would be enough, or use max_latency(under_ms=), which is a count" in verdict.why
     assert "299 requests take 2.99 s" in verdict.next
 
 

@@ -25,7 +25,7 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.checks.judging.explain": "unit/checks/test_contained.py",
     "testbed.checks.judging.formatting": "unit/report/test_verdict_table.py",
     "testbed.checks.judging.ineffective": "unit/history/test_propagation.py",
-    "testbed.checks.judging.proxies": "unit/checks/test_breaker.py",
+    "testbed.checks.judging.proxies": "unit/checks/test_circuit_breaker.py",
     "testbed.checks.judging.report": "unit/checks/judging/test_judge.py",
     "testbed.checks.judging.validation": "unit/checks/judging/test_judge.py",
     "testbed.envoy.bootstrap": "unit/mesh/envoy/test_config.py",

@@ -24,7 +24,7 @@ class Buried:
 
 
 def fault(start, end, injected=True):
-    return FaultEvent("f1", "memory", "memory(mb=8)", "process", (), (), start, end, injected=injected)
+    return FaultEvent("f1", "memory_limit", "memory_limit(mb=8)", "process", (), (), start, end, injected=injected)
 
 
 def death(name, at):

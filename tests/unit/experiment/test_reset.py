@@ -40,7 +40,8 @@ def test_services_are_told_to_forget_where_they_have_a_way_to(
 ) -> None:
     told: list[tuple[str, ...]] = []
     monkeypatch.setattr("testbed.experiment.reset.clients.forget", lambda *args: told.append(args))
-    monkeypatch.setitem(bed.topology.services, "b", bed.topology.services["b"].model_copy(update={"reset": "/forget"}))
+    b = bed.topology.services["b"].model_copy(update={"reset_path": "/forget"})
+    monkeypatch.setitem(bed.topology.services, "b", b)
     cleaner.clean(None)
     assert told == []
     cleaner.broke(["c"])

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from testbed import TestbedError, get, steady
+from testbed import TestbedError, constant_rate, get
 from testbed.experiment.traffic import DRAIN, SWAP, Traffic
 from testbed.history.events import Request
 from testbed.load.schedule import Schedule
@@ -30,7 +30,7 @@ class SlowAnswers:
 
 
 def traffic(sender, patience_s=60.0):
-    schedule = Schedule(steady(get("/"), rps=100), seed=1)
+    schedule = Schedule(constant_rate(get("/"), rps=100), seed=1)
     return Traffic(schedule, sender, lambda traffic: None, lambda: None, patience_s)
 
 
@@ -90,7 +90,7 @@ def test_a_name_is_used_once(name):
 
 def test_there_is_a_look_at_both_ends_of_every_phase():
     looks = []
-    schedule = Schedule(steady(get("/"), rps=100), seed=1)
+    schedule = Schedule(constant_rate(get("/"), rps=100), seed=1)
     sender = SlowAnswers(after_s=0.01)
     one = Traffic(schedule, sender, lambda traffic: None, lambda: None, 5.0, boundary=lambda: looks.append(time.time()))
     for phase in ("first", "second"):
@@ -108,7 +108,7 @@ def test_news_come_between_phases_and_the_time_that_they_take_is_in_the_drain():
         news.append(before)
         time.sleep(0.1)
 
-    schedule = Schedule(steady(get("/"), rps=100), seed=1)
+    schedule = Schedule(constant_rate(get("/"), rps=100), seed=1)
     one = Traffic(schedule, SlowAnswers(after_s=0.01), lambda traffic: None, lambda: None, 5.0, news=slow)
     one.run(for_s=0.1, phase="hold")
     one.stop()

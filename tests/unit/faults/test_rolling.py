@@ -1,7 +1,7 @@
 import pytest
 
 from testbed.errors import FaultError
-from testbed.faults import abort, kill, latency, outage, refused, restart, rolling, slow_start
+from testbed.faults import abort, connection_refused, kill, latency, outage, restart, rolling, slow_start
 from tests.kit.fault_context import CONTEXT
 
 EDGE = "checkout -> pricing"
@@ -12,7 +12,7 @@ def turns(fault):
 
 
 def test_each_replica_has_its_turn_and_the_next_follows_at_once():
-    first, second = (str(refused().on(replica=f"pricing-{n}")) for n in (1, 2))
+    first, second = (str(connection_refused().on(replica=f"pricing-{n}")) for n in (1, 2))
     assert turns(rolling(outage("pricing"), every_s=3)) == [(0, first, 3), (0, second, 3)]
 
 

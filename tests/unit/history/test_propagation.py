@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from testbed.checks import Report, attempts, ineffective_report, judge, only_statuses
+from testbed.checks import Report, attempts, ineffective_report, judge, statuses
 from testbed.errors import Inconclusive
 from testbed.history.events import Arrival
 from testbed.history.instrumentation import RECIPES, recipe
@@ -61,7 +61,7 @@ def test_a_service_that_drops_the_context_is_named_with_the_header() -> None:
 
 @pytest.mark.parametrize("scope", [USERS, {"cohort": "oslo"}])
 def test_a_fault_for_some_requests_beyond_it_makes_every_check_inconclusive(scope: dict[str, Any]) -> None:
-    verdict = told(forwards=False, scope=scope).verdict(only_statuses(200))
+    verdict = told(forwards=False, scope=scope).verdict(statuses(200))
     assert verdict.outcome == "inconclusive"
     assert verdict.why.startswith("delay(ms=5) cannot find its requests: checkout does not forward the header baggage")
     assert "whole edges can still be broken: leave out .for_users, .for_cohort" in verdict.next
@@ -71,19 +71,19 @@ def test_a_fault_for_some_requests_beyond_it_makes_every_check_inconclusive(scop
 
 def test_what_was_before_such_a_fault_is_judged() -> None:
     story = told(forwards=False, scope=USERS)
-    assert story.verdict(only_statuses(200).during("baseline")).outcome == "held"
+    assert story.verdict(statuses(200).during("baseline")).outcome == "held"
 
 
 def test_a_fault_for_everybody_finds_its_requests() -> None:
-    verdict = told(forwards=False, scope={"users": None}).verdict(only_statuses(200))
+    verdict = told(forwards=False, scope={"users": None}).verdict(statuses(200))
     assert "cannot find its requests" not in verdict.why
 
 
 def test_a_fault_on_the_whole_edge_beyond_it_is_judged_as_ever() -> None:
     story = told(forwards=False, scope={"users": None})
     story.events = [replace(e, fault="f1") if isinstance(e, Arrival) and e.edge == EDGE else e for e in story.events]
-    assert story.verdict(only_statuses(200)).outcome == "held"
-    assert told(forwards=False, scope={"users": None}).verdict(only_statuses(200)).outcome == "inconclusive"
+    assert story.verdict(statuses(200)).outcome == "held"
+    assert told(forwards=False, scope={"users": None}).verdict(statuses(200)).outcome == "inconclusive"
 
 
 def test_calls_of_a_service_that_got_no_request_are_nobodys() -> None:
@@ -108,13 +108,13 @@ def test_a_link_that_was_never_used_is_named() -> None:
 
 
 def test_checks_of_such_a_link_are_inconclusive_and_others_are_not() -> None:
-    report = judge(told(calls=0).history, all=[attempts(EDGE, at_most=1), only_statuses(200)])
+    report = judge(told(calls=0).history, all=[attempts(EDGE, at_most=1), statuses(200)])
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive", "held"]
     assert report.verdicts[0].why.startswith("checkout never used its link to pricing in 200 requests")
 
 
 def test_a_fault_on_such_a_link_alone_proves_nothing() -> None:
-    verdict = told(calls=0, scope={"users": None}).verdict(only_statuses(200))
+    verdict = told(calls=0, scope={"users": None}).verdict(statuses(200))
     assert verdict.outcome == "inconclusive"
     assert verdict.why.startswith("checkout never used its link to pricing")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import TestbedError
-from testbed.load.workload import RequestTemplate, Shape, get, poisson, post, steady, user_ids
+from testbed.load.workload import RequestTemplate, Shape, constant_rate, get, poisson, post, user_ids
 
 PAGE = get("/checkout")
 
@@ -22,7 +22,7 @@ def test_templates_are_values() -> None:
 
 
 def test_the_keywords_arrive() -> None:
-    shape = steady(
+    shape = constant_rate(
         PAGE,
         rps=100,
         users=200,
@@ -32,7 +32,7 @@ def test_the_keywords_arrive() -> None:
         timeout_s=3,
     )
     assert shape == Shape(
-        PAGE, "steady", 100, 200, {"trondheim": 0.05, "oslo": 0.125}, {"oslo": 30}, {"x-user": "{user}"}, 3
+        PAGE, "constant", 100, 200, {"trondheim": 0.05, "oslo": 0.125}, {"oslo": 30}, {"x-user": "{user}"}, 3
     )
 
 
@@ -75,7 +75,7 @@ def test_defaults() -> None:
 )
 def test_what_a_load_refuses(keywords: dict[str, Any], words: str) -> None:
     with pytest.raises(TestbedError, match=words):
-        steady(PAGE, **{"rps": 100, **keywords})
+        constant_rate(PAGE, **{"rps": 100, **keywords})
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,11 @@ def test_what_a_load_refuses(keywords: dict[str, Any], words: str) -> None:
         (lambda: get("/", headers={"Content-Length": "1"}), "'Content-Length' is set by the load itself"),
         (lambda: post("/", body={"a": 1}), "encode it first"),  # type: ignore[arg-type]
         (lambda: RequestTemplate("get", "/"), "upper-case"),
-        (lambda: steady("/checkout", rps=1), r"takes a request such as get\('/checkout'\)"),  # type: ignore[arg-type]
-        (lambda: steady(get("/", {"X-User": "1"}), rps=1, user_headers={"x-user": "{user}"}), "own headers and in"),
+        (lambda: constant_rate("/checkout", rps=1), r"takes a request such as get\('/checkout'\)"),  # type: ignore[arg-type]
+        (
+            lambda: constant_rate(get("/", {"X-User": "1"}), rps=1, user_headers={"x-user": "{user}"}),
+            "own headers and in",
+        ),
     ],
 )
 def test_what_a_request_refuses(make: Any, words: str) -> None:
@@ -113,16 +116,16 @@ def test_cohorts_have_exactly_their_share(users: int, percents: list[int], seed:
     sizes = {f"c{i}": round(percent / 100 * users) for i, percent in enumerate(percents)}
     if sum(percents) > 100 or 0 in sizes.values() or sum(sizes.values()) > users:
         with pytest.raises(TestbedError):
-            steady(PAGE, rps=1, users=users, cohorts=cohorts)
+            constant_rate(PAGE, rps=1, users=users, cohorts=cohorts)
         return
-    population = steady(PAGE, rps=1, users=users, cohorts=cohorts).population(seed)
+    population = constant_rate(PAGE, rps=1, users=users, cohorts=cohorts).population(seed)
     assert list(population) == user_ids(users)
     assert Counter(name for name in population.values() if name) == sizes
 
 
 def test_who_is_in_a_cohort_depends_on_the_seed_alone() -> None:
     def who(seed: int, rps: float = 100) -> set[str]:
-        shape = steady(PAGE, rps=rps, cohorts={"trondheim": "5%"})
+        shape = constant_rate(PAGE, rps=rps, cohorts={"trondheim": "5%"})
         return {user for user, cohort in shape.population(seed).items() if cohort}
 
     assert who(7) == who(7, rps=1)

@@ -142,7 +142,7 @@ def apart(mesh: str = "envoy", space: AddressSpace = ALLOWED, **service: Any) ->
 
 
 def test_who_insists_on_a_port_on_all_addresses_has_a_network_of_its_own_and_an_address_as_all_have() -> None:
-    made = apart(replicas=2, env={"ME": "{{self.address}}"}, ready={"http": "/up"}, reset="/reset")
+    made = apart(replicas=2, env={"ME": "{{self.address}}"}, ready={"http": "/up"}, resetPath="/reset")
     second = app(made, "web-2")
     assert second.network == Network(5000, ("127.9.1.2:4140", "127.9.1.2:4141"))
     assert second.listens == second.reached == ("127.9.1.2:5000",)

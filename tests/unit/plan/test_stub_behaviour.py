@@ -29,14 +29,22 @@ def told(topology: Topology) -> Any:
 def test_a_stub_is_told_every_word() -> None:
     plain = told(shop())
     assert (plain["deadline"], plain["hang_up"], plain["grace"], plain["reset"]) == (None, "stop", 0, None)
-    full = told(shop(STALE, deadline="X-Timeout-Ms", onHangUp="continue", grace="2s", reset="/reset"))
+    full = told(
+        shop(
+            STALE,
+            deadline="X-Timeout-Ms",
+            onClientDisconnect="continue",
+            terminationGracePeriod="2s",
+            resetPath="/reset",
+        )
+    )
     assert (full["deadline"], full["hang_up"], full["grace"]) == ("x-timeout-ms", "continue", 2000)
     assert full["reset"] == "/reset"
     assert full["default"]["steps"][0]["parallel"][0]["on_failure"] == {"kind": "stale", "name": "last"}
 
 
 def test_checks_know_a_stale_fallback_by_its_name() -> None:
-    recorded = shop(STALE, reset="/reset").model_dump(mode="json", by_alias=True)
+    recorded = shop(STALE, resetPath="/reset").model_dump(mode="json", by_alias=True)
     assert wiring(recorded).fallbacks == {"last"}
 
 
@@ -49,9 +57,9 @@ def test_checks_know_a_stale_fallback_by_its_name() -> None:
         ({"stale": True}, {}, "fallback"),
         ("fail", {"deadline": "x-envoy-max-retries"}, "cannot be forwarded"),
         ("fail", {"deadline": "a b"}, "is not a header name"),
-        ("fail", {"onHangUp": "go"}, "onHangUp"),
-        ("fail", {"grace": "-1s"}, "grace"),
-        ("fail", {"reset": "/ø"}, "only visible ASCII characters"),
+        ("fail", {"onClientDisconnect": "go"}, "onClientDisconnect"),
+        ("fail", {"terminationGracePeriod": "-1s"}, "terminationGracePeriod"),
+        ("fail", {"resetPath": "/ø"}, "only visible ASCII characters"),
         ("fail", {"calls": [{"to": "back", "path": "/a b"}]}, "only visible ASCII characters"),
     ],
 )
@@ -63,7 +71,7 @@ def test_what_cannot_be_is_refused(way: Any, front: dict[str, Any], words: str) 
 def test_a_memory_that_nobody_clears_is_warned_of() -> None:
     (warning,) = shop(STALE).warnings()
     assert "front keeps its last good answers from one test to the next: give it a reset path" in warning
-    assert shop(STALE, reset="/reset").warnings() == ()
+    assert shop(STALE, resetPath="/reset").warnings() == ()
 
 
 def test_a_service_with_a_deadline_hands_it_on() -> None:

@@ -81,12 +81,12 @@ ROUTE = some(
 KEY = st.builds(str.__add__, st.sampled_from(["", *(f"{method} " for method in METHODS)]), PATH)
 FRONT = some(
     protocol=st.sampled_from(["http", "http2", "grpc"]),
-    wiring=st.sampled_from(["listener", "proxy"]),
-    forward=st.lists(st.sampled_from(["x-tenant", "X-Other"]), max_size=2),
+    outbound=st.sampled_from(["listener", "httpProxy"]),
+    forwardHeaders=st.lists(st.sampled_from(["x-tenant", "X-Other"]), max_size=2),
     deadline=st.sampled_from(["x-left", "grpc-timeout"]),
-    onHangUp=st.sampled_from(["stop", "continue"]),
-    grace=MS,
-    reset=PATH,
+    onClientDisconnect=st.sampled_from(["cancel", "continue"]),
+    terminationGracePeriod=MS,
+    resetPath=PATH,
     concurrency=st.fixed_dictionaries({"limit": st.integers(1, 9)}, optional={"queue": COUNT, "shed": STATUS}),
     routes=st.dictionaries(KEY, ROUTE, max_size=2),
     calls=st.lists(STEP, max_size=3),

@@ -6,7 +6,7 @@ from testbed.checks import Report, Verdict
 from testbed.report.injected import Injected
 from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome, title
 
-HELD = Verdict("slowest(under_ms=700)", "all", "hold", "held", "318 ms", "under 700 ms", 400, title="slowest")
+HELD = Verdict("max_latency(under_ms=700)", "all", "hold", "held", "318 ms", "under 700 ms", 400, title="max_latency")
 RED = Verdict("p99(under_ms=250)", "all", "hold", "violated", "612 ms", "under 250 ms", 400, why="58 of 400")
 NARRATIVE = Narrative(("delay",), ("a -> b: timeout 500ms",), ("inversion",), ("odd",))
 FULL = TestOutcome(
@@ -44,7 +44,7 @@ def test_what_its_runs_say_is_said_of_the_test():
 
 def test_verdicts_are_keyed_by_run_and_by_their_number_among_equals():
     twice = TestOutcome("t", "passed", runs=(RunOutcome((ReportOutcome(Report((HELD,))),) * 2),) * 2)
-    about = ("slowest(under_ms=700)", "all", "hold")
+    about = ("max_latency(under_ms=700)", "all", "hold")
     assert list(twice.keyed) == [(1, *about, 0), (1, *about, 1), (2, *about, 0), (2, *about, 1)]
 
 

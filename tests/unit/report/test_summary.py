@@ -24,8 +24,8 @@ RUN = RunInfo(at=0, test="t", seed=1, mesh="envoy", topology=SHOP, versions={}, 
 FAULT = FaultEvent("f1", "delay", "delay(ms=800).on('front -> back')", "inlet", (), ("front -> back",), 1, 2)
 
 
-def verdict(outcome="held", check="slowest(under_ms=700)", **more):
-    usual = Verdict(check, "all", "hold", outcome, "508 ms", "under 700 ms", 400, title="slowest")
+def verdict(outcome="held", check="max_latency(under_ms=700)", **more):
+    usual = Verdict(check, "all", "hold", outcome, "508 ms", "under 700 ms", 400, title="max_latency")
     return replace(usual, **more)
 
 
@@ -38,7 +38,7 @@ def told(*verdicts, test="test_shop.py::test_slow_back", passed=True, **words):
     ("fault", "phrase"),
     [
         ("delay(ms=8).on('a -> b').for_cohort('oslo')", "delay(ms=8) on a -> b for cohort oslo"),
-        ("reset().on('a -> b', replica='b-1')", "reset on a -> b, replica=b-1"),
+        ("connection_reset().on('a -> b', replica='b-1')", "connection_reset on a -> b, replica=b-1"),
         ("outage('auth', kind='killed')", "outage(auth, kind=killed)"),
         ("abort(503).on('a -> b').for_users(percent=5).for_attempts(1, 2)", None),
     ],
@@ -78,7 +78,7 @@ def test_a_test_whose_failure_was_contained_says_so_above_its_facts():
     assert "slow back: contained\n" in text
     assert "broken        delay(ms=800)\n" in text
     assert "defended by   front -> back: timeout 500ms\n" in text
-    assert "held          all, hold: slowest: 508 ms (asked: under 700 ms)\n" in text
+    assert "held          all, hold: max_latency: 508 ms (asked: under 700 ms)\n" in text
     assert "held          proved by this run\n" in text
     assert "violated" not in text
 

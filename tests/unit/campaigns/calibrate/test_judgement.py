@@ -98,24 +98,28 @@ def test_verdicts_are_matched_by_run_check_population_and_phase():
     written = told(HELD, more=[seen("violated")], outcome="passed")
     swapped = quiet(seen("violated"), more=[HELD])
     assert judged(written, quiet(HELD, more=[HELD]), swapped).reasons == (
-        "violated without its policies: slowest (all, hold): 318 ms, bound under 700 ms",
-        "held without its policies: slowest (all, hold): 318 ms, bound under 700 ms",
+        "violated without its policies: max_latency (all, hold): 318 ms, bound under 700 ms",
+        "held without its policies: max_latency (all, hold): 318 ms, bound under 700 ms",
     )
 
 
 def test_a_blind_scenario_names_its_checks_and_where_the_policies_are():
     away = replace(FAULT, edges=("frontend -> checkout",))
     found = judged(told(HELD, injected=(away,)), quiet(HELD), quiet(HELD))
-    assert found.reasons == ("green without its policies: slowest",)
+    assert found.reasons == ("green without its policies: max_latency",)
     assert found.hint == f"no policy is on frontend -> checkout, where the fault is; there are policies on {EDGE}"
     assert "@pytest.mark.control(" in judged(told(HELD), quiet(HELD), quiet(HELD)).hint
-    assert judged(EXPECTED, quiet(HELD), quiet(VIOLATED)).reasons == ("the same without its policies: slowest",)
+    assert judged(EXPECTED, quiet(HELD), quiet(VIOLATED)).reasons == ("the same without its policies: max_latency",)
     assert judged(told(), quiet(), quiet()).reasons == ("green without its policies: its own asserts",)
 
 
 def test_cells_say_what_happened_in_each_arm():
     found = judged(EXPECTED, quiet(HELD, NOT_TAKEN), None)
-    assert found.cells == ("violated, as expected: slowest", "holds (no need of: fallback list-price)", "did not end")
+    assert found.cells == (
+        "violated, as expected: max_latency",
+        "holds (no need of: fallback list-price)",
+        "did not end",
+    )
     assert judged(told(), quiet(), told(**FAILS)).cells == ("passes", "passes", "fails")
 
 
@@ -146,7 +150,7 @@ def test_the_data_for_ci_names_every_arm():
 
 def test_the_table_explains_what_needs_attention_and_counts():
     text = table([GOOD, BLIND], width=120)
-    assert "green without its policies: slowest" in text
+    assert "green without its policies: max_latency" in text
     assert "2 scenarios. tells the difference: 1; proves nothing about its policies: 1" in text
-    assert "slowest (all, hold)" not in text
+    assert "max_latency (all, hold)" not in text
     assert "no scenario" in table([])

@@ -4,14 +4,25 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.checks import attempts, availability, fallback, gives_up, judge, only_statuses, p50, p99, recovers, slowest
+from testbed.checks import (
+    attempts,
+    availability,
+    call_duration,
+    fallback,
+    judge,
+    max_latency,
+    p50,
+    p99,
+    recovery,
+    statuses,
+)
 from testbed.history.events import Arrival, Attempt, Evidence, Pace, Request
 from testbed.history.file import History
 from testbed.history.journal import Journal
 from tests.kit.story import EDGE, EPOCH, LINK, Story, faulty, quiet
 
 TEXT = r"latency(ms=800).on('checkout -> pricing')"
-COUNT = only_statuses(200)
+COUNT = statuses(200)
 
 
 def untouched_fault(**changes):
@@ -44,13 +55,13 @@ def test_a_fault_that_touched_nothing_makes_every_check_of_its_window_inconclusi
     checks = [
         availability(at_least_percent=90),
         p50(under_ms=900),
-        slowest(under_ms=900),
+        max_latency(under_ms=900),
         COUNT,
         attempts(EDGE, at_most=9, per="request"),
-        gives_up("client -> frontend", within_ms=900),
+        call_duration("client -> frontend", under_ms=900),
         fallback("list-price", at_least_percent=1),
-        recovers(within_s=0.5),
-        only_statuses(200).during("recover"),
+        recovery(within_s=0.5),
+        statuses(200).during("recover"),
     ]
     report = judge(story.history, all=checks)
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive"] * len(checks)
@@ -152,7 +163,7 @@ def test_below_99_percent_of_the_schedule_nothing_is_judged(sent, count):
         assert (verdict.source, verdict.n) == ("load", 395)
 
 
-@pytest.mark.parametrize("check", [p50(under_ms=900), slowest(under_ms=900), p50(above_baseline_ms=900)])
+@pytest.mark.parametrize("check", [p50(under_ms=900), max_latency(under_ms=900), p50(above_baseline_ms=900)])
 def test_one_missing_request_voids_claims_about_latency_only(check):
     story = quiet(399, planned=400, sent=399)
     assert story.verdict(check).outcome == "inconclusive"
@@ -170,8 +181,8 @@ def test_one_missing_request_voids_claims_about_latency_only(check):
         (p99(under_ms=300), 30.0),
         (p99(above_baseline_ms=50), 10.0),
         (p99(above_baseline_ms=300), 30.0),
-        (slowest(under_ms=300), 30.0),
-        (gives_up("client -> frontend", within_ms=300), 30.0),
+        (max_latency(under_ms=300), 30.0),
+        (call_duration("client -> frontend", under_ms=300), 30.0),
     ],
 )
 def test_a_late_load_puts_in_doubt_only_latencies_that_were_too_long(check, limit):
@@ -272,7 +283,7 @@ def test_a_source_that_the_mesh_does_not_have_is_named():
     story = Story(sources=("requests", "attempts"), mesh="nginx")
     requests = story.phase("hold", 5)
     story.attempts(requests)
-    assert story.verdict(gives_up(EDGE, within_ms=50)).why == (
+    assert story.verdict(call_duration(EDGE, under_ms=50)).why == (
         "the record of calls on checkout -> pricing is not complete: mesh nginx cannot show calls"
     )
 
@@ -331,7 +342,7 @@ def lossy(since, until):
 
 @pytest.mark.parametrize(("since", "until"), [(4.5, 5), (-5, -1)])
 def test_a_loss_makes_inconclusive_what_was_under_way_meanwhile(since, until):
-    check = gives_up(EDGE, within_ms=900)
+    check = call_duration(EDGE, under_ms=900)
     assert lossy(1, 2).verdict(check).outcome == "inconclusive"
     assert "calls on checkout -> pricing is not complete: node-1/proxy was killed" in lossy(1, 2).verdict(check).why
     assert lossy(3.99, 4.5).verdict(check).outcome == "inconclusive"  # the last answers come at 4.01 s
@@ -342,7 +353,7 @@ def test_a_request_without_an_answer_may_have_lost_something_at_any_later_time()
     story = Story()
     story.attempts(story.phase("hold", 100, status=0))
     story.events.append(Evidence("calls", False, "lost", (EDGE,), EPOCH + 50, EPOCH + 60))
-    assert story.verdict(gives_up(EDGE, within_ms=900)).outcome == "inconclusive"
+    assert story.verdict(call_duration(EDGE, under_ms=900)).outcome == "inconclusive"
 
 
 def test_a_proxy_fault_that_nobody_met_says_who_should_have_been_where():

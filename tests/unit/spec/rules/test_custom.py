@@ -50,7 +50,7 @@ def test_environment_values_may_be_numbers_and_booleans() -> None:
         ({"language": "go", "image": "x"}, "services.web: has language and image: a service is one of them"),
         ({"command": "x", "routes": {"/a": {}}}, "services.web.routes: only a stub can be told what to do"),
         ({"command": "x", "work": "5ms"}, "services.web.work: only a stub can be told what to do; what has a command"),
-        ({"image": "x", "onHangUp": "continue"}, "services.web.onHangUp: only a stub"),
+        ({"image": "x", "onClientDisconnect": "continue"}, "services.web.onClientDisconnect: only a stub"),
         ({"language": "go", "env": {"A": "b"}}, "services.web.env: goes with command or image, not with a stub"),
         ({"image": "x", "workdir": "."}, "services.web.workdir: does not go with image"),
         ({"address": "db:1", "calls": ["db"]}, "services.web.calls: does not go with address: what it calls"),

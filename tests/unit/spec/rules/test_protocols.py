@@ -60,7 +60,7 @@ def test_the_load_enters_in_what_the_entry_speaks(protocol: str) -> None:
         ({"protocol": "tcp"}, "services.stock.protocol: a stub answers requests: tcp is for a service of your own"),
         ({"protocol": "tcp"}, r"services.web.calls\[0\].to: stock speaks tcp: a stub sends requests, and cannot call"),
         ({"protocol": "http2", "mesh": "none"}, r"calls\[0\].to: stock speaks http2: stubs send HTTP/1.1, and with m"),
-        ({"protocol": "grpc", "web": {"wiring": "proxy"}}, "stock speaks grpc: .* web needs wiring: listener"),
+        ({"protocol": "grpc", "web": {"outbound": "httpProxy"}}, "stock speaks grpc: .* web needs outbound: listener"),
         ({"protocol": "http", "web": {"protocol": "tcp"}}, "services.web.protocol: the load sends requests, and tcp h"),
     ],
 )
