@@ -128,7 +128,7 @@ def test_both_lives_of_a_proxy_are_evidence(plain):
     run = plain.experiment(restart().on(proxy=proxy), load=LOAD, **SHORT)
     for verdict in run.judge(all=[attempts(EDGE, exactly=1).during(phase) for phase in LIVES]).verdicts:
         # a restart is so short that it may meet no request
-        assert verdict.outcome == "held" or re.search(r"touched\s+none", verdict.why), verdict
+        assert verdict.outcome == "held" or re.search(r"matched\s+0", verdict.why), verdict
     index = run.history.index
     for phase in ("baseline", "recover"):
         requests = {r.id: r.replica for r in index.requests if r.phase == phase}
