@@ -16,7 +16,7 @@ FAULT = Injected("delay(ms=800)", (EDGE,), "envoy", (EDGE,))
 def seen(outcome="held", check="slowest(under_ms=700)", **changes):
     """One verdict."""
     title = check.partition("(")[0]
-    usual = Verdict(check, "all", "hold", outcome, "318 ms", "< 700 ms", 400, title=title)
+    usual = Verdict(check, "all", "hold", outcome, "318 ms", "under 700 ms", 400, title=title)
     return replace(usual, **changes)
 
 
