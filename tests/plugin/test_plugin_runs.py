@@ -73,13 +73,13 @@ def anyio_backend():
 """
 JUDGED_AGAIN = ["*PASS*only_statuses*200 x 50*", "*FAIL*only_statuses*503 x 50*", "*policy*{timeout: 100ms, *"]
 SEEN = [
-    "*testbed: what was broken, and what contained it*",
+    "*testbed: faults and verdicts*",
     "*NotContained*",
     "*FAIL*all, hold*",
     "*policy*{timeout: 60s, *",
     "*judge it again*",
     "*Inconclusive: load without a check*",
-    "*why*the fault f?*touched*",
+    "*why*the fault f?*matched 0 of*",
     "*--testbed-seed=*",
 ]
 

@@ -106,7 +106,7 @@ def test_the_evidence_says_what_a_proxy_did_not_see(plain, struck):
     for phase in ("baseline", "recover"):
         run.check(all=[attempts(EDGE, exactly=1).during(phase), gives_up(EDGE, within_ms=30_000).during(phase)])
     run.check(all=[attempts(EDGE, at_most=1, per="request")])
-    why = f"{proxy}/proxy was killed" if fault is kill else f"{proxy}/proxy stood still"
+    why = f"{proxy}/proxy was killed" if fault is kill else f"{proxy}/proxy was paused"
     with pytest.raises(Inconclusive, match=why.replace(" ", r"\s+")):  # the table breaks lines
         run.check(all=[gives_up(EDGE, within_ms=30_000)])
 
