@@ -1,4 +1,4 @@
-"""The faults: one file a fault, one line here. Third parties add theirs by the entry point group `testbed.faults`."""
+"""The faults: one file and one line here for each. Packages add faults by the entry point group `testbed.faults`."""
 
 from __future__ import annotations
 

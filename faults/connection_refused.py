@@ -1,4 +1,4 @@
-"""Connection refused: nobody listens; a connection attempt is answered with RST."""
+"""Connection refused: no process listens, so a connection attempt gets a RST."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from testbed.faults.target import FaultContext, links_of
 
 @dataclass(frozen=True, kw_only=True)
 class connection_refused(LinkFault):
-    """Refuse new connections and close those that are open (they see the end of the stream).
+    """Refuse new connections and close those that are open (callers see the end of the stream).
 
     connection_refused().on("checkout -> pricing")
     """
@@ -20,5 +20,5 @@ class connection_refused(LinkFault):
     twin: ClassVar[str] = "abort(503)"
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One closed link each."""
+        """Close each link."""
         return tuple(LinkDown(link.name) for link in links_of(self.target, context, self))

@@ -1,4 +1,4 @@
-"""Connection reset: connections break in mid-answer."""
+"""Connection reset: connections break when the answer comes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from testbed.faults.target import FaultContext
 class connection_reset(LinkFault):
     """Break every connection when its first answer comes: the callee has done its work, the caller gets no answer.
 
-    Connections opened after the injection get a TCP RST; those that were open before get the end of the stream
+    Connections opened after the injection get a TCP RST; older connections get the end of the stream
     (Toxiproxy sets the linger option when a connection starts).
 
         connection_reset().on("checkout -> pricing")
@@ -24,5 +24,5 @@ class connection_reset(LinkFault):
     twin: ClassVar[str] = "abort(503)"
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One reset_peer toxic each."""
+        """One reset_peer toxic for each link."""
         return toxics(self, context, "reset_peer", "answers", timeout=0)

@@ -1,4 +1,4 @@
-"""Limit data: a connection ends in the middle of what it carries."""
+"""Limit data: a connection ends in the middle of its data."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from testbed.faults.toxics import KINDS
 class limit_data(LinkFault):
     """Close every connection once it has carried `bytes` (counted from the injection on, head and body alike).
 
-    An answer that is longer breaks off in its body, with a status that says 200; with few bytes already its head does.
-    The callee has done its work. Several small answers may pass before the count is full: it belongs to the
-    connection, not to the answer. `direction="requests"` counts what callers send instead.
+    A longer answer breaks off in its body, after status 200; with few bytes, in its head. The callee has done its work.
+    Several small answers may pass first, because the count is for the connection and not for the answer.
+    `direction="requests"` counts the data from callers instead.
 
         limit_data(bytes=1000).on("checkout -> pricing")
     """
@@ -34,5 +34,5 @@ class limit_data(LinkFault):
         known_direction(self)
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One limit_data toxic a link."""
+        """One limit_data toxic for each link."""
         return toxics(self, context, "limit_data", self.direction, bytes=self.bytes)

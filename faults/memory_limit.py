@@ -1,4 +1,4 @@
-"""Memory limit: a replica has only so much memory, and is killed by the kernel if it needs more."""
+"""Memory limit: a replica has a memory limit, and the kernel kills it if it needs more."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from testbed.faults.target import FaultContext, links_of, replicas_of
 
 @dataclass(frozen=True, kw_only=True)
 class memory_limit(ProcessFault):
-    """Restart the process with a limit of `mb` MiB (whole, swap included), and without one when it is healed.
+    """Restart the process with a limit of `mb` MiB (a whole number, including swap). Healing restarts it without one.
 
-    A limit counts only what is taken under it, hence the restarts; callers are refused meanwhile. An app that needs
-    more is killed by the kernel, which is a finding: the run is violated. Its callers then see connections that are
-    closed without an answer. Needs control groups that we may write to, and is refused elsewhere.
+    The restarts are needed because a limit counts only memory allocated under it; connections are refused meanwhile. If
+    the app needs more, the kernel kills it and the run is violated; callers then see connections that close without an
+    answer. The fault needs writable control groups, and is refused without them.
     """
 
-    instead: ClassVar[str] = "Use kill() or crash_loop(up_s=, down_s=): what callers see of an app out of memory"
+    instead: ClassVar[str] = (
+        "Use kill() or crash_loop(up_s=, down_s=): callers see the same as for an app out of memory"
+    )
 
     mb: int
 
@@ -30,7 +32,7 @@ class memory_limit(ProcessFault):
             raise FaultError(f"{self}: mb is whole MiB, 1 or more")
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """Close the links only while the process starts."""
+        """Close the links while the process starts."""
         closed = tuple(LinkDown(link.name, during_restart=True) for link in links_of(self.target, context, self))
         return closed + tuple(
             ProcessAction(replica.name, "memory", amount=self.mb) for replica in replicas_of(self.target, context, self)

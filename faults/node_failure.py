@@ -1,4 +1,4 @@
-"""Node failure: a replica's whole node is gone: silence on every link to it, and its process stands still."""
+"""Node failure: the node of a replica fails: no data on any link to it, and its process is stopped."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from testbed.faults.target import FaultContext, process_actions
 
 @dataclass(frozen=True, kw_only=True)
 class node_failure(ProcessFault):
-    """Swallow what is sent to the replica, and stop its process: it answers nobody, and does nothing for anybody.
+    """Drop all data to the replica, and stop its process: it does not answer and does not work.
 
-    As a node that has lost its power or its network: nobody closes a connection, so callers meet their time-outs, and
-    the calls of the replica itself get no further. Healing closes every connection to it, as a node does that has
-    started again and knows none of them.
+    Like a node without power or network: connections stay open, so callers run into their timeouts, and the calls of
+    the replica itself do not continue. Healing closes every connection to it, like a node after a reboot.
 
         node_failure().on(replica="pricing-1")
     """
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One timeout toxic without an end on each link, then one action a replica."""
+        """One endless timeout toxic for each link, then one action for each replica."""
         return toxics(self, context, "timeout", "requests", timeout=0) + process_actions(
             self.target, context, self, "pause"
         )

@@ -1,4 +1,4 @@
-"""Packet corrupt: bits of some packets are flipped on the way, which TCP's checksum catches."""
+"""Packet corrupt: some packets get a wrong bit, and the checksum of TCP detects it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from testbed.faults.packets import ShapedPackets, a_share
 
 @dataclass(frozen=True, kw_only=True)
 class packet_corrupt(ShapedPackets):
-    """Flip a random bit in this share of the packets; the receiver drops what its checksum finds wrong."""
+    """Flip a random bit in this share of the packets; the receiver drops packets with a wrong checksum."""
 
     percent: float
 
@@ -19,5 +19,5 @@ class packet_corrupt(ShapedPackets):
         a_share(self, self.percent)
 
     def netem_args(self) -> tuple[str, ...]:
-        """Return netem's words."""
+        """Return the arguments of netem."""
         return ("corrupt", f"{self.percent:g}%")

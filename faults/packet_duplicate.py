@@ -1,4 +1,4 @@
-"""Packet duplicate: some packets arrive twice, which TCP sorts out."""
+"""Packet duplicate: some packets arrive twice, and TCP drops the copies."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class packet_duplicate(ShapedPackets):
         a_share(self, self.percent)
 
     def netem_args(self) -> tuple[str, ...]:
-        """Return netem's words."""
+        """Return the arguments of netem."""
         return ("duplicate", f"{self.percent:g}%")

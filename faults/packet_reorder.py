@@ -1,4 +1,4 @@
-"""Packet reorder: some packets overtake others, which looks like loss to TCP for a moment."""
+"""Packet reorder: some packets overtake others, which TCP first treats as loss."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from testbed.faults.packets import ShapedPackets, a_share
 
 @dataclass(frozen=True, kw_only=True)
 class packet_reorder(ShapedPackets):
-    """Hold every packet for `ms`, except this share of them, which are sent at once and so overtake the others."""
+    """Hold every packet for `ms`, except this share, which is sent at once and overtakes the others."""
 
     percent: float
     ms: float = 10
@@ -22,5 +22,5 @@ class packet_reorder(ShapedPackets):
         positive(self, ms=self.ms)
 
     def netem_args(self) -> tuple[str, ...]:
-        """Return netem's words."""
+        """Return the arguments of netem."""
         return ("delay", f"{self.ms:g}ms", "reorder", f"{self.percent:g}%")

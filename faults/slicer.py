@@ -1,4 +1,4 @@
-"""Slicer: data arrives in many small pieces, as over a line with tiny packets."""
+"""Slicer: data arrives in many small pieces, as over a line with very small packets."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _TAKES = KINDS["slicer"]
 class slicer(LinkFault):
     """Cut the data into pieces of `bytes`, give or take `variation_bytes`, and wait `pause_ms` after each.
 
-    No byte is lost and none changes. It finds callers who take one read for one message, and, with a pause, time-outs
-    that count from byte to byte instead of over the whole answer (a piece in time keeps those from ever firing).
+    No byte is lost or changed. It finds callers that treat one read as one message. With a pause it also finds timeouts
+    that count from byte to byte instead of over the whole answer: such a timeout never fires.
     `pause_ms` may be a fraction (Toxiproxy counts microseconds), at most a minute.
 
         slicer(bytes=64, pause_ms=20).on("checkout -> pricing")
@@ -34,7 +34,7 @@ class slicer(LinkFault):
     direction: Direction = "answers"
 
     def validate(self) -> None:
-        """Raise `FaultError` for pieces that Toxiproxy would die of, a negative or endless pause, a wrong direction."""
+        """Raise `FaultError` for pieces that crash Toxiproxy, a negative or endless pause, or a wrong direction."""
         whole(self, _TAKES["average_size"], bytes=self.bytes)
         whole(self, _TAKES["size_variation"], variation_bytes=self.variation_bytes)
         not_negative(self, pause_ms=self.pause_ms)
@@ -45,7 +45,7 @@ class slicer(LinkFault):
         known_direction(self)
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One slicer toxic a link."""
+        """One slicer toxic for each link."""
         sizes = {"average_size": self.bytes, "size_variation": self.variation_bytes}
         return toxics(self, context, "slicer", self.direction, **sizes, delay=self._pause_us)
 

@@ -1,4 +1,4 @@
-"""Stall: connections are accepted and nothing ever comes back, as from a hung host."""
+"""Stall: connections are accepted and never answered, as from a hung host."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from testbed.faults.target import FaultContext
 
 @dataclass(frozen=True, kw_only=True)
 class stall(LinkFault):
-    """Accept connections and swallow what is sent: callers meet their read time-outs.
+    """Accept connections and drop the data: callers run into their read timeouts.
 
-    `direction="requests"` (the default) swallows the requests, so that the callee never works in vain;
-    `"answers"` lets the callee do its work and swallows its answers. Healing closes every connection of the link
-    (the swallowed bytes cannot come back), which callers may see as one more burst of failures.
+    `direction="requests"` (the default) drops the requests, so the callee does no work. `"answers"` lets the callee do
+    its work and drops its answers. Healing closes every connection of the link (the dropped bytes are lost), which
+    callers may see as one more burst of failures.
 
         stall().on(service="auth")
     """
@@ -31,5 +31,5 @@ class stall(LinkFault):
         known_direction(self)
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One timeout toxic without an end on each link."""
+        """One endless timeout toxic for each link."""
         return toxics(self, context, "timeout", self.direction, timeout=0)

@@ -1,4 +1,4 @@
-"""The checks: one file a check, one line here. Third parties add theirs by the entry point group `testbed.checks`."""
+"""The checks: one file and one line here for each. Packages add checks by the entry point group `testbed.checks`."""
 
 from __future__ import annotations
 

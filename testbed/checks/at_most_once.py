@@ -1,4 +1,4 @@
-"""At most once: what must not be done twice arrives at most once."""
+"""At most once: a call that must not be executed twice arrives at most once."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival
 from testbed.history.outcomes import CONNECT_FAILED
 
-KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # methods that a service can be called with
+KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # the methods of HTTP
 
 
 @dataclass(frozen=True)
 class at_most_once(EdgeCheck):
     """For each request of the load, a call with one of these methods and one path arrives at most once at the callee.
 
-    It counts what the callee could have done: everything that reached its inlet, whoever repeated it (the caller's
-    proxy, the caller itself, or a retry of the caller as a whole), and whatever came of it. An attempt that was refused
-    before it was sent has no effect, nor has one that found no process there. A request that means to send the same
-    thing twice says so: `at_most=2`.
+    It counts every arrival at the callee's inlet, because each of them can have an effect: repeated by the caller's
+    proxy, by the caller, or by a retry further up, and with any result. An attempt that was refused before it was sent
+    has no effect; the same is true if there was no callee process. If a request sends the same call twice on purpose,
+    use `at_most=2`.
 
     Evidence: arrivals with their method and path, from the inlet.
     """
@@ -66,7 +66,7 @@ class at_most_once(EdgeCheck):
         say = partial(self.verdict, view, source=observer_of(view.index, "arrivals"))
         nameless = sum(1 for arrival in arrivals if not arrival.method)
         if nameless:
-            why = f"{plural(nameless, 'arrival')} on {self.edge} without a method: the history was written before that"
+            why = f"{plural(nameless, 'arrival')} on {self.edge} without a method: the history is from an older version"
             return say("inconclusive", "", 0, why=why, next="run the test again")
         times = self._times(arrivals)
         say = partial(say, observed=spread(list(times.values()), "such call"), n=len(times))
@@ -83,15 +83,15 @@ class at_most_once(EdgeCheck):
         return say("violated", margin=f"{count(most - self.at_most)} too many", why=why, next=clue)
 
     def _times(self, arrivals: Sequence[Arrival]) -> Counter[tuple[str, str, str]]:
-        there = (arrival for arrival in arrivals if arrival.method in self.methods and not _nobody_there(arrival))
+        there = (arrival for arrival in arrivals if arrival.method in self.methods and not _callee_was_down(arrival))
         return Counter((arrival.request, arrival.method, arrival.path) for arrival in there)
 
     def _none(self, view: View, arrivals: Sequence[Arrival]) -> str:
         made = f"; {plural(len(arrivals), 'call')} arrived with another method" if arrivals else ""
         requests = plural(len(view.requests), "request")
-        return f"none of {requests} sent a {' or '.join(self.methods)} over {self.edge}{made}; one would be enough"
+        return f"0 of {requests} sent a {' or '.join(self.methods)} over {self.edge}{made} (at least 1 needed)"
 
 
-def _nobody_there(arrival: Arrival) -> bool:
-    """Whether the callee's process was gone, so that the inlet could not hand the request on."""
+def _callee_was_down(arrival: Arrival) -> bool:
+    """Whether the callee's process was down, so that the inlet could not pass the request on."""
     return arrival.own and arrival.outcome == CONNECT_FAILED

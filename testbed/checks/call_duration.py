@@ -1,4 +1,4 @@
-"""Call duration: not one call on an edge lasts longer than a bound, whatever the callee does."""
+"""Call duration: not one call on an edge lasts longer than a bound, even if the callee does not answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from testbed.history.facts import of_the_load
 
 @dataclass(frozen=True)
 class call_duration(EdgeCheck):
-    """The longest call on an edge, all its attempts together, ended in less than `under_ms`, however it ended.
+    """The longest call on an edge, with all its attempts, ends in less than `under_ms`, with any result.
 
     On "client -> entry" the calls are the load's requests, from their intended send time.
     """
@@ -34,22 +34,22 @@ class call_duration(EdgeCheck):
     @property
     def bound(self) -> str:
         """The bound in words."""
-        return f"under {ms(self._limit)}"
+        return f"<= {ms(self._limit)}"
 
     @property
     def _limit(self) -> float:
         return cast(float, self.under_ms)
 
     def needs(self, view: View) -> tuple[str, ...]:
-        """Return requests, and calls unless they are the load's own."""
+        """Return requests, and calls unless the load is the caller."""
         return ("requests",) if of_the_load(self.edge) else ("requests", "calls")
 
     def late_limit_ms(self) -> float:
-        """Return the limit for the load's own calls, none for those that a proxy timed."""
+        """Return the limit if the load is the caller; no limit for calls that a proxy timed."""
         return self.slow_limit_ms() if of_the_load(self.edge) else super().late_limit_ms()
 
     def slow_limit_ms(self) -> float:
-        """Return a tenth of the bound, at least 10 ms, whoever timed the calls."""
+        """Return a tenth of the bound, at least 10 ms."""
         return max(10.0, self._limit / 10)
 
     def judge(self, view: View) -> Verdict:
@@ -57,8 +57,10 @@ class call_duration(EdgeCheck):
         calls = timed_calls(view, self.edge)
         source = observer_of(view.index, "requests" if of_the_load(self.edge) else "calls")
         if not calls:
-            why = f"none of {plural(len(view.requests), 'request')} made a call on {self.edge}; one would be enough"
-            return self.verdict(view, "inconclusive", "no call", 0, source=source, why=why, next="the load's paths")
+            why = f"0 of {plural(len(view.requests), 'request')} made a call on {self.edge} (at least 1 needed)"
+            return self.verdict(
+                view, "inconclusive", "no call", 0, source=source, why=why, next="the paths of the load"
+            )
         longest, slow = max(calls, key=lambda one: one[0])
         say = partial(self.verdict, view, observed=ms(longest), n=len(calls), source=source)
         if longest < self._limit:

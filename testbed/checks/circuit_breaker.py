@@ -1,4 +1,4 @@
-"""Circuit breaker: a caller's proxy stops sending to a callee that keeps failing, and begins again when it is well."""
+"""Circuit breaker: a caller's proxy stops sending to a failing callee, and sends again after it has recovered."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from testbed.history.facts import of_the_load
 from testbed.history.index import Index
 from testbed.history.outcomes import LIMIT, NO_HOST
 
-ENOUGH = 5  # calls after the deadline without which a closed breaker has not been seen
-LAG_S = 1.0  # Envoy's counters of ejections may be so far ahead of what it does (update_merge_window)
+ENOUGH = 5  # calls after the deadline that are needed to see a closed breaker
+LAG_S = 1.0  # Envoy counts an ejection up to this long before it acts on it (update_merge_window)
 
 
 @dataclass(frozen=True)
 class circuit_breaker(EdgeCheck):
-    """The proxy of every caller on the edge opens, and closes again; each judges for itself.
+    """The breaker in every caller's proxy on the edge opens and closes again. Each proxy is judged separately.
 
-    Open is a proxy from the first call that it refuses by itself: flag UH (every host ejected: outlierDetection) or UO
-    (a limit reached: circuitBreaker). `opens_within_s` counts from the start of the fault on the edge,
-    `closes_within_s` from its end: later than that no call is refused. A proxy that never refuses a call, although
-    attempts fail, has not opened: that violates each of the claims.
+    A breaker is open from the first call that the proxy refuses without an attempt: flag UH (every host is ejected:
+    outlierDetection) or UO (a limit is reached: circuitBreaker). `opens_within_s` counts from the start of the fault on
+    the edge, `closes_within_s` from its end: after that no call is refused. A proxy that never refuses a call although
+    attempts fail has not opened; this violates all four claims.
 
-    Between the first refusal and the fault's end, `probes` is the most attempts that it sends in a row when, by its own
-    counters, ejected hosts had come back (half-open); all other attempts are sent while it is open:
-    `attempts_while_open` is the most of them, or a pair of least and most. A limit has no half-open state.
+    The other two count attempts between the first refusal and the end of the fault. `probes` is the largest number of
+    attempts in a row after ejected hosts came back (half-open), according to the counters of the proxy.
+    `attempts_while_open` is the largest number of all other attempts, or a pair of smallest and largest. A limit has no
+    half-open state.
     """
 
     opens_within_s: float | None = field(default=None, kw_only=True)
@@ -43,7 +44,7 @@ class circuit_breaker(EdgeCheck):
     closes_within_s: float | None = field(default=None, kw_only=True)
 
     def validate(self) -> None:
-        """Raise `CheckError` unless there is a bound, times above 0, whole numbers, least not above most."""
+        """Raise `CheckError` unless there is a bound, with times above 0 and whole numbers in order."""
         times = {"opens_within_s": self.opens_within_s, "closes_within_s": self.closes_within_s}
         validation.positive(str(self), **{key: value for key, value in times.items() if value is not None})
         least, most = self._while_open
@@ -56,10 +57,10 @@ class circuit_breaker(EdgeCheck):
             raise CheckError(f"{self}: give at least one of {names}; there is no bound")
 
     def fits(self, index: Index) -> None:
-        """Raise `CheckError` for an unknown edge, and for the load's own, on which there is no breaker."""
+        """Raise `CheckError` for an unknown edge, and for the edge of the load, which has no breaker."""
         super().fits(index)
         if of_the_load(self.edge):
-            raise CheckError(f"{self}: no proxy stands between the load and its entry; name an edge between services")
+            raise CheckError(f"{self}: there is no proxy between the load and the entry; name an edge between services")
 
     @property
     def bound(self) -> str:
@@ -67,8 +68,8 @@ class circuit_breaker(EdgeCheck):
         least, most = self._while_open
         said = {
             f"opens within {seconds(self.opens_within_s or 0)}": self.opens_within_s,
-            f"{f'{least} to ' if least else 'at most '}{most} attempts while open": self.attempts_while_open,
-            f"at most {self.probes} probes in a row": self.probes,
+            f"{f'{least} to ' if least else '<= '}{most} attempts while open": self.attempts_while_open,
+            f"<= {self.probes} probes in a row": self.probes,
             f"closes within {seconds(self.closes_within_s or 0)}": self.closes_within_s,
         }
         return ", ".join(text for text, given in said.items() if given is not None)
@@ -84,15 +85,15 @@ class circuit_breaker(EdgeCheck):
 
     @property
     def reaction(self) -> bool:
-        """A breaker opens because of a fault."""
+        """Always: a breaker opens because of a fault."""
         return True
 
     def needs(self, view: View) -> tuple[str, ...]:
-        """Return attempts and calls, and samples where half-open has to be told from open."""
+        """Return attempts and calls, and samples if the check distinguishes half-open from open."""
         return ("requests", "attempts", "calls", *(["samples"] if self._counts else []))
 
     def slow_limit_ms(self) -> float:
-        """Return a tenth of the shortest time bound, at least 10 ms; without one there is no limit."""
+        """Return a tenth of the shortest time bound, at least 10 ms; no limit without a time bound."""
         given = [time for time in (self.opens_within_s, self.closes_within_s) if time is not None]
         return max(10.0, min(given) * 100) if given else super().slow_limit_ms()
 
@@ -100,13 +101,15 @@ class circuit_breaker(EdgeCheck):
         """Judge the proxy of every caller that called while the fault was in force."""
         source, faults = observer_of(view.index, "calls"), faults_on(view, [self.edge])
         if not faults:
-            why = f"no fault of {view.window.name} is on {self.edge}, so nothing could open it"
+            why = f"no fault of {view.window.name} is on {self.edge}, so no breaker could open"
             return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")
         start, end = min(fault.start for fault in faults), max(fault.end for fault in faults)
         busy = [p for p in proxies(view.index, self.edge) if any(start <= call.start < end for call in p.calls)]
         if not busy:
-            why = f"nobody called on {self.edge} while the fault was in force; one caller would have been enough"
-            return self.verdict(view, "inconclusive", "no call", 0, source=source, why=why, next="the load's paths")
+            why = f"no calls on {self.edge} while the fault was in force (at least 1 needed)"
+            return self.verdict(
+                view, "inconclusive", "no call", 0, source=source, why=why, next="the paths of the load"
+            )
         n = sum(1 for proxy in busy for call in proxy.calls if start <= call.start < end)
         return combine(self, view, [one for proxy in busy for one in self._findings(proxy, start, end)], n, source)
 
@@ -132,7 +135,7 @@ class circuit_breaker(EdgeCheck):
         if self.opens_within_s is not None and end - start < self.opens_within_s:
             why = f"the fault lasted {seconds(end - start)}, less than the {seconds(self.opens_within_s)} allowed"
             return Finding("inconclusive", observed, why, "a longer hold_s=")
-        why = f"{proxy.name} refused none of its calls: {count(bad)} of {plural(len(tried), 'attempt')} failed"
+        why = f"{proxy.name} refused no call: {count(bad)} of {plural(len(tried), 'attempt')} failed"
         why += f"; {account}" if (account := proxy.account(start, end)) else ""
         return Finding(
             "violated", observed, why, "outlierDetection, circuitBreaker; for one replica use outlier_ejection(...)"
@@ -155,17 +158,17 @@ class circuit_breaker(EdgeCheck):
             (least, most), observed = self._while_open, f"{proxy.name} sent {plural(sent, 'attempt')} while open"
             why = f"{proxy.name} sent {plural(sent, 'attempt')} between its first refusal and the end of the fault"
             fine = least <= sent <= most
-            yield Finding("held", observed) if fine else Finding("violated", observed, why, "its limits and time-outs")
+            yield Finding("held", observed) if fine else Finding("violated", observed, why, "its limits and timeouts")
 
     def _probes(self, proxy: Proxy, trials: Sequence[int]) -> Finding:
         if not trials:
-            why = f"{proxy.name} was never half-open: by its own account no ejected host came back in the fault's time"
+            why = f"{proxy.name} was never half-open: its counters show that no ejected host came back during the fault"
             return Finding("inconclusive", "", why, "a longer hold_s=; a limit (UO) has no half-open state")
         most = max(trials)
         observed = f"{proxy.name} sent up to {plural(most, 'probe')} in a row ({plural(len(trials), 'trial')})"
         if most <= cast(int, self.probes):
             return Finding("held", observed)
-        why = f"{proxy.name} sent {plural(most, 'attempt')} in a row when its hosts had come back"
+        why = f"{proxy.name} sent {plural(most, 'attempt')} in a row after its hosts came back"
         return Finding("violated", observed, why, _MERGE)
 
     def _closes(self, proxy: Proxy, healed: float) -> Finding:
@@ -178,21 +181,21 @@ class circuit_breaker(EdgeCheck):
             return Finding("violated", observed, why, _LINGERING.get(outcome, ""), timed=True)
         later = sum(1 for call in proxy.calls if call.start > healed + limit)
         if later < ENOUGH:
-            why = f"{proxy.name} made only {plural(later, 'call')} later than {seconds(limit)} after healing; "
-            why += f"{ENOUGH} would have been enough"
+            why = f"{proxy.name} made only {plural(later, 'call')} later than {seconds(limit)} after healing "
+            why += f"({ENOUGH} needed)"
             return Finding("inconclusive", observed, why, "a longer recover_s=, or more load")
         return Finding("held", observed)
 
 
 _LINGERING = {
-    NO_HOST: "baseEjectionTime and interval: an ejection is longer each time",
-    LIMIT: "the limit: do calls pile up, or is it too low for the usual load?",
+    NO_HOST: "baseEjectionTime and interval: the ejection time grows each time",
+    LIMIT: "the limit: do calls queue up, or is it too low for normal load?",
 }
-_MERGE = "Envoy acts on all ejections of a second but the first only when it is over (update_merge_window)"
+_MERGE = "of several ejections in one second, Envoy applies the first at once, the others later (update_merge_window)"
 
 
 def _rows(proxy: Proxy, opened: float, end: float) -> Iterator[tuple[int, bool]]:
-    """Yield the attempts that were sent in a row after the opening: how many, and whether hosts had come back."""
+    """Yield each series of attempts after the opening: its length, and whether hosts had come back before it."""
     moments = [(at, False) for at, _ in proxy.refusals if opened <= at < end]
     moments += [(attempt.start, True) for attempt in proxy.sent if opened < attempt.start < end]
     since = opened
@@ -205,6 +208,6 @@ def _rows(proxy: Proxy, opened: float, end: float) -> Iterator[tuple[int, bool]]
 
 
 def _came_back(proxy: Proxy, start: float, end: float) -> bool:
-    """Whether by its own account all hosts were ejected, and then not all of them any more."""
+    """Whether the counters show that all hosts were ejected and that one came back."""
     states = pairwise(proxy.hosts_ejected())
     return any(before and not after and start <= at <= end for (_, before), (at, after) in states)

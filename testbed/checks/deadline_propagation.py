@@ -1,4 +1,4 @@
-"""Deadline propagation: nobody starts work that nobody waits for any more, and how much work was wasted."""
+"""Deadline propagation: no service starts work after its caller stopped waiting. It also measures the wasted work."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True)
 class deadline_propagation(EdgeCheck):
-    """No callee is asked to work after its caller gave up on that attempt, or after the whole request had ended.
+    """No callee receives a request after its caller gave up that attempt, or after the whole request ended.
 
-    A request that arrives at a callee's inlet later than `grace_ms` after its attempt (all attempts that it may be) or
-    after the load's request has ended is late, and one is too many. Without an edge it is a claim about all of them
-    (but those that carry tcp, on which no request is seen to arrive).
+    A request is late if it arrives at the inlet more than `grace_ms` after the end of its attempt (of each attempt
+    that it may belong to), or after the end of the load's request. The bound is 0 late requests. Without an edge the
+    check covers all edges except tcp edges, where arrivals are not recorded.
 
-    The figure with it is wasted work: of all the time from arrival to answer, how much belongs to arrivals whose answer
-    came when nobody waited for it. `wasted_percent=` bounds it; without, it is only told, for every timeout wastes what
-    its callee had begun. What an app goes on doing after its caller hung up is not seen at the inlet, so the truth may
-    be more. Nor is an attempt of an ancestor that was given up while the request itself went on.
+    It also reports wasted work: the share of the time from arrival to answer that belongs to answers without a waiting
+    caller. `wasted_percent=` is a bound for it; without, it is only reported, because each timeout wastes the work that
+    its callee has begun. The real share may be higher: the inlet does not see the work of an app after its caller
+    disconnects, nor an attempt further up that was given up while the request went on.
 
     Evidence: arrivals (inlet), attempts (caller's proxy or app) and the load's requests.
     """
@@ -47,18 +47,18 @@ class deadline_propagation(EdgeCheck):
         validation.positive(str(self), grace_ms=self.grace_ms)
 
     def fits(self, index: Index) -> None:
-        """Raise `CheckError` if an edge is named and there is none such."""
+        """Raise `CheckError` for an unknown edge."""
         if self.edge:
             super().fits(index)
 
     @property
     def bound(self) -> str:
         """The bound in words."""
-        waste = "" if self.wasted_percent is None else f", wasted at most {trim(f'{self.wasted_percent:.6f}')} %"
-        return f"none late{waste}"
+        waste = "" if self.wasted_percent is None else f", <= {trim(f'{self.wasted_percent:.6f}')} % wasted"
+        return f"0 late{waste}"
 
     def topic(self) -> Hashable:
-        """Return name and edge: a bound on waste is part of the same claim."""
+        """Return name and edge: a bound on wasted work is part of the same claim."""
         return (self.name, self.edge)
 
     def on_edges(self, index: Index) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class deadline_propagation(EdgeCheck):
         return (self.edge,) if self.edge else tuple(edge for edge in index.edges if not index.wiring.is_tcp(edge))
 
     def slow_limit_ms(self) -> float:
-        """Return the grace: where the testbed's own link and inlet take longer, they may be why a request is late."""
+        """Return the grace time: if link and inlet take longer, they may be the reason for a late request."""
         return self.grace_ms
 
     def needs(self, view: View) -> tuple[str, ...]:
@@ -74,51 +74,53 @@ class deadline_propagation(EdgeCheck):
         return ("requests", "arrivals", "attempts")
 
     def judge(self, view: View) -> Verdict:
-        """Compare every arrival with when its caller and its request stopped waiting."""
+        """Compare every arrival with the end of its attempt and of its request."""
         arrivals = [arrival for edge in self.on_edges(view.index) for arrival in view.arrivals(edge)]
         say = partial(self.verdict, view, n=len(arrivals), source=f"inlet and {observer_of(view.index, 'attempts')}")
         if not arrivals:
             on = self.edge or "any edge"
-            why = f"none of {plural(len(view.requests), 'request')} arrived on {on}; one would have been enough"
+            why = f"0 of {plural(len(view.requests), 'request')} arrived on {on} (at least 1 needed)"
             return say(
-                "inconclusive", "no arrival", why=why, next="the load's paths; requestFaults: off hides arrivals"
+                "inconclusive", "no arrival", why=why, next="the paths of the load; requestFaults: off hides arrivals"
             )
         patience = _Patience(view)
         late = [a for a in arrivals if patience.over(a, a.start - self.grace_ms / 1000)]
-        wasted = [a for a in arrivals if patience.over(a, _end(a) - self.grace_ms / 1000) or _hung_up(a)]
+        wasted = [a for a in arrivals if patience.over(a, _end(a) - self.grace_ms / 1000) or _client_disconnected(a)]
         share = _work(wasted) / (_work(arrivals) or 1.0)
         observed = f"{count(len(late))} of {count(len(arrivals))} late; wasted: {percent(share)} of the work"
         say = partial(say, observed=f"{observed} ({plural(len(wasted), 'arrival')}, {ms(_work(wasted))})")
         if late:
             return self._late(view, say("violated", margin=f"{count(len(late))} too many"), late, patience)
         if self.wasted_percent is not None and share * 100 > self.wasted_percent:
-            why = f"work on {_by_edge(wasted)} was answered when nobody waited any more"
+            why = f"on {_by_edge(wasted)} the answer came after the caller stopped waiting"
             clue = self._clue(view, max(wasted, key=lambda arrival: arrival.duration_ms))
-            margin = f"{trim(f'{share * 100 - self.wasted_percent:.2f}')} points over"
+            margin = f"{trim(f'{share * 100 - self.wasted_percent:.2f}')} percentage points over"
             return self._named(view, say("violated", margin=margin, why=why, next=clue), wasted)
         spare = (
-            "" if self.wasted_percent is None else f"{trim(f'{self.wasted_percent - share * 100:.2f}')} points to spare"
+            ""
+            if self.wasted_percent is None
+            else f"{trim(f'{self.wasted_percent - share * 100:.2f}')} percentage points to spare"
         )
-        return say("held", margin=spare or "none late")
+        return say("held", margin=spare or "0 late")
 
     def _late(self, view: View, verdict: Verdict, late: Sequence[Arrival], patience: _Patience) -> Verdict:
         ended = sum(1 for arrival in late if patience.request_over(arrival, arrival.start))
-        why = f"work was begun for nobody on {_by_edge(late)}; the whole request had ended for {count(ended)} of them"
+        why = f"work began after the caller gave up: {_by_edge(late)}; for {count(ended)} the whole request was over"
         return self._named(view, replace(verdict, why=why, next=self._clue(view, late[0])), late)
 
     def _named(self, view: View, verdict: Verdict, arrivals: Sequence[Arrival]) -> Verdict:
-        """Name only the edges where it happened."""
+        """Name only the edges of these arrivals."""
         edges = tuple(dict.fromkeys(arrival.edge for arrival in arrivals))
         return replace(verdict, edge=", ".join(edges), policy=view.policies(edges))
 
     def _clue(self, view: View, arrival: Arrival) -> str:
         request = next(request for request in view.requests if request.id == arrival.request)
         after = ms((arrival.start - request.intended) * 1000)
-        return f"the arrival {hop_text(arrival)}, {after} after its request was due\n{request_trace(view, request)}"
+        return f"the arrival {hop_text(arrival)}, {after} after the request was due\n{request_trace(view, request)}"
 
 
 class _Patience:
-    """When the callers of these requests stopped waiting, and the load itself."""
+    """The times at which the callers of these requests, and the load itself, stopped waiting."""
 
     def __init__(self, view: View) -> None:
         self._requests: Mapping[str, Request] = {request.id: request for request in view.requests}
@@ -129,7 +131,7 @@ class _Patience:
         self._numbered = all(attempt.source == "proxy" for attempt in view.index.attempts.all)
 
     def over(self, arrival: Arrival, moment: float) -> bool:
-        """Whether at that moment nobody waited for this arrival's answer any more."""
+        """Whether the caller of this arrival had stopped waiting by then."""
         return self.request_over(arrival, moment) or self._attempt_over(arrival, moment)
 
     def request_over(self, arrival: Arrival, moment: float) -> bool:
@@ -138,15 +140,15 @@ class _Patience:
         return request.intended + request.latency_ms / 1000 < moment
 
     def _attempt_over(self, arrival: Arrival, moment: float) -> bool:
-        """Whether every attempt that this arrival may be had ended by then."""
+        """Whether every attempt that this arrival may belong to had ended by then."""
         may_be = self._attempts.get(_key(arrival, arrival.attempt, self._numbered), [])
         return bool(may_be) and all(_end(attempt) < moment for attempt in may_be)
 
 
 def _key(hop: Attempt | Arrival, number: int, numbered: bool) -> Key:
-    """Return what joins arrivals and attempts; an app's own tries are numbered for each call, arrivals are not.
+    """Return the key that joins arrivals and attempts. An app numbers its attempts, arrivals have no number.
 
-    Not the caller: where replicas share the proxy of their node, arrivals do not tell them apart.
+    The caller is not part of it: replicas that share the proxy of a node look the same in arrivals.
     """
     return (hop.request, hop.edge, hop.callee, number if numbered else 0)
 
@@ -155,8 +157,8 @@ def _end(hop: Attempt | Arrival) -> float:
     return hop.start + hop.duration_ms / 1000
 
 
-def _hung_up(arrival: Arrival) -> bool:
-    """Whether the caller closed its connection before there was an answer."""
+def _client_disconnected(arrival: Arrival) -> bool:
+    """Whether the caller closed its connection before the answer."""
     return arrival.outcome == CLIENT_GONE
 
 

@@ -1,4 +1,4 @@
-"""Load shedding: a service under too much load turns some of it away at once, and serves the rest in time."""
+"""Load shedding: an overloaded service rejects some calls quickly, and serves the others in time."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Timed = Sequence[tuple[float, Request | Call]]
 
 @dataclass(frozen=True)
 class load_shedding(EdgeCheck):
-    """Of the calls on an edge some are turned away, each of them quickly, and the p99 of all others is in time.
+    """Some calls on an edge are rejected, each of them quickly, and the p99 of all other calls is in time.
 
-    Turned away is a call that ended with one of `statuses`, by whoever did it: the callee, or a proxy on the way.
-    `rejects_within_ms` is a count, it bounds each of them; `accepted_p99_ms` is proved or refuted at 95 %, and a call
-    without an answer was infinitely slow. On "client -> entry" the calls are the load's requests.
+    A call is rejected if it ended with one of `statuses`, from the callee or from a proxy. `rejects_within_ms` is a
+    count: it bounds every rejected call. `accepted_p99_ms` is proved or refuted at 95 % confidence; a call without an
+    answer counts as infinitely slow. On "client -> entry" the calls are the load's requests.
     """
 
     rejects_within_ms: float | None = field(default=None, kw_only=True)
@@ -51,16 +51,16 @@ class load_shedding(EdgeCheck):
     @property
     def bound(self) -> str:
         """The bounds in words."""
-        words = {"rejects_within_ms": "turned away within", "accepted_p99_ms": "p99 of the others under"}
+        words = {"rejects_within_ms": "rejected within", "accepted_p99_ms": "p99 of the accepted <"}
         return ", ".join(f"{words[key]} {ms(value)}" for key, value in self._limits.items())
 
     @property
     def reaction(self) -> bool:
-        """Somebody is turned away because a fault leaves too little for all."""
+        """Always: calls are rejected because a fault reduces the capacity."""
         return True
 
     def needs(self, view: View) -> tuple[str, ...]:
-        """Return requests, and calls unless they are the load's own."""
+        """Return requests, and calls unless the load is the caller."""
         return ("requests",) if of_the_load(self.edge) else ("requests", "calls")
 
     def slow_limit_ms(self) -> float:
@@ -68,20 +68,20 @@ class load_shedding(EdgeCheck):
         return max(10.0, min(self._limits.values()) / 10)
 
     def late_limit_ms(self) -> float:
-        """Return the same for the load's own calls, no limit for those that a proxy timed."""
+        """Return the same if the load is the caller; no limit for calls that a proxy timed."""
         return self.slow_limit_ms() if of_the_load(self.edge) else super().late_limit_ms()
 
     def judge(self, view: View) -> Verdict:
-        """Judge those that were turned away one by one, the others by their p99."""
+        """Judge each rejected call by its duration, and the accepted calls by their p99."""
         calls, source = timed_calls(view, self.edge), observer_of(view.index, self.needs(view)[-1])
         shed = [one for one in calls if one[1].as_http in self.statuses]
         rest = [one for one in calls if one[1].as_http not in self.statuses]
         return combine(self, view, list(self._findings(view, shed, rest)), len(calls), source)
 
     def _findings(self, view: View, shed: Timed, rest: Timed) -> Iterator[Finding]:
-        said = f"{count(len(shed))} of {plural(len(shed) + len(rest), 'call')} turned away"
+        said = f"{count(len(shed))} of {plural(len(shed) + len(rest), 'call')} rejected"
         codes = " or ".join(map(str, self.statuses))
-        why = f"none of {plural(len(rest), 'call')} was turned away with {codes}; one would have been enough"
+        why = f"0 of {plural(len(rest), 'call')} were rejected with {codes} (at least 1 needed)"
         yield Finding("held", said) if shed else Finding("inconclusive", said, why, "more load: a higher rps=")
         if shed and self.rejects_within_ms is not None:
             yield self._rejects(view, shed, self.rejects_within_ms)
@@ -90,26 +90,26 @@ class load_shedding(EdgeCheck):
 
     def _rejects(self, view: View, shed: Timed, limit: float) -> Finding:
         took, slow = max(shed, key=lambda one: one[0])
-        observed = f"the slowest of them after {ms(took)}"
+        observed = f"slowest rejection {ms(took)}"
         if took <= limit:
             return Finding("held", observed)
         over = sum(1 for lasted, _ in shed if lasted > limit)
-        why = f"{plural(over, 'call')} of {count(len(shed))} that were turned away waited longer than {ms(limit)}"
+        why = f"{count(over)} of {plural(len(shed), 'rejected call')} took longer than {ms(limit)}"
         return Finding("violated", observed, why, _clue(view, slow), timed=True)
 
     def _accepted(self, view: View, rest: Timed, limit: float) -> Finding:
         if not rest:
-            return Finding("inconclusive", "", "every call was turned away, so none shows its time", "a lower rps=")
+            return Finding("inconclusive", "", "every call was rejected, so there is no accepted call", "a lower rps=")
         found = statistics.quantile_between((_waited(one) for one in rest), 99, statistics.CONFIDENCE)
-        observed = f"p99 of the others {ms(found.observed)}"
+        observed = f"p99 of the accepted {ms(found.observed)}"
         if found.upper < limit:
             return Finding("held", observed)
         slow = [one for one in rest if _waited(one) >= limit]
-        why = f"{plural(len(slow), 'call')} of {count(len(rest))} that were not turned away took {ms(limit)} or more"
+        why = f"{count(len(slow))} of {plural(len(rest), 'accepted call')} took {ms(limit)} or more"
         if found.lower >= limit:
             return Finding("violated", observed, why, _clue(view, max(rest, key=_waited)[1]), timed=True)
         needed = statistics.enough_requests(len(slow), 0.99)
-        why += f"; {count(needed)} with no more than {count(len(slow))} would prove the p99"
+        why += f"; a proof needs {count(needed)} calls with at most {count(len(slow))} slow ones"
         return Finding("inconclusive", observed, why, more_load(view, needed))
 
 

@@ -1,4 +1,4 @@
-"""Maximum latency: not one request took longer than a bound."""
+"""Maximum latency: no request takes longer than a bound."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from testbed.checks.judging.view import View, latency
 
 @dataclass(frozen=True)
 class max_latency(Check):
-    """Every request is answered in less than `under_ms`, from its intended send time; no answer is infinitely slow.
+    """Every request is answered in less than `under_ms`, from its intended send time.
 
-    A count: it judges each request and needs no statistics, so it suits small cohorts.
+    No answer counts as infinitely slow. A count: it judges each request without statistics, so it is good for small
+    cohorts.
     """
 
     under_ms: float | None = field(default=None, kw_only=True)
@@ -30,7 +31,7 @@ class max_latency(Check):
     @property
     def bound(self) -> str:
         """The bound in words."""
-        return f"under {ms(self._limit)}"
+        return f"< {ms(self._limit)}"
 
     @property
     def _limit(self) -> float:
@@ -47,8 +48,8 @@ class max_latency(Check):
         if took < self._limit:
             return self.verdict(view, "held", ms(took), n, margin=f"{ms(self._limit - took)} to spare")
         over = [request for request in view.requests if latency(request) >= self._limit]
-        silent = sum(1 for request in over if not request.status)
+        unanswered = sum(1 for request in over if not request.status)
         why = f"{plural(len(over), 'request')} of {count(n)} took {ms(self._limit)} or more"
-        why += f", {count(silent)} of them got no answer" if silent else ""
+        why += f", {count(unanswered)} of them without an answer" if unanswered else ""
         margin = f"{ms(took - self._limit)} over" if took < math.inf else "no answer"
         return self.verdict(view, "violated", ms(took), n, margin=margin, why=why, next=request_trace(view, worst))

@@ -1,4 +1,4 @@
-"""Outlier ejection: a replica that fails gets no more attempts, and gets them again when it is well."""
+"""Outlier ejection: a failing replica gets no more attempts, and gets attempts again after it has recovered."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from testbed.history.facts import of_the_load
 from testbed.history.index import Index
 from testbed.spec.edges import Edge, normal_edge
 
-ENOUGH = 3  # attempts for each host of the edge without which one that gets none has not been seen
+ENOUGH = 3  # attempts for each host of the edge that are needed to see that one gets none
 
 
 @dataclass(frozen=True)
 class outlier_ejection(Check):
-    """The proxy of every caller stops sending to a failing replica, and sends to it again when it is well.
+    """The proxy of every caller stops sending to a failing replica, and sends to it again after the fault.
 
-    Name the edge, the replica, or both: without `replica` those are judged that the fault hits, without `edge` every
-    edge to the replica. Later than `within_s` after the fault's start it gets no attempt but `probes` (0) in all:
-    Envoy lets an ejected host come back when its time is over, and tries it again. After the fault's end it gets an
-    attempt within `back_within_s`. Counted at the caller's proxy, each of which judges for itself. On an edge that
-    carries tcp an attempt is a new connection; those that it had before may go on.
+    Name the edge, the replica, or both. Without `replica`, the replicas with a fault are judged; without `edge`, every
+    edge to the replica. Later than `within_s` after the start of the fault, the replica gets at most `probes` (default
+    0) attempts: Envoy lets an ejected host come back after its ejection time and tries it again. After the end of the
+    fault it gets an attempt within `back_within_s`. Each caller's proxy counts and is judged separately. On a tcp edge
+    an attempt is a new connection; existing connections may stay open.
     """
 
     edge: str = ""
@@ -47,7 +47,7 @@ class outlier_ejection(Check):
         super().__post_init__()
 
     def validate(self) -> None:
-        """Raise `CheckError` without an edge or replica, without a bound, or for one that makes no sense."""
+        """Raise `CheckError` without an edge or replica, without a bound, or for an impossible bound."""
         if not self.edge and not self.replica:
             raise CheckError('outlier_ejection() needs an edge ("checkout -> pricing"), a replica="pricing-1", or both')
         given = {"within_s": self.within_s, "back_within_s": self.back_within_s}
@@ -58,7 +58,7 @@ class outlier_ejection(Check):
         validation.whole(str(self), probes=self.probes)
 
     def fits(self, index: Index) -> None:
-        """Raise `CheckError` for an edge or a replica that the run does not have, or that do not belong together."""
+        """Raise `CheckError` for an unknown edge or replica, or a replica that is not on the edge."""
         if self.edge and self.edge not in index.edges:
             raise CheckError(f"{self}: there is no edge {self.edge!r}{nearest(self.edge, index.edges)}")
         if of_the_load(self.edge):
@@ -70,14 +70,14 @@ class outlier_ejection(Check):
     @property
     def bound(self) -> str:
         """The bounds in words."""
-        gone = f"gone within {seconds(self.within_s or 0)}"
-        gone += f" but for {plural(self.probes, 'attempt')}" if self.probes else ""
+        gone = f"ejected within {seconds(self.within_s or 0)}"
+        gone += f" except {plural(self.probes, 'attempt')}" if self.probes else ""
         said = {gone: self.within_s, f"back within {seconds(self.back_within_s or 0)}": self.back_within_s}
         return ", ".join(text for text, given in said.items() if given is not None)
 
     @property
     def reaction(self) -> bool:
-        """A replica is ejected because of a fault."""
+        """Always: a replica is ejected because of a fault."""
         return True
 
     def on_edge(self) -> str:
@@ -102,7 +102,7 @@ class outlier_ejection(Check):
         faults = faults_on(view, edges)
         hit = [(edge, name) for edge in edges for name in self._replicas(view.index, edge, faults)]
         if not hit:
-            why = f"no fault of {view.window.name} is on {self.replica or self.edge}, so nothing could be ejected"
+            why = f"no fault of {view.window.name} is on {self.replica or self.edge}, so no replica could be ejected"
             return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="outage(..., replicas=1)")
         start, end = min(fault.start for fault in faults), max(fault.end for fault in faults)
         findings: list[Finding] = []
@@ -113,8 +113,10 @@ class outlier_ejection(Check):
                 n += sum(1 for attempt in proxy.sent if start <= attempt.start < end)
                 findings += self._findings(_Host(proxy, name, hosts, start, end))
         if not findings:
-            why = f"nobody called on {', '.join(edges)}; one caller would have been enough"
-            return self.verdict(view, "inconclusive", "no attempt", 0, source=source, why=why, next="the load's paths")
+            why = f"no calls on {', '.join(edges)} (at least 1 needed)"
+            return self.verdict(
+                view, "inconclusive", "no attempt", 0, source=source, why=why, next="the paths of the load"
+            )
         return combine(self, view, findings, n, source)
 
     def _edges(self, index: Index) -> list[str]:
@@ -129,17 +131,17 @@ class outlier_ejection(Check):
 
     def _findings(self, host: _Host) -> Iterator[Finding]:
         if self.within_s is not None:
-            yield self._gone(host, self.within_s)
+            yield self._sent_after(host, self.within_s)
         if self.back_within_s is not None:
             yield self._back(host, self.back_within_s)
 
-    def _gone(self, host: _Host, limit: float) -> Finding:
+    def _sent_after(self, host: _Host, limit: float) -> Finding:
         who, during = f"{host.proxy.name} to {host.name}", host.between(host.start, host.end)
-        last = f"last after {seconds(during[-1].start - host.start)}" if during else "last as the fault came"
+        last = f"last after {seconds(during[-1].start - host.start)}" if during else "last at the start of the fault"
         late = [attempt for attempt in during if attempt.start > host.start + limit]
         observed = f"{who}: {plural(len(late), 'attempt')} later than {seconds(limit)}, {last}"
-        if not during and not host.met_it_coming:
-            why = f"{who}: no attempt while the fault was in force, so nothing could be noticed"
+        if not during and not host.failed_before_start:
+            why = f"{who}: no attempt while the fault was in force, so the proxy could not detect it"
             return Finding("inconclusive", f"{who}: no attempt", why, "more load, or an earlier ejection")
         if len(late) > self.probes:
             why = f"{who}: {plural(len(late), 'attempt')} later than {seconds(limit)} after the fault began"
@@ -159,21 +161,23 @@ class outlier_ejection(Check):
         if first is None and (seen := host.others(host.end + limit, float("inf"))) < ENOUGH * host.hosts:
             return self._too_few(observed, host, seen, "recover_s")
         why = f"{who}: no attempt within {seconds(limit)} after healing"
-        return Finding("violated", observed, why, "baseEjectionTime and interval: it grows each time", timed=True)
+        return Finding(
+            "violated", observed, why, "baseEjectionTime and interval: the ejection time grows each time", timed=True
+        )
 
     def _too_few(self, observed: str, host: _Host, seen: int, longer: str) -> Finding:
-        why = f"{host.proxy.name} made only {plural(seen, 'attempt')} after the deadline; "
-        why += f"{ENOUGH * host.hosts} would have been enough for {plural(host.hosts, 'host')}"
+        why = f"{host.proxy.name} made only {plural(seen, 'attempt')} after the deadline "
+        why += f"({ENOUGH * host.hosts} needed for {plural(host.hosts, 'host')})"
         return Finding("inconclusive", observed, why, f"a longer {longer}=, or more load")
 
 
 @dataclass(frozen=True)
 class _Host:
-    """One replica as one proxy sees it, and when the fault was in force."""
+    """One replica as seen by one proxy, and the window of the fault."""
 
     proxy: Proxy
     name: str
-    hosts: int  # replicas on the edge, this one among them
+    hosts: int  # replicas on the edge, including this one
     start: float
     end: float
 
@@ -182,13 +186,13 @@ class _Host:
         return [one for one in self.proxy.sent if one.callee == self.name and start <= one.start < end]
 
     @property
-    def met_it_coming(self) -> bool:
-        """Whether the last attempt before failed already: a fault is on record when it has been seen to be in force."""
+    def failed_before_start(self) -> bool:
+        """Whether the last attempt before the window failed: a window opens only after the fault has been verified."""
         before = self.between(float("-inf"), self.start)
         return bool(before) and failed(before[-1])
 
     def others(self, start: float, end: float) -> int:
-        """How many attempts the proxy sent to anyone."""
+        """The number of attempts that the proxy sent to any replica."""
         return sum(1 for one in self.proxy.sent if start <= one.start < end)
 
 
@@ -198,7 +202,7 @@ def _inner(index: Index) -> Sequence[str]:
 
 
 def _hosts(index: Index, edge: str) -> Sequence[str]:
-    """Return the replicas of an edge's callee; without a recorded topology, those that were seen."""
+    """Return the replicas of an edge's callee; without a recorded topology, the replicas in the record."""
     known = index.wiring.replicas.get(Edge.parse(edge).callee, ())
     seen = dict.fromkeys(attempt.callee for attempt in index.attempts.on(edge) if attempt.callee)
     return known or tuple(seen)

@@ -1,4 +1,4 @@
-"""Recovery: soon after the last fault is healed, nothing fails any more."""
+"""Recovery: soon after the last fault is healed, no request fails."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from testbed.checks.judging.view import View
 
 @dataclass(frozen=True)
 class recovery(Check):
-    """No request that was meant to be sent later than `within_s` after the last fault's end failed.
+    """No request that is due later than `within_s` after the end of the last fault fails.
 
     Judges the phase "recover" unless `during` names another; at least 20 of its requests must be later than that.
-    In a run without faults time counts from the start of the phase.
+    In a run without faults the time counts from the start of the phase.
     """
 
     within_s: float | None = field(default=None, kw_only=True)
@@ -32,7 +32,7 @@ class recovery(Check):
     @property
     def bound(self) -> str:
         """The bound in words."""
-        return f"within {seconds(self._limit)}"
+        return f"within {seconds(self._limit)} of healing"
 
     @property
     def _limit(self) -> float:
@@ -65,7 +65,7 @@ class recovery(Check):
     def _too_short(self, view: View, observed: str, healed: float, later: int) -> Verdict:
         why = (
             f"only {plural(later, 'request')} of {view.window.name} were due later than {seconds(self._limit)} after "
-            f"healing; {statistics.ENOUGH_LATER} would have been enough"
+            f"healing ({statistics.ENOUGH_LATER} needed)"
         )
         lasts = (
             healed + self._limit - view.window.start + (statistics.ENOUGH_LATER + 1) / view.rate if view.rate else 0.0

@@ -1,4 +1,4 @@
-"""Retry amplification: how many attempts at one service a single request at the entry becomes."""
+"""Retry amplification: the number of attempts at one service that a single request at the entry causes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ Route = tuple[str, str]  # method and path of a request at the entry
 class retry_amplification(Check):
     """No request at the entry causes more than `at_most` attempts at a service, on all edges to it together.
 
-    Without `at_most` the bound is what the topology implies: on every path from the request's route to the service the
-    tries multiply (retries of the proxies and of the applications), and the paths add up. A budget may keep it lower.
+    Without `at_most`, the bound is computed from the topology: on each path from the request's route to the service,
+    the attempts multiply (retries of the proxies and of the applications), and the paths add up. A retry budget may
+    keep the number lower.
 
-    Evidence: the attempts of every caller's proxy (or app, where there is none), refused ones among them. Where nobody
-    records attempts arrivals are counted, which a broken link hides: then they prove only that there were too many.
+    Evidence: the attempts of every caller's proxy (or app, if it has no proxy), including refused ones. If no attempts
+    are recorded, arrivals are counted. A broken link hides arrivals, so they can only prove a violation.
     """
 
     service: str
@@ -59,7 +60,7 @@ class retry_amplification(Check):
     @property
     def bound(self) -> str:
         """The bound in words."""
-        return "what the policies imply" if self.at_most is None else f"at most {count(self.at_most)} per request"
+        return "computed from the policies" if self.at_most is None else f"<= {count(self.at_most)} per request"
 
     def topic(self) -> Hashable:
         """Return name and service."""
@@ -70,7 +71,7 @@ class retry_amplification(Check):
         return tuple(e for e in index.edges if Edge.parse(e).callee == self.service and not of_the_load(e))
 
     def needs(self, view: View) -> tuple[str, ...]:
-        """Return requests and attempts (or arrivals, where nobody records attempts)."""
+        """Return requests and attempts (or arrivals, if no attempts are recorded)."""
         return ("requests", "attempts" if "attempts" in view.index.sources else "arrivals")
 
     def judge(self, view: View) -> Verdict:
@@ -80,7 +81,7 @@ class retry_amplification(Check):
         try:
             implied = {} if self.at_most is not None else self._implied(view)
         except TestbedError as error:
-            why = f"the recorded topology cannot be read, so nothing says what it implies: {error}"
+            why = f"the recorded topology cannot be read, so there is no bound: {error}"
             return say("inconclusive", "", 0, why=why, next="give a bound: at_most=")
         number = self._counts(view, edges, source)
         bounded = [(r, number[r.id], self._most(r, implied)) for r in view.requests]
@@ -101,12 +102,12 @@ class retry_amplification(Check):
         if made > most:
             over = sum(1 for _, number, bound in bounded if number > bound)
             total = sum(number for _, number, _ in bounded)
-            why = f"{plural(over, 'request')} of {count(len(bounded))} caused more; {plural(total, 'attempt')} in all"
+            why = f"{plural(over, 'request')} of {count(len(bounded))} exceeded it; {plural(total, 'attempt')} in all"
             margin = f"{count(made - most)} too many"
             return say("violated", n=len(bounded), margin=margin, why=why, next=request_trace(view, worst))
         if not any(number for _, number, _ in bounded):
-            why = f"none of {plural(len(bounded), 'request')} reached {self.service}; one would have been enough"
-            return say("inconclusive", n=len(bounded), why=why, next="the load's paths; do they reach that service?")
+            why = f"0 of {plural(len(bounded), 'request')} reached {self.service} (at least 1 needed)"
+            return say("inconclusive", n=len(bounded), why=why, next="does a path of the load reach this service?")
         hidden = "" if "attempts" in view.index.sources else hidden_attempts(view, edges)
         if hidden:
             next = "a mesh whose proxy logs its attempts (mesh: envoy)"
@@ -118,7 +119,7 @@ class retry_amplification(Check):
         return Counter(event.request for edge in edges for event in seen(edge))
 
     def _implied(self, view: View) -> dict[Route, Amplification]:
-        """Return what the recorded topology implies for each kind of request. Raises `TestbedError` without one."""
+        """Return the bound of each kind of request, from the recorded topology. Raises `TestbedError` without one."""
         from testbed.spec.lint.amplification import amplification as implied_by
         from testbed.spec.routes import Node
 
@@ -131,9 +132,9 @@ class retry_amplification(Check):
         return implied[request.method, request.path].most if self.at_most is None else self.at_most
 
     def _words(self, implied: dict[Route, Amplification]) -> str:
-        """Return `at most 9 per request (3 x 3 = 9)`, for the kind of request that may cause most."""
+        """Return `<= 9 per request (3 x 3 = 9)`, for the kind of request that may cause the most attempts."""
         if not implied:
             return ""
         worst = max(implied.values(), key=lambda one: one.most)
         sum_ = str(worst)
-        return f"at most {count(worst.most)} per request" + (f" ({sum_})" if sum_ != str(worst.most) else "")
+        return f"<= {count(worst.most)} per request" + (f" ({sum_})" if sum_ != str(worst.most) else "")

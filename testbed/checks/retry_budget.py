@@ -1,4 +1,4 @@
-"""Retry budget: the retries on an edge stay within their budget, in number or at once."""
+"""Retry budget: the retries on an edge stay within their budget, in total or at the same time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from testbed.history.events import Attempt
 from testbed.history.facts import Budget, of_the_load, wiring
 from testbed.history.index import Index
 
-CLOCK_S = 0.002  # two lines of one proxy may be this much out of order; it counts for the proxy, never against it
+CLOCK_S = (
+    0.002  # log lines of one proxy may be out of order by this much; the check never counts this against the proxy
+)
 
 
 @dataclass(frozen=True)
 class _Excess:
-    """How a retry stood to its budget: so many retries, so many allowed."""
+    """One retry and its budget: the number of retries, and the number that is allowed."""
 
     retry: Attempt
     retries: int
@@ -34,19 +36,19 @@ class _Excess:
 
 @dataclass(frozen=True)
 class retry_budget(EdgeCheck):
-    """The retries of the caller's proxy (or app, where there is none) on an edge stay within a budget.
+    """The retries of the caller's proxy (or app, if it has no proxy) on an edge stay within a budget.
 
-    `percent=` and `floor=` claim a number: in every stretch of `window_s` seconds that ends with a retry (without it,
-    in the phase as a whole) there are at most `percent` retries for a hundred first attempts, and `floor` more.
+    `percent=` and `floor=` bound a total: in every period of `window_s` seconds that ends with a retry (without
+    `window_s`: in the whole phase) there are at most `percent` retries for 100 first attempts, plus `floor`.
 
-    `at_once=True`, and the budget that the policy states if no number is given (retryBudget, or maxRetries of
-    circuitBreaker), claim what Envoy's budgets do: whenever a retry is admitted, which is when the try before it ended,
-    that proxy has at most `percent` of its requests under way as retries, or `floor` if that is more. Retries that
-    wait for their back-off count as under way. A number does not follow from it: a hundred retries one after the other
-    need a budget of one; and a number does not prove it.
+    `at_once=True` bounds the retries at the same time, as Envoy's budgets do. It is also the claim if no number is
+    given; then the budget is that of the policy (retryBudget, or maxRetries of circuitBreaker). A retry is admitted
+    when the attempt before it ends. At that time at most `percent` of the requests of the proxy are retries, or
+    `floor` if that is more. A retry in back-off counts. The two claims are independent: 100 retries one after the other
+    need a budget of only 1.
 
-    Evidence: attempts, with the time of each. Tries of an app above its proxy are new calls to that proxy, and count
-    as first attempts: see `retry_amplification` for those.
+    Evidence: attempts and their times. If an app repeats a call itself, its proxy sees a new call, which counts as a
+    first attempt: see `retry_amplification` for those.
     """
 
     percent: float | None = field(default=None, kw_only=True)
@@ -55,7 +57,7 @@ class retry_budget(EdgeCheck):
     at_once: bool = field(default=False, kw_only=True)
 
     def validate(self) -> None:
-        """Raise `CheckError` for a bad percentage (it may be above 100), floor or window, or a window at once."""
+        """Raise `CheckError` for a bad percentage (above 100 is fine), floor or window, or `at_once` with a window."""
         if self.percent is not None and self.percent != 0:
             validation.positive(str(self), percent=self.percent)
         if self.floor is not None:
@@ -65,24 +67,24 @@ class retry_budget(EdgeCheck):
         if self._from_policy and (self.at_once or self.window_s is not None):
             raise CheckError(f"{self}: at_once= and window_s= need a budget: give percent= or floor=")
         if self.at_once and self.window_s is not None:
-            raise CheckError(f"{self}: a budget at once has no window: leave out one of at_once= and window_s=")
+            raise CheckError(f"{self}: at_once= has no window: leave out at_once= or window_s=")
 
     def fits(self, index: Index) -> None:
-        """Raise `CheckError` for an unknown edge, the load's own, or a policy that states no budget."""
+        """Raise `CheckError` for an unknown edge, the edge of the load, or a policy without a budget."""
         super().fits(index)
         if of_the_load(self.edge):
             raise CheckError(f"{self}: the load sends every request once; name an edge between two services")
         if self._from_policy and not self._is_stated(index):
-            raise CheckError(f"{self}: the policy of {self.edge} states no budget: give percent= and floor=")
+            raise CheckError(f"{self}: the policy of {self.edge} has no budget: give percent= and floor=")
 
     def _is_stated(self, index: Index) -> bool:
-        """Whether a policy states a budget, be it one that was swapped in."""
+        """Whether a policy of the run has a budget, including swapped policies."""
         topologies = index.topologies(-math.inf, math.inf)
         return any(self.edge in wiring(topology).budgets for topology in topologies)
 
     def _stated(self, view: View) -> Budget:
         if self.edge not in view.wiring.budgets:
-            raise CheckError(f"{self}: the policy of {self.edge} stated no budget in {view.window.name!r}")
+            raise CheckError(f"{self}: the policy of {self.edge} had no budget in {view.window.name!r}")
         return view.wiring.budgets[self.edge]
 
     @property
@@ -90,13 +92,13 @@ class retry_budget(EdgeCheck):
         return self.percent is None and self.floor is None
 
     @property
-    def _number(self) -> bool:
+    def _is_total(self) -> bool:
         return not (self._from_policy or self.at_once)
 
     @property
     def bound(self) -> str:
         """The bound in words."""
-        return "the policy's budget" if self._from_policy else self._words(self._budget)
+        return "the budget of the policy" if self._from_policy else self._words(self._budget)
 
     @property
     def _budget(self) -> Budget:
@@ -104,22 +106,22 @@ class retry_budget(EdgeCheck):
 
     def _words(self, budget: Budget) -> str:
         share = f"{trim(f'{budget.percent:.6f}')} % of the requests" if budget.percent else ""
-        if not self._number:
-            return f"at once at most {share}{' or ' if share else ''}{budget.floor}"
-        when = f"in any {seconds(self.window_s)}" if self.window_s else "in all"
+        if not self._is_total:
+            return f"at the same time <= {share}{' or ' if share else ''}{budget.floor}"
+        when = f"in any {seconds(self.window_s)}" if self.window_s else "in total"
         floor = f" and {budget.floor} more" if share and budget.floor else ""
-        return f"{when} at most {share or budget.floor}{floor}"
+        return f"{when} <= {share or budget.floor}{floor}"
 
     def topic(self) -> Hashable:
         """Return name, edge and kind of claim."""
-        return (self.name, self.edge, self._number, self.window_s)
+        return (self.name, self.edge, self._is_total, self.window_s)
 
     def needs(self, view: View) -> tuple[str, ...]:
-        """Return requests and attempts: arrivals do not tell a retry from a call."""
+        """Return requests and attempts: arrivals do not show whether they are retries."""
         return ("requests", "attempts")
 
     def judge(self, view: View) -> Verdict:
-        """Compare the retries with what was allowed when each was made."""
+        """Compare the retries with the number that was allowed at the time of each."""
         budget = self._stated(view) if self._from_policy else self._budget
         verdict = self._compare(view, budget)
         return replace(verdict, bound=self._words(budget))
@@ -128,24 +130,24 @@ class retry_budget(EdgeCheck):
         tries = view.attempts(self.edge)
         say = partial(self.verdict, view, n=len(tries), source=observer_of(view.index, "attempts"))
         if not tries:
-            why = f"none of {plural(len(view.requests), 'request')} used {self.edge}; one would have been enough"
-            return say("inconclusive", "no attempt", why=why, next="the load's paths; does it reach that edge?")
-        found = list(self._in_number(tries, budget) if self._number else self._at_once(view, budget))
+            why = f"0 of {plural(len(view.requests), 'request')} used {self.edge} (at least 1 needed)"
+            return say("inconclusive", "no attempt", why=why, next="does a path of the load use this edge?")
+        found = list(self._in_total(tries, budget) if self._is_total else self._at_once(view, budget))
         if not found:
-            return say("held", f"no retry in {plural(len(tries), 'attempt')}", margin="none was needed")
+            return say("held", f"no retry in {plural(len(tries), 'attempt')}", margin="no retry")
         worst = max(found, key=lambda one: one.retries - one.allowed)
         observed = f"retries: {count(worst.retries)}, allowed: {trim(f'{worst.allowed:.2f}')}"
         spare = worst.allowed - worst.retries
         if spare >= -1e-9:
             return say("held", observed, margin=f"{trim(f'{max(spare, 0):.2f}')} to spare")
         over = sum(1 for one in found if one.retries > one.allowed + 1e-9)
-        why = f"{over} of {len(found)} retries were beyond the budget when they were made"
+        why = f"{over} of {len(found)} retries exceeded the budget when they were made"
         return say(
             "violated", observed, margin=f"{trim(f'{-spare:.2f}')} too many", why=why, next=hop_text(worst.retry)
         )
 
-    def _in_number(self, tries: Sequence[Attempt], budget: Budget) -> Iterator[_Excess]:
-        """Yield for each retry (or once for all of them) the retries of its stretch and what its calls allow."""
+    def _in_total(self, tries: Sequence[Attempt], budget: Budget) -> Iterator[_Excess]:
+        """Yield for each retry (or once for all) the retries in its period, and the allowed number."""
         ordered = sorted(tries, key=lambda attempt: attempt.start)
         retries = [attempt for attempt in ordered if attempt.number > 1]
         again, first = [a.start for a in retries], [a.start for a in ordered if a.number == 1]
@@ -158,7 +160,7 @@ class retry_budget(EdgeCheck):
             yield _Excess(retry, made - bisect_right(again, since), budget.share(calls) + budget.floor)
 
     def _at_once(self, view: View, budget: Budget) -> Iterator[_Excess]:
-        """Yield for each retry of the window how many were under way when it was admitted, whoever caused them."""
+        """Yield for each retry of the window the retries under way when it was admitted, of all populations."""
         window = view.window
         proxies: dict[str, list[Attempt]] = defaultdict(list)
         for attempt in view.index.attempts.on(self.edge):
@@ -170,7 +172,7 @@ class retry_budget(EdgeCheck):
 
 
 def _concurrent(tries: Sequence[Attempt], budget: Budget) -> Iterator[_Excess]:
-    """Yield for each retry of one proxy the retries under way when it was admitted, and how many were allowed then."""
+    """Yield for each retry of one proxy the retries under way when it was admitted, and the allowed number."""
     end_of = {(attempt.call, attempt.number): _end(attempt) for attempt in tries}
     again = [(end_of.get((a.call, a.number - 1), a.start), a) for a in tries if a.number > 1]
     retries = sorted(again, key=lambda one: one[0])
@@ -183,7 +185,7 @@ def _concurrent(tries: Sequence[Attempt], budget: Budget) -> Iterator[_Excess]:
 
 
 def _proxy_of(index: Index, caller: str) -> str:
-    """Return whose budget a replica's retries are of: its own sidecar's, or that of the proxy on its node."""
+    """Return the proxy with the budget of a replica's retries: its sidecar, or the proxy of its node."""
     if not index.run or index.run.topology.get("placement") != "node":
         return caller
     service, _, copy = caller.rpartition("-")

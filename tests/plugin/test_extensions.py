@@ -38,7 +38,7 @@ def test_they_break_and_judge_as_ours_do(site, run):
         [
             "crawling*sent enough(5000)*: not contained",
             "*broken *crawl(ms=20) on front -> back",
-            "*violated *all, hold: sent_enough 5000: 50 requests (asked: at least 5000*",
+            "*FAIL *all, hold: sent_enough 5000: 50 requests (expected: at least 5000*",
         ]
     )
 

@@ -110,9 +110,9 @@ services:
         result = run(FOR_SOME, *arguments)
         result.assert_outcomes(failed=1, passed=1)
         said = " ".join(result.stdout.str().split())
-        assert "Inconclusive: 1 check: 1 inconclusive; a fault can be felt for all: abort()" in said
-        assert said.count("warning web does not forward the header baggage") == 2  # in the summary, for each test
-        assert markdown.read_text().count("- **warning**: web does not forward the header baggage") == 2
+        assert "Inconclusive: 1 check: 1 INCONCLUSIVE; precondition for all: abort(" in said
+        assert said.count("warning web does not propagate baggage") == 2  # in the summary, for each test
+        assert markdown.read_text().count("- **warning**: web does not propagate baggage") == 2
     junit = (project.path / "report.xml").read_text()
-    assert junit.count('name="testbed.warning.1" value="web does not forward the header baggage') == 2
+    assert junit.count('name="testbed.warning.1" value="web does not propagate baggage') == 2
     assert 'name="testbed.outcome" value="inconclusive"' in junit

@@ -1,4 +1,4 @@
-"""Load shedding: more comes in than can be done, and some is turned away at once so that the rest is in time.
+"""Load shedding: more comes in than can be done, and some is rejected at once so that the rest is in time.
 
 See docs/patterns/load-shedding.md
 """

@@ -19,5 +19,5 @@ def test_checkout_gives_up_before_its_caller_does(shop: Testbed):
 def test_an_impatient_caller_throws_the_fallback_away(shop: Testbed):
     with shop.override_policies({"page -> checkout": {"timeout": "300ms"}}):
         run = shop.experiment(SLOW_PRICING, load=USERS, **SHORT)
-    with pytest.raises(NotContained, match=r"statuses\(200\) for all: 503 x \d+, bound only 200"):
+    with pytest.raises(NotContained, match=r"statuses\(200\) for all: 503 x \d+, expected only 200"):
         run.check(all=[statuses(200)])

@@ -49,7 +49,7 @@ def violated(run, check):
 def test_amplification_is_what_the_policies_imply_and_no_less(chain):
     run = chain.experiment(abort(503).on(BACK), load=load(), **SHORT)
     (verdict,) = run.check(all=[retry_amplification("back")]).verdicts
-    assert (verdict.observed, verdict.bound) == ("9 each", "at most 9 per request (3 x 3 = 9)")
+    assert (verdict.observed, verdict.bound) == ("9 each", "<= 9 per request (3 x 3 = 9)")
     assert violated(run, retry_amplification("back", at_most=3)).margin == "6 too many"
 
 
@@ -58,7 +58,7 @@ def test_retries_at_once_stay_within_what_the_breaker_allows(chain):
     with chain.override_policies(LIMITED):
         run = chain.experiment(*slow_failure, load=load(rps=60), **SHORT)
     (verdict,) = run.check(all=[retry_budget(BACK)]).verdicts
-    assert verdict.bound == "at once at most 2"
+    assert verdict.bound == "at the same time <= 2"
     assert verdict.observed == "retries: 2, allowed: 2"
 
 
@@ -67,7 +67,7 @@ def test_retries_at_once_stay_within_the_budget(chain):
     with chain.override_policies(BUDGETED):
         run = chain.experiment(*slow_failure, load=load(rps=60), **SHORT)
     (verdict,) = run.check(all=[retry_budget(BACK)]).verdicts
-    assert verdict.bound == "at once at most 25 % of the requests or 2"
+    assert verdict.bound == "at the same time <= 25 % of the requests or 2"
     violated(run, retry_budget(BACK, percent=10, floor=1, at_once=True))
 
 
@@ -75,7 +75,7 @@ def test_without_the_breaker_retries_pile_up(chain):
     slow_failure = (abort(503).on(BACK), delay(ms=100).on(BACK))
     with chain.override_policies(NO_RETRY):
         run = chain.experiment(*slow_failure, load=load(rps=60), **SHORT)
-    assert violated(run, retry_budget(BACK, floor=2, at_once=True)).bound == "at once at most 2"
+    assert violated(run, retry_budget(BACK, floor=2, at_once=True)).bound == "at the same time <= 2"
     assert violated(run, retry_budget(BACK, percent=20)).observed == "retries: 60, allowed: 6"
     run.check(all=[retry_budget(BACK, percent=200)])  # two retries for each call, and no more
 
@@ -86,7 +86,7 @@ def test_what_arrives_after_its_caller_gave_up_is_late(chain):
         run = chain.experiment(far, load=load(), **SHORT | {"hold_s": 1.5})
     verdict = violated(run, deadline_propagation(grace_ms=600))
     assert verdict.edge.startswith("front -> middle")  # and what middle then asks of back, for nobody
-    assert "the whole request had ended for" in verdict.why
+    assert "the whole request was over" in verdict.why
 
 
 def test_a_caller_that_gives_up_early_wastes_what_was_begun(chain):
@@ -120,16 +120,16 @@ def test_a_post_that_was_refused_is_not_done_twice(chain):
 def test_a_fault_for_some_users_is_contained_if_nobody_else_notices(chain):
     run = chain.experiment(abort(503).on(BACK).for_users(percent=20), load=load(rps=60), **SHORT)
     (outside,) = run.check(all=[contained()]).verdicts
-    assert outside.observed == "none of 4 users noticed"
+    assert outside.observed == "0 of 4 users affected"
     (inside,) = run.judge(affected=[contained()]).verdicts
-    assert inside.observed.startswith("1 of 1 users noticed (100 %), all on middle -> back, for ")
+    assert inside.observed.startswith("1 of 1 users affected (100 %), all on middle -> back, for ")
 
 
 def test_half_an_outage_without_retries_is_noticed(chain):
     with chain.override_policies(CAREFUL):
         run = chain.experiment(outage("back", replicas=1, kind="erroring"), load=load(rps=60), **SHORT)
     verdict = violated(run, contained())
-    assert "of 5 users noticed" in verdict.observed
+    assert "of 5 users affected" in verdict.observed
     assert ", all on middle -> back, for " in verdict.observed
     run.check(all=[contained(at_most=5)])
     violated(run, contained(within_s=0.2))

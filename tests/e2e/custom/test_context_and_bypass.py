@@ -55,7 +55,7 @@ def test_a_run_ends_before_a_fault_for_some_users_beyond_a_service_that_drops_th
         run, said = ended(shop, abort(503).on(edge).for_users(percent=50))
         whole = shop.experiment(abort(503).on(edge), load=LIGHT, **SHORT)
     assert "was not injected" in said
-    assert "web does not forward the header baggage" in said
+    assert "web does not propagate baggage" in said
     assert "opentelemetry-instrument" in said
     assert len(run.warnings) == 1
     whole.check(all=[statuses(503)])

@@ -36,7 +36,7 @@ def test_the_recipe_mends_what_drops_the_context(
     folder = prepared(language)
     monkeypatch.setenv("PATH", str(folder / VENV), prepend=":")
     web = {**APPS[language].plain, "workdir": str(folder), "calls": ["pricing"]}
-    with pytest.raises(Inconclusive, match=r"web\s+does\s+not\s+forward\s+the\s+header\s+baggage"):
+    with pytest.raises(Inconclusive, match=r"web\s+does\s+not\s+propagate\s+baggage"):
         broken_for_some(web)
     (warning,) = of_running_test().runs[-1].warnings
     assert RECIPES[language] in warning

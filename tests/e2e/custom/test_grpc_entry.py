@@ -77,5 +77,5 @@ def test_what_does_not_speak_grpc_is_told_what_does(stock: Testbed) -> None:
         stock.client()
     with pytest.raises(TestbedError, match=r"a load of GET /: the entry stock speaks gRPC: use unary"):
         stock.experiment(load=constant_rate(get("/"), rps=20))
-    with pytest.raises(testbed.TestbedError, match="carries gRPC, whose callers go by the gRPC status"):
+    with pytest.raises(testbed.TestbedError, match="carries gRPC, where callers read the gRPC status"):
         stock.experiment(abort(503).on("client -> stock"), load=constant_rate(unary(METHOD), rps=20))

@@ -55,7 +55,7 @@ def test_the_edges_into_it_can_be_broken_and_its_process_cannot(tmp_path: Path, 
         run.check(all=[statuses(200), attempts("web -> db", exactly=1)])
         run = shop.experiment(outage("db", kind="refused"), load=load, **SHORT)
         run.check(all=[statuses(502)])
-        with pytest.raises(FaultError, match="db runs already, at 127.0.0.1:"):
+        with pytest.raises(FaultError, match="db is an external service at 127.0.0.1:"):
             shop.inject(kill().on(service="db"))
         shop.clean()
         assert answer_of(shop) == 200

@@ -73,9 +73,9 @@ def test_a_dead_replica_is_retried_elsewhere(rpc):
 
 
 def test_a_status_of_the_other_protocol_is_refused_before_anything_is_sent(rpc):
-    with pytest.raises(FaultError, match="carries gRPC, whose callers go by the gRPC status"):
+    with pytest.raises(FaultError, match="carries gRPC, where callers read the gRPC status"):
         rpc.experiment(abort(503).on(EDGE), load=LOAD)
-    with pytest.raises(FaultError, match="carries http2, whose answers have no gRPC status"):
+    with pytest.raises(FaultError, match="carries http2, which has no gRPC status"):
         rpc.experiment(abort(grpc_status="UNAVAILABLE").on("front -> legacy"), load=LOAD)
 
 

@@ -106,7 +106,7 @@ def test_the_evidence_says_what_a_proxy_did_not_see(plain, struck):
     for phase in ("baseline", "recover"):
         run.check(all=[attempts(EDGE, exactly=1).during(phase), call_duration(EDGE, under_ms=30_000).during(phase)])
     run.check(all=[attempts(EDGE, at_most=1, per="request")])
-    why = f"{proxy}/proxy was killed" if fault is kill else f"{proxy}/proxy stood still"
+    why = f"{proxy}/proxy was killed" if fault is kill else f"{proxy}/proxy was paused"
     with pytest.raises(Inconclusive, match=why.replace(" ", r"\s+")):  # the table breaks lines
         run.check(all=[call_duration(EDGE, under_ms=30_000)])
 
@@ -128,7 +128,7 @@ def test_both_lives_of_a_proxy_are_evidence(plain):
     run = plain.experiment(restart().on(proxy=proxy), load=LOAD, **SHORT)
     for verdict in run.judge(all=[attempts(EDGE, exactly=1).during(phase) for phase in LIVES]).verdicts:
         # a restart is so short that it may meet no request
-        assert verdict.outcome == "held" or re.search(r"touched\s+none", verdict.why), verdict
+        assert verdict.outcome == "held" or re.search(r"matched\s+0", verdict.why), verdict
     index = run.history.index
     for phase in ("baseline", "recover"):
         requests = {r.id: r.replica for r in index.requests if r.phase == phase}

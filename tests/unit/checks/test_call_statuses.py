@@ -34,9 +34,9 @@ def test_every_call_with_one_of_the_statuses_holds():
 
 def test_one_that_ended_otherwise_violates_and_is_shown():
     verdict = told([0], [5]).verdict(call_statuses(EDGE, grpc_status="OK"))
-    assert (verdict.outcome, verdict.margin) == ("violated", "1 other")
+    assert (verdict.outcome, verdict.margin) == ("violated", "1 non-OK")
     assert "NOT_FOUND" in verdict.why
-    assert "checkout -> pricing, pricing-1, try 1: NOT_FOUND after 5 ms" in verdict.next
+    assert "checkout -> pricing, pricing-1, attempt 1: NOT_FOUND after 5 ms" in verdict.next
 
 
 def test_http_statuses_on_an_edge_that_carries_http():
@@ -80,13 +80,13 @@ def test_what_is_no_status_is_refused_when_it_is_written_down(make, words):
 @pytest.mark.parametrize(
     ("check", "topology", "words"),
     [
-        (call_statuses(EDGE, grpc_status="OK"), SHOP, "carries http, whose answers have no gRPC status; use status="),
+        (call_statuses(EDGE, grpc_status="OK"), SHOP, "carries http, which has no gRPC status; use status="),
         (call_statuses(EDGE, status=200), GRPC, "carries gRPC: use grpc_status="),
-        (attempts(EDGE, at_most=1, grpc_status="OK"), SHOP, "carries http, whose answers have no gRPC status"),
+        (attempts(EDGE, at_most=1, grpc_status="OK"), SHOP, "carries http, which has no gRPC status"),
         (
             call_statuses("client -> frontend", grpc_status="OK"),
             GRPC,
-            "carries http, whose answers have no gRPC status",
+            "carries http, which has no gRPC status",
         ),
     ],
 )

@@ -26,7 +26,7 @@ def told(begins_ms=5.0, lasts_ms=10.0, waits_ms=50.0, ends_ms=100.0, outcome="",
 
 def test_work_that_somebody_waits_for_is_not_wasted():
     verdict = told().verdict(deadline_propagation(EDGE, wasted_percent=1))
-    assert (verdict.outcome, verdict.margin, verdict.n) == ("held", "1 points to spare", 20)
+    assert (verdict.outcome, verdict.margin, verdict.n) == ("held", "1 percentage points to spare", 20)
     assert verdict.observed == "0 of 20 late; wasted: 0 % of the work (0 arrivals, 0 ms)"
     assert verdict.source == "inlet and caller's proxy"
 
@@ -36,14 +36,16 @@ def test_work_that_begins_after_the_attempt_is_late():
     assert (verdict.outcome, verdict.margin) == ("violated", "20 too many")
     assert verdict.observed == "20 of 20 late; wasted: 100 % of the work (20 arrivals, 200 ms)"
     assert verdict.why == (
-        "work was begun for nobody on checkout -> pricing x 20; the whole request had ended for 0 of them"
+        "work began after the caller gave up: checkout -> pricing x 20; for 0 the whole request was over"
     )
-    assert verdict.next.startswith("the arrival checkout -> pricing, pricing-1, try 1: 200 after 10 ms, 70 ms after")
+    assert verdict.next.startswith(
+        "the arrival checkout -> pricing, pricing-1, attempt 1: 200 after 10 ms, 70 ms after"
+    )
 
 
 def test_work_that_begins_after_the_request_is_late():
     story = told(begins_ms=120, waits_ms=500)
-    assert "had ended for 20 of them" in story.verdict(deadline_propagation(EDGE)).why
+    assert "for 20 the whole request was over" in story.verdict(deadline_propagation(EDGE)).why
     verdict = story.verdict(deadline_propagation())
     assert (verdict.outcome, verdict.edge) == ("violated", EDGE)
 
@@ -75,23 +77,23 @@ def test_wasted_work_is_told_and_bounded_only_when_asked():
     story = told(lasts_ms=200)
     assert story.verdict(deadline_propagation(EDGE)).outcome == "held"
     verdict = story.verdict(deadline_propagation(EDGE, wasted_percent=50))
-    assert (verdict.outcome, verdict.margin) == ("violated", "50 points over")
-    assert verdict.why == "work on checkout -> pricing x 20 was answered when nobody waited any more"
-    hung_up = told(outcome="client_gone").verdict(deadline_propagation(EDGE))
-    assert "wasted: 100 % of the work" in hung_up.observed
+    assert (verdict.outcome, verdict.margin) == ("violated", "50 percentage points over")
+    assert verdict.why == "on checkout -> pricing x 20 the answer came after the caller stopped waiting"
+    gone = told(outcome="client_gone").verdict(deadline_propagation(EDGE))
+    assert "wasted: 100 % of the work" in gone.observed
 
 
 def test_an_edge_without_arrivals_proves_nothing():
     verdict = faulty(5).verdict(deadline_propagation(EDGE))
     assert verdict.outcome == "inconclusive"
-    assert verdict.why == "none of 5 requests arrived on checkout -> pricing; one would have been enough"
+    assert verdict.why == "0 of 5 requests arrived on checkout -> pricing (at least 1 needed)"
     assert "arrived on any edge" in faulty(5).verdict(deadline_propagation()).why
 
 
 def test_it_needs_the_attempts_as_well():
     story = Story(sources=("requests", "arrivals"))
     story.arrivals(story.phase("hold", 5))
-    assert "cannot show attempts" in story.verdict(deadline_propagation(EDGE)).why
+    assert "does not record attempts" in story.verdict(deadline_propagation(EDGE)).why
 
 
 @pytest.mark.parametrize("bounds", [{"wasted_percent": 0}, {"wasted_percent": 101}, {"grace_ms": 0}])

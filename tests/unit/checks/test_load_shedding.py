@@ -1,4 +1,4 @@
-"""The load_shedding check: some calls are turned away, each quickly, and the p99 of the others is in time."""
+"""The load_shedding check: some calls are rejected, each quickly, and the p99 of the accepted is in time."""
 
 import pytest
 
@@ -11,7 +11,7 @@ DOOR = "client -> frontend"
 
 
 def run(shed=100, shed_ms=5.0, others_ms=80.0, n=500, code=503, other=200):
-    """Tells of n calls, the first of them turned away."""
+    """Tells of n calls, the first of them rejected."""
     story = Story()
     for number, request in enumerate(story.phase("hold", n, latency=20.0)):
         status, took = (code, shed_ms) if number < shed else (other, others_ms)
@@ -22,16 +22,16 @@ def run(shed=100, shed_ms=5.0, others_ms=80.0, n=500, code=503, other=200):
 def test_quick_refusals_and_the_rest_in_time_hold():
     verdict = run().verdict(load_shedding(EDGE, rejects_within_ms=10, accepted_p99_ms=100))
     assert (verdict.outcome, verdict.source, verdict.n) == ("held", "caller's proxy", 500)
-    assert verdict.observed == "100 of 500 calls turned away; the slowest of them after 5 ms; p99 of the others 80 ms"
-    assert verdict.bound == "turned away within 10 ms, p99 of the others under 100 ms"
+    assert verdict.observed == "100 of 500 calls rejected; slowest rejection 5 ms; p99 of the accepted 80 ms"
+    assert verdict.bound == "rejected within 10 ms, p99 of the accepted < 100 ms"
 
 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"shed_ms": 11.0}, "100 calls of 100 that were turned away waited longer than 10 ms"),
-        ({"others_ms": 120.0}, "400 calls of 400 that were not turned away took 100 ms or more"),
-        ({"other": 0}, "400 calls of 400 that were not turned away took 100 ms or more"),
+        ({"shed_ms": 11.0}, "100 of 100 rejected calls took longer than 10 ms"),
+        ({"others_ms": 120.0}, "400 of 400 accepted calls took 100 ms or more"),
+        ({"other": 0}, "400 of 400 accepted calls took 100 ms or more"),
     ],
 )
 def test_slow_refusals_or_slow_answers_violate_it(changes, why):
@@ -59,20 +59,20 @@ def test_if_nothing_was_shed_it_is_inconclusive_unless_everybody_waited():
     verdict = run(shed=0).verdict(load_shedding(EDGE, rejects_within_ms=10, accepted_p99_ms=100))
     assert (verdict.outcome, verdict.why) == (
         "inconclusive",
-        "none of 500 calls was turned away with 429 or 503; one would have been enough",
+        "0 of 500 calls were rejected with 429 or 503 (at least 1 needed)",
     )
     assert run(shed=0, others_ms=900.0).verdict(load_shedding(EDGE, accepted_p99_ms=100)).outcome == "violated"
 
 
 def test_if_everything_was_shed_nothing_shows_the_time_of_the_others():
     verdict = run(shed=500).verdict(load_shedding(EDGE, accepted_p99_ms=100))
-    assert (verdict.outcome, verdict.why) == ("inconclusive", "every call was turned away, so none shows its time")
+    assert (verdict.outcome, verdict.why) == ("inconclusive", "every call was rejected, so there is no accepted call")
 
 
 def test_too_few_calls_prove_no_p99():
     verdict = run(n=200).verdict(load_shedding(EDGE, accepted_p99_ms=100))
     assert verdict.outcome == "inconclusive"
-    assert "299 with no more than 0 would prove the p99" in verdict.why
+    assert "a proof needs 299 calls with at most 0 slow ones" in verdict.why
 
 
 def test_the_statuses_can_be_named():

@@ -18,7 +18,7 @@ def recovering(failures, n=100, **recover):
 def test_it_holds_when_nothing_due_after_the_deadline_failed():
     verdict = recovering(range(50)).verdict(recovery(within_s=0.5))
     assert (verdict.outcome, verdict.observed) == ("held", "last failure 0.49 s after healing")
-    assert (verdict.phase, verdict.bound, verdict.n) == ("recover", "within 0.5 s", 49)
+    assert (verdict.phase, verdict.bound, verdict.n) == ("recover", "within 0.5 s of healing", 49)
     assert (verdict.margin, verdict.confidence) == ("0.01 s to spare", "exact")
 
 
@@ -50,7 +50,7 @@ def test_twenty_requests_after_the_deadline_are_needed(n, outcome):
     verdict = recovering((), n=n).verdict(recovery(within_s=0.5))
     assert verdict.outcome == outcome
     if outcome == "inconclusive":
-        assert verdict.why.startswith("only 19 requests of recover were due later than 0.5 s after healing; 20 would")
+        assert verdict.why.startswith("only 19 requests of recover were due later than 0.5 s after healing (20 needed)")
         assert verdict.next == "let recover last 0.71 s or longer (recover_s=)"
 
 

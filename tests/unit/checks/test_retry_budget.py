@@ -43,15 +43,15 @@ def test_a_number_in_all_holds_up_to_the_bound():
     check = retry_budget(EDGE, percent=20)
     held = told(lambda i: i < 20).verdict(check)
     assert (held.outcome, held.observed, held.margin) == ("held", "retries: 20, allowed: 20", "0 to spare")
-    assert held.bound == "in all at most 20 % of the requests"
+    assert held.bound == "in total <= 20 % of the requests"
     violated = told(lambda i: i < 21).verdict(check)
     assert (violated.outcome, violated.margin) == ("violated", "1 too many")
-    assert violated.next.startswith("checkout -> pricing, pricing-1, try 2")
+    assert violated.next.startswith("checkout -> pricing, pricing-1, attempt 2")
 
 
 def test_the_floor_comes_on_top_of_the_share():
     check = retry_budget(EDGE, percent=20, floor=5)
-    assert check.bound == "in all at most 20 % of the requests and 5 more"
+    assert check.bound == "in total <= 20 % of the requests and 5 more"
     assert told(lambda i: i < 25).verdict(check).outcome == "held"
     assert told(lambda i: i < 26).verdict(check).outcome == "violated"
     assert told(lambda i: i < 3).verdict(retry_budget(EDGE, floor=3)).outcome == "held"
@@ -62,7 +62,7 @@ def test_a_burst_is_within_the_budget_of_the_whole_but_not_of_its_window():
     burst = told(lambda i: 50 <= i < 60)
     assert burst.verdict(retry_budget(EDGE, percent=20)).outcome == "held"
     verdict = burst.verdict(retry_budget(EDGE, percent=20, window_s=0.2))
-    assert (verdict.outcome, verdict.bound) == ("violated", "in any 0.2 s at most 20 % of the requests")
+    assert (verdict.outcome, verdict.bound) == ("violated", "in any 0.2 s <= 20 % of the requests")
     assert told(lambda i: i % 10 == 9).verdict(retry_budget(EDGE, percent=20, window_s=0.2)).outcome == "held"
 
 
@@ -75,8 +75,8 @@ def test_what_is_under_way_at_once_holds(retries, others):
 def test_too_many_at_once_for_the_policys_budget():
     verdict = at_once(10).verdict(retry_budget(EDGE))
     assert (verdict.outcome, verdict.observed, verdict.margin) == ("violated", "retries: 10, allowed: 5", "5 too many")
-    assert verdict.bound == "at once at most 50 % of the requests or 2"
-    assert verdict.why == "5 of 10 retries were beyond the budget when they were made"
+    assert verdict.bound == "at the same time <= 50 % of the requests or 2"
+    assert verdict.why == "5 of 10 retries exceeded the budget when they were made"
 
 
 def test_requests_under_way_allow_more():
@@ -86,7 +86,7 @@ def test_requests_under_way_allow_more():
 def test_retries_one_after_the_other_are_never_many_at_once():
     assert told(lambda i: True, policy=LIMIT).verdict(retry_budget(EDGE)).outcome == "held"
     assert at_once(3, policy=LIMIT).verdict(retry_budget(EDGE)).outcome == "violated"
-    assert at_once(2, policy=LIMIT).verdict(retry_budget(EDGE)).bound == "at once at most 2"
+    assert at_once(2, policy=LIMIT).verdict(retry_budget(EDGE)).bound == "at the same time <= 2"
 
 
 def test_a_budget_at_once_may_be_given():
@@ -132,14 +132,14 @@ def test_an_unused_edge_proves_nothing():
     told.phase("hold", 5)
     verdict = told.verdict(retry_budget(EDGE, percent=20))
     assert verdict.outcome == "inconclusive"
-    assert verdict.why == "none of 5 requests used checkout -> pricing; one would have been enough"
+    assert verdict.why == "0 of 5 requests used checkout -> pricing (at least 1 needed)"
 
 
 def test_arrivals_do_not_show_retries():
     told = Story(sources=("requests", "arrivals"))
     told.phase("hold", 5)
     verdict = told.verdict(retry_budget(EDGE, percent=20))
-    assert (verdict.outcome, "cannot show attempts" in verdict.why) == ("inconclusive", True)
+    assert (verdict.outcome, "does not record attempts" in verdict.why) == ("inconclusive", True)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_arrivals_do_not_show_retries():
         ({"percent": 20, "window_s": 0}, "window_s must be a number above 0"),
         ({"window_s": 10}, "need a budget: give percent= or floor="),
         ({"at_once": True}, "need a budget: give percent= or floor="),
-        ({"percent": 20, "at_once": True, "window_s": 10}, "a budget at once has no window"),
+        ({"percent": 20, "at_once": True, "window_s": 10}, "at_once= has no window"),
     ],
 )
 def test_bad_bounds_are_refused(bounds, message):
@@ -159,7 +159,7 @@ def test_bad_bounds_are_refused(bounds, message):
 
 
 def test_a_policy_without_a_budget_is_refused():
-    with pytest.raises(CheckError, match="the policy of checkout -> pricing states no budget"):
+    with pytest.raises(CheckError, match="the policy of checkout -> pricing has no budget"):
         told(lambda i: False).verdict(retry_budget(EDGE))
     with pytest.raises(CheckError, match="the load sends every request once"):
         told(lambda i: False).verdict(retry_budget("client -> frontend", percent=20))

@@ -16,8 +16,8 @@ def test_it_holds_when_every_status_is_named():
 
 def test_one_other_status_violates_it():
     verdict = quiet(5, status=lambda i: 503 if i == 4 else 200).verdict(statuses(200))
-    assert (verdict.outcome, verdict.margin) == ("violated", "1 other")
-    assert verdict.why == "1 request of 5 ended otherwise: 503 x 1"
+    assert (verdict.outcome, verdict.margin) == ("violated", "1 non-200")
+    assert verdict.why == "1 request of 5 ended with another status: 503 x 1"
     assert verdict.next.startswith("request hold-4 ")
 
 
@@ -39,8 +39,8 @@ def test_grpc_statuses_go_by_their_names():
     assert (verdict.outcome, verdict.observed) == ("held", "OK x 2, UNAVAILABLE x 1")
     assert verdict.bound == "only OK, UNAVAILABLE"
     verdict = rpc(0, 8, None).verdict(statuses("OK"))
-    assert (verdict.outcome, verdict.margin) == ("violated", "2 other")
-    assert verdict.why == "2 requests of 3 ended otherwise: RESOURCE_EXHAUSTED x 1, no answer x 1"
+    assert (verdict.outcome, verdict.margin) == ("violated", "2 non-OK")
+    assert verdict.why == "2 requests of 3 ended with another status: RESOURCE_EXHAUSTED x 1, no answer x 1"
     assert "RESOURCE_EXHAUSTED after" in verdict.next
 
 
@@ -52,7 +52,7 @@ def test_a_number_means_the_grpc_statuses_that_say_the_same(code, number):
 
 
 def test_a_name_says_nothing_about_http():
-    with pytest.raises(CheckError, match="the entry speaks http, whose answers have no gRPC status"):
+    with pytest.raises(CheckError, match="the entry speaks http, which has no gRPC status"):
         quiet(3).verdict(statuses("OK"))
 
 

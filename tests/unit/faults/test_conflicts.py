@@ -34,11 +34,11 @@ def judge(*faults):
     ("first", "second", "reason"),
     [
         (latency(ms=5).on(EDGE), latency(ms=9).on(replica="pricing-1"), "both put a latency on the link"),
-        (connection_refused().on(EDGE), latency(ms=9).on(EDGE), "is closed, so nothing else can happen"),
+        (connection_refused().on(EDGE), latency(ms=9).on(EDGE), "is closed, so no other fault has an effect"),
         (connection_refused().on(EDGE), outage("pricing"), "both close the link"),
         (stall().on(EDGE), latency(ms=9).on(EDGE), "timeout lets no answer through"),
         (connection_reset().on(EDGE), latency(ms=9).on(EDGE), "reset_peer lets no answer through"),
-        (kill().on(replica="auth-1"), pause().on(service="auth"), "cannot be under .* at once"),
+        (kill().on(replica="auth-1"), pause().on(service="auth"), "cannot have .* at the same time"),
         (kill().on(service="auth"), latency(ms=5).on(AUTH), "is closed"),
         (kill().on(service="auth"), delay(ms=5).on(AUTH), "no request comes over the link"),
         (abort(503).on(EDGE), abort(500).on(EDGE).for_attempts(1), "both answer the same requests"),
@@ -46,7 +46,7 @@ def judge(*faults):
         (throttle(kb_per_s=5).on(EDGE), throttle(kb_per_s=9).on(EDGE), "both throttle the same requests"),
         (bandwidth(kb_per_s=5).on(EDGE), bandwidth(kb_per_s=9).on(EDGE), "both put a bandwidth on the link"),
         (unreachable().on(EDGE), connection_refused().on(EDGE), "both close the link"),
-        (unreachable().on(EDGE), limit_data(bytes=9).on(EDGE), "is closed, so nothing else can happen"),
+        (unreachable().on(EDGE), limit_data(bytes=9).on(EDGE), "is closed, so no other fault has an effect"),
         (connection_reset().on(EDGE), limit_data(bytes=9).on(EDGE), "reset_peer lets no answer through"),
         (stall(direction="answers").on(EDGE), slicer(bytes=9).on(EDGE), "timeout lets no answer through"),
         (unreachable().on(EDGE), abort(404).on(EDGE), "no request comes over the link"),
@@ -59,7 +59,7 @@ def judge(*faults):
         (hang().on(EDGE), delay(ms=5).on(EDGE), "both delay the same requests"),
         (hang().on(EDGE), abort(503).on(EDGE).for_users("u1"), "a request that hangs is never answered"),
         (hang().on(EDGE), throttle(kb_per_s=5).on(EDGE), "a request that hangs is never answered"),
-        (abort(404).on(EDGE), throttle(kb_per_s=5).on(EDGE).for_attempts(1), "answered with 404 at once has no body"),
+        (abort(404).on(EDGE), throttle(kb_per_s=5).on(EDGE).for_attempts(1), "an answer with 404 has no body"),
     ],
 )
 def test_two_faults_that_cannot_both_have_their_effect(first, second, reason):

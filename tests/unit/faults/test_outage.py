@@ -58,3 +58,7 @@ def test_what_does_not_fit_the_mesh_is_refused(fault, words):
 
 def test_it_prints_as_it_was_written():
     assert str(outage("pricing", replicas=1, kind="stall")) == "outage(service='pricing', replicas=1, kind='stall')"
+
+
+def test_its_text_names_the_kind_even_if_it_is_the_default():
+    assert str(outage("pricing")) == "outage(service='pricing', kind='refused')"

@@ -238,5 +238,5 @@ def test_what_is_hidden_for_some_of_the_time_only_is_an_ordinary_combination(pas
 
 
 def test_what_would_never_be_seen_is_refused():
-    with pytest.raises(FaultError, match="so nothing else can happen on it"):
+    with pytest.raises(FaultError, match="so no other fault has an effect on it"):
         inject(injector(Plane()), connection_refused().on(EDGE), flapping(latency(ms=5).on(EDGE), up_s=9, down_s=9))

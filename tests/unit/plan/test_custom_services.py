@@ -240,9 +240,9 @@ def test_a_process_that_is_not_the_testbeds_is_not_touched() -> None:
 
     made = plan(web={"language": "go", "calls": ["db"]}, db=DB)
     context = FaultContext(made.links, made.replicas, {}, 0, made.proxies)
-    with pytest.raises(FaultError, match=r"db runs already, at 10.1.2.3:5432.*outage\('db', kind='refused'\)"):
+    with pytest.raises(FaultError, match=r"db is an external service at 10.1.2.3:5432.*outage\('db', kind='refused'\)"):
         kill().on(service="db").operations(context, "f1")
-    with pytest.raises(FaultError, match="db runs already"):
+    with pytest.raises(FaultError, match="db is an external service"):
         outage("db", kind="killed").operations(context, "f1")
     assert outage("db", kind="refused").operations(context, "f1")
     assert latency(ms=5).on("web -> db").operations(context, "f1")

@@ -51,30 +51,30 @@ def test_everything_is_judged_and_raised_once():
     with pytest.raises(NotContained) as raised:
         raise_if_red(report)
     text = str(raised.value)
-    first = "3 checks: 1 violated, 1 inconclusive, 1 held; max_latency(under_ms=10) for all: 20 ms, bound under 10 ms"
+    first = "3 checks: 1 FAIL, 1 INCONCLUSIVE, 1 PASS; max_latency(under_ms=10) for all: 20 ms, expected < 10 ms"
     assert text.splitlines()[0] == report.headline == first
     assert "verdict" in text
     assert "hold 299" not in text
-    assert "send 299" in text
+    assert "needs 299 requests" in text
 
 
 def test_inconclusive_is_red_and_has_its_own_name():
     report = judge(quiet(50).history, all=[statuses(200), availability(at_least_percent=99)])
     assert report.outcome == "inconclusive"
-    with pytest.raises(Inconclusive, match="2 checks: 1 inconclusive, 1 held"):
+    with pytest.raises(Inconclusive, match="2 checks: 1 INCONCLUSIVE, 1 PASS"):
         raise_if_red(report)
 
 
 def test_green_raises_nothing():
     report = judge(quiet(50).history, all=[statuses(200)])
-    assert (report.outcome, report.red, report.headline) == ("held", (), "1 check: 1 held")
+    assert (report.outcome, report.red, report.headline) == ("held", (), "1 check: 1 PASS")
     raise_if_red(report)
 
 
 def test_load_without_any_check_is_inconclusive():
     report = judge(quiet(50).history)
     assert report.outcome == "inconclusive"
-    with pytest.raises(Inconclusive, match="load without any check"):
+    with pytest.raises(Inconclusive, match="load without a check"):
         raise_if_red(report)
 
 
@@ -83,7 +83,7 @@ def test_the_traceback_ends_in_the_users_line(pytester):
         from testbed.checks import Report, Verdict
 
         def test_it():
-            red = Verdict("max_latency(under_ms=5)", "all", "hold", "violated", "9 ms", "under 5 ms", 3, why="WHY")
+            red = Verdict("max_latency(under_ms=5)", "all", "hold", "violated", "9 ms", "< 5 ms", 3, why="WHY")
             raise_if_red(Report((red,)))
     """)
     result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider")
@@ -104,7 +104,7 @@ def test_a_report_says_which_run_it_judges():
 def test_a_check_that_crashes_is_inconclusive_never_a_pass():
     (verdict,) = judge(quiet(50).history, all=[broken()]).verdicts
     assert verdict.outcome == "inconclusive"
-    assert verdict.why == "the check itself failed: ZeroDivisionError: division by zero"
+    assert verdict.why == "the check raised an error: ZeroDivisionError: division by zero"
     assert "test_judge.py:" in verdict.next
 
 

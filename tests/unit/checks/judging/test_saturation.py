@@ -30,8 +30,8 @@ def test_a_latency_that_was_too_long_may_be_the_testbeds_own(check):
     verdict = run(now_and_then(3, 20)).verdict(check)
     assert verdict.outcome == "inconclusive"
     assert verdict.why == (
-        "the testbed was saturated: in hold an empty way through link and inlet alone took longer than 30 ms for 15 % "
-        "of the time, which is part of every latency; 5 % would have been good enough"
+        "the testbed was saturated: in hold the no-op probe through the test proxies exceeded 30 ms in 15 % "
+        "of samples (limit 5 %); this delay is part of every latency"
     )
     assert (verdict.source, verdict.next.split(":")[0]) == ("testbed", "the machine is saturated")
     assert verdict.observed
@@ -63,14 +63,14 @@ def test_a_red_count_says_that_a_time_out_may_have_met_the_testbed(check):
     verdict = story.verdict(check)
     assert (verdict.outcome, verdict.why) == ("violated", faulty(400, tries=3, status=503).verdict(check).why)
     assert verdict.next.startswith(
-        "the count stands, but a time-out of 150 ms may have met the testbed itself: in hold an empty way through link "
-        "and inlet alone took longer than 75 ms for 100 % of the time"
+        "the count is exact, but the 150 ms timeout may have been caused by testbed overhead: "
+        "in hold the no-op probe through the test proxies exceeded 75 ms in 100 % of samples"
     )
 
 
 def test_a_run_was_starved_if_the_empty_way_took_long_for_a_part_of_it():
     assert starved(quiet(400).history.index) == ""
-    assert "longer than 25 ms" in starved(run(30.0).history.index)
+    assert "exceeded 25 ms" in starved(run(30.0).history.index)
     assert starved(run(20.0).history.index) == ""
     assert starved(run(now_and_then(1, 40)).history.index) == ""
 
@@ -126,9 +126,7 @@ def test_it_says_who_used_the_processors():
     story.spent(4.5, links=1.0, inlet=2.0, load=0.1, test=0.5, machine=30.0, capacity=40.0)
     story.spent(8.5, links=2.6, inlet=5.2, load=0.5, test=0.9, machine=37.8, capacity=48.0)
     verdict = story.verdict(max_latency(under_ms=300))
-    assert verdict.why.endswith(
-        "; all cores were 97.5 % busy (of all cores' time: links 20 %, inlet 40 %, load 5 %, test 5 %)"
-    )
+    assert verdict.why.endswith("; CPU: 97.5 % of all cores busy (of this links 20 %, inlet 40 %, load 5 %, test 5 %)")
     assert verdict.next.startswith("the machine is saturated: lower rps=")
 
 
@@ -136,4 +134,4 @@ def test_it_says_when_others_used_them():
     story = run(80.0)
     story.spent(4.5, inlet=1.0, machine=30.0, capacity=40.0)
     story.spent(8.5, inlet=2.0, machine=38.0, capacity=48.0)
-    assert story.verdict(max_latency(under_ms=300)).next.startswith("the apps, their proxies or strangers")
+    assert story.verdict(max_latency(under_ms=300)).next.startswith("other processes are using the CPU")

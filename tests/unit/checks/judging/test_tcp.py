@@ -135,7 +135,9 @@ def test_a_bulkhead_is_judged_by_the_calls_of_others_and_not_by_their_connection
     assert story.verdict(bulkhead(EDGE)).observed == "checkout -> auth: 400 of 400 (100 %)"
     story.events = [e for e in story.events if not (isinstance(e, Call) and e.request.startswith("hold-1"))]
     assert story.verdict(bulkhead(EDGE)).outcome == "violated"
-    with pytest.raises(CheckError, match="checkout calls nobody else but over tcp, where no calls are on record"):
+    with pytest.raises(
+        CheckError, match="checkout has no other dependency except over tcp, where calls are not recorded"
+    ):
         told(TWO_STORES).verdict(bulkhead(EDGE))
 
 

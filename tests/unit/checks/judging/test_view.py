@@ -208,7 +208,7 @@ def test_several_edges_each_with_its_policy():
     assert verdict.edge == f"{EDGE}, frontend -> checkout"
     first, second = verdict.policy.splitlines()
     assert first.startswith(f"{EDGE}: {{timeout")
-    assert second == "frontend -> checkout: no policy: no time-out, no retries"
+    assert second == "frontend -> checkout: no policy: no timeout, no retries"
 
 
 def test_phases_without_phase_events_are_known_by_their_requests():
@@ -238,6 +238,6 @@ def test_a_check_that_needs_the_policies_wants_a_window_with_one_set_of_them():
     story.events.append(PolicyEvent((hold.start + hold.end) / 2, EDGE, topology))
     with pytest.raises(CheckError, match="policies were swapped in 'hold': judge one phase"):
         story.verdict(retry_budget(EDGE))
-    with pytest.raises(CheckError, match="stated no budget in 'baseline'"):
+    with pytest.raises(CheckError, match="had no budget in 'baseline'"):
         story.verdict(retry_budget(EDGE).during("baseline"))
     assert story.verdict(retry_budget(EDGE).during("recover")).outcome == "inconclusive"  # nothing was sent there

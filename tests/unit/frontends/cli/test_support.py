@@ -77,7 +77,7 @@ def test_a_check_that_lacks_evidence_is_inconclusive():
     verdict = story.verdict(circuit_breaker(EDGE, probes=1))
     assert (verdict.outcome, verdict.why) == (
         "inconclusive",
-        "the record of samples on checkout -> pricing is not complete: mesh none cannot show samples",
+        "the record of samples on checkout -> pricing is not complete: mesh none does not record samples",
     )
     assert "testbed support" in verdict.next
     assert sources("envoy") == {*SOURCES, "samples"}
