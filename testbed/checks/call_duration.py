@@ -34,7 +34,7 @@ class call_duration(EdgeCheck):
     @property
     def bound(self) -> str:
         """The bound in words."""
-        return f"<= {ms(self._limit)}"
+        return f"< {ms(self._limit)}"
 
     @property
     def _limit(self) -> float:

@@ -21,7 +21,7 @@ def calls_of(*durations):
 def test_it_holds_when_the_longest_call_ended_in_time():
     verdict = calls_of(20.0, 599.0, 30.0).verdict(call_duration(EDGE, under_ms=600))
     assert (verdict.outcome, verdict.observed, verdict.n) == ("held", "599 ms", 3)
-    assert (verdict.bound, verdict.source, verdict.edge) == ("<= 600 ms", "caller's proxy", EDGE)
+    assert (verdict.bound, verdict.source, verdict.edge) == ("< 600 ms", "caller's proxy", EDGE)
     assert verdict.margin == "1 ms to spare"
 
 
