@@ -1,4 +1,4 @@
-"""What a stub is told: the behaviour of one service as plain JSON data, with every default filled in."""
+"""The configuration of a stub: the behaviour of one service as JSON data, with all defaults filled in."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ Json = dict[str, Any]
 
 
 def behaviour(topology: Topology, service: str) -> Json:
-    """Return the behaviour of a service, with its routes; times in milliseconds."""
-    told = topology.services[service]
-    table = dict(told.route_table)
+    """Return the behaviour of a service with its routes. Times are in milliseconds."""
+    settings = topology.services[service]
+    table = dict(settings.route_table)
     default = table.pop(DEFAULT_ROUTE)
     return {
-        "protocol": told.protocol,
-        "wiring": told.wiring,
-        "forward": list(dict.fromkeys((*topology.forward, *topology.context, *told.forward))),
-        "deadline": told.deadline,
-        "hang_up": told.on_hang_up,
-        "grace": told.grace,
-        "reset": told.reset,
-        "concurrency": told.concurrency.model_dump() if told.concurrency else None,
+        "protocol": settings.protocol,
+        "wiring": settings.wiring,
+        "forward": list(dict.fromkeys((*topology.forward, *topology.context, *settings.forward))),
+        "deadline": settings.deadline,
+        "hang_up": settings.on_hang_up,
+        "grace": settings.grace,
+        "reset": settings.reset,
+        "concurrency": settings.concurrency.model_dump() if settings.concurrency else None,
         "default": _route(topology, default),
         "routes": {key: _route(topology, route) for key, route in table.items()},
     }
@@ -32,14 +32,14 @@ def behaviour(topology: Topology, service: str) -> Json:
 
 def _route(topology: Topology, route: Route) -> Json:
     return {
-        "work": knots(route.work) if route.work is not None else None,
+        "work": percentile_points(route.work) if route.work is not None else None,
         "steps": [{"parallel": [_call(topology, call) for call in calls_of(step)]} for step in route.calls],
         "answer": {"status": route.answer.status, "bytes": route.answer.bytes},
     }
 
 
-def knots(work: dict[str, float]) -> dict[str, float]:
-    """Return percent to milliseconds, from 0 (no time, unless p0 is given) to 100 (the highest percentile given)."""
+def percentile_points(work: dict[str, float]) -> dict[str, float]:
+    """Return percent to milliseconds, from 0 (p0, default no time) to 100 (p100, default the highest percentile)."""
     given = {key.removeprefix("p"): ms for key, ms in work.items()}
     return {"0": 0.0} | given | {"100": given.get("100", max(given.values()))}
 
@@ -47,7 +47,9 @@ def knots(work: dict[str, float]) -> dict[str, float]:
 def _call(topology: Topology, call: Call) -> Json:
     return {
         "to": call.to,
-        "protocol": "grpc" if topology.services[call.to].protocol == "grpc" else "http",  # proxies make HTTP/2 of it
+        "protocol": "grpc"
+        if topology.services[call.to].protocol == "grpc"
+        else "http",  # the proxy converts it to HTTP/2
         "method": call.method,
         "path": call.path,
         "timeout": call.timeout,

@@ -19,7 +19,7 @@ BROKEN = [
     (("timeout: 60s", "timeout: 60 parsecs"), "*mesh.yaml:7: policies*timeout*60 parsecs*"),
     (
         ("back: {language: go}", "back: {language: go, calls: [front]}"),
-        "*a cycle without an exit: *front -> back -> front*",
+        "*circular calls that never terminate: *front -> back -> front*",
     ),
 ]
 

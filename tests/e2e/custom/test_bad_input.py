@@ -200,7 +200,7 @@ def test_where_the_kernel_allows_no_network_the_reason_and_the_way_out_are_named
     assert "0.0.0.0:8080, wanted by both web-1/app and web-2/app: who listens on all addresses must be alone" in said
     assert "--testbed-runtime=docker" in said
     assert "this kernel does not let this user make a network namespace (no space left on device)" in said
-    assert "network namespace of its own" not in without_networks(tmp_path, "-m", "testbed", "plan", "shop.yaml")
+    assert "its own network namespace" not in without_networks(tmp_path, "-m", "testbed", "plan", "shop.yaml")
 
 
 def test_the_only_one_with_its_port_needs_no_network(tmp_path: Path) -> None:

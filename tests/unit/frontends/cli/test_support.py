@@ -55,7 +55,7 @@ def test_a_proxy_is_a_target_where_there_is_one(name):
 
 
 def test_policies_need_a_proxy_too():
-    with pytest.raises(TopologyError, match=r"no proxy that could enforce them; take mesh: envoy"):
+    with pytest.raises(TopologyError, match=r"no proxy to enforce policies; use mesh: envoy"):
         settings()["mesh: none"].with_overrides(policies={AIMS["edge"]: {"timeout": "1s"}})
 
 
