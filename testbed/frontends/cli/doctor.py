@@ -106,7 +106,7 @@ def _extras() -> list[Finding]:
 
 def _extra(extra: inventory.Extra, why: str) -> Finding:
     if why:
-        return Finding(extra.name, True, source=f"not there: leaves out {extra.without}", advice=why)
+        return Finding(extra.name, True, source=f"missing: needed for {extra.without}", advice=why)
     version, path = _daemon() if extra.name == "engine" else ("", extra.path())
     return Finding(extra.name, True, version, "here", path)
 

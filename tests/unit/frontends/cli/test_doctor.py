@@ -52,8 +52,8 @@ def test_networks_of_their_own_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_containers_are_an_extra() -> None:
     for docker in (found("engine"), found("image")):
-        assert (docker.ok, docker.source) == (True, f"not there: leaves out {inventory.extras()[docker.name].without}")
-        assert "there is no unix:///" in docker.advice
+        assert (docker.ok, docker.source) == (True, f"missing: needed for {inventory.extras()[docker.name].without}")
+        assert "unix:///" in docker.advice
 
 
 def test_what_is_not_built_yet_is_no_fault() -> None:
@@ -91,7 +91,7 @@ def test_rendering() -> None:
 
 
 def test_a_machine_without_control_groups_only_lacks_the_fault_that_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Memory, "missing", "no control group can be made")
+    monkeypatch.setattr(Memory, "missing", "cannot create a control group")
     memory = found("memory limits")
     assert (memory.ok, memory.source) == (True, "not possible")
-    assert memory.advice == "no control group can be made; only the fault memory(mb=) needs it"
+    assert memory.advice == "cannot create a control group; only the fault memory(mb=) needs it"
