@@ -77,7 +77,7 @@ SEEN = [
     "*NotContained*",
     "*violated*all, hold*",
     "*policy*{timeout: 60s, *",
-    "*judge it again*",
+    "*re-evaluate with*",
     "*Inconclusive: load without any check*",
     "*why*the fault f?*touched*",
     "*--testbed-seed=*",

@@ -55,7 +55,7 @@ def test_nothing_is_loaded_before_it_is_used(site):
 @pytest.mark.parametrize("taken", ["delay", "topology", "report"])
 def test_a_name_of_the_testbed_is_an_error(site, taken):
     site("snails", FAULT, faults={"crawl": "crawl", taken: "crawl"})
-    message = rf"the fault {taken} of snails 1\.0 \(snails:crawl\): testbed itself has that name already\nuninstall"
+    message = rf"the fault {taken} of snails 1\.0 \(snails:crawl\): the testbed already has this name\nuninstall"
     with pytest.raises(TestbedError, match=message):
         refuse_clashes()
     with pytest.raises(TestbedError, match=message):
@@ -65,7 +65,7 @@ def test_a_name_of_the_testbed_is_an_error(site, taken):
 def test_a_name_of_two_distributions_is_an_error(site):
     site("snails", FAULT, faults={"crawl": "crawl"})
     site("slugs", FAULT, checks={"crawl": "crawl"})
-    with pytest.raises(TestbedError, match=r"crawl of slugs 1\.0 .*: the fault crawl of snails 1\.0 .* has that name"):
+    with pytest.raises(TestbedError, match=r"slugs 1\.0 .*: the fault crawl of snails 1\.0 .* already has this name"):
         _ = testbed.crawl
 
 
@@ -74,7 +74,7 @@ def test_a_name_of_two_distributions_is_an_error(site):
     [
         ("import nothing_like_it", "cannot be loaded: ModuleNotFoundError: No module named 'nothing_like_it'"),
         ("", "cannot be loaded: AttributeError: module 'broken' has no attribute 'crawl'"),
-        ("crawl = 5", "is no fault, but 5"),
+        ("crawl = 5", "is not a fault: 5"),
     ],
 )
 def test_an_entry_point_that_cannot_be_loaded_is_an_error_with_its_distribution(site, source, said):

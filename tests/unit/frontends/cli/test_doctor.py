@@ -39,14 +39,14 @@ def test_a_good_machine() -> None:
 def test_packet_faults_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     packets = found("packet faults")
-    assert (packets.ok, packets.source) == (True, "not for this user")
+    assert (packets.ok, packets.source) == (True, "not possible for this user")
     assert "apt-get install nftables" in packets.advice
 
 
 def test_network_namespaces_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netns, "why_not", lambda: "this kernel does not let this user")
     networks = found("own networks")
-    assert (networks.ok, networks.source) == (True, "not for this user")
+    assert (networks.ok, networks.source) == (True, "not possible for this user")
     assert networks.advice.startswith("this kernel does not let this user; only services with binds: all")
 
 

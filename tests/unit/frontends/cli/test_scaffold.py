@@ -31,7 +31,7 @@ def test_three_answers_are_enough(tmp_path: Path) -> None:
     workdir = topology.services["shop-web"].workdir
     assert workdir is not None
     assert (folder / workdir).resolve() == Path.cwd()
-    assert result.output.splitlines()[-1] == f"Now: pytest {folder}"
+    assert result.output.splitlines()[-1] == f"Next: pytest {folder}"
 
 
 def test_flags_answer_the_questions(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_other_files_are_not_touched(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text("mine")
     result = init(tmp_path, "--entry", "web", "--command", "", "--calls", "pricing")
     assert (result.exit_code, [path.name for path in tmp_path.iterdir()]) == (2, ["web.yaml"])
-    assert "web.yaml: there already, and left as it is" in result.output
+    assert "web.yaml: already exists, not changed" in result.output
     assert (tmp_path / "web.yaml").read_text() == "mine"
 
 

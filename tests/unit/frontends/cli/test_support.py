@@ -11,7 +11,7 @@ from testbed.faults.base import LinkFault, RequestFault
 from testbed.frontends.cli import protocol_support
 from testbed.frontends.cli.main import main
 from testbed.frontends.cli.protocol_support import PROTOCOLS, run_over
-from testbed.frontends.cli.support import AIMS, checks, context_of, example, examples, faults, settings, sources
+from testbed.frontends.cli.support import TARGETS, checks, context_of, example, examples, faults, settings, sources
 from testbed.plan.values import AddressSpace
 from tests.kit.story import EDGE, SOURCES, Story
 
@@ -29,7 +29,7 @@ def test_request_faults_need_an_inlet_and_name_the_link_fault(name):
     fault, row = example(FAULTS[name]), ROWS[name]
     assert (row["mesh: none"], row["requestFaults: off"]) == ("edge, service, replica", f"no: {fault.twin}")
     assert row["scopes"] == "users, cohort, requests, attempts"
-    for aim in ({"edge": AIMS["edge"]}, {"service": AIMS["service"]}, {"replica": AIMS["replica"]}):
+    for aim in ({"edge": TARGETS["edge"]}, {"service": TARGETS["service"]}, {"replica": TARGETS["replica"]}):
         with pytest.raises(FaultError, match="requestFaults: off") as refused:
             fault.on(**aim).operations(CONTEXTS["requestFaults: off"], "f1")
         assert fault.twin in str(refused.value)
@@ -56,7 +56,7 @@ def test_a_proxy_is_a_target_if_there_is_one(name):
 
 def test_policies_need_a_proxy_too():
     with pytest.raises(TopologyError, match=r"no proxy to enforce policies; use mesh: envoy"):
-        settings()["mesh: none"].with_overrides(policies={AIMS["edge"]: {"timeout": "1s"}})
+        settings()["mesh: none"].with_overrides(policies={TARGETS["edge"]: {"timeout": "1s"}})
 
 
 def test_special_requirements_of_faults_are_listed():
@@ -68,7 +68,7 @@ def test_special_requirements_of_faults_are_listed():
 def test_a_check_that_lacks_evidence_is_inconclusive():
     rows = {row["check"]: row["mesh: none"] for row in checks()}
     assert {name for name, said in rows.items() if said != "yes"} == {"breaker"}
-    assert rows["breaker"] == "in part: shows no samples"
+    assert rows["breaker"] == "in part: does not record samples"
     story = Story(sources=sorted(sources("none")), mesh="none")
     requests = story.phase("hold", 100)
     story.fault(0.0, 1.0)
@@ -87,7 +87,7 @@ def test_the_command_prints_both_tables_and_a_legend():
     told = CliRunner().invoke(main, ["support"])
     assert told.exit_code == 0
     assert [told.output.count(f"\n{name} ") for name in ("abort", "breaker", "no: ")] == [2, 2, 0]
-    assert "itself: it has its target from what it is made with" in told.output
+    assert "itself: its own arguments name the target" in told.output
 
 
 def test_only_edges_into_an_external_service_take_faults():
@@ -155,6 +155,6 @@ def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol():
 
 def test_a_check_listed_as_impossible_is_an_error():
     with pytest.raises(CheckError, match=r"is a tcp edge.*Use a check of the load's requests"):
-        judge(run_over("tcp"), all=[attempts(AIMS["edge"], at_most=1)])
-    (verdict,) = judge(run_over("grpc"), all=[attempts(AIMS["edge"], at_most=1)]).verdicts
+        judge(run_over("tcp"), all=[attempts(TARGETS["edge"], at_most=1)])
+    (verdict,) = judge(run_over("grpc"), all=[attempts(TARGETS["edge"], at_most=1)]).verdicts
     assert verdict.outcome == "held"

@@ -116,7 +116,7 @@ def test_a_table_names_run_owner_topology_and_state(spare):
     assert f"(pid {os.getpid()})" in text
     assert "shop process 1 process" in text
     assert "bb orphan a process" in text
-    assert "`testbed down` removes it" in text
+    assert "`testbed down` or the next start" in text
     first, second = as_data(there)
     assert (first["topology"], first["network"], first["state"], second["topology"]) == (
         "shop", "127.50", "running", None,
@@ -124,7 +124,7 @@ def test_a_table_names_run_owner_topology_and_state(spare):
 
 
 def test_an_empty_table_is_one_line():
-    assert table([]) == "nothing runs, and nothing is left behind"
+    assert table([]) == "no runs and no orphans"
 
 
 def test_kinds_are_removed_in_a_working_order():
