@@ -1,1 +1,1 @@
-"""Measured figures and ratios; never part of the tests."""
+"""Benchmarks of the testbed; not part of the tests."""

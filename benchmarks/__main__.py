@@ -1,4 +1,4 @@
-"""Measures the testbed itself on this machine: `make bench`. Medians of one run, beside what was asked for."""
+"""Measures the testbed on this machine: `make bench`. Prints medians of one run with their targets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks._table import Figure, machine, render
 
 
 def figures() -> Iterator[Figure]:
-    """Every figure, one benchmark after the other."""
+    """Yield all figures, one benchmark after the other."""
     yield from whole.cold_starts()
     with testbed.start(whole.SHOP) as shop:
         yield from whole.journey(shop)
@@ -26,7 +26,7 @@ def figures() -> Iterator[Figure]:
 
 
 def main() -> None:
-    """Print a line as each figure comes, then one table, then the comparison of load drivers."""
+    """Print a line for each figure when it is measured, then one table, then the comparison of load drivers."""
     measured = []
     for figure in figures():
         print(f"{figure.what}: {figure.cells[2]}", file=sys.stderr, flush=True)

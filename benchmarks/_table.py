@@ -1,4 +1,4 @@
-"""What every benchmark hands back: a figure beside the figure that was asked for."""
+"""The result of a benchmark: a measured figure with its target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure; `asked` is an upper bound in the same unit (a lower one with `least`), None for none."""
+    """One measured figure. `asked` is its target in the same unit: an upper bound, or a lower bound with `least`."""
 
     what: str
     measured: float
@@ -30,15 +30,15 @@ class Figure:
 
 
 def took(act: Callable[[], object]) -> float:
-    """Milliseconds that one call takes."""
+    """Return the milliseconds of one call."""
     begun = time.perf_counter()
     act()
     return (time.perf_counter() - begun) * 1000
 
 
 def render(figures: Sequence[Figure]) -> str:
-    """Return the figures as a Markdown table, its columns aligned for a terminal."""
-    rows = [("what", "asked", "measured", "met", "how"), *(figure.cells for figure in figures)]
+    """Return the figures as a Markdown table with aligned columns."""
+    rows = [("what", "target", "measured", "met", "how"), *(figure.cells for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     rule = " | ".join("-" * width for width in widths)
@@ -46,5 +46,5 @@ def render(figures: Sequence[Figure]) -> str:
 
 
 def machine() -> str:
-    """Return what the figures depend on: processors, and how busy they were."""
-    return f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f} ({time.strftime('%Y-%m-%d')})"
+    """Return the CPUs and the load of this machine, on which the figures depend."""
+    return f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f} ({time.strftime('%Y-%m-%d')})"

@@ -1,4 +1,4 @@
-"""Several ways to do one thing, measured in turns, so that a busy moment meets all of them alike."""
+"""Measures several variants in turns, so that a busy moment affects all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROUNDS, WARMING = 600, 50
 
 
 def in_turns(ways: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Return how many milliseconds each way took in each round; the first rounds warm everything up."""
+    """Return the milliseconds of each variant in each round. The first rounds are a warm-up."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS + WARMING):
         for name, act in ways.items():
@@ -22,10 +22,10 @@ def in_turns(ways: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]
 
 
 def added(times: Sequence[float], direct: Sequence[float]) -> float:
-    """Return what one way adds to another: the median of the differences within each round."""
+    """Return the overhead of one variant over another: the median of the differences within each round."""
     return median(with_it - without for with_it, without in zip(times, direct, strict=True))
 
 
 def ratio(times: Sequence[float], direct: Sequence[float]) -> float:
-    """Return how many times as much one way has as another: the median of the ratios within each round."""
+    """Return the ratio of one variant to another: the median of the ratios within each round."""
     return median(with_it / without for with_it, without in zip(times, direct, strict=True))

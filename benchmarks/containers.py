@@ -1,4 +1,4 @@
-"""The shop in Docker containers: from nothing to the first end-to-end answer, and from there to nothing."""
+"""The shop in Docker containers: the time to start until the first end-to-end answer, and the time to stop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROUNDS = 5
 
 
 def containers() -> Iterator[Figure]:
-    """Two figures, where there is a daemon and the base image; else none."""
+    """Yield two figures, or none without a Docker daemon and the base image."""
     if why_no_image():
         return
     starts, stops = zip(*(whole.cold_start(whole.SHOP, "docker") for _ in range(ROUNDS)), strict=True)

@@ -1,10 +1,10 @@
-"""Compares load drivers against one local server: what they cost, and what they see of the same answers.
+"""Compares load drivers with one local server: their CPU cost, and the latency that they report.
 
     python benchmarks/load_drivers.py [--install-vegeta] [--rates 200,1000] [--rounds 3] [--seconds 3]
 
-The drivers take turns within every round, each in a process of its own; figures are medians over the rounds, and
-ratios to ours, because only figures from the same run can be compared. Latency is counted from when a request was
-due, which is what a user waits, and from when it was sent, which is all that vegeta tells.
+The drivers take turns within every round, each in its own process. Figures are medians over the rounds and ratios to
+ours, because only figures from the same run can be compared. Latency is measured from the time when a request was
+due, which is what a user waits, and from the time when it was sent, which is all that vegeta reports.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def httpx_asyncio(url: str, rps: float, seconds: float) -> Figures:
     async def one(client: httpx.AsyncClient, due: float) -> None:
         await asyncio.sleep(due - time.perf_counter())
         sent = time.perf_counter()
-        with suppress(httpx.HTTPError):  # no answer, so it is not counted
+        with suppress(httpx.HTTPError):  # no answer: not counted
             (await client.get(url)).raise_for_status()
             from_sent.append((time.perf_counter() - sent) * 1000)
             from_due.append((time.perf_counter() - due) * 1000)
@@ -69,7 +69,7 @@ def httpx_asyncio(url: str, rps: float, seconds: float) -> Figures:
                     tasks.create_task(one(client, start + i / rps))
 
     used = time.process_time()
-    with suppress(TimeoutError):  # it did not keep up: count what came
+    with suppress(TimeoutError):  # it did not keep up: count the answers so far
         asyncio.run(asyncio.wait_for(main(), seconds + 10))
     return figures(time.process_time() - used, from_sent, from_due)
 
@@ -113,15 +113,15 @@ def install_vegeta() -> None:
 
 
 class Answer(asyncio.Protocol):
-    """Answers every request at once; cheap, so that the drivers' cost is what is seen."""
+    """Answers every request at once and cheaply, so that the cost of the drivers dominates."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport to answer on."""
+        """Store the transport for answers."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer as many requests as have come."""
+        """Answer all received requests."""
         self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok" * data.count(b"\r\n\r\n"))
 
 
@@ -151,7 +151,7 @@ def compare(rps: float, rounds: int, seconds: float) -> None:
     with server() as url:
         taken = [{name: measure(name, url, rps, seconds) for name in names} for _ in range(rounds)]
     print(f"\n{rps:g} requests/s for {seconds:g} s, medians of {rounds} rounds (in brackets: times ours)\n")
-    print("| driver | answers | processor s | from due: p50 ms | p99 ms | from sent: p50 ms | p99 ms |")
+    print("| driver | answers | CPU s | from due: p50 ms | p99 ms | from sent: p50 ms | p99 ms |")
     print("| --- " * 7 + "|")
     for name in names:
         answers = f"{median(r[name]['answers'] for r in taken):.0f} of {rps * seconds:.0f}"

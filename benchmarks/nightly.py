@@ -1,7 +1,7 @@
-"""What a maintainer runs before a release: every long proof, one after the other, and one summary: `make nightly`.
+"""All long checks before a release, one after the other, with one summary: `make nightly`.
 
-Each step is a target of the Makefile. A red step does not stop the others. The summary and the logs are in
-`.testbed/nightly/`; `STEPS="soak bench"` runs only some.
+Each step is a target of the Makefile. A failed step does not stop the others. The summary and the logs are in
+`.testbed/nightly/`; `STEPS="soak bench"` selects steps.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from benchmarks._table import machine
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".testbed" / "nightly"
 STEPS = {
-    "install-matrix": "installed from a checkout, a wheel, an sdist and git, on each Python that is here",
-    "stability": "the whole suite in a row",
-    "calibrate": "every scenario in examples/ tells the difference",
-    "soak": "50 rounds of the demo, no verdict changes; then kill -9 at random moments leaves nothing",
-    "bench": "the measured figures beside the ones asked for",
+    "install-matrix": "installed from a checkout, a wheel, an sdist and git, with each installed Python",
+    "stability": "the whole suite many times in a row",
+    "calibrate": "every scenario in examples/ is sensitive to its fault and its policies",
+    "soak": "50 rounds of the demo without changed verdicts; no process remains after kill -9 at random times",
+    "bench": "the measured figures with their targets",
 }
 TAIL = 12  # lines of each step in the summary
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step that has ended: its exit code, how long it took, and the end of what it printed."""
+    """One step that has ended: its exit code, its duration, and its last output lines."""
 
     name: str
     code: int
@@ -39,14 +39,14 @@ class Step:
 
     @property
     def line(self) -> str:
-        """Its row of the summary's table."""
-        state = "ok" if self.code == 0 else f"RED (exit code {self.code})"
+        """Its row in the table of the summary."""
+        state = "ok" if self.code == 0 else f"FAILED (exit code {self.code})"
         return f"| {self.name} | {state} | {self.seconds / 60:.1f} min | {STEPS[self.name]} |"
 
 
 def summary(steps: Sequence[Step]) -> str:
-    """Return the summary as Markdown: a table, then the end of each step's output."""
-    head = ["# Nightly", "", machine(), "", "| step | result | took | what it shows |", "| --- | --- | --- | --- |"]
+    """Return the summary as Markdown: a table, then the last output lines of each step."""
+    head = ["# Nightly", "", machine(), "", "| step | result | duration | checks |", "| --- | --- | --- | --- |"]
     ends = [f"\n## {step.name}\n\n```text\n{step.end}\n```" for step in steps]
     return "\n".join([*head, *(step.line for step in steps), *ends]) + "\n"
 
@@ -63,15 +63,15 @@ def run(name: str, folder: Path) -> Step:
 
 
 def main() -> int:
-    """Run the steps; the summary is written anew after each, so that a night that ends early is told as well."""
+    """Run the steps. The summary is rewritten after each step, so that an interrupted run has one too."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("steps", nargs="*", default=list(STEPS), metavar=f"{{{','.join(STEPS)}}}")
-    told = parser.parse_args().steps
-    if unknown := [name for name in told if name not in STEPS]:
-        parser.error(f"no step called {', '.join(unknown)}; there are {', '.join(STEPS)}")
+    chosen = parser.parse_args().steps
+    if unknown := [name for name in chosen if name not in STEPS]:
+        parser.error(f"unknown step {', '.join(unknown)} (valid: {', '.join(STEPS)})")
     FOLDER.mkdir(parents=True, exist_ok=True)
     ended: list[Step] = []
-    for name in told:
+    for name in chosen:
         print(f"{name}: {STEPS[name]} ...", flush=True)
         ended.append(run(name, FOLDER))
         (FOLDER / "summary.md").write_text(summary(ended))

@@ -1,4 +1,4 @@
-"""What the test's own plane adds to a call, hop by hop, against direct calls in the same run, in turns."""
+"""The overhead of link and inlet on a call, compared with direct calls in the same run, in turns."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ ONE = Topology(name="one", entry="app", mesh="none", services={"app": {"language
 
 
 def hops() -> Iterator[Figure]:
-    """One service, called directly, through its inlet, and through link and inlet; kept connections."""
+    """Measure one service called directly, through its inlet, and through link and inlet, with kept connections."""
     with testbed.start(ONE) as mesh:
         link = mesh.plan.links[0]
         assert link.inlet is not None
         ways = {"direct": link.app, "inlet": link.inlet, "link and inlet": link.listen}
-        doors = {name: http.client.HTTPConnection(address, timeout=10) for name, address in ways.items()}
-        taken = in_turns({name: partial(_ask, door) for name, door in doors.items()})
-        for door in doors.values():
-            door.close()
+        connections = {name: http.client.HTTPConnection(address, timeout=10) for name, address in ways.items()}
+        taken = in_turns({name: partial(_ask, one) for name, one in connections.items()})
+        for one in connections.values():
+            one.close()
     direct = taken.pop("direct")
     yield Figure("a direct call", median(direct), note=f"one Go service, {ROUNDS} calls of each kind in turns")
     for name, times in taken.items():
@@ -39,13 +39,13 @@ def hops() -> Iterator[Figure]:
         yield Figure(f"{name} add", added(times, direct), 0.6 if "link" in name else None, note=often)
 
 
-def _ask(door: http.client.HTTPConnection) -> None:
-    door.request("GET", "/")
-    door.getresponse().read()
+def _ask(connection: http.client.HTTPConnection) -> None:
+    connection.request("GET", "/")
+    connection.getresponse().read()
 
 
 def switching(mesh: testbed.Testbed) -> Iterator[Figure]:
-    """How long until a fault is met, and until it is gone: the very next request must see it."""
+    """Measure injecting and healing a fault. The next request must show the effect."""
     for fault in (latency(ms=60).on("client -> frontend"), abort(418).on("client -> frontend")):
         with mesh.client() as client:
 
@@ -67,12 +67,12 @@ def _switched(mesh: testbed.Testbed, fault: Fault, hit: Callable[[], bool]) -> I
         healed.append(took(injections[0].heal))
         gone += not hit()
     met, lost = (f"{count} of {SWITCHES} times" for count in (seen, gone))
-    yield Figure(f"inject {fault.name}", median(injected), 10, note=f"met by the next request {met}")
+    yield Figure(f"inject {fault.name}", median(injected), 10, note=f"effective for the next request {met}")
     yield Figure(f"heal {fault.name}", median(healed), 10, note=f"gone for the next request {lost}")
 
 
 def fidelity(mesh: testbed.Testbed) -> Iterator[Figure]:
-    """Latency asked against got, at the median, each disturbed request beside an undisturbed one."""
+    """Compare injected with measured latency at the median, each request with a request without the fault."""
     with mesh.client() as client:
 
         def ask() -> float:
@@ -81,10 +81,12 @@ def fidelity(mesh: testbed.Testbed) -> Iterator[Figure]:
         for asked, rounds in ((10, 60), (100, 30), (500, 12)):
             extra = []
             for _ in range(rounds):
-                time.sleep(asked / 1000)  # a machine that has been idle answers later: let both be idle as long
+                time.sleep(asked / 1000)  # an idle machine answers later: both requests come after the same idle time
                 plain = ask()
                 with mesh.inject(latency(ms=asked).on("client -> frontend")):
                     ask()
                     extra.append(ask() - plain)
             off = abs(median(extra) - asked)
-            yield Figure(f"latency of {asked} ms is off by", off, 1, note=f"got {median(extra):.2f} ms, {rounds} pairs")
+            yield Figure(
+                f"latency of {asked} ms is off by", off, 1, note=f"measured {median(extra):.2f} ms, {rounds} pairs"
+            )

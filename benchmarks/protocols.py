@@ -1,4 +1,4 @@
-"""What link and inlet add to a gRPC call, how late a load leaves in each protocol, what a link leaves of a Redis."""
+"""The overhead on gRPC calls, the delay of the load in each protocol, and the throughput of Redis behind a link."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ RPC = Topology(
 )
 CONNECTIONS, TURNS = 50, 5
 DEPTHS = (16, 64)  # commands in flight on each connection
-REQUESTS = 120_000  # times the depth: a turn takes one to four seconds
+REQUESTS = 120_000  # multiplied by the depth: one turn takes one to four seconds
 RPS, LOAD_S = 200, 10
 
 
 def grpc_hops() -> Iterator[Figure]:
-    """One gRPC service, called directly, through link and inlet, and through a sidecar's Envoy before both."""
+    """Measure one gRPC service called directly, through link and inlet, and through sidecar, link and inlet."""
     import grpc
 
     with testbed.start(RPC) as mesh:
@@ -48,7 +48,7 @@ def grpc_hops() -> Iterator[Figure]:
 
 
 def lateness() -> Iterator[Figure]:
-    """How late the load leaves in each protocol, at one Go stub: the worst of a hundred."""
+    """Measure how late the load sends requests in each protocol (p99), with one Go stub."""
     for protocol in ("http", "http2", "grpc"):
         entry = {"app": {"language": "go", "protocol": protocol}}
         with testbed.start(Topology(name="one", entry="app", mesh="none", services=entry)) as mesh:
@@ -56,14 +56,14 @@ def lateness() -> Iterator[Figure]:
                 traffic.run(for_s=LOAD_S, phase="load")
             (pace,) = [one for one in traffic.result().history.index.paces if one.phase == "load"]
         note = f"p99 of {pace.sent} of {pace.planned} at {RPS}/s"
-        yield Figure(f"a load in {protocol} leaves late by", pace.late_p99_ms, 10, note=note)
+        yield Figure(f"delay of requests of a load in {protocol}", pace.late_p99_ms, 10, note=note)
 
 
 def redis_throughput() -> Iterator[Figure]:
-    """One Redis under redis-benchmark, many connections and pipelining: directly and through its link, in turns.
+    """Measure one Redis with redis-benchmark, many connections and pipelining: directly and through its link, in turns.
 
-    With all processors for everybody, where on two of them the link takes from Redis and its clients what it needs; and
-    once more with Redis and its clients on one processor both times, so that the link has another.
+    First all processes share all CPUs: with two CPUs the link competes with Redis and its clients. Then Redis and its
+    clients use one CPU, so that the link has another.
     """
     if not (shutil.which("redis-server") and shutil.which("redis-benchmark")):
         return
@@ -74,8 +74,8 @@ def redis_throughput() -> Iterator[Figure]:
 
 
 def _redis(depth: int, pinned: Sequence[str] = ()) -> Iterator[Figure]:
-    """Yield what is left at so many commands in flight, `pinned` the command that keeps all but the link together."""
-    how = f"{depth} in flight" + ", the link on a processor of its own" * bool(pinned)
+    """Yield the throughput with `depth` commands in flight; `pinned` is the command that sets the CPU of Redis."""
+    how = f"{depth} in flight" + ", the link on its own CPU" * bool(pinned)
     direct, linked = _rates(depth, pinned)
     note = f"GET, {CONNECTIONS} connections, {TURNS} runs of each in turns"
     yield Figure(f"a Redis directly, {how}", median(direct) / 1000, unit="thousand/s", note=note)
@@ -103,10 +103,10 @@ def _rates(depth: int, pinned: Sequence[str]) -> tuple[list[float], list[float]]
 def _rate(address: str, depth: int, pinned: Sequence[str]) -> float:
     host, _, port = address.rpartition(":")
     size = ["-c", str(CONNECTIONS), "-P", str(depth), "-n", str(REQUESTS * depth)]
-    told = subprocess.run(
+    output = subprocess.run(
         [*pinned, "redis-benchmark", "-h", host, "-p", port, *size, "-t", "get", "-q"],
         check=True,
         capture_output=True,
         text=True,
     ).stdout
-    return float(re.findall(r"([0-9.]+) requests per second", told)[-1])
+    return float(re.findall(r"([0-9.]+) requests per second", output)[-1])

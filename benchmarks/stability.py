@@ -1,7 +1,7 @@
-"""Runs the whole suite many times under a stated condition and keeps a tally: `make stability RUNS=10 UNDER=idle`.
+"""Runs the whole suite many times under a background load and records each run: `make stability RUNS=10 UNDER=idle`.
 
-Conditions: `idle`; `loops` (two busy loops per core); `memory` (stress-ng holds and writes 60 % of the memory). The
-tally goes on where it ended; what counts are green runs in a row. `TEST=... RUNS=100` repeats one test instead.
+Background loads: `idle`; `loops` (two busy loops per core); `memory` (stress-ng holds and writes 60 % of the memory).
+The tally continues over several calls and counts green runs in a row. `TEST=... RUNS=100` repeats one test instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 TALLY = ROOT / "benchmarks" / "stability.jsonl"
 ASKED = {"idle": 10, "loops": 5, "memory": 5}  # green runs in a row of the whole suite
 ASKED_OF_A_TEST = 100
-BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"  # ends with the one who started it
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"  # ends with its parent
 CLOSING = re.compile(r"^=+ (?:.*\b(\d+) (?:passed|failed|error|skipped)\b.*) in [\d.]+s.*=+$")
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|rerun)\b")
 RED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
@@ -32,7 +32,7 @@ RED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Run:
-    """One run: of what, under which condition, and what came of it."""
+    """One run: the suite or test, the background load, and the result."""
 
     what: str
     under: str
@@ -48,12 +48,12 @@ class Run:
 
     @property
     def is_green(self) -> bool:
-        """Whether the command ended well and nothing was red."""
+        """Whether the command succeeded and no test failed."""
         return self.code == 0 and not self.red
 
 
 def outcome(text: str) -> dict[str, int | tuple[str, ...]]:
-    """Return what the closing lines of all pytest sessions in an output add up to, and the names of what is red."""
+    """Return the sums of the summary lines of all pytest sessions in an output, and the names of failed tests."""
     total = {"passed": 0, "skipped": 0, "rerun": 0}
     for line in filter(CLOSING.match, text.splitlines()):
         for number, word in COUNT.findall(line):
@@ -68,11 +68,11 @@ def in_a_row(runs: Sequence[Run]) -> int:
 
 
 def table(runs: Iterable[Run]) -> str:
-    """Return a Markdown table with a line for each thing and condition."""
+    """Return a Markdown table with a row for each suite or test and background load."""
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.what, run.under), []).append(run)
-    lines = ["| what | under | runs | green in a row | asked | last | skipped | reruns | red since the first |"]
+    lines = ["| what | under | runs | green in a row | target | last | skipped | reruns | failed tests |"]
     lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     return "\n".join([*lines, *(_line(what, under, group) for (what, under), group in sorted(groups.items()))])
 
@@ -86,7 +86,7 @@ def _line(what: str, under: str, group: Sequence[Run]) -> str:
 
 
 def read(path: Path) -> list[Run]:
-    """Return the runs of a tally, the oldest first; none where there is no file."""
+    """Return the runs of a tally, oldest first; none if the file does not exist."""
     if not path.exists():
         return []
     return [Run(**{**row, "red": tuple(row["red"])}) for row in map(json.loads, path.read_text().splitlines())]
@@ -94,7 +94,7 @@ def read(path: Path) -> list[Run]:
 
 @contextmanager
 def condition(under: str) -> Iterator[None]:
-    """Keep the machine busy as the condition says; ends what it has started, by its process."""
+    """Keep the machine busy with a background load. It ends the processes that it has started."""
     started = [subprocess.Popen(words) for words in _companions(under)]
     try:
         yield
@@ -110,13 +110,13 @@ def _companions(under: str) -> list[list[str]]:
         return [[sys.executable, "-I", "-S", "-c", BUSY]] * (2 * (os.cpu_count() or 1))
     if under == "memory":
         if shutil.which("stress-ng") is None:
-            sys.exit("the memory hog is stress-ng, which is not here: make tools")
+            sys.exit("UNDER=memory needs stress-ng, which is not installed: make tools")
         return [["stress-ng", "--quiet", "--vm", "1", "--vm-bytes", "60%", "--vm-keep"]]
     return []
 
 
 def run_once(words: Sequence[str], what: str, under: str, log: Path) -> Run:
-    """Run a command under a condition, keep its output beside the tally's others, and return what came of it."""
+    """Run a command under a background load, write its output to a log, and return the result."""
     begin = time.monotonic()
     with log.open("w") as file, condition(under):
         code = subprocess.run(
@@ -134,29 +134,29 @@ def _commit() -> str:
 
 
 def main() -> int:
-    """Run, add each run to the tally as it ends, print the table; 1 if a run was red."""
+    """Run, append each run to the tally, and print the table. Return 1 if a run failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--under", choices=sorted(ASKED), default="idle")
     parser.add_argument("--test", default="", help="repeat this test instead of the suite")
     parser.add_argument("--tally", type=Path, default=TALLY)
-    told = parser.parse_args()
+    args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    what, words = told.test or "suite", ["make", "test"]
-    if told.test:
-        words = [sys.executable, "-m", "pytest", "-q", "-ra", *told.test.split()]
+    what, words = args.test or "suite", ["make", "test"]
+    if args.test:
+        words = [sys.executable, "-m", "pytest", "-q", "-ra", *args.test.split()]
     logs = ROOT / ".testbed" / "stability"
     logs.mkdir(parents=True, exist_ok=True)
     green = True
-    for number in range(1, told.runs + 1):
-        log = logs / f"{told.under}-{time.strftime('%H%M%S')}.log"
-        run = run_once(words, what, told.under, log)
-        with told.tally.open("a") as file:
+    for number in range(1, args.runs + 1):
+        log = logs / f"{args.under}-{time.strftime('%H%M%S')}.log"
+        run = run_once(words, what, args.under, log)
+        with args.tally.open("a") as file:
             file.write(json.dumps(asdict(run)) + "\n")
-        state = "green" if run.is_green else f"RED ({log}): {', '.join(run.red) or f'exit code {run.code}'}"
-        print(f"{number}/{told.runs} {told.under}: {run.passed} passed in {run.seconds:.0f} s, {state}", flush=True)
+        state = "green" if run.is_green else f"FAILED ({log}): {', '.join(run.red) or f'exit code {run.code}'}"
+        print(f"{number}/{args.runs} {args.under}: {run.passed} passed in {run.seconds:.0f} s, {state}", flush=True)
         green &= run.is_green
-    print(f"\n{table(read(told.tally))}")
+    print(f"\n{table(read(args.tally))}")
     return 0 if green else 1
 
 

@@ -1,4 +1,4 @@
-"""What a user waits for: starting, stopping, a journey through the shop, and pytest runs that do not use the plugin."""
+"""The times that users wait for: start, stop, a request through the shop, and pytest runs without a mesh."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLUGIN_ROUNDS = 9
 
 
 def cold_starts() -> Iterator[Figure]:
-    """From no process to the first end-to-end answer, and from there to no process."""
+    """Measure the start until the first end-to-end answer, and the stop."""
     for name, topology, rounds, asked in (("the shop", SHOP, 5, 1000), ("50 services", FIFTY, 3, 5000)):
         starts, stops = zip(*(cold_start(topology) for _ in range(rounds)), strict=True)
         yield Figure(f"start {name}", median(starts), asked, note=f"to the first end-to-end 200, {rounds} rounds")
@@ -35,7 +35,7 @@ def cold_starts() -> Iterator[Figure]:
 
 
 def cold_start(topology: str | Topology, runtime: str = "process") -> tuple[float, float]:
-    """Start, ask once, stop; the milliseconds that start and stop took."""
+    """Start, send one request, and stop. Return the milliseconds of start and stop."""
     begun = time.perf_counter()
     with testbed.start(topology, runtime=runtime) as mesh:
         with mesh.client() as client:
@@ -45,7 +45,7 @@ def cold_start(topology: str | Topology, runtime: str = "process") -> tuple[floa
 
 
 def journey(mesh: testbed.Testbed) -> Iterator[Figure]:
-    """Five services, four edges, at 100 requests/s in open loop, from the intended send time."""
+    """Measure requests through five services and four edges at 100/s in open loop, from the intended send time."""
     run = mesh.experiment(load=constant_rate(get("/"), rps=100), warmup_s=2, baseline_s=1, hold_s=10, recover_s=0)
     seen = sorted(r.latency_ms for r in run.history.index.requests if r.phase == "hold")
     yield Figure("journey of five services, p50", median(seen), 10, note=f"{len(seen)} journeys at 100/s, open loop")
@@ -53,7 +53,7 @@ def journey(mesh: testbed.Testbed) -> Iterator[Figure]:
 
 
 def plugin() -> Iterator[Figure]:
-    """A pytest run of one empty test, with the plugin and without it, in turns."""
+    """Measure a pytest run of one empty test, with and without the plugin, in turns."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder]
@@ -65,6 +65,6 @@ def plugin() -> Iterator[Figure]:
             return (load_drivers.children() - before) * 1000
 
         rounds = [[run(more) for more in ways] for _ in range(PLUGIN_ROUNDS)]
-    with_it, without = (min(one[way] for one in rounds) for way in (0, 1))  # the least disturbed of each
-    note = f"{with_it / without:.2f} times {without:.0f} ms of processor time, best of {PLUGIN_ROUNDS}"
+    with_it, without = (min(one[way] for one in rounds) for way in (0, 1))  # the fastest of each
+    note = f"{with_it / without:.2f} times {without:.0f} ms of CPU time, best of {PLUGIN_ROUNDS}"
     yield Figure("the plugin adds to a pytest run without a mesh", with_it - without, 50, note=note)

@@ -1,6 +1,6 @@
 """A chaos and fault-injection testbed for meshed services, driven by pytest.
 
-Everything a test needs is imported from here, and loaded when it is first used:
+Tests import every public name from here. Each name is loaded when it is first used:
 
     from testbed import attempts, constant_rate, delay, get, statuses, topology
 """
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from testbed.spec.load import load_topology as load_topology
     from testbed.spec.topology import Topology as Topology
 
-# The imports above are for type checkers; this says where a name is loaded from when it is first used.
+# The imports above are for type checkers. This table names the module that each public name is loaded from.
 _LAZY: dict[str, str] = {
     "at_most_once": "testbed.checks",
     "attempts": "testbed.checks",
@@ -158,22 +158,22 @@ __all__ = sorted(_LAZY)
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name, or another distribution's fault or check, when it is first used.
+    """Load a public name, or a third-party fault or check, when it is first used.
 
-    A plain pytest run must not pay for it.
+    So a pytest run without the testbed does not import it.
     """
     if name in renamed.NAMES:
         return renamed.by_old_name(__name__, renamed.NAMES, name)
     home = _LAZY.get(name)
-    value = getattr(import_module(home), name) if home else _of_others(name)
+    value = getattr(import_module(home), name) if home else _third_party(name)
     if value is None:
         raise AttributeError(f"module 'testbed' has no attribute {name!r}")
     globals()[name] = value
     return value
 
 
-def _of_others(name: str) -> object | None:
-    """Load what an entry point of another distribution offers by this name, None if there is none."""
+def _third_party(name: str) -> object | None:
+    """Load a fault or check by the entry point of another distribution. None if no entry point has this name."""
     if name.startswith("_"):
         return None
     from testbed.frontends.extensions import load

@@ -1,16 +1,16 @@
-"""What can go wrong, by whose fault it is: ours, the user's input, or the system under test.
+"""The errors of the testbed, by cause: the testbed itself, the user's input, or the system under test.
 
 ```
 Exception
-├── TestbedError            our trouble or bad input: pytest reports ERROR, nothing is left running
-│   ├── TopologyError       a topology that cannot be used (file, line, field, nearest valid name)
+├── TestbedError            the testbed failed or the input is wrong: pytest reports ERROR, all is stopped
+│   ├── TopologyError       an invalid topology (file, line, field, nearest valid name)
 │   ├── FaultError          a fault that cannot be injected as written
-│   ├── CheckError          a check that cannot be judged as written
-│   └── Unavailable         a binary that this machine lacks
-│       └── Unsupported     a kernel, a privilege or an engine that lacks something: the test is skipped
+│   ├── CheckError          a check that cannot be evaluated as written
+│   └── Unavailable         a binary or package is missing on this machine
+│       └── Unsupported     the kernel, the user or the runtime cannot do it: the test is skipped
 └── AssertionError
     ├── NotContained        a policy failed: a check was violated
-    └── Inconclusive        too little evidence to say either way
+    └── Inconclusive        too little evidence for PASS or FAIL
 ```
 """
 
@@ -21,13 +21,13 @@ from collections.abc import Iterable
 
 
 class TestbedError(Exception):
-    """The testbed itself could not do what was asked; never a verdict on the system under test."""
+    """The testbed could not do its work. It is never a verdict on the system under test."""
 
     __test__ = False
 
 
 class TopologyError(TestbedError):
-    """A topology that cannot be used; the message names file, line, field and the nearest valid choice."""
+    """An invalid topology. The message names file, line, field and the nearest valid choice."""
 
 
 class FaultError(TestbedError):
@@ -35,17 +35,17 @@ class FaultError(TestbedError):
 
 
 class CheckError(TestbedError):
-    """A check that cannot be judged as written: wrong edge, bound or population."""
+    """A check that cannot be evaluated as written: wrong edge, bound or population."""
 
 
 class Unavailable(TestbedError):
-    """A binary, package or privilege is missing; the message says how to get it."""
+    """A binary, package or privilege is missing. The message says how to get it."""
 
 
 class Unsupported(Unavailable):
-    """This kernel, user or runtime cannot do it; inside a test, pytest skips the test and shows the reason.
+    """This kernel, user or runtime cannot do it. Inside a test, pytest skips the test and shows the reason.
 
-    `lacks` names what is missing as testbed/runtime/tools/tools.toml does, "" if that lists no such thing.
+    `lacks` is the name of the missing tool in testbed/runtime/tools/tools.toml, "" if that file does not list it.
     """
 
     def __init__(self, message: str, lacks: str = "") -> None:
@@ -58,7 +58,7 @@ class NotContained(AssertionError):
 
 
 class Inconclusive(AssertionError):
-    """No check was violated, but at least one could not be proved; the message says what would suffice."""
+    """No check was violated, but at least one lacks evidence. The message says how much would be enough."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -1,1 +1,1 @@
-"""Calibration and stability: a suite in three arms, or many times over, and what its verdicts are worth."""
+"""Campaigns that run a whole suite several times: `calibrate` and `soak`."""

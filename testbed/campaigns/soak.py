@@ -1,4 +1,4 @@
-"""`testbed soak`: the same suite many times, each in another order and with another seed; no verdict may change."""
+"""`testbed soak`: runs a suite many times with different orders and seeds. No verdict may change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from os.path import relpath
 from pathlib import Path
 
-from testbed.campaigns.suite import SEED, Say, run_suite
+from testbed.campaigns.suite import SEED, VERDICTS, Say, run_suite
 from testbed.checks import SATURATED, Verdict
 from testbed.report.outcome import TestOutcome
 
@@ -20,7 +20,7 @@ RED = ("failed", "error")
 
 @dataclass(frozen=True)
 class Change:
-    """A verdict, or the outcome of a whole test, that differs from the first round's; both as text."""
+    """A verdict or test outcome that differs from the first round, both as text."""
 
     test: str
     about: str
@@ -31,7 +31,7 @@ class Change:
 
 @dataclass
 class Tally:
-    """What the rounds of a soak came to."""
+    """The totals of a soak."""
 
     rounds: int = 0
     verdicts: int = 0
@@ -46,45 +46,44 @@ class Tally:
 
 
 def soak(args: Sequence[str], times: int, say: Say, seed: int | None = None, strict: bool = False) -> bool:
-    """Run the suite `times` times; say after each round what changed, at the end how much was compared.
+    """Run the suite `times` times. Report the changes after each round, and the totals at the end.
 
-    Every round has another seed, from `seed` on (of a new one, which is said). A round in which only tests changed or
-    failed that ran while the testbed was starved of processor time says nothing of the suite: it is told, set aside and
-    run again, unless `strict`; at most as many as are counted. Returns whether all were counted, every test passed and
-    no verdict ever changed. Histories of the first round, and of every test with a changed verdict, stay below
-    .testbed/soak.
+    Each round has the next seed, starting at `seed` or at a random one. If all changed or failed tests of a round ran
+    while the testbed lacked CPU time, the round is reported, not counted and repeated, unless `strict`. At most as many
+    rounds are repeated as counted. Returns whether all rounds were counted, all tests passed and no verdict changed.
+    The histories of the first round and of tests with a changed verdict stay in .testbed/soak.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     if not find_spec("pytest_randomly"):
-        say("pytest-randomly is not installed: every round keeps the order of the files")
+        say("pytest-randomly is not installed: all rounds run the tests in file order")
     first: Round = {}
     tally, number = Tally(), 0
     while tally.rounds < times and tally.set_aside <= max(tally.rounds, 3):
         number, begun = number + 1, time.time()
         now = run_suite([*args, *_flags(seed + number)], kept=f"soak/round-{number}", on_outcome=lambda *_: None)
         found = compare(first or now, now)
-        aside = "" if strict else _set_aside(now, found)
-        _count(tally, now, found, aside)
-        which = "a round that does not count" if aside else f"round {tally.rounds} of {times}"
+        excuse = "" if strict else _saturated(now, found)
+        _count(tally, now, found, excuse)
+        which = "round not counted" if excuse else f"round {tally.rounds} of {times}"
         say(f"{which}: {_counts(now, found)}; {time.time() - begun:.0f} s, seed {seed + number}")
-        for text in (*map(describe, found), *filter(None, [aside])):
+        for text in (*map(describe, found), *filter(None, [excuse])):
             say(text)
-        if first or aside:
+        if first or excuse:
             _forget(now, keep={change.test for change in found})
-        first = first or ({} if aside else now)
+        first = first or ({} if excuse else now)
     say(_sum(tally, seed))
     return tally.stable and tally.rounds == times
 
 
-def _set_aside(now: Round, found: Sequence[Change]) -> str:
-    """Return why a round does not count: something changed or failed, and all of it while the testbed was starved."""
+def _saturated(now: Round, found: Sequence[Change]) -> str:
+    """Return why a round does not count: all its changes and failures happened while the testbed was saturated."""
     tests = {change.test for change in found} | {test for test, one in now.items() if one.outcome in RED}
     why = [now[test].starved if test in now else "" for test in tests]
-    return f"    set aside: {SATURATED}: {why[0]}" if tests and all(why) else ""
+    return f"    not counted: {SATURATED}: {why[0]}" if tests and all(why) else ""
 
 
-def _count(tally: Tally, now: Round, found: Sequence[Change], aside: str) -> None:
-    if aside:
+def _count(tally: Tally, now: Round, found: Sequence[Change], excuse: str) -> None:
+    if excuse:
         tally.set_aside += 1
         return
     tally.rounds += 1
@@ -106,9 +105,9 @@ def _counts(now: Round, found: Sequence[Change]) -> str:
 
 
 def _sum(tally: Tally, seed: int) -> str:
-    aside = f"; {tally.set_aside} more set aside: {SATURATED}" if tally.set_aside else ""
+    repeated = f"; {tally.set_aside} more not counted: {SATURATED}" if tally.set_aside else ""
     counted = f"{tally.rounds} rounds: {tally.verdicts} verdicts, {tally.changed} changed; {tally.failed} tests failed"
-    return f"{counted}{aside}. The same again: --seed={seed}"
+    return f"{counted}{repeated}. Reproduce with: --seed={seed}"
 
 
 def _flags(seed: int) -> list[str]:
@@ -117,7 +116,7 @@ def _flags(seed: int) -> list[str]:
 
 
 def compare(first: Round, now: Round) -> list[Change]:
-    """Return every verdict that differs between two rounds, and every test that ended otherwise without one."""
+    """Return all verdicts that differ between two rounds, and tests with another outcome but no changed verdict."""
     changes = []
     for test in dict.fromkeys([*first, *now]):
         before, after = first.get(test), now.get(test)
@@ -141,7 +140,7 @@ def _about(key: tuple[int, str, str, str, int]) -> str:
 def _shown(verdict: Verdict | None) -> str:
     if verdict is None:
         return "missing"
-    return f"{verdict.outcome}: {verdict.observed or 'not judged'}{f'; {verdict.why}' if verdict.why else ''}"
+    return f"{VERDICTS[verdict.outcome]}: {verdict.observed or 'not judged'}{f'; {verdict.why}' if verdict.why else ''}"
 
 
 def _ended(test: TestOutcome | None) -> str:
@@ -153,13 +152,13 @@ def _word(text: str) -> str:
 
 
 def describe(change: Change) -> str:
-    """A change in a few lines: what, how it was in the first round, how it is now, where both histories are."""
+    """Return a change as lines: the check, its verdict in the first round and now, and both histories."""
     lines = [f"  CHANGED {change.test}", change.about, f"first: {change.first}", f"now:   {change.now}"]
     return "\n    ".join([*lines, *(f"history: {relpath(path)}" for path in change.histories)])
 
 
 def _forget(now: Round, keep: Set[str]) -> None:
-    """Delete the histories of a round, but for those tests."""
+    """Delete the histories of a round, except those of the tests in `keep`."""
     for test, outcome in now.items():
         if outcome.history and test not in keep:
             Path(outcome.history).unlink(missing_ok=True)

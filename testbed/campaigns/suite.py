@@ -1,4 +1,4 @@
-"""Runs the user's suite once, in a pytest process of its own, and hands on what every test did as soon as it ended."""
+"""Runs the user's suite once in a separate pytest process, and reports the outcome of each test when it ends."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from testbed.report.outcome import TestOutcome
 from testbed.runtime import child
 from testbed.runtime.interrupts import taken
 
-# what a campaign tells the pytest that it starts, by its environment: the arm, the folder for histories, a pipe
+# environment variables for the pytest process: the arm, the folder for histories, a pipe
 ARM, KEPT, PIPE = "TESTBED_ARM", "TESTBED_KEPT", "TESTBED_PIPE"
-COLLECTED = "collected"  # in the pipe: how many tests there are
+COLLECTED = "collected"  # key of the message in the pipe with the number of tests
 SEED, REPLAY = "--testbed-seed", "--testbed-replay"
-LAST_WORDS = 25  # lines of pytest's output that a message quotes
-PATIENCE_S = 15.0  # for pytest to end when it is asked to
-ENDED = (0, 1)  # pytest's exit codes for a suite that ran to its end
-NOTHING = 5  # and for one without any test
+LOG_LINES = 25  # last lines of pytest's output in a message
+PATIENCE_S = 15.0  # time limit for the end of pytest after SIGTERM
+ENDED = (0, 1)  # exit codes of pytest for a complete run
+NO_TESTS = 5  # exit code of pytest if no test was collected
+VERDICTS = {"held": "PASS", "violated": "FAIL", "inconclusive": "INCONCLUSIVE"}  # the words of tables
 
-Say = Callable[[str], None]  # shows one line to the user
-OnOutcome = Callable[[TestOutcome, int, int], None]  # with the number of the test, and of how many (0: unknown)
+Say = Callable[[str], None]  # prints one line
+OnOutcome = Callable[[TestOutcome, int, int], None]  # with the number of the test and the number of tests (0: unknown)
 
 
 def run_suite(
     args: Sequence[str], *, arm: Arm = Arm.AS_WRITTEN, kept: str, on_outcome: OnOutcome
 ) -> dict[str, TestOutcome]:
-    """Run pytest with these arguments and return what each test did, by node id.
+    """Run pytest with these arguments and return the outcome of each test by node id.
 
-    `kept` is the folder below .testbed for the histories. Raises `TestbedError`, with pytest's last words, if the
-    suite could not be collected or did not run to its end.
+    `kept` is the folder for histories in .testbed. Raises `TestbedError` with the last output lines of pytest if the
+    suite could not be collected or did not complete.
     """
     if any(arg.startswith(REPLAY) for arg in args):
-        raise TestbedError(f"{REPLAY} starts nothing: without real runs there is nothing to compare")
+        raise TestbedError(f"{REPLAY} is not possible here: a campaign needs real runs")
     outcomes: dict[str, TestOutcome] = {}
     with tempfile.TemporaryFile("w+") as log:
         reading, writing = os.pipe()
@@ -49,11 +50,11 @@ def run_suite(
                 _listen(lines, outcomes, on_outcome)
                 code = pytest.wait()
             except BaseException:
-                pytest.terminate()  # it takes its meshes with it
+                pytest.terminate()  # it stops its meshes
                 child.end(pytest, PATIENCE_S)
                 raise
         if code not in ENDED:
-            raise TestbedError(_trouble(args, arm, code, log))
+            raise TestbedError(_failure(args, arm, code, log))
     return outcomes
 
 
@@ -78,8 +79,8 @@ def _listen(lines: IO[str], outcomes: dict[str, TestOutcome], on_outcome: OnOutc
         on_outcome(outcomes[one.test], len(outcomes), of)
 
 
-def _trouble(args: Sequence[str], arm: Arm, code: int, log: IO[str]) -> str:
+def _failure(args: Sequence[str], arm: Arm, code: int, log: IO[str]) -> str:
     log.seek(0)
-    words = "\n".join(log.read().splitlines()[-LAST_WORDS:])
-    what = "found no test" if code == NOTHING else f"did not run to its end (exit code {code})"
+    words = "\n".join(log.read().splitlines()[-LOG_LINES:])
+    what = "collected no tests" if code == NO_TESTS else f"did not complete (exit code {code})"
     return f"pytest {' '.join(args)}, {arm}, {what}:\n{words}"

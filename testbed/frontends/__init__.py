@@ -1,1 +1,1 @@
-"""Where users come in: the command line and the pytest plugin."""
+"""The interfaces for users: the command line and the pytest plugin."""

@@ -1,4 +1,4 @@
-"""Faults and checks of other distributions: named by their entry points, and loaded when they are first used."""
+"""Third-party faults and checks: found by entry points of other distributions, loaded on first use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROUPS = {"fault": "testbed.faults", "check": "testbed.checks"}
 
 @dataclass(frozen=True)
 class Extension:
-    """One entry point: a fault or a check, and the distribution that offers it."""
+    """One entry point: a fault or a check, and its distribution."""
 
     name: str
     kind: str  # a key of GROUPS
@@ -32,9 +32,9 @@ class Extension:
 
 
 def load(name: str) -> object | None:
-    """Return what an installed distribution offers by this name, None if none does.
+    """Return the fault or check of an installed distribution by name, None if there is none.
 
-    Raises `TestbedError` for a clash of names, and for an entry point that cannot be loaded.
+    Raises `TestbedError` for a name conflict and for an entry point that cannot be loaded.
     """
     found = [one for one in installed() if one.name == name]
     if not found:
@@ -44,34 +44,34 @@ def load(name: str) -> object | None:
 
 
 def offered(kind: str) -> dict[str, Any]:
-    """Return every installed fault or check, each under its name and distribution: `never_mind (breakers 1.0)`."""
+    """Return all installed faults or checks by name and distribution: `never_mind (breakers 1.0)`."""
     refuse_clashes()
     return {f"{one.name} ({one.distribution})": _loaded(one) for one in installed() if one.kind == kind}
 
 
 def installed() -> Iterator[Extension]:
-    """Yield every entry point of both groups, none of them loaded."""
+    """Yield all entry points of both groups without loading them."""
     every = entry_points()
     for kind, group in GROUPS.items():
         yield from (Extension(entry.name, kind, entry) for entry in every.select(group=group))
 
 
 def refuse_clashes() -> None:
-    """Raise one `TestbedError` for all names that testbed has itself, or that are offered twice."""
+    """Raise one `TestbedError` for all names that the testbed or another entry point already uses."""
     others = list(installed())
     if not others:
         return
-    seen: dict[str, str] = dict.fromkeys(_ours(), "testbed itself")
+    seen: dict[str, str] = dict.fromkeys(_reserved(), "the testbed")
     clashes = []
     for one in others:
         if one.name in seen:
-            clashes.append(f"{one}: {seen[one.name]} has that name already")
+            clashes.append(f"{one}: {seen[one.name]} already has this name")
         seen.setdefault(one.name, str(one))
     if clashes:
-        raise TestbedError("\n".join([*clashes, "uninstall that distribution, or ask its authors for another name"]))
+        raise TestbedError("\n".join([*clashes, "uninstall one distribution, or ask its authors to change the name"]))
 
 
-def _ours() -> Iterator[str]:
+def _reserved() -> Iterator[str]:
     import testbed
     from testbed import renamed
 
@@ -86,12 +86,12 @@ def _loaded(one: Extension) -> object:
     except Exception as error:
         raise TestbedError(f"{one} cannot be loaded: {type(error).__name__}: {error}") from error
     if not _fits(one.kind, value):
-        raise TestbedError(f"{one} is no {one.kind}, but {value!r}")
+        raise TestbedError(f"{one} is not a {one.kind}: {value!r}")
     return value
 
 
 def _fits(kind: str, value: object) -> bool:
-    """Whether it is a class of faults, or something that makes a check when it is called."""
+    """Whether the value is a fault class, or a callable for a check."""
     from testbed.faults import Fault
 
     return isinstance(value, type) and issubclass(value, Fault) if kind == "fault" else callable(value)

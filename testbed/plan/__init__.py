@@ -1,1 +1,1 @@
-"""What would run: processes, files, addresses and links, computed from a topology without starting anything."""
+"""The plan: processes, files, addresses and links, computed from a topology. Nothing is started."""

@@ -1,4 +1,4 @@
-"""Services of the user's own in the plan: where they are reached, and the processes that they become. Pure."""
+"""Custom services in the plan: their addresses and processes. Pure."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from typing import TYPE_CHECKING
 from testbed.errors import TopologyError
 from testbed.plan.values import AddressSpace, Network, Process, Ready, Replica
 from testbed.plan.wiring import variable
-from testbed.spec.templates import fill, parts_of
+from testbed.spec.templates import parts_of, render
 
 if TYPE_CHECKING:
     from testbed.spec.services import Service
     from testbed.spec.topology import Topology
 
-WILDCARDS, EACH = 22_000, 40  # where the ports for all addresses begin, and how many a block has
+WILDCARDS, EACH = 22_000, 40  # the first wildcard port, and the number of wildcard ports in a block
 LOCALHOST, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+:\d+")
 
 
 def candidates(network: str) -> range:
-    """Return the ports that apps in this block may take on all addresses; no other run has them, nor a listener."""
+    """Return the wildcard ports of this address block. No other run and no listener of the testbed uses them."""
     block = int(network.partition(".")[2] or 0)
     return range(WILDCARDS + EACH * block, WILDCARDS + EACH * (block + 1))
 
 
 def wildcard_ports_needed(topology: Topology, space: AddressSpace) -> int:
-    """Return how many replicas need a port on all addresses; with a network of its own each has all ports."""
+    """Return how many replicas need a wildcard port; a replica with a network namespace needs none."""
     services = () if space.shares_one_address else topology.services.values()
     return sum(one.replicas for one in services if one.binds == "all" and one.port is None)
 
 
 def binds_fixed_wildcard_port(service: Service) -> bool:
-    """Whether a service takes a port of its own on all addresses: nobody else in its network can have that one."""
+    """Whether a service listens on a fixed port on all addresses. No other process in its network can use it."""
     return service.binds == "all" and service.port is not None
 
 
 def replicas(topology: Topology, space: AddressSpace, ports: Sequence[int]) -> Iterator[Replica]:
-    """Yield every replica with its address in the address space, and where its app is reached."""
+    """Yield every replica with its address in the address space and the address of its app."""
     if (wanted := wildcard_ports_needed(topology, space)) > len(ports):
-        text = f"{wanted} replicas listen on all addresses, but one run has only {len(ports)} ports"
-        raise TopologyError(f"{text} for that: let some listen on ADDR (binds: own)")
+        text = f"{wanted} replicas listen on all addresses, but a run has only {len(ports)} ports for them"
+        raise TopologyError(f"{text}: let some listen on ADDR (binds: own)")
     free = iter(ports)
     for number, (name, service) in enumerate(topology.services.items(), 1):
         if space.shares_one_address and (service.address or "").startswith("127."):
-            text = f"{service.address} is this machine's loopback, which no container reaches: give it another address"
+            text = f"{service.address} is a loopback address, which containers cannot reach: use another address"
             raise TopologyError(topology.located(("services", name, "address"), text))
         for copy in range(1, service.replicas + 1):
             address = f"{space.network}.{number}.{copy}"
@@ -73,7 +73,7 @@ def process(
     wiring: Mapping[str, str],
     all_replicas: Sequence[Replica],
 ) -> Process:
-    """Return the process that one replica of a command or an image is."""
+    """Return the process of one replica of a command or an image."""
     service = topology.services[replica.service]
     values = _values(topology, replica, wiring)
     host, _, port = replica.app.rpartition(":")
@@ -81,10 +81,10 @@ def process(
     return Process(
         name=f"{replica.name}/app",
         role="app",
-        argv=tuple(fill(word, values) for word in service.command or ()),
+        argv=tuple(render(word, values) for word in service.command or ()),
         ready=_ready(service, replica.app, values),
         listens=(replica.app if isolated else listens,),
-        env=_environment(service, listens, wiring) | {key: fill(text, values) for key, text in service.env.items()},
+        env=_environment(service, listens, wiring) | {key: render(text, values) for key, text in service.env.items()},
         replica=replica.name,
         custom=True,
         cwd=str(topology.folder / (service.workdir or "")),
@@ -96,12 +96,12 @@ def process(
 
 
 def _addresses(wiring: Mapping[str, str]) -> tuple[str, ...]:
-    """Every address that an app is told, once each."""
+    """All addresses in the environment of an app, without duplicates."""
     return tuple(dict.fromkeys(ADDRESS.findall(" ".join(wiring.values()))))
 
 
 def _environment(service: Service, listens: str, wiring: Mapping[str, str]) -> dict[str, str]:
-    """What every service of the user's own gets; where its calls go is not to be asked through any proxy."""
+    """The environment of every custom service. NO_PROXY exempts the addresses of its calls."""
     host, _, port = listens.rpartition(":")
     found = {"ADDR": host, "PORT": port, **wiring}
     if wiring:
@@ -111,14 +111,14 @@ def _environment(service: Service, listens: str, wiring: Mapping[str, str]) -> d
 
 
 def _hosts(wiring: Mapping[str, str]) -> Iterator[str]:
-    """Yield the hosts of listeners of the mesh, or of links where there is none."""
+    """Yield the hosts of the mesh listeners, or of the links if there is no mesh proxy."""
     for key, value in wiring.items():
         if key.endswith(("_ADDR", "_URLS")):
             yield from (address.removeprefix("http://").rpartition(":")[0] for address in value.split(","))
 
 
 def _values(topology: Topology, replica: Replica, wiring: Mapping[str, str]) -> dict[str, str]:
-    """What the names in double braces stand for."""
+    """The values of placeholders."""
     found = parts_of("self", replica.app) | {"self.name": replica.name, "dir": "{dir}"}
     for service in topology.upstreams(replica.service):
         found |= parts_of(f"upstream.{service}", wiring[f"{variable(service)}_ADDR"])
@@ -126,9 +126,9 @@ def _values(topology: Topology, replica: Replica, wiring: Mapping[str, str]) -> 
 
 
 def _ready(service: Service, app: str, values: Mapping[str, str]) -> Ready:
-    told = service.ready
-    if told is None:
+    condition = service.ready
+    if condition is None:
         return Ready(f"tcp://{app}")
-    url = f"http://{app}{told.http}" if told.http else f"{'grpc' if told.grpc else 'tcp'}://{app}"
-    command = tuple(fill(word, values) for word in told.command or ())
-    return Ready(url, told.log or "", command, told.within / 1000)
+    url = f"http://{app}{condition.http}" if condition.http else f"{'grpc' if condition.grpc else 'tcp'}://{app}"
+    command = tuple(render(word, values) for word in condition.command or ())
+    return Ready(url, condition.log or "", command, condition.within / 1000)

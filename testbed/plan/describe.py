@@ -1,4 +1,4 @@
-"""A plan in words: what would run, where, and what the policies amount to."""
+"""A plan as text: what would run, where, and with which policies."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from testbed.plan.make import Plan
 from testbed.plan.values import Process
 from testbed.spec.graph import edge_summary, placement
 
-ELSEWHERE = "runs already: only the edges into it can be faulted"
-APART = "in a network namespace of its own: it has its port to itself, and reaches only what it calls"
+EXTERNAL = "external service: faults act only on the edges into it"
+ISOLATED = "in its own network namespace: has its port alone, reaches only its upstreams"
 
 
 def as_data(plan: Plan) -> dict[str, object]:
-    """The whole plan as JSON data: replicas, links, processes and files, in starting order."""
+    """The whole plan as JSON data: replicas, links, processes and files, in start order."""
     return {
         "topology": plan.topology.model_dump(mode="json", by_alias=True),
         "replicas": [asdict(replica) for replica in plan.replicas],
@@ -25,14 +25,14 @@ def as_data(plan: Plan) -> dict[str, object]:
 
 
 def as_text(plan: Plan) -> str:
-    """The plan for a reader: processes, edges with their policies, and what looks wrong."""
+    """The plan as text: processes, edges with their policies, and warnings."""
     topology = plan.topology
     head = (
         f"{topology.name}: {len(topology.services)} services, {len(plan.replicas)} replicas, "
         f"{len(plan.processes)} processes, {len(plan.links)} links, mesh {topology.mesh}"
     )
     processes = [f"  {p.name:<22} {_what(p):<10} {', '.join(p.listens[:1])}{_more(p)}" for p in plan.processes]
-    processes += [f"  {r.name:<22} {'-':<10} {r.app}, {ELSEWHERE}" for r in plan.replicas if r.external]
+    processes += [f"  {r.name:<22} {'-':<10} {r.app}, {EXTERNAL}" for r in plan.replicas if r.external]
     nodes = [f"  {line}" for line in placement(topology)]
     edges = [f"  {edge:<28} {edge_summary(topology, str(edge))}" for edge in map(str, topology.edges())]
     warnings = [f"  {warning}" for warning in topology.warnings()]
@@ -41,10 +41,10 @@ def as_text(plan: Plan) -> str:
 
 
 def _what(process: Process) -> str:
-    """The program, without its folders, or the image."""
+    """The name of the program, or the image."""
     return process.image or process.argv[0].rpartition("/")[2]
 
 
 def _more(process: Process) -> str:
     more = f" and {len(process.listens) - 1} more" if len(process.listens) > 1 else ""
-    return more + (f", {APART}" if process.network else "")
+    return more + (f", {ISOLATED}" if process.network else "")

@@ -1,4 +1,4 @@
-"""From a topology and an address block to the plan of what runs: pure, so it can be printed, compared and tested."""
+"""Make the plan of a topology in an address block. Pure, so it can be printed, compared and tested."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from testbed.spec.topology import Topology
 
 LINK_PORT = 10_000
 INLET_PORT = 20_000
-NODES = 255  # of an address: the n-th node is 127.50.255.n
+NODES = 255  # the third part of node addresses: the n-th node is 127.50.255.n
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a runtime needs to start a mesh, and everything that a fault may aim at."""
+    """Everything that a runtime needs to start a mesh, and everything that a fault may target."""
 
     topology: Topology
     mesh: MeshPorts
@@ -46,53 +46,53 @@ class Plan:
     links: tuple[Link, ...]
     processes: tuple[Process, ...]
     files: tuple[File, ...]
-    nodes: tuple[Node, ...] = ()  # where placement is node
+    nodes: tuple[Node, ...] = ()  # only where placement is node
 
     @property
     def proxy_hosts(self) -> tuple[ProxyHost, ...]:
-        """Where proxies may run: on the nodes, or beside the replicas."""
+        """The possible hosts of proxies: the nodes, or the replicas."""
         return self.nodes or self.replicas
 
     @property
     def proxies(self) -> tuple[ProxyHost, ...]:
-        """Where a mesh proxy does run."""
+        """The hosts on which a mesh proxy runs."""
         names = {process.name for process in self.processes if process.role == "proxy"}
         return tuple(host for host in self.proxy_hosts if f"{host.name}/proxy" in names)
 
     @property
     def links_api(self) -> str:
-        """Where Toxiproxy is controlled."""
+        """The address of the Toxiproxy API."""
         return f"{self.space.plane_address(1)}:8474"
 
     @property
     def inlet_admin(self) -> str:
-        """The inlet's own admin address."""
+        """The admin address of the inlet."""
         return f"{self.space.plane_address(2)}:9990"
 
     @property
     def inlet_control(self) -> str:
-        """Where the inlet takes its rules."""
+        """The address at which the inlet receives its rules."""
         return f"{self.space.plane_address(2)}:9991"
 
     @property
     def probe(self) -> Link:
-        """A link of our own to the inlet's control address: what it takes is what link and inlet take."""
+        """The link of the no-op probe, to the control address of the inlet: it measures link and inlet alone."""
         return Link(
             "testbed--inlet", "testbed", "inlet", "", f"{self.space.plane_address(1)}:8475", None, self.inlet_control
         )
 
     def entries(self, reach: AddressMap = as_planned) -> dict[str, str]:
-        """Entry replica to the base URL at which the load enters."""
+        """The entry replicas, each with the base URL for the load."""
         return {link.callee: f"http://{reach(link.listen)}" for link in self.links if link.caller == CLIENT}
 
     def proxies_above(self, services: set[str]) -> tuple[str, ...]:
-        """The mesh proxies that can have seen a failure of these services: those of all their callers, transitively."""
+        """The mesh proxies that may record a failure of these services: those of all direct and indirect callers."""
         above = services.union(*(self.topology.callers_of(service) for service in services))
         return tuple(f"{s.name}/proxy" for s in self.proxies if any(r.service in above for r in s.replicas))
 
 
 Plane = Callable[[Plan], Part]
-"""Makes the testbed's own processes, links and inlet, for a plan that has no processes yet."""
+"""Makes the processes for links and inlet, for a plan without processes."""
 
 
 def make_plan(
@@ -102,10 +102,9 @@ def make_plan(
     plane: Plane,
     seed: int = 0,
 ) -> Plan:
-    """Lay a topology out in an address space. Raises `TopologyError` where a shared address has no port for a link.
+    """Plan a topology in an address space. Raises `TopologyError` if a shared address has too few ports for links.
 
-    `plane` makes links and inlet. Where the space names no ports for the apps that listen on all addresses, they are
-    the first of the block.
+    `plane` makes links and inlet. If the space has no wildcard ports, the first ones of the address block are used.
     """
     ports = space.wildcard_ports or tuple(candidates(space.network))
     replicas = tuple(custom_services.replicas(topology, space, ports))
@@ -119,14 +118,14 @@ def make_plan(
 
 
 def _nodes(replicas: tuple[Replica, ...], network: str) -> Iterator[Node]:
-    """Nodes on which a replica runs; the name ends in the number."""
+    """The nodes with replicas. A node name ends in its number."""
     for name in sorted({r.node for r in replicas if r.node}, key=lambda name: int(name.rpartition("-")[2])):
         address = f"{network}.{NODES}.{name.rpartition('-')[2]}"
         yield Node(name, address, tuple(r for r in replicas if r.node == name))
 
 
 def _callers(replicas: tuple[Replica, ...]) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Who has links of its own: the load, each replica, or each service on a node; its service, and who shares them."""
+    """Each caller with links (the load, a replica, or a service on a node): its service, and the sharing replicas."""
     found: dict[str, tuple[str, tuple[str, ...]]] = {CLIENT: (CLIENT, ())}
     for one in replicas:
         caller = f"{one.service}@{one.node}" if one.node else one.name
@@ -136,7 +135,7 @@ def _callers(replicas: tuple[Replica, ...]) -> dict[str, tuple[str, tuple[str, .
 
 
 def _links(topology: Topology, replicas: tuple[Replica, ...], space: AddressSpace) -> Iterator[Link]:
-    """Every caller has a port of its own at its callee's address; at one address for all, every link has one."""
+    """Each caller has its own port at the address of its callee. At a shared address, each link has its own port."""
     numbers = count()
     for index, (caller, (service, together)) in enumerate(_callers(replicas).items()):
         upstreams = [topology.entry] if caller == CLIENT else topology.upstreams(service)
@@ -151,7 +150,7 @@ def _link(
 ) -> Link:
     (ip, number), edge = at, f"{service} -> {callee.service}"
     if number >= INLET_PORT - LINK_PORT:
-        raise TopologyError(f"{topology.name} needs more links than {ip} has ports for ({number}): fewer replicas")
+        raise TopologyError(f"{topology.name} needs more links than {ip} has ports ({number}): use fewer replicas")
     return Link(
         name=f"{caller}--{callee.name}",
         caller=caller,
@@ -166,7 +165,7 @@ def _link(
 
 
 def _host_parts(plan: Plan, host: ProxyHost, seed: int) -> Iterator[Part]:
-    """Yield the apps of a host and the proxy that they share, if they need one."""
+    """Yield the apps of a host and their proxy, if they need one."""
     for replica in host.replicas:
         if not replica.external:
             yield [_app(plan, replica, links_from(replica, plan.links), seed)], []
@@ -207,13 +206,13 @@ def _stub(plan: Plan, replica: Replica, wiring: dict[str, str], seed: int) -> Pr
 
 
 def _ready(service: Service, address: str) -> Ready:
-    """When a stub serves: by gRPC's own health protocol where it answers no HTTP/1.1, as grpcio does not."""
+    """When a stub is ready: by the gRPC health protocol if it does not answer HTTP/1.1 (grpcio)."""
     bare = service.language == "python" and service.protocol == "grpc"
     return Ready(f"grpc://{address}" if bare else f"http://{address}/healthz")
 
 
 def stub_command(language: str, *, packages: bool = False) -> tuple[str, ...]:
-    """How the stub of a language is started, in Python with or without installed packages; first a tool's name."""
+    """Return the command of a stub; its first word is a tool name. `packages`: with installed Python packages."""
     if language == "go":
         return ("stub-go",)
     main = stub_path(language)

@@ -1,4 +1,4 @@
-"""What a plan needs of the rooms above it: a mesh, and the testbed's own processes between caller and callee."""
+"""The interfaces that a plan needs from higher packages: a mesh, and the testbed's links and inlet."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from testbed.spec.topology import Topology
 
 Part = tuple[list[Process], list[File]]
-"""Processes, and the files that they read."""
+"""Processes and their configuration files."""
 
 
 class MeshPorts(Protocol):
-    """The part of `testbed.mesh.Mesh` that decides what runs. Pure: links and policies in, text and values out."""
+    """The part of `testbed.mesh.Mesh` that the plan uses. Pure: links and policies in, text and values out."""
 
     @property
     def name(self) -> str:
-        """The name that topologies use."""
+        """The name in topologies."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """What the mesh can do."""
 
     def proxy(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
-        """Return the proxy of one host, whose outgoing links these are; None where it needs none."""
+        """Return the proxy of one host with these outgoing links; None if it needs no proxy."""
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
-        """Return what the replica's app is told about its upstreams, as environment variables."""
+        """Return the environment variables with the upstream addresses for the app of a replica."""

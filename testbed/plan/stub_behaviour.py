@@ -1,4 +1,4 @@
-"""What a stub is told: the behaviour of one service as plain JSON data, with every default filled in.
+"""The configuration of a stub: the behaviour of one service as JSON data, with all defaults filled in.
 
 `testbed/native/behaviour.schema.json` says what the data may be; the stubs check nothing but its keys.
 """
@@ -16,20 +16,22 @@ Json = dict[str, Any]
 
 
 def behaviour(topology: Topology, service: str) -> Json:
-    """Return the behaviour of a service, with its routes; times in milliseconds."""
-    told = topology.services[service]
-    table = dict(told.route_table)
+    """Return the behaviour of a service with its routes. Times are in milliseconds."""
+    settings = topology.services[service]
+    table = dict(settings.route_table)
     default = table.pop(DEFAULT_ROUTE)
     return {
-        "protocol": told.protocol,
+        "protocol": settings.protocol,
         "grpc": _statuses() if speaks_grpc(topology, service) else None,
-        "wiring": "proxy" if told.outbound == "httpProxy" else "listener",
-        "forward": list(dict.fromkeys((*topology.forward_headers, *topology.context_headers, *told.forward_headers))),
-        "deadline": told.deadline,
-        "hang_up": "stop" if told.on_client_disconnect == "cancel" else "continue",
-        "grace": told.termination_grace_period,
-        "reset": told.reset_path,
-        "concurrency": told.concurrency.model_dump() if told.concurrency else None,
+        "wiring": "proxy" if settings.outbound == "httpProxy" else "listener",
+        "forward": list(
+            dict.fromkeys((*topology.forward_headers, *topology.context_headers, *settings.forward_headers))
+        ),
+        "deadline": settings.deadline,
+        "hang_up": "stop" if settings.on_client_disconnect == "cancel" else "continue",
+        "grace": settings.termination_grace_period,
+        "reset": settings.reset_path,
+        "concurrency": settings.concurrency.model_dump() if settings.concurrency else None,
         "default": _route(topology, default),
         "routes": {key: _route(topology, route) for key, route in table.items()},
     }
@@ -48,14 +50,14 @@ def _statuses() -> Json:
 
 def _route(topology: Topology, route: Route) -> Json:
     return {
-        "work": _knots(route.work or {}),
+        "work": _percentile_points(route.work or {}),
         "steps": [{"parallel": [_call(topology, call) for call in calls_of(step)]} for step in route.calls],
         "answer": {"status": route.answer.status, "bytes": route.answer.bytes},
     }
 
 
-def _knots(work: dict[str, float]) -> list[tuple[float, float]]:
-    """Return (percent, milliseconds) from 0 (no time, unless p0 is given) to 100 (the highest percentile given)."""
+def _percentile_points(work: dict[str, float]) -> list[tuple[float, float]]:
+    """Return (percent, milliseconds) from 0 (p0, default no time) to 100 (p100, default the highest percentile)."""
     if not work:
         return []
     given = {float(key.removeprefix("p")): ms for key, ms in work.items()}
@@ -65,7 +67,9 @@ def _knots(work: dict[str, float]) -> list[tuple[float, float]]:
 def _call(topology: Topology, call: Call) -> Json:
     return {
         "to": call.to,
-        "protocol": "grpc" if topology.services[call.to].protocol == "grpc" else "http",  # proxies make HTTP/2 of it
+        "protocol": "grpc"
+        if topology.services[call.to].protocol == "grpc"
+        else "http",  # the proxy converts it to HTTP/2
         "method": call.method,
         "path": call.path,
         "timeout": call.timeout,

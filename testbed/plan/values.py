@@ -1,4 +1,4 @@
-"""The plan: what would run, as plain values. A pure function of topology, mesh and address block."""
+"""The parts of a plan as plain values."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Role = Literal["app", "proxy", "links", "inlet"]
-AddressMap = Callable[[str], str]  # an "ip:port" of a plan -> the "ip:port" at which this very process reaches it
+AddressMap = Callable[[str], str]  # an "ip:port" of a plan -> the "ip:port" at which the test process reaches it
 
 
 def as_planned(address: str) -> str:
-    """The `AddressMap` of a plan on our own machine's addresses: none of them is another one for us."""
+    """The `AddressMap` of a plan with addresses of this machine: it changes nothing."""
     return address
 
 
 @dataclass(frozen=True, slots=True)
 class AddressSpace:
-    """Where a plan's addresses lie."""
+    """The addresses of a plan."""
 
-    network: str  # "127.50" or "10.213": replica r of the s-th service is <network>.s.r, s = 0 is the test's own plane
-    shared_address: str = ""  # the one address at which all links and inlets listen; "": each at its callee's own
-    wildcard_ports: tuple[int, ...] = ()  # for apps that listen on all addresses; nobody on this machine has them
-    namespaces: bool = False  # whether an app may have a network namespace of its own, where the others share one
+    network: str  # "127.50" or "10.213": replica r of the s-th service is <network>.s.r, s = 0 is the testbed itself
+    shared_address: str = ""  # the address of all links and inlets; "": each is at the address of its callee
+    wildcard_ports: tuple[int, ...] = ()  # free ports for apps that listen on all addresses
+    namespaces: bool = False  # whether an app may have its own network namespace
 
     @property
     def shares_one_address(self) -> bool:
-        """Whether all links and inlets listen at one address, as where each process has a network of its own."""
+        """Whether all links and inlets listen at one address, as in Docker."""
         return bool(self.shared_address)
 
     def plane_address(self, number: int) -> str:
-        """Return an address of the test's own plane: 1 is the links' own, 2 the inlet's."""
+        """Return an address of the testbed itself: 1 is that of the links, 2 that of the inlet."""
         return self.shared_address or f"{self.network}.0.{number}"
 
     def holds(self, link: str) -> bool:
-        """Whether a link ("ip:port") can be one of this run's: at its one address, or anywhere on its network."""
+        """Whether a link ("ip:port") may belong to this run: at the shared address, or in its network."""
         ip = link.rpartition(":")[0]
         return ip.startswith(f"{self.network}.") and self.shared_address in ("", ip)
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One running copy of a service, with an address of its own (like a pod)."""
+    """One running copy of a service with its own address, like a pod."""
 
     name: str  # "pricing-1"
     service: str  # "pricing"
     number: int  # 1, 2, ...
     address: str  # "127.50.4.1"
     node: str = ""  # "node-1" where placement is node
-    app: str = ""  # "127.50.4.1:8080", where its app is reached; somewhere else for one that is not on its own address
-    external: bool = False  # it runs already: there is no process to start, stop or signal
+    app: str = ""  # "127.50.4.1:8080", the address of its app, which may differ from `address`
+    external: bool = False  # an external service: there is no process to start, stop or signal
 
     @property
     def replicas(self) -> tuple[Replica, ...]:
-        """The replica itself: a sidecar takes its calls and nobody else's."""
+        """The replica itself: a sidecar handles only its calls."""
         return (self,)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where one proxy serves several replicas, as a DaemonSet runs it; it has an address of its own."""
+    """A node with one proxy for several replicas, like a DaemonSet. It has its own address."""
 
     name: str  # "node-1"
     address: str  # "127.50.255.1"
@@ -67,7 +67,7 @@ class Node:
 
 
 class ProxyHost(Protocol):
-    """Where a proxy may run: beside a replica, whose name and address it shares, or on a node."""
+    """The host of a proxy: a replica (sidecar) or a node. The proxy shares its name and address."""
 
     @property
     def name(self) -> str:
@@ -75,35 +75,35 @@ class ProxyHost(Protocol):
 
     @property
     def address(self) -> str:
-        """Where the proxy's outgoing connections come from, and where it is administered."""
+        """The source address of the proxy's outgoing connections, and the address of its admin interface."""
 
     @property
     def replicas(self) -> tuple[Replica, ...]:
-        """Those whose calls it takes, each at the replica's own address."""
+        """The replicas that call through this proxy, each at its own address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The network between a caller's proxy and one callee replica: a Toxiproxy listener of its own.
+    """The network between the proxy of a caller and one callee replica: one Toxiproxy listener.
 
-    Where a node's proxy calls for several replicas of a service, they share the link, and `caller` is the service on
-    that node. `inlet` is the address behind the link at which the inlet takes this link's requests;
-    None where the edge runs without request faults, and the link leads straight to `app`.
+    With a proxy per node, the replicas of a service on that node share the link, and `caller` is the service on the
+    node. `inlet` is the address of the inlet for this link. It is None on an edge without request faults: the link
+    then leads directly to `app`.
     """
 
     name: str  # "checkout-1--pricing-2", unique, also Toxiproxy's proxy name
-    caller: str  # replica name, "checkout@node-1", or "client" for the load's own link into the entry
+    caller: str  # replica name, "checkout@node-1", or "client" for the load
     callee: str  # replica name
     edge: str  # "checkout -> pricing"
     listen: str  # "127.50.4.2:10003", what the caller's proxy is configured with
     inlet: str | None  # "127.50.4.2:20003"
     app: str  # "127.50.4.2:8080"
-    shared_by: tuple[str, ...] = ()  # the replicas that `caller` stands for, where it is a service on a node
-    protocol: str = "http"  # what it carries: "http", "http2", "grpc" or "tcp"
+    shared_by: tuple[str, ...] = ()  # the replicas behind `caller`, if it is a service on a node
+    protocol: str = "http"  # "http", "http2", "grpc" or "tcp"
 
     @property
     def proxy(self) -> str:
-        """The host of the proxy that sends over it: the caller itself, or its node."""
+        """The host of the calling proxy: the caller or its node."""
         return self.caller.rpartition("@")[2]
 
     @property
@@ -113,30 +113,30 @@ class Link:
 
     @property
     def hops(self) -> tuple[str, ...]:
-        """Its name, and "checkout-1--pricing-2" for every replica that calls over it, as attempts name the two."""
+        """Its name, and "checkout-1--pricing-2" for every replica that calls over it, as in the access log."""
         return tuple(dict.fromkeys((self.name, *(f"{caller}--{self.callee}" for caller in self.callers))))
 
     @property
     def upstream(self) -> str:
-        """Where Toxiproxy forwards to: the inlet, or the app where there is none."""
+        """The address to which Toxiproxy forwards: the inlet, or the app if there is no inlet."""
         return self.inlet or self.app
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """When a process counts as started.
+    """The condition under which a process is ready.
 
-    `url` answers 200 to 399 (http), accepts a connection (tcp), or says SERVING (grpc); where a `log` (a regular
-    expression) or a `command` is given, a line of its log matches, or the command exits with 0.
+    Without `log` and `command`: `url` answers 200 to 399 (http), accepts a connection (tcp), or answers SERVING
+    (grpc). With `log`: a line of its log matches this regular expression. With `command`: it exits with 0.
     """
 
     url: str  # "http://127.50.4.1:8080/healthz", "tcp://127.50.4.1:8080", "grpc://127.50.4.1:8080"
     log: str = ""
     command: tuple[str, ...] = ()
-    within_s: float | None = None  # None: as long as the runtime waits for everything
+    within_s: float | None = None  # None: the default limit of the runtime
 
     def __str__(self) -> str:
-        """Write what is looked at."""
+        """Write the condition for messages."""
         if self.log:
             return f"a line like {self.log!r} in its log"
         return f"`{' '.join(self.command)}`" if self.command else self.url
@@ -144,13 +144,13 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network namespace that an app has for itself, where the other processes of the run share one.
+    """A separate network namespace for one app.
 
-    It listens there on all addresses, or on localhost; from outside it is reached where its process `listens`. What it
-    calls it finds at the same addresses as outside.
+    The app listens there on all addresses or on localhost. From outside it is reached at `Process.listens`. Its
+    upstreams have the same addresses inside and outside.
     """
 
-    port: int  # where it listens
+    port: int  # the port of the app
     upstreams: tuple[str, ...]  # every "ip:port" of the run that it calls
 
 
@@ -158,38 +158,38 @@ class Network:
 class Process:
     """One process to start.
 
-    `argv[0]` is a tool name that the runtime resolves (envoy, toxiproxy, node, python, stub-go), every other
-    word may hold `{dir}`, the run's own folder. `env` is added to a small clean environment.
+    `argv[0]` is a tool name that the runtime resolves (envoy, toxiproxy, node, python, stub-go). The other words may
+    contain `{dir}`, the folder of the run. `env` is added to a minimal environment.
 
-    A `custom` one is the user's: a program on PATH or in `cwd`, started there with the user's environment, after the
-    testbed's processes and those that it `needs` are ready. One with an `image` is a container of the user's: `argv` is
-    a command in that image, the image's own if it is empty, and `env` is all that it is given.
+    A `custom` process is a custom service: a program on PATH or in `cwd`, started with the user's environment after
+    the testbed's processes and the processes in `needs` are ready. With an `image` it is a container: `argv` is the
+    command, or empty for the default command of the image, and `env` is its whole environment.
     """
 
     name: str  # "pricing-1/app", "pricing-1/proxy", "links", "inlet"
     role: Role
     argv: tuple[str, ...]
     ready: Ready
-    listens: tuple[str, ...] = ()  # every "ip:port" it binds, for the port-in-use check
+    listens: tuple[str, ...] = ()  # every "ip:port" that it binds, for the port-in-use check
     env: Mapping[str, str] = field(default_factory=dict)
     replica: str | None = None
     custom: bool = False
-    cwd: str = ""  # "": the run's own folder
-    needs: tuple[str, ...] = ()  # names of processes
-    image: str = ""  # of a container, whose own command runs where argv is empty
-    reached: tuple[str, ...] = ()  # those at which the test itself talks to it
-    network: Network | None = None  # None: it shares the run's
+    cwd: str = ""  # "": the folder of the run
+    needs: tuple[str, ...] = ()  # names of processes that must be ready first
+    image: str = ""  # the container image; an empty argv means its default command
+    reached: tuple[str, ...] = ()  # the addresses that the test process uses
+    network: Network | None = None  # None: it shares the network of the run
 
 
 def links_from(host: ProxyHost, links: Iterable[Link]) -> tuple[Link, ...]:
-    """Return the links over which the replicas of a host call."""
+    """Return the outgoing links of the replicas of a host."""
     names = {replica.name for replica in host.replicas}
     return tuple(link for link in links if names & set(link.callers))
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file to write below the run's folder before anything starts."""
+    """One file to write into the folder of the run before anything starts."""
 
     path: str  # relative: "pricing-1/envoy.json"
     text: str

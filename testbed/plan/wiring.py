@@ -1,4 +1,4 @@
-"""What the configuration of a caller needs of its links: the service that each leads to, and names of variables."""
+"""Helpers for the configuration of a caller: its links by upstream, and the names of environment variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from testbed.plan.values import Link
 
 
 def upstreams(links: Sequence[Link]) -> dict[str, list[Link]]:
-    """Return the links by the service that they lead to, in the order in which the services first appear."""
+    """Return the links grouped by upstream service, in order of first appearance."""
     found: dict[str, list[Link]] = {}
     for link in links:
         found.setdefault(callee_service(link), []).append(link)
@@ -16,12 +16,12 @@ def upstreams(links: Sequence[Link]) -> dict[str, list[Link]]:
 
 
 def callee_service(link: Link) -> str:
-    """Return the service that a link leads to."""
+    """Return the upstream service of a link."""
     return link.edge.partition(" -> ")[2]
 
 
 def variable(service: str) -> str:
-    """Return a service's name as it begins an environment variable: "list-price" becomes "LIST_PRICE"."""
+    """Return the prefix of the environment variables for a service: "list-price" becomes "LIST_PRICE"."""
     return service.upper().replace("-", "_")
 
 

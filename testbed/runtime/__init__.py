@@ -1,4 +1,4 @@
-"""Places to run a plan: what each must be able to do, and their registry. Knows nothing of faults or checks."""
+"""The runtimes: their registry, and the interface that each implements. Independent of faults and checks."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from testbed.plan.values import AddressSpace, File, Process
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
 
-RUNTIMES = {  # name -> where its class is
+RUNTIMES = {  # name -> module and class
     "process": "testbed.runtime.process.runtime:ProcessRuntime",
     "docker": "testbed.runtime.docker.runtime:DockerRuntime",
 }
 
 
 Tell = Callable[[str], object]
-"""Takes what happens now."""
+"""Takes a progress message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """The end of a process that nobody had asked for."""
+    """The unexpected end of a process."""
 
     name: str
     at: float  # epoch seconds
@@ -42,24 +42,24 @@ class NotReady(TestbedError):
 
 
 class Lease(Protocol):
-    """A hold on the addresses of one run: nobody else gets them until it is given up, or its holders have died."""
+    """The reservation of the addresses of one run, until it is released or its holders have died."""
 
     @property
     def space(self) -> AddressSpace:
-        """Where the addresses lie."""
+        """The reserved addresses."""
 
     def release(self) -> None:
-        """Give them up; a second call does nothing."""
+        """Release the addresses. A second call does nothing."""
 
 
 class Runtime(Protocol):
-    """Starts a plan and does things to its processes; every method returns when its effect has been seen.
+    """Starts a plan and controls its processes. Every method returns when its effect is observed.
 
-    All raise `TestbedError` when the effect is not seen in time, or for a name that is not in the plan.
+    All raise `TestbedError` if the effect is not observed in time, or for a name that is not in the plan.
     """
 
     def __init__(self, directory: Path, lease: Lease, *, keep: bool = False) -> None:
-        """`directory` is the run's own: it is removed at the end, unless it is to be kept."""
+        """`directory` is the folder of the run. It is removed at the end unless `keep` is set."""
 
     @classmethod
     def lease(cls) -> Lease:
@@ -67,84 +67,84 @@ class Runtime(Protocol):
 
     @classmethod
     def prepare(cls, topology: Topology, tell: Tell) -> None:
-        """Build and find what the user's own services are; nothing is started.
+        """Build custom services and find their programs. Nothing is started.
 
-        Raises `TopologyError`, with the place in the file, for the first service that this runtime cannot run.
+        Raises `TopologyError` with the place in the file for the first service that this runtime cannot run.
         """
 
     @classmethod
     def address_space(cls, leased: AddressSpace, topology: Topology) -> AddressSpace:
-        """Return where a topology may lie on leased addresses, with the ports and networks that its services need."""
+        """Return the address space for a topology, with the ports and networks that its services need."""
 
     def reach(self, address: str) -> str:
-        """Return where this very process reaches an "ip:port" of the plan (one of `Process.reached`).
+        """Return the address at which the test process reaches an "ip:port" of the plan (one of `Process.reached`).
 
-        Asked after the start; the answer stays right as long as the mesh runs, whatever is killed or restarted.
+        Valid after the start and until the end of the run, even if processes are killed or restarted.
         """
 
     def inside(self, name: str) -> tuple[str, ...]:
-        """Return the words that, put before a command, run a tool of ours in the network that a process is in.
+        """Return the words to put before a command so that it runs in the network of a process.
 
-        () where that is our own network. Raises `Unsupported`, with the reason, where it cannot be done.
+        () if the test process is in the same network. Raises `Unsupported` with the reason if it is impossible.
         """
 
     def start(self, processes: Sequence[Process], files: Sequence[File]) -> None:
-        """Write the files, start all processes at once, return when all are ready; on failure nothing is left."""
+        """Write the files, start all processes, and return when all are ready. After a failure nothing is left."""
 
     def write(self, files: Sequence[File]) -> None:
-        """Write files again, for the next life of the processes that read them."""
+        """Write files again. Processes read them after a restart."""
 
     def stop(self) -> None:
-        """End everything; a second call does nothing."""
+        """Stop everything. A second call does nothing."""
 
     def kill(self, name: str) -> None:
-        """End a process at once, without notice."""
+        """Kill a process (SIGKILL)."""
 
     def pause(self, name: str) -> None:
-        """Stop a process where it is."""
+        """Pause a process."""
 
     def resume(self, name: str) -> None:
-        """Let a paused process go on."""
+        """Resume a paused process."""
 
     def restart(self, name: str) -> None:
-        """Start a process again, after killing it if it lives; return when it is ready."""
+        """Kill a process if it runs, start it again, and return when it is ready."""
 
     def restart_all(self, names: Iterable[str]) -> None:
-        """Restart several at the same time."""
+        """Restart several processes at the same time."""
 
     def terminate(self, name: str, within_s: float) -> None:
-        """Ask a process to end, and kill it if it has not within this time."""
+        """Send SIGTERM to a process, and SIGKILL if it has not ended within this time."""
 
     def throttle(self, name: str, share: float) -> None:
-        """Let a process have only this share (0 to 1) of one processor."""
+        """Limit a process to this share (0 to 1) of one CPU."""
 
     def unthrottle(self, name: str) -> None:
-        """Let it have as much as it likes again; nothing to do if it has died meanwhile."""
+        """Remove the CPU limit. Does nothing if the process has died."""
 
     def confine(self, name: str, mb: int) -> None:
-        """Restart a process with at most this much memory (MiB), to be killed by the kernel if it needs more.
+        """Restart a process with a memory limit (MiB). The kernel kills it if it needs more.
 
-        The next `restart` sets it free.
+        The next `restart` removes the limit.
         """
 
     def cannot(self, action: str) -> str:
-        """Why "cpu" (throttle) or "memory" (confine) is not possible here, "" if it is; asked beforehand."""
+        """Return why "cpu" (throttle) or "memory" (confine) is not possible here, "" if it is possible."""
 
     def alive(self, name: str) -> bool:
-        """Whether a process runs (a paused one does)."""
+        """Whether a process runs. A paused process runs."""
 
     def deaths(self) -> list[Death]:
         """Return all unexpected ends since the start, oldest first."""
 
     def log_tail(self, name: str, lines: int = 20) -> str:
-        """Return the last lines that a process wrote to stdout and stderr."""
+        """Return the last log lines of a process (stdout and stderr)."""
 
     def cpu_seconds(self, name: str) -> float:
-        """Return the processor time that a process has used, earlier lives included."""
+        """Return the CPU time of a process, including its time before restarts."""
 
 
 def runtime_class(name: str) -> type[Runtime]:
-    """Return a runtime's class by its name; `TestbedError` names the valid ones."""
+    """Return the class of a runtime. Raises `TestbedError` with the valid names for an unknown one."""
     if name not in RUNTIMES:
         raise TestbedError(f"no runtime called {name!r}{nearest(name, RUNTIMES)}")
     module, _, attribute = RUNTIMES[name].partition(":")

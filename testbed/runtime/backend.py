@@ -1,4 +1,4 @@
-"""What a kind of runtime must be able to do, so that `SupervisedRuntime` can do the rest."""
+"""The part of a runtime that differs between process and docker. `SupervisedRuntime` is the common part."""
 
 from __future__ import annotations
 
@@ -12,65 +12,65 @@ from testbed.runtime.probes import Ask
 
 
 class Backend(Protocol):
-    """Carries out orders on the processes of one run. Who gives them has checked the names, and waits for the effect.
+    """Carries out orders on the processes of one run. The caller has checked the names and waits for the effect.
 
-    Only `pause`, `resume` and `throttle` return when their own effect has been seen. All raise `TestbedError`.
+    Only `pause`, `resume` and `throttle` wait until their effect is observed. All raise `TestbedError`.
     """
 
     @property
     def lives(self) -> Lives[Any]:
-        """What has become of the processes; the backend keeps it up to date from its first launch on."""
+        """The state of all processes. The backend keeps it up to date from the first launch on."""
 
     def require(self, processes: Sequence[Process]) -> None:
-        """Raise for a plan that cannot run here: a program, an image or an address is not to be had."""
+        """Raise if a program, an image or an address of the plan is not available."""
 
     def begin(self, processes: Sequence[Process]) -> None:
-        """Make what they need before the first of them starts; the run's folder has just been made."""
+        """Prepare everything that the processes need. The folder of the run exists already."""
 
     def check(self) -> None:
         """Raise if the backend itself has died."""
 
     def close(self) -> None:
-        """End everything, however far it has come, and remove the run's folder unless it is to be kept."""
+        """Stop everything, also after an incomplete start. Remove the folder of the run unless it is kept."""
 
     def launch(self, processes: Mapping[str, Process]) -> Mapping[str, str | Ask]:
-        """Start processes that do not run; return how to see that each is ready, as `wait_ready` takes it."""
+        """Start processes that do not run. Return a readiness check for each, for `wait_ready`."""
 
     def hint(self, name: str) -> str:
-        """Return what may explain that a process is not ready, to be appended to the message; "" for nothing."""
+        """Return a possible reason why a process is not ready, to append to the message, or ""."""
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal processes whose end is wanted."""
+        """Send a signal to processes that are expected to end."""
 
     def pause(self, name: str) -> None:
-        """Stop a process where it is."""
+        """Pause a process."""
 
     def resume(self, name: str) -> None:
-        """Let a process go on."""
+        """Resume a process."""
 
     def throttle(self, name: str, share: float) -> None:
-        """Let a process have only this share of one processor; 1 lets it have as much as it likes."""
+        """Limit a process to this share of one CPU; 1 removes the limit."""
 
     def confine(self, name: str, mb: int) -> None:
-        """Limit the memory of a process, which does not run, in its next lives."""
+        """Limit the memory of a stopped process for its next starts."""
 
     def free(self, name: str) -> None:
-        """Take all limits off a process, which does not run."""
+        """Remove all limits from a stopped process."""
 
     def cannot(self, action: str) -> str:
-        """Why "cpu" or "memory" cannot be limited, "" if it can."""
+        """Return why "cpu" or "memory" cannot be limited, "" if it can."""
 
     def pid(self, name: str) -> int:
         """Return the pid of a running process."""
 
     def log_tail(self, name: str, lines: int) -> str:
-        """Return the last lines of a process's log, all its lives included."""
+        """Return the last log lines of a process, including those before restarts."""
 
     def cpu_seconds(self, name: str) -> float:
-        """Return the processor time that a process has used, earlier lives included."""
+        """Return the CPU time of a process, including its time before restarts."""
 
     def reach(self, address: str) -> str:
-        """Return where this very process reaches an address of the plan."""
+        """Return the address at which the test process reaches an address of the plan."""
 
     def inside(self, name: str) -> tuple[str, ...]:
-        """Return the words that run a tool of ours in the network of a process."""
+        """Return the words to put before a command so that it runs in the network of a process."""

@@ -1,4 +1,4 @@
-"""Memory limits by control groups (v2 or v1): whether this machine lets us set them, and where."""
+"""Memory limits by control groups (v2 or v1): whether this machine supports them, and where."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testbed.runtime.owner import me
 
 MIB = 1024 * 1024
 PROBE_MB = 64
-LIMITS = {  # file -> what to write, None for the size; swap is counted where the kernel counts it
+LIMITS = {  # file -> value to write, None for the size; swap is included if the kernel counts it
     "memory.limit_in_bytes": None,
     "memory.memsw.limit_in_bytes": None,
     "memory.max": None,
@@ -27,16 +27,16 @@ NAMES = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A control group to be made: its folder, and what to write into which of its files."""
+    """A control group to create: its folder, and the value for each of its files."""
 
     folder: str
     limits: Mapping[str, str]
 
 
 class Memory:
-    """The memory controller of this machine, below our own control group. `root` is for the tests.
+    """The memory controller of this machine, below the control group of this process. `root` is for tests.
 
-    `note` is told of a group that is made to try it out, before it is made: whoever dies meanwhile cannot remove it.
+    `note` gets the folder of a trial group before it is created, so that it can be removed after a crash.
     """
 
     def __init__(self, root: Path = Path("/"), note: Callable[[str], None] = lambda folder: None) -> None:
@@ -45,7 +45,7 @@ class Memory:
 
     @cached_property
     def missing(self) -> str:
-        """Why limits cannot be set here, "" if they can; tried out with a process, once."""
+        """Why limits cannot be set here, "" if they can. Tested once, with a process."""
         try:
             self._home()
         except Unavailable as reason:
@@ -53,13 +53,13 @@ class Memory:
         return ""
 
     def group(self, block: int, mb: int) -> Group:
-        """Return a new group with a limit of `mb` MiB, swap included. Raises `Unavailable` where `missing` says why."""
+        """Return a new group with a limit of `mb` MiB including swap. Raises `Unavailable` with the reason."""
         parent, files = self._home()
         limits = {name: LIMITS[name] or str(mb * MIB) for name in files}
         return Group(str(parent / me().called(f"{block}-{next(NAMES)}")), limits)
 
     def _home(self) -> tuple[Path, tuple[str, ...]]:
-        """Return where groups can be made, and the files of their limits."""
+        """Return the folder for new groups, and the files of their limits."""
         if self._found is None:
             reasons = []
             for parent in self.parents():
@@ -67,26 +67,26 @@ class Memory:
                     self._found = parent, _try(parent, self._note)
                     return self._found
                 except (OSError, subprocess.SubprocessError) as error:
-                    reasons.append(f"no control group can be made in {parent} ({error})")
-            nothing = "this machine shows us no memory controller of control groups, neither v2 nor v1"
+                    reasons.append(f"cannot create a control group in {parent} ({error})")
+            nothing = "this machine has no memory controller for control groups (v2 or v1)"
             raise Unavailable(reasons[0] if reasons else nothing)
         return self._found
 
     def parents(self) -> Iterator[Path]:
-        """Yield folders for groups of our own, nearest first: below our own group, so that its limits hold as well."""
+        """Yield folders for new groups, the nearest first: below our group, so that its limits apply too."""
         for version, mount, below in self._mounts():
             own = mount / _relative(self._own(version), below)
             if version == 1:
                 yield own
                 continue
-            for folder in (own, *own.parents):  # v2 shares out memory only where no process is
+            for folder in (own, *own.parents):  # v2 allows limits only in groups without processes
                 if "memory" in _read(folder / "cgroup.subtree_control").split():
                     yield folder
                 if folder == mount:
                     break
 
     def _mounts(self) -> Iterator[tuple[int, Path, str]]:
-        """Yield version, mount point and what of the hierarchy is mounted there."""
+        """Yield the version, the mount point and the mounted part of each hierarchy."""
         for line in _read(self._root / "proc/self/mountinfo").splitlines():
             words, _, rest = line.partition(" - ")
             kind, _, options = rest.split(" ", 2)
@@ -95,7 +95,7 @@ class Memory:
                 yield 2 if kind == "cgroup2" else 1, self._root / point.lstrip("/"), below
 
     def _own(self, version: int) -> str:
-        """Our own group in that hierarchy, as /proc names it."""
+        """The control group of this process in a hierarchy, from /proc."""
         for line in _read(self._root / "proc/self/cgroup").splitlines():
             number, controllers, path = line.split(":", 2)
             if number == "0" if version == 2 else "memory" in controllers.split(","):
@@ -114,7 +114,7 @@ def _read(path: Path) -> str:
 
 
 def _try(parent: Path, note: Callable[[str], None]) -> tuple[str, ...]:
-    """Make a group, limit it, put a process into it, remove it; return the files of its limits. Raises `OSError`."""
+    """Create a group with a limit and a process, and remove it. Return the files of its limits. Raises `OSError`."""
     folder = parent / me().called(f"probe-{next(NAMES)}")
     note(str(folder))
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Ends a child process: it gets time to end by itself, and is killed if it has not."""
+"""Waits for a child process to end, and kills it after a time limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def end(process: subprocess.Popen[Any], patience_s: float) -> None:
-    """Wait for a child that has been asked to end, and kill it after `patience_s`; return when it has been reaped."""
+    """Wait for a child that is expected to end, kill it after `patience_s`, and return when it is reaped."""
     try:
         process.wait(patience_s)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""A run's own folder: made for it, filled with its files, named in what its processes are told."""
+"""The folder of a run: its creation, its files, and the environment that refers to it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from testbed.runtime.owner import MARK, me
 
 
 def make(folder: Path) -> None:
-    """Make the folder, with one for temporary files in it. Raises `TestbedError` if there is something in it."""
+    """Create the folder with a subfolder for temporary files. Raises `TestbedError` if it is not empty."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise TestbedError(f"{folder} is not empty: a run needs a folder of its own, removed at the end")
+        raise TestbedError(
+            f"{folder} is not empty: a run needs an empty folder, because it removes the folder at the end"
+        )
     (folder / "tmp").mkdir()
 
 
 def write(folder: Path, files: Iterable[File]) -> None:
-    """Write files below the folder, in the place of those that are there."""
+    """Write files into the folder, replacing existing ones."""
     for file in files:
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,12 +30,12 @@ def write(folder: Path, files: Iterable[File]) -> None:
 
 
 def filled(text: str, folder: Path) -> str:
-    """Name the folder where a plan says `{dir}`."""
+    """Replace `{dir}` by the path of the folder."""
     return text.replace("{dir}", str(folder))
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Small and the same everywhere: nothing of the owner's (proxies, tokens, Python paths) gets in."""
+    """A minimal environment, the same everywhere: without proxies, tokens and Python paths of the user."""
     inherited = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8"}
     small = {key: os.environ.get(key, default) for key, default in inherited.items()}
     return small | {"TMPDIR": str(folder / "tmp"), MARK: str(me())}

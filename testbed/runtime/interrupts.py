@@ -1,4 +1,4 @@
-"""SIGTERM ends pytest as Ctrl-C does, with the report of what ran; and no child outlives who has started it."""
+"""SIGTERM ends pytest like Ctrl-C, with a report. A child process ends when its parent dies."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from types import FrameType
 from typing import Any
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-AGAIN_S = 3.0  # a SIGTERM so soon after the first signal tells nothing new: it is not to break off the tidying up
+AGAIN_S = 3.0  # a second SIGTERM within this time is ignored, so that it does not interrupt the cleanup
 
 
 class Interrupts:
-    """Takes SIGINT and SIGTERM over, where nobody else has, until `release`."""
+    """Handles SIGINT and SIGTERM until `release`, unless another handler is installed."""
 
     def __init__(self) -> None:
         self._first = float("-inf")
         self._before: dict[int, Any] = {}
 
     def take(self) -> None:
-        """Raise `KeyboardInterrupt` for both from now on; does nothing in another thread than the main one."""
+        """Raise `KeyboardInterrupt` for both signals from now on. Does nothing outside the main thread."""
         if threading.current_thread() is threading.main_thread():
             for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
                 if signal.getsignal(number) is usual:
                     self._before[number] = signal.signal(number, self._interrupt)
 
     def release(self) -> None:
-        """Give back what was taken."""
+        """Restore the previous handlers."""
         while self._before:
             signal.signal(*self._before.popitem())
 
@@ -45,7 +45,7 @@ class Interrupts:
 
 @contextmanager
 def taken() -> Iterator[None]:
-    """SIGTERM is a `KeyboardInterrupt` in this block."""
+    """Turn SIGTERM into `KeyboardInterrupt` in this block."""
     interrupts = Interrupts()
     interrupts.take()
     try:
@@ -55,12 +55,12 @@ def taken() -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """Get a SIGTERM when the process that has started this one dies."""
+    """Make the kernel send SIGTERM to this process when its parent dies."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
 def ask_to_end(pid: int) -> None:
-    """Send SIGTERM to a process, if it is there."""
+    """Send SIGTERM to a process if it exists."""
     with suppress(OSError):
         os.kill(pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Starts processes in their order, and waits until each is ready."""
+"""Starts processes in order, and waits until each is ready."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LOGGED = 20  # lines of a log in a message
 
 
 def launch(active: Callable[[], Backend], processes: Mapping[str, Process], ready_s: float) -> None:
-    """Start processes and wait until all are ready: the testbed's at once, the user's as they need each other.
+    """Start processes and wait until all are ready: first the testbed's, then custom services in the order of needs.
 
-    `active` returns the backend, or raises when it takes no orders any more. Raises `NotReady` if a process ends
-    meanwhile, `TestbedError` if one is not ready after `ready_s`, or its own time.
+    `active` returns the backend, or raises if it accepts no orders. Raises `NotReady` if a process ends before it is
+    ready, `TestbedError` if one is not ready after `ready_s` or the limit in its readiness condition.
     """
     for wave in waves(processes):
         _launch_wave(active, wave, ready_s)
@@ -27,12 +27,12 @@ def launch(active: Callable[[], Backend], processes: Mapping[str, Process], read
 
 def _launch_wave(active: Callable[[], Backend], wave: Mapping[str, Process], ready_s: float) -> None:
     backend = active()
-    ways = backend.launch(wave)
+    conditions = backend.launch(wave)
     own_s = {name: one.ready.within_s for name, one in wave.items() if one.ready.within_s is not None}
-    late = wait_ready(ways, ready_s, lambda: _none_ended(active(), wave), own_s)
+    late = wait_ready(conditions, ready_s, lambda: _none_ended(active(), wave), own_s)
     if late:
-        told = {name: reason + backend.hint(name) for name, reason in late.items()}
-        raise TestbedError(not_ready(told, ready_s, wave, lambda name: backend.log_tail(name, LOGGED)))
+        reasons = {name: reason + backend.hint(name) for name, reason in late.items()}
+        raise TestbedError(not_ready(reasons, ready_s, wave, lambda name: backend.log_tail(name, LOGGED)))
 
 
 def _none_ended(backend: Backend, names: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What is known of the processes of a run: filled in by the thread that hears of them, waited for by all others."""
+"""The state of the processes of a run. One thread updates it, other threads wait for changes."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from testbed.runtime import Death
 
 @dataclass
 class Life:
-    """The life that a process of the plan has now, or had last."""
+    """The current or last life of a process (from one start to its end)."""
 
     alive: bool = False
-    exit_expected: bool = False  # its end has been asked for
-    end: str = ""  # how its last life ended
+    exit_expected: bool = False  # the testbed ends it
+    end: str = ""  # how it ended
 
 
 L = TypeVar("L", bound=Life)
 
 
 class Lives(Generic[L]):
-    """The lives of all processes of one run by name, and the ends that nobody had asked for."""
+    """The lives of all processes of one run by name, and their unexpected ends."""
 
     def __init__(self) -> None:
         self.deaths: list[Death] = []
-        self.lost = False  # nothing is heard of them any more
+        self.lost = False  # no more events are received
         self._lives: dict[str, L] = {}
         self._changed = threading.Condition()
 
     def get(self, name: str) -> L | None:
-        """Return what is known of a process; None when it was never started."""
+        """Return the life of a process, None if it was never started."""
         return self._lives.get(name)
 
     def alive(self, name: str) -> bool:
@@ -49,25 +49,25 @@ class Lives(Generic[L]):
             raise TestbedError(f"{name} is not running" + (f" ({life.end})" if life and life.end else ""))
 
     def wait(self, met: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until a condition on the lives is met; False if it is not in time."""
+        """Wait until a condition on the lives is true. Return False after the time limit."""
         with self._changed:
             return self._changed.wait_for(lambda: self.lost or met(), timeout_s) and met()
 
     @contextmanager
     def locked(self) -> Iterator[dict[str, L]]:
-        """Give the lives to be read and changed, by nobody else meanwhile; those who wait look again afterwards."""
+        """Give exclusive access to the lives. At the end, waiting threads check their conditions again."""
         with self._changed:
             yield self._lives
             self._changed.notify_all()
 
     def expect_exit(self, names: Iterable[str]) -> None:
-        """Note that the end of these has been asked for."""
+        """Record that these processes are expected to end."""
         with self._changed:
             for name in names:
                 self._lives[name].exit_expected = True
 
     def ended(self, name: str, at: float, end: str, *, reported: bool = False) -> None:
-        """Note the end of a process. It is a death if it was not expected, or is to be reported in any case."""
+        """Record the end of a process. It is a death if it is unexpected, or if `reported` is set."""
         with self.locked() as lives:
             life = lives[name]
             life.alive, life.end = False, end
@@ -75,11 +75,11 @@ class Lives(Generic[L]):
                 self.deaths.append(Death(name, at, end))
 
     def forget_deaths(self, name: str, known: int) -> None:
-        """Take back the deaths of a process after the first `known` of all: an error tells of them."""
+        """Remove the deaths of a process after the first `known` entries: an error reports them."""
         with self._changed:
             self.deaths[known:] = [death for death in self.deaths[known:] if death.name != name]
 
     def lose(self) -> None:
-        """Note that nothing more will be heard."""
+        """Record that no more events will be received."""
         with self.locked():
             self.lost = True

@@ -1,4 +1,4 @@
-"""Who owns a thing: a process, told by pid, start time, boot and place, so that no recycled pid is taken for it."""
+"""The owner of a run: a process, identified by pid, start time, boot and place, which rules out recycled pids."""
 
 from __future__ import annotations
 
@@ -24,27 +24,29 @@ class Owner(NamedTuple):
 
     pid: int
     started: int  # clock ticks after the boot: field 22 of /proc/PID/stat
-    boot: str  # of the boot's id, the first eight letters
-    place: str  # of host name and pid namespace, a checksum: elsewhere the same pid is somebody else
+    boot: str  # the first eight characters of the boot id
+    place: str  # checksum of host name and pid namespace, because pids repeat in other namespaces
 
     def __str__(self) -> str:
         return f"{self.pid}-{self.started}-{self.boot}-{self.place}"
 
     def called(self, rest: str) -> str:
-        """Return the name of a thing that belongs to this owner."""
+        """Return the name of a resource of this owner."""
         return f"{PREFIX}-{self}-{rest}"
 
 
 class State(StrEnum):
-    """What is known of an owner."""
+    """The state of an owner."""
 
     ALIVE = "alive"
     DEAD = "dead"
-    ELSEWHERE = "elsewhere"  # in another container or on another machine: nothing can be known, so nothing is touched
+    ELSEWHERE = (
+        "elsewhere"  # in another container or on another machine: its state is unknown, so its resources are kept
+    )
 
 
 def parse(text: str) -> Owner | None:
-    """Return the owner that a text names; None if it is none."""
+    """Parse an owner from a string; None if the string is not an owner."""
     pid, _, rest = text.partition("-")
     started, _, rest = rest.partition("-")
     boot, _, place = rest.partition("-")
@@ -52,14 +54,14 @@ def parse(text: str) -> Owner | None:
 
 
 def named(name: str) -> tuple[Owner, str] | None:
-    """Return owner and the rest of a name that `Owner.called` has made; None for any other name."""
+    """Split a name made by `Owner.called` into owner and rest; None for any other name."""
     found = NAMED.fullmatch(name) if name.startswith(PREFIX) else None
     owner = parse(found[1]) if found else None
     return (owner, found[2]) if found and owner else None
 
 
 def judge(owner: Owner, boot: str, place: str, started: Callable[[int], int | None]) -> State:
-    """Say what is known of an owner, here and since this boot; `started` tells when a living pid was started."""
+    """Return the state of an owner. `started` returns the start time of a running pid."""
     if owner.place != place:
         return State.ELSEWHERE
     if owner.boot != boot:
@@ -73,12 +75,12 @@ def me() -> Owner:
 
 
 def state(owner: Owner) -> State:
-    """Say what is known of an owner now."""
+    """Return the current state of an owner."""
     return judge(owner, _boot(), _place(), started)
 
 
 @cache
-def _of(pid: int) -> Owner:  # by pid: a fork is another owner
+def _of(pid: int) -> Owner:  # the key is the pid: a fork is another owner
     return Owner(pid, started(pid) or 0, _boot(), _place())
 
 

@@ -1,4 +1,4 @@
-"""Ways to see that a process is ready, besides HTTP and TCP: a line of its log, a command, gRPC's health service."""
+"""Readiness checks besides HTTP and TCP: a log line, a command, the gRPC health service."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pathlib import Path
 from testbed.plan.values import Ready
 from testbed.runtime.tools import commands
 
-COMMAND_S = 5.0  # for a readiness command, and
-ANSWER_S = 1.0  # for an answer to a health check, to come
+COMMAND_S = 5.0  # time limit of a readiness command
+ANSWER_S = 1.0  # time limit of a health check
 SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}
 HEALTH = "/grpc.health.v1.Health/Check"
 
 Ask = Callable[[], str]
-"""Looks once, and returns why the process is not ready, "" if it is."""
+"""Checks once, and returns why the process is not ready, "" if it is ready."""
 Enter = Callable[[], Sequence[str]]
-"""Returns the words that, put before a command, run it in a process's own network."""
+"""Returns the words to put before a command so that it runs in the network of a process."""
 
 
 def probe(ready: Ready, log: Path, env: Mapping[str, str], cwd: str, enter: Enter | None = None) -> str | Ask:
-    """Return how to look: a URL that is asked over sockets, or a function. Only what is logged from now on counts.
+    """Return the readiness check: a URL to request, or a function. Only new log lines count.
 
-    `enter` leads into the network of a process that has one of its own. It is reached from ours a moment after it
-    listens, so that is looked at as well.
+    `enter` is for a process in its own network namespace. Such a process is reachable from outside a moment after it
+    listens, so the check includes that.
     """
     scheme, _, address = ready.url.partition("://")
     if ready.log or ready.command:
@@ -51,12 +51,12 @@ def _reached(ask: Ask, address: str) -> Ask:
 
 
 def line_in(lines: Callable[[], list[str]], pattern: str) -> Ask:
-    """Look for a line of a log, among those that are not there yet."""
+    """Return a check for a new log line that matches a pattern."""
     begin, wanted = len(lines()), re.compile(pattern)
 
     def ask() -> str:
         new = lines()[begin:]
-        return "" if any(map(wanted.search, new)) else f"no such line among {len(new)}"
+        return "" if any(map(wanted.search, new)) else f"no matching line in {len(new)} log lines"
 
     return ask
 
@@ -82,13 +82,13 @@ def _command(words: Sequence[str], env: Mapping[str, str], cwd: str, enter: Ente
 
 
 def said_by(code: int, output: str) -> str:
-    """Say what a readiness command means by its exit code and its last line."""
+    """Describe the failure of a readiness command, "" if it succeeded."""
     said = output.strip().splitlines()
     return "" if code == 0 else f"exit code {code}{f': {said[-1]}' if said else ''}"
 
 
 def health(address: str) -> Ask:
-    """Ask for the health of the whole server; the two messages are so small that no generated code is needed."""
+    """Return a check with the gRPC health service. Its messages are small, so no generated code is needed."""
     import grpc
 
     def ask() -> str:
@@ -98,6 +98,6 @@ def health(address: str) -> Ask:
                 said = check(b"", timeout=ANSWER_S)
             except grpc.RpcError as error:
                 return f"{error.code().name}: {error.details()}"
-        return "" if said.startswith(SERVING) else "says that it does not serve"
+        return "" if said.startswith(SERVING) else "does not answer SERVING to a health check"
 
     return ask

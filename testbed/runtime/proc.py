@@ -1,4 +1,4 @@
-"""Reads what /proc knows of processes and sockets."""
+"""Reads processes and sockets from /proc."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LISTEN = "0A"
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listening TCP socket of this machine, and whose it is."""
+    """A listening TCP socket of this machine, with its user."""
 
     address: str  # "0.0.0.0"
     port: int
@@ -27,7 +27,7 @@ class Listener:
 
 
 def states(pid: int) -> set[str]:
-    """Return the state letters ("R", "S", "T", ...) of all threads; empty when the process is gone."""
+    """Return the state letters ("R", "S", "T", ...) of all threads; empty if the process does not exist."""
     found = set()
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -37,7 +37,7 @@ def states(pid: int) -> set[str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return user plus system time of all threads, dead ones included, in steps of a tick (10 ms); 0 when gone."""
+    """Return user plus system time of all threads including ended ones, in ticks of 10 ms; 0 without process."""
     try:
         fields = _stat(f"/proc/{pid}")
     except OSError:
@@ -46,9 +46,9 @@ def cpu_seconds(pid: int) -> float:
 
 
 def listener_on(address: str, port: int) -> Listener | None:
-    """Return who makes `address:port` unavailable: a listener there, or one on all addresses (IPv6's too).
+    """Return the listener that makes `address:port` unavailable: one there or on all addresses (also of IPv6).
 
-    All addresses are unavailable if a single one is.
+    0.0.0.0 is unavailable if the port is taken at any address.
     """
     for listener in _listeners(port):
         if address == "0.0.0.0" or listener.address in (address, f"::ffff:{address}", "0.0.0.0", "::"):
@@ -57,28 +57,28 @@ def listener_on(address: str, port: int) -> Listener | None:
 
 
 def listening(group: int) -> list[str]:
-    """Return every "ip:port" on which the processes of a group listen, in the network that its leader is in."""
+    """Return every "ip:port" on which the processes of a group listen, in the network of its leader."""
     inodes: set[str] = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
             if int(_stat(f"/proc/{pid}")[2]) == group:
                 inodes |= {_link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-    there = _listeners(seen_by=str(group))
-    return sorted(f"{one.address}:{one.port}" for one in there if f"socket:[{one.inode}]" in inodes)
+    listeners = _listeners(seen_by=str(group))
+    return sorted(f"{one.address}:{one.port}" for one in listeners if f"socket:[{one.inode}]" in inodes)
 
 
 def owner(listener: Listener) -> str:
-    """Say which process holds a listening socket: its command and pid, or the user where /proc hides the process."""
+    """Return which process holds a listening socket: command and pid, or the user if /proc hides the process."""
     wanted = f"socket:[{listener.inode}]"
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
             if any(_link(f"/proc/{pid}/fd/{fd}") == wanted for fd in os.listdir(f"/proc/{pid}/fd")):
                 return f"{_command(pid)} (pid {pid})"
-    return f"a process of user {_user(listener.uid)} that /proc does not show"
+    return f"a process of user {_user(listener.uid)}, hidden in /proc"
 
 
 def started(pid: int) -> int | None:
-    """Return when a process was started (clock ticks after the boot); None when it is gone, or dead and not buried."""
+    """Return the start time of a process (clock ticks after boot); None if it has ended, reaped or not."""
     try:
         fields = _stat(f"/proc/{pid}")
     except OSError:
@@ -87,7 +87,7 @@ def started(pid: int) -> int | None:
 
 
 def _stat(folder: str) -> list[str]:
-    """Return the fields after the command's name, which may hold anything, so [0] is the state."""
+    """Return the fields after the command name; [0] is the state."""
     return Path(folder, "stat").read_bytes().rpartition(b")")[2].decode().split()
 
 
@@ -102,7 +102,7 @@ def _listeners(port: int | None = None, seen_by: str = "self") -> Iterator[Liste
 
 
 def _address(text: str) -> str:
-    """Turn /proc's hexadecimal 32-bit words, each in the machine's own byte order, into the usual form."""
+    """Turn the hexadecimal words of /proc (in the byte order of the machine) into an address."""
     packed = b"".join(int(word, 16).to_bytes(4, sys.byteorder) for word in re.findall("." * 8, text))
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 

@@ -1,4 +1,4 @@
-"""Waits until many addresses answer, all at once, over raw sockets and with little processor time."""
+"""Waits until many processes are ready, in parallel, over raw sockets and with little CPU time."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from urllib.parse import urlsplit
 
 from testbed.runtime.probes import Ask
 
-PAUSE_S = 0.005  # between two looks at the same address, at least
-PAUSE_EACH_S = 0.0005  # more for every address waited for: never above 2,000 looks a second (a tenth of a core)
-PATIENCE_S = 1.0  # for one answer; then a new connection is made
-ASK_S = 0.05  # between two looks that are no HTTP request, at least
+PAUSE_S = 0.005  # minimum pause between two checks of the same address
+PAUSE_EACH_S = 0.0005  # more for each address, so at most 2,000 checks a second (a tenth of a core)
+PATIENCE_S = 1.0  # time limit of one answer; then a new connection is made
+ASK_S = 0.05  # minimum pause between two calls of a check function
 
 
 def wait_ready(
-    ways: Mapping[str, str | Ask],
+    conditions: Mapping[str, str | Ask],
     timeout_s: float,
     check: Callable[[], None],
     own_s: Mapping[str, float] | None = None,
 ) -> dict[str, str]:
-    """Return when all are ready; or, when time is up for some, the names of those, each with the reason.
+    """Wait until all are ready. After the time limit, return the names that are not ready, each with the reason.
 
-    A way to see it is a URL that answers 200 to 399 (http) or takes a connection (tcp), or a function that is asked.
-    All have `timeout_s` unless `own_s` gives them a time of their own. `check` is called again and again meanwhile;
-    what it raises ends the waiting.
+    A condition is a URL that answers 200 to 399 (http) or accepts a connection (tcp), or a check function. The limit is
+    `timeout_s`, or that in `own_s`. `check` is called repeatedly; an exception from it ends the wait.
     """
     begin = time.monotonic()
-    waiting = {_probe(name, way) for name, way in ways.items()}
-    ends = {name: begin + (own_s or {}).get(name, timeout_s) for name in ways}
+    waiting = {_probe(name, condition) for name, condition in conditions.items()}
+    ends = {name: begin + (own_s or {}).get(name, timeout_s) for name in conditions}
     with selectors.DefaultSelector() as selector:
         try:
             while waiting and time.monotonic() < min(ends[probe.name] for probe in waiting):
@@ -49,31 +48,31 @@ def wait_ready(
 
 
 class _Probe(Protocol):
-    """One way to see that something is ready."""
+    """One readiness check."""
 
     name: str
     ready: bool
-    reason: str  # why it is not
+    reason: str  # why it is not ready
 
     def begin(self, selector: selectors.DefaultSelector, now: float) -> None:
-        """Look, or begin to."""
+        """Begin a check."""
 
     def close(self, selector: selectors.DefaultSelector) -> None:
-        """Look no more."""
+        """Close the check."""
 
 
-def _probe(name: str, way: str | Ask) -> _Probe:
-    return _Address(name, way) if isinstance(way, str) else _Asked(name, way)
+def _probe(name: str, condition: str | Ask) -> _Probe:
+    return _Address(name, condition) if isinstance(condition, str) else _Function(name, condition)
 
 
-class _Asked:
-    """A function that is asked, at times, and with pauses no shorter than its answers take."""
+class _Function:
+    """A check function, called with pauses that are at least as long as its calls."""
 
     def __init__(self, name: str, ask: Ask) -> None:
-        self.name, self.ready, self.reason, self._ask, self._due = name, False, "not asked yet", ask, 0.0
+        self.name, self.ready, self.reason, self._ask, self._due = name, False, "not checked yet", ask, 0.0
 
     def begin(self, selector: selectors.DefaultSelector, now: float) -> None:
-        """Ask, if it is time."""
+        """Call the function if it is due."""
         if now >= self._due:
             self.reason = self._ask()
             self.ready = not self.reason
@@ -81,11 +80,11 @@ class _Asked:
             self._due = done + max(ASK_S, done - now)
 
     def close(self, selector: selectors.DefaultSelector) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 def _look(selector: selectors.DefaultSelector, probes: Collection[_Probe], pause: float) -> None:
-    """Ask every address once, then take answers for one pause."""
+    """Begin every check, then read answers for one pause."""
     now = time.monotonic()
     end = now + pause
     for probe in probes:
@@ -96,11 +95,11 @@ def _look(selector: selectors.DefaultSelector, probes: Collection[_Probe], pause
 
 
 class _Address:
-    """One address that is asked until it answers 200 to 399, or takes a connection where that is enough."""
+    """One address, checked until it answers 200 to 399 (http) or accepts a connection (tcp)."""
 
     def __init__(self, name: str, url: str) -> None:
         parts = urlsplit(url)
-        self.name, self.ready, self.reason = name, False, "not asked yet"
+        self.name, self.ready, self.reason = name, False, "not checked yet"
         self._connects = parts.scheme == "tcp"
         self._address = (parts.hostname or "", parts.port or 80)
         head = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
@@ -110,7 +109,7 @@ class _Address:
         self._since = 0.0
 
     def begin(self, selector: selectors.DefaultSelector, now: float) -> None:
-        """Connect if no connection is under way (any more)."""
+        """Connect unless a connection is in progress."""
         if self._socket is not None and now - self._since > PATIENCE_S:
             self._fail(selector, f"no answer within {PATIENCE_S:g} s")
         if self._socket is None:
@@ -122,7 +121,7 @@ class _Address:
                 self._fail(selector, os.strerror(code).lower())
 
     def advance(self, selector: selectors.DefaultSelector) -> None:
-        """Send the request on a fresh connection, or read the answer."""
+        """Send the request on a new connection, or read the answer."""
         assert self._socket is not None
         try:
             if selector.get_key(self._socket).events == selectors.EVENT_WRITE:
@@ -136,7 +135,7 @@ class _Address:
             self._fail(selector, (error.strerror or str(error)).lower())
 
     def close(self, selector: selectors.DefaultSelector) -> None:
-        """Drop the connection, if there is one."""
+        """Close the connection, if there is one."""
         if self._socket is not None:
             selector.unregister(self._socket)
             self._socket.close()

@@ -1,7 +1,7 @@
-"""A private network for one command: a namespace in which packets can be broken without root and without harm.
+"""A private network for one command: a network namespace for packet faults, without root.
 
-Inside it nothing can reach the machine's own network, nothing can collide, and the loopback carries packets as a wire
-does: 1,500 bytes each and no segmentation offload (the host's loopback hands over up to 64 KB at a time).
+Inside, the network of the machine is not reachable and addresses cannot conflict. The loopback carries packets like a
+real network: up to 1,500 bytes, without segmentation offload (the loopback of the host carries up to 64 KB).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ VARIABLE = "TESTBED_SANDBOX"  # set inside, to 1
 
 
 def enter(command: Sequence[str]) -> None:
-    """Become `command` inside a network namespace of its own; root of a user namespace, unless root already.
+    """Replace this process by `command` in a new network namespace, as root of a user namespace unless root already.
 
-    Does not return. Raises `Unsupported` where the kernel does not allow it or a program is missing.
+    Does not return. Raises `Unsupported` if the kernel does not allow it or a program is missing.
     """
     try:
         netns.leave(as_root=True)
@@ -46,7 +46,7 @@ def inside() -> bool:
 
 
 def wire_like() -> bool:
-    """Whether the loopback carries packets of at most 1,500 bytes, so that losing one is what it is on a wire."""
+    """Whether the loopback carries packets of at most 1,500 bytes, like a real network."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
         answer = fcntl.ioctl(probe.fileno(), SIOCGIFMTU, struct.pack("16si12x", b"lo", 0))
     return int(struct.unpack("16si12x", answer)[1]) <= WIRE_MTU
@@ -58,4 +58,4 @@ def _wire_up() -> None:
         [program("ip", "a sandbox"), "link", "set", "lo", "up", *wire], capture_output=True, text=True
     )
     if done.returncode != 0:
-        raise Unsupported(f"the sandbox's loopback does not come up: {done.stderr.strip()}", lacks="networks")
+        raise Unsupported(f"cannot bring up the loopback of the sandbox: {done.stderr.strip()}", lacks="networks")

@@ -1,4 +1,4 @@
-"""Which processes start together: the user's own after the testbed's, and each after those that it needs."""
+"""The start order: first the testbed's processes, then custom services, each after the services that it needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from testbed.plan.values import Process
 
 
 def waves(processes: Mapping[str, Process]) -> Iterator[dict[str, Process]]:
-    """Yield the processes in the order in which they start; all of one wave start at once."""
+    """Yield the processes in start order. All processes of one wave start at the same time."""
     first = {name: process for name, process in processes.items() if not process.custom}
     left = {name: process for name, process in processes.items() if process.custom}
     if first:

@@ -1,4 +1,4 @@
-"""One flow for every runtime: starts a plan in its order, waits for effects, knows which deaths were wanted."""
+"""The common part of all runtimes: starts a plan in order, waits for effects, separates expected from other deaths."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from testbed.runtime import Death, folder
 from testbed.runtime.backend import Backend
 from testbed.runtime.launching import launch
 
-SEEN_S = 10.0  # for an order to show its effect; at once, unless the machine has far too much to do
+SEEN_S = 10.0  # time limit for the effect of an order
 
 
 class SupervisedRuntime:
-    """Runs one plan in `directory`, which it makes (it must be new or empty) and which goes at the end.
+    """Runs one plan in `directory`, which it creates (it must be new or empty) and removes at the end.
 
-    Implements `testbed.runtime.Runtime` but for `lease`, with a backend that carries the orders out. It is as long as
-    that protocol: a method is the check, the order, and the wait for its effect.
+    Implements `testbed.runtime.Runtime` except `lease`, with a backend that carries out the orders. Each method checks,
+    gives an order, and waits for its effect.
     """
 
     def __init__(self, directory: Path, backend: Backend, ready_s: float) -> None:
@@ -30,23 +30,23 @@ class SupervisedRuntime:
     # -- where it runs
 
     def reach(self, address: str) -> str:
-        """Return where this very process reaches an "ip:port" of the plan."""
+        """Return the address at which the test process reaches an "ip:port" of the plan."""
         return self._backend.reach(address)
 
     def inside(self, name: str) -> tuple[str, ...]:
-        """Return the words that run a tool of ours in a process's network; `Unsupported` if we may not enter it."""
+        """Return the words to run a command in the network of a process. Raises `Unsupported` if that is impossible."""
         return self._backend.inside(self._process(name).name)
 
     # -- the whole run
 
     def start(self, processes: Sequence[Process], files: Sequence[File]) -> None:
-        """Write the files, start all processes, return when all are ready.
+        """Write the files, start all processes, and return when all are ready.
 
-        Raises `TestbedError` (`Unavailable` for a missing binary or image) with nothing left running: when an address
-        is in use, or a process ends or is not ready in time.
+        Raises `TestbedError` if an address is in use or a process ends or is not ready in time, `Unavailable` for a
+        missing binary or image. Nothing is left running then.
         """
         if self._started:
-            raise TestbedError("this runtime has been started already")
+            raise TestbedError("this runtime is already started")
         self._processes = {process.name: process for process in processes}
         self._backend.require(processes)
         folder.make(self._directory)
@@ -60,11 +60,11 @@ class SupervisedRuntime:
             raise
 
     def write(self, files: Iterable[File]) -> None:
-        """Write files below the run's folder, in the place of those that are there."""
+        """Write files into the folder of the run, replacing existing ones."""
         folder.write(self._directory, files)
 
     def stop(self) -> None:
-        """End everything, verified, and remove the directory unless it is to be kept; a second call does nothing."""
+        """Stop everything, verify it, and remove the directory unless it is kept. A second call does nothing."""
         if self._started and not self._stopped:
             self._stopped = True
             self._backend.close()
@@ -72,20 +72,20 @@ class SupervisedRuntime:
     # -- one process
 
     def kill(self, name: str) -> None:
-        """Kill a process with all that belongs to it; return when it has been seen dead."""
-        self._alive(name)  # or there is nothing to kill
+        """Kill a process and its process group. Return when it is dead."""
+        self._alive(name)  # raises if it does not run
         self._kill_all([name])
 
     def pause(self, name: str) -> None:
-        """Stop a process where it is; return when it is seen stopped."""
+        """Pause a process. Return when it is stopped."""
         self._alive(name).pause(name)
 
     def resume(self, name: str) -> None:
-        """Let a process go on; return when it is seen going on."""
+        """Resume a process. Return when it runs again."""
         self._alive(name).resume(name)
 
     def restart(self, name: str) -> None:
-        """Start a process again, without limits, after killing it if it lives; return when it is ready."""
+        """Kill a process if it runs, start it again without limits, and return when it is ready."""
         self.restart_all([name])
 
     def restart_all(self, names: Iterable[str]) -> None:
@@ -97,25 +97,25 @@ class SupervisedRuntime:
         self._launch(again)
 
     def terminate(self, name: str, within_s: float) -> None:
-        """SIGTERM to a process, SIGKILL if it has not ended after `within_s`; return when it has been seen dead."""
+        """Send SIGTERM to a process, and SIGKILL after `within_s`. Return when it is dead."""
         backend = self._alive(name)
         backend.end([name], signal.SIGTERM)
         backend.lives.wait(lambda: not backend.lives.alive(name), within_s)
         self._kill_all([name])
 
     def throttle(self, name: str, share: float) -> None:
-        """Let a process have only this share of one processor."""
+        """Limit a process to this share of one CPU."""
         self._alive(name).throttle(name, share)
 
     def unthrottle(self, name: str) -> None:
-        """Let it have as much as it likes again; nothing to do if it has died meanwhile."""
+        """Remove the CPU limit. Does nothing if the process has died."""
         if self.alive(name):
             self._backend.throttle(name, 1)
 
     def confine(self, name: str, mb: int) -> None:
-        """Restart a process with this limit of memory, swap included; return when it is ready.
+        """Restart a process with a memory limit (MiB, including swap). Return when it is ready.
 
-        Raises `TestbedError` if it does not come up within so little memory, `Unavailable` where there are no limits.
+        Raises `TestbedError` if it does not become ready with this limit, `Unavailable` if limits are not supported.
         """
         process, lives = self._process(name), self._running().lives
         if reason := self.cannot("memory"):
@@ -126,19 +126,19 @@ class SupervisedRuntime:
             self._backend.confine(name, mb)
             self._launch({name: process})
         except TestbedError as error:
-            lives.forget_deaths(name, known)  # this error tells of it
-            raise TestbedError(f"{name} does not come up with {mb} MiB of memory: {error}") from error
+            lives.forget_deaths(name, known)  # the error below reports it
+            raise TestbedError(f"{name} does not become ready with {mb} MiB of memory: {error}") from error
 
     def cannot(self, action: str) -> str:
-        """Why "cpu" or "memory" cannot be limited here, "" if it can."""
+        """Return why "cpu" or "memory" cannot be limited here, "" if it can."""
         return self._backend.cannot(action)
 
     def alive(self, name: str) -> bool:
-        """Whether a process runs; a paused one does."""
+        """Whether a process runs. A paused process runs."""
         return self._running().lives.alive(self._process(name).name)
 
     def pid(self, name: str) -> int:
-        """Return the pid of a running process, on the machine where it runs; `TestbedError` if it does not run."""
+        """Return the pid of a running process on its machine. Raises `TestbedError` if it does not run."""
         return self._alive(name).pid(name)
 
     def end_of(self, name: str) -> str:
@@ -147,9 +147,9 @@ class SupervisedRuntime:
         return life.end if life else ""
 
     def deaths(self) -> list[Death]:
-        """Return all ends of processes that nobody had asked for, oldest first.
+        """Return all unexpected ends of processes, oldest first.
 
-        Raises `TestbedError` if what runs them has died itself.
+        Raises `TestbedError` if the reaper or the Docker daemon has died.
         """
         backend = self._running()
         if not self._stopped:
@@ -157,18 +157,18 @@ class SupervisedRuntime:
         return list(backend.lives.deaths)
 
     def log_tail(self, name: str, lines: int = 20) -> str:
-        """Return the last lines of a process's log, all its lives included; "" once it is removed."""
+        """Return the last log lines of a process, including those before restarts; "" after the log is removed."""
         return self._running().log_tail(self._process(name).name, lines)
 
     def cpu_seconds(self, name: str) -> float:
-        """Return the processor time that a process has used, earlier lives included."""
+        """Return the CPU time of a process, including its time before restarts."""
         return self._running().cpu_seconds(self._process(name).name)
 
-    # -- how it is done
+    # -- internals
 
     def _running(self) -> Backend:
         if not self._started:
-            raise TestbedError("this runtime has not been started")
+            raise TestbedError("this runtime is not started")
         return self._backend
 
     def _process(self, name: str) -> Process:
@@ -177,14 +177,14 @@ class SupervisedRuntime:
         return self._processes[name]
 
     def _active(self) -> Backend:
-        """Return the backend, if it takes orders."""
+        """Return the backend, or raise if it accepts no orders."""
         if self._stopped:
-            raise TestbedError("this run has been stopped")
+            raise TestbedError("this run is stopped")
         self._running().check()
         return self._backend
 
     def _alive(self, name: str) -> Backend:
-        """Return the backend, if a process runs."""
+        """Return the backend, or raise if the process does not run."""
         self._process(name)
         self._active().lives.require(name)
         return self._backend
@@ -197,6 +197,4 @@ class SupervisedRuntime:
         backend.end(filter(lives.alive, names))
         if not lives.wait(lambda: not any(map(lives.alive, names)), SEEN_S):
             backend.check()
-            raise TestbedError(
-                f"killed, but not seen dead within {SEEN_S:g} s: {', '.join(filter(lives.alive, names))}"
-            )
+            raise TestbedError(f"killed, but still running after {SEEN_S:g} s: {', '.join(filter(lives.alive, names))}")

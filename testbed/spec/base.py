@@ -1,4 +1,4 @@
-"""What every part of a topology is: a frozen value with camelCase keys in YAML, strict about its keys."""
+"""The base of every part of a topology: a frozen value with camelCase keys in YAML. Unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from testbed.spec.problems import explain, shown, wrong
 
 
 class Model(BaseModel):
-    """A part of a topology. Made in Python, wrong arguments raise `TopologyError` in the words of the YAML reader."""
+    """A part of a topology. Wrong arguments in Python raise `TopologyError` with the same text as in YAML."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -44,44 +44,44 @@ class Model(BaseModel):
             problems = explain(error, type(self))
             raise TopologyError("\n".join(f"{type(self).__name__}: {problem}" for problem in problems)) from None
 
-    # Inside another model, pydantic shall build this one itself and collect its errors with the others.
+    # Inside another model, pydantic builds this one without __init__ and collects its errors with the others.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, eq=False)
 class ShortForm:
-    """Tells the JSON Schema of another way to write a value, which a validator turns into the full one."""
+    """Adds a short form of a value to the JSON Schema. A validator turns the short form into the full one."""
 
     schema: dict[str, Any]
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Offer the short form beside the full one."""
+        """Allow the short form or the full one."""
         return {"anyOf": [self.schema, handler(core)]}
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """How a text must be spelt: a regular expression for editors, and the same in words that follow "must"."""
+    """The format of a string: a regular expression, and the same in words that follow "must" in a message."""
 
     pattern: str
     words: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Check the text after pydantic has seen that it is one."""
+        """Check the format after pydantic has checked that the value is a string."""
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Tell editors the pattern."""
+        """Add the pattern for editors."""
         return {**handler(core), "pattern": f"^{self.pattern}$"}
 
     def _checked(self, text: str) -> str:
         if not re.fullmatch(self.pattern, text):
-            raise wrong(f"must {self.words}, but is {shown(text)}")
+            raise wrong(f"must {self.words}, is {shown(text)}")
         return text
 
 
 def whole(*, least: int, most: int | None = None) -> Any:
-    """Bound a whole number, and keep texts and true/false from passing for one."""
+    """Bound a whole number. Strings and booleans are errors."""
     return Field(strict=True, ge=least, le=most)
 
 
@@ -93,8 +93,8 @@ Percent = Annotated[int, whole(least=0, most=100)]
 ErrorStatus = Annotated[int, whole(least=400, most=599)]
 
 
-def _one_way(text: str) -> str:
-    """The one way to write an edge; as a validator."""
+def _normalised_edge(text: str) -> str:
+    """Validate an edge and return it in its normal form."""
     try:
         return str(Edge.parse(text))
     except ValueError as error:
@@ -103,6 +103,6 @@ def _one_way(text: str) -> str:
 
 EdgeText = Annotated[
     str,
-    AfterValidator(_one_way),
+    AfterValidator(_normalised_edge),
     Field(json_schema_extra={"pattern": r"^\s*\S+\s*->\s*\S+\s*$", "examples": ["checkout -> pricing"]}),
 ]

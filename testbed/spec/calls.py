@@ -1,4 +1,4 @@
-"""What a service does for a request: calls to other services, and what it makes of their failures."""
+"""The calls of a service to other services, and what it does when they fail."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ FallbackName = Annotated[str, Spelling(r"[A-Za-z0-9._-]+", "have only letters, d
 
 
 class Retry(Model):
-    """Tries by the application itself, on top of what its proxy does."""
+    """Retries by the application, in addition to those of its proxy."""
 
     retries: Count
-    """How many more tries after the first: 2 retries are 3 tries."""
+    """How many retries after the first try: 2 retries are 3 tries."""
     pause: Millis = 0.0
-    """How long to wait before each further try."""
+    """The pause before each retry."""
     on: Literal["failure"] = "failure"
-    """What is tried again: any failure (no answer, or a status outside 200-399)."""
+    """What is retried: any failure (no answer, or a status outside 200-399)."""
 
 
 class Fail(Model):
-    """The service's own answer is an error when the call fails."""
+    """When the call fails, the service answers with an error."""
 
     status: ErrorStatus = 503
     """The status that the service answers with."""
     keep: tuple[ErrorStatus, ...] = ()
-    """Statuses of the failed call that are passed on as they are."""
+    """Statuses of the failed call that the service returns unchanged."""
 
 
 def _long_call(value: object) -> object:
@@ -46,23 +46,23 @@ _NAME = ShortForm({"type": "string", "description": "The service that is called:
 
 
 class Fallback(Model):
-    """Something else takes the failed call's place, and the answer says so by this name."""
+    """A replacement for a failed call. The answer contains the name of the fallback."""
 
     fallback: FallbackName
-    """The name by which checks find it: fallback("list-price")."""
+    """The name for checks: fallback("list-price")."""
     answer: JsonValue = None
     """A fixed answer. Default: null."""
     call: Annotated[Call | None, BeforeValidator(_long_call), _NAME] = None
-    """Another call to make instead of a fixed answer; it has an onFailure of its own."""
+    """Another call instead of a fixed answer. It may have onFailure too."""
     stale: bool = False
-    """Answer what this call answered the last time it succeeded, on this replica; 503 if it never did."""
+    """Answer with the last successful answer of this call on this replica; 503 if there is none."""
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
+    def _exactly_one_kind(self) -> Self:
         chosen = {"answer": self.answer is not None, "call": self.call is not None, "stale": self.stale}
         several = [name for name, given in chosen.items() if given]
         if len(several) > 1:
-            raise wrong(f"has both {' and '.join(several)}: a fallback is one of them")
+            raise wrong(f"has {' and '.join(several)}: use only one of {', '.join(chosen)}")
         return self
 
 
@@ -77,7 +77,7 @@ def _which_failure(value: object) -> str:
 def _long_failure(value: object) -> object:
     if isinstance(value, str) and value not in ("fail", "ignore"):
         known = nearest(value, ["fail", "ignore"])
-        raise wrong(f"unknown onFailure {value!r}{known}; {{status: ..}} and {{fallback: ..}} are the long forms")
+        raise wrong(f"unknown onFailure {value!r}{known}; or use {{status: ..}} or {{fallback: ..}}")
     return {} if value == "fail" else value
 
 
@@ -101,13 +101,13 @@ class Call(Model):
     method: Method = "GET"
     """The method of the request."""
     timeout: PositiveMillis | None = None
-    """How long the application itself waits, for each try; the proxy's policy is another matter. Default: for ever."""
+    """How long the application waits for each try. The proxy's timeout is separate. Default: no limit."""
     retry: Retry | None = None
-    """Tries by the application itself. Default: one try."""
+    """Retries by the application. Default: none."""
     optional: bool = False
     """Short for onFailure: ignore."""
     on_failure: OnFailure = Fail()
-    """What to do when the call has failed: fail (answer 503), ignore, or take a fallback."""
+    """What to do when the call fails: fail (answer 503), ignore, or use a fallback."""
 
     @model_validator(mode="before")
     @classmethod
@@ -116,26 +116,26 @@ class Call(Model):
             return data
         given = next((data[key] for key in ("onFailure", "on_failure") if key in data), "ignore")
         if given != "ignore":
-            raise wrong("optional: true already says onFailure: ignore; write one of the two")
+            raise wrong("optional: true means onFailure: ignore; write only one of the two")
         return {**data, "onFailure": "ignore"}
 
     @property
     def tries(self) -> int:
-        """How often the application itself tries at most."""
+        """The maximum number of tries by the application."""
         return 1 + (self.retry.retries if self.retry else 0)
 
     def with_fallbacks(self, place: Place) -> Iterator[tuple[Place, Call]]:
-        """Yield this call and every call that may take its place, each with where it is written."""
+        """Yield this call and its fallback calls, each with its place in the topology."""
         yield place, self
         if isinstance(self.on_failure, Fallback) and self.on_failure.call:
             yield from self.on_failure.call.with_fallbacks((*place, "onFailure", "call"))
 
 
-Fallback.model_rebuild()  # now that Call is known: the nearest key is looked for in it
+Fallback.model_rebuild()  # Call is defined now: `nearest` looks up its keys
 
 
 class Parallel(Model):
-    """Calls that are made at the same time; the next step begins when all have ended."""
+    """Calls made at the same time. The next step begins when all have ended."""
 
     parallel: Annotated[
         tuple[Annotated[Call, BeforeValidator(_long_call), _NAME], ...],
@@ -159,12 +159,12 @@ Step = Annotated[
 
 
 def calls_of(step: Call | Parallel) -> tuple[Call, ...]:
-    """The calls of one step: a single call is a parallel of one."""
+    """The calls of one step, one or several."""
     return step.parallel if isinstance(step, Parallel) else (step,)
 
 
 def every_call(steps: tuple[Call | Parallel, ...], place: Place) -> Iterator[tuple[Place, Call]]:
-    """Yield every call that these steps may make, fallbacks included, each with where it is written."""
+    """Yield every call of these steps, fallbacks included, each with its place in the topology."""
     for index, step in enumerate(steps):
         if isinstance(step, Parallel):
             for number, call in enumerate(step.parallel):

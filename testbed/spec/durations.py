@@ -16,20 +16,20 @@ _HELP = "write a number with a unit, such as 500ms, 1.5s or 2m"
 
 
 def to_ms(value: object) -> float:
-    """Milliseconds in `value`: a text with a unit, or a number that is milliseconds already.
+    """Return milliseconds from a string with a unit, or from a number of milliseconds.
 
-    Raises PydanticCustomError for anything else, and for what is negative or not finite.
+    Raises PydanticCustomError for anything else, and for negative and infinite values.
     """
     ms = _number(value) if isinstance(value, int | float) and not isinstance(value, bool) else _parsed(value)
     if not math.isfinite(ms):
         raise wrong(f"{shown(value)} is not a duration: {_HELP}")
     if ms < 0:
-        raise wrong(f"must not be negative, but is {shown(value)}")
+        raise wrong(f"must not be negative, is {shown(value)}")
     return ms
 
 
 def to_positive_ms(value: object) -> float:
-    """As `to_ms`, but zero is refused as well."""
+    """As `to_ms`, but zero is an error too."""
     ms = to_ms(value)
     if ms == 0:
         raise wrong("must be more than 0 (leave the key out for no limit)")
@@ -37,7 +37,7 @@ def to_positive_ms(value: object) -> float:
 
 
 def format_ms(ms: float) -> str:
-    """Write `ms` with the unit that reads best: 500 is "500ms", 1500 is "1.5s", 120000 is "2m"."""
+    """Write `ms` with the best unit: 500 is "500ms", 1500 is "1.5s", 120000 is "2m"."""
     unit = "m" if ms and ms % 60_000 == 0 else "s" if ms >= 1_000 and ms % 10 == 0 else "ms"
     return f"{ms / UNITS[unit]:.6f}".rstrip("0").rstrip(".") + unit
 

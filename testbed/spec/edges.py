@@ -10,17 +10,17 @@ from typing import Literal, Self
 from testbed.errors import nearest
 
 CLIENT = "client"
-"""The load, as the caller of the entry service."""
+"""The load: the caller of the entry service."""
 
 Protocol = Literal["http", "http2", "grpc", "tcp"]
-"""What an edge carries: what its callee is spoken to in."""
+"""The protocol of an edge: the protocol of its callee."""
 
 _TEXT = re.compile(r"\s*(\S+?)\s*->\s*(\S+)\s*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """Who calls whom; `str(edge)` is the way to write it."""
+    """One service calling another; `str(edge)` writes "caller -> callee"."""
 
     caller: str
     callee: str
@@ -31,7 +31,7 @@ class Edge:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "checkout -> pricing", whatever the white space; ValueError for anything else."""
+        """Read "checkout -> pricing" with any white space. Raises ValueError for anything else."""
         match = _TEXT.fullmatch(text)
         if match is None:
             raise ValueError(f"write an edge as 'caller -> callee', not {text!r}")
@@ -44,10 +44,10 @@ def normal_edge(text: str) -> str:
 
 
 def no_edge(text: str, known: Iterable[str]) -> str:
-    """Say that nobody calls along this edge, and which edge comes nearest."""
+    """Write that this edge does not exist, with the nearest one that does."""
     return f"no edge {text!r}{nearest(text, known)}"
 
 
 def no_requests(edge: str) -> str:
-    """Say why nothing can be hit or judged request by request on an edge that carries tcp."""
-    return f"{edge} is a tcp edge: it carries connections, and no requests that could be told apart"
+    """Write why faults and checks on single requests are impossible on a tcp edge."""
+    return f"{edge} is a tcp edge: it carries connections, not single requests"

@@ -1,4 +1,4 @@
-"""The service graph for readers: a tree, and Mermaid for pages; each edge with its policy and its way out."""
+"""The service graph as a tree or a Mermaid diagram; each edge with its policy and its fallback."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from testbed.spec.topology import Topology
 
 
 def policy_summary(topology: Topology, edge: str) -> str:
-    """Return an edge's policy in words: "timeout 500ms, 2 retries = 3 attempts of 150ms"."""
+    """Return the policy of an edge in words: "timeout 500ms, 2 retries = 3 attempts of 150ms"."""
     policy = topology.policy(edge)
     parts = [] if policy is None else list(_policy_parts(policy))
     return ", ".join(parts) or "no policy"
 
 
 def edge_summary(topology: Topology, edge: str) -> str:
-    """Return what is special on an edge: "grpc; timeout 300ms; on failure: fallback guest"."""
+    """Return the protocol, policy and fallbacks of an edge: "grpc; timeout 300ms; on failure: fallback guest"."""
     parsed, protocol = Edge.parse(edge), topology.protocol(edge)
-    ways = [] if parsed.caller == CLIENT else _ways_out(topology, parsed.caller, parsed.callee)
+    ways = [] if parsed.caller == CLIENT else _failure_handling(topology, parsed.caller, parsed.callee)
     return "; ".join([*([] if protocol == "http" else [protocol]), policy_summary(topology, edge), *ways])
 
 
 def tree(topology: Topology) -> str:
-    """Return the graph as an indented tree from the entry on; a service is unfolded once."""
+    """Return the graph as an indented tree from the entry on. The calls of a service are shown once."""
     unfolded: set[str] = set()
     lines = [_title(topology, topology.entry), *_branches(topology, topology.entry, "", unfolded)]
-    loose = [name for name in topology.services if name not in topology.reachable()]
-    lines += [f"{_title(topology, name)}  (nobody calls it)" for name in loose]
+    uncalled = [name for name in topology.services if name not in topology.reachable()]
+    lines += [f"{_title(topology, name)}  (no callers)" for name in uncalled]
     return "\n".join(lines + placement(topology))
 
 
 def placement(topology: Topology) -> list[str]:
-    """Return a line for each node with the replicas on it; none where placement is sidecar."""
+    """Return a line for each node with its replicas; nothing where placement is sidecar."""
     nodes: dict[str, list[str]] = {}
     for service in topology.services:
         for number, replica in enumerate(topology.replica_names(service), 1):
@@ -54,7 +54,7 @@ def mermaid(topology: Topology) -> str:
 
 def _title(topology: Topology, name: str) -> str:
     service = topology.services[name]
-    kind = f"already at {service.address}" if service.address else service.kind
+    kind = f"external, {service.address}" if service.address else service.kind
     return f"{name} ({kind})" if service.replicas == 1 else f"{name} ({kind} x{service.replicas})"
 
 
@@ -70,12 +70,12 @@ def _branches(topology: Topology, caller: str, indent: str, unfolded: set[str]) 
         yield from _branches(topology, callee, indent + rule, unfolded)
 
 
-def _ways_out(topology: Topology, caller: str, callee: str) -> list[str]:
+def _failure_handling(topology: Topology, caller: str, callee: str) -> list[str]:
     calls = (call for _, _, call in topology.services[caller].every_call() if call.to == callee)
-    return list(dict.fromkeys(text for call in calls if (text := _way_out(call))))
+    return list(dict.fromkeys(text for call in calls if (text := _on_failure(call))))
 
 
-def _way_out(call: Call) -> str:
+def _on_failure(call: Call) -> str:
     if isinstance(call.on_failure, Fallback):
         return f"on failure: fallback {call.on_failure.fallback}"
     return "on failure: ignored" if call.on_failure == "ignore" else ""
@@ -85,7 +85,7 @@ def _policy_parts(policy: Policy) -> Iterator[str]:
     if policy.timeout:
         yield f"timeout {format_ms(policy.timeout)}"
     if policy.respect_expected_rq_timeout:
-        yield "timeout of the caller's request where it tells one"
+        yield "timeout from the request's deadline header, if it has one"
     if policy.retries and policy.retries.attempts:
         yield _retries(policy, policy.retries)
     if policy.retry_budget:
@@ -109,21 +109,21 @@ def _retries(policy: Policy, retries: Retries) -> str:
 
 
 def _ejection(rule: OutlierDetection) -> str:
-    """Name what is written: the detectors that are on, and the cap."""
+    """Write the active detectors and the maximum share of ejected replicas."""
     counts = {
         "errors": rule.consecutive_5xx_errors,
         "gateway errors": rule.consecutive_gateway_errors,
         "local failures": rule.local_origin_failures,
     }
-    after = " or ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing"
+    after = " or ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "no failures"
     cap = "at least one, " if rule.always_eject_one_host else ""
-    panic = f", all again below {rule.min_health_percent} % healthy" if rule.min_health_percent else ""
+    panic = f", all replicas used below {rule.min_health_percent} % healthy" if rule.min_health_percent else ""
     most = f"({cap}at most {rule.max_ejection_percent} %{panic})"
     return f"ejects after {after} for {format_ms(rule.base_ejection_time)} {most}"
 
 
 def _listed(model: CircuitBreaker | ConnectionPool) -> str:
-    """Name what was written, durations as their author would write them."""
+    """Write the keys that were set, with durations as in YAML."""
     fields = type(model).model_fields
     values = {name: getattr(model, name) for name in fields if name in model.model_fields_set}
     texts = {n: format_ms(v) if isinstance(v, float) else str(v) for n, v in values.items() if v is not None}

@@ -1,4 +1,4 @@
-"""The statuses of gRPC: their names and numbers, and the HTTP statuses that they stand beside."""
+"""The gRPC statuses: their names, numbers and corresponding HTTP statuses."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ OF_HTTP = {499: 1, 400: 3, 504: 4, 404: 5, 403: 7, 429: 8, 409: 10, 501: 12, 500
 
 
 def number(name: str) -> int:
-    """Return the number of a status. Raises `ValueError`, with the nearest name there is, for any other text."""
+    """Return the number of a status. Raises `ValueError` with the nearest name if the name is unknown."""
     if name not in NAMES:
         hint = nearest(str(name).upper(), NAMES)
-        raise ValueError(f"there is no gRPC status {name!r}{hint or ': UNAVAILABLE is one'}")
+        raise ValueError(f"no gRPC status {name!r}{hint or ', such as UNAVAILABLE'}")
     return NAMES.index(name)
 
 
 def name_of(status: int) -> str:
-    """Return the name of a status; its number as text where gRPC has none such."""
+    """Return the name of a status, or its number as a string if gRPC does not define it."""
     return NAMES[status] if 0 <= status < len(NAMES) else str(status)
 
 
 def nearest_to(http: int) -> str:
-    """Return the name of the status that says what an HTTP error says, UNAVAILABLE where none does."""
+    """Return the name of the gRPC status for an HTTP error, UNAVAILABLE if there is none."""
     found = (name for name, same in zip(NAMES, HTTP, strict=True) if name != "OK" and same == http)
     return next(found, "UNAVAILABLE")
 
 
 def as_http(status: int) -> int:
-    """Return the HTTP status that says the same, as Envoy's outlier detection and Google's APIs map them."""
+    """Return the corresponding HTTP status, as Envoy's outlier detection and Google's APIs map them."""
     return HTTP[status] if 0 <= status < len(HTTP) else 500

@@ -1,4 +1,4 @@
-"""From a file, or from a recorded history, to a topology."""
+"""Read a topology from a file or from a recorded history."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from testbed.spec.topology import Topology
 
 
 def find_topology(path: str | Path, *folders: Path) -> Path:
-    """Return the topology file: relative to the first folder that has it. Raises `TopologyError` if none does."""
+    """Return the topology file from the first folder that has it. Raises `TopologyError` if no folder has it."""
     tried = [folder / path for folder in folders]
     for candidate in tried:
         if candidate.is_file():
             return candidate
     beside = {p.name for candidate in tried if candidate.parent.is_dir() for p in candidate.parent.glob("*.y*ml")}
     looked = " or ".join(str(candidate) for candidate in tried)
-    raise TopologyError(f"there is no topology {str(path)!r}: looked for {looked}{nearest(Path(path).name, beside)}")
+    raise TopologyError(f"topology file {str(path)!r} not found: looked for {looked}{nearest(Path(path).name, beside)}")
 
 
 def load_topology(path: str | PathLike[str]) -> Topology:
@@ -33,7 +33,7 @@ def load_topology(path: str | PathLike[str]) -> Topology:
     """
     document = of_file(read_yaml(Path(path)))
     if not isinstance(document.data, Mapping):
-        raise document.source.error([Problem((), "not a topology: a mapping with name, entry and services is wanted")])
+        raise document.source.error([Problem((), "not a topology: it must be a mapping with name, entry and services")])
     try:
         made = Topology.from_source(document.data, document.source)
     except ValidationError as error:
@@ -44,7 +44,7 @@ def load_topology(path: str | PathLike[str]) -> Topology:
 
 
 def recorded_topology(data: Mapping[str, object]) -> Topology:
-    """Read a topology from the JSON data of a history. Raises `TopologyError` for data that is none."""
+    """Read a topology from the JSON data of a history. Raises `TopologyError` for invalid data."""
     try:
         return Topology.model_validate(renewed(data)[0])
     except ValidationError as error:

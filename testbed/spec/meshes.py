@@ -1,6 +1,6 @@
-"""Every mesh by the name that topologies use, and what it can do, as plain values: rooms that know no mesh ask these.
+"""All meshes by name, with their capabilities as plain values.
 
-A mesh that is not here does not exist; its code is the folder `testbed/mesh/NAME`.
+Packages that do not import `testbed.mesh` use these values. The code of a mesh is the folder `testbed/mesh/NAME`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Literal
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a mesh can do; each is asked somewhere."""
+    """What a mesh can do."""
 
-    is_proxy: bool  # a proxy stands between caller and callee: it can be placed, and it sees connections
+    is_proxy: bool  # it has a proxy between caller and callee, which has a placement and records connections
     enforces_policies: bool
-    makes_http2: bool  # of the HTTP/1.1 that a caller sends
+    makes_http2: bool  # it turns a caller's HTTP/1.1 into HTTP/2
     records_attempts: bool
     records_calls: bool
-    lints: tuple[str, ...] = ()  # the rules of `testbed.spec.lint` that are true of this proxy and not of every one
+    lints: tuple[str, ...] = ()  # the rules of `testbed.spec.lint` that apply to this proxy only
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The evidence that it gives: "attempts", "calls"."""
-        told = {"attempts": self.records_attempts, "calls": self.records_calls}
-        return tuple(source for source, there in told.items() if there)
+        """The evidence that it records: "attempts", "calls"."""
+        recorded = {"attempts": self.records_attempts, "calls": self.records_calls}
+        return tuple(source for source, is_recorded in recorded.items() if is_recorded)
 
 
 _PROXY = Capabilities(
@@ -46,5 +46,5 @@ else:
 
 
 def capabilities(mesh: str) -> Capabilities:
-    """Return what a mesh can do. One that is not known (it is refused elsewhere, or of an old record) is a proxy."""
+    """Return what a mesh can do. An unknown name (from an old history) counts as a proxy."""
     return MESHES.get(mesh, _PROXY)

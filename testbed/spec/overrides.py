@@ -1,4 +1,4 @@
-"""What one test may have different from the file: the keywords of `topology`, `start` and `with_overrides`."""
+"""What one test may change in a topology: the keywords of `topology`, `start` and `with_overrides`."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any, TypedDict, cast
 from testbed.errors import nearest
 
 PolicyOverrides = Mapping[str, Mapping[str, Any] | None]
-"""By edge, what changes in its policy; None removes the policy."""
+"""Edge to the changes of its policy; None removes the policy."""
 Addresses = Mapping[str, str | tuple[str, int]]
-"""By service, where it runs already."""
+"""Service to the address of the external service that replaces it."""
 
 
 class Overrides(TypedDict, total=False):
-    """What is different from the file; None, like what is not there, leaves a thing as it is."""
+    """The changes to a topology. None, or a missing key, changes nothing."""
 
     mesh: str | None
-    """Who enforces the policies. With none there is nothing to place, so a file's placement is left out."""
+    """The mesh that enforces the policies. With mesh "none", the placement of the file is ignored."""
     placement: str | None
     """Where the proxies run."""
     policies: PolicyOverrides | None
-    """What changes in the policies of single edges, merged key by key into those of the file."""
+    """Changes to the policies of single edges, merged key by key into those of the file."""
     replicas: Mapping[str, int] | None
-    """How many copies of single services run."""
+    """The number of replicas of single services."""
     addresses: Addresses | None
-    """Services that run already; of how such a service was to be started, nothing is left."""
+    """External services. The command, image or language of such a service in the file is ignored."""
     request_faults: bool | None
-    """Whether requests can be delayed or aborted one by one, on all edges."""
+    """Whether faults can act on single requests, on all edges."""
 
 
 def given(function: str, keywords: Mapping[str, object]) -> Overrides:

@@ -1,4 +1,4 @@
-"""How overrides go into what a topology says: merged key by key; what cannot be meant is a problem at its place."""
+"""Merge overrides into a topology key by key. An override that makes no sense is a problem at its place."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from testbed.spec.problems import Problem
 from testbed.spec.spec import Spec
 from testbed.spec.written import Data, written
 
-_OF_ADDRESSES = ("protocol", "resetPath")  # what stays true of a service wherever it runs
+_OF_ADDRESSES = ("protocol", "resetPath")  # keys that an external service keeps from the file
 
 
 def objections(spec: Spec, overrides: Overrides) -> list[Problem]:
-    """Overrides that cannot be meant, whatever their values: of what is not there, or of what contradicts them."""
+    """Return problems with the keys of overrides: unknown services and edges, and contradictions."""
     unknown = [problem for what in ("replicas", "addresses") for problem in _unknown_services(spec, overrides, what)]
     return [*unknown, *_contradictions(spec, overrides.get("mesh"), overrides.get("policies") or {})]
 
 
 def overridden(spec: Spec, overrides: Overrides) -> Data:
-    """Return the data of a topology with overrides to which there is no objection; it is still to be validated."""
+    """Return the data of a topology with overrides that have no objections. The result is not validated yet."""
     replicas, addresses = overrides.get("replicas") or {}, overrides.get("addresses") or {}
     data = written(spec) | {
         "services": _services_with(spec, replicas, addresses),
@@ -35,14 +35,14 @@ def overridden(spec: Spec, overrides: Overrides) -> Data:
     if (mesh := overrides.get("mesh")) and not capabilities(mesh).is_proxy:
         data.pop("placement", None)
     data |= {key: value for key in ("mesh", "placement") if (value := overrides.get(key)) is not None}
-    if (able := overrides.get("request_faults")) is not None:
+    if (enabled := overrides.get("request_faults")) is not None:
         edges = [edge for edge in spec.edges() if spec.protocol(edge) != "tcp"]
-        data["edges"] = {str(edge): {"requestFaults": able} for edge in edges}
+        data["edges"] = {str(edge): {"requestFaults": enabled} for edge in edges}
     return data
 
 
 def _edge_key(text: str) -> str:
-    """Normalise an edge's text; what is none stays as it is, and is found unknown later."""
+    """Normalise an edge. An invalid one stays as it is and is reported as unknown later."""
     try:
         return str(Edge.parse(text))
     except ValueError:
@@ -50,7 +50,7 @@ def _edge_key(text: str) -> str:
 
 
 def _contradictions(spec: Spec, mesh: str | None, policies: PolicyOverrides) -> Iterator[Problem]:
-    """Policy overrides that cannot be meant: for no edge, twice for one, for nothing, or without a proxy."""
+    """Wrong policy overrides: an unknown edge, one edge twice, nothing to remove, or no proxy."""
     keys = [_edge_key(str(text)) for text in policies]
     known = [str(edge) for edge in spec.edges() if edge.caller != CLIENT]
     for key, override in dict(zip(keys, policies.values(), strict=True)).items():
@@ -58,7 +58,7 @@ def _contradictions(spec: Spec, mesh: str | None, policies: PolicyOverrides) -> 
             yield Problem(("policies", key), message)
     chosen = mesh or spec.mesh
     if not capabilities(chosen).enforces_policies and any(override is not None for override in policies.values()):
-        yield Problem(("policies",), f"mesh {chosen} has no proxy that could enforce them; take mesh: {DEFAULT}")
+        yield Problem(("policies",), f"mesh {chosen} has no proxy to enforce policies; use mesh: {DEFAULT}")
 
 
 def _contradiction(spec: Spec, key: str, override: object, known: list[str], twice: bool) -> str:
@@ -74,7 +74,7 @@ def _contradiction(spec: Spec, key: str, override: object, known: list[str], twi
 
 
 def _merged_policies(spec: Spec, overrides: PolicyOverrides) -> list[Policy | Data]:
-    """The policies with the overrides merged in; what has no policy yet gets one at the end."""
+    """The policies with the overrides merged in. An edge without a policy gets one at the end."""
     wanted = {_edge_key(text): override for text, override in overrides.items()}
     merged: list[Policy | Data] = []
     for policy in spec.policies:
@@ -85,7 +85,7 @@ def _merged_policies(spec: Spec, overrides: PolicyOverrides) -> list[Policy | Da
 
 
 def _merge(model: BaseModel, override: Mapping[str, Any]) -> Data:
-    """Key by key, at every depth: a mapping goes into the model that is there, all else takes its place."""
+    """Merge key by key at every depth: a mapping changes a model, any other value replaces it."""
     data = written(model)
     for key, value in override.items():
         alias = _alias(type(model), key)
@@ -101,9 +101,9 @@ def _alias(model: type[BaseModel], key: str) -> str:
 
 
 def _services_with(spec: Spec, replicas: Mapping[str, int], addresses: Addresses) -> Data:
-    """The services, some with another number of replicas, some at an address where they run already."""
+    """The services, with the replicas and the external addresses of the overrides."""
     return {
-        name: _elsewhere(service, addresses[name])
+        name: _as_external(service, addresses[name])
         if name in addresses
         else {**written(service), "replicas": replicas[name]}
         if name in replicas
@@ -112,13 +112,13 @@ def _services_with(spec: Spec, replicas: Mapping[str, int], addresses: Addresses
     }
 
 
-def _elsewhere(service: BaseModel, address: object) -> Data:
-    """A service that runs already; of how it was to be started, nothing is left."""
+def _as_external(service: BaseModel, address: object) -> Data:
+    """A service as an external one: its command, image or language is dropped."""
     return {key: value for key, value in written(service).items() if key in _OF_ADDRESSES} | {"address": address}
 
 
 def _unknown_services(spec: Spec, overrides: Overrides, what: str) -> Iterator[Problem]:
-    """Overrides (`replicas`, `addresses`) of services that are not there."""
+    """Overrides (`replicas`, `addresses`) of unknown services."""
     for name in cast(Mapping[str, object], overrides.get(what) or {}):
         if name not in spec.services:
             yield Problem((what, name), f"no service {name!r}{nearest(name, spec.services)}")

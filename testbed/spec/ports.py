@@ -1,4 +1,4 @@
-"""Ports that every replica has on its own address, and where the ports of the testbed's own listeners begin."""
+"""The ports of every replica at its address, and the first ports of the testbed's links and inlets."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Annotated
 from testbed.spec.base import Model, whole
 
 LINKS, INLETS = 10_000, 20_000
-"""Where the ports of links and of inlets begin on every address."""
+"""The first ports of links and of inlets at every address."""
 
 _Port = Annotated[int, whole(least=1, most=LINKS - 1)]
 
 
 class Ports(Model):
-    """The ports that every replica has on its own address; 10000 and above belong to the testbed."""
+    """The ports of every replica at its address. The testbed uses 10000 and above."""
 
     app: _Port = 8080
     """The application."""
     proxy: _Port = 4140
-    """The proxy's HTTP_PROXY listener; the listeners for single upstreams follow from the next port on."""
+    """The proxy's HTTP_PROXY listener. The listeners for single upstreams use the next ports."""
     admin: _Port = 9990
-    """The proxy's own administration."""
+    """The proxy's admin interface."""

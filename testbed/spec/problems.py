@@ -1,4 +1,4 @@
-"""What is wrong with a topology, in words: one line for each problem, with its place and the nearest valid choice."""
+"""Problems of a topology as text: one line for each, with its place and the nearest valid choice."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Place = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong at one place of the topology."""
+    """A problem at one place of the topology."""
 
     place: Place
     message: str
-    line: int = 0  # where it is known better than by the place
+    line: int = 0  # the exact line, if known; 0: the line of the place
 
     def __str__(self) -> str:
         """Write `services.checkout.calls[0].to: no service 'prcing'`."""
@@ -31,45 +31,45 @@ class Problem:
 
 
 def wrong(message: str) -> PydanticCustomError:
-    """Make the error that a validator raises; its message reaches the user as it is."""
+    """Make the error that a validator raises. The user sees its message unchanged."""
     return PydanticCustomError("topology", "{message}", {"message": message})
 
 
 def several(problems: Iterable[Problem]) -> ValidationError:
-    """Make the error by which one validator reports problems at several places below it."""
+    """Make one validator error for problems at several places."""
     lines = [InitErrorDetails(type=wrong(p.message), loc=p.place, input=None) for p in problems]
     return ValidationError.from_exception_data("Topology", lines)
 
 
 def explain(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
-    """Turn pydantic's errors on a `root` into problems in our own words."""
+    """Turn the pydantic errors of a `root` model into problems."""
     errors = error.errors(include_url=False)
     unknown = {(*_place(e["loc"])[:-1], near) for e in errors if (near := _nearest_key(e, root))}
-    telling = [e for e in errors if not _is_echo(e) and not (e["type"] == "missing" and _place(e["loc"]) in unknown)]
-    return [Problem(_place(e["loc"]), _wording(e, root)) for e in telling]
+    relevant = [e for e in errors if not _follows(e) and not (e["type"] == "missing" and _place(e["loc"]) in unknown)]
+    return [Problem(_place(e["loc"]), _wording(e, root)) for e in relevant]
 
 
 def path_text(place: Place) -> str:
-    """Write a place as `services.checkout.calls[0].to`; keys that are no plain words as `edges["a -> b"]`."""
+    """Write a place as `services.checkout.calls[0].to`; keys with special characters as `edges["a -> b"]`."""
     return "".join(_written(part) for part in place).removeprefix(".")
 
 
 def shown(value: object) -> str:
-    """Write a value as its author would recognise it, shortened where it is long."""
+    """Write a value as in YAML, shortened to 60 characters."""
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def kind_of(value: object) -> str:
     """Name the YAML kind of a value: "a mapping", "a list", or the value itself."""
-    return {dict: "a mapping", list: "a list", tuple: "a list", type(None): "nothing"}.get(type(value), shown(value))
+    return {dict: "a mapping", list: "a list", tuple: "a list", type(None): "null"}.get(type(value), shown(value))
 
 
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
-    "string_type": "text",
+    "string_type": "a string",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "tuple_type": "a list",
@@ -79,8 +79,8 @@ _KINDS = {
 }
 
 
-def _is_echo(error: ErrorDetails) -> bool:
-    """Whether it only follows from another error: items that are wrong are not counted as items."""
+def _follows(error: ErrorDetails) -> bool:
+    """Whether it only follows from another error: pydantic does not count invalid items as items."""
     return error["type"] == "default_factory_not_called" or (error["type"] == "too_short" and bool(error["input"]))
 
 
@@ -91,7 +91,7 @@ def _written(part: Part) -> str:
 
 
 def _place(loc: Place) -> Place:
-    """Drop pydantic's own parts: "<Call>" names a member of a union, "[key]" the key of a mapping."""
+    """Drop the parts that pydantic adds: "<Call>" for a member of a union, "[key]" for the key of a mapping."""
     return tuple(part for part in loc if not re.fullmatch(r"<\w+>|\[key\]", str(part)))
 
 
@@ -105,15 +105,15 @@ def _wording(error: ErrorDetails, root: type[BaseModel]) -> str:
         case "literal_error":
             return f"unknown {_place(error['loc'])[-1]} {shown(given)}{_nearest_literal(given, context['expected'])}"
         case "greater_than_equal":
-            return f"must be at least {context['ge']}, but is {shown(given)}"
+            return f"must be at least {context['ge']}, is {shown(given)}"
         case "less_than_equal":
-            return f"must be at most {context['le']}, but is {shown(given)}"
+            return f"must be at most {context['le']}, is {shown(given)}"
         case "too_short":
             return "must not be empty"
         case "too_long":
-            return f"must not have more than {context['max_length']}, but has {len(given)}"
+            return f"must have at most {context['max_length']}, has {len(given)}"
         case kind if kind in _KINDS:
-            return f"must be {_KINDS[kind]}, but is {kind_of(given)}"
+            return f"must be {_KINDS[kind]}, is {kind_of(given)}"
     return error["msg"]
 
 
@@ -131,7 +131,7 @@ def _nearest_key(error: ErrorDetails, root: type[BaseModel]) -> str:
 
 
 def _keys_at(loc: Place, root: type[BaseModel]) -> list[str]:
-    """The keys that the model may have in which the last part of `loc` was found."""
+    """The valid keys of the model that contains the last part of `loc`."""
     kinds: list[Any] = [root]
     for part in loc[:-1]:
         kinds = [inner for kind in kinds for inner in _inside(kind, part)]
@@ -139,7 +139,7 @@ def _keys_at(loc: Place, root: type[BaseModel]) -> list[str]:
 
 
 def _inside(kind: Any, part: Part) -> Iterator[Any]:
-    """The types that `part` leads to: a field's, an item's, a value's, or the union member that it names."""
+    """The types at `part`: of a field, an item, a value, or the named member of a union."""
     if isinstance(part, str) and part.startswith("<"):
         if kind.__name__ == part[1:-1]:
             yield kind

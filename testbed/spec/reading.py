@@ -1,4 +1,4 @@
-"""Reading YAML with the line of every key and item, so that errors can name it."""
+"""Read YAML with the line of every key and item, so that errors can name it."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _TOO_MANY = f"more than {MOST} parts, each alias counted as often as it is used"
 
 @dataclass(frozen=True)
 class Source:
-    """Where a topology was written; two sources are always equal, for the place is no part of what is said."""
+    """The file and lines of a topology. All sources compare equal, so equality of topologies ignores them."""
 
     file: str = field(default="", compare=False)
     lines: Mapping[Place, int] = field(default_factory=dict, compare=False)
 
     def line(self, place: Place) -> int:
-        """The line of the innermost written part of `place`; 0 where nothing was read from a file."""
+        """The line of the innermost part of `place` in the file; 0 if it was not read from a file."""
         return next((self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines), 0)
 
     def at(self, place: Place, text: str) -> str:
-        """Write `file:line: text`, without what is not known."""
+        """Write `file:line: text`, without the parts that are unknown."""
         return self._located(self.line(place), text)
 
     def moved(self, old: Mapping[str, Place], new: Mapping[str, Place], same: Collection[str] = ()) -> Source:
-        """Return the source of a changed topology: named parts may have gone, come, or found another place.
+        """Return the source of a changed topology: named parts may be removed, added or moved.
 
-        Parts that are the `same` keep all their lines, others only the line of the whole; what has come has none.
+        Parts in `same` keep all their lines, other moved parts keep only their first line, added parts have none.
         """
-        gone, outer = set(old.values()), {place[:-1] for place in old.values()} | {()}
-        kept = {place: line for place, line in self.lines.items() if place not in outer and place[:2] not in gone}
+        removed, outer = set(old.values()), {place[:-1] for place in old.values()} | {()}
+        kept = {place: line for place, line in self.lines.items() if place not in outer and place[:2] not in removed}
         kept |= {place: self.line(old[name]) for name, place in new.items() if name in old}
         inner = {(*new[n], *p[2:]): line for n in same for p, line in self.lines.items() if p[:2] == old[n]}
         return Source(self.file, kept | inner)
@@ -57,7 +57,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file: its data, where each part stands, and the keys that are written twice."""
+    """A YAML file: its data, the line of each part, and problems with duplicate keys."""
 
     data: object
     source: Source
@@ -65,28 +65,28 @@ class Document:
 
 
 def read_yaml(path: Path) -> Document:
-    """Read one YAML file; TopologyError if it cannot be read or is no YAML mapping."""
+    """Read one YAML file. Raises TopologyError if it cannot be read or is not YAML."""
     text, file = _text(path), str(path)
     loader = _loader(text, file)
     try:
         node = loader.get_single_node()
         if node is None:
-            raise TopologyError(f"{file}:1: the file is empty: a topology has at least name, entry and services")
+            raise TopologyError(f"{file}:1: the file is empty: a topology needs name, entry and services")
         walk = _Walk(loader)
         data = walk.value(node, ())
     except yaml.MarkedYAMLError as error:
         raise TopologyError(_syntax(file, error)) from None
-    except (ValueError, OverflowError):  # PyYAML asks chr() for what "\\U00110000" means
-        raise TopologyError(f"{file}:{loader.line + 1}: not YAML: an escape that is no character") from None
-    except RecursionError:  # merges of merges; all other nesting is counted
-        raise TopologyError(f"{file}: not YAML that can be read: it is nested too deep") from None
+    except (ValueError, OverflowError):  # PyYAML calls chr() for what "\\U00110000" means
+        raise TopologyError(f"{file}:{loader.line + 1}: not YAML: an escape that is not a character") from None
+    except RecursionError:  # merges inside merges; all other nesting is counted
+        raise TopologyError(f"{file}: not readable as YAML: nested too deep") from None
     finally:
         loader.dispose()
     return Document(data, Source(file, walk.lines), tuple(walk.problems))
 
 
 class _Yaml12(yaml.SafeLoader):
-    """YAML 1.2's plain values: `on` and `off` are words (a key of ours), 0500 is no octal, 1:30 no number."""
+    """Plain values of YAML 1.2: `on` and `off` are strings, 0500 is not octal, 1:30 is not a number."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
@@ -95,30 +95,30 @@ class _Yaml12(yaml.SafeLoader):
         self._depth = self._merged = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse what is nested too deep before Python does, and texts that nobody could write down again."""
+        """Reject nesting that is too deep for Python, and strings with half of a surrogate pair."""
         self._depth += 1
         if self._depth > DEEPEST:
             raise _refused(_TOO_DEEP, self.get_mark())
         node = super().compose_node(parent, index)
         self._depth -= 1
         if isinstance(node, yaml.ScalarNode) and re.search("[\ud800-\udfff]", node.value):
-            raise _refused("half a character, by an escape such as \\ud800", node.start_mark)
+            raise _refused("an incomplete character: an escape such as \\ud800", node.start_mark)
         return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Merge what stands under <<, unless it grows without measure."""
+        """Merge the mappings under <<, up to a maximum size."""
         super().flatten_mapping(node)
         self._merged += len(node.value)
         if self._merged > MOST:
             raise _refused(_TOO_MANY, node.start_mark)
 
     def scalar(self, node: yaml.Node) -> object:
-        """Return a plain value; MarkedYAMLError where it is none of the kind that its tag names."""
+        """Return a plain value. Raises MarkedYAMLError if it does not match its tag."""
         try:
             return self.construct_object(node, deep=True)
-        except (ValueError, LookupError, AttributeError):  # what PyYAML's constructors raise by the way
+        except (ValueError, LookupError, AttributeError):  # raised by PyYAML's constructors
             kind = node.tag.removeprefix("tag:yaml.org,2002:")
-            raise _refused(f"{shown(node.value)} is no {kind}", node.start_mark) from None
+            raise _refused(f"{shown(node.value)} is not a valid {kind}", node.start_mark) from None
 
 
 for _tag, _pattern, _first in (
@@ -132,7 +132,7 @@ for _tag, _pattern, _first in (
 
 
 class _Walk:
-    """Turns nodes into data, and remembers lines and keys that are written twice."""
+    """Turns nodes into data, and records lines and duplicate keys."""
 
     def __init__(self, loader: _Yaml12) -> None:
         self._loader = loader
@@ -166,7 +166,7 @@ class _Walk:
         if id(node) not in self._flat:
             self._flat.add(id(node))
             self._duplicates(node, place)
-            self._loader.flatten_mapping(node)  # merges << in: from here on a key may be there twice
+            self._loader.flatten_mapping(node)  # merges <<: after this a key may occur twice
         data: dict[str, object] = {}
         for key_node, value_node in node.value:
             key = _key(key_node)
@@ -188,7 +188,7 @@ def _refused(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
 
 
 def _key(node: yaml.Node) -> str:
-    """Every key is a text, also where YAML would read a number or a boolean."""
+    """Every key is a string, even where YAML would read a number or a boolean."""
     if not isinstance(node, yaml.ScalarNode):
         hint = " (write {{...}} in quotes)" if isinstance(node, yaml.MappingNode) else ""
         raise _refused(f"a key must be a single word{hint}", node.start_mark)
@@ -200,7 +200,7 @@ def _line(node: yaml.Node) -> int:
 
 
 def _as_edge(key: str) -> str:
-    """An edge in its normal form, as the model's places have it."""
+    """An edge in its normal form, as in the places of the model."""
     try:
         return str(Edge.parse(key))
     except ValueError:
@@ -229,6 +229,6 @@ def _syntax(file: str, error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     line = f":{mark.line + 1}" if mark else ""
     if "'\\t'" in str(error.problem):
-        return f"{file}{line}: a tab: YAML is indented with spaces"
+        return f"{file}{line}: tab found: indent YAML with spaces"
     context = f" ({error.context})" if error.context else ""
     return f"{file}{line}: not YAML: {error.problem}{context}"

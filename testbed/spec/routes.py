@@ -1,4 +1,4 @@
-"""The graph in which requests really travel: from a route of one service to the routes that its calls select."""
+"""The graph of routes: from a route of one service to the routes that its calls reach."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Node:
     route: str = DEFAULT_ROUTE
 
     def __str__(self) -> str:
-        """Write `checkout`, or `checkout (GET /cart)` for a route of its own."""
+        """Write `checkout` for the default route, `checkout (GET /cart)` for another."""
         return self.service if self.route == DEFAULT_ROUTE else f"{self.service} ({self.route})"
 
 
@@ -35,21 +35,21 @@ def nodes(spec: Spec) -> Iterator[Node]:
 
 
 def nodes_bottom_up(spec: Spec) -> list[Node]:
-    """Every route after those that it calls, so that what is computed from them needs no deep recursion.
+    """Return every route after the routes that it calls, so that callers need no deep recursion.
 
-    Raises `graphlib.CycleError` where calls never end.
+    Raises `graphlib.CycleError` for circular calls.
     """
     graph = {node: [callee_of(spec, call) for _, call in calls_from(spec, node)] for node in nodes(spec)}
     return list(TopologicalSorter(graph).static_order())
 
 
 def calls_from(spec: Spec, node: Node) -> Iterator[tuple[Place, Call]]:
-    """Yield the calls of one route, fallbacks included, with where they are written in the topology."""
+    """Yield the calls of one route, fallbacks included, each with its place in the topology."""
     for key, place, call in spec.services[node.service].every_call():
         if key == node.route:
             yield ("services", node.service, *place), call
 
 
 def callee_of(spec: Spec, call: Call) -> Node:
-    """The route that a call arrives at."""
+    """The route that answers a call."""
     return Node(call.to, spec.services[call.to].route_key(call.method, call.path))

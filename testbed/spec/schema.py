@@ -1,4 +1,4 @@
-"""The JSON Schema of topology files, from which editors complete keys and show what they mean; and the same to read."""
+"""The JSON Schema of topology files for editors, and the same as Markdown for readers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema (draft 2020-12) of a topology as it is written in YAML: camelCase keys, durations as texts."""
+    """Return the schema (draft 2020-12) of a topology file: camelCase keys, durations as strings."""
     return {"$schema": DIALECT, **Topology.model_json_schema(by_alias=True, mode="validation")}
 
 
 def reference(whole: Mapping[str, Any]) -> str:
-    """Return every key of a schema as Markdown: a table for each part, the topology first, the others by name."""
+    """Return all keys of a schema as Markdown: one table for each part, the topology first."""
     parts = {name: part for name, part in whole["$defs"].items() if part.get("properties")}
     topology = {"Topology": {**whole, "description": "The file as a whole."}}
     return "\n\n".join("\n".join(_part(name, part)) for name, part in {**topology, **parts}.items())
@@ -45,7 +45,7 @@ def _default(value: Mapping[str, Any]) -> str:
 
 
 def _kind(value: Mapping[str, Any]) -> str:
-    """Return what may be written for a value: `node, go, python`, `duration`, `list of Call`, `Retries`."""
+    """Return the type of a value: `node, go, python`, `duration`, `list of Call`, `Retries`."""
     if "$ref" in value:
         name = value["$ref"].rpartition("/")[2]
         return "any JSON" if name == "JsonValue" else f"[{name}](#{name.lower()})"

@@ -18,7 +18,7 @@ from testbed.spec.programs import Program, kinds_of
 
 METHODS: tuple[str, ...] = Method.__args__  # type: ignore[attr-defined]
 DEFAULT_ROUTE = "*"
-"""The route of every request for which `routes` has no entry."""
+"""The route of all requests without an entry in `routes`."""
 
 
 def _fixed_is_a_distribution(value: object) -> object:
@@ -40,7 +40,7 @@ def _rising(work: dict[str, float]) -> dict[str, float]:
         raise wrong("needs at least one percentile, such as {p50: 5ms, p99: 80ms}")
     for (low, less), (high, more) in zip(list(ordered.items()), list(ordered.items())[1:], strict=False):
         if less > more:
-            raise wrong(f"{high} is shorter than {low}: percentiles can only rise")
+            raise wrong(f"{high} is shorter than {low}: a higher percentile cannot be shorter")
     return ordered
 
 
@@ -51,41 +51,41 @@ Work = Annotated[
     Field(json_schema_extra={"minProperties": 1, "propertyNames": {"pattern": r"^p(100|[0-9]{1,2}(\.[0-9]+)?)$"}}),
     ShortForm(DURATION_SCHEMA),
 ]
-"""Percentile to milliseconds; a duration alone is always exactly that long."""
+"""Percentile to milliseconds. A single duration is a fixed time."""
 
 
 class Concurrency(Model):
-    """How many requests one replica works on at once, and what becomes of the others."""
+    """How many requests one replica works on at once, and what happens to the others."""
 
     limit: Annotated[int, whole(least=1)]
     """Requests in work at once."""
     queue: Count = 0
-    """Requests that wait for their turn."""
+    """Requests that wait in a queue."""
     shed: ErrorStatus = 503
-    """The status that all further requests are answered with at once (429 or 503)."""
+    """The status of the immediate answer to all further requests (429 or 503)."""
 
 
 class Answer(Model):
-    """The answer of a route on which nothing failed."""
+    """The answer of a route if nothing failed."""
 
     status: Annotated[int, whole(least=200, most=599)] = 200
     """The status."""
     bytes: Annotated[int, whole(least=0, most=64 * 1024 * 1024)] = 0
-    """How many bytes of padding the body holds."""
+    """Bytes of padding in the body."""
 
 
 class Route(Model):
     """What a service does for a request: work, then calls step by step, then the answer."""
 
     calls: tuple[Step, ...] = ()
-    """Calls to other services, one after the other; {parallel: [...]} for calls at the same time."""
+    """Calls to other services, in sequence; {parallel: [...]} for calls at the same time."""
     work: Work | None = None
-    """Time spent before the first call: a duration, or percentiles such as {p50: 5ms, p99: 80ms}."""
+    """The time before the first call: a duration, or percentiles such as {p50: 5ms, p99: 80ms}."""
     answer: Answer = Answer()
-    """The answer when all went well."""
+    """The answer if nothing failed."""
 
 
-EXPECTED = "x-envoy-expected-rq-timeout-ms"  # by which Envoy tells the callee for how long it will wait
+EXPECTED = "x-envoy-expected-rq-timeout-ms"  # the deadline that Envoy sends to the callee
 HOP_HEADERS = {"connection", "content-length", "host", "keep-alive", "te", "transfer-encoding", "upgrade"}
 
 
@@ -94,7 +94,7 @@ def _header(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9!#$%&'*+.^_`|~-]+", lower):
         raise wrong(f"{name!r} is not a header name")
     if lower in HOP_HEADERS or (lower.startswith("x-envoy-") and lower != EXPECTED):
-        raise wrong(f"{name!r} cannot be forwarded: it belongs to one connection or to the proxies")
+        raise wrong(f"{name!r} cannot be forwarded: it is for one connection or for the proxies")
     return lower
 
 
@@ -117,8 +117,8 @@ def _service_name(name: str) -> str:
         raise wrong(f"{CLIENT!r} is the name of the load: choose another")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or re.search(r"-[0-9]+$", name):
         raise wrong(
-            f"{name!r} is not a service name: small letters, digits and single hyphens, beginning with a letter "
-            "and not ending in a number of its own (pricing-1 is a replica)"
+            f"{name!r} is not a service name: use lowercase letters, digits and single hyphens; start with a letter, "
+            "and do not end in a number (pricing-1 is a replica)"
         )
     return name
 
@@ -134,17 +134,17 @@ def _several_nodes(value: object) -> object:
 
 
 class Service(Program, Route):
-    """One service; all its replicas are alike. It is exactly one of language (a stub), command, image or address.
+    """One service with identical replicas. Set exactly one of language (a stub), command, image or address.
 
-    The calls, work and answer of a stub are those of its default route; of any other service, calls has the names only.
+    For a stub, calls, work and answer define the default route. For a custom service, calls lists only names.
     """
 
     language: Literal["node", "go", "python"] | None = None
-    """Which of the stubs runs it."""
+    """The language of the stub."""
     protocol: Protocol = "http"
-    """What it is spoken to in: http (HTTP/1.1), http2 (without TLS), grpc, or tcp for anything else."""
+    """Its protocol: http (HTTP/1.1), http2 (without TLS), grpc, or tcp for anything else."""
     replicas: Annotated[int, whole(least=1, most=254)] = 1
-    """How many copies run."""
+    """The number of running copies."""
     node: (
         Annotated[
             tuple[NodeNumber, ...],
@@ -154,25 +154,25 @@ class Service(Program, Route):
         ]
         | None
     ) = None
-    """On which nodes its replicas run, in turn, where placement is node: 1, or [1, 1, 2]. Default: 1, 2, 3, ..."""
+    """With placement node: the nodes of its replicas, in turn, such as 1 or [1, 1, 2]. Default: 1, 2, 3, ..."""
     routes: dict[RouteKey, Route] = {}
-    """Behaviour of single paths, by "GET /path" or "/path"; it takes nothing over from the service's own."""
+    """The behaviour of single paths, by "GET /path" or "/path". They inherit nothing from the default route."""
     concurrency: Concurrency | None = None
-    """How many requests one replica works on at once. Default: as many as come."""
+    """How many requests one replica works on at once. Default: no limit."""
     outbound: Literal["listener", "httpProxy"] = "listener"
-    """How its calls reach the mesh: a listener of the proxy for each upstream, or HTTP_PROXY."""
+    """How its calls reach the mesh proxy: through a listener for each upstream, or through HTTP_PROXY."""
     forward_headers: tuple[Header, ...] = ()
-    """Headers of the incoming request to hand on, besides the topology's."""
+    """Headers of the incoming request that it forwards, in addition to those of the topology."""
     deadline: Header | None = None
-    """The header by which callers say how many milliseconds they will still wait, such as
-    x-envoy-expected-rq-timeout-ms. The service then begins nothing after that (504), waits no longer for its own calls,
-    and tells them what is left. Default: it takes no notice."""
+    """The header with the remaining milliseconds of the caller, such as x-envoy-expected-rq-timeout-ms. After the
+    deadline the service answers 504 and stops waiting for its calls. It sends the remaining time with its calls.
+    Default: no deadline."""
     on_client_disconnect: Literal["cancel", "continue"] = "cancel"
-    """Whether it stops working for a caller that has closed its connection, or goes on as many do."""
+    """Whether it stops or continues its work on a request when the caller closes the connection."""
     termination_grace_period: Millis = 0.0
-    """How long after SIGTERM it may finish what it has begun, without new connections. Default: it ends at once."""
+    """How long after SIGTERM it finishes open requests, without new connections. Default: it ends at once."""
     reset_path: Path | None = None
-    """A path that gets a POST between tests, so that the service forgets what it has learnt (its stale answers)."""
+    """A path that gets a POST between tests, so that the service clears its state (such as stale answers)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -181,28 +181,28 @@ class Service(Program, Route):
 
     @property
     def kind(self) -> str:
-        """What it is: "node", "go" or "python", or "command", "image" or "address"."""
+        """The kind: "node", "go" or "python", or "command", "image" or "address"."""
         return self.language or (kinds_of(self) or [""])[0]
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the user's own, and none of the stubs."""
+        """Whether it is a custom service, not a stub."""
         return self.language is None
 
     @property
     def route_table(self) -> dict[str, Route]:
-        """Every route by its key, the default one ("*") first. A `resetPath` without a route does nothing."""
+        """Every route by its key, the default one ("*") first. A `resetPath` without an empty route if it has none."""
         keys = {f"POST {self.reset_path}", self.reset_path} if self.reset_path else set()
         reset = {f"POST {self.reset_path}": Route()} if keys and not keys & set(self.routes) else {}
         return {DEFAULT_ROUTE: self, **reset, **self.routes}
 
     def route_key(self, method: str, path: str) -> str:
-        """Which key of the route table answers a request: method and path, path alone, or the default."""
+        """Return the route key for a request: method and path, path alone, or the default."""
         table, plain = self.route_table, path.partition("?")[0]
         return next((key for key in (f"{method} {plain}", plain) if key in table), DEFAULT_ROUTE)
 
     def every_call(self) -> Iterator[tuple[str, Place, Call]]:
-        """Yield each call that the service may make: the route's key, where it is written, the call."""
+        """Yield each call of the service: the key of the route, the place in the topology, the call."""
         for key, route in self.route_table.items():
             place: Place = ("calls",) if key == DEFAULT_ROUTE else ("routes", key, "calls")
             for found, call in every_call(route.calls, place):

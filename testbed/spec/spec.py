@@ -1,4 +1,4 @@
-"""What a topology says: services, who calls whom, the policies of each edge; and questions to that graph."""
+"""The content of a topology: services, calls and policies, with queries on the call graph."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from testbed.spec.services import Header, Service, ServiceName
 
 
 class EdgeSettings(Model):
-    """How the testbed treats one edge."""
+    """Settings of the testbed for one edge."""
 
     request_faults: Annotated[bool, ShortForm({"enum": ["on", "off"]})] = True
-    """Whether requests can be delayed or aborted one by one; without, the link leads straight to the app."""
+    """Whether faults can act on single requests. If off, the link leads directly to the app, without an inlet."""
 
 
 class Spec(Model):
-    """What a topology says, and questions to its graph; nothing here says whether the parts fit together."""
+    """The content of a topology, with queries on its call graph. It does not check that the parts are consistent."""
 
     name: Annotated[str, Spelling(r"[A-Za-z0-9][A-Za-z0-9._-]*", "have only letters, digits, dots, hyphens and _")]
-    """What the topology is called in reports."""
+    """The name in reports."""
     mesh: MeshName = DEFAULT
-    """Who enforces the policies: Envoys (`placement` says where), or nobody (the control arm)."""
+    """The mesh that enforces the policies: envoy, or none to run without policies."""
     placement: Literal["sidecar", "node"] = "sidecar"
-    """Where the proxies run: one beside each replica, or one on each node for all replicas there, as a DaemonSet."""
+    """Where the proxies run: one beside each replica, or one on each node for all its replicas (like a DaemonSet)."""
     nodes: Annotated[int, whole(least=1, most=254)] = 2
-    """How many nodes there are, where placement is node. Default: 2, the fewest with which a failure spares some."""
+    """The number of nodes, with placement node. Default: 2, so that the failure of one node leaves one."""
     entry: str
-    """The service at which the load enters, in what it speaks: http, http2 or grpc."""
+    """The service that the load calls. Its protocol is http, http2 or grpc."""
     services: Annotated[dict[ServiceName, Service], Field(min_length=1, max_length=254)]
     """The services by name."""
     policies: tuple[Policy, ...] = ()
-    """What the callers' proxies do, at most one policy for an edge. What is not written is off."""
+    """The policies of the callers' proxies, at most one for each edge. What is not set is off."""
     edge_settings: Annotated[dict[EdgeText, EdgeSettings], Field(alias="edges")] = {}
-    """How the testbed treats single edges, by "caller -> callee"; "client -> ENTRY" is the load's own."""
+    """Settings of the testbed for single edges, by "caller -> callee". The edge of the load is "client -> ENTRY"."""
     ports: Ports = Ports()
-    """Ports that every replica has on its own address."""
+    """The ports of every replica at its address."""
     forward_headers: tuple[Header, ...] = ()
-    """Headers that every stub hands on, besides traceparent, tracestate, baggage, x-request-id and contextHeaders."""
+    """Headers that every stub forwards, besides traceparent, tracestate, baggage, x-request-id and contextHeaders."""
     context_headers: tuple[Header, ...] = ()
-    """Headers that carry a request's id, user and cohort besides baggage, for services that hand on one of these."""
+    """Headers that carry the request id, user and cohort besides baggage, for services that forward one of these."""
 
     @model_validator(mode="before")
     @classmethod
@@ -65,12 +65,12 @@ class Spec(Model):
         }
 
     def edges(self) -> tuple[Edge, ...]:
-        """Every edge in file order, the load's own ("client -> ENTRY") first."""
+        """Every edge in file order. The edge of the load ("client -> ENTRY") comes first."""
         inner = [Edge(caller, callee) for caller, callees in self._upstreams.items() for callee in callees]
         return (Edge(CLIENT, self.entry), *inner)
 
     def edge(self, text: str) -> Edge:
-        """Read "caller -> callee"; TopologyError with the nearest edge if nobody calls so."""
+        """Read "caller -> callee". Raises TopologyError with the nearest edge if there is no such edge."""
         try:
             edge = Edge.parse(text)
         except ValueError as error:
@@ -84,7 +84,7 @@ class Spec(Model):
         return self._upstreams[self._known(service)]
 
     def callers_of(self, service: str) -> frozenset[str]:
-        """The services from which a request can get to `service`, over any number of edges; never the load."""
+        """All direct and indirect callers of `service`, without the load."""
         self._known(service)
         above: set[str] = set()
         while more := {e.caller for e in self.edges() if e.callee in above | {service}} - above - {CLIENT}:
@@ -92,18 +92,18 @@ class Spec(Model):
         return frozenset(above)
 
     def reachable(self) -> frozenset[str]:
-        """The services that a request from the load can get to."""
+        """The services that a request from the load can reach."""
         found = {self.entry}
         while more := {callee for name in found for callee in self._upstreams[name]} - found:
             found |= more
         return frozenset(found)
 
     def replica_names(self, service: str) -> tuple[str, ...]:
-        """The names of a service's replicas: pricing-1, pricing-2."""
+        """The names of the replicas of a service: pricing-1, pricing-2."""
         return tuple(f"{service}-{n}" for n in range(1, self.services[self._known(service)].replicas + 1))
 
     def node_of(self, service: str, number: int) -> str:
-        """The node on which the n-th replica of a service runs ("node-1"), in turn; "" where placement is sidecar."""
+        """The node of the n-th replica of a service ("node-1"); "" where placement is sidecar."""
         if self.placement != "node":
             return ""
         choice = self.services[self._known(service)].node or range(1, self.nodes + 1)
@@ -119,20 +119,20 @@ class Spec(Model):
         return ("policies", self.policies.index(policy))
 
     def has_request_faults(self, edge: Edge | str) -> bool:
-        """Whether the edge has an inlet, so that single requests on it can be hit."""
+        """Whether the edge has an inlet, so that faults can act on single requests."""
         settings = self.edge_settings.get(str(edge if isinstance(edge, Edge) else self.edge(edge)))
         return self.protocol(edge) != "tcp" and (settings is None or settings.request_faults)
 
     def protocol(self, edge: Edge | str) -> Protocol:
-        """What an edge carries: the protocol of its callee."""
+        """The protocol of an edge, which is the protocol of its callee."""
         return self.services[(edge if isinstance(edge, Edge) else self.edge(edge)).callee].protocol
 
     def without_policies(self) -> Self:
-        """Return the same with no policy on any edge."""
+        """Return a copy without policies."""
         return self.model_copy(update={"policies": ()})
 
     def with_addresses(self, addresses: Mapping[str, str]) -> Self:
-        """Return the same with services that run already at other addresses, each of them a right "host:port"."""
+        """Return a copy with other addresses of external services, each a valid "host:port"."""
         moved = {name: self.services[name].model_copy(update={"address": at}) for name, at in addresses.items()}
         return self.model_copy(update={"services": {**self.services, **moved}}) if moved else self
 

@@ -1,4 +1,4 @@
-"""Names in double braces, as `{{upstream.pricing.address}}`, and what stands for them: pure and strict."""
+"""Placeholders such as `{{upstream.pricing.address}}`, and their values."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ _NAME = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 PARTS = ("address", "host", "port", "url")
 
 
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """Return the text with a value for each name. Raises `KeyError` for a name without one."""
+def render(text: str, values: Mapping[str, str]) -> str:
+    """Return the text with placeholders replaced by values. Raises `KeyError` for an unknown placeholder."""
     return _NAME.sub(lambda found: values[found[1]], text)
 
 
-def unknown(text: str, names: Collection[str]) -> Iterator[str]:
-    """Yield what is wrong with each name in the text that is none of `names`, with the nearest one."""
+def unknown_placeholders(text: str, names: Collection[str]) -> Iterator[str]:
+    """Yield a message for each placeholder that is not in `names`, with the nearest valid one."""
     for name in dict.fromkeys(_NAME.findall(text)):
         if name not in names:
-            yield f"nothing is called {{{{{name}}}}}{nearest(name, names)}"
+            yield f"unknown placeholder {{{{{name}}}}}{nearest(name, names)}"
 
 
 def names_of(upstreams: Collection[str]) -> tuple[str, ...]:
-    """Return the names that a service with these upstreams may use."""
-    theirs = (f"upstream.{service}.{part}" for service in upstreams for part in PARTS)
-    return (*theirs, *(f"self.{part}" for part in (*PARTS, "name")), "dir")
+    """Return the placeholders that a service with these upstreams may use."""
+    of_upstreams = (f"upstream.{service}.{part}" for service in upstreams for part in PARTS)
+    return (*of_upstreams, *(f"self.{part}" for part in (*PARTS, "name")), "dir")
 
 
 def parts_of(prefix: str, address: str) -> dict[str, str]:
-    """Return the four names of one "host:port", each with its value: `self.address`, `self.host`, ..."""
+    """Return the placeholders of one "host:port" with their values: `self.address`, `self.host`, ..."""
     host, _, port = address.rpartition(":")
     values = dict(zip(PARTS, (address, host, port, f"http://{address}"), strict=True))
     return {f"{prefix}.{part}": value for part, value in values.items()}

@@ -1,4 +1,4 @@
-"""The topology: services, who calls whom, and the policies of each edge, all of which fit together."""
+"""The validated topology: services, calls and policies that are consistent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Self, Unpack
 from pydantic import PrivateAttr, ValidationError, model_validator
 
 from testbed.errors import TopologyError
-from testbed.spec.lint.warnings import smells_of
+from testbed.spec.lint.warnings import warnings_of
 from testbed.spec.overrides import Overrides, given
 from testbed.spec.overriding import objections, overridden
 from testbed.spec.policies.policy import Policy
@@ -20,47 +20,47 @@ from testbed.spec.spec import Spec
 
 
 class Topology(Spec):
-    """Services, who calls whom, and how each edge is protected. Raises TopologyError when it does not fit together."""
+    """Services, calls and policies. Raises TopologyError if they are not consistent."""
 
     _source: Source = PrivateAttr(default_factory=Source)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _is_consistent(self) -> Self:
         if problems := broken_rules(self):
             raise several(problems)
         return self
 
     @classmethod
     def from_source(cls, data: object, source: Source) -> Self:
-        """Return the topology that a source holds. Raises pydantic's `ValidationError` where it holds none."""
+        """Return the topology of a source. Raises pydantic's `ValidationError` for invalid data."""
         made = cls.model_validate(data)
         made._source = source
         return made
 
     @property
     def folder(self) -> Path:
-        """The folder of its file, or the current one where it was made in Python."""
+        """The folder of its file, or the current folder if it was made in Python."""
         return Path(self._source.file).absolute().parent if self._source.file else Path.cwd()
 
     def warnings(self) -> tuple[str, ...]:
-        """What is legal but hardly meant, one sentence each, with the line where the topology was read from a file."""
-        return tuple(self._source.at(smell.place, smell.message) for smell in smells_of(self))
+        """The lint warnings, one sentence each, with file and line if the topology was read from a file."""
+        return tuple(self._source.at(warning.place, warning.message) for warning in warnings_of(self))
 
     def located(self, place: Place, message: str) -> str:
-        """Write a message about one place, with file and line where the topology was read from a file."""
+        """Write a message about one place, with file and line if the topology was read from a file."""
         return self._source.at(place, str(Problem(place, message)))
 
     def error(self, place: Place, message: str) -> TopologyError:
-        """Return the error that says what is wrong at one place."""
+        """Return an error about one place."""
         return TopologyError(self.located(place, message))
 
     def with_overrides(self, **overrides: Unpack[Overrides]) -> Topology:
-        """Return a topology with some things different; None leaves a thing as it is.
+        """Return a changed topology. An override of None changes nothing.
 
-        `policies` maps edges to what changes in their policy, merged key by key; None removes the policy. `addresses`
-        maps services that run already to host and port; of how such a service was to be started, nothing is left.
-        `request_faults` holds for all edges. With mesh none there is nothing to place, so a file's placement is left
-        out. Raises TopologyError for what is unknown, wrong or contradictory.
+        `policies` maps edges to changes of their policy, merged key by key; None removes the policy. `addresses`
+        maps external services to host and port, and replaces their command, image or language. `request_faults`
+        applies to all edges. With `mesh="none"` the placement of the file is ignored. Raises TopologyError for an
+        unknown, invalid or contradictory override.
         """
         wanted = given("with_overrides", overrides)
         if not wanted:
@@ -70,7 +70,7 @@ class Topology(Spec):
         return self._derived(overridden(self, wanted))
 
     def without_policies(self) -> Self:
-        """Return the same topology with no policy on any edge."""
+        """Return a copy without policies."""
         bare = super().without_policies()
         bare._source = self._source.moved(_numbers(self), {})
         return bare
@@ -94,7 +94,7 @@ def _override_error(problems: Iterable[Problem]) -> TopologyError:
 
 
 def _by_edge(problem: Problem, data: Mapping[str, Any]) -> Problem:
-    """Name a policy by its edge, as the override did, and not by its number in the list."""
+    """Name a policy by its edge, as in the override, not by its number in the list."""
     match problem.place:
         case ("policies", int(index), *rest):
             policy = data["policies"][index]

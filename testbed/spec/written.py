@@ -1,4 +1,4 @@
-"""What was written of a model and what was left to its defaults: its fields, the places of its values, parts of it."""
+"""The fields of a model that were set, as opposed to defaults."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Data = dict[str, Any]
 
 
 def written(model: BaseModel) -> Data:
-    """The fields of a model that were written (not defaulted), by their YAML names; their values stay models."""
+    """The fields of a model that were set, by their YAML names. Values stay models."""
     fields = type(model).model_fields
     return {fields[name].alias or name: getattr(model, name) for name in fields if name in model.model_fields_set}
 
 
 def leaves(model: BaseModel) -> Iterator[Place]:
-    """The places of all values that were written in a model, at every depth."""
+    """The places of all values that were set in a model, at every depth."""
     for name, value in written(model).items():
         yield from ((name, *inner) for inner in leaves(value)) if isinstance(value, BaseModel) else [(name,)]
 
 
 def pruned(model: BaseModel, place: Place) -> Data:
-    """What was written in a model without the value at one place; 1 stands where it cannot be missed."""
+    """The set fields of a model without the value at one place; a required value becomes 1."""
     data, (key, *rest) = written(model), place
     name = str(key)
     if rest:

@@ -157,7 +157,7 @@ def test_a_daemon_that_dies_in_mid_test_is_one_message_and_nothing_goes_on(daemo
         traffic.run(for_s=0.2, phase="well")
         daemon.kill()
         traffic.run(for_s=0.2, phase="without a daemon")
-        with pytest.raises(TestbedError, match=r"the Docker daemon at unix://.* has died in the middle of this run"):
+        with pytest.raises(TestbedError, match=r"the Docker daemon at unix://.* has died during this run"):
             traffic.result()
     eventually(lambda: not any(map(alive, pids)), within_s=60)
     daemon.start()

@@ -170,7 +170,7 @@ def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
         assert statuses_of(heavy_client, 10) == [502] * 10
         eventually(heavy._runtime.deaths, within_s=60)
     (death,) = heavy._runtime.deaths()
-    assert (death.name, death.how) == ("back-1/app", "killed by SIGKILL for want of memory")
+    assert (death.name, death.how) == ("back-1/app", "killed by SIGKILL (out of memory)")
 
 
 def test_what_the_daemon_cannot_do_is_refused_before_anything_is_sent(heavy, monkeypatch):

@@ -79,6 +79,6 @@ def limit_of(running: DockerRuntime) -> int:
 
 
 def test_too_little_memory_is_an_error_and_no_death(running: DockerRuntime) -> None:
-    with pytest.raises(TestbedError, match="s1-1/app does not come up with 1 MiB of memory: "):
+    with pytest.raises(TestbedError, match="s1-1/app does not become ready with 1 MiB of memory: "):
         running.confine(ONE, 1)
     assert running.deaths() == []

@@ -141,7 +141,7 @@ def test_a_container_that_exits_at_once(runtime: DockerRuntime, lease: DockerLea
     with pytest.raises(TestbedError) as caught:
         runtime.start([bad, server(lease, 2)], [])
     assert str(caught.value) == (
-        "s1-1/app ended before it was ready (exit code 3); its last lines:\n  | no such setting: colour"
+        "s1-1/app ended before it was ready (exit code 3); last log lines:\n  | no such setting: colour"
     )
     assert things(lease.run) == []
     assert not (tmp_path / "run").exists()
@@ -156,7 +156,7 @@ def test_a_container_that_is_never_ready(lease: DockerLease, tmp_path: Path) -> 
     assert lines[0] == "not ready after 5 s:"
     assert lines[1].startswith(f"  s1-1/app: {silent.ready.url}: ")
     assert lines[2] == f"  s2-1/app: {silent.ready.url.replace('.1.1:', '.2.1:')}: answers 503"
-    assert lines[3:5] == ["s1-1/app; its last lines:", "  | waiting for Godot"]
+    assert lines[3:5] == ["s1-1/app; last log lines:", "  | waiting for Godot"]
     assert things(lease.run) == []
 
 
@@ -164,10 +164,12 @@ def test_an_image_that_does_not_exist(
     runtime: DockerRuntime, lease: DockerLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = Process("s1-1/app", "app", (), Ready(f"http://{lease.space.network}.1.1/"), image="shop/pricing:9")
-    with pytest.raises(Unavailable, match=r"s1-1/app: there is no image 'shop/pricing:9'.*docker pull shop/pricing:9"):
+    with pytest.raises(
+        Unavailable, match=r"s1-1/app: the Docker daemon has no image 'shop/pricing:9'.*docker pull shop/pricing:9"
+    ):
         runtime.start([own], [])
     monkeypatch.setenv("TESTBED_IMAGE", "no-such-base")
-    with pytest.raises(Unavailable, match=r"no image 'no-such-base' at the Docker daemon: `testbed images build`"):
+    with pytest.raises(Unavailable, match=r"the Docker daemon has no image 'no-such-base': run `testbed images build`"):
         runtime.start([server(lease)], [])
     assert things(lease.run) == ["network"]
 

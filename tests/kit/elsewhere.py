@@ -135,9 +135,9 @@ def machine(python: Path, env: dict[str, str], uid: int = 0) -> Iterator[Machine
 
 def works(one: Machine) -> None:
     """Do what a newcomer does: set up, write a first scenario, run it beside the tests that are there."""
-    assert "ready: every binary is in place" in one.run("testbed", "setup")
+    assert "ready: all binaries are installed" in one.run("testbed", "setup")
     said = one.run("testbed", "init", "--entry", "web", "--command", "", "--calls", "pricing")
-    assert "Now: pytest tests/resilience" in said
+    assert "Next: pytest tests/resilience" in said
     assert "2 passed" in one.run("pytest")
     assert not list(one.repository.glob("*.egg-info"))
 

@@ -19,7 +19,7 @@ BROKEN = [
     (("timeout: 60s", "timeout: 60 parsecs"), "*mesh.yaml:7: policies*timeout*60 parsecs*"),
     (
         ("back: {language: go}", "back: {language: go, calls: [front]}"),
-        "*a cycle without an exit: *front -> back -> front*",
+        "*circular calls that never terminate: *front -> back -> front*",
     ),
 ]
 
@@ -33,7 +33,7 @@ services:
 """
 UNUSABLE = [
     ("topology('mash.yaml')", "*TopologyError*mash.yaml*did you mean 'mesh.yaml'*"),
-    ("topology('own.yaml')", "*TopologyError: */own.yaml:5: services.db.command: there is no 'no-such-database'*"),
+    ("topology('own.yaml')", "*TopologyError: */own.yaml:5: services.db.command: 'no-such-database' not found*"),
     ("topology('own.yaml', addresses={'dbb': ('a', 1)})", "*no service 'dbb' (did you mean 'db'?)*"),
 ]
 
@@ -51,7 +51,7 @@ def test_a_topology_that_cannot_be_used_is_an_error_that_names_file_line_field_a
         holder.listen()
         project.makefile(".yaml", port=f"{mesh}\nports: {{app: {port}}}\n")
         words = [words for _, words in BROKEN + UNUSABLE]
-        words.append(f"*:{port}, wanted by front-1/app: held by python*")
+        words.append(f"*:{port}, needed by front-1/app: held by python*")
         fixtures.append(f"tiny{len(words) - 1} = topology('port.yaml')")
         project.makeconftest("\n".join(fixtures))
         result = run("\n".join(f"def test_{number}(tiny{number}): pass" for number in range(len(words))))

@@ -103,14 +103,14 @@ def test_a_scenario_that_cannot_tell_the_difference_is_named(testbed, project):
     assert result.ret == 1
     result.stderr.fnmatch_lines(["without the fault: pytest -n 2 --testbed-seed=*", "*9/9 *"])
     result.stdout.fnmatch_lines(
-        ["*green without its policies: statuses 200*", "*unmeshed cannot be calibrated*", "*mesh: none has no*"]
+        ["*PASS without its policies: statuses 200*", "*unmeshed: not applicable*", "*mesh: none has no*"]
     )
     kept = {path.parent.name for path in (project.path / ".testbed" / "calibrate").glob("*/*.jsonl")}
     assert kept == {"as-written", "without-the-fault", "without-its-policies"}
     assert not (project.path / ".testbed" / "runs").exists()
 
 
-def test_a_suite_that_tells_the_difference_is_calibrated(testbed, project):
+def test_a_suite_that_is_sensitive_to_its_policies_is_calibrated(testbed, project):
     result = testbed(SCENARIOS, "calibrate", "-k", "needs", "--json", "out.json")
     assert kinds_of(project.path / "out.json") == {"needs_its_retry": "tells"}
     assert result.ret == 0
@@ -119,7 +119,7 @@ def test_a_suite_that_tells_the_difference_is_calibrated(testbed, project):
 def test_a_selection_that_pytest_cannot_run_is_one_message(testbed):
     result = testbed(BLIND, "calibrate", "no_such_file.py")
     assert result.ret == 2
-    result.stderr.fnmatch_lines(["*as written*did not run to its end*", "*file or directory not found*"])
+    result.stderr.fnmatch_lines(["*as written*did not complete*", "*file or directory not found*"])
 
 
 def test_a_mark_without_a_reason_is_refused(run):
@@ -136,8 +136,8 @@ def test_a_verdict_that_changes_fails_a_soak_and_keeps_both_histories(testbed, p
             "round 1 of 2: 2 tests (0 failed), 2 verdicts, 0 changed*",
             "round 2 of 2: 2 tests (1 failed), 2 verdicts, 1 changed*",
             "*CHANGED test_it.py::test_flips*",
-            "*first: held*",
-            "*now: *violated*",
+            "*first: PASS*",
+            "*now: *FAIL*",
             "2 rounds: 4 verdicts, 1 changed; 1 tests failed.*",
         ]
     )

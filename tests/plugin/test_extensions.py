@@ -47,4 +47,4 @@ def test_a_clash_of_names_starts_no_mesh(site, run):
     install(site, "snails", FAULT, faults={"delay": "crawl"})
     result = run("def test_it(tiny): pass")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*the fault delay of snails 1.0 (snails:crawl): testbed itself has that name already"])
+    result.stdout.fnmatch_lines(["*the fault delay of snails 1.0 (snails:crawl): the testbed already has this name"])

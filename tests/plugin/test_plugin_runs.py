@@ -77,7 +77,7 @@ SEEN = [
     "*NotContained*",
     "*FAIL*all, hold*",
     "*policy*{timeout: 60s, *",
-    "*judge it again*",
+    "*re-evaluate with*",
     "*Inconclusive: load without a check*",
     "*why*the fault f?*matched 0 of*",
     "*--testbed-seed=*",

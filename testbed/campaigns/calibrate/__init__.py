@@ -1,1 +1,1 @@
-"""Runs a suite as written, without its faults and without its policies, and says which scenarios tell them apart."""
+"""Runs a suite as written, without faults and without policies, and finds scenarios whose verdicts do not change."""

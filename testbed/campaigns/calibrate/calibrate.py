@@ -1,4 +1,4 @@
-"""`testbed calibrate`: the suite in three arms, and what each of its scenarios can tell."""
+"""`testbed calibrate`: runs a suite in three arms, and reports whether each scenario is sensitive to its policies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Arms = dict[Arm, dict[str, TestOutcome]]
 
 
 def calibrate(args: Sequence[str], say: Say) -> list[Judgement]:
-    """Run the suite that pytest's `args` select in all three arms, under one seed, and judge every scenario of it."""
+    """Run the selected suite in all three arms with one seed, and judge every scenario. `args` are those of pytest."""
     seeded = [*args, *seed_for(args)]
     arms: Arms = {}
     for arm in Arm:
@@ -29,30 +29,30 @@ def calibrate(args: Sequence[str], say: Say) -> list[Judgement]:
 
 
 def seed_for(args: Sequence[str]) -> list[str]:
-    """The flag of a new seed, unless the arguments have one: all arms must send the same load."""
+    """Return the flag for a new seed unless the arguments have one, because all arms must send the same load."""
     given = any(arg.partition("=")[0] == SEED for arg in args)
     return [] if given else [f"{SEED}={random.SystemRandom().randrange(10**6)}"]
 
 
 def _progress(say: Say, arm: Arm, test: TestOutcome, nth: int, of: int) -> None:
-    """Say how one test ended, as soon as it did."""
+    """Print the outcome of one test when it ends."""
     count = f"{nth}/{of}" if of else str(nth)
     say(f"  {count:>7}  {test.seconds:5.1f} s  {title(test.test)}: {cell(test, arm)}")
 
 
 def judged(arms: Arms) -> list[Judgement]:
-    """Judge every scenario, by node id: the order of the runs was a random one."""
+    """Judge every scenario, sorted by node id, because the runs have a random order."""
     tests = sorted({test for outcomes in arms.values() for test in outcomes})
     each = {test: {arm: outcomes[test] for arm, outcomes in arms.items() if test in outcomes} for test in tests}
     return [judgement(test, found) for test, found in each.items() if is_scenario(found.values())]
 
 
 def is_calibrated(judgements: Sequence[Judgement]) -> bool:
-    """Whether nothing is wrong, and at least one scenario was found to be right: no vacuous pass here either."""
+    """Whether nothing is wrong and at least one scenario is good, so an empty suite does not pass."""
     return not any(one.bad for one in judgements) and any(one.kind in GOOD for one in judgements)
 
 
-JSON_NAMES = {  # in the file for CI, which keeps its words
+JSON_NAMES = {  # stable names in the file for CI
     Kind.SENSITIVE: "tells",
     Kind.NOT_APPLICABLE: "apart",
     Kind.INSENSITIVE_TO_POLICY: "blind",

@@ -1,4 +1,4 @@
-"""One scenario in its three arms, and what a rule can find of it."""
+"""One scenario in three arms, and the findings of rules about it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from testbed.report.outcome import TestOutcome
 
 
 class Kind(StrEnum):
-    """What a calibration says of one scenario."""
+    """The result of a calibration for one scenario."""
 
-    SENSITIVE = "tells the difference"
-    CONTROL = "a control, as declared"
-    NOT_APPLICABLE = "cannot be calibrated"
-    INSENSITIVE_TO_POLICY = "proves nothing about its policies"
-    SATURATED = "is not calibrated, the testbed was saturated"
-    INSENSITIVE_TO_FAULT = "proves nothing about its fault"
-    FAILS = "fails even without its fault"
-    NO_CONTROL = "is declared a control, and is none"
-    RED = "is red as written"
-    WRONG = "went wrong"
+    SENSITIVE = "sensitive to policies: yes"
+    CONTROL = "control, as declared"
+    NOT_APPLICABLE = "not applicable"
+    INSENSITIVE_TO_POLICY = "sensitive to policies: no"
+    SATURATED = "unknown, the testbed was saturated"
+    INSENSITIVE_TO_FAULT = "sensitive to fault: no"
+    FAILS = "fails without the fault"
+    NO_CONTROL = "declared a control, but sensitive to policies"
+    RED = "fails as written"
+    WRONG = "error"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule found."""
+    """The finding of one rule."""
 
     kind: Kind
     reasons: tuple[str, ...]
@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """One scenario in its three arms; None where an arm has nothing of it."""
+    """The outcomes of one scenario in three arms; None if an arm has no outcome."""
 
     written: TestOutcome
     healthy: TestOutcome | None
@@ -44,18 +44,18 @@ class Case:
 
 
 def names(verdicts: Iterable[Verdict]) -> str:
-    """Return the titles of verdicts, each once."""
+    """Return the titles of verdicts without duplicates."""
     return ", ".join(dict.fromkeys(verdict.title for verdict in verdicts))
 
 
 def sentence(verdict: Verdict) -> str:
-    """Return what was seen and demanded, in one line."""
-    seen = verdict.observed or "not judged"
-    return f"{verdict.title} ({verdict.population}, {verdict.phase}): {seen}, bound {verdict.bound}"
+    """Return what was observed and expected, in one line."""
+    observed = verdict.observed or "not judged"
+    return f"{verdict.title} ({verdict.population}, {verdict.phase}): {observed}, expected {verdict.bound}"
 
 
 def excused(test: TestOutcome) -> list[Verdict]:
-    """Return the verdicts that say nothing against an arm without a fault: no reaction to one, nobody touched."""
+    """Return verdicts that may fail in the arm without a fault: no reaction to a fault, no touched requests."""
     return [
         verdict
         for verdict in test.verdicts

@@ -1,4 +1,4 @@
-"""Three arms of one scenario -> what the scenario can tell: pure."""
+"""Judges one scenario by its outcomes in three arms. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from testbed.campaigns.calibrate.findings import Case, Kind, excused, names
 from testbed.campaigns.calibrate.rules import RULES, did_not_end
+from testbed.campaigns.suite import VERDICTS
 from testbed.experiment.arm import Arm
 from testbed.report.outcome import TestOutcome
 
@@ -16,7 +17,7 @@ NEUTRAL = (Kind.NOT_APPLICABLE,)
 
 @dataclass(frozen=True)
 class Judgement:
-    """One scenario: what it can tell, for which reasons, and what to do about it; `cells` has a text for each arm."""
+    """The result for one scenario, its reasons, and a hint what to do; `cells` has a text for each arm."""
 
     test: str
     kind: Kind
@@ -27,12 +28,12 @@ class Judgement:
 
     @property
     def bad(self) -> bool:
-        """Whether something has to be done about it."""
+        """Whether it must be corrected."""
         return self.kind not in (*GOOD, *NEUTRAL)
 
 
 def is_scenario(arms: Iterable[TestOutcome]) -> bool:
-    """Whether a test is about a mesh: it sent load or broke something; or nobody can know, for it did not get there."""
+    """Whether a test is a scenario: it sent load or injected a fault, or ended before it could."""
     return any(test.runs or test.injected or test.outcome in ("skipped", "error") for test in arms)
 
 
@@ -52,20 +53,20 @@ def judgement(name: str, arms: Mapping[Arm, TestOutcome]) -> Judgement:
 
 
 def cell(test: TestOutcome | None, arm: Arm) -> str:
-    """One arm of a scenario in a few words."""
+    """Return the outcome of a scenario in one arm in a few words."""
     if test is None:
         return "did not end"
     if test.outcome == "skipped":
         return "skipped"
     if test.outcome == "error" or test.asserts == "error":
-        return "went wrong"
+        return "error"
     if not test.verdicts:
-        return "passes" if test.asserts == "held" else "fails"
-    spared = excused(test) if arm is Arm.WITHOUT_FAULT else []
-    red = [verdict for verdict in test.verdicts if verdict.outcome != "held" and verdict not in spared]
+        return "PASS" if test.asserts == "held" else "FAIL"
+    ignored = excused(test) if arm is Arm.WITHOUT_FAULT else []
+    red = [verdict for verdict in test.verdicts if verdict.outcome != "held" and verdict not in ignored]
     if not red:
-        own = "; but its own asserts fail" if test.asserts == "violated" and not spared else ""
-        return f"holds{own}" + (f" (no need of: {names(spared)})" if spared else "")
+        asserts = "; but its asserts fail" if test.asserts == "violated" and not ignored else ""
+        return f"PASS{asserts}" + (f" (not required: {names(ignored)})" if ignored else "")
     worst = "violated" if any(verdict.outcome == "violated" for verdict in red) else "inconclusive"
     expected = ", as expected" if arm is Arm.AS_WRITTEN and test.expected else ""
-    return f"{worst}{expected}: {names([verdict for verdict in red if verdict.outcome == worst])}"
+    return f"{VERDICTS[worst]}{expected}: {names([verdict for verdict in red if verdict.outcome == worst])}"

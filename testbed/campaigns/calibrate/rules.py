@@ -1,10 +1,11 @@
-"""What each rule finds of a scenario, in their order: the first that finds something decides."""
+"""The rules for a scenario, in order: the first rule with a finding decides."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from testbed.campaigns.calibrate.findings import Case, Finding, Kind, excused, names, sentence
+from testbed.campaigns.suite import VERDICTS
 from testbed.checks import SATURATED
 from testbed.experiment.arm import Arm
 from testbed.report.outcome import TestOutcome
@@ -18,7 +19,7 @@ def _was_skipped(case: Case) -> Iterator[Finding]:
 
 def _went_wrong(case: Case) -> Iterator[Finding]:
     if case.written.asserts == "error" or (case.written.outcome == "error" and case.written.asserts != "checks"):
-        yield Finding(Kind.WRONG, (f"as written: {case.written.why}",), "pytest alone shows the whole message")
+        yield Finding(Kind.WRONG, (f"as written: {case.written.why}",), "run pytest alone to see the whole message")
 
 
 def _breaks_nothing(case: Case) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def _breaks_nothing(case: Case) -> Iterator[Finding]:
         return
     if not case.written.expected:
         yield _red(case.written, "it injects no fault")
-    yield Finding(Kind.NOT_APPLICABLE, ("it injects no fault, so there is none to leave out",))
+    yield Finding(Kind.NOT_APPLICABLE, ("it injects no fault, so there is none to remove",))
 
 
 def _healthy_went_wrong(case: Case) -> Iterator[Finding]:
@@ -41,42 +42,46 @@ def _arm_went_wrong(test: TestOutcome | None, arm: Arm) -> Iterator[Finding]:
     if test is None:
         yield did_not_end(arm)
     elif test.outcome in ("error", "skipped") or test.asserts == "error":
-        hint = "a scenario must be able to run in every arm: ask for nothing that only one of them has"
+        hint = "a scenario must run in every arm: do not require something that only one arm has"
         yield Finding(Kind.WRONG, (f"{arm}: {test.why}",), hint)
 
 
 def did_not_end(arm: Arm) -> Finding:
-    """Return what is to be said where an arm has nothing of a scenario."""
-    return Finding(Kind.WRONG, (f"{arm}: it did not end",), "did a time-out or a crash end pytest? run it alone")
+    """Return the finding for a scenario without an outcome in an arm."""
+    return Finding(
+        Kind.WRONG, (f"{arm}: it did not end",), "a timeout or a crash may have ended pytest: run the test alone"
+    )
 
 
 def _fails_anyway(case: Case) -> Iterator[Finding]:
     assert case.healthy is not None
-    spared = excused(case.healthy)
-    if red := [verdict for verdict in case.healthy.verdicts if verdict.outcome != "held" and verdict not in spared]:
-        yield Finding(Kind.FAILS, tuple(f"{verdict.outcome}: {sentence(verdict)}" for verdict in red), _WITHOUT)
-    elif case.healthy.asserts == "violated" and not spared:
+    ignored = excused(case.healthy)
+    if red := [verdict for verdict in case.healthy.verdicts if verdict.outcome != "held" and verdict not in ignored]:
+        yield Finding(
+            Kind.FAILS, tuple(f"{VERDICTS[verdict.outcome]}: {sentence(verdict)}" for verdict in red), _WITHOUT
+        )
+    elif case.healthy.asserts == "violated" and not ignored:
         if case.written.asserts == "held" and case.written.expected:
-            why = f"its own asserts fail without the fault ({case.healthy.why}): do they ask for its effect?"
-            yield Finding(Kind.NOT_APPLICABLE, (why,), "only a check can say so: judge the run with run.check(...)")
+            why = f"its asserts fail without the fault ({case.healthy.why}): they may require its effect"
+            yield Finding(Kind.NOT_APPLICABLE, (why,), "use a check instead: run.check(...)")
         else:
-            yield Finding(Kind.FAILS, (f"its own asserts: {case.healthy.why}",), _WITHOUT)
+            yield Finding(Kind.FAILS, (f"its asserts: {case.healthy.why}",), _WITHOUT)
 
 
 _WITHOUT = (
-    "with nothing broken the bound is already missed: is the machine too busy (lower rps=), the bound too tight, the "
-    "load too small to prove it? A check of a reaction to the fault should say that it is one (docs/calibrate.md)"
+    "the check fails without any fault: the machine is too busy (lower rps=), the bound is too tight, or the load is "
+    "too small to prove it. A check of a reaction to the fault must be declared as one (docs/calibrate.md)"
 )
 
 
 def _always_reacts(case: Case) -> Iterator[Finding]:
     assert case.healthy is not None
     if reacting := [verdict for verdict in case.healthy.of("held") if verdict.reaction]:
-        reasons = tuple(f"holds without the fault as well: {sentence(verdict)}" for verdict in reacting)
+        reasons = tuple(f"PASS without the fault too: {sentence(verdict)}" for verdict in reacting)
         yield Finding(
             Kind.INSENSITIVE_TO_FAULT,
             reasons,
-            "it asks for a reaction that happens always: does anything else cause it?",
+            "the reaction happens without the fault too: look for another cause",
         )
 
 
@@ -94,7 +99,7 @@ def _is_control(case: Case) -> Iterator[Finding]:
     if case.written.control is None:
         return
     if found := list(_changes(case)):
-        yield Finding(Kind.NO_CONTROL, tuple(found), "its policies matter, which is better: remove the mark")
+        yield Finding(Kind.NO_CONTROL, tuple(found), "its policies matter: remove the mark")
     else:
         yield Finding(Kind.CONTROL, (case.written.control,))
 
@@ -102,12 +107,14 @@ def _is_control(case: Case) -> Iterator[Finding]:
 def _is_red(case: Case) -> Iterator[Finding]:
     if not case.written.expected:
         without = list(_changes(case))
-        yield _red(case.written, without[0] if without else "and it is the same without its policies")
+        yield _red(case.written, without[0] if without else "the same without its policies")
 
 
 def _red(written: TestOutcome, more: str) -> Finding:
-    red = [f"{verdict.outcome}: {sentence(verdict)}" for verdict in written.verdicts if verdict.outcome != "held"]
-    return Finding(Kind.RED, (*(red or [written.why]), more), "contain the fault first, then calibrate")
+    red = [
+        f"{VERDICTS[verdict.outcome]}: {sentence(verdict)}" for verdict in written.verdicts if verdict.outcome != "held"
+    ]
+    return Finding(Kind.RED, (*(red or [written.why]), more), "make the scenario pass first, then calibrate")
 
 
 def _is_sensitive(case: Case) -> Iterator[Finding]:
@@ -116,47 +123,45 @@ def _is_sensitive(case: Case) -> Iterator[Finding]:
 
 
 def _changes(case: Case) -> Iterator[str]:
-    """Yield what is held with the policies and violated without, or the other way round."""
+    """Yield the checks that pass with policies and fail without, or the other way round."""
     assert case.bare is not None
     before = case.written.keyed
     for key, now in case.bare.keyed.items():
         was = before[key].outcome if key in before else "held"
         if {was, now.outcome} == {"held", "violated"}:
-            yield f"{now.outcome} without its policies: {sentence(now)}"
+            yield f"{VERDICTS[now.outcome]} without its policies: {sentence(now)}"
     if case.written.asserts == "held" and case.written.expected and case.bare.asserts == "violated":
-        yield f"without its policies its own asserts fail: {case.bare.why}"
+        yield f"its asserts fail without its policies: {case.bare.why}"
 
 
 def _was_saturated(case: Case) -> Iterator[Finding]:
-    """A time that could not be told, for the testbed was too busy, says nothing against a scenario."""
+    """A time that is inconclusive because of saturation is not evidence against a scenario."""
     assert case.bare is not None
     if any(verdict.why.startswith(SATURATED) for verdict in case.bare.of("inconclusive")):
-        yield Finding(
-            Kind.SATURATED, tuple(_open(case.bare)), "run it again on a machine with less to do, or lower rps="
-        )
+        yield Finding(Kind.SATURATED, tuple(_open(case.bare)), "run it again on a less busy machine, or lower rps=")
 
 
 def _proves_nothing(case: Case) -> Iterator[Finding]:
     assert case.bare is not None
     judged = names(verdict for verdict in case.bare.verdicts if verdict.outcome != "inconclusive")
-    how = "the same" if case.bare.of("violated") else "green"
-    what = f"{how} without its policies: {judged}" if judged else f"{how} without its policies: its own asserts"
+    how = "the same" if case.bare.of("violated") else "PASS"
+    what = f"{how} without its policies: {judged}" if judged else f"{how} without its policies: its asserts"
     yield Finding(Kind.INSENSITIVE_TO_POLICY, (what, *_open(case.bare)), _how_to_see(case))
 
 
 def _open(bare: TestOutcome) -> Iterator[str]:
     for verdict in bare.of("inconclusive"):
-        yield f"inconclusive without its policies, which proves nothing: {sentence(verdict)}; {verdict.why}"
+        yield f"INCONCLUSIVE without its policies: {sentence(verdict)}; {verdict.why}"
 
 
 def _how_to_see(case: Case) -> str:
     hit = dict.fromkeys(edge for fault in case.written.injected for edge in fault.edges)
     guarded = dict.fromkeys(edge for fault in case.written.injected for edge in fault.protected)
     if not hit.keys() & guarded.keys():
-        return f"no policy is on {', '.join(hit)}, where the fault is; there are policies on {', '.join(guarded)}"
+        return f"the fault is on {', '.join(hit)}, but the policies are on {', '.join(guarded)}"
     return (
-        "make the fault hard enough to need a policy (ms=, kind='stall', more replicas), or check what the policy "
-        "bounds: max_latency, call_duration, attempts, fallback. If it is meant to be harmless: "
+        "make the fault severe enough to need a policy (ms=, kind='stall', more replicas), or check what the policy "
+        "limits: max_latency, call_duration, attempts, fallback. If the fault is harmless on purpose: "
         "@pytest.mark.control('why no policy matters')"
     )
 

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 LEGEND = (
-    "A scenario is worth its name if it holds with nothing broken, and is violated once the policies are gone (or, "
-    "where it shows a policy that does harm, the other way round)."
+    "A useful scenario passes without the fault and fails without its policies (or the other way round, if it shows "
+    "a harmful policy)."
 )
 
 
 def table(judgements: Sequence[Judgement], *, width: int = 100, colour: bool = False) -> str:
-    """Return the calibration as text: a row a scenario, the reasons for those that need attention, a closing line."""
+    """Return the calibration as text: one row per scenario, the reasons for bad ones, and a summary line."""
     console = in_memory(max(80, width), colour=colour)
     if judgements:
         console.print(_rows(judgements))
@@ -37,11 +37,11 @@ def table(judgements: Sequence[Judgement], *, width: int = 100, colour: bool = F
 
 
 def closing(judgements: Sequence[Judgement]) -> str:
-    """How many scenarios there are of each kind, in one line."""
+    """Return the number of scenarios of each kind, in one line."""
     if not judgements:
-        return "no scenario in this selection: none of its tests sent load or injected a fault"
+        return "no scenario in this selection: no test sent load or injected a fault"
     count = Counter(one.kind for one in judgements)
-    kinds = "; ".join(f"{kind}: {count[kind]}" for kind in Kind if count[kind])
+    kinds = "; ".join(f"{kind} ({count[kind]})" for kind in Kind if count[kind])
     return f"{len(judgements)} scenario{'s' if len(judgements) > 1 else ''}. {kinds}"
 
 
@@ -50,7 +50,7 @@ def _rows(judgements: Sequence[Judgement]) -> RenderableType:
     from rich.table import Table
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name, share in (("scenario", 5), *((arm.value, 3) for arm in Arm), ("so the scenario", 3)):
+    for name, share in (("scenario", 5), *((arm.value, 3) for arm in Arm), ("result", 3)):
         grid.add_column(name, ratio=share, overflow="fold")
     for one in judgements:
         grid.add_row(*map(plain, (title(one.test), *one.cells)), plain(one.kind, _style(one)))
@@ -65,7 +65,7 @@ def _explain(console: Console, one: Judgement) -> None:
     from rich.padding import Padding
 
     console.print()
-    console.print(plain(f"{title(one.test)} {one.kind}", _style(one)))
+    console.print(plain(f"{title(one.test)}: {one.kind}", _style(one)))
     lines = [one.test, *one.reasons, *([f"hint: {one.hint}"] if one.hint else [])]
     for line in lines:
         console.print(Padding(plain(line), (0, 0, 0, 2)))

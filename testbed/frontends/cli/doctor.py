@@ -1,4 +1,4 @@
-"""Examines a machine: what of all that a mesh needs is there, what is missing, and how to get it."""
+"""Examines a machine: which tools and features are installed, which are missing, and how to get them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OLDEST_PYTHON = (3, 11)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `advice` says how to get it, or what will happen by itself."""
+    """The result for one tool or feature. `advice` says how to get it, or what the testbed will do by itself."""
 
     name: str
     ok: bool
@@ -31,13 +31,13 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at the machine and at every tool; builds nothing, starts nothing but `TOOL --version`."""
+    """Examine the machine and every tool. It builds nothing, and starts only `TOOL --version`."""
     here = [_system(), _loopback(), _python(), _privilege(), _memory(), _packets(), _namespaces()]
     return [*here, *_extras(), *map(_tool, binaries.TOOLS)]
 
 
 def render(findings: Sequence[Finding]) -> str:
-    """Return the findings as a plain table, one line each, and the advice below."""
+    """Return the findings as a plain table: one line each, with the advice below."""
     names, versions = (max(len(getattr(f, part)) for f in findings) for part in ("name", "version"))
     lines = []
     for found in findings:
@@ -56,13 +56,13 @@ def _system() -> Finding:
 
 
 def _loopback() -> Finding:
-    """A listener on an address far up in 127/8 must be reachable: replicas have such addresses."""
+    """A listener on a high address in 127/8 must be reachable, because replicas have such addresses."""
     try:
         with socket.create_server(("127.254.254.254", 0)) as server:
             socket.create_connection(server.getsockname(), timeout=2).close()
     except OSError as error:
         return Finding("127.0.0.0/8", False, advice=f"127.254.254.254 is not usable ({error.strerror}): is `lo` up?")
-    return Finding("127.0.0.0/8", True, source="all of it is local")
+    return Finding("127.0.0.0/8", True, source="all addresses are local")
 
 
 def _python() -> Finding:
@@ -73,11 +73,11 @@ def _python() -> Finding:
 
 def _privilege() -> Finding:
     user = "root" if os.geteuid() == 0 else "an ordinary user"
-    return Finding("privileges", True, source=f"{user}; none are needed but for packet faults")
+    return Finding("privileges", True, source=f"{user}; only packet faults need privileges")
 
 
 def _packets() -> Finding:
-    """Packet faults are an extra: without them nothing is missing."""
+    """Packet faults are optional: without them the result is still ok."""
     from testbed.injection.namespaces import NetworkNamespaces
     from testbed.injection.packets.packets import Packets
     from testbed.plan.values import AddressSpace
@@ -86,33 +86,35 @@ def _packets() -> Finding:
     try:
         packets.ready()
     except Unavailable as error:
-        return Finding("packet faults", True, source="not for this user", advice=str(error))
+        return Finding("packet faults", True, source="not possible for this user", advice=str(error))
     finally:
         packets.close()
-    return Finding("packet faults", True, source="the kernel drops packets for this user")
+    return Finding("packet faults", True, source="possible for this user")
 
 
 def _namespaces() -> Finding:
     missing = netns.why_not()
-    advice = f"{missing}; only services with binds: all and a port of their own need it" if missing else ""
-    return Finding("own networks", True, source="not for this user" if missing else "namespaces", advice=advice)
+    advice = f"{missing}; only services with binds: all and a fixed port need it" if missing else ""
+    return Finding(
+        "own networks", True, source="not possible for this user" if missing else "namespaces", advice=advice
+    )
 
 
 def _extras() -> list[Finding]:
-    """What is of use beyond wheels: without it nothing is missing, but something is left out."""
+    """The optional tools: without one the result is still ok, but some features are not available."""
     lacking = inventory.missing()
     return [_extra(extra, lacking.get(name, "")) for name, extra in inventory.extras().items()]
 
 
 def _extra(extra: inventory.Extra, why: str) -> Finding:
     if why:
-        return Finding(extra.name, True, source=f"not there: leaves out {extra.without}", advice=why)
+        return Finding(extra.name, True, source=f"missing: needed for {extra.without}", advice=why)
     version, path = _daemon() if extra.name == "engine" else ("", extra.path())
-    return Finding(extra.name, True, version, "here", path)
+    return Finding(extra.name, True, version, "installed", path)
 
 
 def _daemon() -> tuple[str, str]:
-    """Return the version and the address of the Docker engine that answers."""
+    """Return the version and the address of the Docker engine."""
     from testbed.runtime.docker.engine import Engine
 
     engine = Engine(ANSWER_S)
@@ -135,7 +137,7 @@ def _tool(name: str) -> Finding:
     if found is not None:
         return Finding(name, True, found.version, found.source, str(found.path))
     if binaries.TOOLS[name].program is not None and _go():
-        return Finding(name, True, source="not built yet", advice="built at the first use, or now by `testbed setup`")
+        return Finding(name, True, source="not built yet", advice="built on first use, or now with `testbed setup`")
     return Finding(name, False, advice=binaries.missing(name))
 
 

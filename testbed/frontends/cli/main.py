@@ -1,4 +1,4 @@
-"""The command line: look at a topology before it runs, and at the machine that is to run it."""
+"""The command line: examine topologies and the machine, and run campaigns."""
 
 from __future__ import annotations
 
@@ -36,22 +36,21 @@ def _without_traceback(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-FIRST_RUN = "The first run builds Toxiproxy and three small Go programs (about half a minute, once), and says so."
+FIRST_RUN = "The first run builds Toxiproxy and three small Go programs (about half a minute, only once)."
 
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("tests/resilience"))
-@click.option("--entry", prompt="Which service do your users call", default="web", show_default=True)
-@click.option(
-    "--command", prompt="How is it started (a command; nothing: a stub for now)", default="", show_default=False
-)
-@click.option("--calls", prompt="Which services does it call (with commas)", default="pricing", show_default=True)
-@click.option("--path", default="/", show_default=True, help="The path that the load asks for.")
+@click.option("--entry", prompt="Name of the service that users call", default="web", show_default=True)
+@click.option("--command", prompt="Its start command (empty: use a stub)", default="", show_default=False)
+@click.option("--calls", prompt="Services that it calls (comma-separated)", default="pricing", show_default=True)
+@click.option("--path", default="/", show_default=True, help="The path of the requests.")
 @_without_traceback
 def init(folder: Path, entry: str, command: str, calls: str, path: str) -> None:
-    """Write a topology, its fixture and a first scenario into FOLDER (tests/resilience), which pass as they are.
+    """Write a topology, its fixture and a first passing scenario into FOLDER (default: tests/resilience).
 
-    Asks three questions, unless the options answer them. Overwrites nothing. The command will run where you are now.
+    Asks three questions, unless the options answer them. Overwrites no files. The start command runs in the current
+    folder.
     """
     from os.path import relpath
 
@@ -64,14 +63,14 @@ def init(folder: Path, entry: str, command: str, calls: str, path: str) -> None:
         click.echo(f"wrote {written}")
     if not all(map(locate, ("toxiproxy", "stub-go", "load"))):
         click.echo(FIRST_RUN)
-    click.echo(f"Now: pytest {folder}")
+    click.echo(f"Next: pytest {folder}")
 
 
 TOPOLOGY = click.argument("file", type=click.Path(path_type=Path))
 
 
 @main.command()
-@click.option("--markdown", is_flag=True, help="Every key as Markdown tables, for readers.")
+@click.option("--markdown", is_flag=True, help="Print all keys as Markdown tables.")
 @_without_traceback
 def schema(markdown: bool) -> None:
     """Print the JSON Schema of topology files, for editors."""
@@ -83,10 +82,10 @@ def schema(markdown: bool) -> None:
 
 @main.command()
 @TOPOLOGY
-@click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON: every process, file and link.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole plan as JSON: every process, file and link.")
 @_without_traceback
 def plan(file: Path, as_json: bool) -> None:
-    """Print what FILE would run, and what its policies amount to; start nothing."""
+    """Print the processes, edges and warnings of FILE without starting anything."""
     from testbed.experiment.planning import plan_for
     from testbed.plan.describe import as_data, as_text
     from testbed.plan.values import AddressSpace
@@ -100,8 +99,8 @@ def plan(file: Path, as_json: bool) -> None:
 
 @main.command()
 @TOPOLOGY
-@click.option("--mermaid", is_flag=True, help="Mermaid only, to paste into Markdown.")
-@click.option("--tree", "only_tree", is_flag=True, help="The tree only.")
+@click.option("--mermaid", is_flag=True, help="Print only Mermaid, to paste into Markdown.")
+@click.option("--tree", "only_tree", is_flag=True, help="Print only the tree.")
 @_without_traceback
 def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
     """Print the service graph of FILE as a tree and as Mermaid."""
@@ -120,7 +119,7 @@ def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
 @main.command()
 @_without_traceback
 def doctor() -> None:
-    """Say what is there, what is missing, and how to get it."""
+    """Print which tools are installed, which are missing, and how to get them."""
     from testbed.frontends.cli.doctor import examine, render
 
     findings = examine()
@@ -129,9 +128,13 @@ def doctor() -> None:
 
 
 @main.command()
-@click.option("--install", is_flag=True, help="Install them: Debian packages as root, then the image of containers.")
+@click.option(
+    "--install",
+    is_flag=True,
+    help="Install the missing tools: Debian packages (as root), then the base image of containers.",
+)
 def tools(install: bool) -> None:
-    """Say which of the optional tools this machine lacks, what each is for, and what brings them."""
+    """Print the missing optional tools, what needs each, and how to install them."""
     from testbed.runtime.docker.images import build as build_image
     from testbed.runtime.tools import installing
 
@@ -147,9 +150,9 @@ def tools(install: bool) -> None:
 @main.command()
 @_without_traceback
 def support() -> None:
-    """Print what each fault can be aimed at and what each check can be told, on every mesh and for every protocol.
+    """Print the targets of every fault and the support of every check, for each mesh and each protocol.
 
-    Faults and checks of other distributions are below ours, with the distribution; "?" where no value is known to try.
+    Third-party faults and checks are at the end, with their distribution. "?" means that no valid example is known.
     """
     from testbed.frontends.cli import protocol_support
     from testbed.frontends.cli.support import LEGEND, checks, faults, table
@@ -158,13 +161,13 @@ def support() -> None:
     more_faults, more_checks = offered("fault"), offered("check")
     click.echo(f"{table(faults(more_faults))}\n\n{table(checks(more_checks))}\n")
     by_protocol = f"{table(protocol_support.faults(more_faults))}\n\n{table(protocol_support.checks(more_checks))}"
-    click.echo(f"on an edge that carries\n\n{by_protocol}\n\n{LEGEND}")
+    click.echo(f"by protocol of the edge\n\n{by_protocol}\n\n{LEGEND}")
 
 
 @main.command()
 @_without_traceback
 def setup() -> None:
-    """Build now what a first run would build (Toxiproxy, the Go programs), with progress."""
+    """Build Toxiproxy and the Go programs now, with progress, so that the first run need not."""
     from testbed.runtime.tools.bar import Bar, Piece
     from testbed.runtime.tools.binaries import TOOLS, build, find
 
@@ -173,7 +176,7 @@ def setup() -> None:
         build(bar.say, go.at)
     for tool in TOOLS:
         find(tool)
-    click.echo("ready: every binary is in place")
+    click.echo("ready: all binaries are installed")
 
 
 ARGS = click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST ARGUMENTS]...")
@@ -183,13 +186,13 @@ PASSES_ON = {"ignore_unknown_options": True}
 @main.command(context_settings=PASSES_ON)
 @ARGS
 @click.option(
-    "--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything as JSON, for CI."
+    "--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write the results as JSON, for CI."
 )
 @_without_traceback
 def calibrate(args: tuple[str, ...], path: Path | None) -> None:
-    """Say what your scenarios can tell: run them as written, without the fault, and without the policies.
+    """Check that scenarios are sensitive to policies: run them as written, without fault, and without policies.
 
-    Takes what pytest takes (files, -k, -n 2, ...). Exits with 1 if a scenario cannot tell the difference.
+    Accepts the arguments of pytest (files, -k, -n 2, ...). Exits with 1 if a scenario proves nothing.
     """
     from shutil import get_terminal_size
 
@@ -206,15 +209,15 @@ def calibrate(args: tuple[str, ...], path: Path | None) -> None:
 
 @main.command(context_settings=PASSES_ON)
 @ARGS
-@click.option("--times", type=click.IntRange(min=2), default=50, show_default=True, help="How many rounds.")
-@click.option("--seed", type=int, help="The seed of the rounds, to do the same again.")
-@click.option("--strict", is_flag=True, help="Set no round aside, whatever the machine does meanwhile.")
+@click.option("--times", type=click.IntRange(min=2), default=50, show_default=True, help="The number of rounds.")
+@click.option("--seed", type=int, help="The seed of the rounds, to reproduce a soak.")
+@click.option("--strict", is_flag=True, help="Count every round, even if the machine was saturated.")
 @_without_traceback
 def soak(args: tuple[str, ...], times: int, seed: int | None, strict: bool) -> None:
-    """Run your scenarios many times, each time in another order and with another seed; no verdict may change.
+    """Run your scenarios many times with different orders and seeds. No verdict may change.
 
-    Takes what pytest takes. Exits with 1 if one verdict of one round differs from the first round's. A round that only
-    differs in tests during which the machine was starved is told, set aside and run again.
+    Accepts the arguments of pytest. Exits with 1 if a verdict differs from the first round or a test fails. A round
+    that differs only in tests during which the machine was saturated is reported, not counted and repeated.
     """
     from testbed.campaigns.soak import soak as run
 
@@ -222,30 +225,31 @@ def soak(args: tuple[str, ...], times: int, seed: int | None, strict: bool) -> N
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="Everything as JSON: each process, group and folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON: each process, group and folder.")
 @_without_traceback
 def ps(as_json: bool) -> None:
-    """List the meshes that run, and what is left of those whose owner has died."""
+    """List running meshes, and orphans (resources of runs with a dead owner)."""
     from shutil import get_terminal_size
 
     from testbed.frontends.cli import runs_table
     from testbed.runtime.orphans.found import look, runs
 
-    there = runs(look())
+    present = runs(look())
     width = get_terminal_size((120, 0)).columns
-    text = runs_table.table(there, width=width, colour=sys.stdout.isatty())
-    click.echo(json.dumps(runs_table.as_data(there), indent=2) if as_json else text)
+    text = runs_table.table(present, width=width, colour=sys.stdout.isatty())
+    click.echo(json.dumps(runs_table.as_data(present), indent=2) if as_json else text)
 
 
 @main.command()
 @click.argument("names", nargs=-1, metavar="[RUN]...")
-@click.option("--all", "everything", is_flag=True, help="End every run as well.")
-@click.option("--timeout", type=float, default=15, show_default=True, help="Seconds that an owner has to end.")
+@click.option("--all", "everything", is_flag=True, help="Also end all running runs.")
+@click.option("--timeout", type=float, default=15, show_default=True, help="Seconds until an owner is killed.")
 @_without_traceback
 def down(names: tuple[str, ...], everything: bool, timeout: float) -> None:
-    """Remove what is left of runs whose owner has died; end RUN, or with --all every run that goes on.
+    """Remove orphans. With RUN, end that run; with --all, end all runs.
 
-    A run's owner is asked to end, as by Ctrl-C, and killed if it does not. Exits with 1 if something is still there.
+    Sends SIGTERM to the owner of a run (like Ctrl-C), and kills it after the timeout. Exits with 1 if something
+    remains.
     """
     from testbed.runtime.orphans.down import down as end
 
@@ -264,13 +268,13 @@ def sandbox(command: tuple[str, ...]) -> None:
 
 @main.group()
 def images() -> None:
-    """The image in which programs of this machine run on --testbed-runtime=docker."""
+    """The base image for --testbed-runtime=docker, in which programs of this machine run."""
 
 
 @images.command()
 @_without_traceback
 def build() -> None:
-    """Make the base image from Debian packages (mmdebstrap), without any registry."""
+    """Build the base image from Debian packages with mmdebstrap, without a registry."""
     from testbed.runtime.docker.images import build as make
 
     make(lambda text: click.echo(text, err=True))

@@ -1,7 +1,6 @@
-"""What can be broken and judged on an edge, by the protocol that it carries: asked of the faults and checks themselves.
+"""The support of faults and checks by the protocol of an edge, computed from the faults and checks themselves.
 
-Each check judges one small run over such an edge, of which is on record what such an edge shows. What it can say of
-plain HTTP is the measure.
+Each check is evaluated on a small synthetic history of such an edge. The result for plain HTTP is the reference.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ from testbed.spec.edges import CLIENT, Protocol
 from testbed.spec.topology import Topology
 
 PROTOCOLS: Sequence[str] = get_args(Protocol)
-STATUS = "UNAVAILABLE"  # for what wants a status of gRPC's
+STATUS = "UNAVAILABLE"  # an example for arguments that are a gRPC status
 BEFORE = f"{CLIENT} -> front"
 EACH = 100  # requests of each phase, in one second
 
 
 def topology_of(protocol: str) -> Topology:
-    """Return a service that calls two others, of which "back" is spoken to in this protocol."""
+    """Return a topology with a service that calls two others; "back" has this protocol."""
     tcp = protocol == "tcp"
     failing = {"to": SERVICE, "onFailure": {"fallback": GIVEN["which"]}}
     front = {"command": "front", "calls": [SERVICE, "side"]} if tcp else {"language": "go", "calls": [failing, "side"]}
@@ -56,7 +55,7 @@ def topology_of(protocol: str) -> Topology:
 
 
 def faults(others: Mapping[str, type[Fault]] = NO_OTHERS) -> list[dict[str, str]]:
-    """Return a row for each fault: which targets it takes, by the protocol of the edge."""
+    """Return a row for each fault: its possible targets, by the protocol of the edge."""
     plans = {protocol: plan_for(topology_of(protocol), SPACE) for protocol in PROTOCOLS}
     return rows_of(lambda name, kind: {"fault": name} | _targets(kind, plans), FAULTS, others)
 
@@ -66,10 +65,10 @@ def _targets(kind: type[Fault], plans: Mapping[str, Plan]) -> dict[str, str]:
 
 
 def _found(kind: type[Fault], plan: Plan) -> Iterator[str]:
-    """Yield the targets as the fault is usually written, then with a status of gRPC's."""
-    for how, fault in (("", example(kind)), *_variants(kind)):
-        if there := ", ".join(targets(fault, plan)):
-            yield there + how
+    """Yield the targets of the usual form of the fault, then those of its form with a gRPC status."""
+    for suffix, fault in (("", example(kind)), *_variants(kind)):
+        if possible := ", ".join(targets(fault, plan)):
+            yield possible + suffix
 
 
 def _variants(kind: type[Fault]) -> Iterator[tuple[str, Fault]]:
@@ -79,7 +78,7 @@ def _variants(kind: type[Fault]) -> Iterator[tuple[str, Fault]]:
 
 
 def checks(others: Mapping[str, Callable[..., Check]] = NO_OTHERS) -> list[dict[str, str]]:
-    """Return a row for each check: "yes", with which bounds, or why not, by the protocol of the edge."""
+    """Return a row for each check, by the protocol of the edge: "yes", with which bounds, or why not."""
     return rows_of(_row, CHECKS, others)
 
 
@@ -89,7 +88,7 @@ def _row(name: str, made: Callable[..., Check]) -> dict[str, str]:
 
 
 def _of_an_edge(made: Sequence[Check]) -> Sequence[Check]:
-    """Return those that name an edge, where a check may do without."""
+    """Return the examples of a check that name an edge, for a check with an optional edge."""
     return [check for check in made if check.on_edge()]
 
 
@@ -108,15 +107,15 @@ def _bounds(check: Check) -> Iterator[str]:
 
 
 def _refusal(check: Check, protocol: str) -> str:
-    """Return what to use in place of a check, or why it cannot be judged as it could be on plain HTTP; "" if it can."""
-    refused, why = _said(check, protocol)
-    if not refused and why in ("", _said(check, "http")[1]):
+    """Return what to use instead of a check, or why it cannot be evaluated as on plain HTTP; "" if it can."""
+    refused, why = _result(check, protocol)
+    if not refused and why in ("", _result(check, "http")[1]):
         return ""
     return why.rpartition(". Use ")[2].replace(EDGE, "it").replace(BEFORE, "the edge before it")
 
 
-def _said(check: Check, protocol: str) -> tuple[bool, str]:
-    """Return whether a check was refused as written, and why it was, or was inconclusive."""
+def _result(check: Check, protocol: str) -> tuple[bool, str]:
+    """Return whether a check was refused, and why it was refused or inconclusive."""
     try:
         (verdict,) = judge(run_over(protocol), all=[check]).verdicts
     except CheckError as error:
@@ -126,11 +125,11 @@ def _said(check: Check, protocol: str) -> tuple[bool, str]:
 
 @cache
 def run_over(protocol: str) -> History:
-    """Return what a run without a fault records: each request of the load makes one call, and all goes well."""
-    shows = sorted(sources("envoy"))
+    """Return the history of a run without faults: each request of the load makes one call, and all succeed."""
+    recorded = sorted(sources("envoy"))
     topology = topology_of(protocol).model_dump(mode="json", by_alias=True)
-    info = RunInfo(0, "support", 0, "envoy", topology, {}, tuple(shows))
-    events: list[Event] = [info, *(Evidence(source, complete=True) for source in shows)]
+    info = RunInfo(0, "support", 0, "envoy", topology, {}, tuple(recorded))
+    events: list[Event] = [info, *(Evidence(source, complete=True) for source in recorded)]
     for start, phase in enumerate(("baseline", "hold", "recover")):
         events += [Phase(phase, start, start + 1), Pace(phase, EACH, EACH, 1.0)]
         events += [event for n in range(EACH) for event in _one(f"{phase}-{n}", start + n / EACH, phase, protocol)]
@@ -138,7 +137,7 @@ def run_over(protocol: str) -> History:
 
 
 def _one(name: str, at: float, phase: str, protocol: str) -> Iterator[Event]:
-    """Yield one request of the load and what is recorded of the call that it makes."""
+    """Yield the events of one request of the load and its calls."""
     yield Request(name, name, "", at, at, 20.0, 200, replica="front-1", phase=phase)
     yield Attempt(name, "front -> side", "front-1", "side-1", 1, at, 10.0, 200, call=f"{name}/side")
     yield Call(name, "front -> side", "front-1", 1, at, 10.0, 200, call=f"{name}/side")

@@ -15,13 +15,13 @@ from testbed.runtime.owner import State
 
 WORDS = {State.ALIVE: "running", State.DEAD: "orphan", State.ELSEWHERE: "elsewhere"}
 STYLES = {State.ALIVE: "green", State.DEAD: "bold red", State.ELSEWHERE: "yellow"}
-HINT = "orphan: its owner has died. `testbed down` removes it, and so does the next start of a mesh."
+HINT = "orphan: its owner has died. `testbed down` or the next start of a mesh removes it."
 
 
 def table(runs: Sequence[Run], *, width: int = 120, colour: bool = False) -> str:
     """Return the runs as text, one row each."""
     if not runs:
-        return "nothing runs, and nothing is left behind"
+        return "no runs and no orphans"
     from rich import box
     from rich.table import Table
 
@@ -55,10 +55,10 @@ def _data(run: Run) -> dict[str, Any]:
 
 
 def _since(run: Run) -> float:
-    """When it was started (epoch seconds); 0 where nothing says so."""
-    told = read_about(run.folder).get("since")
-    if isinstance(told, int | float):
-        return float(told)
+    """Return the start time (epoch seconds); 0 if it is unknown."""
+    since = read_about(run.folder).get("since")
+    if isinstance(since, int | float):
+        return float(since)
     with suppress(OSError):
         return os.stat(run.folder).st_ctime
     return 0.0
@@ -75,6 +75,6 @@ def _ago(moment: float) -> str:
 
 
 def _held(run: Run) -> str:
-    """What a run holds beside its folder: "11 processes, 1 control group"."""
+    """Return the resources of a run except its folder: "11 processes, 1 control group"."""
     kinds = dict.fromkeys(thing.kind for thing in run.things if thing.kind != "folder")
     return ", ".join(counted(kind, len(run.of(kind))) for kind in kinds) or "nothing"

@@ -1,4 +1,4 @@
-"""The first files in a repository that has no scenario yet: a topology, its fixture, and one scenario that passes."""
+"""The first files for a repository without scenarios: a topology, its fixture, and one passing scenario."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from pathlib import Path
 from testbed.errors import TestbedError
 
 TOPOLOGY = """\
-# What runs in the scenarios of this folder. `testbed plan {file}` says what it amounts to.
+# The services in the scenarios of this folder. `testbed plan {file}` prints what would run.
 name: {entry}
 entry: {entry}
 services:
   {entry}:{what}
 {callees}
-policies:                          # what the callers' proxies do; in Istio's words, what is not written is off
+policies:                          # of the callers' proxies, with the names of Istio; what is not set is off
   - edge: {entry} -> {callee}
     timeout: 500ms
     retries: {{attempts: 1, perTryTimeout: 200ms, retryOn: [5xx, reset, connect-failure]}}
 """
-STAND_IN = (
-    "  {name}: {{language: go}}  # a stub stands in; yours is {{command: ...}}, {{image: ...}} or {{address: ...}}"
-)
+STAND_IN = "  {name}: {{language: go}}  # a stub; replace it with {{command: ...}}, {{image: ...}} or {{address: ...}}"
 COMMAND = """
     command: {command}{workdir}
     calls: [{calls}]
-    # if it takes no {variable}_URL or {variable}_ADDR: env: {{MY_VARIABLE: "{{{{upstream.{callee}.address}}}}"}}
-    binds: all  # it is told PORT; if it takes a port of its own: port: 5000
+    # if it does not read {variable}_URL or {variable}_ADDR: env: {{MY_VARIABLE: "{{{{upstream.{callee}.address}}}}"}}
+    binds: all  # it listens on PORT; if it has a fixed port: port: 5000
     ready: {{tcp: true, within: 60s}}"""
 STUB = " {{language: go, calls: [{calls}]}}"
 CONFTEST = """\
@@ -37,40 +35,43 @@ from testbed import topology
 {fixture} = topology("{file}")
 """
 SCENARIO = '''\
-"""What {callee} may do to the users of {entry}."""
+"""Failures of {callee}, as seen by the users of {entry}."""
 
 from testbed import {names}
 
 
-def test_slow_{callee_word}_does_not_hold_up_the_users({fixture}):
-    slow = delay(ms=2000).on("{entry} -> {callee}")
-    run = {fixture}.experiment(slow, load=constant_rate(get("{path}"), rps=50), hold_s=3)
+def test_slow_{callee_word}_does_not_delay_users({fixture}):
+    fault = delay(ms=2000).on("{entry} -> {callee}")
+    run = {fixture}.experiment(fault, load=constant_rate(get("{path}"), rps=50), hold_s=3)
     run.check(all=[{checks}])
 '''
 OF_STUBS = (
     "attempts, constant_rate, delay, get, max_latency",
     'max_latency(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)',
 )
-# A command may not hand on what attempts are told by.
-OF_COMMANDS = ("constant_rate, delay, get, max_latency", "max_latency(under_ms=1500)")
+# A custom service may not propagate baggage, which attempts() needs.
+OF_COMMANDS = (
+    "constant_rate, delay, get, max_latency",
+    "max_latency(under_ms=1500)",
+)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What is asked: who is called by the users, how it starts (a stub, if that is not known), and whom it calls."""
+    """The answers of the user: the entry service, its start command (empty: a stub), and the services that it calls."""
 
     entry: str
     command: str
     calls: Sequence[str]
     path: str = "/"
-    workdir: str = "."  # where the command is meant to run, as seen from the topology's folder
+    workdir: str = "."  # the folder of the command, relative to the topology
 
 
 def files(answers: Answers) -> Mapping[str, str]:
-    """Return the text of each file by its name. Raises `TestbedError` for names that a topology cannot have."""
+    """Return the text of each file by its name. Raises `TestbedError` for invalid names."""
     calls = list(dict.fromkeys(filter(None, answers.calls)))
     if not calls or answers.entry in calls:
-        raise TestbedError("a mesh has at least two services: name another that is called, as in --calls pricing")
+        raise TestbedError("a mesh needs at least two services: name another one, as in --calls pricing")
     file = f"{answers.entry}.yaml"
     words = {
         "entry": answers.entry,
@@ -95,14 +96,14 @@ def files(answers: Answers) -> Mapping[str, str]:
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write the files, and return their paths. A conftest.py that is there gets its lines at the end.
+    """Write the files and return their paths. Lines are appended to an existing conftest.py.
 
-    Raises `TestbedError` if any other file is there already; then nothing has been written.
+    Raises `TestbedError` if another file exists already; then nothing is written.
     """
     paths = {folder / name: text for name, text in texts.items()}
-    there = [path for path in paths if path.exists() and path.name != "conftest.py"]
-    if there:
-        raise TestbedError(f"{', '.join(map(str, there))}: there already, and left as it is; take another folder")
+    existing = [path for path in paths if path.exists() and path.name != "conftest.py"]
+    if existing:
+        raise TestbedError(f"{', '.join(map(str, existing))}: already exists, not changed; use another folder")
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in paths.items():
         before = f"{path.read_text().rstrip()}\n\n" if path.exists() else ""

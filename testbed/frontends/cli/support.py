@@ -1,4 +1,4 @@
-"""What can be broken and judged on which mesh: asked of faults, checks and meshes themselves, not written down."""
+"""The support of faults and checks by mesh, computed from the faults, checks and meshes themselves."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from testbed.spec.topology import Topology
 
 EDGE, SERVICE = "front -> back", "back"
 SPACE = AddressSpace("127.50")
-AIMS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
+TARGETS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
 GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # another required argument is 1
-GUESSES: Sequence[object] = (1, 0.5, 99, 200, "hold", "UNAVAILABLE")  # values of bounds; a check wants one or several
+GUESSES: Sequence[object] = (1, 0.5, 99, 200, "hold", "UNAVAILABLE")  # example values for bounds
 SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "users": ((), {"percent": 5}),
     "cohort": (("oslo",), {}),
@@ -34,17 +34,17 @@ SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "attempts": ((1,), {}),
 }
 LEGEND = """\
-edge, service, replica, proxy: what .on(...) takes; itself: it has its target from what it is made with.
-no: what to use instead, or the reason, follows. A check without all its evidence is inconclusive, which counts as red.
-(grpc_status=), with ...=: so written, and not otherwise."""
+edge, service, replica, proxy: the possible targets of .on(...). itself: its own arguments name the target.
+no: followed by what to use instead, or by the reason. A check without its evidence is INCONCLUSIVE and fails the test.
+(grpc_status=), with ...=: only in this form."""
 NO_OTHERS: Mapping[str, Any] = {}  # faults or checks of other distributions
 T = TypeVar("T")
 
 
 def settings() -> dict[str, Topology]:
-    """Return a small topology for each mesh and placement, by what users call them.
+    """Return a small topology for each mesh and placement, by its keys in YAML.
 
-    And one whose edge has no inlet, and one whose callee runs already.
+    Also one with an edge without an inlet, and one with an external callee.
     """
     made = {f"mesh: {DEFAULT}": pair(), "placement: node": pair(placement="node")}
     made |= {f"mesh: {name}": pair(mesh=name) for name in MESHES if name != DEFAULT}
@@ -55,7 +55,7 @@ def settings() -> dict[str, Topology]:
 def pair(
     front: Mapping[str, object] | None = None, back: Mapping[str, object] | None = None, **more: object
 ) -> Topology:
-    """Return two services, of which the one in front calls the other."""
+    """Return a topology with two services: front calls back."""
     services = {
         "front": {**(front or {"language": "go"}), "calls": [SERVICE]},
         SERVICE: back or {"language": "go", "replicas": 2},
@@ -66,9 +66,9 @@ def pair(
 def rows_of(
     row: Callable[[str, T], dict[str, str]], ours: Mapping[str, T], others: Mapping[str, T]
 ) -> list[dict[str, str]]:
-    """Return a row for each of ours, and below them for each of other distributions.
+    """Return a row for each built-in fault or check, then for each third-party one.
 
-    Those may be whatever their authors like: where none of the guessed values makes one, its cells are "?".
+    The cells of a third-party one are "?" if no example value works.
     """
     rows = [row(name, one) for name, one in sorted(ours.items())]
     first, *rest = rows[0]
@@ -81,7 +81,7 @@ def rows_of(
 
 
 def faults(others: Mapping[str, type[Fault]] = NO_OTHERS) -> list[dict[str, str]]:
-    """Return a row for each fault: which targets it takes in each setting, and which scopes."""
+    """Return a row for each fault: its possible targets in each setting, and its scopes."""
     plans = {name: plan_for(topology, SPACE) for name, topology in settings().items()}
     return rows_of(lambda name, kind: _row(name, example(kind), plans), FAULTS, others)
 
@@ -92,16 +92,16 @@ def _row(name: str, fault: Fault, plans: Mapping[str, Plan]) -> dict[str, str]:
 
 
 def instead(fault: Fault) -> str:
-    """Return "no", with what to use in its place."""
+    """Return "no", with the fault to use instead."""
     return f"no: {fault.twin}" if isinstance(fault, LinkFault | RequestFault) else "no"
 
 
 def needs(fault: Fault) -> str:
-    """Return what a fault needs that not every machine has, by what it does; `testbed doctor` says what is there."""
+    """Return the special requirements of a fault on the machine, from its operations."""
     context = context_of(plan_for(pair(), SPACE))
-    for aimed in (fault, *(_aimed(fault, **{what: name}) for what, name in AIMS.items())):
+    for targeted in (fault, *(_targeted(fault, **{what: name}) for what, name in TARGETS.items())):
         with suppress(FaultError):
-            return ", ".join(dict.fromkeys(filter(None, map(_need, aimed.operations(context, "f1"))))) or "-"
+            return ", ".join(dict.fromkeys(filter(None, map(_need, targeted.operations(context, "f1"))))) or "-"
     return "-"
 
 
@@ -116,7 +116,7 @@ def _need(operation: Operation) -> str:
     return ""
 
 
-def _aimed(fault: Fault, **target: str) -> Fault:
+def _targeted(fault: Fault, **target: str) -> Fault:
     try:
         return fault.on(**target)
     except FaultError:
@@ -124,39 +124,39 @@ def _aimed(fault: Fault, **target: str) -> Fault:
 
 
 def context_of(plan: Plan) -> FaultContext:
-    """Return where faults are resolved, without a load."""
+    """Return the context in which faults are resolved, without a load."""
     return FaultContext(plan.links, plan.replicas, {}, 0, plan.proxies)
 
 
 def example(kind: type[Fault]) -> Fault:
-    """Return a fault with any values that it takes. Raises `FaultError` if none of the guesses is one."""
+    """Return a fault with example values. Raises `FaultError` if no example value works."""
     names = [one.name for one in required(kind)]
     for guess in (64, 1, 0.5):
         with suppress(FaultError):
             return kind(**{name: GIVEN.get(name, guess) for name in names})
-    raise FaultError(f"testbed support knows no values for {kind.__name__}({', '.join(names)})")
+    raise FaultError(f"testbed support has no example values for {kind.__name__}({', '.join(names)})")
 
 
 def targets(fault: Fault, plan: Plan) -> Iterator[str]:
-    """Yield what the fault can be aimed at in this plan; "itself" for one that names its target when it is made."""
+    """Yield the possible targets of a fault in this plan; "itself" for a fault with its target in its arguments."""
     context = context_of(plan)
-    aims = AIMS | {"proxy": plan.proxies[0].name if plan.proxies else "front-1"}
+    candidates = TARGETS | {"proxy": plan.proxies[0].name if plan.proxies else "front-1"}
     if _fits(lambda: fault.operations(context, "f1")):
         yield "itself"
-    for what, name in aims.items():
+    for what, name in candidates.items():
         if _fits(lambda: fault.on(**{what: name}).operations(context, "f1")):  # noqa: B023 (called at once)
             yield what
 
 
 def scopes(fault: Fault) -> Iterator[str]:
-    """Yield which scopes the fault takes."""
+    """Yield the possible scopes of a fault."""
     for what, (some, named) in SCOPES.items():
         if _fits(lambda: getattr(fault, f"for_{what}")(*some, **named)):  # noqa: B023 (called at once)
             yield what
 
 
 def checks(others: Mapping[str, Callable[..., Check]] = NO_OTHERS) -> list[dict[str, str]]:
-    """Return a row for each check: "yes" for a mesh that gives all the evidence that it may need, else what lacks."""
+    """Return a row for each check: "yes" for a mesh that records all its evidence, else what is missing."""
     return rows_of(_row_of_check, CHECKS, others)
 
 
@@ -166,22 +166,22 @@ def _row_of_check(name: str, made: Callable[..., Check]) -> dict[str, str]:
 
 
 def sources(mesh: str) -> frozenset[str]:
-    """Return what a run on this mesh can show; counters need a proxy that tells them."""
+    """Return the evidence of a run on this mesh; counters need a proxy."""
     counters = ["samples"] if plan_for(pair(mesh=mesh), SPACE).proxies else []
     return frozenset(["requests", "arrivals", *capabilities(mesh).sources, *counters])
 
 
-def _lacking(judged: Iterable[Check], there: frozenset[str]) -> str:
-    view = cast(View, SimpleNamespace(index=SimpleNamespace(sources=there)))
-    lacks = [set(check.needs(view)) - there for check in judged]
+def _lacking(judged: Iterable[Check], recorded: frozenset[str]) -> str:
+    view = cast(View, SimpleNamespace(index=SimpleNamespace(sources=recorded)))
+    lacks = [set(check.needs(view)) - recorded for check in judged]
     missing = ", ".join(sorted(set().union(*lacks)))
-    return "yes" if not missing else f"{'in part' if not all(lacks) else 'no'}: shows no {missing}"
+    return "yes" if not missing else f"{'in part' if not all(lacks) else 'no'}: does not record {missing}"
 
 
 def examples(made: Any) -> list[Check]:
-    """Return a check with each of its bounds by itself, as far as it can be alone. Raises `CheckError` for none."""
+    """Return examples of a check, each with one of its bounds. Raises `CheckError` if no example value works."""
     if not (found := list(_examples(made))):
-        raise CheckError(f"testbed support knows no values for {made}")
+        raise CheckError(f"testbed support has no example values for {made}")
     return found
 
 
@@ -189,13 +189,13 @@ def _examples(made: Any) -> Iterator[Check]:
     kind = getattr(made, "func", made)
     bounds = [one.name for one in fields(kind) if one.kw_only and one.name != "phase"]
     given = [{}, *({name: guess} for name in bounds for guess in GUESSES)]
-    for about, bound in product(_abouts(kind, len(getattr(made, "args", ()))), given):
+    for subject, bound in product(_subjects(kind, len(getattr(made, "args", ()))), given):
         with suppress(CheckError):
-            yield made(*about, **bound)
+            yield made(*subject, **bound)
 
 
-def _abouts(kind: Any, filled: int) -> Iterator[list[Any]]:
-    """Yield what a check may be about: what it must be told, and all that it can be (an edge)."""
+def _subjects(kind: Any, filled: int) -> Iterator[list[Any]]:
+    """Yield positional arguments of a check: only the required ones, then all of them."""
     needed = [GIVEN.get(one.name, 1) for one in required(kind)][filled:]
     every = [GIVEN.get(one.name, 1) for one in fields(kind) if not one.kw_only][filled:]
     yield needed
@@ -204,7 +204,7 @@ def _abouts(kind: Any, filled: int) -> Iterator[list[Any]]:
 
 
 def required(kind: Any) -> Iterator[Any]:
-    """Yield the fields that must be given to make one."""
+    """Yield the required fields."""
     return (one for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING)
 
 
@@ -217,7 +217,7 @@ def _fits(make: Callable[[], object]) -> bool:
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Return rows as text, one line each below their titles."""
+    """Return rows as text, one line each below a header."""
     lines = [list(rows[0]), *(list(row.values()) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)

@@ -1,1 +1,1 @@
-"""The pytest plugin: fixtures, hooks, progress, what a report of a test carries."""
+"""The pytest plugin: fixtures, hooks, progress, and the content of test reports."""

@@ -1,4 +1,4 @@
-"""Attach what a test did to its pytest report: as plain data, as JUnit properties, as a section, as a kept file."""
+"""Attaches the outcome of a test to its pytest report: as data, JUnit properties, a section, and a saved history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def attach_to_report(
     report: pytest.TestReport, item: pytest.Item, error: BaseException | None, record: Record, session: Session
 ) -> None:
-    """Add the outcome, and for a test with a run the properties for JUnit and its history, if that is to be kept."""
+    """Add the outcome. For a test with a run, add JUnit properties, and save its history if required."""
     ran = report.when == "call" and bool(record.runs)
     history = _keep(report, item, record, session) if ran else ""
     outcome = outcome_of(item, report, error, record, history)
@@ -28,12 +28,12 @@ def attach_to_report(
 
 
 def _keep(report: pytest.TestReport, item: pytest.Item, record: Record, session: Session) -> str:
-    """Keep the history of a failed test, or if asked; return its path, "" if it is not kept."""
+    """Save the history of a failed test, or of any test on request. Return its path, "" if it is not saved."""
     if session.replay is not None or not (report.failed or session.keep or session.in_campaign):
         return ""
     path = session.history_path(item.nodeid)
     write_runs(record.runs, path)
     where = path.relative_to(session.rootdir)
-    again = f"history: {where}\njudge it again: pytest {item.nodeid!r} --testbed-replay={where}"
-    report.sections.append(("testbed", again))
+    text = f"recorded run: {where}\nre-evaluate with: pytest {item.nodeid!r} --testbed-replay={where}"
+    report.sections.append(("testbed", text))
     return str(path)

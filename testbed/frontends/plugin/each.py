@@ -1,4 +1,4 @@
-"""`pytest -p testbed.frontends.plugin.each` prints a line for each test as it ends, not a dot."""
+"""`pytest -p testbed.frontends.plugin.each` prints a line instead of a dot when a test ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def pytest_report_teststatus(
     report: pytest.CollectReport | pytest.TestReport,
 ) -> Generator[None, Status, Status]:
-    """Say what came of a test: `slow pricing: contained`; without a verdict, how it ended."""
+    """Print the result of a test: `slow pricing: contained`; without a verdict, its outcome."""
     category, letter, word = yield
     return category, letter and line(report, category), word
 

@@ -1,4 +1,4 @@
-"""The user's fixture: `shop = topology("topologies/shop.yaml")` in a conftest.py, and nothing more."""
+"""The fixture for users: `shop = topology("topologies/shop.yaml")` in a conftest.py."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def topology(
     scope: ScopeName = "session",
     **overrides: Unpack[Overrides],
 ) -> Any:
-    """Make a fixture that is the running mesh (a `Testbed`), one for each pytest process, clean for every test.
+    """Make a fixture for the running mesh (a `Testbed`): one per pytest process, reset before every test.
 
-    `path` is relative to the file that calls this, then to pytest's rootdir. `mesh`, `placement`, `policies` (merged
-    key by key into those of the file; None removes a policy), `replicas`, `addresses` (services that run already, with
-    host and port) and `request_faults` override the file.
-    `parameters` maps a test id to such overrides: every test that uses the fixture runs once for each.
+    `path` is relative to the calling file, then to pytest's rootdir. `mesh`, `placement`, `policies` (merged key by key
+    into those of the file; None removes a policy), `replicas`, `addresses` (external services with host and port) and
+    `request_faults` override the file.
+    `parameters` maps test ids to such overrides: every test that uses the fixture runs once for each id.
     """
     folder = Path(sys._getframe(1).f_code.co_filename).parent
     common = given("topology", overrides)

@@ -1,4 +1,4 @@
-"""The pytest plugin: four flags, clean meshes between tests, verdicts in every report; it imports little."""
+"""The pytest hooks: four flags, a reset of meshes between tests, verdicts in every report. Imports are few."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from testbed.runtime.interrupts import Interrupts, ask_to_end, end_with_parent
 INTERRUPTS: pytest.StashKey[Interrupts] = pytest.StashKey()
 RECORD: pytest.StashKey[Any] = pytest.StashKey()
 SEED = "testbed_seed"
-CONTROL = "control(reason): no policy matters to this scenario, and why; `testbed calibrate` then expects just that"
+CONTROL = "control(reason): no policy affects this scenario, with the reason; `testbed calibrate` then expects that"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the four flags; everything else is a fixture's business."""
+    """Add the four flags. Everything else is configured in fixtures."""
     group = parser.getgroup("testbed", "chaos and fault injection for meshed services")
     group.addoption("--testbed-runtime", default="process", metavar="NAME", help="where meshes run (default: process)")
-    group.addoption("--testbed-seed", type=int, metavar="N", help="the seed of everything random (default: a new one)")
-    group.addoption("--testbed-keep", action="store_true", help=f"keep every history and log below {FOLDER}/")
-    group.addoption("--testbed-replay", metavar="PATH", help="start nothing: judge the histories kept at PATH again")
+    group.addoption("--testbed-seed", type=int, metavar="N", help="the seed of all random choices (default: a new one)")
+    group.addoption("--testbed-keep", action="store_true", help=f"keep all histories and logs in {FOLDER}/")
+    group.addoption("--testbed-replay", metavar="PATH", help="start nothing: re-evaluate the recorded runs in PATH")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the flags; xdist's workers share the controller's seed."""
+    """Read the flags. xdist workers share the seed of the controller."""
     given = config.getoption("--testbed-seed")
     shared = getattr(config, "workerinput", {}).get(SEED)
     seed = next((s for s in (given, shared) if s is not None), random.SystemRandom().randrange(10**6))
@@ -50,18 +50,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Xdist:
-    """The hooks of pytest-xdist: each worker gets the seed, and is told when the controller is interrupted."""
+    """The hooks of pytest-xdist: each worker gets the seed, and a signal when the controller is interrupted."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._workers: dict[Any, int] = {}  # of this machine, with their pids
+        self._workers: dict[Any, int] = {}  # workers on this machine, with their pids
 
     def pytest_configure_node(self, node: Any) -> None:
         """Give the seed to a new worker."""
         node.workerinput[SEED] = self._seed
 
     def pytest_testnodeready(self, node: Any) -> None:
-        """Remember a worker; xdist has asked it for its pid, but does not tell."""
+        """Record a worker with its pid, which xdist does not publish."""
         if node.gateway.spec.popen:
             self._workers[node] = node.gateway._rinfo().pid
 
@@ -70,20 +70,20 @@ class _Xdist:
         self._workers.pop(node, None)
 
     def pytest_keyboard_interrupt(self) -> None:
-        """End the tests that run: xdist itself would let them go on for five seconds."""
+        """Stop running tests: xdist itself would wait five seconds for them."""
         for pid in self._workers.values():
             ask_to_end(pid)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Take hold of the terminal, if there is one, before output is captured."""
+    """Open the terminal for progress, if there is one, before output is captured."""
     from testbed.frontends.plugin.progress import progress_of
 
     session_of(session.config).progress = progress_of(session.config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Let go of the terminal and the signals."""
+    """Release the terminal and the signal handlers."""
     config.stash[INTERRUPTS].release()
     progress = session_of(config).progress
     if progress is not None:
@@ -96,7 +96,7 @@ def pytest_enter_pdb(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Name the settings that are not the defaults."""
+    """Print settings that differ from the defaults."""
     session = session_of(config)
     if session.replay:
         return f"testbed: replaying {session.replay}, nothing is started"
@@ -105,7 +105,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Refuse a mark that gives no reason."""
+    """Raise an error for a `control` mark without a reason."""
     for mark in item.iter_markers("control"):
         if len(mark.args) != 1 or not isinstance(mark.args[0], str) or not mark.args[0] or mark.kwargs:
             raise pytest.UsageError(f"{item.nodeid}: write @pytest.mark.control('why no policy matters')")
@@ -113,7 +113,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Give the test a record of its own."""
+    """Give each test its own record."""
     from testbed.experiment.record import running
 
     item.stash[RECORD] = session_of(item.config).begin(item.nodeid)
@@ -123,9 +123,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that sent load and judged none of it: it would pass whatever happened.
+    """Fail a test that sent load without any check, because it could never fail.
 
-    Skip one that asks for what this kernel, user or runtime cannot do, and say why.
+    Skip a test that needs something that this kernel, user or runtime cannot do, with the reason.
     """
     try:
         result = yield
@@ -138,13 +138,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if item.stash[RECORD].unjudged():
         from testbed.errors import Inconclusive
 
-        raise Inconclusive("load without any check: end the test with run.check(all=[...]), or it can never fail")
+        raise Inconclusive("load without any check: end the test with run.check(all=[...]), otherwise it cannot fail")
     return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Clean every mesh before the next test can see it."""
+    """Reset every mesh before the next test."""
     result = yield
     session_of(item.config).clean()
     return result
@@ -154,7 +154,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attach what the test did to its report, as plain data that survives xdist."""
+    """Attach the outcome of the test to its report, as plain data that xdist can send."""
     if call.excinfo is not None and not item.config.getoption("fulltrace"):
         from testbed.frontends.plugin.tracebacks import shorten
 
@@ -182,6 +182,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
-    """Name a fault or a check in a parametrised test as its author wrote it."""
+    """Show a fault or a check in the id of a parametrised test as in the source."""
     homes = {kind.__module__.partition(".")[0] for kind in type(val).__mro__}
     return str(val) if "testbed" in homes and hasattr(val, "__dataclass_fields__") else None

@@ -1,4 +1,4 @@
-"""Writes the one value that says what a test did, from its record and from how it ended for pytest."""
+"""Builds the outcome of a test from its record and its pytest report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def outcome_of(
     item: pytest.Item, report: pytest.TestReport, error: BaseException | None, record: Record, history: str = ""
 ) -> TestOutcome:
-    """Return what a test did; `error` is what ended it, `history` the path at which its history is kept."""
+    """Return the outcome of a test; `error` is its exception, `history` the path of its saved history."""
     marker = item.get_closest_marker("control")
     return TestOutcome(
         test=item.nodeid,
@@ -50,9 +50,9 @@ def _ended(report: pytest.TestReport) -> Ended:
 
 
 def asserts_of(error: BaseException | None) -> Asserts:
-    """What a test's own code said by the way it ended: "held", "violated", "error", or "checks" did the talking.
+    """Return what the asserts of a test found: "held", "violated", "error", or "checks" if a verdict decided.
 
-    A `pytest.raises` that saw nothing raised is no claim of its own: it waits for a verdict, which is recorded.
+    A failed `pytest.raises` counts as held: it waits for a verdict, which is recorded separately.
     """
     if isinstance(error, (NotContained, Inconclusive)):
         return "checks"
@@ -67,5 +67,5 @@ def _first_line(error: BaseException | None) -> str:
         return ""
     try:
         return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    except Exception:  # an error of the user's that cannot be written must not end pytest
+    except Exception:  # str() of a user's exception may fail, which must not end pytest
         return type(error).__name__

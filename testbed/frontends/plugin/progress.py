@@ -1,4 +1,4 @@
-"""What a terminal shows while a test runs: which phase, and how much of it has passed; gone when the test ends."""
+"""The progress of a running test on a terminal: its phase and time. It is removed when the test ends."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     import pytest
 
 STEP_S = 0.2
-LEAST = 24  # columns; where less is left on the line, nothing is shown
+LEAST = 24  # minimum free columns for progress
 TO_END = "\x1b[K"  # clears from the cursor to the end of the line
 
 
 class Progress:
-    """Writes behind the cursor and takes the cursor back, so that whatever pytest prints next overwrites it.
+    """Writes after the cursor and moves the cursor back, so that the next output of pytest overwrites it.
 
-    `columns` says how many are free behind the cursor. It writes to a copy of the terminal's descriptor, made before
+    `columns` returns the free columns after the cursor. It writes to a copy of the terminal descriptor, made before
     pytest captures output.
     """
 
@@ -32,7 +32,7 @@ class Progress:
         self._thread: threading.Thread | None = None
 
     def say(self, test: str, text: str, for_s: float = 0) -> None:
-        """Show what a test does from now on, and how many seconds that takes (0: nobody knows)."""
+        """Show the current step of a test, and its duration in seconds (0: unknown)."""
         with self._lock:
             self._now = (test, text, time.monotonic(), for_s)
             if self._thread is None:
@@ -42,7 +42,7 @@ class Progress:
             self._show()
 
     def clear(self) -> None:
-        """Show nothing."""
+        """Remove the progress."""
         if self._thread is None:
             return
         self._ended.set()
@@ -52,7 +52,7 @@ class Progress:
             os.write(self._fd, TO_END.encode())
 
     def close(self) -> None:
-        """Show nothing any more."""
+        """Remove the progress and close the descriptor."""
         self.clear()
         os.close(self._fd)
 
@@ -70,7 +70,7 @@ class Progress:
 
 
 def line(test: str, text: str, passed_s: float, for_s: float, width: int) -> str:
-    """Return `slow pricing: hold, 3 of 6 s`, with the test's name cut so that all of it fits."""
+    """Return `slow pricing: hold, 3 of 6 s`, with the test name cut to the width."""
     from testbed.report.outcome import title
 
     clock = f", {min(passed_s, for_s):.0f} of {for_s:g} s" if for_s else ""
@@ -83,7 +83,7 @@ def line(test: str, text: str, passed_s: float, for_s: float, width: int) -> str
 
 
 def progress_of(config: pytest.Config) -> Progress | None:
-    """Return a progress display if pytest has a terminal to itself, else None."""
+    """Return a progress display if pytest has an exclusive terminal, else None."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     shared = config.getoption("capture") == "no" or hasattr(config, "workerinput")
     if reporter is None or shared or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():

@@ -1,7 +1,7 @@
-"""A pytest plugin for `testbed calibrate` and `testbed soak` alone: chooses the arm, and tells what every test did.
+"""A pytest plugin only for `testbed calibrate` and `testbed soak`: sets the arm, and reports the outcome of each test.
 
-Both start pytest with `-p testbed.frontends.plugin.recorder` and with three variables of the environment: the arm, the
-folder for histories, and the number of the pipe into which one process, never an xdist worker, writes a line a test.
+Both start pytest with `-p testbed.frontends.plugin.recorder` and three environment variables: the arm, the folder for
+histories, and the number of a pipe. The main process (not an xdist worker) writes one line per test to the pipe.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _pipe: pytest.StashKey[IO[str]] = pytest.StashKey()
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the arm and the folder of the histories, open the pipe; after the plugin proper made its session."""
+    """Set the arm and the folder of histories, and open the pipe. Runs after the main plugin."""
     session = session_of(config)
     session.arm = Arm(os.environ[ARM])
     session.kept, session.in_campaign = os.environ[KEPT], True
@@ -35,30 +35,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Say how many tests there are."""
+    """Report the number of tests."""
     _write(session.config, {COLLECTED: len(session.items)})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
-    """Say it where only the workers collect."""
+    """Report the number of tests if only xdist workers collect."""
     _write(node.config, {COLLECTED: len(ids)})
 
 
 class OutcomeWriter:
-    """Writes what the reports carry, in the one process that sees all of them."""
+    """Writes the outcomes of all reports, in the main process."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write what the test did."""
+        """Write the outcome of a test."""
         if outcome := getattr(report, "testbed", None):
             _write(self._config, outcome)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Listen to the reports: their hook does not say whose they are."""
+    """Register for reports with the config, which the report hook does not pass."""
     session.config.pluginmanager.register(OutcomeWriter(session.config), "testbed-outcome-writer")
 
 

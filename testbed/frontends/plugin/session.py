@@ -1,4 +1,4 @@
-"""What the plugin keeps for one pytest process: its settings, its running meshes, the record of the test that runs."""
+"""The state of the plugin in one pytest process: settings, running meshes, and the record of the current test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from testbed.frontends.plugin.progress import Progress
     from testbed.spec.overrides import Overrides
 
-FOLDER = ".testbed"  # below the rootdir: histories that were kept, and the logs of meshes
+FOLDER = ".testbed"  # in the rootdir: saved histories and logs of meshes
 
 
 @dataclass
@@ -29,8 +29,8 @@ class Session:
     seed: int
     runtime: str = "process"
     keep: bool = False
-    kept: str = "runs"  # the folder of kept histories, below .testbed
-    in_campaign: bool = False  # `testbed calibrate` or `soak` runs this: it wants the outcome of every test
+    kept: str = "runs"  # the folder of saved histories in .testbed
+    in_campaign: bool = False  # `testbed calibrate` or `soak` runs this and needs the outcome of every test
     replay: Path | None = None
     arm: Arm = Arm.AS_WRITTEN
     beds: list[Testbed | Replay] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Session:
     progress: Progress | None = None
 
     def start(self, path: str | Path, folders: Sequence[Path], overrides: Overrides) -> Testbed | Replay:
-        """Start the mesh of a fixture, or stand in for it from a kept history."""
+        """Start the mesh of a fixture, or replace it by a recorded run."""
         from testbed.experiment.resolve import resolve
         from testbed.frontends.extensions import refuse_clashes
         from testbed.spec.load import find_topology, load_topology
@@ -60,12 +60,12 @@ class Session:
         return bed
 
     def say(self, text: str, for_s: float = 0) -> None:
-        """Show what happens now, where there is a terminal to show it on."""
+        """Show the current step, if there is a terminal."""
         if self.progress is not None and self.record is not None:
             self.progress.say(self.record.test, text, for_s)
 
     def quiet(self) -> None:
-        """Show nothing: pytest is about to print."""
+        """Remove the progress before pytest prints."""
         if self.progress is not None:
             self.progress.clear()
 
@@ -75,7 +75,7 @@ class Session:
         self.beds = [other for other in self.beds if other is not bed]
 
     def begin(self, nodeid: str) -> Record:
-        """A test begins: what any mesh does from here on is on its record, under a seed of its own."""
+        """Begin a test: give it a record with its own seed, and attach the record to all meshes."""
         from testbed.experiment.record import Record, seed_of
 
         self.record = Record(nodeid, seed_of(self.seed, nodeid), self.arm)
@@ -84,13 +84,13 @@ class Session:
         return self.record
 
     def tells(self, report: pytest.TestReport, record: Record) -> bool:
-        """Whether a report is to carry what its test did: that of a test with a run, in a campaign that of any test."""
+        """Whether a report gets an outcome: always in a campaign, otherwise for tests with a run."""
         if report.when == "call":
             return self.in_campaign or bool(record.runs)
         return self.in_campaign and not report.passed
 
     def clean(self) -> None:
-        """Leave every mesh as a fresh one; one that cannot be cleaned is stopped: no test may trust it."""
+        """Reset every mesh. A mesh that cannot be reset is stopped, so that no test uses it."""
         for bed in list(self.beds):
             try:
                 bed.clean()
@@ -99,7 +99,7 @@ class Session:
                 raise
 
     def history_path(self, nodeid: str) -> Path:
-        """Where the history of a test is kept."""
+        """Return the path for the history of a test."""
         from testbed.experiment.record import slug
 
         return self.rootdir / FOLDER / self.kept / f"{slug(nodeid)}.jsonl"

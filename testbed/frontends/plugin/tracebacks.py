@@ -1,4 +1,4 @@
-"""What a failing test shows of the way to an error: the user's own lines, and the message, which says the rest."""
+"""Shortens the traceback of a failed test to the lines of the user and the message."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import pytest
 from testbed.errors import Inconclusive, NotContained, TestbedError
 
 OURS = Path(__file__).parents[2]
-LIBRARY = Path(sysconfig.get_path("stdlib"))  # contextlib, which stands between a `with` and what it starts
-EXPLAINED = (TestbedError, NotContained, Inconclusive)  # what their messages say needs no lines of ours, and no cause
+LIBRARY = Path(sysconfig.get_path("stdlib"))  # contextlib is in tracebacks of `with` blocks
+EXPLAINED = (
+    TestbedError,
+    NotContained,
+    Inconclusive,
+)  # their messages are complete without our lines and without a cause
 
 
 def shorten(found: pytest.ExceptionInfo[BaseException]) -> None:
-    """Hide our own lines, and those of the standard library among them; leave errors of other kinds as they are.
+    """Hide the lines of the testbed and of the standard library, for errors of the testbed only.
 
-    They are marked in their modules, for our errors only, and not removed: pytest would build the whole anew from the
-    frames themselves. Its `--full-trace` shows them.
+    The lines are marked in their modules and not removed, because pytest rebuilds the traceback from the frames.
+    `--full-trace` shows them.
     """
     if not _is_explained(found):
         return

@@ -1,1 +1,1 @@
-"""The `docker` runtime: a plan as containers on a network of its own, an app and its proxy together in a pod."""
+"""The `docker` runtime: a plan as containers in a network of the run. An app and its proxy share a pod."""

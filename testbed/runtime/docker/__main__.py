@@ -1,4 +1,4 @@
-"""Says in one line why the docker runtime cannot be used here, and exits with 1; silent and 0 if it can."""
+"""Prints why the docker runtime cannot be used here and exits with 1. Prints nothing and exits with 0 if it can."""
 
 from __future__ import annotations
 

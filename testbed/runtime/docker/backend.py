@@ -1,4 +1,4 @@
-"""The `docker` runtime's backend: containers on a network of the run's own, one for each process."""
+"""The backend of the `docker` runtime: one container for each process, in a network of the run."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from testbed.runtime.lives import Lives
 from testbed.runtime.probes import Ask
 from testbed.runtime.tools import binaries
 
-GRACE_S = 0.2  # for the apps to end by themselves when the run is stopped
+GRACE_S = 0.2  # time for the apps to end after SIGTERM when the run stops
 
 
 class DockerBackend:
     """Implements `testbed.runtime.backend.Backend`.
 
-    However its owner ends, its containers, their network and the folder go within 2 s; should the reaper be killed too,
-    the next start sweeps them.
+    If its owner dies, the containers, their network and the folder are removed within 2 s. If the reaper is killed too,
+    the next start removes them.
     """
 
     def __init__(self, directory: Path, lease: DockerLease, keep: bool) -> None:
@@ -43,13 +43,13 @@ class DockerBackend:
     # -- the whole run
 
     def require(self, processes: Sequence[Process]) -> None:
-        """Find the programs; raise if one, or an image, is missing."""
+        """Find programs and images. Raise if one is missing."""
         self._processes = {process.name: process for process in processes}
         self._tools = {tool: binaries.find(tool) for tool in {one.argv[0] for one in processes if not one.image}}
         images.check(self._lease.engine, {process.image: process.name for process in processes if process.image})
 
     def begin(self, processes: Sequence[Process]) -> None:
-        """Make the pods, then the containers that are to run in them."""
+        """Create the pods, then the containers in them."""
         if not self._keep:
             self._lease.guard.folder(self._directory)
         self._begun = ContainerSet(self.lives, self._lease)
@@ -71,9 +71,9 @@ class DockerBackend:
 
     @property
     def containers(self) -> ContainerSet:
-        """The containers, to which all orders go."""
+        """The containers of the run."""
         if self._begun is None:
-            raise TestbedError("this runtime has not been started")
+            raise TestbedError("this runtime is not started")
         return self._begun
 
     def check(self) -> None:
@@ -81,10 +81,10 @@ class DockerBackend:
         self.containers.watch.check()
 
     def close(self) -> None:
-        """End everything; then remove the containers and the folder."""
+        """Stop everything, then remove the containers and the folder."""
         try:
             if self._begun is not None:
-                with suppress(TestbedError):  # a daemon that has gone, which `remove` knows how to deal with
+                with suppress(TestbedError):  # the daemon is gone; `remove` handles that
                     self._end_gracefully(self._begun)
                 self._begun.remove()
         finally:
@@ -93,7 +93,7 @@ class DockerBackend:
                 shutil.rmtree(self._directory, ignore_errors=True)
 
     def _end_gracefully(self, containers: ContainerSet) -> None:
-        """Give the apps a moment to end by themselves; then keep what was logged, if it is to be kept."""
+        """Give the apps a moment to end. Then save the logs if the folder is kept."""
         alive = self.lives.alive
         apps = [name for name, process in self._processes.items() if process.role == "app" and alive(name)]
         self.end(apps, signal.SIGTERM)
@@ -106,35 +106,37 @@ class DockerBackend:
 
     def launch(self, processes: Mapping[str, Process]) -> dict[str, str | Ask]:
         """Start containers."""
-        ways = {name: self.containers.way(process) for name, process in processes.items()}
+        conditions = {name: self.containers.readiness(process) for name, process in processes.items()}
         self.containers.start(list(processes))
-        return ways
+        return conditions
 
     def hint(self, name: str) -> str:
-        """Nothing is known of where a container listens."""
+        """Return "": the listening addresses in a container are unknown."""
         return ""
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal containers."""
+        """Send a signal to containers."""
         self.containers.end(names, number)
 
     def pause(self, name: str) -> None:
-        """Freeze a container; return when it is seen frozen."""
+        """Pause a container. Return when it is paused."""
         self.containers.freeze(name)
         self._see(name, frozen=True)
 
     def resume(self, name: str) -> None:
-        """Let a container go on; return when it is seen going."""
+        """Resume a container. Return when it runs again."""
         if self.containers.facts(name).paused:
             self.containers.thaw(name)
         self._see(name, frozen=False)
 
     def _see(self, name: str, *, frozen: bool) -> None:
         if self.containers.facts(name).paused is not frozen:
-            raise TestbedError(f"{name} is not seen {'paused' if frozen else 'going on'}, whatever the daemon has said")
+            raise TestbedError(
+                f"{name} is not {'paused' if frozen else 'running'}, although the daemon reported no error"
+            )
 
     def throttle(self, name: str, share: float) -> None:
-        """Let a container have only this share of one processor, by the kernel's own quota."""
+        """Limit a container to this share of one CPU, with the quota of the kernel."""
         self.containers.throttle(name, share) if share < 1 else self.containers.free(name)
 
     def confine(self, name: str, mb: int) -> None:
@@ -150,24 +152,24 @@ class DockerBackend:
         return refuse_to_limit(self._lease.engine.info, action)
 
     def pid(self, name: str) -> int:
-        """Return the pid, on the daemon's machine, of a container's first process."""
+        """Return the pid of the first process of a container, on the machine of the daemon."""
         return self.containers.facts(name).pid
 
     def log_tail(self, name: str, lines: int) -> str:
-        """Return the last lines of a container's log; "" once it is removed."""
+        """Return the last log lines of a container; "" after it is removed."""
         return "" if self._closed else self.containers.log(name, lines).rstrip("\n")
 
     def cpu_seconds(self, name: str) -> float:
-        """Return the processor time of all lives of a process but for those that died unexpectedly."""
+        """Return the CPU time of a process, including its time before restarts, but not before unexpected deaths."""
         return self.containers.cpu_seconds(name)
 
     def reach(self, address: str) -> str:
-        """Return where an address of the plan is published on loopback.
+        """Return the loopback address at which an address of the plan is published.
 
-        One that is not, such as that of a second replica on a node, is reached over the run's own network.
+        An unpublished address, such as that of a second replica on a node, is reached over the network of the run.
         """
         return self.containers.published.get(address, address)
 
     def inside(self, name: str) -> tuple[str, ...]:
-        """Return the words that run a tool of ours in a process's network; `Unsupported` if we may not enter it."""
+        """Return the words to run a command in the network of a process. Raises `Unsupported` if that is impossible."""
         return self.containers.inside(name)

@@ -1,4 +1,4 @@
-"""Why no container can be started here: no engine that answers, or no base image."""
+"""Checks whether containers can be started here: an engine answers, and the base image exists."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from testbed.errors import Unavailable
 from testbed.runtime.docker import images
 from testbed.runtime.docker.engine import Engine
 
-ANSWER_S = 5.0  # for a Docker engine to answer
+ANSWER_S = 5.0  # time limit for an answer of the Docker engine
 
 
 def why_no_engine() -> str:
-    """Why there is no engine that answers, "" if there is one."""
+    """Return why no Docker engine answers, "" if one answers."""
     try:
         Engine(ANSWER_S).close()
     except Unavailable as reason:
@@ -19,7 +19,7 @@ def why_no_engine() -> str:
 
 
 def why_no_image() -> str:
-    """Why there is no engine or no base image, "" if both are there."""
+    """Return why there is no engine or no base image, "" if both exist."""
     try:
         engine = Engine()
     except Unavailable as reason:

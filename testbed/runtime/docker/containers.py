@@ -1,4 +1,4 @@
-"""The containers of one run: makes and starts them many at once, ends them, and knows where they are."""
+"""The containers of one run: creates, starts, controls and removes them."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from testbed.runtime.tools.inventory import program
 
 @dataclass
 class ContainerHandle:
-    """A container that has been made, and its present life."""
+    """A container and its current life."""
 
     container: str
     pid: int = 0
-    started: int = 0  # of that pid, by which it is known again
-    spent_s: float = 0.0  # processor time of earlier lives
+    started: int = 0  # start time of that pid, to detect a recycled pid
+    spent_s: float = 0.0  # CPU time before restarts
     limited: bool = False
 
     @property
     def is_here(self) -> bool:
-        """Whether the container is a process of this machine, and /proc can tell of it."""
+        """Whether the container runs on this machine, so that it is visible in /proc."""
         with suppress(OSError):
             return self.container in Path(f"/proc/{self.pid}/cgroup").read_text()
         return False
 
     def begin(self, pid: int) -> None:
-        """Note that its next life is this process."""
+        """Record the process of its next life."""
         self.pid, self.started = pid, 0
         if self.is_here:
             self.started = proc.started(pid) or 0
 
 
 class ContainerSet:
-    """All containers of one run, by the names of their processes; the pods' holders by the names of the pods.
+    """All containers of one run by process name, and the holder containers of the pods by pod name.
 
-    It has a short method for each order of the backend, and knows which container each is for.
+    It has a short method for each order of the backend.
     """
 
     def __init__(self, lives: Lives[ContainerLife], lease: DockerLease) -> None:
@@ -64,7 +64,7 @@ class ContainerSet:
     # -- all of them
 
     def hold(self, pods: Sequence[Pod], specs: Mapping[str, Spec]) -> None:
-        """Make and start the holders, so that every pod has its network; learn where its ports are published."""
+        """Create and start the holders, which give every pod its network. Record the published ports."""
         at_once(lambda pod: self._hold(pod, specs[pod.name]), pods)
         self._tell_guard()
 
@@ -77,7 +77,7 @@ class ContainerSet:
         self.published |= {f"{pod.addresses[0]}:{port}": published for port, published in facts.ports.items()}
 
     def make(self, specs: Mapping[str, Spec]) -> None:
-        """Make the containers of processes; they are not started yet."""
+        """Create the containers of processes without starting them."""
 
         def one(name: str) -> None:
             self._handles[name] = ContainerHandle(self._engine.create(specs[name]))
@@ -85,11 +85,11 @@ class ContainerSet:
         at_once(one, specs)
 
     def made(self) -> list[str]:
-        """Return the processes whose containers have been made."""
+        """Return the processes that have a container."""
         return list(self._handles)
 
     def start(self, names: Sequence[str]) -> None:
-        """Start several that do not run. Raises `NotReady` for one that the daemon cannot start."""
+        """Start containers that do not run. Raises `NotReady` if the daemon cannot start one."""
         self.watch.begins(names)
         try:
             at_once(self._start, names)
@@ -106,7 +106,7 @@ class ContainerSet:
         handle.begin(self._engine.facts(handle.container).pid)
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal several whose end is wanted; `watch` tells when they have ended."""
+        """Send a signal to containers that are expected to end. `watch` reports their end."""
         names = list(names)
         self._lives.expect_exit(names)
         at_once(lambda name: self._end(name, number), names)
@@ -117,7 +117,7 @@ class ContainerSet:
         self._engine.signal(self._handles[name].container, number)
 
     def remove(self) -> None:
-        """Remove everything, at once and without notice. Where the daemon has gone, kill what this user may kill."""
+        """Kill and remove everything. If the daemon is gone, kill the processes that this user may kill."""
         self.watch.close()
         try:
             remove_run(self._engine, self._lease.run)
@@ -129,11 +129,11 @@ class ContainerSet:
 
     # -- one of them
 
-    def way(self, process: Process) -> str | Ask:
-        """Return how to see that a process, which has not been started yet, is ready in its next life.
+    def readiness(self, process: Process) -> str | Ask:
+        """Return the readiness check for the next life of a process that does not run yet.
 
-        A published port takes every connection, whether anybody listens behind it or not: what counts as ready when it
-        takes one is asked at its own address.
+        A published port accepts connections even if no process listens behind it. So a tcp check uses the address in
+        the network of the run.
         """
         handle, ready = self._handles[process.name], process.ready
         if ready.log:
@@ -146,31 +146,31 @@ class ContainerSet:
         return health(published) if scheme == "grpc" else f"{scheme}://{published}{slash}{path}"
 
     def log(self, name: str, lines: int | str) -> str:
-        """Return the last lines that a process wrote, in all its lives."""
+        """Return the last log lines of a process, including those before restarts."""
         return self._engine.log(self._handles[name].container, lines)
 
     def facts(self, name: str) -> Facts:
-        """Ask what has become of a process."""
+        """Return the state of a container."""
         return self._engine.facts(self._handles[name].container)
 
     def freeze(self, name: str) -> None:
-        """Stop a process where it is."""
+        """Pause a container."""
         self._engine.pause(self._handles[name].container)
 
     def thaw(self, name: str) -> None:
-        """Let it go on."""
+        """Resume a container."""
         self._engine.unpause(self._handles[name].container)
 
     def throttle(self, name: str, share: float) -> None:
-        """Let a process have only this share of one processor."""
+        """Limit a container to this share of one CPU."""
         self._limit(name, limits.processor(share))
 
     def confine(self, name: str, mb: int) -> None:
-        """Let a process have only so much memory, swap included."""
+        """Limit the memory of a container, including swap."""
         self._limit(name, limits.memory(mb))
 
     def free(self, name: str) -> None:
-        """Take all limits off a process."""
+        """Remove all limits from a container."""
         if self._handles[name].limited:
             self._limit(name, limits.NONE)
             self._handles[name].limited = False
@@ -180,7 +180,7 @@ class ContainerSet:
         self._engine.limit(self._handles[name].container, **wanted)
 
     def cpu_seconds(self, name: str) -> float:
-        """Return the processor time of all lives of a process, but for the last of one that died unexpectedly."""
+        """Return the CPU time of a process, including its time before restarts, but not of an unexpected death."""
         handle = self._handles[name]
         if not self._lives.alive(name):
             return handle.spent_s
@@ -188,21 +188,21 @@ class ContainerSet:
         return handle.spent_s + (proc.cpu_seconds(handle.pid) if here else self._engine.cpu_seconds(handle.container))
 
     def inside(self, name: str) -> tuple[str, ...]:
-        """Return the words that run a tool of ours in the network of a process: that of its holder."""
+        """Return the words to run a command in the network of a process, which is that of its holder."""
         handle = self._holders[self._homes[name]]
         if not handle.is_here:
             raise Unsupported(
-                f"the network of {name} is not on this machine: the Docker daemon's containers are elsewhere",
+                f"the network of {name} is not on this machine: the Docker daemon runs on another one",
                 lacks="far",
             )
         if os.geteuid() != 0:
             raise Unsupported(
-                f"only root may enter the network of {name}, a container; run the tests as root", lacks="root"
+                f"only root may enter the network of container {name}: run the tests as root", lacks="root"
             )
         return (program("nsenter", f"entering the network of {name}"), f"--net=/proc/{handle.pid}/ns/net")
 
     def _pids(self) -> dict[int, int]:
-        """Every process of the run that is one of this machine, with its start time."""
+        """All processes of the run on this machine, with their start times."""
         return {
             handle.pid: handle.started
             for handle in (*self._holders.values(), *self._handles.values())

@@ -1,4 +1,4 @@
-"""The owner's side of the reaper: starts it, tells it what to end when the owner has died, and ends it."""
+"""The client of the reaper: starts it, sends it what to remove when the owner dies, and stops it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
 
 REAPER = Path(__file__).with_name("reaper.py")
-STOP_S = 5.0  # for it to end when it has been told to
+STOP_S = 5.0  # time limit for its end
 
 
 class Guard:
-    """A small process in a session of its own that removes a run when this process ends without `stop`."""
+    """A small process in its own session that removes a run if this process ends without `stop`."""
 
     def __init__(self, run: str) -> None:
         self._lock = threading.Lock()
@@ -34,23 +34,23 @@ class Guard:
 
     @property
     def pid(self) -> int:
-        """The reaper's pid."""
+        """The pid of the reaper."""
         return self._process.pid
 
     def folder(self, folder: Path) -> None:
-        """Let it remove this folder as well."""
+        """Make it remove this folder too."""
         self._tell({"folder": str(folder)})
 
     def watch(self, pids: Mapping[int, int]) -> None:
-        """Let it kill these processes, each with its start time, should the daemon not answer."""
+        """Make it kill these processes (pid and start time) if the daemon does not answer."""
         self._tell({"pids": list(pids.items())})
 
     def stop(self) -> None:
-        """Let it end and do nothing: there is nothing left to do."""
+        """Make it end without removing anything."""
         self._tell({"done": True})
 
     def close(self) -> None:
-        """Let go of the pipe and wait for its end; without `stop` it removes the run first."""
+        """Close the pipe and wait for its end. Without `stop` it removes the run first."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
@@ -58,6 +58,6 @@ class Guard:
 
     def _tell(self, word: Mapping[str, object]) -> None:
         assert self._process.stdin is not None
-        with self._lock, suppress(OSError):  # it was killed: the next start sweeps what we may leave
+        with self._lock, suppress(OSError):  # it was killed: the next start removes leftovers
             self._process.stdin.write((json.dumps(word) + "\n").encode())
             self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""The base image, in which the programs of this machine run: its name, and how it is made without a registry."""
+"""The base image, in which programs of this machine run: its name, and its build without a registry."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from testbed.runtime.tools.inventory import program
 
 VARIABLE = "TESTBED_IMAGE"
 DEFAULT = "testbed-base"
-PACKAGES = ("libstdc++6", "iproute2", "ca-certificates")  # what Node, a pod of several addresses and TLS need
-SUITE = "bookworm"  # where this machine is no Debian; else its own, so that its programs find the libraries they know
+PACKAGES = ("libstdc++6", "iproute2", "ca-certificates")  # for Node, for pods with several addresses, and for TLS
+SUITE = "bookworm"  # if this machine is not Debian or Ubuntu; otherwise its release, for matching libraries
 Say = Callable[[str], None]
 
 
 def base_image() -> str:
-    """Return the name of the image: the environment variable, or the default."""
+    """Return the name of the image, from the environment variable or the default."""
     return os.environ.get(VARIABLE) or DEFAULT
 
 
 def check(engine: Engine, own: dict[str, str]) -> None:
-    """Raise `Unavailable` if the base image, or one of a user's own (image -> who needs it), is not there."""
+    """Raise `Unavailable` if the base image or a custom image (image -> process) does not exist."""
     if not engine.has_image(base_image()):
-        raise Unavailable(f"there is no image {base_image()!r} at the Docker daemon: `testbed images build` makes it")
+        raise Unavailable(f"the Docker daemon has no image {base_image()!r}: run `testbed images build`")
     for image, process in own.items():
         if not engine.has_image(image):
             raise Unavailable(
-                f"{process}: there is no image {image!r} at the Docker daemon. Nothing is pulled during a test: "
+                f"{process}: the Docker daemon has no image {image!r}. The testbed does not pull images: "
                 f"run `docker pull {image}` or `docker build -t {image} ...` first"
             )
 
 
 def build(say: Say) -> None:
-    """Make the base image of Debian packages, with progress. Raises `Unavailable` for what is missing."""
+    """Build the base image from Debian packages, with progress. Raises `Unavailable` for a missing tool."""
     engine, name = Engine(timeout_s=300), base_image()
-    mmdebstrap = program("mmdebstrap", f"making {name}")
+    mmdebstrap = program("mmdebstrap", f"building {name}")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="testbed-image-") as folder:
         tar = Path(folder) / "base.tar"
         say(f"[1/2] {name}: Debian {suite()} with {', '.join(PACKAGES)} (about 40 s, once)")
         _bootstrap(mmdebstrap, tar, say)
-        say(f"[2/2] {name}: handing {tar.stat().st_size / 1e6:.0f} MB to the Docker daemon")
+        say(f"[2/2] {name}: importing {tar.stat().st_size / 1e6:.0f} MB into the Docker daemon")
         engine.import_image(tar, name)
     engine.close()
-    say(f"{name} is there, after {time.monotonic() - begun:.0f} s")
+    say(f"{name} is ready after {time.monotonic() - begun:.0f} s")
 
 
 def suite() -> str:
-    """Return the Debian or Ubuntu release to make the image of."""
+    """Return the Debian or Ubuntu release for the image."""
     try:
-        told = platform.freedesktop_os_release()
+        release = platform.freedesktop_os_release()
     except OSError:
         return SUITE
-    return told.get("VERSION_CODENAME", SUITE) if told.get("ID") in ("debian", "ubuntu") else SUITE
+    return release.get("VERSION_CODENAME", SUITE) if release.get("ID") in ("debian", "ubuntu") else SUITE
 
 
 def _bootstrap(mmdebstrap: str, tar: Path, say: Say) -> None:

@@ -1,4 +1,4 @@
-"""What marks containers and networks as a run's own: whose they are, so that a recycled pid is not mistaken for us."""
+"""The labels of containers and networks: their run and their owner, with protection against recycled pids."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ OWNER = "testbed.owner"
 STARTED = "testbed.owner-started"  # in ticks since the machine booted
 BOOT = "testbed.boot"
 PLACE = "testbed.place"
-PROCESS = "testbed.process"  # the process of the plan that runs in a container, "" for a pod's holder
+PROCESS = "testbed.process"  # the process in a container, "" for the holder of a pod
 
 
 def of_a_new_run() -> dict[str, str]:
     """Return the labels of a run that this process owns."""
     mine = me()
-    whose = {OWNER: str(mine.pid), STARTED: str(mine.started), BOOT: mine.boot, PLACE: mine.place}
-    return {RUN: secrets.token_hex(4), **whose}
+    labels = {OWNER: str(mine.pid), STARTED: str(mine.started), BOOT: mine.boot, PLACE: mine.place}
+    return {RUN: secrets.token_hex(4), **labels}
 
 
 def owner(marks: Mapping[str, str]) -> Owner | None:
-    """Return who owns what has these labels; None where they do not say."""
+    """Return the owner from labels; None if they contain no owner."""
     pid, started = marks.get(OWNER, ""), marks.get(STARTED, "")
     if not (pid.isdecimal() and started.isdecimal()):
         return None
@@ -31,5 +31,5 @@ def owner(marks: Mapping[str, str]) -> Owner | None:
 
 
 def only(run: str) -> dict[str, str]:
-    """Return the filter that the daemon finds everything of one run by."""
+    """Return the filter for all resources of one run."""
     return {"label": f"{RUN}={run}"}

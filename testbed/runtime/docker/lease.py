@@ -1,4 +1,4 @@
-"""Leases a network for one run: the daemon itself refuses a second one with the same addresses."""
+"""Leases a network for one run. The daemon refuses a second network with the same addresses."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from testbed.runtime.docker.engine import Engine, Refused
 from testbed.runtime.docker.guard import Guard
 from testbed.runtime.docker.leftovers import remove_run, sweep
 
-FIRST, LAST = 128, 254  # of 10.x.0.0/16: what routers, VPNs and Docker itself hardly ever give out
+FIRST, LAST = 128, 254  # of 10.x.0.0/16: rarely used by routers, VPNs and Docker itself
 ROUTES = Path("/proc/net/route")
 WIDTH = 0xFFFF0000  # the mask of one block
-PLANE, GATEWAY = "0.1", "0.254"  # service 0 is the test's own plane, so no replica and no node can have these
+PLANE, GATEWAY = "0.1", "0.254"  # service 0 is the testbed itself, so no replica and no node has these
 
 
 class DockerLease:
-    """A network of its own, and the guard that removes it, with every container in it, when this process has died."""
+    """The network of a run, and the guard that removes it with all its containers if this process dies."""
 
     def __init__(self, engine: Engine, marks: Mapping[str, str], network: str, guard: Guard) -> None:
         self.engine, self.labels, self.guard = engine, marks, guard
@@ -30,21 +30,21 @@ class DockerLease:
 
     @property
     def run(self) -> str:
-        """The run's id."""
+        """The id of the run."""
         return self.labels[labels.RUN]
 
     @property
     def name(self) -> str:
-        """The network's name; the containers' begin with it."""
+        """The name of the network, which is the prefix of container names."""
         return _name(self.labels)
 
     @property
     def routed(self) -> bool:
-        """Whether this machine has a route to the network: the daemon runs here, and not in a machine of its own."""
+        """Whether this machine has a route to the network. If not, the daemon runs in another machine."""
         return self.space.network not in _candidates(ROUTES.read_text())
 
     def release(self) -> None:
-        """Remove what is left of the run; a second call does nothing, and a daemon that has gone is no trouble."""
+        """Remove the rest of the run. Does nothing on a second call or if the daemon is gone."""
         if not self._released:
             self._released = True
             with suppress(TestbedError):
@@ -55,7 +55,7 @@ class DockerLease:
 
 
 def lease_network() -> DockerLease:
-    """Sweep what dead owners have left, then make a network on the first free block from a random start.
+    """Remove resources of dead owners, then create a network in the first free block from a random start.
 
     Raises `Unavailable` if there is no daemon that this user may use, `TestbedError` if no block is free.
     """
@@ -73,7 +73,7 @@ def lease_network() -> DockerLease:
 
 def _network(engine: Engine, marks: Mapping[str, str]) -> str:
     """Make the network and return its prefix, such as "10.213"."""
-    why = "this machine has routes to all of them"
+    why = "this machine has a route to each of them"
     for network in _candidates(ROUTES.read_text()):
         try:
             engine.create_network(_name(marks), f"{network}.0.0/16", f"{network}.{GATEWAY}", marks)
@@ -83,7 +83,7 @@ def _network(engine: Engine, marks: Mapping[str, str]) -> str:
                 raise
         else:
             return network
-    raise TestbedError(f"no address block 10.{FIRST}-10.{LAST} is free for another run: {why}")
+    raise TestbedError(f"no address block 10.{FIRST}-10.{LAST} is free: {why}")
 
 
 def _name(marks: Mapping[str, str]) -> str:
@@ -94,18 +94,18 @@ def _candidates(routes: str) -> Iterator[str]:
     """Yield blocks from a random start: first those to which this machine has no route, then parts of wider routes."""
     number, start, taken = LAST - FIRST + 1, int.from_bytes(os.urandom(2), "big"), list(_destinations(routes))
     blocks = [10 << 24 | FIRST + (start + step) % number << 16 for step in range(number)]
-    met = {block: _met(block, taken) for block in blocks}
-    yield from (f"10.{block >> 16 & 255}" for wide in (False, True) for block in blocks if met[block] is wide)
+    overlap = {block: _overlap(block, taken) for block in blocks}
+    yield from (f"10.{block >> 16 & 255}" for wide in (False, True) for block in blocks if overlap[block] is wide)
 
 
-def _met(block: int, taken: Sequence[tuple[int, int]]) -> bool | None:
-    """Whether a wider route leads to a block; None if there is a route just to it, or to a part of it."""
+def _overlap(block: int, taken: Sequence[tuple[int, int]]) -> bool | None:
+    """Whether a wider route includes a block; None if a route leads exactly to it or to a part of it."""
     masks = [mask for destination, mask in taken if (block ^ destination) & mask & WIDTH == 0]
     return None if any(mask & WIDTH == WIDTH for mask in masks) else bool(masks)
 
 
 def _destinations(routes: str) -> Iterator[tuple[int, int]]:
-    """Yield destination and mask of every route but the default one, from the text of /proc/net/route."""
+    """Yield destination and mask of every route except the default one, from /proc/net/route."""
     for line in routes.splitlines()[1:]:
         words = line.split()
         destination, mask = (int.from_bytes(bytes.fromhex(words[place]), "little") for place in (1, 7))

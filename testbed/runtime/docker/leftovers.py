@@ -1,4 +1,4 @@
-"""What runs have left at the Docker daemon: finds containers and networks by their labels, and removes them."""
+"""Finds containers and networks of runs by their labels, and removes them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from testbed.runtime.docker.engine import Engine, Refused, at_once
 from testbed.runtime.owner import State, state
 
 Found = tuple[str, str, dict[str, str]]  # "container" or "network", its id, its labels
-LOOK_S = 2.0  # for a daemon that may not be there
-PATIENCE_S = 10.0  # for a network to be free of containers that are being removed
-IN_USE = 403  # how the daemon refuses to remove a network with containers in it
+LOOK_S = 2.0  # time limit of the daemon
+PATIENCE_S = 10.0  # time limit until a network has no containers
+IN_USE = 403  # HTTP status of the daemon for a network with containers
 
 
 def found() -> list[Found]:
-    """Return every container and network of any run of ours; none where there is no daemon."""
+    """Return all containers and networks of all runs; none if there is no daemon."""
     try:
         engine = Engine(LOOK_S)
     except Unavailable:
@@ -31,10 +31,10 @@ def found() -> list[Found]:
 
 
 def sweep(engine: Engine) -> None:
-    """Remove what dead owners have left; a reaper that does the same just now is no trouble.
+    """Remove the resources of dead owners. A reaper may do the same at the same time.
 
-    A network in use is left there, and the start goes on: Docker may count one as in use with no container in it, until
-    its daemon starts again.
+    A network in use remains, and the start continues: Docker may count an empty network as in use until the daemon
+    restarts.
     """
     left = _listed(engine, {"label": labels.RUN})
     owners = {name: labels.owner(marks) for _, name, marks in left}
@@ -48,7 +48,7 @@ def sweep(engine: Engine) -> None:
 
 
 def remove(*ids: str) -> None:
-    """Remove containers and networks by their ids; those that have gone meanwhile are no trouble."""
+    """Remove containers and networks by their ids, if they still exist."""
     engine = Engine()
     try:
         _remove(engine, [one for one in _listed(engine, {"label": labels.RUN}) if one[1] in ids])
@@ -57,12 +57,12 @@ def remove(*ids: str) -> None:
 
 
 def remove_run(engine: Engine, run: str) -> None:
-    """Remove all that belongs to one run, and see that it is gone."""
+    """Remove everything of one run, and verify it."""
     deadline = time.monotonic() + PATIENCE_S
     while left := _listed(engine, labels.only(run)):
         if time.monotonic() > deadline:
             what = ", ".join(f"{kind} {name[:12]}" for kind, name, _ in left)
-            raise TestbedError(f"removed, but still there after {PATIENCE_S:g} s: {what}")
+            raise TestbedError(f"removed, but still present after {PATIENCE_S:g} s: {what}")
         _remove(engine, left)
 
 
@@ -78,7 +78,7 @@ def _remove(engine: Engine, things: list[Found], patience_s: float = PATIENCE_S)
 
 
 def _remove_network(engine: Engine, patience_s: float, name: str) -> None:
-    """Remove a network; wait while it still has containers in it, which another process may be removing."""
+    """Remove a network. Wait while it still has containers that another process may be removing."""
     deadline = time.monotonic() + patience_s
     while True:
         try:

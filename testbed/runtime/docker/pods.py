@@ -1,4 +1,4 @@
-"""From a plan's processes to containers: which share a network namespace, what each sees of the machine. Pure."""
+"""Turns the processes of a plan into containers: their shared network namespaces and mounted folders. Pure."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from testbed.runtime.docker import labels
 from testbed.runtime.docker.engine import Spec
 from testbed.runtime.folder import filled
 
-# A pod's holder keeps its network namespace while apps and proxies in it die and come back, as Kubernetes' pause does.
+# The holder keeps the network namespace of a pod while its apps and proxies restart, like the pause container.
 HOLD = ("sleep", "infinity")
 HOLD_MORE = 'for each in "$@"; do ip addr add "$each/16" dev eth0 || exit 1; done; exec sleep infinity'
-EARLY = {"net.ipv4.ip_nonlocal_bind": "1"}  # so that nobody has to wait until the holder has added an address
+EARLY = {"net.ipv4.ip_nonlocal_bind": "1"}  # processes need not wait until the holder has added an address
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """Processes that have an address in common, and hence a network namespace."""
+    """Processes that share an address and therefore a network namespace."""
 
     name: str  # "checkout-1"
-    addresses: tuple[str, ...]  # the first is the one that the network gives it
+    addresses: tuple[str, ...]  # the network assigns the first one
     processes: tuple[str, ...]
-    ports: tuple[int, ...]  # those of the first address at which the test talks to it
+    ports: tuple[int, ...]  # the ports at the first address that the test process uses
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What all containers of one run have in common."""
+    """The common settings of all containers of one run."""
 
-    network: str  # its name, with which the containers' names begin
+    network: str  # its name, the prefix of container names
     labels: Mapping[str, str]
     image: str
     user: str  # "1000:1000"
-    folder: Path  # the run's own
+    folder: Path  # the folder of the run
     tools: Mapping[str, Path]
 
     def holder(self, pod: Pod) -> str:
-        """Return the name of the container that keeps a pod's network."""
+        """Return the name of the holder container of a pod."""
         return self.name(f"{pod.name}/pod")
 
     def name(self, of: str) -> str:
-        """Return the name of a process's container."""
+        """Return the name of the container of a process."""
         return f"{self.network}-{of.replace('/', '-').replace('@', '-')}"
 
 
 def pods(processes: Iterable[Process], routed: bool) -> tuple[Pod, ...]:
-    """Group processes by the addresses that they listen on; two that share one share all.
+    """Group processes into pods by their listening addresses. Two processes with a common address share a pod.
 
-    Where the network is not `routed` from here, what is looked at to see that they are ready is published as well.
+    If the network is not `routed` from here, the addresses of readiness checks are published too.
     """
     groups: list[tuple[list[Process], dict[str, None]]] = []
     for process in processes:
@@ -70,7 +70,7 @@ def _pod(members: Sequence[Process], addresses: tuple[str, ...], routed: bool) -
 
 
 def ready_address(process: Process) -> str:
-    """Return the "ip:port" at which a process says that it is ready."""
+    """Return the "ip:port" of the readiness check of a process."""
     parts = urlsplit(process.ready.url)
     return f"{parts.hostname}:{parts.port or 80}"
 
@@ -80,7 +80,7 @@ def _ip(address: str) -> str:
 
 
 def holder(pod: Pod, context: RunContext) -> Spec:
-    """Return the container that keeps a pod's network."""
+    """Return the holder container of a pod."""
     first, *more = pod.addresses
     return Spec(
         name=context.holder(pod),
@@ -97,7 +97,7 @@ def holder(pod: Pod, context: RunContext) -> Spec:
 
 
 def container(process: Process, pod: Pod, context: RunContext, environment: Mapping[str, str]) -> Spec:
-    """Return the container of a process: a program of this machine in the base image, or a user's own image."""
+    """Return the container of a process: a program of this machine in the base image, or a custom image."""
     name, network = context.name(process.name), f"container:{context.holder(pod)}"
     marks = {**context.labels, labels.PROCESS: process.name}
     argv = tuple(filled(word, context.folder) for word in process.argv)
@@ -122,18 +122,18 @@ def container(process: Process, pod: Pod, context: RunContext, environment: Mapp
         env={**environment, **own},
         labels=marks,
         user=context.user,
-        folders={str(context.folder): True, **dict.fromkeys(_seen(process.argv[0], tool, process.argv[1:]), False)},
+        folders={str(context.folder): True, **dict.fromkeys(_mounted(process.argv[0], tool, process.argv[1:]), False)},
         cwd=str(context.folder),
     )
 
 
-def _seen(name: str, tool: Path, words: Iterable[str]) -> Iterator[str]:
-    """What a program needs of this machine: itself (Python its whole prefix), and files and folders in its words."""
+def _mounted(name: str, tool: Path, words: Iterable[str]) -> Iterator[str]:
+    """Yield the paths of this machine that a program needs: itself, and the files and folders in its arguments."""
     program = tool.resolve()
     yield str(program.parents[1] if name == "python" else program)
     for word in words:
         path = Path(word)
-        if path.is_absolute() and path.is_file():  # one of the run's own begins with {dir}
+        if path.is_absolute() and path.is_file():  # paths in the folder of the run begin with {dir}
             yield str(path.parent)
         elif path.is_absolute() and path.is_dir():
             yield word

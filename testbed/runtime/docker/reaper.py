@@ -1,12 +1,12 @@
-"""Removes what a run has left at the Docker daemon when its owner has died; run as `python -I reaper.py RUN OWNER_PID`.
+"""Removes the Docker resources of a run when its owner dies; run as `python -I reaper.py RUN OWNER_PID`.
 
-In a session of its own, so that what ends the owner does not end it. It waits on stdin, JSON lines:
+It has its own session, so that a signal to the owner does not end it. It reads JSON lines on stdin:
 
-    {"folder": ".."}                        the run's folder, to be removed as well
-    {"pids": [[pid, start time], ..]}       the containers' processes, to be killed at once and without the daemon
-    {"done": true}                          the run has been stopped: end, and do nothing
+    {"folder": ".."}                        the folder of the run, to remove too
+    {"pids": [[pid, start time], ..]}       the processes of containers, to kill without the daemon
+    {"done": true}                          the run has stopped: end without doing anything
 
-The end of stdin without "done", or the owner's death, is its sign. Until then it has imported next to nothing.
+It acts on the end of stdin without "done", or on the death of the owner. Until then it imports very little.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STDIN = 0
 
 
 class Reaper:
-    """Waits for the end of the owner, then cleans."""
+    """Waits for the end of the owner, then cleans up."""
 
     def __init__(self, run: str, owner: int) -> None:
         self._run, self._owner = run, owner
@@ -34,7 +34,7 @@ class Reaper:
         self._done = False
 
     def wait(self) -> None:
-        """Return when the owner has ended or has said that it is done."""
+        """Return when the owner has died or has sent "done"."""
         poller = select.poll()
         for fd in (STDIN, _watch(self._owner)):
             poller.register(fd, select.POLLIN)
@@ -42,11 +42,11 @@ class Reaper:
             pass
 
     def clean(self) -> None:
-        """End and remove all that is left."""
+        """Kill and remove everything that is left."""
         if not self._done:
             for pid, started in self._pids.items():
                 _kill(pid, started)
-            with suppress(Exception):  # no daemon any more: the next start sweeps what it still remembers
+            with suppress(Exception):  # the daemon is gone: the next start removes the rest
                 self._remove()
             if self._folder:
                 shutil.rmtree(self._folder, ignore_errors=True)
@@ -58,7 +58,7 @@ class Reaper:
         remove_run(Engine(), self._run)
 
     def _heard(self) -> bool:
-        """Take what has come in; False when it means the end."""
+        """Read the input. Return False at its end or after "done"."""
         data = os.read(STDIN, 1 << 16)
         *lines, self._unread = (self._unread + data).split(b"\n")
         for word in map(json.loads, lines):
@@ -69,17 +69,17 @@ class Reaper:
 
 
 def _watch(owner: int) -> int:
-    """Return a descriptor that becomes readable when the owner dies (stdin's end is missed if it had forked)."""
+    """Return a descriptor that becomes readable when the owner dies (stdin stays open if the owner has forked)."""
     try:
         return os.pidfd_open(owner)
-    except (AttributeError, OSError):  # an old kernel; or it has died, then stdin has ended too
+    except (AttributeError, OSError):  # an old kernel, or the owner is dead and stdin has ended
         return STDIN
 
 
 def _kill(pid: int, started: int) -> None:
-    """Kill a process, unless its pid is another one's by now or it is not ours to kill.
+    """Kill a process, unless its pid has been recycled or this user may not kill it.
 
-    Reads its start time as `proc.started` does, without it: this must work before anything of ours is imported.
+    Reads the start time like `proc.started`, but without importing the testbed.
     """
     with suppress(OSError):
         if int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]) == started:

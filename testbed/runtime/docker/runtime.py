@@ -1,4 +1,4 @@
-"""The `docker` runtime: the same plan as containers, one for each process, on a network of the run's own."""
+"""The `docker` runtime: the same plan as containers, one for each process, in a network of the run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from testbed.runtime.supervised import SupervisedRuntime
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
 
-READY_S = 30.0  # for a process to be ready
+READY_S = 30.0  # time limit for readiness
 
 
 class DockerRuntime(SupervisedRuntime):
-    """Runs one plan; `directory` is made (it must be new or empty) and removed at the end unless `keep`.
+    """Runs one plan in `directory`, which it creates (it must be new or empty) and removes at the end unless `keep`.
 
-    Implements `testbed.runtime.Runtime`. However its owner ends, its containers, their network and the directory go
-    within 2 s; should the reaper be killed too, the next start sweeps them.
+    Implements `testbed.runtime.Runtime`. If its owner dies, its containers, their network and the directory are removed
+    within 2 s. If the reaper is killed too, the next start removes them.
     """
 
     def __init__(self, directory: Path, lease: DockerLease, *, keep: bool = False, ready_s: float = READY_S) -> None:
@@ -34,15 +34,13 @@ class DockerRuntime(SupervisedRuntime):
 
     @classmethod
     def prepare(cls, topology: Topology, tell: Tell) -> None:
-        """Refuse commands of this machine's with `TopologyError`; whether images are there is seen at the start."""
+        """Raise `TopologyError` for commands of this machine. Images are checked at the start."""
         for name, service in topology.services.items():
             if service.command and not service.image:
-                text = (
-                    "a command of this machine's does not run in a container: give the service an image, or an address"
-                )
+                text = "a command of this machine cannot run in a container: give the service an image or an address"
                 raise topology.error(("services", name, "command"), text)
 
     @classmethod
     def address_space(cls, leased: AddressSpace, topology: Topology) -> AddressSpace:
-        """Every replica has a network of its own, so that all ports are free."""
+        """Return the space unchanged: each replica has its own network, so all ports are free."""
         return leased

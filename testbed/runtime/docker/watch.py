@@ -1,4 +1,4 @@
-"""Knows what has become of every process of a run, from the daemon's own event stream: no polling."""
+"""Tracks the state of all processes of a run with the event stream of the daemon, without polling."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from testbed.runtime.lives import Life, Lives
 
 @dataclass
 class ContainerLife(Life):
-    """One process of the plan: the life that its container has now, or had last."""
+    """The current or last life of the container of a process."""
 
-    starved: bool = False  # the kernel killed in it for want of memory
+    starved: bool = False  # the kernel killed it because it was out of memory
 
 
 class Watch:
-    """Fills in the lives of one run's processes, and the ends of what keeps their networks."""
+    """Updates the lives of the processes of one run, and records the ends of holder containers."""
 
     def __init__(self, lives: Lives[ContainerLife], engine: Engine, run: str) -> None:
-        self.holders: list[str] = []  # ends of containers that keep a pod's network: nobody asks for these
+        self.holders: list[str] = []  # holder containers that have ended, always unexpectedly
         self._lives, self._engine, self._closed = lives, engine, False
         self._events = engine.events(labels.only(run))
         self._reader = threading.Thread(target=self._read, name="testbed-docker-events", daemon=True)
         self._reader.start()
 
     def begins(self, names: Iterable[str]) -> None:
-        """Be told that these are about to be started."""
+        """Record that these processes are about to start."""
         with self._lives.locked() as lives:
             for name in names:
                 lives[name] = ContainerLife(alive=True)
 
     def never_began(self, name: str) -> None:
-        """Be told that one could not be started."""
+        """Record that a process could not be started."""
         with self._lives.locked() as lives:
             lives[name] = ContainerLife(exit_expected=True, end="could not be started")
 
@@ -47,24 +47,24 @@ class Watch:
         """Raise `TestbedError` if the daemon has gone, or a pod has lost its network."""
         if self._lives.lost and not self._closed:
             raise TestbedError(
-                f"the Docker daemon at {self._engine.address} has died in the middle of this run: "
-                "nobody can say any more what its containers do"
+                f"the Docker daemon at {self._engine.address} has died during this run: "
+                "the state of the containers is unknown"
             )
         if self.holders:
             raise TestbedError(
-                f"pods have lost their network, somebody has ended its holder: {', '.join(self.holders)}"
+                f"pods have lost their network, because their holder has ended: {', '.join(self.holders)}"
             )
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop reading events."""
         self._closed = True
-        with suppress(Exception):  # whatever a broken connection does
+        with suppress(Exception):  # a broken connection may raise anything
             self._events.close()
         self._reader.join(2)
 
     def _read(self) -> None:
-        """Take in the events until the stream ends; runs in a thread of its own."""
-        with suppress(Exception):  # a stream that breaks has ended
+        """Read events until the stream ends. Runs in its own thread."""
+        with suppress(Exception):  # a broken stream has ended
             for event in self._events:
                 self._take(event["Action"], event["Actor"]["Attributes"], event["timeNano"] / 1e9)
         self._lives.lose()
@@ -83,8 +83,8 @@ class Watch:
 
 
 def how(code: int, starved: bool = False) -> str:
-    """Say in words what the exit code of a container means."""
-    more = " for want of memory" if starved else ""
+    """Describe the exit code of a container."""
+    more = " (out of memory)" if starved else ""
     if code > 128:
         try:
             return f"killed by {signal.Signals(code - 128).name}{more}"

@@ -1,6 +1,6 @@
-"""What runs have outside their owners' own processes: found, shown, and removed when an owner has died.
+"""Resources of runs outside the test process: found, listed, and removed when their owner has died.
 
-A kind of resource is one module with `found` and `remove` (`testbed.runtime.orphans.found.ResourceKind`) and one line
+Each kind of resource is a module with `found` and `remove` (`testbed.runtime.orphans.found.ResourceKind`) and an entry
 here.
 """
 

@@ -1,4 +1,4 @@
-"""Containers and networks of runs in Docker: at the daemon, by their labels."""
+"""Containers and networks of runs in Docker, found by their labels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SOCKET = "/var/run/docker.sock"
 
 
 def found() -> list[Resource]:
-    """Return every container and network of a run, but for those of another user who is still there."""
+    """Return all containers and networks of runs, except those of running owners of other users."""
     if not (os.environ.get("DOCKER_HOST") or os.path.exists(SOCKET)):
-        return []  # without the 0.2 s that the SDK takes to load
+        return []  # saves 0.2 s: the SDK is not loaded
     from testbed.runtime.docker import labels, leftovers
 
     owned = [
@@ -27,18 +27,18 @@ def found() -> list[Resource]:
 
 
 def remove(things: Sequence[Resource]) -> list[Resource]:
-    """Remove containers and networks; return those that are still there."""
+    """Remove containers and networks. Return those that remain."""
     from testbed.runtime.docker import leftovers
 
     names = {thing.name for thing in things}
-    with suppress(TestbedError):  # what is still there is told
+    with suppress(TestbedError):  # what remains is returned
         leftovers.remove(*names)
-    there = {name for _, name, _ in leftovers.found()}
-    return [thing for thing in things if thing.name in there]
+    remaining = {name for _, name, _ in leftovers.found()}
+    return [thing for thing in things if thing.name in remaining]
 
 
 def _may(owner: int) -> bool:
-    """Whether this user may act for an owner: the daemon serves all, whoever they are."""
+    """Whether this user may remove resources of an owner. The daemon itself does not separate users."""
     try:
         return os.stat(f"/proc/{owner}").st_uid == os.geteuid()
     except OSError:  # it has died

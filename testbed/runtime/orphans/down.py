@@ -1,4 +1,4 @@
-"""`testbed down`: removes what is orphaned and, when told so, ends runs that are going on; verified, and told."""
+"""`testbed down`: removes orphaned runs, and ends running ones on request. It verifies and reports the result."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from testbed.runtime.orphans.processes import is_reaper, pid_of, wait_for
 from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import Owner, State, state
 
-REAPED_S = 5.0  # for the reapers of a dead owner
+REAPED_S = 5.0  # time limit for the reapers of a dead owner
 
 Say = Callable[[str], None]
 
 
 def down(names: Sequence[str], everything: bool, say: Say, asked_s: float) -> bool:
-    """Remove orphans; end the runs of these names, or all. Return whether all of that is gone.
+    """Remove orphans, or end the named runs, or all runs. Return whether all of them are gone.
 
-    An owner has `asked_s` to end after SIGTERM: pytest tears its fixtures down and prints its report.
+    An owner has `asked_s` to end after SIGTERM: pytest tears down its fixtures and prints its report.
     """
-    there = runs(look())
-    chosen = [_named(name, there) for name in names] if names else [r for r in there if everything or _orphaned(r)]
+    present = runs(look())
+    chosen = [_named(name, present) for name in names] if names else [r for r in present if everything or _orphaned(r)]
     if not chosen:
-        running = sum(run.state is State.ALIVE for run in there)
-        say("nothing is left behind" + (f"; {running} running (testbed ps, testbed down --all)" if running else ""))
+        running = sum(run.state is State.ALIVE for run in present)
+        say("no orphaned runs" + (f"; {running} running (testbed ps, testbed down --all)" if running else ""))
         return True
     for owner in dict.fromkeys(run.owner for run in chosen if run.state is State.ALIVE):
-        _end(owner, [run for run in there if run.owner == owner], say, asked_s)
+        _end(owner, [run for run in present if run.owner == owner], say, asked_s)
     gone = [_cleared(run, say) for run in chosen if run.state is not State.ELSEWHERE]
     for run in chosen:
         if run.state is State.ELSEWHERE:
-            say(f"{run.name}: its owner lives elsewhere (another container or machine), so it was not touched")
+            say(f"{run.name}: not touched, because its owner is in another container or on another machine")
     return all(gone)
 
 
@@ -43,27 +43,27 @@ def _orphaned(run: Run) -> bool:
     return run.state is State.DEAD
 
 
-def _named(name: str, there: Sequence[Run]) -> Run:
-    found = [run for run in there if run.name == name] or [run for run in there if run.name.startswith(name)]
+def _named(name: str, present: Sequence[Run]) -> Run:
+    found = [run for run in present if run.name == name] or [run for run in present if run.name.startswith(name)]
     if len(found) == 1:
         return found[0]
-    several = f"{len(found)} runs begin with {name!r}" if found else f"there is no run {name!r}"
-    raise TestbedError(several + nearest(name, [run.name for run in there]))
+    several = f"{len(found)} runs begin with {name!r}" if found else f"no run {name!r}"
+    raise TestbedError(several + nearest(name, [run.name for run in present]))
 
 
-def _end(owner: Owner, his: Sequence[Run], say: Say, asked_s: float) -> None:
-    """Ask an owner to end, and kill it if it does not; its reapers take everything with them."""
-    also = f", and with it {', '.join(run.name for run in his)}" if len(his) > 1 else ""
-    say(f"asking {owner_of(his[0])} to end{also}")
+def _end(owner: Owner, owned: Sequence[Run], say: Say, asked_s: float) -> None:
+    """Send SIGTERM to an owner, and SIGKILL after a time limit. Its reapers then remove everything."""
+    also = f"; it owns {', '.join(run.name for run in owned)}" if len(owned) > 1 else ""
+    say(f"sending SIGTERM to {owner_of(owned[0])}{also}")
     _signal(owner, signal.SIGTERM)
     if not wait_for([owner.pid], asked_s):
-        say(f"it has not within {asked_s:g} s: killing it")
+        say(f"it did not end within {asked_s:g} s: sending SIGKILL")
         _signal(owner, signal.SIGKILL)
         wait_for([owner.pid], REAPED_S)
 
 
 def _signal(owner: Owner, number: signal.Signals) -> None:
-    """Signal an owner; a recycled pid is not signalled."""
+    """Signal an owner, but not another process with a recycled pid."""
     with suppress(OSError):
         descriptor = os.pidfd_open(owner.pid)
         try:
@@ -74,17 +74,17 @@ def _signal(owner: Owner, number: signal.Signals) -> None:
 
 
 def _cleared(run: Run, say: Say) -> bool:
-    """Wait for the reapers of a run, remove what they have left, and say what is gone."""
+    """Wait for the reapers of a run, remove what remains, and report it."""
     wait_for([pid_of(thing) for thing in run.of("process") if is_reaper(thing)], REAPED_S)
     left = clear([thing for thing in look() if thing.owner == run.owner and thing.run in (run.name, "")])
     removed = [thing for thing in run.things if thing not in left]
-    say(f"{run.name}: gone, {_counted(removed)}" if not left else f"{run.name}: could not remove {_listed(left)}")
+    say(f"{run.name}: removed {_counted(removed)}" if not left else f"{run.name}: could not remove {_listed(left)}")
     return not left
 
 
 def _counted(things: Sequence[Resource]) -> str:
     kinds = Counter(thing.kind for thing in things)
-    return ", ".join(counted(kind, n) for kind, n in kinds.items()) or "nothing was left of it"
+    return ", ".join(counted(kind, n) for kind, n in kinds.items()) or "nothing (it was already gone)"
 
 
 def _listed(things: Sequence[Resource]) -> str:

@@ -1,4 +1,4 @@
-"""The folders of runs, below the temporary directory: named after their owner, so that there is none without one."""
+"""The folders of runs in the temporary directory. Their names contain their owner."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from typing import Any
 from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import me, named
 
-ABOUT = "run.json"  # in the folder: what runs there, for `testbed ps`
+ABOUT = "run.json"  # a file in the folder that describes the run for `testbed ps`
 
 
 def new(kept: Path | None = None) -> Path:
-    """Return a path for a new folder of ours, which is still to be made; below `kept` it is to stay."""
+    """Return the path of a new folder, which is not created yet. A folder in `kept` is not temporary."""
     return (kept or Path(tempfile.gettempdir())) / me().called(os.urandom(4).hex())
 
 
 def about(topology: str, runtime: str, network: str) -> str:
-    """Return the text of the file that says what runs, and for whom."""
+    """Return the text of the file that describes a run and its owner."""
     program = Path(sys.argv[0])
     words = [program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]]
     worker = os.environ.get("PYTEST_XDIST_WORKER")
@@ -35,7 +35,7 @@ def about(topology: str, runtime: str, network: str) -> str:
 
 
 def read_about(folder: str) -> Mapping[str, Any]:
-    """Return what runs in a folder; nothing while it is being made."""
+    """Return the description of a run; empty while its folder is being created."""
     with suppress(OSError, ValueError), open(f"{folder}/{ABOUT}") as file:
         found = json.load(file)
         return found if isinstance(found, dict) else {}
@@ -43,7 +43,7 @@ def read_about(folder: str) -> Mapping[str, Any]:
 
 
 def found() -> list[Resource]:
-    """Return every folder of this user's runs."""
+    """Return all folders of this user's runs."""
     things, user = [], os.geteuid()
     with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
@@ -53,7 +53,7 @@ def found() -> list[Resource]:
 
 
 def remove(things: Sequence[Resource]) -> list[Resource]:
-    """Remove folders with all that is in them; return those that are still there."""
+    """Remove folders with their content. Return those that remain."""
     for thing in things:
         shutil.rmtree(thing.name, ignore_errors=True)
     return [thing for thing in things if os.path.lexists(thing.name)]

@@ -1,4 +1,4 @@
-"""All that there is, by run, with what is known of its owner; and how it is cleared away."""
+"""All resources by run, with the state of their owner; and their removal."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ StateOf = Callable[[Owner], State]
 
 
 class ResourceKind(Protocol):
-    """A module of `testbed.runtime.orphans.KINDS`; it sees only what belongs to this user."""
+    """A module of `testbed.runtime.orphans.KINDS`. It handles only resources of this user."""
 
     def found(self) -> list[Resource]:
-        """Return all things of this kind, whoever owns them, that this user may remove."""
+        """Return all resources of this kind that this user may remove, of all owners."""
 
     def remove(self, things: Sequence[Resource]) -> list[Resource]:
-        """Remove things, and return those that are still there."""
+        """Remove resources, and return those that remain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All things of one run; `name` is the owner's pid for what he holds beside his runs."""
+    """All resources of one run. `name` is the pid of the owner for resources without a run."""
 
     name: str
     owner: Owner
@@ -35,22 +35,22 @@ class Run:
     things: tuple[Resource, ...]
 
     def of(self, kind: str) -> list[Resource]:
-        """Return its things of one kind."""
+        """Return its resources of one kind."""
         return [thing for thing in self.things if thing.kind == kind]
 
     @property
     def folder(self) -> str:
-        """Its folder, "" where there is none."""
+        """Its folder, "" if there is none."""
         return next((thing.name for thing in self.of("folder")), "")
 
 
 def look() -> list[Resource]:
-    """Return everything that this user's runs have outside their owners."""
+    """Return all resources of this user's runs."""
     return [thing for module in dict.fromkeys(KINDS.values()) for thing in _load(module).found()]
 
 
 def runs(things: Sequence[Resource], state_of: StateOf = state) -> list[Run]:
-    """Sort things by run; what only its owner is known of belongs to his run if he has just one."""
+    """Group resources by run. A resource without a run belongs to the run of its owner if there is only one."""
     names: dict[Owner, list[str]] = {}
     for thing in things:
         known = names.setdefault(thing.owner, [])
@@ -64,7 +64,7 @@ def runs(things: Sequence[Resource], state_of: StateOf = state) -> list[Run]:
 
 
 def clear(things: Sequence[Resource]) -> list[Resource]:
-    """Remove things, kind by kind, and return those that are still there."""
+    """Remove resources, kind by kind, and return those that remain."""
     left: list[Resource] = []
     for kind in KINDS:
         if mine := [thing for thing in things if thing.kind == kind]:
@@ -77,7 +77,7 @@ def _load(module: str) -> ResourceKind:
 
 
 def owner_of(run: Run) -> str:
-    """Return who owns a run, for people: "pytest tests/chaos (pid 4711)"."""
+    """Return the owner of a run as text: "pytest tests/chaos (pid 4711)"."""
     command = read_about(run.folder).get("command") or ""
     if run.state is State.ALIVE:
         command = command or processes.command(run.owner.pid)

@@ -1,4 +1,4 @@
-"""The control groups of runs, beside our own: named after their owner, like folders."""
+"""The control groups of runs. Their names contain their owner, like folders."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from testbed.runtime.cgroups import Memory
 from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import named
 
-BUSY_S = 10.0  # for a group to be free of the dead
+BUSY_S = 10.0  # time limit until a group is empty
 
 
 def found() -> list[Resource]:
-    """Return every control group of this user's runs, where this process would make its own."""
+    """Return all control groups of this user's runs, in the folders that this process would use."""
     things = []
     for parent in Memory().parents():
         with suppress(OSError), os.scandir(parent) as entries:
@@ -26,7 +26,7 @@ def found() -> list[Resource]:
 
 
 def remove(things: Sequence[Resource]) -> list[Resource]:
-    """Remove control groups, whose processes have been killed before; return those that are still there."""
+    """Remove control groups after their processes have been killed. Return those that remain."""
     deadline = time.monotonic() + BUSY_S
     while (left := [thing for thing in things if not _removed(thing.name)]) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""The processes of runs: each has its owner in its environment, wherever in the process tree it has ended up."""
+"""The processes of runs, found by the owner in their environment, anywhere in the process tree."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import MARK, named, parse
 from testbed.runtime.proc import started
 
-GONE_S = 2.0  # for a killed process to be gone
-COMMAND = 200  # letters of a command line
-REAPER = "reaper.py"  # the program of the one that cleans up after its owner
+GONE_S = 2.0  # time limit until a killed process is gone
+COMMAND = 200  # characters of a command line
+REAPER = "reaper.py"  # the program of reapers, which clean up after their owner
 
 
 def found() -> list[Resource]:
-    """Return every marked process of this user, but not the calling one."""
+    """Return all marked processes of this user, except the calling one."""
     return [thing for pid in _others() if (thing := _thing(pid, _environment(pid)))]
 
 
 def living_in(folder: str) -> list[Resource]:
-    """Return the processes of the run that has this folder."""
+    """Return the processes of the run with this folder."""
     each = ((pid, _environment(pid)) for pid in _others())
     return [thing for pid, env in each if env.get("TMPDIR") == f"{folder}/tmp" and (thing := _thing(pid, env))]
 
 
 def remove(things: Sequence[Resource]) -> list[Resource]:
-    """Kill processes, and return those that are not gone in time."""
+    """Kill processes, and return those that remain after a time limit."""
     for thing in things:
         _kill(thing)
     deadline = time.monotonic() + GONE_S
@@ -40,17 +40,17 @@ def remove(things: Sequence[Resource]) -> list[Resource]:
 
 
 def pid_of(thing: Resource) -> int:
-    """Return the pid of a process that was found."""
+    """Return the pid of a process."""
     return int(thing.name.partition(" ")[0])
 
 
 def is_reaper(thing: Resource) -> bool:
-    """Whether a process is one of those that clean up."""
+    """Whether a process is a reaper."""
     return thing.about.startswith(REAPER)
 
 
 def command(pid: int) -> str:
-    """Return what a process is, for people: its program, or the script that an interpreter runs, with its arguments."""
+    """Return the command of a process as text: the program, or the script of an interpreter, with arguments."""
     words = [word.decode(errors="replace") for word in _read(pid, "cmdline").split(b"\0") if word]
     if words and os.path.basename(words[0]).startswith("python"):
         options = next((n for n, word in enumerate(words[1:], 1) if not word.startswith("-")), len(words))
@@ -66,7 +66,9 @@ def _thing(pid: int, environment: Mapping[str, str]) -> Resource | None:
     owner, began = parse(environment.get(MARK, "")), started(pid)
     if owner is None or began is None or not _is_ours(pid):
         return None
-    home = named(os.path.basename(os.path.dirname(environment.get("TMPDIR", ""))))  # a run's is tmp in its folder
+    home = named(
+        os.path.basename(os.path.dirname(environment.get("TMPDIR", "")))
+    )  # the tmp folder of a run is in its folder
     return Resource("process", f"{pid} {began}", owner, run=home[1] if home else "", about=command(pid))
 
 
@@ -76,7 +78,7 @@ def _is_there(thing: Resource) -> bool:
 
 
 def _kill(thing: Resource) -> None:
-    """Kill it, unless its pid is somebody else's by now: what a descriptor stands for cannot change any more."""
+    """Kill it unless its pid has been recycled: a pidfd always refers to the same process."""
     with suppress(OSError):
         descriptor = os.pidfd_open(pid_of(thing))
         try:
@@ -87,7 +89,7 @@ def _kill(thing: Resource) -> None:
 
 
 def wait_for(pids: Sequence[int], within_s: float) -> bool:
-    """Wait until processes have ended; False if one has not in time."""
+    """Wait until processes have ended. Return False after the time limit."""
     deadline = time.monotonic() + within_s
     for pid in pids:
         with suppress(OSError):  # gone

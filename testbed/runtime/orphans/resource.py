@@ -1,4 +1,4 @@
-"""A resource outside the process tree: of what kind, whose, of which run. How it is found and removed is its kind's."""
+"""A resource of a run: its kind, its owner and its run. The module of its kind finds and removes it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from testbed.runtime.owner import Owner
 
 
 class Resource(NamedTuple):
-    """Something that somebody has to remove when its owner is dead."""
+    """A resource that must be removed when its owner is dead."""
 
     kind: str  # "process", "folder", ...
-    name: str  # by which its kind finds it again: a pid, a path
+    name: str  # how its kind identifies it: a pid, a path
     owner: Owner
-    run: str = ""  # the run it belongs to; "" where only the owner is known
-    about: str = ""  # for people
+    run: str = ""  # its run; "" if only the owner is known
+    about: str = ""  # a description for `testbed ps`

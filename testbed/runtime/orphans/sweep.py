@@ -1,4 +1,4 @@
-"""What every start of a mesh does first: clear away what is left of owners that have died; cheap where nothing is."""
+"""Removes the resources of dead owners. Every start of a mesh does this first; it is cheap if there are none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from testbed.runtime.owner import Owner, State, state
 
 
 def sweep() -> None:
-    """Remove everything of every dead owner of whom a folder or a control group is left."""
+    """Remove everything of each dead owner that has left a folder or a control group."""
     owners = {thing.owner for thing in (*folders.found(), *groups.found())}
     if dead := {owner for owner in owners if state(owner) is State.DEAD}:
         with suppress(OSError):
@@ -17,7 +17,7 @@ def sweep() -> None:
 
 
 def _clear(dead: set[Owner]) -> None:
-    """Leave alone whom a reaper of his own is cleaning up after just now."""
+    """Remove the resources of dead owners, except those that a reaper is removing now."""
     from testbed.runtime.orphans.found import clear, look
     from testbed.runtime.orphans.processes import is_reaper
 

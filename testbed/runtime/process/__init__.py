@@ -1,1 +1,1 @@
-"""The process runtime: every replica is a process with a loopback address of its own."""
+"""The process runtime: every replica is a process with its own loopback address."""

@@ -1,4 +1,4 @@
-"""Leases one block of loopback addresses (127.b.0.0/16) for a run, host-wide, by holding a bound socket in it."""
+"""Leases one block of loopback addresses (127.b.0.0/16) for a run, with a bound socket that blocks other runs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from testbed.errors import TestbedError
 from testbed.plan.values import AddressSpace
 
 PORT = 61_127  # above Linux's default ephemeral range (32768-60999), so no outgoing connection takes it
-FIRST, LAST = 1, 254  # block 0 is everybody's: 127.0.0.1
+FIRST, LAST = 1, 254  # block 0 is shared: 127.0.0.1
 
 
 class Lease:
-    """One leased block. The kernel gives it back when the last process that holds the socket has died."""
+    """One leased block. The kernel releases it when the last process with the socket has died."""
 
     def __init__(self, block: int, held: socket.socket) -> None:
         self.block = block
@@ -22,20 +22,20 @@ class Lease:
 
     @property
     def network(self) -> str:
-        """The block's prefix, such as "127.50"."""
+        """The prefix of the block, such as "127.50"."""
         return f"127.{self.block}"
 
     @property
     def space(self) -> AddressSpace:
-        """Where a plan lies on this block: links and inlets each at their callee's own address."""
+        """The address space of this block: links and inlets are at the address of their callee."""
         return AddressSpace(self.network)
 
     def fileno(self) -> int:
-        """Return the descriptor of the bound socket, to be inherited by whoever must keep the block."""
+        """Return the descriptor of the bound socket. A process that inherits it keeps the block."""
         return self._held.fileno()
 
     def release(self) -> None:
-        """Give up this process's hold; a second call does nothing."""
+        """Release the block in this process. A second call does nothing."""
         self._held.close()
 
 
@@ -49,7 +49,7 @@ def lease_block() -> Lease:
             return Lease(block, held)
     raise TestbedError(
         f"all address blocks 127.{FIRST}-127.{LAST} are leased (port {PORT} of 127.<block>.0.254 is taken in each): "
-        f"so many meshes are running, unless some program listens on 0.0.0.0:{PORT} (see `ss -ltnp`)"
+        f"too many meshes are running, or a program listens on 0.0.0.0:{PORT} (see `ss -ltnp`)"
     )
 
 

@@ -1,4 +1,4 @@
-"""Says where an app listens, when it is not where the plan expects it."""
+"""Finds the addresses on which an app listens, if they differ from the plan."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from testbed.runtime import proc
 from testbed.runtime.messages import ANYWHERE, keys_for
 
 
-def elsewhere(process: Process, pid: int) -> str:
-    """Return where a process and its group do listen, as the end of a message; "" if it is where they should."""
+def wrong_address(process: Process, pid: int) -> str:
+    """Return the wrong addresses of a process and its group, as the end of a message; "" if there are none."""
     own = process.network
     right = [f"{ip}:{own.port}" for ip in ANYWHERE] if own else process.listens
     wrong = [one for one in proc.listening(pid) if one not in right and not (own and one in own.upstreams)]

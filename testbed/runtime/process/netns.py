@@ -1,18 +1,18 @@
-"""A network namespace of one app's own: made, joined, and connected with the run's by two relays.
+"""A network namespace for one app: created, joined, and connected with the network of the run by two relays.
 
-An app that takes a fixed port on all addresses is alone with it there. All of 127/8 is local in every namespace, so
-what the run has at 127.50.1.1:4141 the app finds at 127.50.1.1:4141, and the other way round:
+An app with a fixed port on all addresses is the only user of the port there. All of 127/8 is local in every namespace,
+so the app and the run use the same addresses for each other:
 
-    the run's network                                the app's own
+    the network of the run                           the network of the app
     inlet ─► 127.50.1.1:8080 ◄─────── relay ───────► 127.0.0.1:8080, the app
     127.50.1.1:4141, its sidecar ◄─── relay ───────► 127.50.1.1:4141 ◄─ the app
 
-A socket stays in the network that it was made in, whoever holds it: each relay holds sockets of one side and runs in
-the other. Both belong to the app's process group: they are paused, killed and ended with it. No right is needed where
-the kernel lets everybody have a user namespace.
+A socket stays in the network in which it was created. Each relay has sockets of one side and runs in the other. Both
+belong to the process group of the app, so they are paused and killed with it. No privilege is needed if the kernel
+allows user namespaces for all users.
 
-The reaper loads this file, and it is a program: `python -I -S netns.py try`, `... enter PID COMMAND...`. So it needs
-nothing but the standard library.
+The reaper imports this file, and it is a program: `python -I -S netns.py try`, `... enter PID COMMAND...`. So it uses
+only the standard library.
 """
 
 from __future__ import annotations
@@ -30,36 +30,38 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
-SPACES = {"user": CLONE_NEWUSER, "net": CLONE_NEWNET}  # under /proc/PID/ns, in the order in which they are joined
+SPACES = {"user": CLONE_NEWUSER, "net": CLONE_NEWNET}  # names in /proc/PID/ns, in the order of joining
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1  # linux/sockios.h, linux/if.h
-PR_SET_PDEATHSIG = 1  # linux/prctl.h; here again, as the isolated interpreter has only this folder
+PR_SET_PDEATHSIG = 1  # linux/prctl.h; a copy, because the isolated interpreter sees only this folder
 BACKLOG = 4096
 LOCALHOST = "127.0.0.1"
 REFUSED = (
-    "this kernel does not let this user make a network namespace ({}). Ask for "
-    "kernel.unprivileged_userns_clone=1 (or the same in AppArmor), or run as root or in a privileged container"
+    "this kernel does not allow this user to create a network namespace ({}). Set "
+    "kernel.unprivileged_userns_clone=1 (or allow it in AppArmor), or run as root or in a privileged container"
 )
 
 
 @cache
 def why_not() -> str:
-    """Why an app can have no network of its own here, "" if it can; tried out, once, by a program that then ends."""
-    import subprocess  # the reaper needs none of it
+    """Return why network namespaces are impossible here, "" if they are possible. Tested once, in a short process."""
+    import subprocess  # not needed by the reaper
 
     words = [sys.executable, "-I", "-S", __file__, "try"]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    return "" if done.returncode == 0 else REFUSED.format((done.stderr.splitlines() or ["without a word"])[-1].lower())
+    return (
+        "" if done.returncode == 0 else REFUSED.format((done.stderr.splitlines() or ["no error message"])[-1].lower())
+    )
 
 
 def entering(pid: int) -> tuple[str, ...]:
-    """Return the words that, put before a command, run it in the network of a process."""
+    """Return the words to put before a command so that it runs in the network of a process."""
     return (sys.executable, "-I", "-S", __file__, "enter", str(pid))
 
 
 def leave(as_root: bool = False) -> None:
-    """Leave this process's network for a new one; with the user namespace, if it may not do so as who it is.
+    """Move this process into a new network namespace, and into a new user namespace if it lacks the privilege.
 
-    It then has the same user and group there, or is root. Raises `OSError` where the kernel does not allow it.
+    In it the process keeps its user and group, or is root. Raises `OSError` if the kernel does not allow it.
     """
     user, group = os.geteuid(), os.getegid()
     try:
@@ -72,15 +74,15 @@ def leave(as_root: bool = False) -> None:
 
 
 def bring_up() -> None:
-    """Bring the loopback up, with which all of 127/8 is there."""
+    """Bring up the loopback, which has all of 127/8."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", IFF_UP))
 
 
 def enter(pid: int) -> None:
-    """Join the network of a process that has one of its own. Raises `OSError` where it has not, or not yet."""
+    """Join the network namespace of a process. Raises `OSError` if it does not have its own (yet)."""
     if _shared(pid, "net"):
-        raise OSError(errno.ENOENT, f"process {pid} has no network of its own yet")
+        raise OSError(errno.ENOENT, f"process {pid} does not have its own network yet")
     spaces = {name: kind for name, kind in SPACES.items() if not _shared(pid, name)}
     opened = {os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY): kind for name, kind in spaces.items()}
     for descriptor, kind in opened.items():
@@ -88,11 +90,11 @@ def enter(pid: int) -> None:
 
 
 def settle(parent: int, env: Mapping[str, str], relay: str, address: str, port: int, upstreams: Sequence[str]) -> None:
-    """Move this process, a child of `parent` that is to become an app, into a network of its own.
+    """Move this process, a child of `parent` that will become an app, into its own network namespace.
 
-    It will be reached at `address` while it listens on `port`, and reach the `upstreams` (all "ip:port"). `relay` is
-    the program of the relays, `env` their environment. Returns when both ignore what is for the app: a signal that ends
-    programs would end a relay before, and with it the app. Raises `OSError` with what went wrong.
+    The app listens on `port` and is reached at `address`. It reaches the `upstreams` (all "ip:port"). `relay` is the
+    program of the relays, `env` their environment. Returns when both relays ignore signals for the app; otherwise a
+    signal could end a relay, and with it the app. Raises `OSError` with the reason of a failure.
     """
     try:
         entrance, (ours, theirs), (begun, begins) = _bound(address), socket.socketpair(), os.pipe()
@@ -114,16 +116,16 @@ def settle(parent: int, env: Mapping[str, str], relay: str, address: str, port: 
         entrance.close()
         ours.close()
         os.close(begins)
-        os.read(begun, 1)  # ends when each relay has closed it
+        os.read(begun, 1)  # returns when both relays have closed it
         os.close(begun)
     except OSError as error:
-        raise OSError(error.errno, f"no network of its own: {error.strerror or error}") from error
+        raise OSError(error.errno, f"cannot create a network namespace: {error.strerror or error}") from error
 
 
 def _bound(address: str) -> socket.socket:
     ip, _, port = address.rpartition(":")
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # like servers do: past connections are no obstacle
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # like servers: ignore past connections
     try:
         made.bind((ip, int(port)))
     except OSError as error:
@@ -132,17 +134,17 @@ def _bound(address: str) -> socket.socket:
 
 
 def _received(line: socket.socket, count: int) -> list[int]:
-    """Return the sockets that come in, one with each byte. Raises `OSError` if there are fewer."""
+    """Return the received sockets, one with each byte. Raises `OSError` if there are fewer than `count`."""
     found = [descriptor for _ in range(count) for descriptor in socket.recv_fds(line, 1, 1)[1]]
     if len(found) < count:
-        raise OSError(errno.EPIPE, "the app has ended before it had a network")
+        raise OSError(errno.EPIPE, "the app ended before its network was ready")
     return found
 
 
 def _relay(program: str, env: Mapping[str, str], line: int, begins: int, targets: Mapping[int, str]) -> None:
-    """Become the relay from these sockets to these addresses.
+    """Replace this process by the relay from these sockets to these addresses.
 
-    `line` ends when the other relay does; `begins` is closed by the relay when it ignores signals.
+    `line` ends when the other relay ends. The relay closes `begins` when it ignores signals.
     """
     for descriptor in (line, begins, *targets):
         os.set_inheritable(descriptor, True)
@@ -151,10 +153,10 @@ def _relay(program: str, env: Mapping[str, str], line: int, begins: int, targets
 
 
 def _detached(parent: int, become: Callable[[], None]) -> None:
-    """Do it in a child of `parent` that ends with it; this process, when it is the app, is to have no child."""
+    """Call `become` in a new child of `parent`, which dies with `parent`. The app itself must have no child."""
     if middle := os.fork():
         if os.waitpid(middle, 0)[1]:
-            raise OSError(errno.EAGAIN, "no process for a relay")
+            raise OSError(errno.EAGAIN, "cannot start a process for a relay")
         return
     middle, code = os.getpid(), 127
     try:
@@ -167,7 +169,7 @@ def _detached(parent: int, become: Callable[[], None]) -> None:
         if os.getppid() == parent:
             become()
     except OSError as error:
-        print(f"no relay: {error}", file=sys.stderr, flush=True)
+        print(f"cannot start a relay: {error}", file=sys.stderr, flush=True)
     finally:
         os._exit(code)
 
@@ -182,13 +184,13 @@ def _write(name: str, text: str) -> None:
 
 
 def _call(name: str, *arguments: int) -> None:
-    """Call a function of the C library that returns 0 if all is well."""
+    """Call a function of the C library. Raises `OSError` if it does not return 0."""
     if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def main(what: str, *words: str) -> None:
-    """Try whether this user may make a network, or run a command in a process's; the last line says why not."""
+    """Test whether this user may create a network namespace, or run a command in one; print the reason of a failure."""
     try:
         if what == "try":
             leave()
@@ -197,7 +199,7 @@ def main(what: str, *words: str) -> None:
             enter(int(words[0]))
             os.execv(words[1], words[1:])
     except OSError as error:
-        sys.exit(error.strerror if what == "try" else f"not in its network yet: {error.strerror}")
+        sys.exit(error.strerror if what == "try" else f"its network is not ready yet: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Before the start: the programs of the user's own services are built and found on this machine."""
+"""Builds custom services and finds their programs on this machine, before the start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def prepare(topology: Topology, tell: Tell) -> None:
-    """Build and find what the services are. Raises `TopologyError` at the place of the first that cannot run here."""
+    """Build and find all programs. Raises `TopologyError` at the place of the first service that cannot run here."""
     for name in topology.services:
         _prepare(topology, name, tell)
 
@@ -23,17 +23,17 @@ def _prepare(topology: Topology, name: str, tell: Tell) -> None:
     service = topology.services[name]
     folder = topology.folder / (service.workdir or "")
     if service.image:
-        text = "an image needs containers, which the process runtime has not: take --testbed-runtime=docker"
+        text = "an image needs the docker runtime: use --testbed-runtime=docker"
         raise topology.error(("services", name, "image"), text)
     if service.build:
         tell(f"building {name}: {' '.join(service.build)}")
-        _there(topology, name, "build", service.build[0], folder)
+        _check_program(topology, name, "build", service.build[0], folder)
         _build(topology, name, service.build, folder)
     if service.command and "{{" not in service.command[0]:
-        _there(topology, name, "command", service.command[0], folder)
+        _check_program(topology, name, "command", service.command[0], folder)
 
 
-def _there(topology: Topology, name: str, field: str, program: str, folder: Path) -> None:
+def _check_program(topology: Topology, name: str, field: str, program: str, folder: Path) -> None:
     try:
         commands.program(program, folder)
     except TestbedError as error:

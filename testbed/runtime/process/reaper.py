@@ -1,25 +1,25 @@
-"""The parent of every process of a run: starts them, reports their exits, leaves none alive when the owner is gone.
+"""The parent of all processes of a run: starts them, reports their exits, kills them when the owner dies.
 
-Run as `python -I -S reaper.py OWNER LEASE_FD FOLDER keep|remove` in a session of its own; OWNER is the text of a
+Run as `python -I -S reaper.py OWNER LEASE_FD FOLDER keep|remove` in its own session; OWNER is the text of a
 `testbed.runtime.owner.Owner`. JSON lines:
 
     in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "graceful": bool, "within": ..,
                          "network": ..}
          {"do": "signal", "name": .., "signal": 9}           to the whole process group
-         {"do": "throttle", "name": .., "share": 0.2}        of one processor; 1: as much as it likes
+         {"do": "throttle", "name": .., "share": 0.2}        of one CPU; 1: no limit
          {"do": "stop", "grace": 0.2}                        SIGTERM to the graceful ones, then SIGKILL to all
     out  {"event": "hello", "pid": ..}
          {"event": "spawned" | "failed", "name": .., ...}
          {"event": "throttled", "name": .., "share": ..}
          {"event": "exit", "name": .., "pid": .., "status": wait status, "cpu": seconds, "at": epoch seconds}
 
-It is two processes. The *worker* is the parent and takes the orders; the *guard* is the worker's parent and does
-nothing until the worker has died. Both are child subreapers: whatever the killed one leaves behind, setsid() or not,
-falls to the other, which kills it. Having no child left (ECHILD) is therefore the proof that nothing is left.
+The reaper is two processes. The *worker* is the parent and receives the orders. The *guard* is the parent of the worker
+and waits until it dies. Both are child subreapers: if one is killed, the other inherits all its descendants, even
+after setsid(), and kills them. So having no child left (ECHILD) proves that no process is left.
 
-`within` is null or a control group to make for the process: {"folder": .., "limits": {file: value}}. It is removed when
-the process has ended; all that were ever made stand in the file `cgroups` of the run's folder, for the guard's sake.
-`network` is null or what `netns.settle` needs to make a network of its own: {"relay", "address", "port", "upstreams"}.
+`within` is null or a control group for the process: {"folder": .., "limits": {file: value}}. It is removed when the
+process has ended. The file `cgroups` in the folder of the run lists all of them, for the guard.
+`network` is null or the arguments of `netns.settle`: {"relay", "address", "port", "upstreams"}.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from testbed.runtime.process.throttle import DutyCycleThrottle
 
-# The isolated interpreter has only this folder: what `interrupts` and `proc` know as well is written here again.
+# The isolated interpreter sees only this folder, so some code of `interrupts` and `proc` is repeated here.
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 STDIN, STDOUT, STDERR = 0, 1, 2
-MOST_FILES = 65_536  # some programs walk all descriptors up to the limit, so not more
-GROUPS = "cgroups"  # in the run's folder: one control group a line
-BUSY_S = 10.0  # for a control group to be free of the dead
+MOST_FILES = 65_536  # not more, because some programs iterate over all descriptors up to the limit
+GROUPS = "cgroups"  # a file in the folder of the run: one control group per line
+BUSY_S = 10.0  # time limit until a control group is empty
 HERE = os.path.dirname(os.path.abspath(__file__))
 HANDLED = (signal.SIGCHLD, signal.SIGTERM)
 
@@ -53,13 +53,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Worker:
-    """Takes orders on stdin and reports on stdout until it is told to stop, or its owner or its guard has died."""
+    """Reads orders on stdin and reports on stdout, until a stop order or the death of its owner or guard."""
 
     def __init__(self, owner: int, folder: str) -> None:
         self.folder = folder
         self.throttles: dict[str, DutyCycleThrottle] = {}
         self.groups: dict[str, str] = {}
-        self.isolated: set[int] = set()  # those with a network of their own, and relays
+        self.isolated: set[int] = set()  # processes with their own network namespace and relays
         self.pids: dict[str, int] = {}
         self.names: dict[int, str] = {}
         self.graceful: set[int] = set()
@@ -71,9 +71,9 @@ class Worker:
             self.poller.register(fd, select.POLLIN)
 
     def run(self) -> None:
-        """Serve until there is a reason to stop, then let the graceful ones end by themselves for a moment."""
+        """Serve until there is a reason to stop, then give the graceful processes a moment to end."""
         self.say(event="hello", pid=os.getpid())
-        while all(self.serve(fd) for fd, _ in self.poller.poll(self.patience())):
+        while all(self.serve(fd) for fd, _ in self.poller.poll(self.wait_ms())):
             self.reap()
             self.advance_throttles()
         for pid in self.graceful:
@@ -85,15 +85,15 @@ class Worker:
             self.reap()
 
     def serve(self, fd: int) -> bool:
-        """Take what has come in on one descriptor; False when it means the end."""
+        """Handle the input of one descriptor. Return False if the reaper must stop."""
         if fd == STDIN:
             return self.read_orders()
         if fd == self.wake:
             return signal.SIGTERM not in os.read(fd, 4096)
-        return False  # the owner's pidfd: it has died
+        return False  # the pidfd of the owner: it has died
 
     def read_orders(self) -> bool:
-        """Carry out all complete lines; False at the end of the input, or after a stop order."""
+        """Carry out all complete lines. Return False at the end of the input or after a stop order."""
         data = os.read(STDIN, 1 << 16)
         *lines, self.unread = (self.unread + data).split(b"\n")
         for line in lines:
@@ -102,7 +102,7 @@ class Worker:
         return bool(data) and self.grace is None
 
     def stop(self, grace: float) -> None:
-        """Order: end the run."""
+        """Order: stop the run."""
         self.grace = grace
 
     def spawn(
@@ -121,7 +121,7 @@ class Worker:
         try:
             group = self.make_group(**within) if within else ""
         except OSError as error:
-            return self.say(event="failed", name=name, error=f"no control group: {error}")
+            return self.say(event="failed", name=name, error=f"cannot create a control group: {error}")
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # the child must not run our handlers
         try:
             pid = os.fork()
@@ -138,12 +138,12 @@ class Worker:
         self.say(event="spawned", name=name, pid=pid)
 
     def signal(self, name: str, signal: int) -> None:
-        """Order: signal a process group, if its leader has not been reaped yet."""
+        """Order: send a signal to a process group, if its leader is not reaped yet."""
         if name in self.pids:
             _signal_group(self.pids[name], signal)
 
     def make_group(self, folder: str, limits: dict[str, str]) -> str:
-        """Make a control group, set its limits, and note it down first, so that it will be removed."""
+        """Create a control group with limits. Record it first, so that it will be removed."""
         with open(f"{self.folder}/{GROUPS}", "a") as file:
             file.write(f"{folder}\n")
         os.mkdir(folder)
@@ -152,44 +152,44 @@ class Worker:
         return folder
 
     def throttle(self, name: str, share: float) -> None:
-        """Order: let a process group have only this share of one processor."""
+        """Order: limit a process group to this share of one CPU."""
         if throttle := self.throttles.pop(name, None):
             throttle.release()
         if name in self.pids and share < 1:
             self.throttles[name] = _load("throttle", HERE).DutyCycleThrottle(self.pids[name], share)
         self.say(event="throttled", name=name, share=share)
 
-    def patience(self) -> float | None:
-        """How long (ms) nothing needs to be done of its own accord; None: for ever."""
+    def wait_ms(self) -> float | None:
+        """Milliseconds until the next throttle is due; None: no throttle."""
         due = min((throttle.due for throttle in self.throttles.values()), default=None)
         return None if due is None else max(0.0, due - time.monotonic()) * 1000
 
     def advance_throttles(self) -> None:
-        """Stop the throttled groups whose turn is over, let go on those whose turn has come."""
+        """Stop or continue each throttled group that is due."""
         for throttle in self.throttles.values():
             if throttle.due <= time.monotonic():
                 throttle.advance()
 
     def reap(self) -> None:
-        """Bury every child that has ended, with what is left of its process group, and report it."""
+        """Reap every child that has ended, kill the rest of its process group, and report it."""
         while (pid := _ended()) is not None:
             name = self.names.pop(pid, None)
-            if name is not None:  # like a pod: when its first process ends, the group does
+            if name is not None:  # like a pod: the group ends with its first process
                 _signal_group(pid, signal.SIGKILL)
             _, status, usage = os.wait4(pid, 0)
-            if pid in self.isolated:  # its relays keep its address as long as they live
-                _bury_group(pid)
+            if pid in self.isolated:  # its relays keep its address while they run
+                _reap_group(pid)
             self.graceful.discard(pid)
             if name is not None:
                 del self.pids[name]
                 self.throttles.pop(name, None)
-                with suppress(OSError):  # not empty yet, or there is none: it is tried again at the end
+                with suppress(OSError):  # not empty yet, or there is none: repeated at the end
                     os.rmdir(self.groups.pop(name))
                 cpu = usage.ru_utime + usage.ru_stime
                 self.say(event="exit", name=name, pid=pid, status=status, cpu=cpu, at=time.time())
 
     def say(self, **event: object) -> None:
-        """Write one line; an owner that does not listen any more is found out by its pidfd or the end of stdin."""
+        """Write one line. Ignore a closed pipe: the pidfd or the end of stdin reports the death of the owner."""
         line = (json.dumps(event) + "\n").encode()
         with suppress(OSError):
             while line:
@@ -197,7 +197,7 @@ class Worker:
 
 
 def sweep() -> None:
-    """Kill and reap until this process has no child left, and hence, as a subreaper, no descendant."""
+    """Kill and reap until this process has no child left and therefore, as a subreaper, no descendant."""
     while True:
         for pid in _children():
             _signal_group(pid, signal.SIGKILL)
@@ -211,14 +211,14 @@ def sweep() -> None:
 
 
 def end_helpers(owner: str) -> None:
-    """End what a dead owner had started by itself: that ends with its owner, unless a fork of the owner keeps it up."""
+    """Kill other processes that a dead owner has started. A fork of the owner may have kept them alive."""
     processes = _load("testbed.runtime.orphans.processes", HERE.rpartition("/testbed/")[0])
     left = [process for process in processes.found() if str(process.owner) == owner]
     processes.remove([process for process in left if not processes.is_reaper(process)])
 
 
 def main(owner: str, lease: int, folder: str, keep: bool) -> None:
-    """Split into guard and worker, and see to it that nothing is left when either ends."""
+    """Split into guard and worker. Each removes everything when the other ends."""
     os.set_inheritable(lease, False)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -238,18 +238,18 @@ def main(owner: str, lease: int, folder: str, keep: bool) -> None:
     sweep()
     remove_groups(folder)
     if not keep and os.path.exists(folder):
-        import shutil  # it takes 2 ms, which would be missed at the start
+        import shutil  # the import takes 2 ms, which would delay the start
 
         shutil.rmtree(folder, ignore_errors=True)
     if not _lives(owner):
         end_helpers(owner)
-    os._exit(0)  # without the interpreter's own tidying up
+    os._exit(0)  # skips the cleanup of the interpreter
 
 
 def _become(
     parent: int, argv: list[str], env: dict[str, str], cwd: str, log: str, group: str, move: Callable[[], object]
 ) -> None:
-    """Turn the forked child into the program, after it has moved to its network; never returns."""
+    """Move the forked child to its network and replace it by the program. Never returns."""
     try:
         os.setsid()
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
@@ -258,7 +258,7 @@ def _become(
         _redirect(os.open("/dev/null", os.O_RDONLY), STDIN)
         _redirect(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), STDOUT, STDERR)
         move()
-        if group:  # after its relays, which are not to share its memory
+        if group:  # after its relays, which do not count for its memory limit
             _write(f"{group}/cgroup.procs", "0")
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.chdir(cwd)
@@ -270,15 +270,15 @@ def _become(
         os._exit(127)
 
 
-def _bury_group(pid: int) -> None:
-    """Wait for the rest of a killed process group, as far as it is ours."""
+def _reap_group(pid: int) -> None:
+    """Reap the rest of a killed process group."""
     with suppress(ChildProcessError):
         while True:
             os.waitpid(-pid, 0)
 
 
 def remove_groups(folder: str) -> None:
-    """Remove every control group that was made and is still there; its processes have just been killed."""
+    """Remove every recorded control group that still exists. Its processes have been killed."""
     with suppress(OSError), open(f"{folder}/{GROUPS}") as file:
         left = file.read().split("\n")
         deadline = time.monotonic() + BUSY_S
@@ -290,7 +290,7 @@ def remove_groups(folder: str) -> None:
 def _rmdir(folder: str) -> bool:
     try:
         os.rmdir(folder)
-    except FileNotFoundError:  # the other half was quicker
+    except FileNotFoundError:  # the other process was faster
         return True
     except OSError:
         return False
@@ -309,7 +309,7 @@ def _redirect(source: int, *targets: int) -> None:
 
 
 def _wake_on(*numbers: signal.Signals) -> int:
-    """Return a descriptor that becomes readable, one byte each, when one of these signals comes."""
+    """Return a descriptor that becomes readable (one byte per signal) when one of these signals arrives."""
     read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     for number in numbers:
@@ -318,15 +318,15 @@ def _wake_on(*numbers: signal.Signals) -> int:
 
 
 def _watch(owner: int) -> int:
-    """Return a descriptor that becomes readable when the owner dies (stdin's end is missed if it had forked)."""
+    """Return a descriptor that becomes readable when the owner dies (stdin stays open if the owner has forked)."""
     try:
         return os.pidfd_open(owner)
-    except (AttributeError, OSError):  # an old kernel; or it has died, then stdin has ended too
+    except (AttributeError, OSError):  # an old kernel, or the owner is dead and stdin has ended
         return STDIN
 
 
 def _ended() -> int | None:
-    """Return the pid of a child that has ended and is not buried yet: its pid cannot be reused meanwhile."""
+    """Return the pid of a child that has ended and is not reaped yet, so its pid is not recycled."""
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -353,14 +353,14 @@ def _parent(pid: int) -> int:
 
 
 def _lives(owner: str) -> bool:
-    """Whether the owner is there, and is not another process under its pid, nor dead and unburied."""
+    """Whether the owner runs: not a zombie, and not another process with a recycled pid."""
     pid, started, *_ = owner.split("-")
     fields = _stat(int(pid))
     return bool(fields) and fields[0] not in "ZX" and fields[19] == started
 
 
 def _stat(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat after the command's name; none when it is gone."""
+    """Return the fields of /proc/PID/stat after the command name; empty if the process does not exist."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()
@@ -369,7 +369,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _load(name: str, folder: str) -> Any:
-    """Load a module that few runs need, from a folder that is not on the isolated interpreter's path."""
+    """Import a module that few runs need, from a folder that is not on the path of the isolated interpreter."""
     sys.path.append(folder)
     return importlib.import_module(name)
 
@@ -377,7 +377,7 @@ def _load(name: str, folder: str) -> Any:
 def _signal_group(pid: int, number: int) -> None:
     try:
         os.killpg(pid, number)
-    except OSError:  # not the leader of a group, or not yet
+    except OSError:  # not (yet) the leader of a group
         _signal(pid, number)
 
 

@@ -1,4 +1,4 @@
-"""The owner's side of the reaper: gives it orders, and knows what has become of every process."""
+"""The client of the reaper: sends it orders, and tracks the state of all processes."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from testbed.runtime.owner import MARK, me
 from testbed.runtime.process.lease import Lease
 
 REAPER = Path(__file__).with_name("reaper.py")
-STOP_S = 30.0  # for the reaper to end after its last order; it takes some 10 ms on a machine that is not busy
+STOP_S = 30.0  # time limit for the end of the reaper; it takes about 10 ms on an idle machine
 
 
 @dataclass
 class ProcessLife(Life):
-    """One process and its earlier lives."""
+    """The current or last life of a process."""
 
     pid: int = 0
-    spent_s: float = 0.0  # processor time of earlier lives
-    share: float = 1.0  # of one processor, as the reaper has confirmed it
+    spent_s: float = 0.0  # CPU time before restarts
+    share: float = 1.0  # of one CPU, as confirmed by the reaper
 
 
 class ReaperClient:
-    """All processes of one run, behind their common parent, the reaper."""
+    """All processes of one run, children of the reaper."""
 
     def __init__(self, lives: Lives[ProcessLife], directory: Path, lease: Lease, keep: bool) -> None:
         self._directory = directory
         self._lives = lives
-        self.reaper_pids: tuple[int, ...] = ()  # guard, and worker once it has said hello
+        self.reaper_pids: tuple[int, ...] = ()  # guard, and worker after its hello event
         self._stopped = False
         self._writing = threading.Lock()
         self._reaper = self._start(lease, keep)
@@ -70,10 +70,10 @@ class ReaperClient:
         cwd: str = "",
         network: Mapping[str, object] | None = None,
     ) -> None:
-        """Order a process, in a control group of its own if one is given, in the run's folder unless told otherwise.
+        """Order the start of a process. The default `cwd` is the folder of the run; `within` is its control group.
 
-        `graceful` ones get a SIGTERM and a moment when the run is stopped. `network` is one of its own, as
-        `netns.settle` takes it.
+        A `graceful` process gets SIGTERM and a moment to end when the run stops. `network` has the arguments of
+        `netns.settle`, for a process with its own network namespace.
         """
         with self._lives.locked() as lives:
             lives[name] = ProcessLife(alive=True, spent_s=lives.get(name, ProcessLife()).spent_s)
@@ -83,17 +83,17 @@ class ReaperClient:
         self._order(do="spawn", name=name, graceful=graceful, within=group, network=network, **words)
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Order a signal to a process and its group; an end by SIGKILL or SIGTERM is remembered as asked for."""
+        """Order a signal to a process and its group. After SIGKILL or SIGTERM its end is expected."""
         if number in (signal.SIGKILL, signal.SIGTERM):
             self._lives.expect_exit([name])
         self._order(do="signal", name=name, signal=int(number))
 
     def throttle(self, name: str, share: float) -> None:
-        """Order a share of one processor for a process and its group; 1 lets it go."""
+        """Order a limit to a share of one CPU for a process and its group; 1 removes the limit."""
         self._order(do="throttle", name=name, share=share)
 
     def cpu_seconds(self, name: str) -> float:
-        """Return the processor time of all lives of a process."""
+        """Return the CPU time of a process, including its time before restarts."""
         with self._lives.locked() as lives:
             member = lives.get(name, ProcessLife())
             return member.spent_s + (proc.cpu_seconds(member.pid) if member.alive and member.pid else 0.0)
@@ -103,7 +103,7 @@ class ReaperClient:
         return log_of(name, self._directory)
 
     def stop(self, grace_s: float) -> None:
-        """End everything and wait for the reaper: it ends when it has no child left. Raises if it does not end."""
+        """Stop everything and wait for the reaper, which ends when it has no child left. Raises if it does not end."""
         with self._lives.locked() as lives:
             for member in lives.values():
                 member.exit_expected = True
@@ -120,13 +120,13 @@ class ReaperClient:
         self._reader.join(STOP_S)
 
     def check(self) -> None:
-        """Raise `TestbedError` if the run has been stopped, or the reaper has died: everything has died with it."""
+        """Raise `TestbedError` if the run is stopped, or if the reaper has died, and all processes with it."""
         if self._stopped:
-            raise TestbedError("this run has been stopped")
+            raise TestbedError("this run is stopped")
         if self._lives.lost:
-            raise TestbedError("the reaper of this run has died, and every process with it" + self._last_words())
+            raise TestbedError("the reaper of this run has died, and all processes with it" + self._log_tail())
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         with suppress(OSError):
             return ":\n" + (self._directory / "reaper.log").read_text()[-2000:]
         return ""
@@ -140,10 +140,10 @@ class ReaperClient:
                 self._reaper.stdin.write(line)
                 self._reaper.stdin.flush()
         except (OSError, ValueError) as error:
-            raise TestbedError(f"the reaper of this run takes no orders any more: {error}") from error
+            raise TestbedError(f"the reaper of this run no longer accepts orders: {error}") from error
 
     def _read(self) -> None:
-        """Take in the reaper's reports until it ends; runs in a thread of its own."""
+        """Read the events of the reaper until it ends. Runs in its own thread."""
         assert self._reaper.stdout is not None
         with self._reaper.stdout as reports:
             for line in reports:
@@ -176,7 +176,7 @@ class ReaperClient:
 
 
 def how(status: int) -> str:
-    """Say in words what a wait status means."""
+    """Describe a wait status."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         try:

@@ -1,4 +1,4 @@
-"""The `process` runtime: a plan as ordinary processes on loopback addresses, none of which outlives its owner."""
+"""The `process` runtime: a plan as ordinary processes on loopback addresses, which die with their owner."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from testbed.runtime.supervised import SupervisedRuntime
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
 
-READY_S = 20.0  # for a process to be ready
+READY_S = 20.0  # time limit for readiness
 
 
 class ProcessRuntime(SupervisedRuntime):
-    """Runs one plan in `directory`, which it makes (it must be new or empty) and removes at the end unless `keep`.
+    """Runs one plan in `directory`, which it creates (it must be new or empty) and removes at the end unless `keep`.
 
-    Implements `testbed.runtime.Runtime`. However its owner ends, its processes and the directory go within 2 s.
+    Implements `testbed.runtime.Runtime`. If its owner dies, its processes and the directory are removed within 2 s.
     """
 
     def __init__(self, directory: Path, lease: Lease, *, keep: bool = False, ready_s: float = READY_S) -> None:
@@ -34,10 +34,10 @@ class ProcessRuntime(SupervisedRuntime):
 
     @classmethod
     def prepare(cls, topology: Topology, tell: Tell) -> None:
-        """Build and find the programs of the user's own services. Raises `TopologyError` for what is not there."""
+        """Build custom services and find their programs. Raises `TopologyError` for a missing one."""
         programs.prepare(topology, tell)
 
     @classmethod
     def address_space(cls, leased: AddressSpace, topology: Topology) -> AddressSpace:
-        """Return the block with what the apps need that listen on all addresses."""
+        """Return the block with ports or network namespaces for apps that listen on all addresses."""
         return wildcard_ports.address_space(leased, topology)

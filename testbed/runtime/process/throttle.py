@@ -1,4 +1,4 @@
-"""Throttles one process group: short turns, and standing still (SIGSTOP) in between. Used by the reaper alone."""
+"""Throttles one process group: it runs in short turns and is stopped (SIGSTOP) in between. Used only by the reaper."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import signal
 import time
 from contextlib import suppress
 
-PERIOD_S, TURN_S = 0.02, 0.002  # a throttled process has one turn a period, but none shorter than this
+PERIOD_S, TURN_S = 0.02, 0.002  # one turn per period, at least this long
 
 
 class DutyCycleThrottle:
-    """Gives one process group short turns and stops it in between, so that it gets `share` of one processor.
+    """Gives one process group short turns and stops it in between, so that it gets `share` of one CPU.
 
-    A turn and the stop after it last as long as what was used in the turn lasts at that share: the turn itself, or the
-    processor time where several threads used more. A stop or turn that was too long is made up for by the next.
+    The length of a turn plus its stop is the time used in the turn divided by the share. The time used is the turn
+    itself, or the CPU time if several threads used more. The next turn corrects a stop or turn that was too long.
     """
 
     def __init__(self, pid: int, share: float) -> None:
         self.pid, self.share = pid, share
         self.turn = max(PERIOD_S * share, TURN_S)
-        self.stopped = True  # so that the first thing is a turn
+        self.stopped = True  # so that a turn comes first
         self.due = self.begun = self.since = time.monotonic()
         self.used = 0.0
         self.advance()
 
     def advance(self) -> None:
-        """Stop, or go on; `due` is when to do the other."""
+        """Stop or continue the group; `due` is the time of the next change."""
         now, used = time.monotonic(), _cpu_clock(self.pid)
         if self.stopped:
             self.release()
@@ -39,7 +39,7 @@ class DutyCycleThrottle:
         self.begun, self.since, self.used, self.due = begun, now, used, now + self.turn
 
     def release(self) -> None:
-        """Let it go on."""
+        """Continue the group."""
         self.stopped = False
         self._signal(signal.SIGCONT)
 
@@ -49,7 +49,7 @@ class DutyCycleThrottle:
 
 
 def _cpu_clock(pid: int) -> float:
-    """Processor seconds of all threads of a process, exactly; 0 when it is gone. The clock's id is the kernel's ABI."""
+    """Exact CPU seconds of all threads of a process; 0 if it does not exist. The clock id is part of the kernel ABI."""
     try:
         return time.clock_gettime(~pid << 3 | 2)
     except OSError:

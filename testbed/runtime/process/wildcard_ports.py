@@ -1,4 +1,4 @@
-"""Ports on all addresses: such a bind fails as soon as any address of the machine has the port."""
+"""Wildcard ports (on all addresses): such a bind fails if any address of the machine uses the port."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 def address_space(leased: AddressSpace, topology: Topology) -> AddressSpace:
-    """Return a leased block with what the apps need that listen on all addresses: ports, or networks of their own."""
+    """Return a leased block with ports or network namespaces for apps that listen on all addresses."""
     space = with_namespaces(leased, topology)
     return replace(space, wildcard_ports=free_ports(space.network, wildcard_ports_needed(topology, space)))
 
 
 def with_namespaces(space: AddressSpace, topology: Topology) -> AddressSpace:
-    """Return the space with network namespaces, if this topology needs any there and this user may make them."""
+    """Return the space with network namespaces, if this topology needs them and this user may create them."""
     needed = not space.shares_one_address and any(map(binds_fixed_wildcard_port, topology.services.values()))
     return replace(space, namespaces=needed and not netns.why_not())
 
 
 def free_ports(network: str, count: int) -> tuple[int, ...]:
-    """Return so many ports of a leased block that nobody on this machine has; fewer if there are not so many."""
+    """Return `count` free ports of a leased block, or fewer if there are not enough."""
     return tuple(islice((port for port in candidates(network) if _is_free(port)), count))
 
 
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # like servers do
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # like servers
         try:
             probe.bind((EVERYWHERE, port))
         except OSError:

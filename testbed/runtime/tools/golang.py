@@ -1,6 +1,6 @@
 """Builds the Go programs once into the cache, all in one `go build`, so that parallel test runs share one build.
 
-Needs nothing but the standard library: a set-up builds while pip still installs.
+Uses only the standard library, because the build runs while pip installs.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from testbed.errors import Unavailable
 from testbed.native import GO
 from testbed.runtime.tools.versions import cache_folder
 
-MINIMUM = (1, 24)  # the oldest Go that builds all of them
+MINIMUM = (1, 24)  # the oldest version that builds all programs
 FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false"]
-TAIL = 10  # how many of Go's last lines a failure quotes
+TAIL = 10  # number of last output lines in an error message
 
 Say = Callable[[str], None]
 Step = Callable[[str, float], None]
-"""Gets what is being done in a few words, and what share of the whole build is done."""
+"""Gets the current step in a few words, and the share of the build that is done."""
 
 
 def nothing(words: str, share: float) -> None:
-    """Be told how far a build is, and not care."""
+    """Ignore the progress of a build."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A Go program: a package of the module in `folder`, or of one that this module requires."""
+    """A Go program: a package of the module in `folder`, or of a required module."""
 
     name: str
     title: str
     package: str
-    pinned: str = ""  # the version, of one that is not our own
+    pinned: str = ""  # the version of a third-party program
     folder: Path = GO
 
     def version(self) -> str:
@@ -59,18 +59,18 @@ LINKER = f"-ldflags=-s -w -X github.com/Shopify/toxiproxy/v2.Version={TOXIPROXY.
 
 
 def cached(program: Program) -> Path:
-    """Return where the built program is, or would be."""
+    """Return the path of the built program, which may not exist yet."""
     return cache_folder() / "bin" / f"{program.name}-{_hash(program.folder)}-{platform.machine()}"
 
 
 def build(programs: Sequence[Program], go: Path, say: Say, step: Step = nothing) -> None:
-    """Build programs of one module, except those that are there, or that another process has just built.
+    """Build programs of one module, except those that exist or that another process has just built.
 
-    `say` gets a line before and after, `step` how far it is. Raises `Unavailable` with Go's own words if Go fails.
+    `say` gets a line before and after, `step` the progress. Raises `Unavailable` with the output of Go if it fails.
     """
     folder = programs[0].folder
     if not (folder / "go.mod").exists():
-        raise Unavailable(f"the sources of {_titles(programs)} are not at {folder}: the installation is incomplete")
+        raise Unavailable(f"the sources of {_titles(programs)} are missing in {folder}: the installation is incomplete")
     place = cached(programs[0]).parent
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def build(programs: Sequence[Program], go: Path, say: Say, step: Step = nothing)
 
 @contextmanager
 def _only_one(path: Path, when_waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock on a file, which the kernel takes back from a process that dies."""
+    """Hold a file lock, which the kernel releases if the process dies."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,7 +96,7 @@ def _only_one(path: Path, when_waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def _build(programs: Sequence[Program], go: Path, place: Path, say: Say, step: Step) -> None:
-    say(f"building {_titles(programs)} with Go (about half a minute, once) ...")
+    say(f"building {_titles(programs)} with Go (about half a minute, only once) ...")
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(dir=place, prefix=".build-") as name:
         _Go(go, programs, step).build(Path(name))
@@ -106,16 +106,20 @@ def _build(programs: Sequence[Program], go: Path, place: Path, say: Say, step: S
 
 
 class _Go:
-    """One run of Go, which tells which package it is at."""
+    """One run of Go with its progress."""
 
     def __init__(self, go: Path, programs: Sequence[Program], step: Step) -> None:
         self._go, self._programs, self._step = go, programs, step
         self._packages = [program.package for program in programs]
         fixed = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-        self._env = {"HOME": str(Path.home()), **os.environ, **fixed}  # the user's own, for module proxies and the like
+        self._env = {
+            "HOME": str(Path.home()),
+            **os.environ,
+            **fixed,
+        }  # with the environment of the user, for example for module proxies
 
     def build(self, target: Path) -> None:
-        """Leave the binaries in a folder, each under the last word of its package."""
+        """Write the binaries into a folder, each with the last part of its package name."""
         self._step("fetching modules", 0)
         total = sum(1 for _ in self._lines("list", "-deps", *FLAGS))
         done = 0
@@ -141,7 +145,7 @@ class _Go:
 
 @contextmanager
 def _started(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run a command whose output, all on stdout, is read; it ends with its reader."""
+    """Run a command with stdout and stderr in one pipe. Kill it if the reader fails."""
     nothing, pipe, same = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
     with subprocess.Popen(command, cwd=folder, env=env, stdin=nothing, stdout=pipe, stderr=same, text=True) as process:
         try:
@@ -157,7 +161,7 @@ def _titles(programs: Sequence[Program]) -> str:
 
 
 def _hash(folder: Path) -> str:
-    """Hash everything that goes into a build, names included."""
+    """Hash all inputs of a build, including file names."""
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.name in ("go.mod", "go.sum") or (path.suffix == ".go" and not path.name.endswith("_test.go")):

@@ -1,4 +1,4 @@
-"""Brings what tools.toml lists and this machine lacks: Debian packages as root, then the base image of containers."""
+"""Installs the missing tools of tools.toml: Debian packages as root, then the base image of containers."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Say = Callable[[str], None]
 
 
 def lines() -> list[str]:
-    """Say what is missing, what that leaves out and the one command that brings it; one line says that all is there."""
+    """Return lines with the missing tools, what needs them, and the command to install them."""
     lacking = _lacking()
     if not lacking:
-        return ["every tool is there"]
-    told = [f"{extra} is not there: leaves out {extra.without}{_why(extra)}" for extra in _roots(lacking)]
+        return ["all tools are installed"]
+    found = [f"missing: {extra}, needed for {extra.without}{_why(extra)}" for extra in _roots(lacking)]
     how = command(lacking)
-    return [*told, f"to get what is missing: {how}"] if how else told
+    return [*found, f"to install them: {how}"] if how else found
 
 
 def command(lacking: Sequence[Extra]) -> str:
-    """Return the one command that brings these to this machine, as this user; "" if none does."""
+    """Return the command that installs these tools as this user; "" if there is none."""
     steps = [_by_hand(lacking)] if _packages(lacking) else []
     steps += ["testbed images build"] if _buildable(lacking) else []
     if steps and os.geteuid() == 0 and _has_apt():
@@ -37,7 +37,7 @@ def command(lacking: Sequence[Extra]) -> str:
 
 
 def install(say: Say, build_image: Callable[[Say], object]) -> None:
-    """Bring what is missing. Raises `TestbedError` if this user may not, or if something fails."""
+    """Install the missing tools. Raises `TestbedError` if this user may not, or if it fails."""
     lacking = _lacking()
     packages = _packages(lacking)
     if packages and (os.geteuid() != 0 or not _has_apt()):
@@ -48,7 +48,7 @@ def install(say: Say, build_image: Callable[[Say], object]) -> None:
         _apt("install", "-y", "-qq", *packages)
     still = _lacking()
     if failed := [str(extra) for extra in still if extra.debian]:
-        raise TestbedError(f"the packages are installed, but these are not there: {', '.join(failed)}")
+        raise TestbedError(f"the packages are installed, but these tools are still missing: {', '.join(failed)}")
     if _buildable(still):
         build_image(say)
 
@@ -58,7 +58,7 @@ def _lacking() -> list[Extra]:
 
 
 def _roots(lacking: Sequence[Extra]) -> list[Extra]:
-    """Return these without those that are only missing because another one is."""
+    """Return the tools without those that depend on another missing tool."""
     return [extra for extra in lacking if not extra.after or extras()[extra.after] not in lacking]
 
 
@@ -71,7 +71,7 @@ def _buildable(lacking: Sequence[Extra]) -> bool:
 
 
 def _why(extra: Extra) -> str:
-    """Say why it is not there, of what no command brings."""
+    """Return the reason for a missing tool that no command installs, or ""."""
     return "" if command([extra]) else f" ({extra.missing()})"
 
 
@@ -83,7 +83,7 @@ def _by_hand(lacking: Sequence[Extra]) -> str:
     if _has_apt():
         return f"sudo apt-get install -y {shlex.join(_packages(lacking))}"
     names = [name for extra in lacking if extra.debian for name in extra.programs or (extra.name,)]
-    return f"install, from this system's packages: {', '.join(names)}"
+    return f"install these with the package manager of this system: {', '.join(names)}"
 
 
 def _apt(*words: str) -> None:

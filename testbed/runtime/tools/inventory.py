@@ -1,4 +1,4 @@
-"""What is of use beyond wheels, as tools.toml lists it: whether it is here, and what is left out where it is not."""
+"""The optional tools of tools.toml: whether each is installed, and what needs it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 from testbed.errors import Unsupported
 
 LIST = Path(__file__).with_name("tools.toml")
-SBIN = "/usr/sbin:/sbin"  # not on the PATH of every user
+SBIN = "/usr/sbin:/sbin"  # not on the PATH of all users
 
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """One entry of the list; tools.toml says what its fields mean."""
+    """One entry of the list; tools.toml describes the fields."""
 
     name: str
     without: str
@@ -36,13 +36,13 @@ class Extra:
         return self.what or self.name
 
     def path(self) -> str:
-        """Return where it is, as far as it is a file; "" if it is not there."""
+        """Return its path if it is a file; "" if it is missing."""
         if self.glob:
             return max(glob(self.glob), default="")
         return "" if self._absent() else find(self.programs[0]) if self.programs else ""
 
     def missing(self) -> str:
-        """Why it is not here, "" if it is."""
+        """Return why it is missing, "" if it is installed."""
         if self.probe:
             return PROBES[self.probe]()
         absent = self._absent() if self.programs else [] if self.path() else [self.glob]
@@ -60,28 +60,28 @@ def extras() -> Mapping[str, Extra]:
 
 @cache
 def machine() -> Mapping[str, str]:
-    """Return what no installation brings: a name, and what it means."""
+    """Return features that cannot be installed, by name, each with its description."""
     return dict(_read()["machine"])
 
 
 def missing() -> dict[str, str]:
-    """Return what is not here, and why not, by its name in the list."""
+    """Return the missing tools by name, each with the reason."""
     return {name: why for name in extras() if (why := why_not(name))}
 
 
 def why_not(name: str) -> str:
-    """Why one of the list, or what it needs itself, is not here; "" if it is."""
+    """Return why a tool, or a tool that it depends on, is missing; "" if it is installed."""
     extra = extras()[name]
     return (why_not(extra.after) if extra.after else "") or extra.missing()
 
 
 def find(program: str) -> str:
-    """Return where a program is, "" if it is nowhere."""
+    """Return the path of a program, "" if it is not found."""
     return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or ""
 
 
 def program(name: str, purpose: str) -> str:
-    """Return where a program of the list is. Raises `Unsupported`, with the package that brings it, if nowhere."""
+    """Return the path of a program of the list. Raises `Unsupported` with its package if it is not found."""
     if found := find(name):
         return found
     extra = next(extra for extra in extras().values() if name in extra.programs)
@@ -98,12 +98,12 @@ def _extra(name: str, entry: Mapping[str, Any]) -> Extra:
 
 
 def _probe(home: str) -> Callable[[], str]:
-    """Return a function that loads the one named here ("module:function") and calls it."""
+    """Return a function that imports the given one ("module:function") and calls it."""
     module, _, name = home.partition(":")
     return lambda: str(getattr(import_module(module), name)())
 
 
-PROBES = {  # each says why something is not here, "" if it is
+PROBES = {  # each returns why something is missing, "" if it exists
     "engine": _probe("testbed.runtime.docker.checkup:why_no_engine"),
     "image": _probe("testbed.runtime.docker.checkup:why_no_image"),
 }

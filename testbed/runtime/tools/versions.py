@@ -1,4 +1,4 @@
-"""Asks programs for their versions, once: the answers are kept on disk by path, size and time of change."""
+"""Asks programs for their versions once, and caches them on disk by path, size and modification time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-ANSWER_S = 20.0  # a first start from a cold disk can take seconds
+ANSWER_S = 20.0  # the first start from a cold disk can take seconds
 
 
 def cache_folder() -> Path:
@@ -20,7 +20,7 @@ def cache_folder() -> Path:
 
 
 def version(path: Path, arguments: Sequence[str]) -> str:
-    """Return the version that a program states when it is run with these arguments, "" if it does not run."""
+    """Return the version that a program prints with these arguments, "" if it does not run."""
     status = path.stat()
     key = f"{path} {status.st_size} {status.st_mtime_ns}"
     known = _read()
@@ -39,7 +39,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def parse(answer: str) -> str:
-    """Pick the version out of what a program says: the first dotted number, or the last word."""
+    """Extract the version from the output of a program: the first dotted number, or the last word."""
     match = re.search(r"\d+(\.\d+)+", answer)
     return match.group() if match else answer.split()[-1] if answer.split() else ""
 
@@ -50,7 +50,9 @@ def _ask(path: Path, arguments: Sequence[str]) -> str:
         answer = subprocess.run(
             command, env=env, capture_output=True, text=True, timeout=ANSWER_S, check=True, stdin=subprocess.DEVNULL
         )
-        return parse((answer.stdout or answer.stderr).replace(str(path), ""))  # Envoy begins with its own path
+        return parse(
+            (answer.stdout or answer.stderr).replace(str(path), "")
+        )  # the output of Envoy begins with its path
     return ""
 
 
@@ -61,7 +63,7 @@ def _read() -> dict[str, str]:
 
 
 def _write(known: dict[str, str]) -> None:
-    with suppress(OSError):  # a read-only home only makes the next run ask again
+    with suppress(OSError):  # with a read-only home the next run asks again
         cache_folder().mkdir(parents=True, exist_ok=True)
         draft = cache_folder() / f"versions.{os.getpid()}"
         draft.write_text(json.dumps(known, indent=1))

@@ -1,1 +1,1 @@
-"""Warnings about a topology that is valid: each names a finding, the arithmetic behind it, and a remedy."""
+"""Warnings about a valid topology: each names a finding, its arithmetic and a remedy."""

@@ -1,4 +1,4 @@
-"""How many attempts at one service a single request can become: the tries of every call on the way multiply."""
+"""How many attempts at a service one request can cause: the tries of all calls on a path multiply."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Factors = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Amplification:
-    """The tries on every path to a service (ones left out), and how many paths have the same."""
+    """The tries on every path to a service (without factors of 1), and the number of paths with the same tries."""
 
     paths: Mapping[Factors, int]
 
     @property
     def most(self) -> int:
-        """The most attempts that one request can cause: the sum of the products."""
+        """The maximum number of attempts that one request can cause: the sum of the products."""
         return sum(number * math.prod(factors) for factors, number in self.paths.items())
 
     def __str__(self) -> str:
@@ -41,18 +41,18 @@ class Amplification:
 
 
 def amplification(spec: Spec, service: str, node: Node) -> Amplification:
-    """Return how many attempts at `service` one request at a route can become, by all that is written.
+    """Return how many attempts at `service` one request at a route can cause according to the topology.
 
-    On the last edge of a path every try counts, refused ones too; on those before it, only the tries that may reach
-    the callee (a policy that retries nothing but failures to connect does no work twice). Fallback calls count, budgets
-    and breakers do not: so it is the most that can happen, not what will. Without a mesh no policy is in force.
+    On the last edge of a path every try counts, including refused ones. On earlier edges only tries that may reach
+    the callee count (a policy that retries only connection failures does no work twice). Fallback calls count, retry
+    budgets and circuit breakers do not: the result is an upper bound. Without a mesh no policy is in force.
     """
     enforced = spec if capabilities(spec.mesh).enforces_policies else spec.without_policies()
     return Amplification(_Paths(enforced, service).below(node))
 
 
 class _Paths:
-    """The paths to one service from every route, each route looked at once."""
+    """The paths to one service from every route. Each route is computed once."""
 
     def __init__(self, spec: Spec, service: str) -> None:
         self._spec, self._service = spec, service

@@ -1,4 +1,4 @@
-"""Layers of retries: which of them multiply, because one retries what another has retried already."""
+"""Layers of retries, and which of them multiply because one retries the failures of another."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Layer:
     place: Place
     edge: Edge
     tries: int  # of the application and its proxy together
-    repeats_failures: bool  # whether a failure further down is tried again here
-    repeats: tuple[int, ...]  # how often the callee may do its work: tries of the application, attempts of its proxy
+    repeats_failures: bool  # whether this layer retries failures of lower layers
+    repeats: tuple[int, ...]  # tries of the application and attempts of its proxy that may repeat the callee's work
 
 
 Chain = tuple[Layer, ...]
 
 
 def retry_chains(spec: Spec) -> Iterator[Chain]:
-    """Yield the worst chain of retries below each call that repeats the failures of other retries.
+    """Yield the longest chain of multiplying retries below each call.
 
-    A chain that is the tail of another is left out.
+    A chain that is the end of another chain is left out.
     """
     worst = _Worst(spec)
     found = [chain for node in nodes(spec) for chain in worst.from_calls(node) if len(chain) > 1]
@@ -42,7 +42,7 @@ def retry_chains(spec: Spec) -> Iterator[Chain]:
 
 
 class _Worst:
-    """The chain with the largest product below each route, each route looked at once."""
+    """The chain with the largest product below each route. Each route is computed once."""
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
@@ -72,7 +72,7 @@ def _product(chain: Chain) -> int:
 
 
 def layer_of(spec: Spec, node: Node, place: Place, call: Call) -> Layer:
-    """Return how often one call of a route is tried, and how often its tries may reach the callee."""
+    """Return how often one call of a route is tried, and how many tries may reach the callee."""
     edge = Edge(node.service, call.to)
     policy = spec.policy(edge)
     tries = call.tries * (policy.attempts if policy else 1)

@@ -1,4 +1,4 @@
-"""How long calls can take by the policies that are written: the arithmetic behind the warnings."""
+"""How long calls can take according to the policies: the arithmetic for the warnings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Times:
-    """The longest times that the policies and time-outs of a topology allow, in milliseconds.
+    """The longest times that the policies and timeouts of a topology allow, in milliseconds.
 
-    Where nothing limits a call, it counts as long as the callee's own limits allow; a service without any counts its
-    work alone. So every time is what the written limits *can* take, never a promise that it takes no longer.
+    A call without a limit takes as long as the limits of the callee allow. A service without limits takes the time of
+    its work. So a time is what the limits allow, not a guarantee that no call takes longer.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -34,21 +34,21 @@ class Times:
         return self._known[node]
 
     def call(self, caller: Node, call: Call) -> float:
-        """The longest time of one call with all tries of the application, its pauses and its fallback call."""
+        """The longest time of one call with all tries of the application, the pauses and the fallback call."""
         each = min(call.timeout or float("inf"), self.try_time(caller, call))
         pauses = call.retry.retries * call.retry.pause if call.retry else 0.0
-        instead = call.on_failure.call if isinstance(call.on_failure, Fallback) else None
-        return call.tries * each + pauses + (self.call(caller, instead) if instead else 0.0)
+        fallback = call.on_failure.call if isinstance(call.on_failure, Fallback) else None
+        return call.tries * each + pauses + (self.call(caller, fallback) if fallback else 0.0)
 
     def try_time(self, caller: Node, call: Call) -> float:
-        """The longest time of one try of the application: all attempts of its proxy, and the pauses between them."""
+        """The longest time of one try of the application: all attempts of its proxy and the pauses between them."""
         policy = self._spec.policy(f"{caller.service} -> {call.to}")
         answer = self.route(callee_of(self._spec, call))
         return answer if policy is None else policy_time(policy, answer)
 
 
 def policy_time(policy: Policy, answer: float) -> float:
-    """The longest time of a call under `policy`, where an attempt without a limit takes `answer` milliseconds."""
+    """The longest time of a call under `policy`. An attempt without a limit takes `answer` milliseconds."""
     limit = policy.timeout or float("inf")
     if policy.timeout and not policy.per_try:
         return limit

@@ -1,4 +1,4 @@
-"""What is legal in a topology but hardly meant: each function looks for one such thing and says it in a sentence."""
+"""The lint rules: each finds one kind of likely mistake in a valid topology and describes it in one sentence."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from testbed.spec.services import EXPECTED
 if TYPE_CHECKING:
     from testbed.spec.spec import Spec
 
-Smell = Callable[["Spec"], Iterator[Problem]]
+LintRule = Callable[["Spec"], Iterator[Problem]]
 
 
-def smells_of(spec: Spec) -> list[Problem]:
-    """Everything that looks wrong, without repetitions; the place is the policy's or the call's."""
+def warnings_of(spec: Spec) -> list[Problem]:
+    """Return all warnings without duplicates. The place is that of the policy or the call."""
     rules = rules_for(capabilities(spec.mesh))
     return list(dict.fromkeys(problem for rule in rules for problem in rule(spec)))
 
 
-def rules_for(mesh: Capabilities) -> tuple[Smell, ...]:
-    """Return the rules for a mesh: those of every proxy, and those that are true of its own."""
+def rules_for(mesh: Capabilities) -> tuple[LintRule, ...]:
+    """Return the rules for a mesh: the common ones, and those that apply to its proxy only."""
     if not mesh.enforces_policies:
         return WITHOUT_PROXY
     return tuple(rule for rule in WITH_PROXY if rule not in OF_SOME_PROXIES or rule.__name__ in mesh.lints)
@@ -42,7 +42,9 @@ def unreachable(spec: Spec) -> Iterator[Problem]:
     reached = spec.reachable()
     for name in spec.services:
         if name not in reached:
-            yield Problem(("services", name), f"{name}: no call from {spec.entry} leads here, so it gets no traffic")
+            yield Problem(
+                ("services", name), f"{name}: not reachable from the entry {spec.entry}, so it gets no traffic"
+            )
 
 
 def unenforced(spec: Spec) -> Iterator[Problem]:
@@ -53,7 +55,7 @@ def unenforced(spec: Spec) -> Iterator[Problem]:
 
 
 def ignored_per_try(spec: Spec) -> Iterator[Problem]:
-    """A perTryTimeout that Envoy ignores, because it is not shorter than the timeout."""
+    """A perTryTimeout that Envoy ignores because it is not shorter than the timeout."""
     for place, policy in _policies(spec):
         given = policy.retries.per_try_timeout if policy.retries else None
         if given and policy.timeout and given >= policy.timeout:
@@ -67,7 +69,7 @@ def cut_short(spec: Spec) -> Iterator[Problem]:
         if policy.per_try and policy.timeout and policy.attempts * policy.per_try > policy.timeout:
             need = f"{policy.attempts} attempts of {format_ms(policy.per_try)} need"
             total = format_ms(policy.attempts * policy.per_try)
-            text = f"{need} {total}, but timeout is {format_ms(policy.timeout)}: the last are cut short"
+            text = f"{need} {total}, but timeout is {format_ms(policy.timeout)}: the last attempts are cut short"
             yield Problem(place, f"{policy.edge}: {text}")
 
 
@@ -81,7 +83,7 @@ def never_ejects(spec: Spec) -> Iterator[Problem]:
 
 
 def _why_no_ejection(policy: Policy, replicas: int) -> str:
-    """Envoy 1.31 and later eject while (ejected + 1) / hosts does not exceed maxEjectionPercent."""
+    """Say why a policy cannot eject. Envoy >= 1.31 ejects while (ejected + 1) / hosts <= maxEjectionPercent."""
     rule = policy.outlier_detection
     assert rule is not None
     copies = f"{replicas} replica{'s' if replicas > 1 else ''}"
@@ -89,60 +91,62 @@ def _why_no_ejection(policy: Policy, replicas: int) -> str:
         return "eject: all of its detectors are off"
     if replicas * rule.max_ejection_percent // 100 == 0 and not rule.always_eject_one_host:
         enough = math.ceil(100 / replicas)
-        return f"eject: {rule.max_ejection_percent}% of {copies} is less than one (from {enough}% on it could)"
+        return f"eject: {rule.max_ejection_percent}% of {copies} is less than one replica (set at least {enough}%)"
     if (replicas - 1) / replicas * 100 < rule.min_health_percent:
-        return (
-            f"help: with one of {copies} ejected, fewer than {rule.min_health_percent}% are healthy, and all are used"
-        )
+        healthy = f"fewer than {rule.min_health_percent}% are healthy"
+        return f"help: with one of {copies} ejected, {healthy}, so Envoy uses all again"
     return ""
 
 
 def without_effect(spec: Spec) -> Iterator[Problem]:
-    """Parts of a policy that do nothing, because another part is not there."""
+    """Parts of a policy that have no effect because another part is missing."""
     for place, policy in _policies(spec):
         rule = policy.outlier_detection
         if rule and rule.consecutive_local_origin_failures and not rule.split_external_local_origin_errors:
-            text = "consecutiveLocalOriginFailures counts nothing without splitExternalLocalOriginErrors: true"
+            text = "consecutiveLocalOriginFailures has no effect without splitExternalLocalOriginErrors: true"
             yield Problem(place, f"{policy.edge}: {text}")
         if policy.retry_budget and policy.attempts == 1:
-            yield Problem(place, f"{policy.edge}: retryBudget bounds nothing: there are no retries")
+            yield Problem(place, f"{policy.edge}: retryBudget has no effect: there are no retries")
 
 
 def only_queues(spec: Spec) -> Iterator[Problem]:
-    """A limit on connections that rejects nothing, and lets requests wait for ever."""
+    """A limit on connections that rejects nothing and lets requests wait without limit."""
     for place, policy in _policies(spec):
         limits = policy.circuit_breaker
         bounded = limits and (limits.max_pending_requests is not None or limits.max_requests is not None)
         if limits and limits.max_connections and not bounded and not policy.timeout:
-            text = "maxConnections alone rejects nothing: requests wait, for ever without maxPendingRequests or timeout"
+            text = "maxConnections rejects nothing: without maxPendingRequests or timeout, requests wait for ever"
             yield Problem(place, f"{policy.edge}: {text}")
 
 
 def no_deadline(spec: Spec) -> Iterator[Problem]:
-    """An edge that respects its callers' remaining time, which nobody tells it."""
+    """An edge that respects a deadline header that no caller sends."""
     for place, policy in _policies(spec):
         caller = Edge.parse(policy.edge).caller
         above = [spec.policy(edge) for edge in spec.edges() if edge.callee == caller and edge.caller != CLIENT]
         if not policy.respect_expected_rq_timeout:
             continue
-        told = spec.services[caller]
-        if not told.is_own and EXPECTED not in (*(header.lower() for header in spec.forward_headers), told.deadline):
-            yield Problem(place, f"{policy.edge}: {caller} does not hand on {EXPECTED}: add it to forwardHeaders")
+        service = spec.services[caller]
+        if not service.is_own and EXPECTED not in (
+            *(header.lower() for header in spec.forward_headers),
+            service.deadline,
+        ):
+            yield Problem(place, f"{policy.edge}: {caller} does not forward {EXPECTED}: add it to forwardHeaders")
         if not any(one and (one.timeout or one.per_try) for one in above):
-            yield Problem(place, f"{policy.edge}: no caller of {caller} has a timeout, so there is no time to respect")
+            yield Problem(place, f"{policy.edge}: no caller of {caller} has a timeout, so it receives no deadline")
 
 
-def remembers(spec: Spec) -> Iterator[Problem]:
-    """Services whose stale answers outlive a test, because no reset makes them forget."""
+def leaks_state_between_tests(spec: Spec) -> Iterator[Problem]:
+    """Services with stale fallbacks but no reset path: their stored answers leak into the next test."""
     for name, service in spec.services.items():
         ways = [call.on_failure for _, _, call in service.every_call()]
         if service.reset_path is None and any(isinstance(way, Fallback) and way.stale for way in ways):
-            text = f"{name} keeps its last good answers from one test to the next: give it a reset path"
+            text = f"{name} keeps its stale answers from one test to the next: add a reset path"
             yield Problem(("services", name), text)
 
 
 def repeated_writes(spec: Spec) -> Iterator[Problem]:
-    """Retries of a POST or PATCH that may have done its work already: Envoy knows no idempotency."""
+    """Retries of a POST or PATCH that may already have done its work: Envoy does not check idempotency."""
     for node in nodes(spec):
         for place, call in calls_from(spec, node):
             edge = f"{node.service} -> {call.to}"
@@ -157,8 +161,8 @@ def _repeats(policy: Policy | None, call: Call) -> str:
     return f"on {', '.join(policy.repeats_work)}" if policy and policy.repeats_work else ""
 
 
-def inverted(spec: Spec) -> Iterator[Problem]:
-    """Callers that give up while the callee is still within its own limits."""
+def timeout_inversion(spec: Spec) -> Iterator[Problem]:
+    """Callers that give up while the callee is still within its limits."""
     times = Times(spec)
     for node in nodes(spec):
         for place, call in calls_from(spec, node):
@@ -192,21 +196,21 @@ def _app_before_proxy(caller: Node, call: Call, policy: Policy | None, times: Ti
     return f"{caller.service} -> {call.to}: timeout inversion: {text}"
 
 
-def multiplied(spec: Spec) -> Iterator[Problem]:
-    """Retries above retries: the attempts of each layer multiply."""
+def retry_amplification(spec: Spec) -> Iterator[Problem]:
+    """Retries on several layers: the attempts of the layers multiply."""
     for chain in retry_chains(spec):
         product = math.prod(layer.tries for layer in chain)
         layers = ", ".join(f"{layer.edge} ({layer.tries} attempts)" for layer in chain)
-        text = f"retries multiply: {layers}: one request can become {product} at {chain[-1].edge.callee}"
+        text = f"retries multiply: {layers}: one request can become {product} attempts at {chain[-1].edge.callee}"
         yield Problem(chain[0].place, f"{chain[0].edge}: {text}")
 
 
-def never_met(spec: Spec) -> Iterator[Problem]:
-    """Conditions of a retry that no answer of a gRPC callee can meet."""
+def unreachable_retry_condition(spec: Spec) -> Iterator[Problem]:
+    """Retry conditions that no answer of a gRPC callee can match."""
     for place, policy in _policies(spec):
         if words := status_words(spec, policy):
-            text = "its errors are HTTP 200 with a gRPC status: write unavailable, resource-exhausted, internal, ..."
-            yield Problem(place, f"{policy.edge}: retryOn {', '.join(words)} never happens on gRPC: {text}")
+            text = "gRPC errors are HTTP 200 with a gRPC status: use unavailable, resource-exhausted, internal, ..."
+            yield Problem(place, f"{policy.edge}: retryOn {', '.join(words)} never matches on gRPC: {text}")
 
 
 def _policies(spec: Spec) -> Iterator[tuple[Place, Policy]]:
@@ -214,19 +218,19 @@ def _policies(spec: Spec) -> Iterator[tuple[Place, Policy]]:
         yield ("policies", index), policy
 
 
-WITH_PROXY: tuple[Smell, ...] = (
+WITH_PROXY: tuple[LintRule, ...] = (
     unreachable,
     ignored_per_try,
     cut_short,
-    inverted,
-    multiplied,
+    timeout_inversion,
+    retry_amplification,
     never_ejects,
     without_effect,
-    never_met,
+    unreachable_retry_condition,
     only_queues,
     no_deadline,
     repeated_writes,
-    remembers,
+    leaks_state_between_tests,
 )
-OF_SOME_PROXIES: tuple[Smell, ...] = (ignored_per_try, never_ejects)  # they follow from how a proxy computes
-WITHOUT_PROXY: tuple[Smell, ...] = (unreachable, unenforced, remembers)
+OF_SOME_PROXIES: tuple[LintRule, ...] = (ignored_per_try, never_ejects)  # they depend on how the proxy computes
+WITHOUT_PROXY: tuple[LintRule, ...] = (unreachable, unenforced, leaks_state_between_tests)

@@ -1,4 +1,4 @@
-"""Retries: what is tried again, how often, and what bounds that; Istio's words where Istio has them."""
+"""Retries: what is retried, how often, and with what limits. Names are those of Istio where it has them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from testbed.spec.durations import POSITIVE_SCHEMA, PositiveMillis, format_ms, t
 from testbed.spec.problems import wrong
 
 FAILURES = ("5xx", "gateway-error")
-"""Conditions of `retryOn` under which the error answer of a callee, whose own calls failed, is tried again."""
+"""Conditions of `retryOn` that retry the error answer of a callee after its calls failed."""
 
 RPC_STATUSES = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
-"""Conditions of `retryOn` that are statuses of gRPC: on such an edge the callee, or one below it, has answered so."""
+"""Conditions of `retryOn` that are gRPC statuses, answered by the callee or a lower service."""
 
 AFTER_SENDING = (*FAILURES, "reset", "retriable-4xx")
-"""Conditions under which the callee may have done its work already; so may it with a status."""
+"""Conditions under which the callee may already have done its work. With a status, too."""
 
 CONDITIONS = (
     *AFTER_SENDING,
@@ -26,7 +26,7 @@ CONDITIONS = (
     *("retriable-status-codes", "retriable-headers", "envoy-ratelimited"),
     *RPC_STATUSES,
 )
-"""Everything that Envoy knows besides statuses."""
+"""All conditions that Envoy supports, in addition to statuses."""
 
 
 def _condition(text: str) -> str:
@@ -53,12 +53,12 @@ Condition = Annotated[
 
 
 class Backoff(Model):
-    """The pause before a retry: drawn between 0 and `base`, doubled for each further retry, never above `max`."""
+    """The pause before a retry: random between 0 and `base`, doubled for each further retry, at most `max`."""
 
     base: PositiveMillis = 25.0
     """The longest pause before the first retry."""
     max: PositiveMillis = Field(default_factory=lambda data: 10.0 * float(data["base"]))
-    """The longest pause at all. Default: ten times the base."""
+    """The longest pause before any retry. Default: ten times the base."""
 
     @model_validator(mode="after")
     def _max_is_the_larger(self) -> Self:
@@ -67,7 +67,7 @@ class Backoff(Model):
         return self
 
     def longest(self, retries: int) -> float:
-        """Milliseconds that the pauses before so many retries can take together."""
+        """The maximum total milliseconds of the pauses before this many retries."""
         return sum(min(self.base * 2.0**number, self.max) for number in range(retries))
 
 
@@ -76,7 +76,7 @@ def _base_alone(value: object) -> object:
 
 
 class Retries(Model):
-    """Further attempts by the caller's proxy."""
+    """Retries by the caller's proxy."""
 
     attempts: Count
     """How many retries after the first attempt: 2 retries are 3 attempts. 0: none."""
@@ -85,21 +85,21 @@ class Retries(Model):
     retry_on: Annotated[tuple[Condition, ...], BeforeValidator(_comma_separated), Field(min_length=1)] = (
         *("connect-failure", "refused-stream", "unavailable", "cancelled"),
     )
-    """What is retried: Envoy's conditions, or statuses such as 503. Default: Istio's, which retries no plain 503."""
+    """What is retried: Envoy's conditions, or statuses such as 503. Default: as in Istio, without plain 503."""
     backoff: Annotated[Backoff, BeforeValidator(_base_alone), ShortForm(POSITIVE_SCHEMA)] = Backoff()
-    """The pause before a retry; a duration alone is the base. Default: base 25ms, max 250ms."""
+    """The pause before a retry; a single duration sets the base. Default: base 25ms, max 250ms."""
     retry_ignore_previous_hosts: bool = True
-    """Whether a retry avoids the replicas that have failed already."""
+    """Whether a retry avoids the replicas that have already failed."""
     host_selection_retry_max_attempts: Annotated[int, whole(least=1)] | None = None
-    """How often a retry looks for a replica that has not failed yet; the last one found is used. Default: 5."""
+    """How often a retry picks a replica before it uses one that has already failed. Default: 5."""
     hedge_on_per_try_timeout: bool = False
-    """Whether an attempt that reaches perTryTimeout goes on beside the next; the first answer wins (hedging)."""
+    """Hedging: an attempt that reaches perTryTimeout continues in parallel with the next; the first answer wins."""
 
 
 class RetryBudget(Model):
-    """How many retries one proxy has under way to the callee at once, as a share of the requests under way."""
+    """The maximum number of retries in flight from one proxy to the callee, as a share of the requests in flight."""
 
     percent: Annotated[float, Field(strict=True, ge=0, le=100)] = 20.0
-    """Retries under way, in percent of the requests under way or waiting."""
+    """Retries in flight, in percent of the requests in flight or waiting."""
     min_retry_concurrency: LimitOrZero = 3
-    """So many retries are allowed at once however few requests there are."""
+    """This many retries are always allowed at once, even with few requests."""

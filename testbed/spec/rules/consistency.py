@@ -1,4 +1,4 @@
-"""What must fit together in a topology: names that exist, one policy an edge, no endless calls, ports apart."""
+"""The consistency rules: names exist, one policy per edge, no circular calls, no port twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def broken_rules(spec: Spec) -> list[Problem]:
-    """Everything that does not fit together; endless calls are looked for once all names are right."""
+    """Return all violated rules. Circular calls are checked only if all names are valid."""
     names = [
         *_services(spec),
         *_edges(spec),
@@ -58,7 +58,7 @@ def _edges(spec: Spec) -> Iterator[Problem]:
 
 
 def _contradictions(spec: Spec) -> Iterator[Problem]:
-    """Policies of which one part takes the ground from another."""
+    """Policies with parts that contradict each other."""
     for index, policy in enumerate(spec.policies):
         for place, message in _contradiction(policy):
             yield Problem(("policies", index, *place), message)
@@ -69,7 +69,7 @@ def _contradiction(policy: Policy) -> Iterator[tuple[Place, str]]:
     if policy.retry_budget and breaker and breaker.max_retries is not None:
         yield (
             ("retryBudget",),
-            "contradicts circuitBreaker.maxRetries, whose place a budget takes: keep one of them",
+            "contradicts circuitBreaker.maxRetries, which it replaces: keep one of them",
         )
     if retries and retries.hedge_on_per_try_timeout and retries.per_try_timeout is None:
         yield ("retries", "hedgeOnPerTryTimeout"), "needs perTryTimeout, after which the next attempt begins"
@@ -78,7 +78,7 @@ def _contradiction(policy: Policy) -> Iterator[tuple[Place, str]]:
 
 
 def _meant(service: str, known: Collection[str]) -> str:
-    """The service that a misspelt call means, so that a policy for that edge is not called wrong as well."""
+    """The likely service of a misspelt call, so that a policy for that edge is not reported too."""
     return service if service in known else (get_close_matches(service, known, n=1) or [service])[0]
 
 
@@ -86,7 +86,7 @@ def _policy_edge(text: str, known: list[str], first: dict[str, int]) -> str:
     if text not in known:
         return no_edge(text, [edge for edge in known if Edge.parse(edge).caller != CLIENT])
     if Edge.parse(text).caller == CLIENT:
-        return f"the load has no proxy that could hold a policy for {text!r}"
+        return f"the load has no proxy, so {text!r} cannot have a policy"
     return f"a second policy for {text!r}, the first is policies[{first[text]}]" if text in first else ""
 
 
@@ -101,34 +101,34 @@ def _ports(spec: Spec) -> Iterator[Problem]:
 
 
 def _placement(spec: Spec) -> Iterator[Problem]:
-    """A proxy to place where there is none; a node that is not there."""
+    """A placement without a proxy, or an unknown node."""
     if spec.placement == "node" and not capabilities(spec.mesh).is_proxy:
-        yield Problem(("placement",), f"mesh {spec.mesh} has no proxy, so there is nothing to place on a node")
+        yield Problem(("placement",), f"mesh {spec.mesh} has no proxy to place on a node")
     for name, service in spec.services.items():
         for number in service.node or ():
             if spec.placement == "node" and number > spec.nodes:
-                count = "only node 1" if spec.nodes == 1 else f"only the nodes 1 to {spec.nodes} (nodes:)"
-                yield Problem(("services", name, "node"), f"there is no node {number}, {count}")
+                valid = "1" if spec.nodes == 1 else f"1 to {spec.nodes}"
+                yield Problem(("services", name, "node"), f"no node {number} (valid: {valid}; see nodes)")
 
 
 def _cycles(spec: Spec) -> Iterator[Problem]:
-    """Walk the graph of (service, route) depth first; a call back into the path above it never ends."""
+    """Walk the graph of (service, route) depth first. A call back into the current path never terminates."""
     with suppress(CycleError):
         nodes_bottom_up(spec)
         return
     done: set[Node] = set()
     for start in nodes(spec):
-        yield from _endless(spec, start, (start,), done)
+        yield from _circular_calls(spec, start, (start,), done)
 
 
-def _endless(spec: Spec, node: Node, path: tuple[Node, ...], done: set[Node]) -> Iterator[Problem]:
+def _circular_calls(spec: Spec, node: Node, path: tuple[Node, ...], done: set[Node]) -> Iterator[Problem]:
     if node in done:
         return
     for place, call in calls_from(spec, node):
         callee = callee_of(spec, call)
         if callee in path:
             circle = " -> ".join(map(str, [*path[path.index(callee) :], callee]))
-            yield Problem(place, f"a cycle without an exit: {circle}")
+            yield Problem(place, f"circular calls that never terminate: {circle}")
         else:
-            yield from _endless(spec, callee, (*path, callee), done)
+            yield from _circular_calls(spec, callee, (*path, callee), done)
     done.add(node)

@@ -1,4 +1,4 @@
-"""Protocols of services: what an edge cannot do because of what it carries, each with the reason."""
+"""The rules for protocols: what an edge cannot do with its protocol, each with the reason."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from testbed.spec.policies.policy import Policy
     from testbed.spec.spec import Spec
 
-_NO_REQUESTS = "a tcp edge carries connections, and no requests that could"
+_NO_REQUESTS = "a tcp edge carries connections, not single requests"
 _ON_TCP: dict[tuple[str, ...], str] = {
-    ("timeout",): f"{_NO_REQUESTS} be timed: connectionPool.connectTimeout is what there is",
-    ("retries",): f"{_NO_REQUESTS} be tried again: the client's own driver has to",
-    ("retryBudget",): f"{_NO_REQUESTS} be tried again",
-    ("respectExpectedRqTimeout",): f"{_NO_REQUESTS} have a header",
-    ("circuitBreaker", "maxPendingRequests"): f"{_NO_REQUESTS} wait: maxConnections is what there is",
-    ("circuitBreaker", "maxRequests"): f"{_NO_REQUESTS} be counted: maxConnections is what there is",
-    ("circuitBreaker", "maxRetries"): f"{_NO_REQUESTS} be tried again",
-    ("connectionPool", "maxRequestsPerConnection"): f"{_NO_REQUESTS} be counted",
-    ("outlierDetection", "consecutiveGatewayErrors"): f"{_NO_REQUESTS} be answered 502: only connections that cannot "
-    "be made eject a replica (consecutive5xxErrors)",
+    ("timeout",): f"{_NO_REQUESTS}: use connectionPool.connectTimeout",
+    ("retries",): f"{_NO_REQUESTS}: the application must retry",
+    ("retryBudget",): f"{_NO_REQUESTS}, so there are no retries",
+    ("respectExpectedRqTimeout",): f"{_NO_REQUESTS} with headers",
+    ("circuitBreaker", "maxPendingRequests"): f"{_NO_REQUESTS}: use maxConnections",
+    ("circuitBreaker", "maxRequests"): f"{_NO_REQUESTS}: use maxConnections",
+    ("circuitBreaker", "maxRetries"): f"{_NO_REQUESTS}, so there are no retries",
+    ("connectionPool", "maxRequestsPerConnection"): f"{_NO_REQUESTS}: they cannot be counted",
+    ("outlierDetection", "consecutiveGatewayErrors"): f"{_NO_REQUESTS}: only failed connections eject a replica "
+    "(use consecutive5xxErrors)",
 }
-"""What a policy cannot say on a tcp edge, and why."""
+"""The policy keys that a tcp edge cannot have, with the reason."""
 
 
 def misfits(spec: Spec) -> Iterator[Problem]:
-    """Everything that the protocol of a service rules out."""
+    """Yield everything that the protocol of a service makes impossible."""
     yield from _entry(spec)
     yield from _stubs(spec)
     yield from _calls(spec)
@@ -43,7 +43,7 @@ def _entry(spec: Spec) -> Iterator[Problem]:
     if entry and entry.protocol == "tcp":
         yield Problem(
             ("services", spec.entry, "protocol"),
-            "the load sends requests, and tcp has none: let it enter at a service with another protocol that calls it",
+            "the entry cannot be tcp, because the load sends requests: use a service with another protocol as entry",
         )
 
 
@@ -51,9 +51,9 @@ def _stubs(spec: Spec) -> Iterator[Problem]:
     for name, service in spec.services.items():
         place: Place = ("services", name, "protocol")
         if service.protocol == "tcp" and service.language:
-            yield Problem(place, "a stub answers requests: tcp is for a service of your own (command, image, address)")
+            yield Problem(place, "a stub cannot speak tcp: use a custom service (command, image or address)")
         if service.protocol == "http2" and service.language == "python":
-            yield Problem(place, "the Python stub has no HTTP/2 of its own: take go or node, or protocol grpc")
+            yield Problem(place, "the Python stub does not support http2: use language go or node, or protocol grpc")
 
 
 def _calls(spec: Spec) -> Iterator[Problem]:
@@ -70,11 +70,11 @@ def _uncallable(spec: Spec, caller: str, protocol: Protocol) -> str:
     if protocol == "http" or not service.language:
         return ""
     if protocol == "tcp":
-        return "a stub sends requests, and cannot call it"
+        return "a stub cannot call it"
     if protocol == "http2" and not capabilities(spec.mesh).makes_http2:
-        return f"stubs send HTTP/1.1, and with mesh {spec.mesh} there is no proxy that makes HTTP/2 of it"
+        return f"stubs send HTTP/1.1, and mesh {spec.mesh} has no proxy that converts it to HTTP/2"
     if protocol == "grpc" and service.outbound == "httpProxy":
-        return f"gRPC takes no HTTP_PROXY of this kind, so {caller} needs outbound: listener"
+        return f"gRPC calls cannot use HTTP_PROXY, so {caller} needs outbound: listener"
     return ""
 
 
@@ -82,7 +82,7 @@ def _settings(spec: Spec) -> Iterator[Problem]:
     for text, settings in spec.edge_settings.items():
         wanted = "request_faults" in settings.model_fields_set and settings.request_faults
         if wanted and _protocol(spec, text) == "tcp":
-            yield Problem(("edges", text, "requestFaults"), f"{_NO_REQUESTS} be hit one by one: leave it out")
+            yield Problem(("edges", text, "requestFaults"), f"{_NO_REQUESTS}: remove this key")
 
 
 def _policies(spec: Spec) -> Iterator[Problem]:
@@ -94,7 +94,7 @@ def _policies(spec: Spec) -> Iterator[Problem]:
 
 
 def _written(policy: Policy, place: tuple[str, ...]) -> bool:
-    """Whether a policy says anything of that: a value that is neither nothing nor off."""
+    """Whether a policy sets this key to a value other than null or false."""
     value: object = policy.model_dump(by_alias=True)
     for key in place:
         value = value.get(key) if isinstance(value, dict) else None
@@ -107,7 +107,7 @@ def _protocol(spec: Spec, edge: str) -> str:
 
 
 def status_words(spec: Spec, policy: Policy) -> list[str]:
-    """Words of `retryOn` that no answer on this gRPC edge can meet: its errors are HTTP 200 with a gRPC status."""
+    """Words of `retryOn` that match no answer on this gRPC edge: its errors are HTTP 200 with a gRPC status."""
     if _protocol(spec, policy.edge) != "grpc" or policy.retries is None or Edge.parse(policy.edge).caller == CLIENT:
         return []
     return [word for word in policy.retries.retry_on if word.isdecimal() or word in ("retriable-4xx", "gateway-error")]

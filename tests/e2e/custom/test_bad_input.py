@@ -43,16 +43,14 @@ def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
         line = next(
             n for n, text in enumerate((tmp_path / "shop.yaml").read_text().splitlines(), 1) if "command" in text
         )
-        assert said[0].startswith(
-            f"{tmp_path}/shop.yaml:{line}: services.web.command: there is no 'npmm' on PATH, nor in"
-        )
+        assert said[0].startswith(f"{tmp_path}/shop.yaml:{line}: services.web.command: 'npmm' not found on PATH or in")
 
 
 def test_a_path_that_does_not_exist_names_its_neighbour(tmp_path: Path) -> None:
     (tmp_path / "serve-it").write_text("#!/bin/sh\n")
     (tmp_path / "serve-it").chmod(0o755)
     with refused(tmp_path, {"web": {"command": ["./serve-iit"]}}, TopologyError) as said:
-        assert said[0].endswith("serve-iit is not there (did you mean 'serve-it'?)")
+        assert said[0].endswith("serve-iit does not exist (did you mean 'serve-it'?)")
 
 
 def test_a_file_that_cannot_be_run(tmp_path: Path) -> None:
@@ -85,13 +83,13 @@ def test_a_command_that_listens_elsewhere_is_told_so(tmp_path: Path) -> None:
     web = command() | {"env": {"BIND": "127.0.0.1", "PORT": PORT}, "ready": {"within": "3s"}}
     with refused(tmp_path, {"web": web}) as said:
         assert f"; it listens on 127.0.0.1:{PORT} instead of 127." in said[0]
-        assert f" (if it is meant to: binds: all, port: {PORT})" in said[0]
+        assert f" (to allow this, set binds: all, port: {PORT})" in said[0]
 
 
 @pytest.mark.parametrize(
     ("ready", "words"),
     [
-        ({"log": "ready to serve"}, "a line like 'ready to serve' in its log: no such line among"),
+        ({"log": "ready to serve"}, "a line like 'ready to serve' in its log: no matching line in"),
         ({"command": [sys.executable, "-c", "exit('not yet')"]}, "`: exit code 1: not yet"),
     ],
 )
@@ -115,7 +113,8 @@ def test_a_build_that_fails_shows_its_output(tmp_path: Path) -> None:
     web = command() | {"build": ["sh", "-c", "echo undefined: Price; exit 2"]}
     with refused(tmp_path, {"web": web}, TopologyError) as said:
         assert (
-            "services.web.build: `sh -c echo undefined: Price; exit 2` ended with 2:\n  | undefined: Price" in said[0]
+            "services.web.build: `sh -c echo undefined: Price; exit 2` failed with exit code 2:\n  | undefined: Price"
+            in said[0]
         )
 
 
@@ -129,14 +128,16 @@ def no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_services_on_one_fixed_port(tmp_path: Path) -> None:
     fixed = {"binds": "all", "port": 18_181}
     with refused(tmp_path, {"web": command() | fixed, "api": command() | fixed}) as said:
-        assert "0.0.0.0:18181, wanted by both web-1/app and api-1/app: who listens on all addresses" in said[0]
-        assert "does not let this user make a network namespace (operation not permitted). Ask for kernel." in said[0]
+        assert "0.0.0.0:18181, needed by both web-1/app and api-1/app: no other process may use" in said[0]
+        assert (
+            "does not allow this user to create a network namespace (operation not permitted). Set kernel." in said[0]
+        )
 
 
 @pytest.mark.usefixtures("no_networks")
 def test_a_fixed_port_on_all_addresses_that_others_use(tmp_path: Path) -> None:
     with refused(tmp_path, {"web": command() | {"binds": "all", "port": 8080}, "api": {"language": "go"}}) as said:
-        assert ":8080, wanted by api-1/app, and 0.0.0.0:8080, wanted by web-1/app: who listens on all" in said[0]
+        assert ":8080, needed by api-1/app; 0.0.0.0:8080, needed by web-1/app: no other process may use" in said[0]
         assert "--testbed-runtime=docker" in said[0]
 
 
@@ -145,8 +146,8 @@ def test_a_fixed_port_on_all_addresses_that_a_stranger_has(tmp_path: Path) -> No
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         with refused(tmp_path, {"web": command() | {"binds": "all", "port": port}}) as said:
-            assert f"0.0.0.0:{port}, wanted by web-1/app: held by" in said[0]
-            assert f"listening on 127.0.0.1:{port}: who listens on all addresses must be alone" in said[0]
+            assert f"0.0.0.0:{port}, needed by web-1/app: held by" in said[0]
+            assert f"listening on 127.0.0.1:{port}: no other process may use the port" in said[0]
 
 
 def test_an_address_where_nobody_is(tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_host_that_nobody_knows(tmp_path: Path) -> None:
 
 def test_an_image_needs_containers(tmp_path: Path) -> None:
     with refused(tmp_path, {"web": {"image": "nginx:1"}}, TopologyError) as said:
-        assert "services.web.image: an image needs containers" in said[0]
+        assert "services.web.image: an image needs the docker runtime" in said[0]
         assert "--testbed-runtime=docker" in said[0]
 
 
@@ -197,10 +198,10 @@ def without_networks(folder: Path, *words: str) -> str:
 def test_where_the_kernel_allows_no_network_the_reason_and_the_way_out_are_named(tmp_path: Path) -> None:
     written(tmp_path, {"web": command() | {"binds": "all", "port": 8080, "replicas": 2}})
     said = without_networks(tmp_path, "-c", TELLS)
-    assert "0.0.0.0:8080, wanted by both web-1/app and web-2/app: who listens on all addresses must be alone" in said
+    assert "0.0.0.0:8080, needed by both web-1/app and web-2/app: no other process may use the port" in said
     assert "--testbed-runtime=docker" in said
-    assert "this kernel does not let this user make a network namespace (no space left on device)" in said
-    assert "network namespace of its own" not in without_networks(tmp_path, "-m", "testbed", "plan", "shop.yaml")
+    assert "this kernel does not allow this user to create a network namespace (no space left on device)" in said
+    assert "its own network namespace" not in without_networks(tmp_path, "-m", "testbed", "plan", "shop.yaml")
 
 
 def test_the_only_one_with_its_port_needs_no_network(tmp_path: Path) -> None:

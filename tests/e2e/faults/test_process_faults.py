@@ -99,14 +99,14 @@ def test_an_app_that_its_memory_kills_is_a_finding(heavy):
 
 @needs_memory
 def test_an_app_that_does_not_even_start_with_so_little_is_our_trouble(heavy, heavy_client):
-    with pytest.raises(TestbedError, match="back-1/app does not come up with 1 MiB of memory"):
+    with pytest.raises(TestbedError, match="back-1/app does not become ready with 1 MiB of memory"):
         heavy.inject(memory_limit(mb=1).on(service="back"))
     assert statuses_of(heavy_client) == [200] * 20
     heavy.experiment(load=constant_rate(get("/"), rps=20), **SHORT).check(all=[statuses(200)])
 
 
 def test_where_memory_cannot_be_limited_it_is_refused_before_anything_is_sent(heavy, monkeypatch):
-    monkeypatch.setattr(heavy._runtime._backend._memory, "missing", "this machine shows us no memory controller")
+    monkeypatch.setattr(heavy._runtime._backend._memory, "missing", "this machine has no memory controller")
     with pytest.raises(FaultError, match=r"memory_limit\(mb=24\).*no memory controller\. Use kill\(\) or crash_loop"):
         heavy.experiment(memory_limit(mb=24).on(service="back"), load=constant_rate(get("/"), rps=20))
 

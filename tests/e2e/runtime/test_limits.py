@@ -101,7 +101,7 @@ def test_a_limit_of_memory_is_of_one_life(runtime: ProcessRuntime, lease: Lease)
 def test_too_little_memory_is_an_error_and_no_death(runtime: ProcessRuntime, lease: Lease) -> None:
     one = server(lease)
     runtime.start([one], [])
-    with pytest.raises(TestbedError, match="s1-1/app does not come up with 1 MiB of memory: .*SIGKILL"):
+    with pytest.raises(TestbedError, match="s1-1/app does not become ready with 1 MiB of memory: .*SIGKILL"):
         runtime.confine(one.name, 1)
     assert runtime.deaths() == []
     runtime.restart(one.name)

@@ -52,7 +52,7 @@ def test_a_foreign_listener_on_all_addresses(tmp_path: Path, lease: Lease, host:
         with pytest.raises(TestbedError) as caught:
             runtime.start([wanting("pricing-1/app", f"{address}:{port}")], [])
     holder = f"held by {Path(sys.executable).name} (pid {pid}), listening on {shown}:{port}"
-    assert f"  {address}:{port}, wanted by pricing-1/app: {holder}\n" in str(caught.value)
+    assert f"  {address}:{port}, needed by pricing-1/app: {holder}\n" in str(caught.value)
     assert "`ports: {app: 18080}`" in str(caught.value)
     assert not (tmp_path / "run").exists()
 
@@ -67,7 +67,7 @@ def test_a_socket_that_does_not_listen_has_no_name(lease: Lease) -> None:
     with socket.socket() as silent:
         silent.bind((f"{lease.network}.4.1", 0))
         address = "{}:{}".format(*silent.getsockname())
-        with pytest.raises(TestbedError, match=f"{address}, wanted by a-1/app: held by a socket that does not listen"):
+        with pytest.raises(TestbedError, match=f"{address}, needed by a-1/app: held by a socket that does not listen"):
             check_addresses([wanting("a-1/app", address)])
 
 
@@ -84,7 +84,7 @@ def test_all_conflicts_are_in_one_message_which_stays_short(lease: Lease) -> Non
 
 def test_two_processes_of_the_plan_that_want_the_same(lease: Lease) -> None:
     address = f"{lease.network}.1.1:8080"
-    with pytest.raises(TestbedError, match=f"{address}, wanted by both a-1/app and a-1/proxy"):
+    with pytest.raises(TestbedError, match=f"{address}, needed by both a-1/app and a-1/proxy"):
         check_addresses([wanting("a-1/app", address), wanting("a-1/proxy", address)])
 
 

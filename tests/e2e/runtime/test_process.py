@@ -156,7 +156,7 @@ def test_a_process_that_ends_at_once(runtime: ProcessRuntime, lease: Lease, tmp_
     with pytest.raises(TestbedError) as caught:
         runtime.start([bad, server(lease, 2, env=mark)], [])
     assert str(caught.value) == (
-        "s1-1/app ended before it was ready (exit code 3); its last lines:\n  | no such setting: colour"
+        "s1-1/app ended before it was ready (exit code 3); last log lines:\n  | no such setting: colour"
     )
     assert marked(f"MARK={tmp_path}") == set()
     assert not (tmp_path / "run").exists()
@@ -180,7 +180,7 @@ def test_processes_that_are_never_ready(lease: Lease, tmp_path: Path) -> None:
         f"not ready after {ready_s:g} s:",
         f"  s1-1/app: http://{lease.network}.1.1:8080/healthz: connection refused",
         f"  s2-1/app: http://{lease.network}.2.1:8080/healthz: answers 503",
-        "s1-1/app; its last lines:",
+        "s1-1/app; last log lines:",
         "  | waiting for Godot",
     ]
 

@@ -5,10 +5,10 @@ import re
 from benchmarks.nightly import ROOT, STEPS, Step, summary
 
 
-def test_a_red_step_is_told_beside_the_others() -> None:
+def test_a_failed_step_is_listed_with_the_others() -> None:
     text = summary([Step("soak", 0, 120, "50 rounds"), Step("bench", 2, 60, "no figures")])
     assert "| soak | ok | 2.0 min |" in text
-    assert "| bench | RED (exit code 2) | 1.0 min |" in text
+    assert "| bench | FAILED (exit code 2) | 1.0 min |" in text
     assert "## bench\n\n```text\nno figures\n```" in text
 
 

@@ -31,11 +31,11 @@ def test_an_output_of_several_sessions_adds_up() -> None:
 @pytest.mark.parametrize(
     ("runs", "row"), [([], 0), ([GREEN], 1), ([GREEN, RED], 0), ([RED, GREEN, GREEN], 2), ([GREEN, RED, GREEN], 1)]
 )
-def test_a_red_run_begins_the_row_anew(runs: list[Run], row: int) -> None:
+def test_a_failed_run_resets_the_count(runs: list[Run], row: int) -> None:
     assert in_a_row(runs) == row
 
 
-def test_a_run_that_ends_badly_without_a_red_test_is_not_green() -> None:
+def test_a_failed_run_without_a_failed_test_is_not_green() -> None:
     assert not replace(GREEN, code=2).is_green
 
 

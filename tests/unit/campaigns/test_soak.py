@@ -11,7 +11,7 @@ def rounds(first, now):
     return compare({TEST: first} if first else {}, {TEST: now} if now else {})
 
 
-def test_the_same_verdicts_are_no_change_whatever_was_observed():
+def test_the_same_verdicts_are_no_change_even_with_other_observations():
     assert rounds(told(HELD), told(seen(observed="412 ms", n=401))) == []
 
 
@@ -19,7 +19,7 @@ def test_every_changed_verdict_is_named_with_both_histories():
     other = seen(phase="healed")
     (change,) = rounds(told(HELD, other, history="1.jsonl"), told(VIOLATED, other, history="2.jsonl"))
     assert change.about == "max_latency(under_ms=700) (all, hold), run 1"
-    assert (change.first, change.now) == ("held: 318 ms", "violated: 918 ms; 2 requests of 400")
+    assert (change.first, change.now) == ("PASS: 318 ms", "FAIL: 918 ms; 2 requests of 400")
     assert change.histories == ("1.jsonl", "2.jsonl")
     assert all(part in describe(change) for part in (TEST, "max_latency", "1.jsonl", "2.jsonl"))
 
@@ -33,7 +33,7 @@ def test_two_equal_checks_are_compared_one_by_one():
     assert len(rounds(quiet(HELD, HELD), quiet(HELD, VIOLATED))) == 1
 
 
-def test_a_test_that_ends_otherwise_or_not_at_all_is_a_change():
+def test_another_or_a_missing_outcome_of_a_test_is_a_change():
     error = told(HELD, outcome="error", why="TestbedError: the inlet died")
     assert [c.now for c in rounds(told(HELD), error)] == ["error: TestbedError: the inlet died"]
     assert [c.about for c in rounds(told(), None)] == ["the test"]
@@ -54,36 +54,36 @@ def played(monkeypatch):
     return play
 
 
-def test_rounds_that_stay_are_counted(played):
+def test_rounds_without_changes_are_counted(played):
     ok, said = played(told(HELD))
-    assert (ok, said[-1]) == (True, "3 rounds: 3 verdicts, 0 changed; 0 tests failed. The same again: --seed=7")
+    assert (ok, said[-1]) == (True, "3 rounds: 3 verdicts, 0 changed; 0 tests failed. Reproduce with: --seed=7")
 
 
-def test_a_round_that_a_starved_testbed_changed_is_told_and_run_again(played):
+def test_a_changed_round_on_a_saturated_testbed_is_reported_and_repeated(played):
     ok, said = played(told(HELD), told(VIOLATED, outcome="failed", starved=STARVED), told(HELD))
     assert ok
-    assert any(f"set aside: the testbed was saturated: {STARVED}" in line for line in said)
+    assert any(f"not counted: the testbed was saturated: {STARVED}" in line for line in said)
     assert any("CHANGED" in line for line in said)
-    assert said[-1].startswith("3 rounds: 3 verdicts, 0 changed; 0 tests failed; 1 more set aside")
+    assert said[-1].startswith("3 rounds: 3 verdicts, 0 changed; 0 tests failed; 1 more not counted")
 
 
-def test_strictly_no_round_is_set_aside(played):
+def test_strict_counts_every_round(played):
     ok, said = played(told(HELD), told(VIOLATED, outcome="failed", starved=STARVED), told(HELD), strict=True)
-    assert (ok, said[-1]) == (False, "3 rounds: 3 verdicts, 1 changed; 1 tests failed. The same again: --seed=7")
+    assert (ok, said[-1]) == (False, "3 rounds: 3 verdicts, 1 changed; 1 tests failed. Reproduce with: --seed=7")
 
 
-def test_what_changes_while_the_testbed_had_its_time_counts(played):
+def test_a_change_without_saturation_counts(played):
     ok, said = played(told(HELD), told(VIOLATED, outcome="failed"), told(HELD, starved=STARVED))
-    assert (ok, said[-1]) == (False, "3 rounds: 3 verdicts, 1 changed; 1 tests failed. The same again: --seed=7")
+    assert (ok, said[-1]) == (False, "3 rounds: 3 verdicts, 1 changed; 1 tests failed. Reproduce with: --seed=7")
 
 
-def test_the_first_round_is_no_measure_if_a_starved_testbed_failed_it(played):
+def test_a_failed_first_round_on_a_saturated_testbed_is_not_the_reference(played):
     ok, said = played(told(VIOLATED, outcome="failed", starved=STARVED), told(HELD))
     assert ok
-    assert said[-1].startswith("3 rounds: 3 verdicts, 0 changed; 0 tests failed; 1 more set aside")
+    assert said[-1].startswith("3 rounds: 3 verdicts, 0 changed; 0 tests failed; 1 more not counted")
 
 
-def test_a_machine_that_is_starved_all_the_time_ends_the_soak(played):
+def test_permanent_saturation_ends_the_soak(played):
     ok, said = played(told(HELD), told(VIOLATED, outcome="failed", starved=STARVED), times=50)
     assert not ok
-    assert said[-1].startswith("1 rounds: 1 verdicts, 0 changed; 0 tests failed; 4 more set aside")
+    assert said[-1].startswith("1 rounds: 1 verdicts, 0 changed; 0 tests failed; 4 more not counted")

@@ -39,7 +39,7 @@ def test_a_fault_and_a_check_are_imported_from_testbed(site):
     refuse_clashes()
 
 
-def test_a_name_that_no_distribution_offers_is_none_of_ours(site):
+def test_a_name_without_an_entry_point_is_unknown(site):
     site("snails", FAULT, faults={"crawl": "crawl"})
     assert load("crowl") is None
     with pytest.raises(AttributeError, match="module 'testbed' has no attribute 'crowl'"):
@@ -53,19 +53,19 @@ def test_nothing_is_loaded_before_it_is_used(site):
 
 
 @pytest.mark.parametrize("taken", ["delay", "topology", "report", "silent"])
-def test_a_name_of_ours_is_refused(site, taken):
+def test_a_name_of_the_testbed_is_an_error(site, taken):
     site("snails", FAULT, faults={"crawl": "crawl", taken: "crawl"})
-    message = rf"the fault {taken} of snails 1\.0 \(snails:crawl\): testbed itself has that name already\nuninstall"
+    message = rf"the fault {taken} of snails 1\.0 \(snails:crawl\): the testbed already has this name\nuninstall"
     with pytest.raises(TestbedError, match=message):
         refuse_clashes()
     with pytest.raises(TestbedError, match=message):
         _ = testbed.crawl
 
 
-def test_a_name_that_two_distributions_offer_is_refused(site):
+def test_a_name_of_two_distributions_is_an_error(site):
     site("snails", FAULT, faults={"crawl": "crawl"})
     site("slugs", FAULT, checks={"crawl": "crawl"})
-    with pytest.raises(TestbedError, match=r"crawl of slugs 1\.0 .*: the fault crawl of snails 1\.0 .* has that name"):
+    with pytest.raises(TestbedError, match=r"slugs 1\.0 .*: the fault crawl of snails 1\.0 .* already has this name"):
         _ = testbed.crawl
 
 
@@ -74,10 +74,10 @@ def test_a_name_that_two_distributions_offer_is_refused(site):
     [
         ("import nothing_like_it", "cannot be loaded: ModuleNotFoundError: No module named 'nothing_like_it'"),
         ("", "cannot be loaded: AttributeError: module 'broken' has no attribute 'crawl'"),
-        ("crawl = 5", "is no fault, but 5"),
+        ("crawl = 5", "is not a fault: 5"),
     ],
 )
-def test_what_cannot_be_loaded_says_whose_it_is(site, source, said):
+def test_an_entry_point_that_cannot_be_loaded_is_an_error_with_its_distribution(site, source, said):
     site("broken", source, faults={"crawl": "crawl"})
     with pytest.raises(TestbedError) as raised:
         _ = testbed.crawl
@@ -96,7 +96,7 @@ def test_testbed_support_lists_them_below_ours(site):
     assert set(rows["odd (counters 1.0"][3:]) == {"?"}
 
 
-def test_testbed_support_says_whose_entry_point_is_broken(site):
+def test_testbed_support_reports_a_broken_entry_point(site):
     site("broken", faults={"crawl": "crawl"})
     told = CliRunner().invoke(main, ["support"])
     assert told.exit_code == 2

@@ -35,7 +35,7 @@ def app(made: Plan, name: str = "web-1") -> Process:
 # -- what it is told
 
 
-def test_every_service_of_ones_own_is_told_where_to_listen_and_where_its_upstreams_are() -> None:
+def test_every_custom_service_gets_its_address_and_its_upstreams() -> None:
     made = app(plan(web={"command": "x", "calls": ["list-price"]}, **{"list-price": {"language": "go"}}))
     proxy, direct = "http://127.9.1.1:4140", "127.0.0.1,127.9.1.1,localhost"
     assert made.env == {
@@ -57,7 +57,7 @@ def test_without_a_proxy_there_is_no_http_proxy_and_no_log_to_write() -> None:
     assert set(made.env) == {"ADDR", "PORT", "DB_URL", "DB_ADDR", "DB_URLS", "NO_PROXY", "no_proxy"}
 
 
-def test_names_in_variables_and_words_are_filled_in() -> None:
+def test_placeholders_in_variables_and_commands_are_filled_in() -> None:
     env = {
         "DATABASE_URL": "postgres://me@{{upstream.db.address}}/shop",
         "PGHOST": "{{upstream.db.host}}",
@@ -93,22 +93,22 @@ def test_its_folder_is_relative_to_the_file(tmp_path: Path) -> None:
 # -- where it is
 
 
-def test_what_runs_already_has_links_but_no_process() -> None:
+def test_an_external_service_has_links_but_no_process() -> None:
     made = plan(web={"language": "go", "calls": ["db"]}, db=DB)
     assert not [process for process in made.processes if process.replica == "db-1"]
     link = next(link for link in made.links if link.edge == "web -> db")
     assert (link.listen, link.app) == ("127.9.2.1:10001", "10.1.2.3:5432")
-    assert "db-1                   -          10.1.2.3:5432, runs already: only the edges" in as_text(made)
+    assert "db-1                   -          10.1.2.3:5432, external service: faults act" in as_text(made)
 
 
-def test_a_port_that_it_insists_on_is_its_own_on_its_own_address() -> None:
+def test_a_fixed_port_is_used_at_the_address_of_the_replica() -> None:
     made = plan(web={"command": "x", "port": 50051, "replicas": 2})
     assert app(made, "web-2").listens == ("127.9.1.2:50051",)
     assert app(made, "web-2").env["PORT"] == "50051"
     assert {link.app for link in made.links} == {"127.9.1.1:50051", "127.9.1.2:50051"}
 
 
-def test_who_listens_on_all_addresses_gets_a_port_that_nobody_else_has() -> None:
+def test_a_service_on_all_addresses_gets_a_free_port() -> None:
     made = plan(ports=(22_361, 22_399), web={"command": "x", "binds": "all", "replicas": 2}, b={"command": "x"})
     assert [app(made, f"web-{n}").listens for n in (1, 2)] == [("0.0.0.0:22361",), ("0.0.0.0:22399",)]
     assert [app(made, f"web-{n}").env["PORT"] for n in (1, 2)] == ["22361", "22399"]
@@ -117,15 +117,15 @@ def test_who_listens_on_all_addresses_gets_a_port_that_nobody_else_has() -> None
     assert {link.app for link in made.links} == {"127.0.0.1:22361", "127.0.0.1:22399"}
 
 
-def test_no_two_runs_have_a_port_for_all_addresses_in_common() -> None:
+def test_no_two_runs_share_a_wildcard_port() -> None:
     ports = [port for block in range(1, 255) for port in candidates(f"127.{block}")]
     assert len(ports) == len(set(ports))
     assert min(ports) > 22_000
     assert max(ports) < 32_768  # where the ports of outgoing connections begin
 
 
-def test_there_is_an_end_of_ports_for_all_addresses() -> None:
-    with pytest.raises(TopologyError, match="41 replicas listen on all addresses, but one run has only 40 ports"):
+def test_too_few_wildcard_ports_are_an_error() -> None:
+    with pytest.raises(TopologyError, match="41 replicas listen on all addresses, but a run has only 40 ports"):
         plan(web={"command": "x", "binds": "all", "replicas": 41})
 
 
@@ -141,7 +141,7 @@ def apart(mesh: str = "envoy", space: AddressSpace = ALLOWED, **service: Any) ->
     return plan_for(Topology.model_validate({"name": "t", "mesh": mesh, "entry": "web", "services": services}), space)
 
 
-def test_who_insists_on_a_port_on_all_addresses_has_a_network_of_its_own_and_an_address_as_all_have() -> None:
+def test_a_fixed_port_on_all_addresses_needs_a_network_namespace() -> None:
     made = apart(replicas=2, env={"ME": "{{self.address}}"}, ready={"http": "/up"}, resetPath="/reset")
     second = app(made, "web-2")
     assert second.network == Network(5000, ("127.9.1.2:4140", "127.9.1.2:4141"))
@@ -153,32 +153,32 @@ def test_who_insists_on_a_port_on_all_addresses_has_a_network_of_its_own_and_an_
     assert [process.name for process in made.processes if process.network] == ["web-1/app", "web-2/app"]
 
 
-def test_in_it_everything_is_there_that_it_is_told_of() -> None:
+def test_its_namespace_has_all_its_upstreams() -> None:
     made = app(apart("none"))
     assert made.network == Network(5000, ("127.9.2.1:10001", "127.9.2.2:10001"))
     assert all(address in " ".join(made.env.values()) for address in made.network.upstreams)
 
 
 @pytest.mark.parametrize("service", [{"port": None}, {"binds": "own"}, {"binds": "own", "port": None}])
-def test_who_takes_another_address_or_another_port_has_none(service: dict[str, Any]) -> None:
+def test_a_service_that_follows_ADDR_or_PORT_has_no_namespace(service: dict[str, Any]) -> None:
     assert app(apart(**service)).network is None
 
 
-def test_where_none_can_be_made_and_in_containers_there_are_none() -> None:
+def test_without_support_and_in_containers_there_is_no_namespace() -> None:
     here, there = (app(apart(space=space)) for space in (AddressSpace("127.9"), AddressSpace("10.2", "10.2.0.2")))
     assert (here.network, here.listens) == (None, ("0.0.0.0:5000",))
     assert (there.network, there.listens) == (None, ("0.0.0.0:5000",))
 
 
-def test_the_plan_says_who_has_a_network_of_its_own() -> None:
+def test_the_plan_shows_a_service_in_its_own_namespace() -> None:
     shown = as_text(apart())
-    assert "web-1/app              x          127.9.1.1:5000, in a network namespace of its own" in shown
-    assert shown.count("of its own") == 1
+    assert "web-1/app              x          127.9.1.1:5000, in its own network namespace" in shown
+    assert shown.count("in its own network namespace") == 1
     (web,) = (process for process in as_data(apart())["processes"] if process["name"] == "web-1/app")
     assert web["network"] == {"port": 5000, "upstreams": ("127.9.1.1:4140", "127.9.1.1:4141")}
 
 
-def test_whether_they_can_be_made_is_tried_out_only_where_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_support_for_namespaces_is_tested_only_if_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
     monkeypatch.setattr(netns, "why_not", lambda: tried.append(1) or "" if len(tried) < 2 else "no")
     greedy, modest = apart().topology, apart(port=None).topology
@@ -203,14 +203,14 @@ def test_whether_they_can_be_made_is_tried_out_only_where_they_are_needed(monkey
         ),
     ],
 )
-def test_ways_to_tell_that_it_is_ready(told: dict[str, Any], ready: Ready) -> None:
+def test_conditions_for_readiness(told: dict[str, Any], ready: Ready) -> None:
     assert app(plan(web={"command": "x", "ready": told})).ready == ready
 
 
 # -- when it starts
 
 
-def test_the_testbed_starts_first_then_what_is_needed() -> None:
+def test_the_testbed_starts_first_then_the_needed_services() -> None:
     made = plan(
         web={"command": "x", "needs": ["api", "db"], "calls": ["api", "stub"]},
         api={"command": "x", "replicas": 2, "needs": ["base"]},
@@ -227,7 +227,7 @@ def test_the_testbed_starts_first_then_what_is_needed() -> None:
     ]
 
 
-def test_a_restart_waits_for_nobody_who_is_not_restarted() -> None:
+def test_a_restart_waits_only_for_restarted_processes() -> None:
     made = plan(web={"command": "x", "needs": ["base"]}, base={"command": "x"})
     assert [set(wave) for wave in waves({"web-1/app": app(made)})] == [{"web-1/app"}]
 
@@ -235,7 +235,7 @@ def test_a_restart_waits_for_nobody_who_is_not_restarted() -> None:
 # -- faults
 
 
-def test_a_process_that_is_not_the_testbeds_is_not_touched() -> None:
+def test_faults_on_the_process_of_an_external_service_are_an_error() -> None:
     from testbed.faults import kill, latency, outage
 
     made = plan(web={"language": "go", "calls": ["db"]}, db=DB)

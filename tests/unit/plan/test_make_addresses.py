@@ -36,7 +36,7 @@ def outside(address):
 
 @GROUNDS
 @PLACEMENTS
-def test_no_two_processes_want_the_same_address(space, placement):
+def test_no_two_processes_have_the_same_address(space, placement):
     plan = plan_for(shop(placement=placement), space)
     wanted = [address for process in plan.processes for address in process.listens]
     assert len(set(wanted)) == len(wanted)
@@ -70,7 +70,7 @@ def test_an_edge_without_request_faults_keeps_its_port():
     assert {link.inlet for link in with_and_without[1] if link.edge == "front -> back"} == {None}
 
 
-def test_the_tests_own_plane_is_at_that_address_too():
+def test_links_and_inlet_are_at_the_shared_address_too():
     plan = plan_for(shop(ports={"admin": 9991}), CONTAINERS)
     own = [plan.links_api, plan.probe.listen, plan.inlet_admin, plan.inlet_control]
     assert own == [f"10.213.0.2:{port}" for port in (8474, 8475, 9990, 9991)]
@@ -80,31 +80,31 @@ def test_the_tests_own_plane_is_at_that_address_too():
     ]
 
 
-def test_more_links_than_there_are_ports_are_refused(monkeypatch):
+def test_more_links_than_ports_are_an_error(monkeypatch):
     many = {name: {"language": "go", "replicas": 8, "calls": calls} for name, calls in (("a", ["b"]), ("b", []))}
     big = Topology.model_validate({"name": "big", "entry": "a", "services": many})
     links = len(plan_for(big, CONTAINERS).links)
     monkeypatch.setattr("testbed.plan.make.INLET_PORT", LINK_PORT + links)
     assert len(plan_for(big, CONTAINERS).links) == links
     monkeypatch.setattr("testbed.plan.make.INLET_PORT", LINK_PORT + links - 1)
-    with pytest.raises(TopologyError, match=r"big needs more links than 10\.213\.0\.2 has ports for"):
+    with pytest.raises(TopologyError, match=r"big needs more links than 10\.213\.0\.2 has ports"):
         plan_for(big, CONTAINERS)
 
 
 @GROUNDS
-def test_only_the_runs_own_addresses_are_held(space):
+def test_only_addresses_of_the_run_belong_to_it(space):
     plan = plan_for(shop(), space)
     assert all(space.holds(link.listen) for link in (*plan.links, plan.probe))
     assert not space.holds("127.90.2.1:10000")
     assert not space.holds("10.2.0.2:10000")
 
 
-def test_with_a_plane_no_replicas_address_is_a_links():
+def test_with_a_shared_address_no_link_has_the_address_of_a_replica():
     assert not CONTAINERS.holds("10.213.1.1:10000")
 
 
 @GROUNDS
-def test_every_process_names_where_the_test_itself_talks_to_it(space):
+def test_every_process_lists_the_addresses_that_the_test_uses(space):
     plan = plan_for(shop(), space)
     reached = {process.name: process.reached for process in plan.processes}
     entries = [link.listen for link in plan.links if link.caller == "client"]
@@ -119,13 +119,13 @@ def test_every_process_names_where_the_test_itself_talks_to_it(space):
 # -- what the test asks, it asks from outside
 
 
-def test_the_load_enters_where_it_is_reached():
+def test_the_load_uses_the_published_address_of_the_entry():
     plan = plan_for(shop(), CONTAINERS)
     assert plan.entries() == {"front-1": "http://10.213.0.2:10000", "front-2": "http://10.213.0.2:10001"}
     assert plan.entries(outside)["front-2"] == "http://published 10.213.0.2:10001"
 
 
-def test_counters_are_asked_from_outside_and_lines_are_compared_with_the_plan():
+def test_counters_use_published_addresses_and_logs_use_planned_addresses():
     plan = plan_for(shop(), CONTAINERS)
     found = {log.process: log for log in logs(plan, outside)}
     assert found["inlet"].admin == "published 10.213.0.2:9990"
@@ -137,7 +137,7 @@ def test_counters_are_asked_from_outside_and_lines_are_compared_with_the_plan():
     assert event.caller == "client"
 
 
-def test_a_log_without_counters_stays_so():
+def test_a_log_without_counters_gets_none():
     assert {log.admin for log in logs(plan_for(shop(mesh="none"), LOOPBACK), outside) if log.process != "inlet"} == {
         None
     }
@@ -151,7 +151,7 @@ def own(space, **service):
     return plan_for(Topology.model_validate({"name": "t", "entry": "web", "services": services}), space)
 
 
-def test_with_a_network_of_its_own_an_app_that_listens_on_all_addresses_has_its_own_port():
+def test_in_a_container_an_app_on_all_addresses_has_its_own_port():
     asked = {"command": "x", "binds": "all", "resetPath": "/reset", "replicas": 50}
     plan = own(CONTAINERS, **asked)
     assert plan.replicas[-1].app == "10.213.2.50:8080"
@@ -161,8 +161,8 @@ def test_with_a_network_of_its_own_an_app_that_listens_on_all_addresses_has_its_
         own(LOOPBACK, **asked)
 
 
-def test_what_runs_already_on_this_machines_loopback_is_out_of_a_containers_reach():
+def test_an_external_service_on_loopback_is_an_error_with_containers():
     assert own(CONTAINERS, address="10.1.2.3:5432").links[-1].app == "10.1.2.3:5432"
     assert own(LOOPBACK, address="127.0.0.1:5432").links[-1].app == "127.0.0.1:5432"
-    with pytest.raises(TopologyError, match="services.db.address: 127.0.0.1:5432 is this machine's loopback"):
+    with pytest.raises(TopologyError, match="services.db.address: 127.0.0.1:5432 is a loopback address"):
         own(CONTAINERS, address="127.0.0.1:5432")

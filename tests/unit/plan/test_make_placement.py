@@ -68,12 +68,12 @@ def test_services_and_replicas_can_be_pinned() -> None:
     }
 
 
-def test_a_node_that_nobody_runs_on_is_none() -> None:
+def test_a_node_without_replicas_is_not_in_the_plan() -> None:
     assert list(on_nodes(topology(nodes=9))) == ["node-1", "node-2", "node-3"]
     assert list(on_nodes(topology(nodes=1))) == ["node-1"]
 
 
-def test_sidecars_know_no_nodes() -> None:
+def test_with_sidecars_there_are_no_nodes() -> None:
     plan = plan_for(topology(placement="sidecar", nodes=1), AddressSpace("127.9"))
     assert plan.nodes == ()
     assert plan.proxy_hosts == plan.replicas
@@ -84,7 +84,7 @@ def test_sidecars_know_no_nodes() -> None:
 # -- the plan
 
 
-def test_one_proxy_a_node_and_none_where_nobody_calls() -> None:
+def test_there_is_one_proxy_per_node_and_none_without_calls() -> None:
     assert proxies(plan_for(topology(), AddressSpace("127.9"))) == ["node-1/proxy", "node-2/proxy"]
     alone = with_nodes(front={"node": 1}, back={"node": 1}, auth={"node": 2})
     assert proxies(plan_for(alone, AddressSpace("127.9"))) == ["node-1/proxy"]
@@ -110,14 +110,14 @@ def test_the_replicas_of_a_service_on_a_node_share_their_links() -> None:
     ]
 
 
-def test_apps_find_their_proxy_where_a_sidecar_would_be() -> None:
+def test_the_proxy_of_a_node_has_the_address_of_a_sidecar() -> None:
     plans = [plan_for(topology(placement=placement), AddressSpace("127.9")) for placement in ("node", "sidecar")]
     apps = [{p.name: p for p in plan.processes if p.role == "app"} for plan in plans]
     assert apps[0] == apps[1]
     assert apps[0]["front-2/app"].env["AUTH_URL"] == "http://127.9.1.2:4142"
 
 
-def test_the_proxies_that_may_know_of_a_failure_are_those_of_all_callers_above() -> None:
+def test_the_proxies_that_may_record_a_failure_are_those_of_all_callers() -> None:
     spread = with_nodes(front={"node": 1}, back={"node": 2})
     plan = plan_for(spread, AddressSpace("127.9"))
     assert plan.proxies_above({"auth"}) == ("node-1/proxy", "node-2/proxy")
@@ -143,14 +143,14 @@ def test_a_node_listens_at_each_of_its_replicas_and_connects_from_its_own_addres
     assert sources == {"127.9.255.1"}
 
 
-def test_pools_and_limits_are_of_the_edge_and_shared_on_the_node() -> None:
+def test_pools_and_limits_are_per_edge_and_shared_on_the_node() -> None:
     clusters = {one["name"]: one for one in config(plan_for(topology(), AddressSpace("127.9")), "node-1")["clusters"]}
     assert list(clusters) == ["front.back", "front.auth", "back.auth"]
     assert clusters["front.back"]["circuit_breakers"]["thresholds"][0]["max_requests"] == 2
     assert len(clusters["front.back"]["load_assignment"]["endpoints"][0]["lb_endpoints"]) == 2
 
 
-def test_every_listener_writes_who_calls_and_leads_to_the_clusters_of_its_service() -> None:
+def test_every_listener_logs_the_caller_and_routes_to_its_service() -> None:
     for listener in config(plan_for(topology(), AddressSpace("127.9")), "node-1")["listeners"]:
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         router = manager["http_filters"][-1]["typed_config"]
@@ -174,7 +174,7 @@ def test_a_placement_can_be_overridden() -> None:
     assert topology().with_overrides(mesh="none").placement == "sidecar"
 
 
-def test_plan_and_graph_say_who_shares_a_node() -> None:
+def test_plan_and_graph_show_the_replicas_of_a_node() -> None:
     line = "node-1: front-1, front-3, back-1, auth-1"
     plan = plan_for(topology(), AddressSpace("127.9"))
     assert line in as_text(plan)
@@ -190,17 +190,17 @@ def test_plan_and_graph_say_who_shares_a_node() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mesh": "none"}, "placement: mesh none has no proxy, so there is nothing to place on a node"),
+        ({"mesh": "none"}, "placement: mesh none has no proxy to place on a node"),
         ({"placement": "nodes"}, "unknown placement 'nodes'.*did you mean 'node'"),
         ({"nodes": 0}, "nodes: must be at least 1"),
     ],
 )
-def test_what_cannot_be_placed_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_an_impossible_placement_is_an_error(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TopologyError, match=message):
         Topology(**SHOP | changes)
 
 
-def test_a_placement_without_a_mesh_is_refused_in_an_override() -> None:
+def test_a_placement_override_without_a_mesh_is_an_error() -> None:
     with pytest.raises(TopologyError, match="override of placement: mesh none has no proxy"):
         topology(placement="sidecar").with_overrides(mesh="none", placement="node")
 
@@ -208,12 +208,12 @@ def test_a_placement_without_a_mesh_is_refused_in_an_override() -> None:
 @pytest.mark.parametrize(
     ("node", "message"),
     [
-        (3, "services.front.node: there is no node 3, only the nodes 1 to 2"),
+        (3, r"services.front.node: no node 3 \(valid: 1 to 2; see nodes\)"),
         ([1, 0], r"services.front.node\[1\]: must be at least 1"),
         ([], "services.front.node: must not be empty"),
     ],
 )
-def test_a_pin_to_a_node_that_is_not_there_is_refused(node: object, message: str) -> None:
+def test_an_unknown_node_is_an_error(node: object, message: str) -> None:
     services: dict[str, dict[str, Any]] = SHOP["services"]  # type: ignore[assignment]
     with pytest.raises(TopologyError, match=message):
         Topology(**SHOP | {"services": services | {"front": services["front"] | {"node": node}}})

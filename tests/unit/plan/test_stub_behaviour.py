@@ -26,7 +26,7 @@ def told(topology: Topology) -> Any:
     return behaviour(topology, "front")
 
 
-def test_a_stub_is_told_every_word() -> None:
+def test_a_stub_gets_its_whole_configuration() -> None:
     plain = told(shop())
     assert (plain["deadline"], plain["hang_up"], plain["grace"], plain["reset"]) == (None, "stop", 0, None)
     full = told(
@@ -43,7 +43,7 @@ def test_a_stub_is_told_every_word() -> None:
     assert full["default"]["steps"][0]["parallel"][0]["on_failure"] == {"kind": "stale", "name": "last"}
 
 
-def test_checks_know_a_stale_fallback_by_its_name() -> None:
+def test_a_stale_fallback_has_a_name_for_checks() -> None:
     recorded = shop(STALE, resetPath="/reset").model_dump(mode="json", by_alias=True)
     assert wiring(recorded).fallbacks == {"last"}
 
@@ -51,8 +51,8 @@ def test_checks_know_a_stale_fallback_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("way", "front", "words"),
     [
-        ({**STALE, "answer": 1}, {}, "has both answer and stale: a fallback is one of them"),
-        ({**STALE, "call": "back"}, {}, "has both call and stale: a fallback is one of them"),
+        ({**STALE, "answer": 1}, {}, "has answer and stale: use only one of answer, call, stale"),
+        ({**STALE, "call": "back"}, {}, "has call and stale: use only one of answer, call, stale"),
         ({"fallback": "x", "stael": True}, {}, r"unknown key \(did you mean 'stale'\?\)"),
         ({"stale": True}, {}, "fallback"),
         ("fail", {"deadline": "x-envoy-max-retries"}, "cannot be forwarded"),
@@ -63,18 +63,18 @@ def test_checks_know_a_stale_fallback_by_its_name() -> None:
         ("fail", {"calls": [{"to": "back", "path": "/a b"}]}, "only visible ASCII characters"),
     ],
 )
-def test_what_cannot_be_is_refused(way: Any, front: dict[str, Any], words: str) -> None:
+def test_an_impossible_fallback_is_an_error(way: Any, front: dict[str, Any], words: str) -> None:
     with pytest.raises(TopologyError, match=words):
         shop(way, **front)
 
 
-def test_a_memory_that_nobody_clears_is_warned_of() -> None:
+def test_stale_answers_without_a_reset_path_give_a_warning() -> None:
     (warning,) = shop(STALE).warnings()
-    assert "front keeps its last good answers from one test to the next: give it a reset path" in warning
+    assert "front keeps its stale answers from one test to the next: add a reset path" in warning
     assert shop(STALE, resetPath="/reset").warnings() == ()
 
 
-def test_a_service_with_a_deadline_hands_it_on() -> None:
+def test_a_service_with_a_deadline_forwards_it() -> None:
     def warnings(**middle: Any) -> tuple[str, ...]:
         services = {
             "front": {"language": "go", "calls": ["middle"]},
@@ -87,5 +87,5 @@ def test_a_service_with_a_deadline_hands_it_on() -> None:
         ]
         return Topology(name="t", entry="front", services=services, policies=policies).warnings()
 
-    assert any(f"middle does not hand on {EXPECTED}" in warning for warning in warnings())
+    assert any(f"middle does not forward {EXPECTED}" in warning for warning in warnings())
     assert warnings(deadline=EXPECTED) == ()

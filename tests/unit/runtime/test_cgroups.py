@@ -54,7 +54,7 @@ def test_v1_groups_are_made_below_our_own(machine):
     assert memory.missing == ""
 
 
-def test_v2_groups_are_made_in_the_nearest_group_that_shares_out_memory(machine):
+def test_v2_groups_are_made_in_the_nearest_group_with_the_memory_controller(machine):
     files = {
         "sys/fs/cgroup/user/app/run.scope/cgroup.subtree_control": "",
         "sys/fs/cgroup/user/app/cgroup.subtree_control": "memory pids\n",
@@ -69,15 +69,15 @@ def test_v2_groups_are_made_in_the_nearest_group_that_shares_out_memory(machine)
     assert machine.tried() == ["sys/fs/cgroup/user/app"]
 
 
-def test_the_first_folder_that_refuses_is_named_when_all_do(machine):
+def test_if_no_folder_works_the_message_names_the_first(machine):
     files = {"sys/fs/cgroup/cgroup.subtree_control": "memory\n"}
     memory, _ = machine(CONTAINER, "0::/docker/abc\n", files)
-    assert memory.missing.startswith("no control group can be made in ")
+    assert memory.missing.startswith("cannot create a control group in ")
     assert memory.missing.endswith("sys/fs/cgroup (permission denied)")
-    with pytest.raises(Unavailable, match="no control group can be made"):
+    with pytest.raises(Unavailable, match="cannot create a control group"):
         memory.group(50, 64)
 
 
-def test_a_machine_without_the_controller_says_so(machine):
+def test_a_missing_controller_is_reported(machine):
     memory, _ = machine("22 1 0:20 / /proc rw - proc proc rw\n", "", {})
-    assert memory.missing == "this machine shows us no memory controller of control groups, neither v2 nor v1"
+    assert memory.missing == "this machine has no memory controller for control groups (v2 or v1)"

@@ -18,7 +18,7 @@ def lives() -> Lives[Life]:
     return made
 
 
-def test_an_end_that_was_wanted_is_no_death(lives: Lives[Life]) -> None:
+def test_an_expected_end_is_not_a_death(lives: Lives[Life]) -> None:
     lives.expect_exit(["a"])
     lives.ended("a", 1.0, "exit code 0")
     lives.ended("b", 2.0, "exit code 3")
@@ -26,20 +26,20 @@ def test_an_end_that_was_wanted_is_no_death(lives: Lives[Life]) -> None:
     assert not lives.alive("a")
 
 
-def test_an_end_may_be_a_death_though_it_was_wanted(lives: Lives[Life]) -> None:
+def test_an_expected_end_can_be_reported_as_a_death(lives: Lives[Life]) -> None:
     lives.expect_exit(["a"])
-    lives.ended("a", 1.0, "killed for want of memory", reported=True)
+    lives.ended("a", 1.0, "killed (out of memory)", reported=True)
     assert [death.name for death in lives.deaths] == ["a"]
 
 
-def test_later_deaths_of_one_process_can_be_taken_back(lives: Lives[Life]) -> None:
+def test_later_deaths_of_one_process_can_be_removed(lives: Lives[Life]) -> None:
     for name in ("a", "b", "a"):
         lives.ended(name, 1.0, "exit code 1")
     lives.forget_deaths("a", known=1)
     assert [death.name for death in lives.deaths] == ["a", "b"]
 
 
-def test_one_that_does_not_run_is_said_with_its_end(lives: Lives[Life]) -> None:
+def test_a_process_that_does_not_run_is_an_error_with_its_end(lives: Lives[Life]) -> None:
     lives.require("a")
     lives.ended("a", 1.0, "exit code 3")
     with pytest.raises(TestbedError, match=r"^a is not running \(exit code 3\)$"):
@@ -48,7 +48,7 @@ def test_one_that_does_not_run_is_said_with_its_end(lives: Lives[Life]) -> None:
         lives.require("c")
 
 
-def test_who_waits_is_woken_by_an_end(lives: Lives[Life]) -> None:
+def test_an_end_wakes_a_waiting_thread(lives: Lives[Life]) -> None:
     ending = threading.Thread(target=lives.ended, args=("a", 1.0, "exit code 0"))
     with lives.locked():
         ending.start()  # it ends the process as soon as the wait has begun
@@ -56,7 +56,7 @@ def test_who_waits_is_woken_by_an_end(lives: Lives[Life]) -> None:
     ending.join()
 
 
-def test_who_waits_is_woken_when_nothing_will_be_heard(lives: Lives[Life]) -> None:
+def test_a_lost_event_source_wakes_a_waiting_thread(lives: Lives[Life]) -> None:
     losing = threading.Thread(target=lives.lose)
     with lives.locked():
         losing.start()

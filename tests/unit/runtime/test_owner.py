@@ -26,11 +26,11 @@ def judged(living, boot="1f2e3d4c", place="9a8b7c6d", owner=HERE):
         ({}, {"boot": "00000000", "place": "00000000"}, State.ELSEWHERE),
     ],
 )
-def test_what_is_known_of_an_owner(living, where, expected):
+def test_the_state_of_an_owner(living, where, expected):
     assert judged(living, **where) is expected
 
 
-def test_an_owner_is_in_the_name_of_what_it_owns():
+def test_the_name_of_a_resource_contains_its_owner():
     assert named(HERE.called("run-1")) == (HERE, "run-1")
     assert parse(str(HERE)) == HERE
 
@@ -44,11 +44,11 @@ def test_any_other_name_has_no_owner(name):
 
 
 @pytest.mark.parametrize("text", ["", "4711", "a-1-b-c", "1-b-2-c", "1-2-b"])
-def test_any_other_text_is_no_owner(text):
+def test_any_other_text_is_not_an_owner(text):
     assert parse(text) is None
 
 
-def test_this_process_is_alive_and_a_dead_one_that_nobody_has_buried_is_dead():
+def test_this_process_is_alive_and_a_zombie_is_dead():
     assert state(me()) is State.ALIVE
     assert me().pid == os.getpid()
     with subprocess.Popen(["/bin/true"]) as child:

@@ -55,13 +55,13 @@ def test_ready_is_a_200_to_a_plain_get() -> None:
     assert asked[0].startswith(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:")
 
 
-def test_it_asks_again_until_the_answer_is_200() -> None:
+def test_the_check_repeats_until_the_answer_is_200() -> None:
     with answering(b"", BUSY, b"HTTP/1.1", BUSY, OK) as (url, asked):
         assert wait_ready({"a": url}, 60, nothing) == {}
     assert len(asked) == 5
 
 
-def test_what_is_not_ready_has_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_not_ready_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("testbed.runtime.readiness.PATIENCE_S", 0.1)
     with ExitStack() as servers:
         good, busy, closes, ssh = (
@@ -84,7 +84,7 @@ def test_what_is_not_ready_has_its_reason(monkeypatch: pytest.MonkeyPatch) -> No
     }
 
 
-def test_what_the_check_raises_ends_the_waiting() -> None:
+def test_an_exception_of_the_check_ends_the_wait() -> None:
     def check() -> None:
         raise TestbedError("it has died")
 
@@ -92,7 +92,7 @@ def test_what_the_check_raises_ends_the_waiting() -> None:
         wait_ready({"a": "http://127.0.0.1:1/"}, 60, check)
 
 
-def test_what_the_check_raises_leaves_no_connection_open() -> None:
+def test_an_exception_of_the_check_leaves_no_connection_open() -> None:
     asked: list[int] = []
 
     def check() -> None:
@@ -110,7 +110,7 @@ def test_what_the_check_raises_leaves_no_connection_open() -> None:
                 pass
 
 
-def test_a_hundred_that_are_not_there_cost_little_processor_time() -> None:
+def test_a_hundred_missing_addresses_need_little_cpu_time() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = "http://{}:{}/".format(*bound.getsockname())

@@ -115,16 +115,16 @@ def running(backend: Noting, runtime: SupervisedRuntime) -> SupervisedRuntime:
     return runtime
 
 
-def test_a_start_checks_first_and_goes_by_needs(backend: Noting, runtime: SupervisedRuntime, tmp_path: Path) -> None:
+def test_a_start_checks_first_and_follows_needs(backend: Noting, runtime: SupervisedRuntime, tmp_path: Path) -> None:
     runtime.start([TWO, ONE, PROXY], [File("a.txt", "in {dir}")])
     launched = [("launch", one.name) for one in (PROXY, ONE, TWO)]
     assert backend.orders == [("require", TWO.name, ONE.name, PROXY.name), ("begin",), *launched]
     assert (tmp_path / "run/a.txt").read_text() == f"in {tmp_path}/run"
-    with pytest.raises(TestbedError, match="has been started already"):
+    with pytest.raises(TestbedError, match="is already started"):
         runtime.start([], [])
 
 
-def test_what_is_missing_is_said_before_anything_is_made(
+def test_a_missing_program_is_an_error_before_anything_is_made(
     backend: Noting, runtime: SupervisedRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(processes: Sequence[Process]) -> None:
@@ -138,7 +138,7 @@ def test_what_is_missing_is_said_before_anything_is_made(
     assert not (tmp_path / "run").exists()
 
 
-def test_one_that_is_not_ready_in_time_ends_the_run_with_hint_and_log(
+def test_a_process_that_is_not_ready_in_time_ends_the_run_with_hint_and_log(
     backend: Noting, runtime: SupervisedRuntime
 ) -> None:
     backend.why = lambda name: "connection refused"
@@ -150,7 +150,7 @@ def test_one_that_is_not_ready_in_time_ends_the_run_with_hint_and_log(
     assert backend.orders[-1] == ("close",)
 
 
-def test_one_that_ends_before_it_is_ready_is_not_waited_for(backend: Noting, tmp_path: Path) -> None:
+def test_a_process_that_ends_before_it_is_ready_ends_the_wait(backend: Noting, tmp_path: Path) -> None:
     def ends(name: str) -> str:
         backend.lives.ended(name, 1.0, "exit code 3")
         return "not yet"
@@ -161,7 +161,7 @@ def test_one_that_ends_before_it_is_ready_is_not_waited_for(backend: Noting, tmp
     assert backend.orders[-1] == ("close",)
 
 
-def test_a_kill_is_no_death_and_needs_somebody_alive(backend: Noting, running: SupervisedRuntime) -> None:
+def test_a_kill_is_not_a_death_and_needs_a_running_process(backend: Noting, running: SupervisedRuntime) -> None:
     running.kill(ONE.name)
     assert backend.orders == [("SIGKILL", ONE.name)]
     assert running.deaths() == []
@@ -171,7 +171,7 @@ def test_a_kill_is_no_death_and_needs_somebody_alive(backend: Noting, running: S
             act(ONE.name)
 
 
-def test_a_restart_kills_the_living_frees_and_launches(backend: Noting, running: SupervisedRuntime) -> None:
+def test_a_restart_kills_removes_limits_and_launches(backend: Noting, running: SupervisedRuntime) -> None:
     running.kill(PROXY.name)
     backend.orders.clear()
     running.restart_all([ONE.name, PROXY.name])
@@ -184,20 +184,18 @@ def test_a_restart_kills_the_living_frees_and_launches(backend: Noting, running:
     ]
 
 
-def test_a_polite_end_is_enough_where_it_is_heard(backend: Noting, running: SupervisedRuntime) -> None:
+def test_a_process_that_ends_after_sigterm_is_not_killed(backend: Noting, running: SupervisedRuntime) -> None:
     running.terminate(ONE.name, 60)
     assert backend.orders == [("SIGTERM", ONE.name)]
 
 
-def test_a_polite_end_is_followed_by_a_kill_where_it_is_not_heard(backend: Noting, running: SupervisedRuntime) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(backend: Noting, running: SupervisedRuntime) -> None:
     backend.ignores = {signal.SIGTERM}
     running.terminate(ONE.name, 0.01)
     assert backend.orders == [("SIGTERM", ONE.name), ("SIGKILL", ONE.name)]
 
 
-def test_the_death_of_one_that_does_not_fit_into_its_memory_is_the_errors(
-    backend: Noting, running: SupervisedRuntime
-) -> None:
+def test_a_death_by_a_memory_limit_is_part_of_the_error(backend: Noting, running: SupervisedRuntime) -> None:
     backend.lives.ended(ONE.name, 1.0, "exit code 1")
 
     def starves(name: str) -> str:
@@ -205,13 +203,15 @@ def test_the_death_of_one_that_does_not_fit_into_its_memory_is_the_errors(
         return "not yet"
 
     backend.why = starves
-    with pytest.raises(TestbedError, match=r"one-1/app does not come up with 8 MiB of memory: .*killed by SIGKILL"):
+    with pytest.raises(
+        TestbedError, match=r"one-1/app does not become ready with 8 MiB of memory: .*killed by SIGKILL"
+    ):
         running.confine(ONE.name, 8)
     assert backend.orders == [("confine", ONE.name, 8), ("launch", ONE.name)]
     assert [death.at for death in running.deaths()] == [1.0]
 
 
-def test_where_memory_cannot_be_limited_nothing_is_killed(backend: Noting, running: SupervisedRuntime) -> None:
+def test_without_memory_limits_nothing_is_killed(backend: Noting, running: SupervisedRuntime) -> None:
     backend.lacks_memory = "no control groups"
     with pytest.raises(Unavailable, match="no control groups"):
         running.confine(ONE.name, 8)
@@ -226,7 +226,7 @@ def test_a_dead_process_needs_no_unthrottling(backend: Noting, running: Supervis
     assert backend.orders == [("throttle", ONE.name, 0.2), ("throttle", ONE.name, 1), ("SIGKILL", ONE.name)]
 
 
-def test_the_death_of_the_backend_is_said_everywhere(backend: Noting, running: SupervisedRuntime) -> None:
+def test_every_method_reports_the_death_of_the_backend(backend: Noting, running: SupervisedRuntime) -> None:
     backend.trouble = "the reaper has died"
     for act in (running.deaths, lambda: running.kill(ONE.name), lambda: running.restart(ONE.name)):
         with pytest.raises(TestbedError, match="the reaper has died"):
@@ -237,7 +237,7 @@ def test_a_stopped_run_takes_no_orders(backend: Noting, running: SupervisedRunti
     running.stop()
     running.stop()
     assert backend.orders == [("close",)]
-    with pytest.raises(TestbedError, match="this run has been stopped"):
+    with pytest.raises(TestbedError, match="this run is stopped"):
         running.restart(ONE.name)
     assert running.deaths() == []
 
@@ -248,5 +248,5 @@ def test_an_unknown_name_gets_the_nearest(running: SupervisedRuntime) -> None:
 
 
 def test_nothing_runs_before_the_start(runtime: SupervisedRuntime) -> None:
-    with pytest.raises(TestbedError, match="has not been started"):
+    with pytest.raises(TestbedError, match="is not started"):
         runtime.deaths()

@@ -31,18 +31,18 @@ def test_a_duration_has_a_unit_or_is_milliseconds(value: object, ms: float) -> N
         (float("inf"), "inf is not a duration"),
         (10**400, "1000.* is not a duration"),
         ("9" * 400 + "s", "'9999.* is not a duration"),
-        ("-1s", "must not be negative, but is '-1s'"),
-        (-1, "must not be negative, but is -1"),
+        ("-1s", "must not be negative, is '-1s'"),
+        (-1, "must not be negative, is -1"),
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_anything_else_is_none(value: object, words: str) -> None:
+def test_anything_else_is_not_a_duration(value: object, words: str) -> None:
     with pytest.raises(PydanticCustomError, match=words):
         to_ms(value)
 
 
 @pytest.mark.parametrize("value", [0, "0ms", 0.0])
-def test_no_limit_is_written_by_leaving_it_out(value: object) -> None:
+def test_zero_is_an_error_that_advises_to_leave_the_key_out(value: object) -> None:
     with pytest.raises(PydanticCustomError, match="must be more than 0"):
         to_positive_ms(value)
 
@@ -54,11 +54,11 @@ def test_no_limit_is_written_by_leaving_it_out(value: object) -> None:
         *((1250, "1.25s"), (60_000, "1m"), (90_000, "90s"), (120_000, "2m"), (3_600_000, "60m")),
     ],
 )
-def test_a_duration_is_printed_in_the_unit_that_reads_best(ms: float, text: str) -> None:
+def test_a_duration_is_printed_in_the_best_unit(ms: float, text: str) -> None:
     assert format_ms(ms) == text
 
 
 @given(ms=st.integers(0, 10**9).map(lambda whole: whole / 100))
 @settings(deadline=None, max_examples=40, database=None)
-def test_what_is_printed_reads_back(ms: float) -> None:
+def test_a_printed_duration_reads_back(ms: float) -> None:
     assert to_ms(format_ms(ms)) == pytest.approx(ms, abs=1e-6)

@@ -20,7 +20,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "near", tmp_path / "far"
 
 
-def test_the_first_folder_that_has_it(folders: tuple[Path, Path]) -> None:
+def test_the_first_folder_with_the_file_is_used(folders: tuple[Path, Path]) -> None:
     near, far = folders
     (far / "shop.yaml").write_text(TEXT)
     assert find_topology("shop.yaml", near, far) == far / "shop.yaml"
@@ -28,16 +28,18 @@ def test_the_first_folder_that_has_it(folders: tuple[Path, Path]) -> None:
     assert find_topology("shop.yaml", near, far) == near / "shop.yaml"
 
 
-def test_where_none_has_it_the_nearest_is_named(folders: tuple[Path, Path]) -> None:
+def test_a_missing_topology_is_an_error_with_the_nearest_name(folders: tuple[Path, Path]) -> None:
     near, far = folders
     (far / "shop.yaml").write_text(TEXT)
     with pytest.raises(TopologyError) as caught:
         find_topology("shpo.yaml", near, far)
     looked = f"{near}/shpo.yaml or {far}/shpo.yaml"
-    assert str(caught.value) == (f"there is no topology 'shpo.yaml': looked for {looked} (did you mean 'shop.yaml'?)")
+    assert str(caught.value) == (
+        f"topology file 'shpo.yaml' not found: looked for {looked} (did you mean 'shop.yaml'?)"
+    )
 
 
-def test_what_was_read_knows_its_file(tmp_path: Path) -> None:
+def test_a_topology_from_a_file_has_the_folder_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text(TEXT)
     made = load_topology(file)
@@ -46,7 +48,7 @@ def test_what_was_read_knows_its_file(tmp_path: Path) -> None:
     assert str(made.error(("entry",), "no")) == f"{file}:2: entry: no"
 
 
-def test_what_was_recorded_is_read_again() -> None:
+def test_a_recorded_topology_is_read_again() -> None:
     made = shop(timeout="1s")
     assert recorded_topology(made.model_dump(mode="json", by_alias=True)) == made
     with pytest.raises(TopologyError, match="entry: is missing; services: is missing"):

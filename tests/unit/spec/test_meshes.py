@@ -15,25 +15,25 @@ from testbed.spec.topology import Topology
 SHOP: dict[str, Any] = {"name": "t", "entry": "a", "services": {"a": {"language": "go"}}}
 
 
-def test_the_schema_knows_the_names_of_the_registry_and_no_others() -> None:
+def test_the_schema_lists_exactly_the_registered_meshes() -> None:
     assert schema()["properties"]["mesh"]["enum"] == list(MESHES)
 
 
 @pytest.mark.parametrize("name", MESHES)
-def test_each_is_a_folder_whose_mesh_has_this_name_and_these_capabilities(name: str) -> None:
+def test_each_mesh_has_a_folder_with_the_same_name_and_capabilities(name: str) -> None:
     assert find_spec(f"testbed.mesh.{name}")
     assert Topology.model_validate({**SHOP, "mesh": name}).mesh == name
     assert (mesh_named(name).name, mesh_named(name).capabilities) == (name, MESHES[name])
 
 
-def test_one_that_is_not_there_is_refused_with_the_nearest() -> None:
+def test_an_unknown_mesh_is_an_error_with_the_nearest_name() -> None:
     with pytest.raises(TopologyError, match="there is no mesh 'envoi' .did you mean 'envoy'"):
         mesh_named("envoi")
     with pytest.raises(TopologyError, match="envoy"):
         Topology.model_validate({**SHOP}).with_overrides(mesh="envoi")
 
 
-def test_evidence_is_named_by_its_source() -> None:
+def test_sources_name_the_recorded_evidence() -> None:
     told = Capabilities(
         is_proxy=True, enforces_policies=True, makes_http2=True, records_attempts=False, records_calls=True
     )
@@ -41,5 +41,5 @@ def test_evidence_is_named_by_its_source() -> None:
     assert capabilities("none").sources == ("attempts", "calls")
 
 
-def test_a_record_of_a_mesh_that_is_gone_is_that_of_a_proxy() -> None:
+def test_an_unknown_mesh_of_an_old_history_counts_as_a_proxy() -> None:
     assert capabilities("nginx") == replace(MESHES[DEFAULT], lints=())

@@ -14,14 +14,14 @@ from tests.kit.policies import shop
 ALL = {"mesh", "placement", "policies", "replicas", "addresses", "request_faults"}
 
 
-def test_nothing_that_is_none_is_given_and_what_is_off_is() -> None:
+def test_none_is_dropped_and_false_is_kept() -> None:
     assert given("f", {"mesh": None, "replicas": {"a": 2}, "request_faults": False}) == {
         "replicas": {"a": 2},
         "request_faults": False,
     }
 
 
-def test_there_are_six() -> None:
+def test_there_are_six_overrides() -> None:
     assert set(Overrides.__annotations__) == ALL
     assert given("f", dict.fromkeys(ALL, 1)).keys() == ALL
 
@@ -34,12 +34,12 @@ def test_there_are_six() -> None:
         ("with_overrides", lambda: shop().with_overrides(meshh="none")),  # type: ignore[call-arg]
     ],
 )
-def test_any_other_keyword_is_refused_before_anything_is_read(name: str, wrong: Any) -> None:
+def test_an_unknown_keyword_is_an_error_before_a_file_is_read(name: str, wrong: Any) -> None:
     words = rf"{name}\(\) got an unexpected keyword argument 'meshh' \(did you mean 'mesh'\?\)"
     with pytest.raises(TypeError, match=words):
         wrong()
 
 
 @pytest.mark.parametrize("function", [topology, start])
-def test_the_docstring_says_which_there_are(function: Any) -> None:
+def test_the_docstring_lists_the_overrides(function: Any) -> None:
     assert all(f"`{name}`" in str(inspect.getdoc(function)) for name in ALL)

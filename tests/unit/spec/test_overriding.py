@@ -13,7 +13,7 @@ from tests.kit.policies import shop
 RETRIES = {"attempts": 2, "backoff": "10ms"}
 
 
-def test_no_override_derives_nothing() -> None:
+def test_without_overrides_the_data_stays_the_same() -> None:
     made = shop()
     assert made.with_overrides() is made
     assert made.with_overrides(mesh=None, policies=None) is made
@@ -41,7 +41,7 @@ def test_mesh_and_placement() -> None:
         on_nodes.with_overrides(mesh="none", placement="node")
 
 
-def test_replicas_of_one_service_and_nothing_else_of_it() -> None:
+def test_replicas_change_only_the_number_of_replicas() -> None:
     made = shop().with_overrides(replicas={"db": 5})
     assert made.services["db"].replicas == 5
     assert made.with_overrides(replicas={"db": 2}) == shop()
@@ -60,7 +60,7 @@ def test_request_faults_hold_for_all_edges_that_can_have_them() -> None:
     ("overrides", "words"),
     [
         ({"replicas": {"dbb": 2}}, "override of replicas.dbb: no service 'dbb' (did you mean 'db'?)"),
-        ({"replicas": {"db": 0}}, "override of services.db.replicas: must be at least 1, but is 0"),
+        ({"replicas": {"db": 0}}, "override of services.db.replicas: must be at least 1, is 0"),
         ({"mesh": "istio"}, "override of mesh: unknown mesh 'istio'"),
         ({"policies": {"api -> dbb": {}}}, "no edge 'api -> dbb' (did you mean 'api -> db'?)"),
         ({"policies": {"api -> db": {}, "api->db": {}}}, 'override of policies["api -> db"]: given twice'),
@@ -69,13 +69,13 @@ def test_request_faults_hold_for_all_edges_that_can_have_them() -> None:
         ({"mesh": "none", "policies": {"api -> db": {}}}, "override of policies: mesh none has no proxy"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(overrides: Any, words: str) -> None:
+def test_an_impossible_override_is_an_error(overrides: Any, words: str) -> None:
     with pytest.raises(TopologyError) as caught:
         shop().with_overrides(**overrides)
     assert words in str(caught.value)
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(TopologyError) as caught:
         shop().with_overrides(addresses={"x": "a:1"}, replicas={"y": 1}, policies={"web -> z": None})
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [

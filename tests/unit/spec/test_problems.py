@@ -34,11 +34,11 @@ def test_a_place_reads_as_in_the_file(place: tuple[str | int, ...], text: str) -
         ({"a": 1}, "{'a': 1}", "a mapping"),
         ([1], "[1]", "a list"),
         ((), "()", "a list"),
-        (None, "None", "nothing"),
+        (None, "None", "null"),
         ("x" * 99, f"'{'x' * 56}...", f"'{'x' * 56}..."),
     ],
 )
-def test_a_value_is_shown_as_its_author_would_know_it(value: object, text: str, kind: str) -> None:
+def test_a_value_is_shown_as_in_yaml(value: object, text: str, kind: str) -> None:
     assert (shown(value), kind_of(value)) == (text, kind)
 
 
@@ -69,20 +69,20 @@ def said(web: dict[str, Any], **more: Any) -> list[str]:
         ),
         ({"calls": [{"parallel": [{"to": "api", "timeout": "1"}]}]}, "parallel[0].timeout: '1' is not a duration"),
         ({"calls": [{"to": "api", "method": "get"}]}, "calls[0].method: unknown method 'get' (did you mean 'GET'?)"),
-        ({"calls": "api"}, "services.web.calls: must be a list, but is 'api'"),
-        ({"calls": [7]}, "services.web.calls[0]: must be a mapping, but is 7"),
+        ({"calls": "api"}, "services.web.calls: must be a list, is 'api'"),
+        ({"calls": [7]}, "services.web.calls[0]: must be a mapping, is 7"),
         ({"routes": {"get /": {}}}, "'get /' is not a route: write 'GET /path', or '/path' for any method, without a"),
         ({"concurrency": {}}, "services.web.concurrency.limit: is missing"),
-        ({"replicas": True}, "services.web.replicas: must be a whole number, but is true"),
-        ({"replicas": 1.5}, "services.web.replicas: must be a whole number, but is 1.5"),
-        ({"answer": None}, "services.web.answer: must be a mapping, but is nothing"),
+        ({"replicas": True}, "services.web.replicas: must be a whole number, is true"),
+        ({"replicas": 1.5}, "services.web.replicas: must be a whole number, is 1.5"),
+        ({"answer": None}, "services.web.answer: must be a mapping, is null"),
         (
             {"work": {"p50": "2ms", "p99": "1ms"}},
-            "services.web.work: p99 is shorter than p50: percentiles can only rise",
+            "services.web.work: p99 is shorter than p50: a higher percentile cannot be shorter",
         ),
     ],
 )
-def test_one_mistake_is_one_sentence_at_its_place(web: dict[str, Any], text: str) -> None:
+def test_one_mistake_gives_one_message_with_its_place(web: dict[str, Any], text: str) -> None:
     (line,) = said(web)
     assert line.startswith("services.web")
     assert text in line
@@ -90,4 +90,4 @@ def test_one_mistake_is_one_sentence_at_its_place(web: dict[str, Any], text: str
 
 def test_too_many_services_are_counted() -> None:
     services = {f"s{number}x": {"language": "go"} for number in range(255)}
-    assert said({}, services=services) == ["services: must not have more than 254, but has 255"]
+    assert said({}, services=services) == ["services: must have at most 254, has 255"]

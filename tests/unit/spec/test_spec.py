@@ -30,13 +30,13 @@ def test_edges_come_in_file_order_and_once_each() -> None:
     assert spec().upstreams("web") == ("api", "cart")
 
 
-def test_who_gets_to_whom() -> None:
+def test_callers_and_reachable_services() -> None:
     assert spec().callers_of("db") == {"web", "api", "cart"}
     assert spec().callers_of("web") == frozenset()
     assert spec().reachable() == {"web", "api", "cart", "db"}
 
 
-def test_what_an_edge_is() -> None:
+def test_protocol_policy_and_request_faults_of_an_edge() -> None:
     made = spec(edges={"web -> api": {"requestFaults": False}})
     assert [made.protocol(edge) for edge in made.edges()] == ["http", "http", "grpc", "tcp", "tcp"]
     assert [made.has_request_faults(edge) for edge in made.edges()] == [True, False, True, False, False]
@@ -54,12 +54,12 @@ def test_what_an_edge_is() -> None:
         (lambda s: s.replica_names("ap"), r"no service 'ap' \(did you mean 'api'\?\)"),
     ],
 )
-def test_what_is_not_there_is_named_with_the_nearest(question: Any, words: str) -> None:
+def test_an_unknown_name_is_an_error_with_the_nearest_name(question: Any, words: str) -> None:
     with pytest.raises(TopologyError, match=words):
         question(spec())
 
 
-def test_it_does_not_ask_whether_its_parts_fit_together() -> None:
+def test_a_spec_does_not_check_consistency() -> None:
     assert spec(entry="wbe").entry == "wbe"
     with pytest.raises(ValueError, match="no service 'wbe'"):
         spec(Topology, entry="wbe")

@@ -23,5 +23,5 @@ def test_a_value_can_be_left_out_at_every_depth() -> None:
     assert written(POLICY).keys() == {"edge", "timeout", "outlierDetection"}
 
 
-def test_what_cannot_be_missed_is_replaced() -> None:
+def test_a_required_value_is_replaced() -> None:
     assert pruned(POLICY, ("edge",))["edge"] == 1

@@ -81,7 +81,7 @@ def connect(story, at, callee):
 def test_what_asks_for_single_requests_is_refused_with_edge_protocol_reason_and_remedy(check):
     with pytest.raises(CheckError) as refused:
         told().verdict(check)
-    reason = f"{check}: {EDGE} is a tcp edge: it carries connections, and no requests that could be told apart. Use "
+    reason = f"{check}: {EDGE} is a tcp edge: it carries connections, not single requests. Use "
     assert str(refused.value).startswith(reason)
     assert str(refused.value).endswith(LOAD)
 

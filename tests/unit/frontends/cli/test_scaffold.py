@@ -31,7 +31,7 @@ def test_three_answers_are_enough(tmp_path: Path) -> None:
     workdir = topology.services["shop-web"].workdir
     assert workdir is not None
     assert (folder / workdir).resolve() == Path.cwd()
-    assert result.output.splitlines()[-1] == f"Now: pytest {folder}"
+    assert result.output.splitlines()[-1] == f"Next: pytest {folder}"
 
 
 def test_flags_answer_the_questions(tmp_path: Path) -> None:
@@ -42,20 +42,20 @@ def test_flags_answer_the_questions(tmp_path: Path) -> None:
     assert 'get("/login")' in (tmp_path / "test_slow_auth.py").read_text()
 
 
-def test_what_it_writes_has_no_warning_and_is_python(tmp_path: Path) -> None:
+def test_the_written_files_have_no_warnings_and_are_valid_python(tmp_path: Path) -> None:
     write(tmp_path, files(STUBS))
     assert load_topology(tmp_path / "web.yaml").warnings() == ()
     for name in ("conftest.py", "test_slow_pricing.py"):
         ast.parse((tmp_path / name).read_text())
 
 
-def test_only_of_stubs_it_is_known_that_they_hand_on_the_context_which_attempts_are_told_by() -> None:
+def test_only_scenarios_of_stubs_check_attempts() -> None:
     commands = Answers("web", "npm start", ["pricing"])
     assert 'attempts("web -> pricing", at_most=2)' in files(STUBS)["test_slow_pricing.py"]
     assert "attempts" not in files(commands)["test_slow_pricing.py"]
 
 
-def test_a_conftest_that_is_there_is_kept(tmp_path: Path) -> None:
+def test_an_existing_conftest_is_kept(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("import os\n")
     write(tmp_path, files(STUBS))
     text = (tmp_path / "conftest.py").read_text()
@@ -66,7 +66,7 @@ def test_other_files_are_not_touched(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text("mine")
     result = init(tmp_path, "--entry", "web", "--command", "", "--calls", "pricing")
     assert (result.exit_code, [path.name for path in tmp_path.iterdir()]) == (2, ["web.yaml"])
-    assert "web.yaml: there already, and left as it is" in result.output
+    assert "web.yaml: already exists, not changed" in result.output
     assert (tmp_path / "web.yaml").read_text() == "mine"
 
 
@@ -79,7 +79,7 @@ def test_other_files_are_not_touched(tmp_path: Path) -> None:
         (Answers("web", "", ["client"]), "is the name of the load"),
     ],
 )
-def test_wrong_answers_are_refused_before_anything_is_written(answers: Answers, words: str) -> None:
+def test_wrong_answers_are_an_error_before_anything_is_written(answers: Answers, words: str) -> None:
     with pytest.raises(TestbedError, match=words):
         files(answers)
 

@@ -11,7 +11,7 @@ from testbed.faults.base import LinkFault, RequestFault
 from testbed.frontends.cli import protocol_support
 from testbed.frontends.cli.main import main
 from testbed.frontends.cli.protocol_support import PROTOCOLS, run_over
-from testbed.frontends.cli.support import AIMS, checks, context_of, example, examples, faults, settings, sources
+from testbed.frontends.cli.support import TARGETS, checks, context_of, example, examples, faults, settings, sources
 from testbed.plan.values import AddressSpace
 from tests.kit.story import EDGE, SOURCES, Story
 
@@ -19,7 +19,7 @@ ROWS = {row["fault"]: row for row in faults()}
 CONTEXTS = {name: context_of(plan_for(topology, AddressSpace("127.50"))) for name, topology in settings().items()}
 
 
-def test_there_is_a_row_for_everything_that_is_registered():
+def test_every_registered_fault_and_check_has_a_row():
     assert list(ROWS) == sorted(FAULTS)
     assert [row["check"] for row in checks()] == sorted(CHECKS)
 
@@ -29,7 +29,7 @@ def test_request_faults_need_an_inlet_and_name_the_link_fault(name):
     fault, row = example(FAULTS[name]), ROWS[name]
     assert (row["mesh: none"], row["requestFaults: off"]) == ("edge, service, replica", f"no: {fault.twin}")
     assert row["scopes"] == "users, cohort, requests, attempts"
-    for aim in ({"edge": AIMS["edge"]}, {"service": AIMS["service"]}, {"replica": AIMS["replica"]}):
+    for aim in ({"edge": TARGETS["edge"]}, {"service": TARGETS["service"]}, {"replica": TARGETS["replica"]}):
         with pytest.raises(FaultError, match="requestFaults: off") as refused:
             fault.on(**aim).operations(CONTEXTS["requestFaults: off"], "f1")
         assert fault.twin in str(refused.value)
@@ -46,7 +46,7 @@ def test_link_faults_act_on_every_mesh_and_name_the_request_fault_for_a_scope(na
 
 
 @pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if kind.on_proxies))
-def test_a_proxy_is_a_target_where_there_is_one(name):
+def test_a_proxy_is_a_target_if_there_is_one(name):
     row = ROWS[name]
     assert row["mesh: envoy"] == row["placement: node"] == "service, replica, proxy"
     assert row["mesh: none"] == "service, replica"
@@ -55,11 +55,11 @@ def test_a_proxy_is_a_target_where_there_is_one(name):
 
 
 def test_policies_need_a_proxy_too():
-    with pytest.raises(TopologyError, match=r"no proxy that could enforce them; take mesh: envoy"):
-        settings()["mesh: none"].with_overrides(policies={AIMS["edge"]: {"timeout": "1s"}})
+    with pytest.raises(TopologyError, match=r"no proxy to enforce policies; use mesh: envoy"):
+        settings()["mesh: none"].with_overrides(policies={TARGETS["edge"]: {"timeout": "1s"}})
 
 
-def test_what_not_every_machine_has_is_said():
+def test_special_requirements_of_faults_are_listed():
     needed = {name: row["needs"] for name, row in ROWS.items() if row["needs"] != "-"}
     assert needed.pop("memory_limit") == "control groups"
     assert set(needed) == {name for name, kind in FAULTS.items() if kind.plane == "packets"}
@@ -68,7 +68,7 @@ def test_what_not_every_machine_has_is_said():
 def test_a_check_that_lacks_evidence_is_inconclusive():
     rows = {row["check"]: row["mesh: none"] for row in checks()}
     assert {name for name, said in rows.items() if said != "yes"} == {"circuit_breaker"}
-    assert rows["circuit_breaker"] == "in part: shows no samples"
+    assert rows["circuit_breaker"] == "in part: does not record samples"
     story = Story(sources=sorted(sources("none")), mesh="none")
     requests = story.phase("hold", 100)
     story.fault(0.0, 1.0)
@@ -83,14 +83,14 @@ def test_a_check_that_lacks_evidence_is_inconclusive():
     assert sources("envoy") == {*SOURCES, "samples"}
 
 
-def test_the_command_prints_both_tables_and_what_their_words_mean():
+def test_the_command_prints_both_tables_and_a_legend():
     told = CliRunner().invoke(main, ["support"])
     assert told.exit_code == 0
     assert [told.output.count(f"\n{name} ") for name in ("abort", "circuit_breaker", "no: ")] == [2, 2, 0]
-    assert "itself: it has its target from what it is made with" in told.output
+    assert "itself: its own arguments name the target" in told.output
 
 
-def test_only_edges_into_what_runs_already_can_be_broken():
+def test_only_edges_into_an_external_service_take_faults():
     column = {row["fault"]: row["address: of the callee"] for row in faults()}
     assert column["kill"] == column["restart"] == "proxy"
     assert column["cpu_limit"] == column["slow_start"] == column["graceful_restart"] == "no"
@@ -104,7 +104,7 @@ JUDGED = {row["check"]: row for row in protocol_support.checks()}
 OF_THE_LOAD = "a check of the load's requests, such as availability"
 
 
-def test_there_is_a_row_for_everything_and_a_column_for_every_protocol():
+def test_every_fault_and_check_has_a_row_and_every_protocol_a_column():
     assert list(BY_PROTOCOL) == sorted(FAULTS)
     assert list(JUDGED) == sorted(CHECKS)
     assert {tuple(row) for row in BY_PROTOCOL.values()} == {("fault", *PROTOCOLS)}
@@ -112,7 +112,7 @@ def test_there_is_a_row_for_everything_and_a_column_for_every_protocol():
 
 
 @pytest.mark.parametrize("name", sorted(CHECKS))
-def test_every_check_is_asked(name):
+def test_every_check_is_evaluated(name):
     assert list(examples(CHECKS[name]))
 
 
@@ -123,14 +123,14 @@ def test_http_2_takes_every_fault_as_http_does(name):
 
 
 @pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if issubclass(kind, RequestFault)))
-def test_tcp_has_no_requests_to_be_hit_and_grpc_has_statuses_of_its_own(name):
+def test_tcp_has_no_request_faults_and_grpc_has_grpc_statuses(name):
     row = BY_PROTOCOL[name]
     assert row["tcp"] == f"no: {example(FAULTS[name]).twin}"
     assert row["grpc"] == row["http"] + (" (grpc_status=)" if name == "abort" else "")
 
 
 @pytest.mark.parametrize("name", sorted(name for name, kind in FAULTS.items() if issubclass(kind, LinkFault)))
-def test_a_link_carries_whatever_it_is(name):
+def test_link_faults_work_for_every_protocol(name):
     assert len({BY_PROTOCOL[name][protocol] for protocol in PROTOCOLS}) == 1
 
 
@@ -153,8 +153,8 @@ def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol():
     assert {name for name, row in others.items() if "on the edge before it, or" in row["tcp"]} == of_any_edge
 
 
-def test_a_check_that_is_said_to_be_of_no_use_is_refused():
+def test_a_check_listed_as_impossible_is_an_error():
     with pytest.raises(CheckError, match=r"is a tcp edge.*Use a check of the load's requests"):
-        judge(run_over("tcp"), all=[attempts(AIMS["edge"], at_most=1)])
-    (verdict,) = judge(run_over("grpc"), all=[attempts(AIMS["edge"], at_most=1)]).verdicts
+        judge(run_over("tcp"), all=[attempts(TARGETS["edge"], at_most=1)])
+    (verdict,) = judge(run_over("grpc"), all=[attempts(TARGETS["edge"], at_most=1)]).verdicts
     assert verdict.outcome == "held"

@@ -28,14 +28,14 @@ def test_it_has_nothing(nothing): pass
         ("inconclusive", False, "inconclusive"),
     ],
 )
-def test_the_line_of_a_scenario_is_its_verdict(outcome, passed, words):
+def test_the_line_of_a_scenario_shows_its_verdict(outcome, passed, words):
     ended = {"outcome": "passed" if passed else "failed"}
     data = told(seen("held"), seen(outcome), **ended).as_data()
     report = SimpleNamespace(nodeid="a/test_b.py::test_slow_back", testbed=data)
     assert line(report, "passed") == f"slow back: {words}\n"
 
 
-def test_without_a_verdict_it_is_how_the_test_ended(pytester):
+def test_without_a_verdict_the_line_shows_the_outcome(pytester):
     pytester.makepyfile(TESTS)
     told = pytester.runpytest(
         "-q", "-p", "testbed.frontends.plugin.each", "-p", "no:randomly", "-o", "console_output_style=classic"

@@ -29,5 +29,5 @@ def nothing_raised():
         (raised_by(lambda: pytest.skip("no")), "held"),
     ],
 )
-def test_the_way_a_test_ended_says_what_its_own_code_found(error, said):
+def test_the_outcome_of_a_test_shows_what_its_asserts_found(error, said):
     assert asserts_of(error) == said

@@ -42,7 +42,7 @@ def heard(pytester, monkeypatch):
     return run
 
 
-def test_every_test_says_how_it_ended_and_what_its_asserts_found(heard):
+def test_every_test_reports_its_outcome_and_its_asserts(heard):
     found, calls = heard()
     assert {name: (one.outcome, one.asserts) for name, one in found.items()} == {
         "test_it_works": ("passed", "held"),
@@ -60,7 +60,7 @@ def test_every_test_says_how_it_ended_and_what_its_asserts_found(heard):
     assert [(number, of) for _, number, of in calls] == [*((n, 8) for n in range(1, 9)), (8, 8)]
 
 
-def test_workers_of_xdist_say_it_through_their_controller(heard):
+def test_xdist_workers_report_through_the_controller(heard):
     found, calls = heard("-n", "1", "-k", "works or breaks")
     assert {name: one.outcome for name, one in found.items()} == {"test_it_works": "passed", "test_it_breaks": "failed"}
     assert [(number, of) for _, number, of in calls] == [(1, 2), (2, 2)]

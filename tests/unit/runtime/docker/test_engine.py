@@ -28,20 +28,20 @@ def route(destination: str, mask: str) -> str:
         (255, "exit code 255"),
     ],
 )
-def test_exit_codes_in_words(code, words):
+def test_exit_codes_are_described(code, words):
     assert how(code) == words
 
 
-def test_who_needed_too_much_memory():
-    assert how(137, starved=True) == "killed by SIGKILL for want of memory"
+def test_an_out_of_memory_kill_is_described():
+    assert how(137, starved=True) == "killed by SIGKILL (out of memory)"
 
 
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.ENOENT, "there is no unix:///x"),
+        (errno.ENOENT, "unix:///x does not exist"),
         (errno.EACCES, "may not use the Docker daemon"),
-        (errno.ECONNREFUSED, "it has ended"),
+        (errno.ECONNREFUSED, "it has stopped"),
         (errno.ETIMEDOUT, "the system's own words"),
     ],
 )
@@ -49,7 +49,7 @@ def test_why_there_is_no_daemon(number, words):
     assert words in why_not("unix:///x", OSError(number, "the system's own words"))
 
 
-def test_a_block_with_a_route_is_left_alone_and_part_of_a_wider_route_comes_last():
+def test_a_block_with_a_route_is_skipped_and_a_part_of_a_wider_route_comes_last():
     assert set(_candidates(HEAD + route("0.0.0.0", "0.0.0.0"))) == ALL
     mine = HEAD + route("10.200.0.0", "255.255.0.0") + route("10.201.7.0", "255.255.255.0")
     assert set(_candidates(mine)) == ALL - {"10.200", "10.201"}
@@ -58,5 +58,5 @@ def test_a_block_with_a_route_is_left_alone_and_part_of_a_wider_route_comes_last
     assert set(ordered) == ALL - {"10.200", "10.201"}
 
 
-def test_runs_begin_to_look_at_different_places():
+def test_runs_search_from_different_blocks():
     assert len({next(_candidates(HEAD)) for _ in range(40)}) > 5

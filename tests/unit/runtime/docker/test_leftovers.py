@@ -43,7 +43,7 @@ def test_a_network_that_stays_in_use_is_an_error() -> None:
         leftovers._remove(Busy(10**6), THINGS, patience_s=0)
 
 
-def test_a_network_of_the_dead_that_stays_in_use_does_not_stop_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_of_a_dead_owner_in_use_does_not_stop_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leftovers, "_listed", lambda *_: THINGS)
     monkeypatch.setattr(leftovers.labels, "owner", lambda _: "somebody")
     monkeypatch.setattr(leftovers, "state", lambda _: leftovers.State.DEAD)

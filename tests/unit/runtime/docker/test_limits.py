@@ -20,4 +20,4 @@ def test_swap_counts_as_memory():
 
 def test_what_a_daemon_cannot_limit():
     assert refuse_to_limit({"MemoryLimit": True, "CpuCfsQuota": True}, "memory") == ""
-    assert "cannot limit the processor time" in refuse_to_limit({"MemoryLimit": True}, "cpu")
+    assert "cannot limit the CPU time" in refuse_to_limit({"MemoryLimit": True}, "cpu")

@@ -31,7 +31,7 @@ def test_an_app_and_its_sidecar_share_a_pod_and_links_and_inlet_do():
     }
 
 
-def test_only_what_the_test_talks_to_is_published():
+def test_only_ports_that_the_test_uses_are_published():
     found = {pod.name: set(pod.ports) for pod in pods(plan().processes, routed=True)}
     assert found["links"] == {8474, 8475, 10000, 9990, 9991}  # of the links only the load's own
     assert found["front-1"] == {9990}
@@ -56,7 +56,7 @@ def test_all_replicas_that_call_from_a_node_are_in_its_proxys_pod():
     assert told.capabilities == ("NET_ADMIN",)
 
 
-def test_a_holder_needs_no_privilege_and_does_nothing():
+def test_a_holder_has_no_privilege_and_only_sleeps():
     (pod,) = (pod for pod in pods(plan().processes, routed=True) if pod.name == "back-1")
     told = holder(pod, context())
     assert (told.argv, told.network, told.address, told.ports) == (HOLD, "testbed-ab12", "10.213.2.1", ())
@@ -84,7 +84,7 @@ def test_a_program_of_this_machine_is_mounted_read_only_and_runs_as_the_tester()
     assert told.labels == {"testbed.run": "ab12", "testbed.process": "back-1/app"}
 
 
-def test_a_script_is_seen_with_its_neighbours_and_python_with_its_whole_prefix(tmp_path):
+def test_a_script_is_mounted_with_its_folder_and_python_with_its_prefix(tmp_path):
     script = tmp_path / "main.py"
     script.touch()
     told = made(process("python", "-I", str(script)))
@@ -92,7 +92,7 @@ def test_a_script_is_seen_with_its_neighbours_and_python_with_its_whole_prefix(t
 
 
 @pytest.mark.parametrize("argv", [(), ("serve", "--port", "8080")])
-def test_a_users_own_image_gets_its_own_words_and_nothing_of_this_machine(argv):
+def test_a_custom_image_gets_its_command_and_nothing_of_this_machine(argv):
     told = made(process(*argv, image="shop/pricing:1.4", env={"PORT": "8080"}))
     assert (told.image, told.argv, told.env) == ("shop/pricing:1.4", argv, {"PORT": "8080"})
     assert (told.user, told.folders, told.cwd) == ("", {}, "")

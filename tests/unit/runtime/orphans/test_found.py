@@ -21,12 +21,12 @@ def thing(owner, run="", kind="process"):
     return Resource(kind, "1 1", owner, run)
 
 
-def test_what_only_its_owner_is_known_of_belongs_to_his_one_run():
+def test_a_resource_without_a_run_belongs_to_the_only_run_of_its_owner():
     found = runs([thing(A, "a1"), thing(A), thing(B)], lambda _: State.ALIVE)
     assert [(run.name, len(run.things)) for run in found] == [("a1", 2), ("11", 1)]
 
 
-def test_of_an_owner_of_several_runs_it_stands_apart():
+def test_a_resource_of_an_owner_of_several_runs_is_listed_separately():
     found = runs([thing(A, "a1"), thing(A, "a2"), thing(A)], lambda _: State.ALIVE)
     assert [run.name for run in found] == ["a1", "a2", "10"]
 
@@ -45,7 +45,7 @@ def folder(parent, name):
     return made
 
 
-def test_a_start_sweeps_the_folders_of_the_dead_alone(spare):
+def test_a_start_removes_only_folders_of_dead_owners(spare):
     dead = folder(spare, GONE.called("aa"))
     kept = [
         folder(spare, me().called("bb")),
@@ -62,7 +62,7 @@ def test_a_start_sweeps_the_folders_of_the_dead_alone(spare):
     assert (spare / GONE.called("file")).exists()
 
 
-def test_a_start_sweeps_the_processes_of_a_run_with_its_folder_wherever_they_have_gone(spare):
+def test_a_start_removes_all_processes_of_a_run_with_its_folder(spare):
     home = folder(spare, GONE.called("aa"))
     with process_of(GONE, home) as stray:
         sweep()  # ours, or that of another worker, which is as good
@@ -70,7 +70,7 @@ def test_a_start_sweeps_the_processes_of_a_run_with_its_folder_wherever_they_hav
     assert not home.exists()
 
 
-def test_a_process_is_known_by_its_owner_and_run_and_stays_while_the_owner_lives(spare):
+def test_a_process_has_owner_and_run_and_stays_while_the_owner_lives(spare):
     with process_of(me(), folder(spare, me().called("aa"))) as ours:
         sweep()
         (found,) = [one for one in processes.found() if processes.pid_of(one) == ours.pid]
@@ -85,7 +85,7 @@ def process_of(owner, home):
     return subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
 
 
-def test_a_process_that_has_the_pid_of_one_that_was_found_is_not_killed():
+def test_a_process_with_a_recycled_pid_is_not_killed():
     with subprocess.Popen(["sleep", "60"]) as somebody:
         assert clear([Resource("process", f"{somebody.pid} 1", GONE)]) == []
         assert somebody.poll() is None
@@ -93,13 +93,13 @@ def test_a_process_that_has_the_pid_of_one_that_was_found_is_not_killed():
 
 
 @pytest.mark.needs("root")
-def test_what_belongs_to_another_user_is_not_even_found(spare):
+def test_resources_of_another_user_are_not_found(spare):
     other = folder(spare, GONE.called("aa"))
     os.chown(other, 12345, 12345)
     assert folders.found() == []
 
 
-def test_what_cannot_be_removed_is_told(spare, monkeypatch):
+def test_a_resource_that_cannot_be_removed_is_returned(spare, monkeypatch):
     monkeypatch.setattr(folders.shutil, "rmtree", lambda *_, **__: None)
     stuck = Resource("folder", str(folder(spare, GONE.called("aa"))), GONE)
     assert clear([stuck]) == [stuck]
@@ -116,16 +116,16 @@ def test_a_table_names_run_owner_topology_and_state(spare):
     assert f"(pid {os.getpid()})" in text
     assert "shop process 1 process" in text
     assert "bb orphan a process" in text
-    assert "`testbed down` removes it" in text
+    assert "`testbed down` or the next start" in text
     first, second = as_data(there)
     assert (first["topology"], first["network"], first["state"], second["topology"]) == (
         "shop", "127.50", "running", None,
     )  # fmt: skip
 
 
-def test_nothing_is_one_line():
-    assert table([]) == "nothing runs, and nothing is left behind"
+def test_an_empty_table_is_one_line():
+    assert table([]) == "no runs and no orphans"
 
 
-def test_kinds_are_removed_in_an_order_that_works():
+def test_kinds_are_removed_in_a_working_order():
     assert list(KINDS).index("process") < list(KINDS).index("control group") < list(KINDS).index("folder")

@@ -15,25 +15,25 @@ OURS = Process("a-1/app", "app", ("python", "-c", "{dir}/x"), Ready("tcp://127.1
 OWN = replace(OURS, argv=("./serve", "{dir}"), custom=True)
 
 
-def test_the_run_s_folder_is_filled_in_and_our_programs_are_known_by_name() -> None:
+def test_the_folder_is_filled_in_and_tools_are_found_by_name() -> None:
     assert execution.argv(OURS, {"python": "/usr/bin/python"}, FOLDER) == ["/usr/bin/python", "-c", "/run/of/mine/x"]
     assert execution.environment(OURS, FOLDER)["AT"] == "/run/of/mine/y"
 
 
-def test_a_program_of_the_user_s_is_looked_for_in_its_folder(tmp_path: Path) -> None:
+def test_a_custom_program_is_searched_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "serve").touch(mode=0o755)
     found = execution.argv(replace(OWN, cwd=str(tmp_path)), {}, FOLDER)
     assert found == [str(tmp_path / "serve"), str(FOLDER)]
 
 
-def test_only_the_user_s_own_have_the_user_s_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_custom_services_have_the_environment_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOMETHING_OF_THE_USERS", "yes")
     assert "SOMETHING_OF_THE_USERS" not in execution.environment(OURS, FOLDER)
     assert execution.environment(OWN, FOLDER)["SOMETHING_OF_THE_USERS"] == "yes"
     assert execution.environment(OWN, FOLDER)["TMPDIR"] == "/run/of/mine/tmp"
 
 
-def test_a_network_of_its_own_is_reached_where_the_process_listens() -> None:
+def test_an_isolated_network_is_reached_at_the_address_of_the_process() -> None:
     isolated = replace(OWN, listens=("127.1.1.1:80",), network=Network(8080, ("127.1.1.2:90",)))
     made = execution.network(isolated, {"relay": "/bin/relay"})
     assert made == {"relay": "/bin/relay", "address": "127.1.1.1:80", "port": 8080, "upstreams": ("127.1.1.2:90",)}

@@ -15,7 +15,7 @@ def test_the_block_is_the_second_number_of_its_addresses() -> None:
         assert lease.space == AddressSpace("127.50")
 
 
-def test_what_keeps_the_block_is_the_socket_until_it_is_released() -> None:
+def test_the_socket_keeps_the_block_until_it_is_released() -> None:
     held = socket.socket()
     lease = Lease(50, held)
     assert lease.fileno() == held.fileno() >= 0

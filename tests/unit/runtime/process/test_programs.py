@@ -30,7 +30,7 @@ def refused(kind: type[Runtime], topology: Topology) -> str:
     return str(caught.value).removeprefix(f"{topology.folder}/t.yaml:4: services.web.")
 
 
-def test_a_build_is_run_in_its_folder_and_told(tmp_path: Path) -> None:
+def test_a_build_runs_in_its_folder_and_is_reported(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     said: list[str] = []
     ProcessRuntime.prepare(written(tmp_path, "{command: [./app], build: cp /bin/true app, workdir: src}"), said.append)
@@ -38,26 +38,26 @@ def test_a_build_is_run_in_its_folder_and_told(tmp_path: Path) -> None:
     assert (tmp_path / "src/app").is_file()
 
 
-def test_a_build_that_fails_says_so_at_its_place(tmp_path: Path) -> None:
+def test_a_failed_build_is_an_error_with_its_place(tmp_path: Path) -> None:
     said = refused(ProcessRuntime, written(tmp_path, "{command: ls, build: sh -c 'echo broken; exit 3'}"))
-    assert said.startswith("build: `sh -c echo broken; exit 3` ended with 3")
+    assert said.startswith("build: `sh -c echo broken; exit 3` failed with exit code 3")
     assert said.endswith("| broken")
 
 
 @pytest.mark.parametrize(
     ("web", "words"),
     [
-        ("{command: nothing-there}", "command: there is no 'nothing-there' on PATH, nor in "),
-        ("{command: ls, build: nothing-there}", "build: there is no 'nothing-there' on PATH, nor in "),
-        ("{image: nginx}", "image: an image needs containers, which the process runtime has not: take --testbed-run"),
+        ("{command: nothing-there}", "command: 'nothing-there' not found on PATH or in "),
+        ("{command: ls, build: nothing-there}", "build: 'nothing-there' not found on PATH or in "),
+        ("{image: nginx}", "image: an image needs the docker runtime: use --testbed-run"),
     ],
 )
-def test_what_cannot_run_here(tmp_path: Path, web: str, words: str) -> None:
+def test_a_service_that_cannot_run_here_is_an_error(tmp_path: Path, web: str, words: str) -> None:
     assert refused(ProcessRuntime, written(tmp_path, web)).startswith(words)
 
 
 @pytest.mark.parametrize("web", ["{language: go}", "{command: ls}", "{command: '{{dir}}/app'}", "{address: 'a:1'}"])
-def test_what_can(tmp_path: Path, web: str) -> None:
+def test_a_service_that_can_run_here_is_accepted(tmp_path: Path, web: str) -> None:
     ProcessRuntime.prepare(written(tmp_path, web), [].append)
 
 
@@ -66,5 +66,5 @@ def test_a_container_takes_images_and_no_commands(tmp_path: Path) -> None:
     assert docker is DockerRuntime
     docker.prepare(written(tmp_path, "{image: nginx, command: nginx -g x}"), [].append)
     assert refused(docker, written(tmp_path, "{command: ls}")) == (
-        "command: a command of this machine's does not run in a container: give the service an image, or an address"
+        "command: a command of this machine cannot run in a container: give the service an image or an address"
     )

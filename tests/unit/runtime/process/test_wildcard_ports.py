@@ -27,19 +27,19 @@ def _two_ports_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netns, "why_not", lambda: "")
 
 
-def test_ports_that_nobody_has_for_as_many_as_there_are() -> None:
+def test_each_replica_on_all_addresses_gets_a_free_port() -> None:
     made = topology(binds="all", replicas=2)
     assert ProcessRuntime.address_space(SPACE, made) == AddressSpace(
         "127.9", wildcard_ports=tuple(candidates("127.9")[2:4])
     )
 
 
-def test_a_network_of_its_own_for_one_that_takes_its_own_port_on_all_addresses() -> None:
+def test_a_fixed_port_on_all_addresses_gets_a_network_namespace() -> None:
     made = topology(binds="all", port=8080)
     assert ProcessRuntime.address_space(SPACE, made) == AddressSpace("127.9", namespaces=True)
 
 
-def test_nothing_for_one_that_listens_where_it_is_told() -> None:
+def test_a_service_that_listens_at_ADDR_needs_nothing() -> None:
     assert ProcessRuntime.address_space(SPACE, topology()) == SPACE
 
 

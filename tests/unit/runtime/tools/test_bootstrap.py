@@ -48,7 +48,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_set_up_needs_nothing_but_the_standard_library() -> None:
+def test_the_setup_uses_only_the_standard_library() -> None:
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import testbed.runtime.tools.bootstrap"
     base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
     subprocess.run([base, "-I", "-S", "-c", program], check=True)
@@ -63,11 +63,11 @@ def test_go_is_there_before_the_rest_and_ready_comes_last(checkout: Path, capsys
     assert (checkout / ".venv/ready").exists()
     assert not (checkout / ".venv/unfinished").exists()
     said = capsys.readouterr().out
-    assert said.startswith("Setting up Testbed: about a minute, once. It downloads 280 MB of Python wheels")
+    assert said.startswith("Setting up Testbed (about a minute, only once). It downloads 280 MB of Python wheels")
     assert "\nready after " in said
 
 
-def test_what_pip_says_last_is_said_and_nothing_is_ready(checkout: Path) -> None:
+def test_a_failure_of_pip_is_reported_with_its_last_lines(checkout: Path) -> None:
     (checkout / "fails").touch()
     with pytest.raises(TestbedError, match=r"(?s)pip could not.*\| ERROR: no matching distribution\nThe command: .*-e"):
         bootstrap.main()
@@ -97,7 +97,7 @@ def test_pip_that_fails_ends_the_build(checkout: Path, monkeypatch: pytest.Monke
         bootstrap.main()
 
 
-def test_what_was_interrupted_begins_from_nothing_and_what_is_finished_is_kept(
+def test_an_interrupted_setup_starts_over_and_a_finished_one_is_kept(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(say: binaries.Say, step: golang.Step) -> None:
@@ -116,7 +116,7 @@ def test_what_was_interrupted_begins_from_nothing_and_what_is_finished_is_kept(
     assert half.exists()
 
 
-def test_how_far_pip_is(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_progress_of_pip(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pip = Pip()
 
     def after(*lines: str) -> tuple[str, float]:

@@ -68,26 +68,26 @@ def test_the_list_is_complete() -> None:
         assert not extra.after or extra.after in inventory.extras()
 
 
-def test_what_is_missing_is_one_line_each_and_one_command(machine: Machine) -> None:
+def test_missing_tools_are_one_line_each_and_one_command(machine: Machine) -> None:
     machine.give()
     machine.engine = machine.image = ""
     machine.here -= {"redis-server", "tc"}
     assert asked().output.splitlines() == [
-        f"iproute2 is not there: leaves out {inventory.extras()['iproute2'].without}",
-        "redis-server is not there: leaves out tests of tcp edges to Redis",
-        "to get what is missing: make tools",
+        f"missing: iproute2, needed for {inventory.extras()['iproute2'].without}",
+        "missing: redis-server, needed for tests of tcp edges to Redis",
+        "to install them: make tools",
     ]
     machine.give()
-    assert asked().output == "every tool is there\n"
+    assert asked().output == "all tools are installed\n"
 
 
-def test_an_ordinary_user_is_told_what_to_run(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ordinary_user_gets_the_command_to_run(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.user(1000, monkeypatch)
     machine.give()
     machine.engine = ""
     machine.here -= {"redis-server", "etcd"}
     assert asked().output.endswith(
-        "to get what is missing: sudo apt-get install -y redis-server etcd-server && testbed images build\n"
+        "to install them: sudo apt-get install -y redis-server etcd-server && testbed images build\n"
     )
     done = asked("--install")
     assert (done.exit_code, done.output) == (1, "sudo apt-get install -y redis-server etcd-server\n")
@@ -96,17 +96,17 @@ def test_an_ordinary_user_is_told_what_to_run(machine: Machine, monkeypatch: pyt
 
 def test_outside_a_checkout_there_is_no_make(machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(installing, "CHECKOUT", tmp_path)
-    assert asked().output.endswith("to get what is missing: testbed tools --install\n")
+    assert asked().output.endswith("to install them: testbed tools --install\n")
 
 
 def test_without_apt_the_programs_are_named(machine: Machine) -> None:
     machine.give()
     machine.here -= {"apt-get", "ip", "tc", "/usr/lib/postgresql/*/bin/initdb"}
-    assert "install, from this system's packages: ip, tc, postgresql\n" in asked().output
+    assert "install these with the package manager of this system: ip, tc, postgresql\n" in asked().output
     assert asked("--install").exit_code == 1
 
 
-def test_only_what_is_missing_is_installed_once(machine: Machine) -> None:
+def test_only_missing_tools_are_installed_once(machine: Machine) -> None:
     machine.give()
     machine.here -= {"nft", "etcd"}
     done = asked("--install")
@@ -115,22 +115,21 @@ def test_only_what_is_missing_is_installed_once(machine: Machine) -> None:
         ["apt-get", "update", "-qq"],
         ["apt-get", "install", "-y", "-qq", "nftables", "etcd-server"],
     ]
-    assert (
-        "a Docker engine that answers is not there: leaves out --testbed-runtime=docker and its tests (no engine)"
-        in (done.output)
+    assert "missing: a Docker engine that answers, needed for --testbed-runtime=docker and its tests (no engine)" in (
+        done.output
     )
 
 
 def test_the_image_is_built_where_an_engine_answers(machine: Machine) -> None:
     machine.engine = ""
-    assert asked("--install").output.endswith("every tool is there\n")
+    assert asked("--install").output.endswith("all tools are installed\n")
     assert machine.ran[-1] == ["build"]
     machine.ran.clear()
-    assert asked("--install").output == "every tool is there\n"
+    assert asked("--install").output == "all tools are installed\n"
     assert machine.ran == []
 
 
-def test_a_failure_of_apt_is_told_in_its_own_words(machine: Machine) -> None:
+def test_a_failure_of_apt_is_reported_with_its_output(machine: Machine) -> None:
     machine.code = 100
     done = asked("--install")
     assert (done.exit_code, done.output.splitlines()[1:]) == (
@@ -139,13 +138,13 @@ def test_a_failure_of_apt_is_told_in_its_own_words(machine: Machine) -> None:
     )
 
 
-def test_a_package_that_does_not_bring_its_program_is_an_error(machine: Machine) -> None:
+def test_a_package_without_its_program_is_an_error(machine: Machine) -> None:
     machine.give()
     machine.here -= {"nghttpd"}
     machine.brings = False
     done = asked("--install")
     assert done.exit_code == 1
-    assert done.output.endswith("the packages are installed, but these are not there: nghttpd\n")
+    assert done.output.endswith("the packages are installed, but these tools are still missing: nghttpd\n")
 
 
 def test_a_program_that_is_missing_is_named_with_its_package(machine: Machine) -> None:

@@ -42,14 +42,14 @@ def test_a_changed_program_is_asked_again(tmp_path: Path) -> None:
     assert asked(tmp_path) == 2
 
 
-def test_without_a_place_to_keep_the_answer_it_is_still_given(tmp_path: Path, cache: Path) -> None:
+def test_without_a_writable_cache_the_version_is_still_returned(tmp_path: Path, cache: Path) -> None:
     cache.touch()  # a file where the folder should be
     path = program(tmp_path, "1.2.3")
     assert [version(path, []) for _ in range(2)] == ["1.2.3"] * 2
     assert asked(tmp_path) == 2
 
 
-def test_a_spoilt_cache_is_no_obstacle(tmp_path: Path, cache: Path) -> None:
+def test_a_damaged_cache_is_ignored(tmp_path: Path, cache: Path) -> None:
     (cache / "testbed").mkdir(parents=True)
     (cache / "testbed/versions.json").write_text("{")
     assert version(program(tmp_path, "1.2.3"), []) == "1.2.3"

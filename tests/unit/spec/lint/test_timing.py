@@ -55,7 +55,7 @@ RETRIES = st.none() | st.builds(retries, st.integers(0, 4), perTryTimeout=TIMEOU
 
 @given(timeout=TIMEOUTS, given_retries=RETRIES, answer=MS, more=MS)
 @settings(deadline=None, max_examples=40, database=None)
-def test_no_call_outlasts_its_timeout_and_a_slower_callee_makes_none_shorter(
+def test_no_call_exceeds_its_timeout_and_a_slower_callee_makes_no_call_shorter(
     timeout: int | None, given_retries: Any, answer: int, more: int
 ) -> None:
     made = policy(timeout=timeout, retries=given_retries) if timeout else policy(retries=given_retries)
@@ -102,7 +102,7 @@ def test_a_route_takes_its_work_and_the_slowest_call_of_each_step(calls: list[An
         ({"to": "api", "retry": {"retries": 1, "pause": "10ms"}}, 2 * 100 + 10),
     ],
 )
-def test_the_application_tries_what_its_proxy_has_given_up(call: Any, longest: float) -> None:
+def test_the_application_retries_after_its_proxy_gives_up(call: Any, longest: float) -> None:
     topology = shop([call], {EDGE: {"timeout": "100ms"}})
     (step,) = topology.services["web"].calls
     (made,) = calls_of(step)
@@ -110,12 +110,12 @@ def test_the_application_tries_what_its_proxy_has_given_up(call: Any, longest: f
     assert Times(topology).try_time(Node("web"), made) == 100
 
 
-def test_limits_further_down_count_where_nothing_limits_the_call() -> None:
+def test_limits_of_lower_services_count_if_the_call_has_no_limit() -> None:
     deep = shop(["api"], {"api -> db": {"timeout": "500ms"}}, calls=["db"])
     assert Times(deep).route(Node("web")) == 5 + 40 + 500
 
 
-def test_a_route_of_its_own_has_a_time_of_its_own() -> None:
+def test_each_route_has_its_own_time() -> None:
     topology = shop([{"to": "api", "path": "/slow"}], routes={"GET /slow": {"work": "2s"}})
     assert Times(topology).route(Node("web")) == 5 + 2000
     assert Times(topology).route(Node("api")) == 40

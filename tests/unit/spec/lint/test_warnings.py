@@ -36,7 +36,7 @@ UNUSED = {"web": {"language": "go"}, "api": {"language": "go"}}
 RPC = {"web": {"language": "go", "calls": ["api"]}, "api": {"language": "go", "protocol": "grpc"}}
 
 WARNED = {
-    "unreachable": (shop(services=UNUSED), "api: no call from web leads here, so it gets no traffic"),
+    "unreachable": (shop(services=UNUSED), "api: not reachable from the entry web, so it gets no traffic"),
     "unenforced": (
         shop({EDGE: {"timeout": "2s"}, BELOW: {"timeout": "1s"}}, mesh="none"),
         "mesh none: there is no proxy to enforce the 2 policies",
@@ -53,24 +53,24 @@ WARNED = {
     ),
     "cut short": (
         shop({EDGE: {"timeout": "500ms", "retries": tried(2, perTryTimeout="200ms")}}),
-        "web -> api: 3 attempts of 200ms need 600ms, but timeout is 500ms: the last are cut short",
+        "web -> api: 3 attempts of 200ms need 600ms, but timeout is 500ms: the last attempts are cut short",
     ),
-    "inverted": (
+    "timeout inversion": (
         shop({EDGE: {"timeout": "300ms"}, BELOW: {"timeout": "2s"}}),
         "web -> api: timeout inversion: a call ends after 300ms, but api can take 2s by its own limits, so its answer "
         "or fallback comes too late",
     ),
-    "inverted for each attempt": (
+    "timeout inversion for each attempt": (
         shop({EDGE: {"timeout": "9s", "retries": tried(1, perTryTimeout="300ms")}, BELOW: {"timeout": "2s"}}),
         "web -> api: timeout inversion: an attempt ends after 300ms, but api can take 2s by its own limits, so its "
         "answer or fallback comes too late",
     ),
-    "inverted by retries": (
+    "timeout inversion by retries": (
         shop({EDGE: {"timeout": "500ms"}, BELOW: {"retries": tried(2, perTryTimeout="200ms", backoff="10ms")}}),
         "web -> api: timeout inversion: a call ends after 500ms, but api can take 630ms by its own limits, so its "
         "answer or fallback comes too late",
     ),
-    "inverted by the application": (
+    "timeout inversion by the application": (
         shop({BELOW: {"timeout": "2s"}}, web={"to": "api", "timeout": "300ms"}),
         "web -> api: timeout inversion: a call ends after 300ms, but api can take 2s by its own limits, so its answer "
         "or fallback comes too late",
@@ -79,18 +79,19 @@ WARNED = {
         shop({BELOW: {"timeout": "2s"}}, api={"to": "db", "timeout": "300ms"}),
         "api -> db: timeout inversion: api itself gives up after 300ms, but its proxy may try for 2s",
     ),
-    "multiplied": (
+    "retry amplification": (
         shop({EDGE: {"retries": tried(2)}, BELOW: {"retries": tried(3)}}),
-        "web -> api: retries multiply: web -> api (3 attempts), api -> db (4 attempts): one request can become 12 at "
-        "db",
+        "web -> api: retries multiply: web -> api (3 attempts), api -> db (4 attempts): one request can "
+        "become 12 attempts at db",
     ),
-    "multiplied by the application": (
+    "retry amplification by the application": (
         shop({BELOW: {"retries": tried(1)}}, web={"to": "api", "retry": {"retries": 1}}),
-        "web -> api: retries multiply: web -> api (2 attempts), api -> db (2 attempts): one request can become 4 at db",
+        "web -> api: retries multiply: web -> api (2 attempts), api -> db (2 attempts): one request can "
+        "become 4 attempts at db",
     ),
-    "never met": (
+    "unreachable retry condition": (
         shop({EDGE: {"retries": tried(1, ["503"])}}, services=RPC),
-        "web -> api: retryOn 503 never happens on gRPC: its errors are HTTP 200 with a gRPC status: write "
+        "web -> api: retryOn 503 never matches on gRPC: gRPC errors are HTTP 200 with a gRPC status: use "
         "unavailable, resource-exhausted, internal, ...",
     ),
     "repeated writes": (
@@ -126,25 +127,25 @@ QUIET = {
 
 
 @pytest.mark.parametrize(("topology", "text"), WARNED.values(), ids=WARNED)
-def test_what_is_hardly_meant_is_said_with_edge_and_numbers(topology: Topology, text: str) -> None:
+def test_a_warning_has_the_edge_and_the_numbers(topology: Topology, text: str) -> None:
     assert topology.warnings() == (text,)
 
 
 @pytest.mark.parametrize("topology", QUIET.values(), ids=QUIET)
-def test_what_can_be_meant_is_not_warned_of(topology: Topology) -> None:
+def test_a_sound_topology_gives_no_warning(topology: Topology) -> None:
     assert topology.warnings() == ()
 
 
-def test_only_the_longest_chain_of_retries_is_said() -> None:
+def test_only_the_longest_chain_of_retries_is_reported() -> None:
     services = {name: {"language": "go", "calls": [to]} for name, to in zip("abc", "bcd", strict=True)}
     policies = {f"{a} -> {b}": {"retries": tried(1)} for a, b in ("ab", "bc", "cd")}
     topology = shop(policies, entry="a", services={**services, "d": {"language": "go"}})
     (text,) = topology.warnings()
     layers = "a -> b (2 attempts), b -> c (2 attempts), c -> d (2 attempts)"
-    assert text == f"a -> b: retries multiply: {layers}: one request can become 8 at d"
+    assert text == f"a -> b: retries multiply: {layers}: one request can become 8 attempts at d"
 
 
-def test_of_two_ways_down_the_worse_is_said() -> None:
+def test_of_two_chains_the_worse_is_reported() -> None:
     services = {
         "web": {"language": "go", "calls": ["api"]},
         "api": {"language": "go", "calls": ["db", "cache"]},
@@ -154,10 +155,10 @@ def test_of_two_ways_down_the_worse_is_said() -> None:
     tries = {EDGE: 1, BELOW: 1, "api -> cache": 4}
     topology = shop({edge: {"retries": tried(number)} for edge, number in tries.items()}, services=services)
     (text,) = topology.warnings()
-    assert text.endswith("api -> cache (5 attempts): one request can become 10 at cache")
+    assert text.endswith("api -> cache (5 attempts): one request can become 10 attempts at cache")
 
 
-def test_an_inversion_is_said_once_however_many_calls_have_it() -> None:
+def test_a_timeout_inversion_of_several_calls_is_reported_once() -> None:
     policies = {EDGE: {"timeout": "300ms"}, BELOW: {"timeout": "2s"}}
     topology = shop(policies, web={"parallel": ["api", "api"]})
     assert len(topology.warnings()) == 1
@@ -186,7 +187,7 @@ def test_a_warning_names_the_line_of_the_policy_or_of_the_call(tmp_path: Path) -
     assert twice == f"{file}:8: api -> db: POST / is retried by the application, and may be done twice"
 
 
-def test_a_rule_of_one_proxy_is_asked_of_that_proxy_only() -> None:
+def test_a_rule_of_one_proxy_applies_to_that_proxy_only() -> None:
     envoy = capabilities("envoy")
     other = replace(envoy, lints=())
     assert {*rules_for(envoy)} - {*rules_for(other)} == {ignored_per_try, never_ejects}

@@ -27,18 +27,18 @@ RETRIES = {"attempts": 2, "perTryTimeout": "100ms"}
             {"retries": {"attempts": 1, "retryIgnorePreviousHosts": False, "hostSelectionRetryMaxAttempts": 3}},
             r"hostSelectionRetryMaxAttempts: contradicts retryIgnorePreviousHosts: false",
         ),
-        ({"retryBudget": {"percent": 120}}, r"retryBudget.percent: must be at most 100.0, but is 120"),
-        ({"retryBudget": {"percent": "many"}}, r"retryBudget.percent: must be a number, but is 'many'"),
+        ({"retryBudget": {"percent": 120}}, r"retryBudget.percent: must be at most 100.0, is 120"),
+        ({"retryBudget": {"percent": "many"}}, r"retryBudget.percent: must be a number, is 'many'"),
         ({"retryBudget": {"budgetPercent": 20}}, r"retryBudget.budgetPercent: unknown key"),
         ({"loadBalancer": "least_request"}, r"loadBalancer: unknown loadBalancer .*did you mean 'LEAST_REQUEST'"),
         ({"connectionPool": {"idleTimeout": "0s"}}, r"connectionPool.idleTimeout: must be more than 0"),
-        ({"connectionPool": {"maxRequestsPerConnection": 0}}, r"must be at least 1, but is 0"),
+        ({"connectionPool": {"maxRequestsPerConnection": 0}}, r"must be at least 1, is 0"),
         ({"connectionPool": {"idelTimeout": "1s"}}, r"unknown key \(did you mean 'idleTimeout'\?\)"),
         ({"circuitBreaker": {"http2MaxRequests": 1}}, r"unknown key \(did you mean 'maxRequests'\?\)"),
         ({"outlierDetection": {"alwaysEjectOneHost": "maybe"}}, r"must be true or false"),
     ],
 )
-def test_what_cannot_be_is_refused_with_its_place(policy: dict[str, Any], words: str) -> None:
+def test_an_invalid_policy_is_an_error_with_its_place(policy: dict[str, Any], words: str) -> None:
     with pytest.raises(TopologyError, match=words):
         shop(**policy)
 
@@ -49,7 +49,7 @@ def test_an_override_can_contradict_the_file_and_is_named_by_its_edge() -> None:
         shop(circuitBreaker={"maxRetries": 3}).with_overrides(policies={"api -> db": BUDGET})
 
 
-def test_an_override_can_take_away_what_it_contradicts() -> None:
+def test_an_override_can_remove_the_key_that_it_contradicts() -> None:
     instead = {**BUDGET, "circuitBreaker": {"maxRetries": None}}
     changed = shop(circuitBreaker={"maxRetries": 3}).with_overrides(policies={"api -> db": instead})
     policy = changed.policy("api -> db")
@@ -60,19 +60,19 @@ def test_an_override_can_take_away_what_it_contradicts() -> None:
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        (BUDGET, "retryBudget bounds nothing: there are no retries"),
-        ({"outlierDetection": {"consecutiveLocalOriginFailures": 2, "maxEjectionPercent": 50}}, "counts nothing with"),
-        ({"circuitBreaker": {"maxConnections": 1}}, "maxConnections alone rejects nothing"),
+        (BUDGET, "retryBudget has no effect: there are no retries"),
+        ({"outlierDetection": {"consecutiveLocalOriginFailures": 2, "maxEjectionPercent": 50}}, "has no effect with"),
+        ({"circuitBreaker": {"maxConnections": 1}}, "maxConnections rejects nothing"),
         ({"outlierDetection": {}}, "outlierDetection can never eject: 10% of 2 replicas is less than one"),
         ({"outlierDetection": {"consecutive5xxErrors": 0}}, "outlierDetection can never eject: all of its detectors"),
         (
             {"outlierDetection": {"alwaysEjectOneHost": True, "minHealthPercent": 60}},
             "outlierDetection can never help: with one of 2 replicas ejected, fewer than 60% are healthy",
         ),
-        ({"respectExpectedRqTimeout": True}, f"api does not hand on {EXPECTED}: add it to forward"),
+        ({"respectExpectedRqTimeout": True}, f"api does not forward {EXPECTED}: add it to forward"),
     ],
 )
-def test_what_does_nothing_is_warned_of(policy: dict[str, Any], words: str) -> None:
+def test_a_part_without_effect_gives_a_warning(policy: dict[str, Any], words: str) -> None:
     (warning,) = shop(**policy).warnings()
     assert words in warning
 
@@ -94,17 +94,17 @@ def test_what_does_nothing_is_warned_of(policy: dict[str, Any], words: str) -> N
         {"loadBalancer": "RANDOM", "connectionPool": {"idleTimeout": "1s"}},
     ],
 )
-def test_what_works_is_not_warned_of(policy: dict[str, Any]) -> None:
+def test_a_part_with_effect_gives_no_warning(policy: dict[str, Any]) -> None:
     assert shop(**policy).warnings() == ()
 
 
-def test_a_deadline_needs_a_header_handed_on_and_a_caller_with_a_timeout() -> None:
+def test_a_deadline_needs_a_forwarded_header_and_a_caller_with_a_timeout() -> None:
     assert shop(forward=(EXPECTED,), respectExpectedRqTimeout=True).warnings() == ()
     endless = shop(forward=(EXPECTED,), respectExpectedRqTimeout=True).with_overrides(policies={"web -> api": None})
-    assert "no caller of api has a timeout, so there is no time to respect" in endless.warnings()[0]
+    assert "no caller of api has a timeout, so it receives no deadline" in endless.warnings()[0]
 
 
-def test_hedged_attempts_are_side_by_side_and_repeat_work() -> None:
+def test_hedged_attempts_run_in_parallel_and_repeat_work() -> None:
     plain, hedged = (
         shop(retries={**RETRIES, "hedgeOnPerTryTimeout": on}, timeout="5s").policy("api -> db") for on in (False, True)
     )
@@ -129,10 +129,10 @@ def test_hedged_attempts_are_side_by_side_and_repeat_work() -> None:
             "connections idleTimeout 2s maxRequestsPerConnection 7",
         ),
         ({"loadBalancer": {"simple": "LEAST_REQUEST"}}, "LEAST_REQUEST"),
-        ({"respectExpectedRqTimeout": True}, "timeout of the caller's request where it tells one"),
+        ({"respectExpectedRqTimeout": True}, "timeout from the request's deadline header, if it has one"),
         (
             {"outlierDetection": {"consecutiveGatewayErrors": 2, "maxEjectionPercent": 50, "minHealthPercent": 40}},
-            "ejects after 5 errors or 2 gateway errors for 30s (at most 50 %, all again below 40 % healthy)",
+            "ejects after 5 errors or 2 gateway errors for 30s (at most 50 %, all replicas used below 40 % healthy)",
         ),
         (
             {"outlierDetection": {"splitExternalLocalOriginErrors": True, "alwaysEjectOneHost": True}},
@@ -140,11 +140,11 @@ def test_hedged_attempts_are_side_by_side_and_repeat_work() -> None:
         ),
     ],
 )
-def test_a_plan_says_it_in_words(policy: dict[str, Any], text: str) -> None:
+def test_a_policy_summary_describes_the_policy(policy: dict[str, Any], text: str) -> None:
     assert policy_summary(shop(**policy), "api -> db") == text
 
 
-def test_a_verdict_names_what_is_on() -> None:
+def test_a_policy_summary_lists_what_is_on() -> None:
     recorded = shop(connectionPool={"connectTimeout": "1s", "idleTimeout": "500ms"}, loadBalancer="RANDOM")
     found = wiring(recorded.model_dump(mode="json", by_alias=True)).policies["api -> db"]
     assert found == "{connectionPool: {connectTimeout: 1s, idleTimeout: 500ms}, loadBalancer: RANDOM}"
@@ -174,7 +174,7 @@ EVERY_WORD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("balancer", ["RANDOM", {"simple": "RANDOM"}])
-def test_the_schema_knows_every_word(balancer: object) -> None:
+def test_the_schema_accepts_every_load_balancer(balancer: object) -> None:
     services = {"a": {"language": "go", "calls": ["b"]}, "b": {"language": "go"}}
     policy = {"edge": "a -> b", **EVERY_WORD, "loadBalancer": balancer}
     jsonschema.validate({"name": "t", "entry": "a", "services": services, "policies": [policy]}, schema())
@@ -183,7 +183,7 @@ def test_the_schema_knows_every_word(balancer: object) -> None:
 @pytest.mark.parametrize(
     "policy", [{"loadBalancer": "BEST"}, {"loadBalancer": {"simple": "BEST"}}, {"retryBudget": {"percent": 101}}]
 )
-def test_the_schema_refuses_what_the_model_refuses(policy: dict[str, Any]) -> None:
+def test_the_schema_rejects_what_the_model_rejects(policy: dict[str, Any]) -> None:
     services = {"a": {"language": "go", "calls": ["b"]}, "b": {"language": "go"}}
     wrong = {"name": "t", "entry": "a", "services": services, "policies": [{"edge": "a -> b", **policy}]}
     with pytest.raises(jsonschema.ValidationError):
@@ -207,7 +207,7 @@ policies:
 """
 
 
-def test_a_place_keeps_its_line_where_an_override_has_not_touched_its_policy(tmp_path: Path) -> None:
+def test_a_place_keeps_its_line_if_no_override_changes_its_policy(tmp_path: Path) -> None:
     file = tmp_path / "t.yaml"
     file.write_text(YAML)
     changed = load_topology(file).with_overrides(policies={"a -> c": {"timeout": "2s"}})

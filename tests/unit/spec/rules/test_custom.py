@@ -26,7 +26,7 @@ def wrong(**services: Any) -> str:
     return str(caught.value)
 
 
-def test_stubs_and_own_services_mix() -> None:
+def test_stubs_and_custom_services_mix() -> None:
     topology = made(web={**WEB, "calls": ["db", "pricing"]}, pricing={"language": "go", "calls": ["db"]})
     assert [service.kind for service in topology.services.values()] == ["command", "address", "go"]
     assert list(map(str, topology.edges())) == ["client -> web", "web -> db", "web -> pricing", "pricing -> db"]
@@ -45,42 +45,51 @@ def test_environment_values_may_be_numbers_and_booleans() -> None:
 @pytest.mark.parametrize(
     ("service", "words"),
     [
-        ({}, "services.web: is nothing yet: write language, command, image or address"),
-        ({"command": "x", "address": "db:1"}, "services.web: has command and address: a service is one of them"),
-        ({"language": "go", "image": "x"}, "services.web: has language and image: a service is one of them"),
-        ({"command": "x", "routes": {"/a": {}}}, "services.web.routes: only a stub can be told what to do"),
-        ({"command": "x", "work": "5ms"}, "services.web.work: only a stub can be told what to do; what has a command"),
-        ({"image": "x", "onClientDisconnect": "continue"}, "services.web.onClientDisconnect: only a stub"),
-        ({"language": "go", "env": {"A": "b"}}, "services.web.env: goes with command or image, not with a stub"),
-        ({"image": "x", "workdir": "."}, "services.web.workdir: does not go with image"),
-        ({"address": "db:1", "calls": ["db"]}, "services.web.calls: does not go with address: what it calls"),
-        ({"address": "db:1", "replicas": 2}, "services.web.replicas: does not go with address: it runs already"),
-        ({"address": "db"}, "services.web.address: must be host:port, such as localhost:5432, but is 'db'"),
+        ({}, "services.web: missing one of language, command, image, address"),
+        ({"command": "x", "address": "db:1"}, "services.web: has command and address: use only one of language"),
+        ({"language": "go", "image": "x"}, "services.web: has language and image: use only one of language"),
+        ({"command": "x", "routes": {"/a": {}}}, "services.web.routes: is for stubs only"),
+        (
+            {"command": "x", "work": "5ms"},
+            "services.web.work: is for stubs only (language: go, node, python), not for a command",
+        ),
+        ({"image": "x", "onClientDisconnect": "continue"}, "services.web.onClientDisconnect: is for stubs only"),
+        ({"language": "go", "env": {"A": "b"}}, "services.web.env: is for command or image, not for a stub"),
+        ({"image": "x", "workdir": "."}, "services.web.workdir: is not allowed with image"),
+        ({"address": "db:1", "calls": ["db"]}, "services.web.calls: is not allowed with address: the calls"),
+        (
+            {"address": "db:1", "replicas": 2},
+            "services.web.replicas: is not allowed with address: the testbed does not start",
+        ),
+        ({"address": "db"}, "services.web.address: must be host:port, such as localhost:5432, is 'db'"),
         ({"address": "db:70000"}, "services.web.address: 70000 is not a port"),
         ({"command": []}, "services.web.command: must not be empty"),
-        ({"command": "x", "calls": [{"to": "db", "timeout": "1s"}]}, "services.web.calls[0]: write only the name"),
-        ({"command": "x", "calls": [{"parallel": ["db"]}]}, "services.web.calls[0]: write only the name"),
+        (
+            {"command": "x", "calls": [{"to": "db", "timeout": "1s"}]},
+            "services.web.calls[0]: write only the service name",
+        ),
+        ({"command": "x", "calls": [{"parallel": ["db"]}]}, "services.web.calls[0]: write only the service name"),
         ({"command": "x", "calls": ["bd"]}, "services.web.calls[0].to: no service 'bd' (valid: db, web)"),
         ({"command": "x", "needs": ["bd"]}, "services.web.needs[0]: no service 'bd' (valid: db, web)"),
         ({"command": "x", "needs": ["web"]}, "services.web.needs[0]: web cannot wait for itself"),
         ({"command": "x", "port": 4140}, "services.web.port: 4140 is taken by the proxy"),
         ({"command": "x", "port": 10001}, "services.web.port: 10001 is taken by the testbed's links"),
         ({"command": "x", "port": 4140, "binds": "all"}, "services.web.port: 4140 is taken by the proxy"),
-        ({"command": "x", "ready": {"http": "/a", "log": "b"}}, "services.web.ready: has both http and log"),
-        ({"command": "x", "ready": {"log": "("}}, "services.web.ready.log: '(' is no regular expression"),
+        ({"command": "x", "ready": {"http": "/a", "log": "b"}}, "services.web.ready: has http and log: use only one"),
+        ({"command": "x", "ready": {"log": "("}}, "services.web.ready.log: '(' is not a valid regular expression"),
         ({"command": "x", "ready": {"htp": "/a"}}, "services.web.ready.htp: unknown key (did you mean 'http'?)"),
-        ({"command": "x", "env": {"1A": "b"}}, "must be the name of an environment variable, but is '1A'"),
+        ({"command": "x", "env": {"1A": "b"}}, "must be the name of an environment variable, is '1A'"),
     ],
 )
-def test_what_is_wrong_is_said_at_its_place(service: dict[str, Any], words: str) -> None:
+def test_a_problem_is_reported_with_its_place(service: dict[str, Any], words: str) -> None:
     assert words in wrong(web=service)
 
 
-def test_services_that_wait_for_each_other() -> None:
+def test_services_that_wait_for_each_other_are_an_error() -> None:
     text = wrong(
         web={**WEB, "needs": ["cache"]}, cache={"command": "x", "needs": ["db2"]}, db2={**WEB, "needs": ["web"]}
     )
-    assert "services.web.needs[0]: web and cache would wait for each other" in text
+    assert "services.web.needs[0]: web and cache wait for each other" in text
 
 
 @pytest.mark.parametrize(
@@ -91,7 +100,7 @@ def test_services_that_wait_for_each_other() -> None:
         ("ready", {"command": ["check", "{{upstream.dv.address}}"]}, "ready.command[1]"),
     ],
 )
-def test_a_name_that_nothing_has_comes_with_file_line_field_and_the_nearest(
+def test_an_unknown_placeholder_is_an_error_with_file_line_field_and_the_nearest(
     tmp_path: Path, field: str, value: object, place: str
 ) -> None:
     file = tmp_path / "shop.yaml"
@@ -99,19 +108,19 @@ def test_a_name_that_nothing_has_comes_with_file_line_field_and_the_nearest(
     file.write_text(f"name: t\nentry: web\nservices:\n  db: {{address: 'a:1'}}\n  web: {web}\n")
     with pytest.raises(TopologyError) as caught:
         load_topology(file)
-    hint = "nothing is called {{upstream.dv.address}} (did you mean 'upstream.db.address'?)"
+    hint = "unknown placeholder {{upstream.dv.address}} (did you mean 'upstream.db.address'?)"
     assert str(caught.value) == f"{file}:5: services.web.{place}: {hint}"
 
 
-def test_a_service_that_is_not_called_is_not_to_be_named() -> None:
+def test_a_placeholder_of_a_service_that_is_not_called_is_an_error() -> None:
     text = wrong(web={"command": "x", "env": {"DB": "{{upstream.db.url}}"}})
-    assert "services.web.env.DB: nothing is called {{upstream.db.url}}" in text
+    assert "services.web.env.DB: unknown placeholder {{upstream.db.url}}" in text
 
 
 # -- overrides
 
 
-def test_an_address_takes_the_place_of_how_a_service_was_to_be_started() -> None:
+def test_an_address_replaces_the_command_of_a_service() -> None:
     topology = made(db={"command": "postgres", "env": {"A": "b"}, "replicas": 2, "needs": ["web"]})
     moved = topology.with_overrides(addresses={"db": ("127.0.0.1", 5433)})
     assert (
@@ -131,7 +140,7 @@ def test_an_address_takes_the_place_of_how_a_service_was_to_be_started() -> None
         ({"db": ("a", 0)}, "override of services.db.address: 0 is not a port"),
     ],
 )
-def test_a_wrong_address_is_refused(addresses: Any, words: str) -> None:
+def test_an_invalid_address_is_an_error(addresses: Any, words: str) -> None:
     with pytest.raises(TopologyError) as caught:
         made().with_overrides(addresses=addresses)
     assert words in str(caught.value)
@@ -145,14 +154,14 @@ def test_a_recorded_topology_reads_back() -> None:
     assert recorded_topology(topology.model_dump(mode="json", by_alias=True)) == topology
 
 
-def test_the_graph_says_what_each_is() -> None:
+def test_the_graph_shows_the_kind_of_each_service() -> None:
     topology = made(web={**WEB, "replicas": 2, "calls": ["db", "shop"]}, shop={"image": "nginx:1"})
     assert tree(topology).splitlines()[0] == "web (command x2)"
-    assert "─ db (already at localhost:5432): no policy" in tree(topology)
+    assert "─ db (external, localhost:5432): no policy" in tree(topology)
     assert 'shop["shop (image)"]' in mermaid(topology)
 
 
-def test_nobody_is_told_to_forward_a_deadline_header_in_a_service_of_the_users_own() -> None:
+def test_a_custom_service_gets_no_warning_about_a_deadline_header() -> None:
     data = {
         "name": "t",
         "entry": "web",

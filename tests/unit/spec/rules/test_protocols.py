@@ -37,7 +37,7 @@ def problem(**changes: Any) -> str:
 
 
 @pytest.mark.parametrize("protocol", ["http", "http2", "grpc"])
-def test_an_edge_carries_what_its_callee_speaks(protocol: str) -> None:
+def test_an_edge_has_the_protocol_of_its_callee(protocol: str) -> None:
     topology = shop(protocol)
     assert topology.protocol("web -> stock") == protocol
     assert topology.protocol("client -> web") == "http"
@@ -46,7 +46,7 @@ def test_an_edge_carries_what_its_callee_speaks(protocol: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["http2", "grpc"])
-def test_the_load_enters_in_what_the_entry_speaks(protocol: str) -> None:
+def test_the_load_uses_the_protocol_of_the_entry(protocol: str) -> None:
     topology = shop("http", web={"protocol": protocol})
     (link,) = [link for link in plan_for(topology, AddressSpace("127.50")).links if link.caller == "client"]
     assert (link.protocol, link.inlet is not None) == (protocol, True)
@@ -56,15 +56,21 @@ def test_the_load_enters_in_what_the_entry_speaks(protocol: str) -> None:
     ("given", "words"),
     [
         ({"protocol": "grcp"}, r"services.stock.protocol: unknown protocol 'grcp' \(did you mean 'grpc'\?\)"),
-        ({"protocol": "http2", "language": "python"}, "services.stock.protocol: the Python stub has no HTTP/2"),
-        ({"protocol": "tcp"}, "services.stock.protocol: a stub answers requests: tcp is for a service of your own"),
-        ({"protocol": "tcp"}, r"services.web.calls\[0\].to: stock speaks tcp: a stub sends requests, and cannot call"),
-        ({"protocol": "http2", "mesh": "none"}, r"calls\[0\].to: stock speaks http2: stubs send HTTP/1.1, and with m"),
+        (
+            {"protocol": "http2", "language": "python"},
+            "services.stock.protocol: the Python stub does not support http2",
+        ),
+        ({"protocol": "tcp"}, "services.stock.protocol: a stub cannot speak tcp: use a custom service"),
+        ({"protocol": "tcp"}, r"services.web.calls\[0\].to: stock speaks tcp: a stub cannot call"),
+        (
+            {"protocol": "http2", "mesh": "none"},
+            r"calls\[0\].to: stock speaks http2: stubs send HTTP/1.1, and mesh none",
+        ),
         ({"protocol": "grpc", "web": {"outbound": "httpProxy"}}, "stock speaks grpc: .* web needs outbound: listener"),
-        ({"protocol": "http", "web": {"protocol": "tcp"}}, "services.web.protocol: the load sends requests, and tcp h"),
+        ({"protocol": "http", "web": {"protocol": "tcp"}}, "services.web.protocol: the entry cannot be tcp"),
     ],
 )
-def test_what_does_not_go_together_is_refused_with_its_place(given: dict[str, Any], words: str) -> None:
+def test_an_impossible_combination_is_an_error_with_its_place(given: dict[str, Any], words: str) -> None:
     with pytest.raises(TopologyError, match=words):
         shop(**given)
 
@@ -72,8 +78,11 @@ def test_what_does_not_go_together_is_refused_with_its_place(given: dict[str, An
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        ({"timeout": "1s"}, "policies[0].timeout: a tcp edge carries connections, and no requests that could be timed"),
-        ({"retries": {"attempts": 1}}, "policies[0].retries: a tcp edge carries connections, and no requests"),
+        (
+            {"timeout": "1s"},
+            "policies[0].timeout: a tcp edge carries connections, not single requests: use connectionPool",
+        ),
+        ({"retries": {"attempts": 1}}, "policies[0].retries: a tcp edge carries connections, not single requests"),
         ({"retryBudget": {"percent": 20}}, "policies[0].retryBudget: a tcp edge"),
         ({"respectExpectedRqTimeout": True}, "policies[0].respectExpectedRqTimeout: a tcp edge"),
         ({"circuitBreaker": {"maxRequests": 1}}, "policies[0].circuitBreaker.maxRequests: a tcp edge"),
@@ -83,11 +92,11 @@ def test_what_does_not_go_together_is_refused_with_its_place(given: dict[str, An
         ({"outlierDetection": {"consecutiveGatewayErrors": 1}}, "policies[0].outlierDetection.consecutiveGatewayError"),
     ],
 )
-def test_a_policy_that_makes_no_sense_on_tcp_is_refused_with_the_reason(policy: dict[str, Any], words: str) -> None:
+def test_an_impossible_policy_on_tcp_is_an_error_with_the_reason(policy: dict[str, Any], words: str) -> None:
     assert words in problem(policies=[{"edge": "web -> stock", **policy}])
 
 
-def test_what_tcp_does_have_is_allowed() -> None:
+def test_policies_for_connections_are_allowed_on_tcp() -> None:
     policy = {
         "connectionPool": {"connectTimeout": "1s", "idleTimeout": "10s", "maxConnectionDuration": "1m"},
         "circuitBreaker": {"maxConnections": 5},
@@ -97,24 +106,24 @@ def test_what_tcp_does_have_is_allowed() -> None:
     assert own(policies=[{"edge": "web -> stock", **policy}]).policies
 
 
-def test_a_tcp_edge_has_no_request_faults_and_cannot_be_given_any() -> None:
+def test_request_faults_are_impossible_on_a_tcp_edge() -> None:
     assert not own().has_request_faults("web -> stock")
     words = 'edges["web -> stock"].requestFaults: a tcp edge carries connections'
     assert words in problem(edges={"web -> stock": {"requestFaults": "on"}})
 
 
-def test_statuses_that_no_grpc_answer_has_are_warned_of() -> None:
+def test_http_statuses_on_a_grpc_edge_give_a_warning() -> None:
     retries = {"attempts": 1, "retryOn": ["503", "unavailable", "gateway-error"]}
     policies = [{"edge": "web -> stock", "retries": retries}]
     topology = shop("grpc", policies=policies)
     assert status_words(topology, topology.policies[0]) == ["503", "gateway-error"]
     (warning,) = [text for text in topology.warnings() if "retryOn" in text]
     assert "503, gateway-error" in warning
-    assert "write unavailable" in warning
+    assert "use unavailable" in warning
     assert not [text for text in shop("http", policies=policies).warnings() if "gRPC" in text]
 
 
-def test_retries_by_grpc_status_multiply_only_where_there_are_such() -> None:
+def test_retries_by_grpc_status_multiply_only_on_grpc_edges() -> None:
     retries = {"attempts": 2, "retryOn": ["unavailable"]}
     policies = [{"edge": edge, "timeout": "1s", "retries": retries} for edge in ("web -> a", "a -> b")]
 
