@@ -138,7 +138,7 @@ def test_the_schema_offers_new_keys_alone() -> None:
 
 
 def test_data_that_is_no_topology_is_refused_as_ever(tmp_path: Path) -> None:
-    with pytest.raises(TopologyError, match="services.web: must be a mapping, but is 5"):
+    with pytest.raises(TopologyError, match="services.web: must be a mapping, is 5"):
         load_topology(written(tmp_path, "name: shop\nentry: web\nservices: {web: 5}\n"))
     with pytest.raises(TopologyError, match="not a topology"):
         load_topology(written(tmp_path, "- 5\n"))
