@@ -151,7 +151,7 @@ def test_a_listener_for_all_and_one_for_each_upstream() -> None:
 
 def test_no_name_of_a_service_is_taken() -> None:
     """Envoy refuses two listeners, or two virtual hosts of one listener, of the same name."""
-    names = ("proxy", "0")
+    names = ("proxy", "nobody")
     services = {"a": {"language": "go", "calls": list(names)}} | {name: {"language": "go"} for name in names}
     plan = plan_for(Topology.model_validate({"name": "t", "entry": "a", "services": services}), AddressSpace("127.9"))
     listeners = json.loads(next(file.text for file in plan.files if file.path == "a-1/envoy.json"))
