@@ -278,7 +278,7 @@ def in_docker() -> list[tuple[str, str, int]]:
 
 
 def nft(*words: str) -> str | None:
-    """What nft says; None where it may not."""
+    """What nft reports; None where it may not."""
     program = find("nft")
     done = subprocess.run([program, *words], capture_output=True, text=True) if program else None
     return done.stdout if done and done.returncode == 0 else None

@@ -78,7 +78,7 @@ SEEN = [
     "*FAIL*all, hold*",
     "*policy*{timeout: 60s, *",
     "*re-evaluate with*",
-    "*Inconclusive: load without a check*",
+    "*Inconclusive: load without any check*",
     "*why*the fault f?*matched 0 of*",
     "*--testbed-seed=*",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from testbed.checks.judging.base import PRINTED, Outcome, Verdict
 from testbed.checks.judging.formatting import count, plural
 
-NO_CHECK = "load without a check: nothing was verified. Add run.check(all=[...])"
+NO_CHECK = "load without any check: nothing was verified. Add run.check(all=[...])"
 
 
 @dataclass(frozen=True)

@@ -224,7 +224,7 @@ def test_trouble_in_the_middle_of_a_fault_is_an_error_of_the_test(heavy):
     eventually(lambda: windows(heavy, fault)[-1].healing_s, within_s=30)
     heavy._runtime.kill("back-1/app")
     eventually(lambda: not timeline._thread.is_alive(), within_s=30)
-    with pytest.raises(TestbedError, match="flapping.* went wrong while it was in force.* back-1/app is not running"):
+    with pytest.raises(TestbedError, match="flapping.* failed while it was in force.* back-1/app is not running"):
         injection.heal()
 
 

@@ -99,7 +99,7 @@ def test_a_missing_driver_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_bad_use_is_refused(binary: Path, server: Server) -> None:
-    with pytest.raises(TestbedError, match="without targets"):
+    with pytest.raises(TestbedError, match="at least one target"):
         Driver(binary, {})
     with pytest.raises(TestbedError, match="is not a base URL"):
         Driver(binary, {"shop-1": "127.0.0.1:80"})

@@ -43,7 +43,11 @@ def test_an_app_that_writes_its_own_log_has_no_counters_to_tell() -> None:
     ("changes", "attempts", "calls"),
     [
         ([], [], []),
-        (["killed"], ["was killed: its requests under way were not logged"], ["calls to it while it was dead were not recorded"]),
+        (
+            ["killed"],
+            ["was killed: its requests under way were not logged"],
+            ["calls to it while it was dead were not recorded"],
+        ),
         (["paused"], ["is paused"], ["was paused"]),
         (["paused", "resumed"], [], ["was paused"]),
         (["paused", "killed"], ["is paused", "was killed"], ["was paused", "was killed"]),

@@ -83,7 +83,7 @@ def test_every_stretch_keeps_a_schedule_of_its_own():
 def test_a_name_is_used_once(name):
     one = traffic(SlowAnswers(after_s=0))
     one.run(for_s=0.05, phase="hold")
-    with pytest.raises(TestbedError, match="phase of that name"):
+    with pytest.raises(TestbedError, match="phase with this name"):
         one.run(for_s=0.05, phase=name)
     one.stop()
 
@@ -138,12 +138,12 @@ def test_in_a_pause_nothing_is_due_and_nothing_is_under_way():
 def test_a_pause_refuses_to_begin_while_a_request_does_not_end():
     one = traffic(SlowAnswers(after_s=60), patience_s=0.1)
     one.run(for_s=0.1, phase="before")
-    with pytest.raises(TestbedError, match="requests do not end, so the policies cannot be swapped"), one.pause():
+    with pytest.raises(TestbedError, match="requests do not end, so the policies cannot be changed"), one.pause():
         pytest.fail("must not get here")
     one.stop()
 
 
 def test_no_phase_may_be_called_like_a_swap():
     one = traffic(SlowAnswers(after_s=0.1))
-    with pytest.raises(TestbedError, match="there is a phase of that name already"):
+    with pytest.raises(TestbedError, match="there is already a phase with this name"):
         one.run(for_s=0.1, phase=SWAP)

@@ -169,7 +169,7 @@ def test_a_failure_in_a_later_turn_is_raised_when_it_is_healed(fails, words):
     plane.fails = (fails,)
     wait_for(lambda: not timelines())
     plane.fails = ()
-    with pytest.raises(TestbedError, match=f"flapping.* went wrong while it was in force: .*{words}"):
+    with pytest.raises(TestbedError, match=f"flapping.* failed while it was in force: .*{words}"):
         injection.heal()
 
 
@@ -181,7 +181,7 @@ def test_a_failure_in_a_later_turn_is_raised_once_at_the_end_of_the_phase():
         plane.fails = ("pause",)
         wait_for(lambda: not timelines())
         plane.fails = ()
-        with pytest.raises(TestbedError, match="flapping.* went wrong while it was in force: .*cannot pause"):
+        with pytest.raises(TestbedError, match="flapping.* failed while it was in force: .*cannot pause"):
             faults.check_timelines()
         faults.check_timelines()
 

@@ -57,11 +57,11 @@ def test_a_service_of_ones_own_is_called_by_its_method_with_an_encoded_message()
 @pytest.mark.parametrize(
     ("template", "topology", "words"),
     [
-        (unary(METHOD), entry("http"), r"a load of unary /shop.v1.Stock/Get: the entry front speaks http and knows"),
-        (unary(METHOD), own("http2"), r"the entry front speaks http2 and knows no gRPC: use get\(...\) or post\(...\)"),
+        (unary(METHOD), entry("http"), r"a load of unary /shop.v1.Stock/Get: the entry front speaks http and not gRPC"),
+        (unary(METHOD), own("http2"), r"the entry front speaks http2 and not gRPC: use get\(...\) or post\(...\)"),
         (get("/"), own("grpc"), r"a load of GET /: the entry front speaks gRPC: use unary\('/package.Service/Met"),
         (unary(METHOD), entry("grpc"), r"the entry front speaks gRPC: use get\('/path'\), as to a stub that speaks H"),
-        (post("/cart", b"x"), entry("grpc"), "is a stub that speaks gRPC, whose messages .* have no place for a body"),
+        (post("/cart", b"x"), entry("grpc"), "is a stub that speaks gRPC; its messages have .* no body"),
         (get("/", headers={"Content-Type": "a/b"}), entry("grpc"), "speaks gRPC, which sets 'Content-Type' itself"),
         (unary(METHOD, metadata={"grpc-timeout": "1S"}), own("grpc"), "speaks gRPC, which sets 'grpc-timeout' itself"),
     ],

@@ -184,7 +184,7 @@ def test_a_steps_summary_has_each_warning_once():
 
 
 def test_markdown_of_nothing_says_so():
-    assert "load without a check" in markdown(Report(()))
+    assert "load without any check" in markdown(Report(()))
     assert "|" not in markdown(Report(()))
 
 

@@ -74,7 +74,7 @@ def test_green_raises_nothing():
 def test_load_without_any_check_is_inconclusive():
     report = judge(quiet(50).history)
     assert report.outcome == "inconclusive"
-    with pytest.raises(Inconclusive, match="load without a check"):
+    with pytest.raises(Inconclusive, match="load without any check"):
         raise_if_red(report)
 
 
