@@ -35,7 +35,7 @@ ONE = Topology(name="one", entry="app", mesh="none", services={"app": {"language
 def test_without_a_daemon_there_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
     with (
-        pytest.raises(Unavailable, match=r"no Docker daemon: there is no .*docker\.sock.*--testbed-runtime=process"),
+        pytest.raises(Unavailable, match=r"no Docker daemon: .*docker\.sock does not exist.*--testbed-runtime=process"),
         testbed.start(ONE, runtime="docker"),
     ):
         pass

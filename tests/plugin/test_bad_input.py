@@ -38,7 +38,7 @@ UNUSABLE = [
 ]
 
 
-def test_a_topology_that_cannot_be_used_is_an_error_that_names_file_line_field_and_choice(run, project):
+def test_an_invalid_topology_is_an_error_with_file_line_field_and_nearest_choice(run, project):
     mesh = (project.path / "mesh.yaml").read_text()
     fixtures = ["from testbed import topology"]
     for number, (change, _) in enumerate(BROKEN):
@@ -102,7 +102,7 @@ def test_a_mistake_in_a_test_is_one_clear_message(run):
     assert_told(result, [words for _, words in MISTAKES])
 
 
-def test_a_missing_binary_says_how_to_get_it(run, monkeypatch):
+def test_a_missing_binary_is_an_error_with_advice(run, monkeypatch):
     monkeypatch.setenv("TESTBED_TOXIPROXY", "/nowhere/toxiproxy")
     result = run("def test_it(tiny): pass\n")
     result.assert_outcomes(errors=1)

@@ -38,7 +38,7 @@ def database():
         thread.join()
 
 
-def test_a_fixture_may_point_a_service_at_what_runs_already(run, project, database):
+def test_a_fixture_may_replace_a_service_by_an_external_one(run, project, database):
     project.makefile(".yaml", own=OWN)
     project.makeconftest(
         f"from testbed import topology\nown = topology('own.yaml', addresses={{'db': {database!r}}})\n"

@@ -1,1 +1,1 @@
-"""The policies of an edge: time-outs, retries, breakers, ejection."""
+"""The policies of an edge: timeouts, retries, circuit breakers, outlier detection."""

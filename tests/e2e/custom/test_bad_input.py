@@ -46,7 +46,7 @@ def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
         assert said[0].startswith(f"{tmp_path}/shop.yaml:{line}: services.web.command: 'npmm' not found on PATH or in")
 
 
-def test_a_path_that_does_not_exist_names_its_neighbour(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_gives_the_nearest_program(tmp_path: Path) -> None:
     (tmp_path / "serve-it").write_text("#!/bin/sh\n")
     (tmp_path / "serve-it").chmod(0o755)
     with refused(tmp_path, {"web": {"command": ["./serve-iit"]}}, TopologyError) as said:
@@ -63,14 +63,14 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
         assert f"services.web.workdir: there is no folder {tmp_path}/srv" in said[0]
 
 
-def test_a_command_that_exits_at_once_shows_its_last_words(tmp_path: Path) -> None:
+def test_a_command_that_exits_at_once_shows_its_last_log_lines(tmp_path: Path) -> None:
     code = "import sys; print('no such table: offers', file=sys.stderr); sys.exit(3)"
     with refused(tmp_path, {"web": {"command": [sys.executable, "-c", code]}}) as said:
         assert "web-1/app ended before it was ready (exit code 3)" in said[0]
         assert "  | no such table: offers" in said[0]
 
 
-def test_a_command_that_never_gets_ready_shows_its_last_words(tmp_path: Path) -> None:
+def test_a_command_that_never_gets_ready_shows_its_last_log_lines(tmp_path: Path) -> None:
     web = command() | {"env": {"LATE": "600"}, "ready": {"http": "/up", "within": "3s"}}
     web["command"] = [sys.executable, "-u", "-c", "print('waiting for the moon'); exec(open('service.py').read())"]
     with refused(tmp_path, {"web": web}) as said:
@@ -79,7 +79,7 @@ def test_a_command_that_never_gets_ready_shows_its_last_words(tmp_path: Path) ->
         assert "  | waiting for the moon" in said[0]
 
 
-def test_a_command_that_listens_elsewhere_is_told_so(tmp_path: Path) -> None:
+def test_a_command_that_listens_at_a_wrong_address_gets_a_hint(tmp_path: Path) -> None:
     web = command() | {"env": {"BIND": "127.0.0.1", "PORT": PORT}, "ready": {"within": "3s"}}
     with refused(tmp_path, {"web": web}) as said:
         assert f"; it listens on 127.0.0.1:{PORT} instead of 127." in said[0]
@@ -93,12 +93,12 @@ def test_a_command_that_listens_elsewhere_is_told_so(tmp_path: Path) -> None:
         ({"command": [sys.executable, "-c", "exit('not yet')"]}, "`: exit code 1: not yet"),
     ],
 )
-def test_what_is_not_seen_is_named(tmp_path: Path, ready: dict[str, Any], words: str) -> None:
+def test_an_unmet_readiness_condition_is_named(tmp_path: Path, ready: dict[str, Any], words: str) -> None:
     with refused(tmp_path, {"web": command() | {"ready": {**ready, "within": "3s"}}}) as said:
         assert words in said[0]
 
 
-def test_one_that_never_gets_ready_keeps_those_that_need_it_from_starting(tmp_path: Path) -> None:
+def test_a_service_that_never_gets_ready_blocks_the_services_that_need_it(tmp_path: Path) -> None:
     mark = tmp_path / "started"
     services = {
         "web": {"command": ["sh", "-c", f"touch {mark}; sleep 60"], "needs": ["base"]},
@@ -142,7 +142,7 @@ def test_a_fixed_port_on_all_addresses_that_others_use(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_networks")
-def test_a_fixed_port_on_all_addresses_that_a_stranger_has(tmp_path: Path) -> None:
+def test_a_fixed_port_on_all_addresses_that_a_foreign_process_has(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         with refused(tmp_path, {"web": command() | {"binds": "all", "port": port}}) as said:
@@ -150,7 +150,7 @@ def test_a_fixed_port_on_all_addresses_that_a_stranger_has(tmp_path: Path) -> No
             assert f"listening on 127.0.0.1:{port}: no other process may use the port" in said[0]
 
 
-def test_an_address_where_nobody_is(tmp_path: Path) -> None:
+def test_an_address_without_listener(tmp_path: Path) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
@@ -159,7 +159,7 @@ def test_an_address_where_nobody_is(tmp_path: Path) -> None:
             assert f"services.db.address: no service answers at localhost:{port} (connection refused)" in said[0]
 
 
-def test_a_host_that_nobody_knows(tmp_path: Path) -> None:
+def test_an_unknown_host(tmp_path: Path) -> None:
     services = {"web": command() | {"calls": ["db"]}, "db": {"address": "db.invalid:5432"}}
     with refused(tmp_path, services, TopologyError) as said:
         assert "services.db.address: no service answers at db.invalid:5432 (" in said[0]
@@ -195,7 +195,7 @@ def without_networks(folder: Path, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_where_the_kernel_allows_no_network_the_reason_and_the_way_out_are_named(tmp_path: Path) -> None:
+def test_without_network_namespaces_the_message_has_the_reason_and_advice(tmp_path: Path) -> None:
     written(tmp_path, {"web": command() | {"binds": "all", "port": 8080, "replicas": 2}})
     said = without_networks(tmp_path, "-c", TELLS)
     assert "0.0.0.0:8080, needed by both web-1/app and web-2/app: no other process may use the port" in said

@@ -64,7 +64,7 @@ def test_a_program_is_built_once_and_again_when_its_sources_change(program: Prog
     first = built(program, said.append)
     assert built(program, said.append) == first
     assert greet(first) == "hello"
-    assert said[0] == "building the greeter with Go (about half a minute, once) ..."
+    assert said[0] == "building the greeter with Go (about half a minute, only once) ..."
     assert said[1].startswith("built the greeter in ")
     assert len(said) == 2
     write(program.folder, "good morning")
@@ -81,12 +81,12 @@ def test_programs_of_one_module_share_a_build_and_only_what_is_absent_is_built(p
     bye = Program("bye", "the leaver", "./cmd/bye", folder=program.folder)
     said: list[str] = []
     golang.build([program, bye], binaries.find("go"), said.append)
-    assert said[0] == "building the leaver with Go (about half a minute, once) ..."
+    assert said[0] == "building the leaver with Go (about half a minute, only once) ..."
     assert [greet(first), greet(golang.cached(bye))] == ["hello", "goodbye"]
     for path in (first, golang.cached(bye)):
         path.unlink()
     golang.build([program, bye], binaries.find("go"), said.append)
-    assert said[2] == "building the greeter and the leaver with Go (about half a minute, once) ..."
+    assert said[2] == "building the greeter and the leaver with Go (about half a minute, only once) ..."
     assert [greet(first), greet(golang.cached(bye))] == ["hello", "goodbye"]
 
 
@@ -171,4 +171,4 @@ def test_our_own_programs_are_built_without_a_network_where_toxiproxy_is_there(
     monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
     said: list[str] = []
     assert binaries.find("load", said.append) == golang.cached(golang.LOAD)
-    assert said[0] == "building the Go stub, the load driver and the relay with Go (about half a minute, once) ..."
+    assert said[0] == "building the Go stub, the load driver and the relay with Go (about half a minute, only once) ..."

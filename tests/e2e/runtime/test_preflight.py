@@ -57,7 +57,7 @@ def test_a_foreign_listener_on_all_addresses(tmp_path: Path, lease: Lease, host:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_foreign_listener_on_the_very_address(lease: Lease) -> None:
+def test_a_foreign_listener_on_the_same_address(lease: Lease) -> None:
     address = f"{lease.network}.4.1"
     with foreigner(address) as (pid, port), pytest.raises(TestbedError, match=rf"\(pid {pid}\).* {address}:{port}\n"):
         check_addresses([wanting("pricing-1/app", f"{address}:{port}")])
@@ -82,13 +82,13 @@ def test_all_conflicts_are_in_one_message_which_stays_short(lease: Lease) -> Non
     assert lines[6] == "  ... and 3 more"
 
 
-def test_two_processes_of_the_plan_that_want_the_same(lease: Lease) -> None:
+def test_two_processes_of_the_plan_with_the_same_address(lease: Lease) -> None:
     address = f"{lease.network}.1.1:8080"
     with pytest.raises(TestbedError, match=f"{address}, needed by both a-1/app and a-1/proxy"):
         check_addresses([wanting("a-1/app", address), wanting("a-1/proxy", address)])
 
 
-def test_connections_of_the_past_are_no_obstacle(lease: Lease) -> None:
+def test_past_connections_do_not_block_an_address(lease: Lease) -> None:
     """The side that closes first leaves its port in TIME_WAIT, in which a server may take it again."""
     with socket.create_server((f"{lease.network}.1.1", 0)) as server:
         address = server.getsockname()

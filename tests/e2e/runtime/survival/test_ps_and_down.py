@@ -26,7 +26,7 @@ def orphan(scene: Scene, victim: Victim) -> None:
     victim.process.wait()
 
 
-def test_a_run_that_goes_on_is_listed_and_left_alone(tmp_path: Path) -> None:
+def test_a_running_run_is_listed_and_kept(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     with scene.run() as victim:
         scene.up(victim)
@@ -50,7 +50,7 @@ def test_a_run_that_goes_on_is_listed_and_left_alone(tmp_path: Path) -> None:
         assert runs(scene) == []
 
 
-def test_an_orphan_is_marked_and_removed_and_nothing_else_is(tmp_path: Path) -> None:
+def test_only_an_orphan_is_marked_and_removed(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     with foreign(scene.spare) as others, scene.run() as victim:
         scene.up(victim)
@@ -66,7 +66,7 @@ def test_an_orphan_is_marked_and_removed_and_nothing_else_is(tmp_path: Path) -> 
         scene.assert_gone(victim, foreign=others)
 
 
-def test_an_owner_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
+def test_an_owner_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     scene = Scene(tmp_path, IGNORES)
     with scene.run() as victim:
         scene.up(victim)
@@ -88,7 +88,7 @@ def test_ignores(tiny):
 """
 
 
-def test_a_run_that_there_is_not_is_one_message(tmp_path: Path) -> None:
+def test_an_unknown_run_is_one_message(tmp_path: Path) -> None:
     done = Scene(tmp_path).testbed("down", "nosuch")
     assert done.returncode == 2
     assert "no run 'nosuch'" in done.stderr
