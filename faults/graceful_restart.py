@@ -22,8 +22,8 @@ class graceful_restart(ProcessFault):
     not. The inlet holds the request for this time, so that it does not use a connection that the app is closing. After
     the process has ended, connections are refused.
 
-    The key `terminationGracePeriod` of a service sets how long it finishes requests; without it the service ends at once. Like
-    Kubernetes, `within_s` is 30 s by default.
+    The key `terminationGracePeriod` of a service sets how long it finishes requests; without it the service ends at
+    once. `within_s` is 30 s by default, as in Kubernetes.
     """
 
     momentary = True
