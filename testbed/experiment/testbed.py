@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
 
 class Testbed:
-    """One running mesh, made by the `topology` fixture or by `testbed.start`."""
+    """One running mesh, made by the `topology` fixture or by `testbed.start`.
+
+    It is long because the public methods say here what they do; each hands over to another object."""
 
     __test__ = False
 

@@ -39,7 +39,10 @@ class Sender(Protocol):
 
 
 class Traffic:
-    """Open-loop load on the entry, from the first `run` until the end of its `with` block."""
+    """Open-loop load on the entry, from the first `run` until the end of its `with` block.
+
+    It is long because phases, feeding and the end of a load share one lock and one clock.
+    """
 
     def __init__(
         self,

@@ -32,7 +32,8 @@ HTTP = Spoken()
 class Driver:
     """One load driver process, which sends open loop to `targets` (replica to base URL, in shuffled rounds).
 
-    All methods are synchronous, thread-safe, and do not wait for answers unless their docstring says so.
+    All methods are synchronous, thread-safe, and do not wait for answers unless their docstring says so. It is long
+    because it has both ends of the driver's life and both directions of its protocol.
     """
 
     def __init__(
