@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 class Testbed:
     """One running mesh, made by the `topology` fixture or by `testbed.start`.
 
-    It is long because the public methods say here what they do; each hands over to another object."""
+    It is long because the public methods say here what they do; each hands over to another object.
+    """
 
     __test__ = False
 
