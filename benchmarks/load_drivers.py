@@ -32,13 +32,13 @@ Figures = dict[str, float]
 def ours(url: str, rps: float, seconds: float) -> Figures:
     from testbed.load.driver import Driver
     from testbed.load.schedule import Schedule
-    from testbed.load.workload import get, steady
+    from testbed.load.workload import constant_rate, get
     from testbed.runtime.tools import binaries
 
     binary, before = binaries.find("load"), children()
     used = time.process_time()
     with Driver(binary, {"server": url}) as driver:
-        driver.send(Schedule(steady(get("/"), rps=rps), 1).take(seconds))
+        driver.send(Schedule(constant_rate(get("/"), rps=rps), 1).take(seconds))
         driver.wait_idle()
         results = driver.results()
     cpu = time.process_time() - used + children() - before

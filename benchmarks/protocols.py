@@ -13,7 +13,7 @@ from statistics import median
 import testbed
 from benchmarks._table import Figure
 from benchmarks._turns import ROUNDS, added, in_turns, ratio
-from testbed import get, steady
+from testbed import constant_rate, get
 from testbed.load.stub_rpc import CALL
 from testbed.spec.topology import Topology
 
@@ -52,7 +52,7 @@ def lateness() -> Iterator[Figure]:
     for protocol in ("http", "http2", "grpc"):
         entry = {"app": {"language": "go", "protocol": protocol}}
         with testbed.start(Topology(name="one", entry="app", mesh="none", services=entry)) as mesh:
-            with mesh.load(steady(get("/"), rps=RPS)) as traffic:
+            with mesh.load(constant_rate(get("/"), rps=RPS)) as traffic:
                 traffic.run(for_s=LOAD_S, phase="load")
             (pace,) = [one for one in traffic.result().history.index.paces if one.phase == "load"]
         note = f"p99 of {pace.sent} of {pace.planned} at {RPS}/s"

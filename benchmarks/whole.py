@@ -13,7 +13,7 @@ from statistics import median
 import testbed
 from benchmarks import load_drivers
 from benchmarks._table import Figure
-from testbed import get, steady
+from testbed import constant_rate, get
 from testbed.spec.topology import Topology
 
 SHOP = "topologies/shop.yaml"
@@ -46,7 +46,7 @@ def cold_start(topology: str | Topology, runtime: str = "process") -> tuple[floa
 
 def journey(mesh: testbed.Testbed) -> Iterator[Figure]:
     """Measure requests through five services and four edges at 100/s in open loop, from the intended send time."""
-    run = mesh.experiment(load=steady(get("/"), rps=100), warmup_s=2, baseline_s=1, hold_s=10, recover_s=0)
+    run = mesh.experiment(load=constant_rate(get("/"), rps=100), warmup_s=2, baseline_s=1, hold_s=10, recover_s=0)
     seen = sorted(r.latency_ms for r in run.history.index.requests if r.phase == "hold")
     yield Figure("journey of five services, p50", median(seen), 10, note=f"{len(seen)} journeys at 100/s, open loop")
     yield Figure("journey of five services, p99", seen[int(len(seen) * 0.99)])

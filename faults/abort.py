@@ -1,9 +1,9 @@
-"""Abort: single requests are answered with an error status, and the callee never sees them."""
+"""Abort: single requests get an error status, and the callee never sees them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import Field, dataclass, field
+from typing import Any, ClassVar
 
 from testbed.errors import FaultError
 from testbed.faults.base import RequestFault
@@ -14,22 +14,25 @@ from testbed.spec.grpc_status import as_http, nearest_to, number
 
 @dataclass(frozen=True)
 class abort(RequestFault):
-    """Answer with `status` (200 to 599, as Envoy's fault filter takes it; 503 unless given) in the callee's place.
+    """Answer with `status` (200 to 599, default 503) in the place of the callee.
 
-    On an edge that carries gRPC, `grpc_status` says with which of gRPC's statuses, by its name; the answer is then what
-    gRPC calls trailers-only: HTTP 200, that status, and no message.
+    On an edge that carries gRPC, give `grpc_status` by its name. The answer is then trailers-only: HTTP 200, this gRPC
+    status, and no message.
 
         abort(503).on("checkout -> pricing").for_attempts(1)
         abort(grpc_status="UNAVAILABLE").on("checkout -> stock")
     """
 
-    twin: ClassVar[str] = "refused()"
+    twin: ClassVar[str] = "connection_refused()"
 
     status: int = 503
     grpc_status: str | None = field(default=None, kw_only=True)
 
+    def _is_written(self, one: Field[Any]) -> bool:
+        return super()._is_written(one) and not (one.name == "status" and self.grpc_status is not None)
+
     def validate(self) -> None:
-        """Raise `FaultError` unless there is one status that its protocol and the fault filter know."""
+        """Raise `FaultError` unless there is exactly one valid status."""
         if not isinstance(self.status, int) or not 200 <= self.status <= 599:
             raise FaultError(f"{self}: status is an HTTP status from 200 to 599")
         if self.grpc_status is None:
@@ -52,11 +55,11 @@ class abort(RequestFault):
         return (Rule(fault, inlets, abort=self.status, scope=scope),)
 
     def _fits_protocol(self, context: FaultContext) -> None:
-        """Raise `FaultError` for a status that callers on these edges cannot be given."""
+        """Raise `FaultError` for a status of the wrong protocol."""
         for link in links_of(self.target, context, self):
             if link.protocol == "grpc" and self.grpc_status is None:
-                there = f"{link.edge} carries gRPC, whose callers go by the gRPC status and not by {self.status}"
+                there = f"{link.edge} carries gRPC, where callers read the gRPC status and not {self.status}"
                 raise FaultError(f'{self}: {there}. Use abort(grpc_status="{nearest_to(self.status)}")')
             if link.protocol != "grpc" and self.grpc_status is not None:
-                there = f"{link.edge} carries {link.protocol}, whose answers have no gRPC status"
+                there = f"{link.edge} carries {link.protocol}, which has no gRPC status"
                 raise FaultError(f"{self}: {there}. Use abort({as_http(number(self.grpc_status))})")

@@ -1,4 +1,4 @@
-"""Bandwidth: a thin line, on which large answers take their time and small ones do not."""
+"""Bandwidth: a slow line, where large answers take longer and small ones do not."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from testbed.faults.toxics import KINDS
 
 @dataclass(frozen=True, kw_only=True)
 class bandwidth(LinkFault):
-    """Let `kb_per_s` kilobytes (of 1000 bytes) a second through, on each connection for itself.
+    """Limit each connection to `kb_per_s` kilobytes (of 1000 bytes) a second.
 
-    `direction="answers"` (the default) makes answers slow, `"requests"` what callers send. Opening a connection is not
-    slower, and neither is what fits into a few kilobytes. Whole numbers from 1 on; a line that lets nothing through is
-    `silent()`. Healing hands over at once what was held back.
+    `direction="answers"` (the default) slows down answers, `"requests"` slows down requests. Opening a connection is
+    not slower, and a message of a few kilobytes is not either. A whole number from 1 on; for a line without any
+    throughput use `stall()`. Healing sends the held data at once.
 
         bandwidth(kb_per_s=64).on("checkout -> pricing")
     """
@@ -29,10 +29,10 @@ class bandwidth(LinkFault):
     direction: Direction = "answers"
 
     def validate(self) -> None:
-        """Raise `FaultError` for a rate that Toxiproxy would die of, or an unknown direction."""
+        """Raise `FaultError` for a rate that crashes Toxiproxy, or an unknown direction."""
         whole(self, KINDS["bandwidth"]["rate"], kb_per_s=self.kb_per_s)
         known_direction(self)
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One bandwidth toxic a link."""
+        """One bandwidth toxic for each link."""
         return toxics(self, context, "bandwidth", self.direction, rate=self.kb_per_s)

@@ -1,4 +1,4 @@
-"""The one source of chance: a hash of a text, equal in Python, in the inlet's Lua and in the three stubs."""
+"""The only source of randomness: a hash of a text, equal in Python, in the inlet's Lua and in the three stubs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _MASK = 0xFFFF_FFFF
 
 
 def unit(text: str) -> float:
-    """Return a number in [0, 1) that depends on `text` alone, evenly spread.
+    """Return a number in [0, 1) that depends only on `text`, evenly distributed.
 
     FNV-1a with 32 bits (Fowler, Noll, Vo: offset 2166136261, prime 16777619) over the UTF-8 bytes, then the finalizer
     of MurmurHash3 (Appleby, fmix32), because FNV alone spreads the last bytes too little over the high bits.

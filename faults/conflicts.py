@@ -1,4 +1,4 @@
-"""Which faults cannot be in force together: pure, asked before anything is injected."""
+"""Finds faults that cannot be in force together, before anything is injected. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Operations = tuple[Operation, ...]
 def refuse_contradictions(faults: Sequence[ResolvedFault], links: Iterable[Link]) -> None:
     """Raise `FaultError` for the first two faults that cannot both have their effect.
 
-    Two faults contradict each other if they need the same thing in two states at once, or if one hides the other
-    altogether; a fault that is hidden on some of its links only (one of two replicas is dead), or for some of the time
-    only (one of the two comes and goes), is an ordinary combination.
+    Two faults contradict each other if they need one thing in two states at the same time, or if one hides the other
+    completely. A combination is fine if one fault hides the other only on some links (one of two replicas is dead) or
+    only for some time (one of them comes and goes).
     """
     known = list(links)
     named = {link.name: link for link in known} | {link.inlet: link for link in known if link.inlet}
@@ -47,7 +47,7 @@ def _hidden(pairs: Iterable[tuple[Operations, Operations]], named: Mapping[str, 
 
 
 def _parts(operation: Operation) -> Operations:
-    """A rule as one rule for each of its inlets, anything else as it is."""
+    """Split a rule into one rule for each inlet; return any other operation unchanged."""
     if not isinstance(operation, Rule):
         return (operation,)
     return tuple(replace(operation, inlets=(inlet,)) for inlet in operation.inlets)
@@ -61,35 +61,35 @@ def _collide(a: Operation, b: Operation) -> str:
             return f"both put a {kind} on the link {link}"
         case ProcessAction(_, action) as one, ProcessAction(_, action2) as two if one.process == two.process:
             who = one.replica if one.role == "app" else f"the proxy of {one.replica}"
-            return f"{who} cannot be under {action} and {action2} at once"
+            return f"{who} cannot have {action} and {action2} at the same time"
         case Rule() as one, Rule() as two:
             return _rules(one, two)
     return ""
 
 
 def _hides(a: Operation, b: Operation, named: Mapping[str, Link]) -> str:
-    """Why `a` keeps `b` (a rule: of one inlet) from having any effect, or ""."""
+    """Why `a` prevents every effect of `b` (a rule of one inlet), or ""."""
     match a, b:
         case LinkDown(link) | Blackhole(link), Toxic(other) if link == other:
-            return f"the link {link} is closed, so nothing else can happen on it"
+            return f"the link {link} is closed, so no other fault has an effect on it"
         case Toxic(link, "timeout" | "reset_peer" as kind), Toxic(other) if link == other:
             return f"{kind} lets no answer through on {link}"
         case ProcessAction(replica, "kill", "app"), Toxic(link) if named[link].callee == replica:
-            return f"{replica} is dead, so nothing else can happen on {link}"
+            return f"{replica} is dead, so no other fault has an effect on {link}"
         case ProcessAction(replica, "kill", "app"), Rule(_, (inlet,)) if named[inlet].callee == replica:
             return f"{replica} is dead, so no request arrives there"
         case ProcessAction(host, _, "proxy"), Toxic(link) | LinkDown(link) | Blackhole(link) if (
             named[link].proxy == host
         ):
-            return f"the proxy of {host} does nothing, so nothing happens on {link}"
+            return f"the proxy of {host} is down, so there is no traffic on {link}"
         case ProcessAction(host, _, "proxy"), Rule(_, (inlet,)) if named[inlet].proxy == host:
-            return f"the proxy of {host} does nothing, so no request of its arrives"
+            return f"the proxy of {host} is down, so no request from it arrives"
         case ((LinkDown(link) | Blackhole(link) | Toxic(link, "timeout", "upstream")), Rule(_, (inlet,))) if (
             named[inlet].name == link
         ):
             return f"no request comes over the link {link}"
         case Rule() as one, Rule(_, (inlet,)) as two if inlet in one.inlets and _covers(one.scope, two.scope):
-            return _outdone(one, two)
+            return _hides_rule(one, two)
     return ""
 
 
@@ -102,21 +102,21 @@ def _rules(a: Rule, b: Rule) -> str:
 
 
 _EFFECTS = {"abort": "answer", "grpc_status": "answer", "delay_ms": "delay", "kb_per_s": "throttle"}
-"""Field of a rule -> what two rules with it both do."""
+"""Field of a rule -> the verb for a message about two such rules."""
 
 
-def _outdone(one: Rule, two: Rule) -> str:
-    """Why a rule leaves nothing to do for another that meets no other requests, or ""."""
+def _hides_rule(one: Rule, two: Rule) -> str:
+    """Why a rule hides another rule on the same requests, or ""."""
     if one.delay_ms == NEVER_MS:
         return "a request that hangs is never answered"
     status = one.abort if one.grpc_status is None else name_of(one.grpc_status)
     if status is not None and two.kb_per_s is not None:
-        return f"a request that is answered with {status} at once has no body to throttle"
+        return f"an answer with {status} has no body to throttle"
     return ""
 
 
 def _covers(a: Scope, b: Scope) -> bool:
-    """Whether every request that `b` meets is surely met by `a`."""
+    """Whether `a` matches every request that `b` matches."""
     return (
         (a.users is None or (b.users is not None and b.users <= a.users))
         and a.cohort in (None, b.cohort)

@@ -1,4 +1,4 @@
-"""Crash loop: a process dies and comes back, again and again."""
+"""Crash loop: a process dies and restarts again and again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testbed.faults.timed import forever
 class crash_loop(kill):
     """Kill the process, start it `down_s` seconds later, kill it again after `up_s`, until it is healed.
 
-    Callers are refused while it is down. `up_s` counts from the order to start it, so it includes the start itself.
+    Callers are refused while it is down. `up_s` includes the time of the start.
     """
 
     alternates: ClassVar[bool] = True
@@ -29,5 +29,5 @@ class crash_loop(kill):
         positive(self, up_s=self.up_s, down_s=self.down_s)
 
     def steps(self, context: FaultContext) -> Iterator[FaultStep]:
-        """Yield the same kill for ever."""
+        """Yield the same kill without end."""
         return forever(kill(target=self.target), self.waits_s, self.up_s, self.down_s)

@@ -13,7 +13,7 @@ from testbed.faults.target import FaultContext
 
 @dataclass(frozen=True, kw_only=True)
 class delay(RequestFault):
-    """Hold a request at the callee's door for `ms` before the callee sees it (whole milliseconds, at most an hour).
+    """Hold a request at the inlet for `ms` before the callee sees it (whole milliseconds, at most an hour).
 
     delay(ms=800).on("checkout -> pricing").for_cohort("trondheim")
     """

@@ -15,7 +15,7 @@ from testbed.faults.timed import TimedFault, forever
 class flapping(TimedFault):
     """Any fault, in force for `down_s` seconds, then gone for `up_s`, again and again until it is healed.
 
-    It begins with being in force. `up_s` counts from where healing begins, as windows do in the history.
+    It is in force first. `up_s` counts from the start of healing, like windows in the history.
     """
 
     up_s: float = field(kw_only=True)
@@ -29,5 +29,5 @@ class flapping(TimedFault):
             raise FaultError(f"{self}: {self.fault.name} ends by itself. Use crash_loop(up_s=, down_s=)")
 
     def turns(self, parts: Sequence[Fault]) -> Iterator[FaultStep]:
-        """Yield the same part for ever."""
+        """Yield the same part without end."""
         return forever(parts[0], 0, self.up_s, self.down_s)

@@ -1,4 +1,4 @@
-"""Graceful restart: a replica is asked to end, finishes what it has begun, and starts anew."""
+"""Graceful restart: a replica gets SIGTERM, finishes its requests, and starts again."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from testbed.faults.base import ProcessFault, positive
 from testbed.faults.operations import LinkDown, Operation, ProcessAction, Toxic
 from testbed.faults.target import FaultContext, links_of, replicas_of
 
-HELD_MS = 1000  # until it is asked to end, and the inlet has seen which of its connections the app has closed
+HELD_MS = 1000  # until SIGTERM has been sent and the inlet knows which connections the app has closed
 
 
 @dataclass(frozen=True, kw_only=True)
 class graceful_restart(ProcessFault):
-    """Ask the process to end (SIGTERM), kill it after `within_s` seconds if it has not, and start it again at once.
+    """Send SIGTERM, kill the process after `within_s` seconds if it still runs, and start it again at once.
 
         rolling(graceful_restart().on(service="pricing"), every_s=5)
 
-    Over when it is ready again. While it finishes, the links stay open for what it has begun, so a new request is not
-    refused but broken off, within 1 s: `reset` retries that, `connect-failure` does not. Held so long, it cannot be
-    sent on a connection that the app is just closing, which would be the inlet's own and none of the caller's.
-    From its end on callers are refused.
+    The fault ends when the process is ready again. While the process finishes, the links stay open for its requests, so
+    a new request is not refused but its connection is reset within 1 s: `reset` retries this, `connect-failure` does
+    not. The inlet holds the request for this time, so that it does not use a connection that the app is closing. After
+    the process has ended, connections are refused.
 
-    A service says in `grace` how long it finishes; without, it ends at once. Kubernetes waits 30 s as well.
+    The key `terminationGracePeriod` of a service sets how long it finishes requests; without it the service ends at
+    once. `within_s` is 30 s by default, as in Kubernetes.
     """
 
     momentary = True
@@ -33,7 +34,7 @@ class graceful_restart(ProcessFault):
         positive(self, within_s=self.within_s)
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """Hold what is new, ask the process to end, close the links only when it has, and start it."""
+        """Hold new requests, send SIGTERM, close the links after the process has ended, and start it."""
         links, names = (
             links_of(self.target, context, self),
             [replica.name for replica in replicas_of(self.target, context, self)],

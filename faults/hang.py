@@ -1,4 +1,4 @@
-"""Hang: single requests are taken and never answered, chosen by user, cohort, share or attempt."""
+"""Hang: single requests are accepted and never answered, selected by user, cohort, share or attempt."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from testbed.faults.target import FaultContext
 
 @dataclass(frozen=True)
 class hang(RequestFault):
-    """Take a request and never answer it: its caller waits until it gives up. The callee never sees it.
+    """Accept a request and never answer it: the caller waits until it gives up. The callee never sees the request.
 
-    Healing lets later requests through; one that hangs goes on hanging until its caller closes it, as it would in a
-    process that has lost it. A caller without any time-out waits for a day.
+    Healing lets later requests through. A request that hangs still hangs until its caller closes it. A caller without a
+    timeout waits for a day.
 
         hang().on("checkout -> pricing").for_attempts(1)
     """
 
-    twin: ClassVar[str] = "silent()"
+    twin: ClassVar[str] = "stall()"
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One rule for all its links: a delay that nobody outlives."""
+        """One rule for all its links: a delay of a day."""
         return (Rule(fault, self.inlets(context), delay_ms=NEVER_MS, scope=self.scope(context)),)

@@ -1,4 +1,4 @@
-"""Kill: a replica's process is gone, at once and without a farewell (SIGKILL)."""
+"""Kill: the process of a replica ends at once (SIGKILL)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from testbed.faults.target import FaultContext, links_of, process_actions
 
 @dataclass(frozen=True, kw_only=True)
 class kill(ProcessFault):
-    """Kill the process; callers are refused until it is healed (started again, ready, and reachable).
+    """Kill the process. Connections are refused until it is healed (started again, ready, and reachable).
 
         kill().on(replica="pricing-1")
 
-    A mesh proxy is killed with `.on(proxy="checkout-1")` (`"node-1"` where placement is node): every replica whose
-    calls it takes is refused by it, and when it is healed it begins with closed breakers and empty pools.
+    A mesh proxy is killed with `.on(proxy="checkout-1")` (`"node-1"` where placement is node): every replica that
+    uses it is refused, and after healing it starts with closed breakers and empty pools.
     """
 
     on_proxies = True
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """Close the links first: the testbed's own plane must not answer in the dead process's place."""
+        """Close the links first, so that the test proxies do not answer for the dead process."""
         closed = (
             () if self.target.proxy else tuple(LinkDown(link.name) for link in links_of(self.target, context, self))
         )
@@ -31,7 +31,7 @@ class kill(ProcessFault):
 
 @dataclass(frozen=True, kw_only=True)
 class restart(kill):
-    """Kill the process and start it again at once: over when it is ready again, without memory or connections.
+    """Kill the process and start it again at once: it ends when the process is ready again.
 
     restart().on(service="pricing")
     """

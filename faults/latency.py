@@ -1,4 +1,4 @@
-"""Latency: everything on a link takes longer, as between two distant sites."""
+"""Latency: all data on a link takes longer, as between two distant sites."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from testbed.faults.target import FaultContext
 class latency(LinkFault):
     """Add `ms` to every answer on a link (one way; a round trip grows by `ms`).
 
-    `jitter_ms` spreads it evenly over [ms - jitter_ms, ms + jitter_ms]. Opening a connection is not slower: Toxiproxy
-    accepts on its own side of the distance. Data keeps its order. Whole milliseconds, at most an hour.
+    `jitter_ms` spreads it evenly over [ms - jitter_ms, ms + jitter_ms]. Opening a connection is not slower, because
+    Toxiproxy accepts it before the delay. Data keeps its order. Whole milliseconds, at most an hour.
 
         latency(ms=100, jitter_ms=20).on("checkout -> pricing")
     """
@@ -33,11 +33,11 @@ class latency(LinkFault):
         positive(self, ms=self.ms)
         not_negative(self, jitter_ms=self.jitter_ms)
         if self.jitter_ms > self.ms:
-            raise FaultError(f"{self}: jitter_ms must not be above ms, or time would run backwards")
+            raise FaultError(f"{self}: jitter_ms must not be above ms, or a delay could be negative")
         if max(self.ms, self.jitter_ms) > 3_600_000 or self.ms % 1 or self.jitter_ms % 1:
             raise FaultError(f"{self}: ms and jitter_ms are whole milliseconds, at most an hour")
         known_direction(self)
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One latency toxic a link."""
+        """One latency toxic for each link."""
         return toxics(self, context, "latency", self.direction, latency=self.ms, jitter=self.jitter_ms)

@@ -1,4 +1,4 @@
-"""What a fault may ask of the planes: small values, carried out and undone by the injector."""
+"""The operations of faults: small values that the injector carries out and undoes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Stream = Literal["upstream", "downstream"]
-NEVER_MS = 86_400_000  # a delay that no caller outlives: the request hangs
+NEVER_MS = 86_400_000  # a delay of a day: the request hangs
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The whole numbers that an attribute takes; `default` None means that it must be given."""
+    """The range of an attribute, in whole numbers. `default` None: the attribute is required."""
 
     low: int
     high: int
     default: int | None = 0
 
 
-RATE = Range(1, 10_000_000)  # KiB/s of an answer's body; Envoy takes no less
+RATE = Range(1, 10_000_000)  # KiB/s of an answer's body; the minimum of Envoy
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,7 @@ class Toxic:
 class LinkDown:
     """One link disabled: open connections are closed, new ones refused.
 
-    `during_restart` means only while the fault is put in force, and again while it is undone: the callee starts anew
-    meanwhile.
+    `during_restart`: only while the fault comes into force and while it is undone, because the callee restarts then.
     """
 
     link: str
@@ -46,7 +45,7 @@ class LinkDown:
 
 @dataclass(frozen=True, slots=True)
 class Blackhole:
-    """One link taken off the network: open connections are closed, nobody answers the SYN of a new one."""
+    """One link taken off the network: open connections are closed, and the SYN of a new one gets no answer."""
 
     link: str
 
@@ -56,9 +55,9 @@ LinkOperation = Toxic | LinkDown | Blackhole
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which requests a rule meets; an empty scope meets all. All given parts must match.
+    """Which requests a rule matches. An empty scope matches all requests; all given parts must match.
 
-    `requests` is a share in [0, 1] drawn anew for every attempt: a hash of (seed, request id, link edge, attempt).
+    `requests` is a share in [0, 1] drawn again for every attempt: a hash of (seed, request id, link edge, attempt).
     """
 
     users: frozenset[str] | None = None
@@ -72,20 +71,20 @@ class Scope:
 class Rule:
     """One request fault at the inlet: abort with a status, delay, delay then abort, or a slow body of the answer."""
 
-    fault: str  # the fault's id in this run, e.g. "f1"; logged with every arrival that it hits
-    inlets: tuple[str, ...]  # the inlet addresses ("ip:port") of the links that it acts on
+    fault: str  # the fault's id in this run, e.g. "f1"; logged with every arrival that it matches
+    inlets: tuple[str, ...]  # the inlet addresses ("ip:port") of its links
     abort: int | None = None  # HTTP status
-    delay_ms: float | None = None  # 0: only mark the arrivals that it meets
+    delay_ms: float | None = None  # 0: only mark the arrivals that it matches
     scope: Scope = Scope()
     kb_per_s: int | None = None  # KiB (1024 bytes) of the answer's body
-    grpc_status: int | None = None  # number of a gRPC status to abort with, in the place of `abort`
+    grpc_status: int | None = None  # number of a gRPC status to abort with, instead of `abort`
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessAction:
-    """Something done to one replica's app process, or to a mesh proxy; undone by its opposite, where it has one."""
+    """An action on the app process of one replica, or on a mesh proxy. The opposite action, if any, undoes it."""
 
-    replica: str  # or the node, where the proxy is a node's
+    replica: str  # or the node, for the proxy of a node
     action: Literal["kill", "pause", "restart", "terminate", "cpu", "memory"]
     role: Literal["app", "proxy"] = "app"
     amount: float = 0  # cpu: share of one processor; memory: MiB; terminate: seconds until it is killed
@@ -100,15 +99,15 @@ class ProcessAction:
 class PacketDrop:
     """The kernel drops a share (above 0, at most 1) of one link's packets as they come in."""
 
-    fault: str  # the fault's id in this run: all its rules are one chain
+    fault: str  # the fault's id in this run: all its rules form one chain
     link: str
     share: float
-    packets: Literal["requests", "answers"]  # those to the link, or those from it
+    packets: Literal["requests", "answers"]  # packets to the link, or packets from it
 
 
 @dataclass(frozen=True, slots=True)
 class PacketShaping:
-    """The kernel treats one link's packets as `netem_args` says, in the words of tc's netem."""
+    """The kernel changes packets of one link as `netem_args` says (arguments of tc netem)."""
 
     fault: str
     link: str

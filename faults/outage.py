@@ -1,4 +1,4 @@
-"""Outage: some or all replicas of a service fail in one way, the partial outage of everyday life."""
+"""Outage: some or all replicas of a service fail in one way."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ from typing import Literal
 from testbed.errors import FaultError, nearest
 from testbed.faults.abort import abort
 from testbed.faults.base import Fault, Plane
+from testbed.faults.connection_refused import connection_refused
 from testbed.faults.hang import hang
 from testbed.faults.kill import kill
-from testbed.faults.lost import lost
+from testbed.faults.node_failure import node_failure
 from testbed.faults.operations import Operation
-from testbed.faults.refused import refused
-from testbed.faults.silent import silent
+from testbed.faults.stall import stall
 from testbed.faults.target import FaultContext, Target
 from testbed.faults.unreachable import unreachable
 from testbed.plan.values import Link
+from testbed.renamed import KINDS as OLD_KINDS
+from testbed.renamed import warn
 
-Kind = Literal["refused", "unreachable", "silent", "hang", "erroring", "killed", "lost"]
+Kind = Literal["refused", "unreachable", "stall", "hang", "erroring", "killed", "node_failure"]
 KINDS: dict[str, Callable[[], Fault]] = {
-    "refused": refused,
+    "refused": connection_refused,
     "unreachable": unreachable,
-    "silent": silent,
+    "stall": stall,
     "hang": hang,
     "erroring": lambda: abort(503),
     "killed": kill,
-    "lost": lost,
+    "node_failure": node_failure,
 }
 
 
 @dataclass(frozen=True)
 class outage(Fault):
-    """The first `replicas` replicas of `service` (all of them if None) fail as `kind` says.
+    """The first `replicas` replicas of `service` (all if None) fail in the way of `kind`.
 
-    What callers see: `refused` a connection refused, `unreachable` a connect time-out, `silent` a read time-out on
-    every connection, `hang` one on every request (health checks by TCP alone stay well), `erroring` a 503 (on
-    gRPC: UNAVAILABLE) to each request, `killed` a process that is really gone, and refused until it is healed, `lost` a
-    node that is gone: silence, and a process that does nothing more.
+    What callers see: with `refused` connection refused, with `unreachable` a connect timeout, with `stall` a read
+    timeout on every connection, with `hang` a read timeout on every request (TCP health checks still succeed), with
+    `erroring` a 503 for each request (gRPC: UNAVAILABLE). With `killed` the process is killed, and connections are
+    refused until it is healed. With `node_failure` the whole node fails: no answers, and the process is stopped.
 
         outage("pricing", replicas=1, kind="unreachable")
     """
@@ -46,6 +48,13 @@ class outage(Fault):
     service: str
     replicas: int | None = None
     kind: Kind = "refused"
+
+    def __post_init__(self) -> None:
+        """Take an old word for a kind, with a warning, then as any fault."""
+        if new := OLD_KINDS.get(self.kind):
+            warn(f"kind={self.kind!r}", f"kind={new!r}")
+            object.__setattr__(self, "kind", new)
+        super().__post_init__()
 
     def validate(self) -> None:
         """Raise `FaultError` for an unknown kind or fewer than one replica."""
@@ -60,9 +69,9 @@ class outage(Fault):
         return KINDS[self.kind]().plane
 
     def _aim(self, target: Target) -> Target:
-        """Narrow the outage to one edge: only this caller meets it (not for `killed` and `lost`)."""
+        """Limit the outage to the caller of one edge (not for `killed` and `node_failure`)."""
         if not target.edge or target.service or target.replica or target.proxy:
-            raise FaultError(f"{self} names its service itself; .on takes an edge into it, nothing else")
+            raise FaultError(f"{self} has a service already; .on accepts only an edge into it")
         return Target(edge=target.edge)
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
@@ -74,9 +83,11 @@ class outage(Fault):
         return tuple(link for part in self._parts(context) for link in part.affected_links(context))
 
     def one_by_one(self, context: FaultContext) -> tuple[Fault, ...]:
-        """The kind of failure on each replica of the service, to be in force by turns."""
+        """The failure on each replica of the service, one after the other."""
         if self.replicas is not None:
-            raise FaultError(f"{self}: replicas= says how many are down at once; one by one, leave it out")
+            raise FaultError(
+                f"{self}: replicas= is the number at the same time; leave it out for one replica after the other"
+            )
         return tuple(self._parts(context))
 
     def _parts(self, context: FaultContext) -> list[Fault]:

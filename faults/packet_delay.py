@@ -1,4 +1,4 @@
-"""Packet delay: every packet takes its time, drawn from a distribution, opening a connection included."""
+"""Packet delay: every packet takes longer, also packets that open a connection."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SHAPES = ("uniform", "normal", "pareto", "paretonormal")
 
 @dataclass(frozen=True, kw_only=True)
 class packet_delay(ShapedPackets):
-    """Delay each packet by `ms`, give or take `jitter_ms`, spread as `distribution` says (iproute2's tables).
+    """Delay each packet by `ms`, give or take `jitter_ms`, with this `distribution` (tables of iproute2).
 
-    Other than `latency`, it delays the SYN as well, and each way counts: on both ways a round trip grows by 2 x `ms`.
+    Unlike `latency` it also delays the SYN, and it acts in each direction: a round trip grows by 2 x `ms` with both.
     """
 
     ms: float
@@ -33,7 +33,7 @@ class packet_delay(ShapedPackets):
             raise FaultError(f"{self}: there is no distribution {self.distribution!r}{hint}")
 
     def netem_args(self) -> tuple[str, ...]:
-        """Return netem's words; a uniform spread is what it does without a table."""
+        """Return the arguments of netem; without a table it uses a uniform distribution."""
         spread = () if not self.jitter_ms else (f"{self.jitter_ms:g}ms",)
         table = () if not spread or self.distribution == "uniform" else ("distribution", self.distribution)
         return ("delay", f"{self.ms:g}ms", *spread, *table)

@@ -11,10 +11,10 @@ from testbed.faults.target import FaultContext, links_of
 
 @dataclass(frozen=True, kw_only=True)
 class packet_loss(PacketFault):
-    """Lose this share of the packets, drawn for each packet: real loss, with TCP's own retransmissions.
+    """Drop this share of the packets, drawn for each packet: real loss, with retransmissions of TCP.
 
-    What callers see are steps in latency (Linux sends again after 200 ms and more), rarely an error. Opening a
-    connection is hit as well (a lost SYN is sent again after 1 s). Outside `testbed sandbox` the loopback carries up
+    Callers see steps in latency (Linux retransmits after 200 ms and more), rarely an error. Opening a connection is
+    affected too (a lost SYN is retransmitted after 1 s). Outside `testbed sandbox` the loopback carries up
     to 64 KB in one packet, so the loss of large bodies is approximate.
     """
 
@@ -26,7 +26,7 @@ class packet_loss(PacketFault):
         a_share(self, self.percent)
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One share of the packets for each link and way."""
+        """One drop for each link and direction."""
         return tuple(
             op
             for link in links_of(self.target, context, self)

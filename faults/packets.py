@@ -1,4 +1,4 @@
-"""What packet faults share: they act on single packets of a link, one way or both, in the kernel itself."""
+"""The common part of packet faults: they act in the kernel on single packets of a link, in one or both directions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WAYS: tuple[Way, ...] = ("requests", "answers")
 
 @dataclass(frozen=True, kw_only=True)
 class PacketFault(LinkFault):
-    """A fault of single packets, on both ways of a link unless `direction` is "requests" or "answers".
+    """A fault of single packets, in both directions of a link unless `direction` is "requests" or "answers".
 
-    It needs CAP_NET_ADMIN, as root or inside `testbed sandbox`; elsewhere the test is skipped with the reason.
+    It needs CAP_NET_ADMIN, as root or inside `testbed sandbox`; otherwise the test is skipped with the reason.
     """
 
     plane: ClassVar[Plane] = "packets"
@@ -33,7 +33,7 @@ class PacketFault(LinkFault):
 
     @property
     def ways(self) -> tuple[Way, ...]:
-        """The ways that packets are hit on."""
+        """The directions in which it acts."""
         return WAYS if self.direction == "both" else (self.direction,)
 
 
@@ -41,11 +41,11 @@ class ShapedPackets(PacketFault):
     """A packet fault that the kernel's netem makes: only in `testbed sandbox`, on a kernel that has netem."""
 
     def netem_args(self) -> tuple[str, ...]:
-        """Return what netem is to do, in its own words."""
+        """Return the arguments of netem."""
         raise NotImplementedError
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One treatment for each link and way."""
+        """One shaping for each link and direction."""
         links, words = links_of(self.target, context, self), self.netem_args()
         return tuple(PacketShaping(fault, link.name, way, words) for link in links for way in self.ways)
 

@@ -1,4 +1,4 @@
-"""Partition: two sides cannot reach each other any more, or one cannot reach the other."""
+"""Partition: two sides cannot reach each other, or one cannot reach the other."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from testbed.plan.values import Link
 class partition(PacketFault):
     """No packet passes between `a` and `b` (services or replicas); with `one_way=True` none from `a` to `b`.
 
-    Every edge between the two is cut, whoever calls whom. Nothing is refused or closed: connections hang, new ones
-    get no answer to their SYN. After healing TCP waits for its own back-off: an existing connection answers again
-    within about as long as the partition had lasted, new ones at once.
+    It cuts every edge between the two, in both call directions. Nothing is refused or closed: connections hang, and
+    the SYN of a new one gets no answer. After healing, TCP waits for its back-off: an existing connection answers again
+    after about the duration of the partition, a new one at once.
     """
 
     a: str
@@ -33,8 +33,8 @@ class partition(PacketFault):
             raise FaultError(f"{self}: a partition takes one_way=True, not direction=")
 
     def _aim(self, target: Target) -> Target:
-        """Refuse: a partition names its sides itself."""
-        raise FaultError(f"{self} names its two sides itself (services or replicas); it takes no .on(...)")
+        """Refuse: a partition has its two sides already."""
+        raise FaultError(f"{self} has its two sides already (services or replicas); it does not accept .on(...)")
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Drop everything from `a` to `b`, and back unless it is one-way."""

@@ -1,4 +1,4 @@
-"""Pause: a replica's process stands still (SIGSTOP), as in a long garbage collection or on a frozen host."""
+"""Pause: the process of a replica is stopped (SIGSTOP), as in a long garbage collection or on a frozen host."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from testbed.faults.target import FaultContext, process_actions
 
 @dataclass(frozen=True, kw_only=True)
 class pause(ProcessFault):
-    """Stop the process; its kernel still accepts connections, so callers meet read time-outs, never refusals.
+    """Stop the process. The kernel still accepts connections, so callers see read timeouts and no refusals.
 
-    What arrived meanwhile is answered late when it is healed (SIGCONT). A mesh proxy is paused with
-    `.on(proxy="checkout-1")` (`"node-1"` where placement is node); it goes on with the state that it had.
+    Healing (SIGCONT) lets it answer the waiting requests late. A mesh proxy is paused with
+    `.on(proxy="checkout-1")` (`"node-1"` where placement is node); it continues with its old state.
 
         pause().on(replica="pricing-1")
     """
@@ -22,5 +22,5 @@ class pause(ProcessFault):
     on_proxies = True
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One action a replica."""
+        """One action for each replica."""
         return process_actions(self.target, context, self, "pause")

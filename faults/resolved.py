@@ -1,4 +1,4 @@
-"""A fault resolved against a running mesh, once for each injection: everything that others ask of it is a field."""
+"""A fault resolved against a running mesh, once for each injection. Its facts are fields."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from testbed.plan.values import Link
 
 @dataclass(frozen=True)
 class ResolvedFault:
-    """A fault, or one part of a fault in time, with what it does and where it is met."""
+    """A fault, or one part of it, with its operations, links, edges and scope."""
 
     fault: Fault
     id: str  # of the injection: "f1"
     operations: tuple[Operation, ...]
-    links: tuple[Link, ...]  # on which it can be met
+    links: tuple[Link, ...]  # on which it acts
     edges: tuple[str, ...]  # of these links, each once
     scope: Scope | None  # of a request fault
-    behind: tuple[str, ...]  # the replicas whose calls go through the mesh proxy that is hit; () for any other fault
-    context: FaultContext = field(repr=False, compare=False)  # in which the parts of a fault in time are resolved
+    behind: tuple[str, ...]  # the replicas that use the faulted mesh proxy; () for any other fault
+    context: FaultContext = field(repr=False, compare=False)  # for the parts of a fault that come later
 
     def __str__(self) -> str:
-        """Write the fault as its author did."""
+        """Return the text of the fault."""
         return str(self.fault)
 
     def part(self, fault: Fault) -> ResolvedFault:
-        """Resolve a part of this fault, which is about to come into force, for the same injection."""
+        """Resolve a part of this fault for the same injection, when it comes into force."""
         return self if fault is self.fault else resolve(fault, self.context, self.id)
 
 
 def resolve(fault: Fault, context: FaultContext, id: str) -> ResolvedFault:
-    """Ask a fault what it does and where it is met. Raises `FaultError` if it does not fit the context."""
+    """Resolve a fault. Raises `FaultError` if it does not fit the context."""
     operations, links = fault.operations(context, id), fault.affected_links(context)
     edges = tuple(dict.fromkeys(link.edge for link in links))
     scope = next((op.scope for op in operations if isinstance(op, Rule)), None)

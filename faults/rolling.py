@@ -1,4 +1,4 @@
-"""Rolling: one replica after the other fails, as when a bad release or a node drain goes through a service."""
+"""Rolling: one replica after the other fails, as in a bad release or a node drain."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from testbed.faults.timed import TimedFault
 
 @dataclass(frozen=True)
 class rolling(TimedFault):
-    """Any fault on a service or an edge, on one replica at a time: a new one every `every_s` seconds, each for `for_s`.
+    """Any fault on a service or an edge, on one replica at a time: the next every `every_s` seconds, each for `for_s`.
 
-    Without `for_s` each lasts until the next one's turn (a `restart` or `slow_start` takes its own time). The next
-    never begins before the last has healed. Over when all replicas have had their turn.
+    Without `for_s` each lasts until the next begins (a `restart` or `slow_start` ends by itself). The next never begins
+    before the last has healed. The fault ends after the last replica.
     """
 
     every_s: float = field(kw_only=True)
     for_s: float | None = field(default=None, kw_only=True)
 
     def validate(self) -> None:
-        """Raise `FaultError` for times of zero or less, or turns that would overlap."""
+        """Raise `FaultError` for times of zero or less, or steps that would overlap."""
         super().validate()
         positive(self, every_s=self.every_s, for_s=self._for_s or 1)
         if self.for_s is not None and math.isfinite(self.fault.lasts_s):
-            raise FaultError(f"{self}: {self.fault.name} takes its own time: leave out for_s")
+            raise FaultError(f"{self}: {self.fault.name} ends by itself: leave out for_s")
         if self._for_s > self.every_s:
-            raise FaultError(f"{self}: a turn of {self._for_s:g} s does not fit between two that are every_s apart")
+            raise FaultError(f"{self}: each step takes {self._for_s:g} s, longer than every_s")
 
     @property
     def _for_s(self) -> float:

@@ -1,4 +1,4 @@
-"""Who a request fault hits: everyone, some users, a cohort, a share of the requests, some attempts."""
+"""The scope of a request fault: all requests, some users, a cohort, a share of the requests, some attempts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from testbed.faults.operations import Scope
 
 @dataclass(frozen=True)
 class Scoping:
-    """The scope as written; `resolve` turns it into the scope of one run, whose users are known by name."""
+    """The scope as written. `resolve` returns the scope of one run, with the ids of its users."""
 
     named: tuple[str, ...] = ()
     percent_users: float | None = None
@@ -22,7 +22,7 @@ class Scoping:
 
     @property
     def fixed(self) -> bool:
-        """Whether it is settled beforehand which users can be hit (so that there is a fair comparison)."""
+        """Whether the users in scope are fixed before the run, as a fair comparison needs."""
         return bool(self.named or self.percent_users or self.cohort)
 
     def users(self, named: Sequence[str], percent: float | None) -> Scoping:
@@ -66,7 +66,7 @@ class Scoping:
         if self.percent_users is None:
             return frozenset(self.named) or None
         if not population:
-            raise FaultError(f"{fault}: a share of the users is drawn from a load: inject while one runs, or name them")
+            raise FaultError(f"{fault}: percent= selects users of a load: inject while a load runs, or name the users")
         count = max(1, round(len(population) * self.percent_users / 100))
         ranked = sorted(population, key=lambda user: (unit(f"{seed}|marked|{user}"), user))
         return frozenset(ranked[:count])
@@ -79,10 +79,10 @@ class Scoping:
 
     def _only_one(self, method: str, taken: bool) -> None:
         if taken:
-            raise FaultError(f"{method} contradicts the scope that is there already: {str(self).lstrip('.')}")
+            raise FaultError(f"{method} contradicts the existing scope: {str(self).lstrip('.')}")
 
     def __str__(self) -> str:
-        """Write the scope as its author did: `.for_cohort('trondheim').for_attempts(1)`."""
+        """Return the scope as written: `.for_cohort('trondheim').for_attempts(1)`."""
         parts = [
             f".for_users({', '.join(map(repr, self.named))})" if self.named else "",
             f".for_users(percent={self.percent_users:g})" if self.percent_users is not None else "",
@@ -95,4 +95,4 @@ class Scoping:
 
 def _share(method: str, percent: float) -> None:
     if not 0 < percent <= 100:
-        raise FaultError(f"{method}(percent={percent:g}): a share is above 0 and at most 100")
+        raise FaultError(f"{method}(percent={percent:g}): percent is above 0 and at most 100")

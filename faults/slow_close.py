@@ -1,4 +1,4 @@
-"""Slow close: the end of a connection is noticed late."""
+"""Slow close: the end of a connection arrives late."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from testbed.faults.toxics import KINDS
 
 @dataclass(frozen=True, kw_only=True)
 class slow_close(LinkFault):
-    """Hold the end of a connection back for `ms` (whole milliseconds, at most an hour); data is not slower.
+    """Delay the end of a connection by `ms` (whole milliseconds, at most an hour); data is not slower.
 
-    `direction="answers"` (the default): the caller learns so much later that the callee has closed, and waits so long
-    for the end of an answer that has no length; `"requests"`: the callee learns later that the caller has gone.
-    Connections that stay open, as a proxy's pool keeps them, notice nothing.
+    `direction="answers"` (the default): the caller sees later that the callee has closed, and waits longer for the
+    end of an answer without a length. `"requests"`: the callee sees later that the caller has closed. Connections that
+    stay open, as in the pool of a proxy, are not affected.
 
         slow_close(ms=500).on("checkout -> pricing")
     """
@@ -34,5 +34,5 @@ class slow_close(LinkFault):
         known_direction(self)
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One slow_close toxic a link."""
+        """One slow_close toxic for each link."""
         return toxics(self, context, "slow_close", self.direction, delay=self.ms)

@@ -1,4 +1,4 @@
-"""Slow start: a replica is started anew, and takes its time."""
+"""Slow start: a replica restarts and needs a long time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from testbed.faults.target import FaultContext, links_of, replicas_of
 
 @dataclass(frozen=True, kw_only=True)
 class slow_start(ProcessFault):
-    """Restart the process; callers are refused until `takes_s` seconds later, when it is up by itself.
+    """Restart the process. Connections are refused for `takes_s` seconds; then the fault ends by itself.
 
-    Never sooner than the process really is ready. Healing it earlier lets callers in at once.
+    It never ends before the process is ready. Healing it earlier opens the links at once.
     """
 
     takes_s: float
@@ -24,11 +24,11 @@ class slow_start(ProcessFault):
 
     @property
     def lasts_s(self) -> float:
-        """The seconds that it takes."""
+        """The seconds until it ends."""
         return self.takes_s
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """Close the links first; the process is ready again long before they open."""
+        """Close the links first; the process is ready before they open."""
         closed = tuple(LinkDown(link.name) for link in links_of(self.target, context, self))
         return closed + tuple(
             ProcessAction(replica.name, "restart") for replica in replicas_of(self.target, context, self)

@@ -1,4 +1,4 @@
-"""Streams: what the faults have in common that are one Toxiproxy toxic on each of their links."""
+"""Streams: the common part of faults that are one Toxiproxy toxic for each link."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class _Directed(Protocol):
 
 
 def known_direction(fault: _Directed) -> None:
-    """Raise `FaultError` for a direction that there is not."""
+    """Raise `FaultError` for an unknown direction."""
     if fault.direction not in STREAMS:
         raise FaultError(f"{fault}: direction is one of {', '.join(STREAMS)}")
 
 
 def whole(fault: Fault, allowed: Range, **values: float) -> None:
-    """Raise `FaultError` unless every value is a whole number within the range that the server takes."""
+    """Raise `FaultError` unless every value is a whole number in the range of the server."""
     for key, value in values.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not (number and allowed.low <= value <= allowed.high and value % 1 == 0):

@@ -1,4 +1,4 @@
-"""Where a fault acts: its target, and the links, replicas and processes that this names in a running mesh."""
+"""Where a fault acts: its target, and the links, replicas and processes of this target in a running mesh."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from testbed.plan.values import Link, ProxyHost, Replica, links_from
 
 @dataclass(frozen=True)
 class FaultContext:
-    """The little that a fault may know of the running mesh."""
+    """The facts about the running mesh that a fault may use."""
 
-    links: Sequence[Link]  # every link, the load's own links into the entry included
+    links: Sequence[Link]  # every link, including the links from the load into the entry
     replicas: Sequence[Replica]
     users: Mapping[str, str]  # the user ids of the load that runs, each with its cohort ("" for none)
     seed: int  # of this run
@@ -24,7 +24,7 @@ class FaultContext:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a fault acts: an edge, a service, a replica or a proxy; edge and replica together narrow each other."""
+    """Where a fault acts: an edge, a service, a replica or a proxy; edge and replica can be combined."""
 
     edge: str | None = None
     service: str | None = None
@@ -32,7 +32,7 @@ class Target:
     proxy: str | None = None
 
     def __str__(self) -> str:
-        """Write the target as its author did: `'checkout -> pricing'` or `replica='pricing-1'`."""
+        """Return the target as written: `'checkout -> pricing'` or `replica='pricing-1'`."""
         words = [repr(self.edge)] if self.edge else []
         words += [f"{key}={value!r}" for key in ("service", "replica", "proxy") if (value := getattr(self, key))]
         return ", ".join(words)
@@ -41,7 +41,7 @@ class Target:
 def links_of(target: Target, context: FaultContext, who: object) -> tuple[Link, ...]:
     """The links that a target names; `FaultError` with the nearest valid name if there are none.
 
-    `who` is the fault, as the error is to name it.
+    `who` is the name of the fault in the error.
     """
     if target.proxy:
         return links_from(_proxy(target, context, who), context.links)
@@ -59,7 +59,7 @@ def links_of(target: Target, context: FaultContext, who: object) -> tuple[Link, 
         and target.service in (None, services[link.callee])
     )
     if not found:
-        raise FaultError(f"{who}: replica {target.replica!r} is not at the receiving end of {target.edge}")
+        raise FaultError(f"{who}: replica {target.replica!r} is not a callee on {target.edge}")
     return found
 
 
@@ -70,8 +70,10 @@ def replicas_of(target: Target, context: FaultContext, who: object) -> tuple[Rep
     names = {link.callee for link in links_of(target, context, who)}
     found = tuple(r for r in context.replicas if r.name in names)
     if there := next((r for r in found if r.external), None):
-        why = f"{there.service} runs already, at {there.app}, so its process is not the testbed's to touch"
-        raise FaultError(f"{who}: {why}. Break an edge into it, as outage({there.service!r}, kind='refused') does")
+        why = f"{there.service} is an external service at {there.app}, so the testbed cannot act on its process"
+        raise FaultError(
+            f"{who}: {why}. Use a fault on an edge into it, such as outage({there.service!r}, kind='refused')"
+        )
     return found
 
 

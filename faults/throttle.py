@@ -1,4 +1,4 @@
-"""Throttle: the answers to single requests come slowly, chosen by user, cohort, share or attempt."""
+"""Throttle: the answers to single requests are slow, selected by user, cohort, share or attempt."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from testbed.faults.target import FaultContext
 class throttle(RequestFault):
     """Send the body of an answer at `kb_per_s` (kilobytes of 1024 bytes, as Envoy counts); the head is not slower.
 
-    Time-outs that end with the answer's head do not notice; those that include the body do. An answer that has begun
-    stays slow after healing. For every connection of a link, whatever it carries: `bandwidth`.
+    A timeout for the head of the answer does not fire; a timeout that includes the body does. An answer that has begun
+    stays slow after healing. For all data of a link use `bandwidth`.
 
         throttle(kb_per_s=10).on("checkout -> pricing").for_cohort("trondheim")
     """

@@ -1,4 +1,4 @@
-"""Faults that come and go: what every fault has in common whose parts are in force by turns."""
+"""The common part of faults that come and go: their parts are in force one after the other."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from testbed.plan.values import Link
 
 @dataclass(frozen=True)
 class TimedFault(Fault):
-    """A fault made of another one, `fault`, of which `parts` are in force by turns, as `turns` says."""
+    """A fault made of another fault. Its `parts` are in force one after the other, in the steps of `turns`."""
 
     alternates: ClassVar[bool] = True
 
     fault: Fault
 
     def validate(self) -> None:
-        """Raise `FaultError` for what is no fault, or has times of its own."""
+        """Raise `FaultError` if `fault` is not a fault, or if it comes and goes or waits."""
         if not isinstance(self.fault, Fault):
             raise FaultError(f"{self.name}({self.fault!r}): the first argument is a fault, such as outage('pricing')")
         if self.fault.alternates or self.fault.waits_s:
-            raise FaultError(f"{self}: {self.fault} comes and goes, or waits, by itself already")
+            raise FaultError(f"{self}: {self.fault} already comes and goes, or waits")
 
     @property
     def plane(self) -> Plane:  # type: ignore[override]
@@ -35,7 +35,7 @@ class TimedFault(Fault):
         return self.fault.plane
 
     def _aim(self, target: Target) -> Target:
-        """Refuse: the fault inside is the one to aim."""
+        """Refuse: the target belongs to the inner fault."""
         raise self._unscopable("on")
 
     def _unscopable(self, method: str) -> FaultError:
@@ -43,26 +43,26 @@ class TimedFault(Fault):
         return FaultError(f"{self.name}(...).{method} is not possible: write {self.name}({inner}, ...)")
 
     def parts(self, context: FaultContext) -> Sequence[Fault]:
-        """Return what is in force by turns."""
+        """Return the parts."""
         return (self.fault,)
 
     def turns(self, parts: Sequence[Fault]) -> Iterator[FaultStep]:
-        """Yield the turns of these parts, for ever or for as long as there are some."""
+        """Yield the steps of these parts, with or without an end."""
         raise NotImplementedError
 
     def steps(self, context: FaultContext) -> Iterator[FaultStep]:
-        """Yield the turns, all of them later by what the fault waits."""
+        """Yield the steps, all delayed by the wait of the fault."""
         turns = self.turns(self.parts(context))
         first = next(turns)
         yield replace(first, after_s=first.after_s + self.waits_s)
         yield from turns
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """All that is ever done."""
+        """The operations of all parts."""
         return tuple(op for part in self.parts(context) for op in part.operations(context, fault))
 
     def affected_links(self, context: FaultContext) -> tuple[Link, ...]:
-        """All links on which it is ever met."""
+        """The links of all parts."""
         return tuple(link for part in self.parts(context) for link in part.affected_links(context))
 
 

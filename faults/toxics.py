@@ -1,7 +1,7 @@
-"""What Toxiproxy's toxics take: checked here, because the server checks almost nothing and dies of some values.
+"""The attributes of Toxiproxy's toxics, checked here because the server checks almost nothing and some values crash it.
 
-Known to kill or hang the server (2.12.0): a bandwidth rate below 0, a slicer's average_size of 0, a latency whose
-jitter overflows; a misspelt attribute is taken for a toxic that does nothing. None of them gets past `checked`.
+Known to crash or hang the server (2.12.0): a bandwidth rate below 0, a slicer with average_size 0, a latency with a
+jitter that overflows. A misspelt attribute gives a toxic that does nothing. `checked` refuses all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KINDS: Mapping[str, Mapping[str, Range]] = {
     "latency": {"latency": Range(0, HOUR_MS, None), "jitter": Range(0, HOUR_MS)},  # ms
     "bandwidth": {"rate": Range(1, 10_000_000, None)},  # KB/s; 0 would be a stall
     "slow_close": {"delay": Range(1, HOUR_MS, None)},  # ms
-    "timeout": {"timeout": Range(0, HOUR_MS, None)},  # ms; 0 is for ever
+    "timeout": {"timeout": Range(0, HOUR_MS, None)},  # ms; 0: without an end
     "reset_peer": {"timeout": Range(0, 1_000, None)},  # ms; the server blocks that long when it is removed
     "slicer": {
         "average_size": Range(1, 1_000_000, None),  # bytes
@@ -31,7 +31,7 @@ KINDS: Mapping[str, Mapping[str, Range]] = {
 
 
 def checked(toxic: Toxic) -> dict[str, int]:
-    """Return all attributes of a toxic, defaults included. Raises `FaultError` for what the server should not see."""
+    """Return all attributes of a toxic, defaults included. Raises `FaultError` for bad values."""
     if toxic.kind not in KINDS:
         raise FaultError(f"there is no toxic {toxic.kind!r}{nearest(toxic.kind, KINDS)}")
     if toxic.stream not in STREAMS:
@@ -56,6 +56,6 @@ def _value(toxic: Toxic, name: str, allowed: Range) -> int:
 
 def _together(kind: str, found: Mapping[str, int]) -> None:
     if kind == "latency" and found["jitter"] > found["latency"]:
-        raise FaultError("latency: jitter must not be above latency, or time would run backwards")
+        raise FaultError("latency: jitter must not be above latency, or a delay could be negative")
     if kind == "slicer" and found["size_variation"] >= found["average_size"]:
         raise FaultError("slicer: size_variation must be below average_size")

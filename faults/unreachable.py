@@ -1,4 +1,4 @@
-"""Unreachable: the host is off the network; nobody answers, not even to refuse."""
+"""Unreachable: the host is off the network, so connection attempts get no answer at all."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from testbed.faults.target import FaultContext, links_of
 
 @dataclass(frozen=True, kw_only=True)
 class unreachable(LinkFault):
-    """Lose the SYN of every new connection: callers meet their connect time-out, never a refusal.
+    """Drop the SYN of every new connection: callers run into their connect timeout and see no refusal.
 
-    Connections that are open are closed (they see the end of the stream, as Toxiproxy cannot keep them without its
-    listener); where they should stay open and silent, use `silent()`. Healing answers again, but TCP asks again only
-    in its own time: a caller who was waiting gets through with its next SYN, up to a second later (more, the longer it
-    has waited; RFC 6298).
+    Open connections are closed (callers see the end of the stream), because Toxiproxy cannot keep them without its
+    listener. To keep them open without answers, use `stall()`. After healing, a waiting caller connects with its next
+    SYN retransmission, up to a second later (longer after a long wait; RFC 6298).
 
         unreachable().on(replica="pricing-1")
     """
@@ -25,5 +24,5 @@ class unreachable(LinkFault):
     twin: ClassVar[str] = "hang()"
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
-        """One address a link that answers nobody."""
+        """One blackhole for each link."""
         return tuple(Blackhole(link.name) for link in links_of(self.target, context, self))

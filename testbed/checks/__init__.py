@@ -1,21 +1,20 @@
-"""The checks: one file a check, one line here. Third parties add theirs by the entry point group `testbed.checks`."""
+"""The checks: one file and one line here for each. Packages add checks by the entry point group `testbed.checks`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from testbed.checks.amplification import amplification as amplification
-from testbed.checks.answered import answered as answered
+from testbed.checks.at_most_once import at_most_once as at_most_once
 from testbed.checks.attempts import attempts as attempts
 from testbed.checks.availability import availability as availability
-from testbed.checks.breaker import breaker as breaker
-from testbed.checks.budget_respected import budget_respected as budget_respected
 from testbed.checks.bulkhead import bulkhead as bulkhead
+from testbed.checks.call_duration import call_duration as call_duration
+from testbed.checks.call_statuses import call_statuses as call_statuses
+from testbed.checks.circuit_breaker import circuit_breaker as circuit_breaker
 from testbed.checks.contained import contained as contained
-from testbed.checks.deadline_kept import deadline_kept as deadline_kept
-from testbed.checks.ejected import ejected as ejected
+from testbed.checks.deadline_propagation import deadline_propagation as deadline_propagation
 from testbed.checks.fallback import fallback as fallback
-from testbed.checks.gives_up import gives_up as gives_up
 from testbed.checks.judging.base import Check as Check
 from testbed.checks.judging.base import EdgeCheck as EdgeCheck
 from testbed.checks.judging.base import Outcome as Outcome
@@ -26,15 +25,19 @@ from testbed.checks.judging.judge import judge_each as judge_each
 from testbed.checks.judging.report import Report as Report
 from testbed.checks.judging.saturation import SATURATED as SATURATED
 from testbed.checks.judging.view import View as View
-from testbed.checks.no_duplicate_effects import no_duplicate_effects as no_duplicate_effects
-from testbed.checks.only_statuses import only_statuses as only_statuses
+from testbed.checks.load_shedding import load_shedding as load_shedding
+from testbed.checks.max_latency import max_latency as max_latency
+from testbed.checks.outlier_ejection import outlier_ejection as outlier_ejection
 from testbed.checks.quantile import p50 as p50
 from testbed.checks.quantile import p90 as p90
 from testbed.checks.quantile import p99 as p99
 from testbed.checks.quantile import quantile as quantile
-from testbed.checks.recovers import recovers as recovers
-from testbed.checks.sheds import sheds as sheds
-from testbed.checks.slowest import slowest as slowest
+from testbed.checks.recovery import recovery as recovery
+from testbed.checks.retry_amplification import retry_amplification as retry_amplification
+from testbed.checks.retry_budget import retry_budget as retry_budget
+from testbed.checks.statuses import statuses as statuses
+from testbed.renamed import CHECKS as OLD_NAMES
+from testbed.renamed import by_old_name
 
 CHECKS: dict[str, Callable[..., Check]] = {
     name: value
@@ -42,3 +45,9 @@ CHECKS: dict[str, Callable[..., Check]] = {
     for made in [getattr(value, "func", value)]  # p99 is quantile with one argument filled in
     if isinstance(made, type) and issubclass(made, Check) and made not in (Check, EdgeCheck)
 }
+
+if not TYPE_CHECKING:  # to a type checker an old name is unknown
+
+    def __getattr__(name: str) -> object:
+        """Offer a check by its old name, with a warning."""
+        return by_old_name(__name__, OLD_NAMES, name)

@@ -1,4 +1,4 @@
-"""Attempts: how often a call or a request was tried on one edge, counted exactly."""
+"""Attempts: the exact number of attempts of a call or a request on one edge."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from testbed.history.index import Index
 from testbed.spec.grpc_status import name_of
 
 Hop = Attempt | Arrival
-Counts = Sequence[tuple[int, str]]  # how many attempts, and an id of the request that they belong to
+_SIGNS = {"at_most": "<=", "at_least": ">=", "exactly": "exactly"}
+
+Counts = Sequence[tuple[int, str]]  # the number of attempts, and the id of their request
 
 
 @dataclass(frozen=True)
 class attempts(EdgeCheck):
-    """Every call on an edge (`per="request"`: every request of the load) took so many attempts there.
+    """Every call on an edge (`per="request"`: every request of the load) took this number of attempts there.
 
-    2 retries are at most 3 attempts. Counted at the caller: by its proxy, or in the app's own log where there is none.
-    Where neither exists arrivals are counted, which a broken link hides: then they prove only that there were too many.
-    With `grpc_status` ("UNAVAILABLE", or several) only attempts that ended so are counted.
+    2 retries are at most 3 attempts. The caller's proxy counts them, or the app's own log if there is no proxy. If
+    neither records attempts, arrivals are counted. A broken link hides arrivals, so they can only prove a violation.
+    With `grpc_status` ("UNAVAILABLE", or several), only attempts that ended with it are counted.
     """
 
     exactly: int | None = field(default=None, kw_only=True)
@@ -51,7 +53,7 @@ class attempts(EdgeCheck):
         validation.grpc_statuses(str(self), self.grpc_status)
 
     def fits(self, index: Index) -> None:
-        """Raise `CheckError` for an unknown edge, and for the load's own, which never retries."""
+        """Raise `CheckError` for an unknown edge, and for the edge of the load, which never retries."""
         super().fits(index)
         if of_the_load(self.edge):
             raise CheckError(f"{self}: the load sends every request once; name an edge between two services")
@@ -66,15 +68,15 @@ class attempts(EdgeCheck):
     def bound(self) -> str:
         """The bound in words."""
         kind, number = next((kind, number) for kind, number in self._given.items() if number is not None)
-        which = f" that ended {' or '.join(map(name_of, self._wanted))}" if self._wanted else ""
-        return f"{kind.replace('_', ' ')} {number} per {self.per}{which}"
+        which = f" that ended with {' or '.join(map(name_of, self._wanted))}" if self._wanted else ""
+        return f"{_SIGNS[kind]} {number} per {self.per}{which}"
 
     @property
     def _wanted(self) -> tuple[int, ...]:
         return validation.grpc_statuses(str(self), self.grpc_status)
 
     def _counts_in(self, hop: Hop) -> bool:
-        """Whether it ended as asked for, if that was asked for."""
+        """Whether it ended with a wanted status, or every status is wanted."""
         return not self._wanted or hop.grpc_status in self._wanted
 
     @property
@@ -90,7 +92,7 @@ class attempts(EdgeCheck):
 
     @property
     def reaction(self) -> bool:
-        """More than one attempt is what happens because of a fault."""
+        """Whether the claim needs a second attempt, which only a fault causes."""
         return self.least > 1
 
     def topic(self) -> Hashable:
@@ -106,10 +108,10 @@ class attempts(EdgeCheck):
             return ""
         if self.least > other.most or other.least > self.most:
             return "no number of attempts satisfies both"
-        return "exactly= already says it" if {self.exactly, other.exactly} != {None} else ""
+        return "exactly= includes the other bound" if {self.exactly, other.exactly} != {None} else ""
 
     def needs(self, view: View) -> tuple[str, ...]:
-        """Return requests, and attempts (or arrivals); calls as well where a call without any attempt matters."""
+        """Return requests, and attempts (or arrivals); also calls if a call without an attempt matters."""
         if "attempts" not in view.index.sources:
             return ("requests", "arrivals")
         return ("requests", "attempts", "calls") if self.least and self.per == "call" else ("requests", "attempts")
@@ -119,7 +121,7 @@ class attempts(EdgeCheck):
         at_caller = "attempts" in view.index.sources
         source = observer_of(view.index, "attempts" if at_caller else "arrivals")
         say = partial(self.verdict, view, source=source)
-        if self.per == "call" and (blind := self._cannot_tell_calls(view, at_caller)):
+        if self.per == "call" and (blind := self._calls_unknown(view, at_caller)):
             return say("inconclusive", "", 0, why=blind, next='per="request" needs no call ids')
         counts = self._counts(view, at_caller)
         say = partial(say, observed=spread([number for number, _ in counts], self.per), n=len(counts))
@@ -128,15 +130,15 @@ class attempts(EdgeCheck):
         if wrong and not (hidden and all(number <= self.most for number, _ in wrong)):
             return say("violated", margin=self._off(wrong), why=self._why(counts, wrong), next=self._clue(view, wrong))
         if not counts or (not any(number for number, _ in counts) and self.most > 0 and not view.calls(self.edge)):
-            why = f"none of {plural(len(view.requests), 'request')} used {self.edge}; one would have been enough"
-            return say("inconclusive", why=why, next="the load's paths; does it reach that edge?")
+            why = f"0 of {plural(len(view.requests), 'request')} used {self.edge} (at least 1 needed)"
+            return say("inconclusive", why=why, next="does a path of the load use this edge?")
         if hidden and (wrong or self.most < math.inf):
             return say("inconclusive", why=hidden, next="a mesh whose proxy logs its attempts (mesh: envoy)")
         return say("held", margin=self._spare(counts))
 
-    def _cannot_tell_calls(self, view: View, at_caller: bool) -> str:
+    def _calls_unknown(self, view: View, at_caller: bool) -> str:
         if not at_caller:
-            return "arrivals do not tell one call from the next, and this mesh records no attempts"
+            return "arrivals do not show which call they belong to, and this mesh records no attempts"
         nameless = sum(1 for attempt in view.attempts(self.edge) if not attempt.call)
         return f"{plural(nameless, 'attempt')} on {self.edge} without a call id" if nameless else ""
 
@@ -158,7 +160,7 @@ class attempts(EdgeCheck):
 
     def _spare(self, counts: Counts) -> str:
         if self.exactly is not None:
-            return "none off"
+            return "all equal"
         numbers = [number for number, _ in counts]
         return f"{(self.most - max(numbers)) if self.at_most is not None else min(numbers) - self.least} to spare"
 

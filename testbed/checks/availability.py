@@ -1,4 +1,4 @@
-"""Availability: enough of the requests get an answer."""
+"""Availability: the share of requests that get a good answer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from testbed.history.events import Request
 
 @dataclass(frozen=True)
 class availability(Check):
-    """At least this share of the requests is answered with a status from 200 to 399, or in gRPC with OK.
+    """At least this share of the requests gets a status from 200 to 399 (gRPC: OK).
 
     No answer is a failure.
 
-    Below 100 % it is a claim about all requests of this kind, proved or refuted by Clopper-Pearson bounds at 95 %
-    (at least 299 requests for 99 %). 100 % is a count: not one of these requests failed.
+    Below 100 % this is a statistical claim, proved or refuted by Clopper-Pearson bounds at 95 % confidence (99 % needs
+    at least 299 requests). 100 % is a count: no request failed.
     """
 
     at_least_percent: float | None = field(default=None, kw_only=True)
@@ -34,7 +34,7 @@ class availability(Check):
     @property
     def bound(self) -> str:
         """The bound in words."""
-        return f"at least {self._limit}"
+        return f">= {self._limit}"
 
     @property
     def _limit(self) -> str:
@@ -53,14 +53,14 @@ class availability(Check):
             return self._say(view, "held", failed, margin=f"{points(lower - self._share)} to spare")
         if upper < self._share:
             why = f"{plural(len(failed), 'request')} failed: {outcomes(failed)}{self._at_most(upper)}"
-            margin = f"{points(self._share - upper)} short"
+            margin = f"{points(self._share - upper)} below"
             return self._say(view, "violated", failed, margin=margin, why=why, next=request_trace(view, failed[0]))
-        why = f"{count(n - len(failed))} of {count(n)} proves only {percent(lower)} with 95 % confidence; "
+        why = f"{count(n - len(failed))} of {count(n)} prove only >= {percent(lower)} with 95 % confidence; "
         if failed:
             why += self._enough_with(failed)
             return self._say(view, "inconclusive", failed, why=why, next=request_trace(view, failed[0]))
         needed = statistics.enough_requests(0, self._share)
-        why += f"for {self._limit} send {count(needed)}, or use a count such as only_statuses"
+        why += f"{self._limit} needs {count(needed)} requests, or use a count such as statuses"
         return self._say(view, "inconclusive", failed, why=why, next=more_load(view, needed))
 
     def _bounds(self, answered: int, n: int) -> tuple[float, float]:
@@ -69,11 +69,11 @@ class availability(Check):
         return statistics.share_lower(answered, n), statistics.share_upper(answered, n)
 
     def _at_most(self, upper: float) -> str:
-        return "" if self._share == 1 else f"; with 95 % confidence the availability is at most {percent(upper)}"
+        return "" if self._share == 1 else f"; with 95 % confidence the availability is <= {percent(upper)}"
 
     def _enough_with(self, failed: Sequence[Request]) -> str:
         needed = count(statistics.enough_requests(len(failed), self._share))
-        enough = f"{needed} requests with no more than {plural(len(failed), 'failure')} would be enough"
+        enough = f"a proof needs {needed} requests with at most {plural(len(failed), 'failure')}"
         return f"{enough}; failures: {outcomes(failed)}"
 
     def _say(

@@ -1,4 +1,4 @@
-"""Bulkhead: while one dependency fails, its caller goes on calling the others as before."""
+"""Bulkhead: while one dependency fails, its caller still calls the others at the same rate."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from testbed.history.events import Call
 from testbed.history.index import Index
 from testbed.spec.edges import Edge
 
-GRACE_S = 0.5  # a call of a request of the phase is in time so much later than the phase's end
+GRACE_S = 0.5  # a call counts as in time until this long after the end of the phase
 
 
 @dataclass(frozen=True)
 class bulkhead(EdgeCheck):
-    """While the dependency on this edge fails, the caller's others keep so much of their rate, with the same statuses.
+    """While this dependency fails, the caller's other edges keep this share of their rate, with the same statuses.
 
-    Judged on every other edge of the same caller: calls per request of the load that began in the phase (or half a
-    second later) and got a status that the baseline knows, against the baseline; an edge that is not used there (a
-    fallback) is left out, and so is one that carries tcp. Exact at 100 %, else by Clopper-Pearson bounds at 95 %. A
-    call that comes later, because the caller's threads or connections were held up, is not kept.
+    The check compares every other edge of the same caller with the baseline: calls per request that began in the phase
+    (or half a second later) and got a status that occurs in the baseline. It leaves out edges that the baseline does
+    not use (a fallback) and tcp edges. Exact at 100 %, else by Clopper-Pearson bounds at 95 % confidence. A call that
+    is later, because the caller's threads or connections were blocked, does not count.
     """
 
     keeps_percent: float = field(default=95, kw_only=True)
 
-    takes_tcp: ClassVar[bool] = True  # for it is the others that are judged
+    takes_tcp: ClassVar[bool] = True  # because the other edges are judged
 
     def validate(self) -> None:
         """Raise `CheckError` unless the percentage is above 0 and at most 100."""
@@ -44,15 +44,15 @@ class bulkhead(EdgeCheck):
         super().fits(index)
         if not self._others(index):
             caller = Edge.parse(self.edge).caller
-            tcp = " but over tcp, where no calls are on record" if self._siblings(index) else ""
-            raise CheckError(f"{self}: {caller} calls nobody else{tcp}, so there is nothing to keep apart")
+            tcp = " except over tcp, where calls are not recorded" if self._siblings(index) else ""
+            raise CheckError(f"{self}: {caller} has no other dependency{tcp}, so there is nothing to isolate")
         if "baseline" not in index.by_phase:
             raise CheckError(f'{self}: this run has no phase "baseline" to compare with')
 
     @property
     def bound(self) -> str:
         """The bound in words."""
-        return f"the others keep {trim(f'{self.keeps_percent:.6f}')} %"
+        return f">= {trim(f'{self.keeps_percent:.6f}')} % on the other edges"
 
     def views(self, view: View) -> tuple[View, ...]:
         """Return the view and its baseline."""
@@ -63,19 +63,21 @@ class bulkhead(EdgeCheck):
         return ("requests", "calls")
 
     def slow_limit_ms(self) -> float:
-        """Return a tenth of what counts as in time: calls may be late because the testbed was slow."""
+        """Return a tenth of the grace time: calls may be late because of testbed overhead."""
         return GRACE_S * 1000 / 10
 
     def judge(self, view: View) -> Verdict:
         """Compare each other edge with its own baseline."""
         source = observer_of(view.index, "calls")
         if view.faults and not any(self.edge in fault.edges for fault in view.faults):
-            why = f"no fault of {view.window.name} is on {self.edge}, so nothing had to be kept apart from it"
+            why = f"no fault of {view.window.name} is on {self.edge}, so there was no failure to isolate"
             return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")
         used = [edge for edge in self._others(view.index) if _in_time(view.baseline, edge)]
         if not used:
-            why = "the caller used no other dependency in the baseline; one call would have been enough"
-            return self.verdict(view, "inconclusive", "no call", 0, source=source, why=why, next="the load's paths")
+            why = "the caller used no other dependency in the baseline (at least 1 call needed)"
+            return self.verdict(
+                view, "inconclusive", "no call", 0, source=source, why=why, next="the paths of the load"
+            )
         n = sum(len(view.calls(edge)) for edge in used)
         return combine(self, view, [self._finding(view, edge) for edge in used], n, source)
 
@@ -102,9 +104,7 @@ class bulkhead(EdgeCheck):
         if upper < self._share:
             return Finding("violated", observed, why, "what the dependencies share: threads, connections", late > 0)
         needed = statistics.enough_requests(expected - kept, self._share)
-        return Finding(
-            "inconclusive", observed, f"{why}; {count(needed)} calls would be enough", more_load(view, needed)
-        )
+        return Finding("inconclusive", observed, f"{why}; {count(needed)} calls needed", more_load(view, needed))
 
     @property
     def _share(self) -> float:

@@ -1,4 +1,4 @@
-"""Fallback: answers were made with the fallback that was meant for this failure."""
+"""Fallback: the answers carry the intended fallback."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from testbed.history.index import Index
 
 @dataclass(frozen=True)
 class fallback(Check):
-    """At least this share of the answered requests carries the fallback (all of them unless told): an exact count.
+    """At least this share of the answered requests carries the fallback (default: all of them). An exact count.
 
-    A request is answered if a status came back, whatever it says; those without an answer are not counted, so ask
-    `availability` or `only_statuses` as well.
+    A request is answered if any status came back. Requests without an answer do not count, so use `availability` or
+    `statuses` as well.
     """
 
     which: str
@@ -35,12 +35,12 @@ class fallback(Check):
     @property
     def bound(self) -> str:
         """The bound in words."""
-        share = "all" if self.at_least_percent == 100 else f"at least {trim(f'{self.at_least_percent:.6f}')} %"
+        share = "all" if self.at_least_percent == 100 else f">= {trim(f'{self.at_least_percent:.6f}')} %"
         return f"{share} with {self.which}"
 
     @property
     def reaction(self) -> bool:
-        """A fallback is what happens because of a fault."""
+        """Always: a fallback is taken because of a fault."""
         return True
 
     def topic(self) -> Hashable:
@@ -48,18 +48,18 @@ class fallback(Check):
         return (self.name, self.which)
 
     def fits(self, index: Index) -> None:
-        """Raise `CheckError` if no service of the topology can take such a fallback, as far as stubs go."""
+        """Raise `CheckError` if no stub of the topology has this fallback and every service is a stub."""
         if index.wiring.edges and not index.wiring.own and self.which not in index.wiring.fallbacks:
-            hint = nearest(self.which, index.wiring.fallbacks) or " (this topology has none at all)"
+            hint = nearest(self.which, index.wiring.fallbacks) or " (this topology has no fallbacks)"
             raise CheckError(f"{self}: there is no fallback {self.which!r}{hint}")
 
     def judge(self, view: View) -> Verdict:
-        """Count the answers that say they took the fallback."""
+        """Count the answers that carry the fallback."""
         answered = [request for request in view.requests if request.status]
         without = [request for request in answered if self.which not in request.fallbacks]
         n, taken = len(answered), len(answered) - len(without)
         if not answered:
-            why = f"none of {plural(len(view.requests), 'request')} was answered, so no answer shows what was taken"
+            why = f"0 of {plural(len(view.requests), 'request')} got an answer (at least 1 needed)"
             return self.verdict(
                 view, "inconclusive", "no answer", 0, why=why, next=request_trace(view, view.requests[0])
             )

@@ -16,15 +16,15 @@ from testbed.checks.judging.view import View, latency
 from testbed.errors import CheckError
 from testbed.history.index import Index
 
-BOTH = 1 - (1 - statistics.CONFIDENCE) / 2  # Bonferroni: two bounds at 97.5 % hold together at 95 %
+BOTH = 1 - (1 - statistics.CONFIDENCE) / 2  # Bonferroni: two bounds at 97.5 % together have 95 % confidence
 
 
 @dataclass(frozen=True)
 class quantile(Check):
-    """The q-percent quantile of the latency, from the intended send time, lies below a bound.
+    """The q-percent quantile of the latency, from the intended send time, is below a bound.
 
-    `under_ms` is absolute; `above_baseline_ms` says by how much the quantile may exceed that of the phase "baseline".
-    A request without an answer was infinitely slow. Proved or refuted by exact order-statistic bounds at 95 %.
+    `under_ms` is absolute; `above_baseline_ms` is the allowed increase over the quantile in the phase "baseline".
+    A request without an answer counts as infinitely slow. Proved or refuted by exact order-statistic bounds at 95 %.
     """
 
     q: float
@@ -41,23 +41,23 @@ class quantile(Check):
 
     @property
     def name(self) -> str:
-        """The word that users write: `p99` where there is one."""
+        """The name that users write: `p99` if there is one."""
         return f"p{self.q:g}" if self.q in (50, 90, 99) else "quantile"
 
     @property
     def bound(self) -> str:
         """The bound in words."""
         if self.under_ms is not None:
-            return f"under {ms(self.under_ms)}"
-        return f"under baseline + {ms(self._limit)}"
+            return f"< {ms(self.under_ms)}"
+        return f"< baseline + {ms(self._limit)}"
 
     def arguments(self) -> Iterator[str]:
-        """Yield the arguments, without the q that the name says already."""
+        """Yield the arguments, without q if it is part of the name."""
         given = super().arguments()
         return given if self.name == "quantile" else islice(given, 1, None)
 
     def topic(self) -> Hashable:
-        """Return which quantile is bounded, and whether absolutely."""
+        """Return the quantile, and whether the bound is absolute."""
         return ("quantile", self.q, self.under_ms is None)
 
     def fits(self, index: Index) -> None:
@@ -92,10 +92,10 @@ class quantile(Check):
             return say("violated", margin=_over(found.lower - self._limit), why=why, next=_slowest(view))
         needed = statistics.enough_requests(len(slow), self.q / 100)
         why = (
-            f"{plural(len(view.requests), 'request')}, {count(len(slow))} of them at {ms(self._limit)} or more, prove "
-            f"nothing about {self._word}; {count(needed)} with no more than {count(len(slow))} would be enough"
+            f"{plural(len(view.requests), 'request')}, {count(len(slow))} of them at {ms(self._limit)} or more, do not "
+            f"prove {self._word}; a proof needs {count(needed)} with at most {count(len(slow))}"
         )
-        why += "" if slow else ", or use slowest(under_ms=), which is a count"
+        why += "" if slow else ", or use max_latency(under_ms=), which is a count"
         return say("inconclusive", why=why, next=_slowest(view) if slow else more_load(view, needed))
 
     def _against_baseline(self, view: View) -> Verdict:
@@ -106,10 +106,10 @@ class quantile(Check):
         say = partial(self.verdict, view, n=len(view.requests), confidence="95 %", observed=observed)
         most, least = now.upper - before.lower, now.lower - before.upper
         if before.observed == math.inf:
-            why = f"there is no {self._word} to compare with: too many requests of the baseline got no answer"
+            why = f"the baseline has no {self._word}: too many of its requests got no answer"
             return say("inconclusive", why=why, next=_slowest(view.baseline))
         if now.upper < math.inf and most < self._limit:
-            beyond_doubt = now.upper < self._limit  # it would hold against a baseline of nothing as well
+            beyond_doubt = now.upper < self._limit  # it holds even with a baseline of 0 ms
             return say("held", margin=f"{ms(self._limit - most)} to spare", timed=not beyond_doubt)
         if before.upper < math.inf and least >= self._limit:
             why = f"{self._word} rose by at least {ms(least)} over the baseline"
@@ -121,11 +121,11 @@ class quantile(Check):
         needed = statistics.enough_requests(0, self.q / 100, BOTH)
         n = len(view.requests)
         if n < needed:
-            why = f"{plural(n, 'request')} bound no {self._word}; {count(needed)} or more would be enough"
-            return f"{why} (two bounds at 97.5 %), or use slowest(under_ms=), a count", more_load(view, needed)
+            why = f"{plural(n, 'request')} do not bound {self._word}; {count(needed)} or more needed"
+            return f"{why} (two bounds at 97.5 %), or use max_latency(under_ms=), a count", more_load(view, needed)
         why = (
-            f"{self._word} lies between {ms(now.lower)} and {_top(now.upper)}, in the baseline between "
-            f"{ms(before.lower)} and {_top(before.upper)}; more requests in both phases narrow this"
+            f"{self._word} is between {ms(now.lower)} and {_top(now.upper)}, in the baseline between "
+            f"{ms(before.lower)} and {_top(before.upper)}; more requests in both phases make this narrower"
         )
         return why, _slowest(view)
 
@@ -135,7 +135,7 @@ class quantile(Check):
 
 
 def _range(found: statistics.Between) -> str:
-    return f"{ms(found.observed)}" + (f" (at most {ms(found.upper)})" if found.upper < math.inf else "")
+    return f"{ms(found.observed)}" + (f" (<= {ms(found.upper)})" if found.upper < math.inf else "")
 
 
 def _top(value: float) -> str:

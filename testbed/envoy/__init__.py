@@ -1,1 +1,1 @@
-"""The product Envoy, which is the mesh under test and the testbed's own inlet: bootstrap, admin, read-back."""
+"""Envoy, which is both the mesh under test and the inlet of the testbed: bootstrap, admin, read-back."""

@@ -1,4 +1,4 @@
-"""What an Envoy has counted of requests and connections, asked at its admin address."""
+"""Gets the counters of requests and connections of an Envoy from its admin address."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _COUNTERS = f"/stats?filter={quote(f'^({_PATTERN})$')}"
 
 
 def counters(admin: str) -> tuple[int, int, int, int]:
-    """Return the requests that an Envoy has taken and has in hand, and the connections of tcp edges likewise.
+    """Return the accepted requests of an Envoy and those under way, and the same for connections of tcp edges.
 
-    Raises `TestbedError` if it is silent.
+    Raises `TestbedError` if it does not answer.
     """
-    _, text = ask(admin, _COUNTERS, f"the Envoy at {admin} does not tell its counters")
+    _, text = ask(admin, _COUNTERS, f"the Envoy at {admin} does not return its counters")
     found = {name: int(value) for name, _, value in (line.partition(": ") for line in text.splitlines())}
     taken, in_hand, connections, connected = (found.get(name, 0) for name in _WANTED)
     return taken, in_hand, connections, connected

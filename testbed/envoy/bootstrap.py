@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 Json = dict[str, object]
 
 UNLIMITED = 4294967295  # a limit at its maximum: off
-FOREVER = "86400s"  # a time-out that no test lives to see, where Envoy takes no zero
+FOREVER = "86400s"  # a timeout longer than any test, where Envoy does not accept 0
 OFF = "0s"
 ORIGIN = "x-testbed-origin"  # see `trusting`
-CALL = "x-testbed-call"  # a name for each call on a connection that carries many at once; ends at the inlet
-FLUSH_MS = 50  # how long a log line may wait in Envoy's buffer
-STAT_PREFIX = "testbed"  # of all listeners of one Envoy, so that their counters add up
-TCP_PREFIX = f"{STAT_PREFIX}_tcp"  # of all listeners of tcp edges, the same
+CALL = "x-testbed-call"  # a name for each call on a multiplexed connection; removed at the inlet
+FLUSH_MS = 50  # the longest time of a log line in Envoy's buffer
+STAT_PREFIX = "testbed"  # for all listeners of one Envoy, so that their counters add up
+TCP_PREFIX = f"{STAT_PREFIX}_tcp"  # the same for all listeners of tcp edges
 
-HTTP2: Json = {"max_concurrent_streams": 2**31 - 1}  # the most there is; Envoy's own default is 1024
+HTTP2: Json = {"max_concurrent_streams": 2**31 - 1}  # the maximum; Envoy's default is 1024
 
 
 def typed(kind: str, **fields: object) -> Json:
@@ -41,7 +41,7 @@ def duration(milliseconds: float | None) -> str:
 
 
 def request_context(more: Sequence[str]) -> str:
-    """Return the format of what a request carries of its context: the baggage, and other headers with commas."""
+    """Return the log format of the context of a request: the baggage and other headers, with commas."""
     return ",".join(f"%REQ({name.upper()})%" for name in ("baggage", *more))
 
 
@@ -53,7 +53,7 @@ def json_log(path: str, fields: Mapping[str, str]) -> Json:
 
 
 def connection_manager(**fields: object) -> Json:
-    """Return an HTTP connection manager without time-outs; `fields` are added and win."""
+    """Return an HTTP connection manager without timeouts; `fields` are added and take precedence."""
     quiet: Json = {
         "stat_prefix": STAT_PREFIX,
         "stream_idle_timeout": OFF,
@@ -66,11 +66,11 @@ def connection_manager(**fields: object) -> Json:
 
 
 def trusting(*early: Json) -> Json:
-    """Return the fields of a connection manager that takes every caller for an internal one.
+    """Return the fields of a connection manager that treats every caller as internal.
 
-    Only then does Envoy honour and keep `x-envoy-*` headers. By itself it would believe the address in
-    x-forwarded-for, and forget those headers wherever an app hands that on; so it is told an address of its own, in a
-    header (`ORIGIN`) that routes must remove. `early` are header mutations to make before anything else.
+    Only then does Envoy keep `x-envoy-*` headers. By default it uses the address in x-forwarded-for, and would remove
+    these headers if an app propagates it. So Envoy gets another address, in a header (`ORIGIN`) that routes must
+    remove. `early` are header mutations that come first.
     """
     origin = {"header": {"key": ORIGIN, "value": "127.0.0.1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     mutation = "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
@@ -95,7 +95,7 @@ def trusting(*early: Json) -> Json:
 
 
 def upstream_options(**fields: object) -> Json:
-    """Return a cluster's HTTP options: connections stay open as long as the other side keeps them."""
+    """Return a cluster's HTTP options: connections stay open as long as the other side keeps them open."""
     quiet: Json = {"common_http_protocol_options": {"idle_timeout": OFF}}
     kind = "extensions.upstreams.http.v3.HttpProtocolOptions"
     return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(kind, **(quiet | fields))}
@@ -108,7 +108,7 @@ def endpoints(cluster: str, addresses: Sequence[str]) -> Json:
 
 
 def thresholds(**limits: int | None) -> Json:
-    """Return the limits of a cluster; one that is None or not given is off (at its maximum), never Envoy's default."""
+    """Return the limits of a cluster; one that is None or missing is off (at its maximum), never Envoy's default."""
     names = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
     full = {name: UNLIMITED if limits.get(name) is None else limits[name] for name in names}
     return {"priority": "DEFAULT", **full}
@@ -117,13 +117,13 @@ def thresholds(**limits: int | None) -> Json:
 def bootstrap(admin: str, listeners: Sequence[Json], clusters: Sequence[Json]) -> str:
     """Return the whole configuration as JSON text."""
     static = {"listeners": list(listeners), "clusters": list(clusters)}
-    return json.dumps({"admin": {"address": socket_address(admin)}, "static_resources": static}, indent=1)
+    return json.dumps({"admin": {"address": socket_address(admin)}, "static_resources": static})
 
 
 def command(config: str) -> tuple[str, ...]:
     """Return the command line: one worker (deterministic balancing, one Lua state), no hot restart, prompt logs.
 
-    `config` is the configuration's path below the run's folder.
+    `config` is the path of the configuration in the folder of the run.
     """
     flags = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "error")
     return ("envoy", "-c", f"{{dir}}/{config}", *flags, "--file-flush-interval-msec", str(FLUSH_MS))

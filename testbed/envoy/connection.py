@@ -1,4 +1,4 @@
-"""HTTP to an address of an Envoy: one question on a connection of its own, or many on one that is kept."""
+"""HTTP requests to an Envoy: one request on a new connection, or many on a kept one."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def ask(
     body: str | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> tuple[int, str]:
-    """Ask "ip:port" once; return status and text.
+    """Send one request to "ip:port"; return status and text.
 
-    Raises `TestbedError`, which begins with `complaint`, if there is no answer.
+    Raises `TestbedError` that begins with `complaint` if there is no answer.
     """
     connection = http.client.HTTPConnection(address, timeout=timeout_s)
     try:
@@ -33,15 +33,15 @@ def ask(
 
 
 class KeepAliveClient:
-    """Asks one "ip:port" again and again, and notices a new life of it. Not for use by two threads at once."""
+    """Sends many requests to one "ip:port", and detects its restarts. Not thread-safe."""
 
     def __init__(self, address: str, timeout_s: float = 1.0) -> None:
         self._connection = http.client.HTTPConnection(address, timeout=timeout_s)
-        self.life = 1  # one more whenever the other side had ended
+        self.life = 1  # 1 more after each restart of the other side
         self._broke = False
 
     def get(self, path: str) -> str | None:
-        """Return the text of a 200; None if there was no such answer in time."""
+        """Return the text of a 200; None if there was none in time."""
         fresh = self._connection.sock is None
         text = self._once(path)
         if text is None and not fresh and self._connection.sock is None and self._broke:
@@ -50,13 +50,13 @@ class KeepAliveClient:
         return text
 
     def took_ms(self, path: str) -> float:
-        """Return how long an answer took, or how long it was waited for."""
+        """Return the duration of a request, or the length of the wait without an answer."""
         begun = time.perf_counter()
         self.get(path)
         return (time.perf_counter() - begun) * 1000
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
     def _once(self, path: str) -> str | None:

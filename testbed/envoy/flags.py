@@ -1,4 +1,4 @@
-"""Envoy's response flags, and what they say as the outcome codes of the history."""
+"""Envoy's response flags, and their outcome codes in the history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 from testbed.history.outcomes import CLIENT_GONE, CONNECT_FAILED, LIMIT, NO_HOST, REFUSED, RESET, TIMEOUT
 
-_CODES = {  # the first that applies counts: what ended it, before what happened on the way
+_CODES = {  # the first match counts: the final cause comes before earlier events
     "UH": NO_HOST,
     "UO": LIMIT,
     "DC": CLIENT_GONE,
@@ -29,9 +29,9 @@ def flags(text: str | None) -> str:
 
 @cache
 def outcome(flags: str, *, refused: bool = True) -> str:
-    """Return the code of comma-separated flags; "" for none, and for those that say nothing of an end.
+    """Return the code of comma-separated flags; "" for no flags, and for flags without a cause of the end.
 
-    A call that was not `refused` may have the flag of a limit that only forbade a retry: it does not count then.
+    If a call was not `refused`, the flag of a limit only means a forbidden retry and does not count.
     """
     said = flags.split(",")
     codes = (code for flag, code in _CODES.items() if flag in said)

@@ -1,4 +1,4 @@
-"""Reads back what a running Envoy has in force, and names the first value that is not what was written for it."""
+"""Reads back the configuration of a running Envoy, and returns the first value that differs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from testbed.envoy.connection import ask
 from testbed.errors import TestbedError
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?s?")
-_FIRST_WORDS = ("ROUND_ROBIN", "STATIC", "DEFAULT")  # of enumerations: zero in the protocol
-_UNWRITTEN: tuple[object, ...] = (None, False, 0, "", [], {}, *_FIRST_WORDS)  # Envoy leaves such values out
+_FIRST_WORDS = ("ROUND_ROBIN", "STATIC", "DEFAULT")  # the zero values of enumerations
+_UNWRITTEN: tuple[object, ...] = (None, False, 0, "", [], {}, *_FIRST_WORDS)  # Envoy omits such values
 
 
 def config_drift(admin: str, config: str) -> str:
-    """Return where the Envoy with this admin address does not run `config` (JSON text), in words; "" if it does.
+    """Return the difference between `config` (JSON text) and the running Envoy, in words; "" if there is none.
 
     Raises `TestbedError` if it does not answer.
     """
@@ -26,7 +26,7 @@ def config_drift(admin: str, config: str) -> str:
 
 
 def _running(admin: str) -> Any:
-    complaint = f"the Envoy at {admin} does not tell its configuration"
+    complaint = f"the Envoy at {admin} does not return its configuration"
     _, text = ask(admin, "/config_dump", complaint)
     try:
         return json.loads(text)
@@ -35,7 +35,7 @@ def _running(admin: str) -> Any:
 
 
 def first_difference(wanted: Any, found: Any, place: str = "") -> str:
-    """Return where `found` lacks what is `wanted`, in words; more than is wanted is no difference."""
+    """Return what is missing in `found`, in words; additional values are no difference."""
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         pairs = [(wanted[key], found.get(key), f"{place}.{key}") for key in wanted]
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
@@ -47,7 +47,7 @@ def first_difference(wanted: Any, found: Any, place: str = "") -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Bring what can be written in several ways into one: "0.15s" is "0.150s", 5 is "5", folders are left out."""
+    """Normalize a value: "0.15s" is "0.150s", 5 is "5", folders are removed."""
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         return float(value.removesuffix("s")), value.endswith("s")
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,14 +1,14 @@
-"""The inlet's only own code inside Envoy: a WebAssembly filter of 280 bytes that breaks a connection off.
+"""The only code of the testbed inside Envoy: a WebAssembly filter of 280 bytes that closes a connection.
 
-Envoy answers 503 where its upstream closed, reset or refused the connection, and offers no setting that passes the
-break on instead. The filter is read from reset_filter.wasm; its source is reset_filter.wat.
+Envoy answers 503 if its upstream closes, resets or refuses the connection, and has no setting to close the caller's
+connection instead. The filter is read from reset_filter.wasm; its source is reset_filter.wat.
 """
 
 from __future__ import annotations
 
 from importlib.resources import files
 
-HEADER = "x-testbed-reset"  # a response that carries it is never sent; the connection is closed instead
+HEADER = "x-testbed-reset"  # a response with it is not sent; the connection is closed instead
 
 
 def reset_filter() -> bytes:

@@ -1,4 +1,4 @@
-"""Asks Envoy whether it would run a configuration, without running it."""
+"""Validates a configuration with Envoy, without running it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE_S = 30.0
 
 
 def rejection(config: str) -> str:
-    """Return why Envoy refuses a configuration (JSON text), in its own words; "" if it takes it."""
+    """Return Envoy's error for a configuration (JSON text), "" if it is valid."""
     with tempfile.TemporaryDirectory(prefix=me().called("validate-")) as folder:
         path = Path(folder) / "envoy.json"
         path.write_text(re.sub(r"\{dir\}/[^\"]*/", f"{folder}/", config))
@@ -24,7 +24,7 @@ def rejection(config: str) -> str:
 
 
 def essence(output: str) -> str:
-    """Cut what Envoy says about a configuration down to the reason: it quotes the whole text before or after it."""
+    """Extract the reason from Envoy's message, which also quotes the whole configuration."""
     text = " ".join(output.split())
     for reason in (r"INVALID_ARGUMENT: (.*?)\): \{", r"Proto constraint validation failed \((.*)\)"):
         if found := re.search(reason, text):

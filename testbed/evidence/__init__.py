@@ -1,1 +1,1 @@
-"""From log lines to history events, and the wait until all of them are there."""
+"""Turns log lines into history events, and waits until the logs are complete."""

@@ -1,4 +1,4 @@
-"""What all the log readers share: JSON lines in, objects out; what cannot be read is counted, never fatal."""
+"""The common part of the log readers: JSON lines in, objects out. Unreadable lines are counted, never fatal."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _ID = re.compile(r"(?:^|,)\s*tb\.id\s*=\s*([A-Za-z0-9._-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a log says."""
+    """The events of a log, and the counts of its lines."""
 
     events: tuple[TrafficEvent, ...]
-    garbage: int = 0  # lines that are not ours or not whole
-    ended: int = 0  # lines that end a request or call, as the writer's own counters count them
+    garbage: int = 0  # unknown or incomplete lines
+    ended: int = 0  # lines that end a request or call, as the counters of the writer count them
 
 
 def read(lines: Iterable[str], event: Callable[[Fields], TrafficEvent | None]) -> Reading:
-    """Turn each line into an event; `event` returns None for a line that is right but says nothing.
+    """Turn each line into an event; `event` returns None for a valid line without an event.
 
     A line is garbage if it is not a JSON object, or if `event` raises KeyError, TypeError or ValueError.
     """
@@ -43,13 +43,13 @@ def read(lines: Iterable[str], event: Callable[[Fields], TrafficEvent | None]) -
 
 
 def request_id(baggage: str | None) -> str:
-    """Return the load's request id from a W3C `baggage` header, "" if the context was lost on the way."""
+    """Return the load's request id from a W3C `baggage` header, "" if there is none."""
     found = _ID.search(baggage or "")
     return found[1] if found else ""
 
 
 def grpc(fields: Fields) -> int | None:
-    """Return the gRPC status of a line's answer; None where there is no answer, or none of gRPC."""
+    """Return the gRPC status of a line's answer; None if there is no gRPC answer."""
     found = fields.get("grpc")
     return int(found) if found is not None and int(fields["status"]) else None
 

@@ -1,4 +1,4 @@
-"""Whether a log holds all that its writer has done: the writer's own counters say how many lines there must be."""
+"""Whether a log is complete: the counters of its writer give the expected number of lines."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from testbed.history.events import Attempt, Call
 
 
 class Counts(NamedTuple):
-    """What a writer has counted since it began: requests, and connections of tcp edges."""
+    """The counters of a writer since its start: requests, and connections of tcp edges."""
 
-    total: int = 0  # requests taken
-    active: int = 0  # of those: in hand
-    connections: int = 0  # taken
-    connected: int = 0  # of those: open
+    total: int = 0  # requests accepted
+    active: int = 0  # of these: under way
+    connections: int = 0  # accepted
+    connected: int = 0  # of these: open
 
 
 class Completeness:
-    """What was read of one log, beside what its writer counts; an app that writes its own log counts nothing.
+    """Compares one log with the counters of its writer. An app that writes a log has no counters.
 
-    `asked` says whether the writer can tell its counters: one that is dead or paused cannot.
+    `asked`: whether the writer can give its counters; a dead or paused one cannot.
     """
 
     def __init__(self, counts: Callable[[], Counts] | None) -> None:
         self._ask = counts
         self._counts = Counts()
-        self._ended = 0  # requests logged in this life of the writer
+        self._ended = 0  # requests logged since the last start of the writer
         self.connections = OpenConnections()
         self.forget()
 
     def forget(self) -> None:
-        """Forget what was wrong so far."""
+        """Forget the problems so far."""
         self._garbage = 0
-        self._open: dict[str, int] = {}  # calls that do not have as many attempts as they say
+        self._open: dict[str, int] = {}  # calls with fewer attempts in the log than they report
 
     def begin_again(self) -> None:
-        """The writer begins a new life: its counters start at zero."""
+        """The writer has restarted: its counters start at zero."""
         self._ended, self._counts = 0, Counts()
 
     def expect_no_more_attempts(self) -> None:
-        """The writer is dead: calls that are not whole stay so."""
+        """The writer is dead: incomplete calls stay incomplete."""
         self._open = {}
 
     def count(self) -> Counts:
-        """Ask the writer for its counters."""
+        """Get the counters of the writer."""
         assert self._ask
         self._counts = self._ask()
         return self._counts
 
     def take(self, reading: Reading) -> None:
-        """Take notice of what was read."""
+        """Add the lines of a reading."""
         self._garbage += reading.garbage
         self._ended += reading.ended
         for event in reading.events:
@@ -62,12 +62,12 @@ class Completeness:
                 self._join(event)
 
     def has(self, counts: Counts) -> bool:
-        """Whether all is logged that had ended at these counts."""
+        """Whether the log has everything that had ended at these counts."""
         ended = self.connections.ended >= counts.connections - counts.connected
         return ended and self._ended >= counts.total - counts.active
 
     def is_whole(self, *, asked: bool) -> bool:
-        """Whether nothing is in flight and everything is logged, or nothing more will come."""
+        """Whether nothing is in flight and everything is logged, or no more lines will come."""
         if self._ask is None:
             return not self._open
         counts = self._counts
@@ -76,19 +76,19 @@ class Completeness:
         )
 
     def lacks(self, *, asked: bool) -> str:
-        """What is not there, in words; "" if nothing is missing."""
+        """The missing part in words, "" if nothing is missing."""
         active = self._counts.active
         answered = self._counts.total - active
         problems = {
             f"{self._garbage} unreadable lines": self._garbage,
             f"{active} requests still in flight": asked and active,
             f"{self._ended} of {answered} requests logged": asked and self._ended != answered,
-            f"{len(self._open)} calls whose attempts are not all logged": self._open,
+            f"{len(self._open)} calls with missing attempts": self._open,
         }
         return ", ".join(text for text, there in problems.items() if there)
 
     def lacks_connections(self) -> str:
-        """What is not there of the connections of tcp edges, in words; "" if nothing is missing."""
+        """The missing connections of tcp edges in words, "" if nothing is missing."""
         return self.connections.lacks(self._counts.connections, self._counts.connected)
 
     def _join(self, event: Attempt | Call) -> None:

@@ -1,4 +1,4 @@
-"""Connections of tcp edges: an attempt each, from when it was asked for to when it had ended, or to now."""
+"""Connections of tcp edges: each is one attempt, from its request to its end, or to now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONNECTION = "connection"  # the source of such attempts
 
 
 def is_open(event: TrafficEvent) -> bool:
-    """Whether this is a connection that has not ended."""
+    """Whether this is an open connection."""
     return isinstance(event, Attempt) and math.isinf(event.duration_ms)
 
 
@@ -23,9 +23,9 @@ def is_connection(event: TrafficEvent) -> bool:
 
 
 class OpenConnections:
-    """The connections of one log: which are open, and how many there were in this life of its writer.
+    """The connections of one log: the open ones, and the number since the last start of its writer.
 
-    A load may use a connection that was made long before.
+    A load may use a connection that was opened long before.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class OpenConnections:
         self.ended = 0
 
     def note(self, event: Attempt) -> None:
-        """Take notice of a connection that is asked for, has been made, or has ended."""
+        """Add a connection that was requested, was established, or has ended."""
         if is_open(event):
             self._open[event.call] = event
         else:
@@ -41,19 +41,19 @@ class OpenConnections:
             self.ended += 1
 
     def until(self, now: float) -> Iterator[Attempt]:
-        """Yield the open ones as they are now."""
+        """Yield the open connections in their present state."""
         for event in self._open.values():
             yield replace(event, duration_ms=(now - event.start) * 1000)
 
     def cut(self, now: float) -> list[Attempt]:
-        """Return the open ones, which ended with their proxy, and forget all of its life."""
+        """Return the open connections, which ended with their proxy, and forget all connections."""
         ended = list(self.until(now))
         self._open.clear()
         self.ended = 0
         return ended
 
     def lacks(self, total: int, active: int) -> str:
-        """Say what is not on record of so many connections, of which so many are open; "" if it is all there."""
+        """Return the missing connections in words, given the counters of the writer; "" if nothing is missing."""
         problems = {
             f"{len(self._open) + self.ended} of {total} connections logged": len(self._open) + self.ended != total,
             f"the ends of {self.ended} of {total - active} connections logged": self.ended != total - active,

@@ -1,4 +1,4 @@
-"""The testbed's own load: the processor time that it takes, and how long the way through its own plane takes."""
+"""Testbed overhead: its CPU time, and the duration of the no-op probe through the test proxies."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from testbed.envoy.connection import KeepAliveClient
 from testbed.history.events import Sample
 from testbed.runtime.proc import TICKS
 
-MACHINE = "machine"  # processor seconds of all cores, by anybody
-CAPACITY = "capacity"  # processor seconds that all cores have had so far, idle ones included
+MACHINE = "machine"  # CPU seconds of all cores, used by any process
+CAPACITY = "capacity"  # CPU seconds of all cores so far, including idle time
 INLET, THROUGH = "inlet_ms", "through_ms"
 _IDLE = (3, 4)  # idle and iowait, in the order of /proc/stat's first line
-_GUESTS = 8  # from here on: time that is counted as user time already
+_GUESTS = 8  # from here on: time that is part of user time
 _PROBE = "/probe"
 
 
 class CpuUsage:
-    """Processor seconds: of each process of the testbed, of this one ("test"), and of the whole machine."""
+    """CPU seconds of each testbed process, of this process ("test"), and of the whole machine."""
 
     def __init__(self, processes: Mapping[str, Callable[[], float]], stat: Path = Path("/proc/stat")) -> None:
         self._processes, self._stat = processes, stat
 
     def sample(self) -> Sample:
-        """Return what has been used so far."""
+        """Return the CPU seconds so far."""
         values = {name: used() for name, used in self._processes.items()}
         return Sample(time.time(), "testbed", values | {"test": time.process_time()} | self._machine())
 
@@ -39,21 +39,21 @@ class CpuUsage:
 
 
 class Probe:
-    """Asks the inlet for nothing, straight and through a link of our own: what an empty way takes.
+    """The no-op probe: a request to the inlet, direct and through a separate link.
 
-    Both go to the inlet's control address, which is served by the same worker as every request; no app, no sidecar and
-    no fault is on the way. How late this process itself wakes up is not part of it.
+    Both go to the control address of the inlet. The worker that serves it also serves every request. No app, no sidecar
+    and no fault is involved. The scheduling delay of this process is not part of the duration.
     """
 
     def __init__(self, inlet: str, link: str) -> None:
         self._straight, self._through = KeepAliveClient(inlet), KeepAliveClient(link)
 
     def sample(self) -> Sample:
-        """Ask once each way."""
+        """Send one request directly and one through the link."""
         values = {INLET: self._straight.took_ms(_PROBE), THROUGH: self._through.took_ms(_PROBE)}
         return Sample(time.time(), "probe", values)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._straight.close()
         self._through.close()

@@ -1,4 +1,4 @@
-"""One growing log: its lines as events, and whether they are all there."""
+"""One growing log: its lines as events, and whether it is complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEP_S = FLUSH_MS / 2000
 class LogReader:
     """One log: its events since `forget`.
 
-    `writer.paused()`, `resumed()` and `exited()` are told to its writer; what touches the log as well is told here.
+    Call `paused()`, `resumed()` and `exited()` on `writer`. Changes that also affect the log have a method here.
     """
 
     def __init__(self, log: Log, directory: Path) -> None:
@@ -29,39 +29,39 @@ class LogReader:
         self._completeness = Completeness(_counts(log))
         self.events: list[TrafficEvent] = []
 
-    # -- what becomes of the writer
+    # -- changes of the writer
 
     def flush(self, patience_s: float = 1.0) -> None:
-        """Wait until everything that has ended by now is logged, because the writer is about to be killed.
+        """Wait until everything that has ended by now is logged. Call it before the writer is killed.
 
-        An app that writes its own log does so at once.
+        An app that writes a log does so at once.
         """
         now = time.time()
         logged = self._wait_until_logged(patience_s) if self.log.admin else True
         self.writer.flushed(now if logged else 0.0)
 
     def killed(self) -> None:
-        """The writer is dead."""
+        """The writer was killed."""
         self.read_on()
-        self._tail.skip()  # a last line that is not whole
+        self._tail.skip()  # an incomplete last line
         self._completeness.expect_no_more_attempts()
         self.writer.killed()
 
     def started(self) -> None:
-        """The writer lives again: its counters begin at zero, and so do the names of its calls."""
+        """The writer was started again: its counters and the names of its calls begin again."""
         self.writer.started()
         self._parse = self.log.reader(self.writer.incarnation)
         self._completeness.begin_again()
         self.events += self._completeness.connections.cut(time.time())
 
     def restarted(self) -> None:
-        """The writer has been started again, between two loads: what it logged before is nobody's evidence."""
+        """The writer was restarted between two loads: its old lines are not evidence."""
         self.started()
         self._tail.skip()
         self.forget()
 
     def restarted_under_load(self) -> None:
-        """The writer has been started again while a load is on: what it logged so far stays evidence."""
+        """The writer was restarted during a load: its old lines are still evidence."""
         lacking = {"attempts": self.missing() or self.unconnected(), "calls": self.missing()}
         for source, why in lacking.items():
             if why:
@@ -69,41 +69,41 @@ class LogReader:
         self._completeness.forget()
         self.started()
 
-    # -- what is there
+    # -- the content of the log
 
     def forget(self) -> None:
-        """Forget what has been logged so far."""
+        """Forget everything logged so far."""
         self.events = []
         self._completeness.forget()
         self.writer.forget()
 
     def read_on(self, most: int = -1) -> Sequence[TrafficEvent] | None:
-        """Read what has been logged since the last time, so many bytes at most; None if there is nothing."""
+        """Read the new lines, at most this number of bytes; None if there are none."""
         lines = self._tail.read(most)
         reading = self._parse(lines)
         self._take(reading)
         return reading.events if lines else None
 
     def everything(self) -> list[TrafficEvent]:
-        """Return the events, and the connections that are open."""
+        """Return the events and the open connections."""
         return [*self.events, *self._completeness.connections.until(time.time())]
 
     def is_whole(self) -> bool:
-        """Read on; True if nothing is in flight and everything is logged, or nothing more will come."""
+        """Read on; True if nothing is in flight and everything is logged, or no more lines will come."""
         if self.writer.tells_counters:
             self._completeness.count()
         self.read_on()
         return self._completeness.is_whole(asked=self.writer.tells_counters)
 
     def missing(self) -> str:
-        """What is not there, in words; "" if nothing is missing. A writer that stands still is not asked."""
-        return self._said(self._completeness.lacks(asked=self.writer.tells_counters))
+        """The missing part in words, "" if nothing is missing. Does not ask a paused writer."""
+        return self._with_name(self._completeness.lacks(asked=self.writer.tells_counters))
 
     def unconnected(self) -> str:
-        """What is not there of the connections of tcp edges, in words; "" if nothing is missing."""
-        return self._said(self._completeness.lacks_connections() if self.writer.tells_counters else "")
+        """The missing connections of tcp edges in words, "" if nothing is missing."""
+        return self._with_name(self._completeness.lacks_connections() if self.writer.tells_counters else "")
 
-    def _said(self, lacking: str) -> str:
+    def _with_name(self, lacking: str) -> str:
         return f"{self.log.process}: {lacking}" if lacking else ""
 
     def _take(self, reading: Reading) -> None:
@@ -111,7 +111,7 @@ class LogReader:
         self._completeness.take(reading)
 
     def _wait_until_logged(self, patience_s: float) -> bool:
-        """Whether all that had ended when this was called was logged in time."""
+        """Whether everything that ended before this call was logged in time."""
         if not self.writer.tells_counters:
             return False
         counts, deadline = self._completeness.count(), time.monotonic() + patience_s

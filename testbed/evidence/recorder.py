@@ -1,4 +1,4 @@
-"""Reads all logs of a run until they are whole: as many lines as the proxies have counted, nothing in flight."""
+"""Reads all logs of a run until they are complete: as many lines as the proxies counted, nothing in flight."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from testbed.evidence.reader import STEP_S, LogReader
 from testbed.evidence.source import Log
 from testbed.history.events import Evidence
 
-UNSEEN = "what a service of your own sends is recorded by its proxy only, and this mesh has none"
-PATIENCE_S = 3.0  # for the last answers, and the last lines, to come
+UNSEEN = "calls of a custom service are recorded only by its proxy, and this mesh has none"
+PATIENCE_S = 3.0  # to wait for the last answers and the last lines
 PART = 1 << 16  # bytes of a log, some 150 lines: read in about 3 ms
 
 
@@ -24,34 +24,34 @@ class Recorder:
     def __init__(
         self, logs: Iterable[Log], directory: Path, unseen: Sequence[str] = (), patience_s: float = PATIENCE_S
     ) -> None:
-        """`directory` is the run's folder; `unseen` are the edges on which nobody records what is sent."""
+        """`directory` is the run's folder; `unseen` are the edges without a record of attempts."""
         self._patience_s, self._unseen = patience_s, tuple(unseen)
         self._readers = {log.process: LogReader(log, directory) for log in logs}
 
     def begin(self) -> None:
-        """Forget what has been logged so far."""
+        """Forget everything logged so far."""
         self._settle()
         for reader in self._readers.values():
             reader.forget()
 
     def restarted(self, processes: Sequence[str]) -> None:
-        """Be told that these processes have been restarted: their counters begin at zero again."""
+        """Handle a restart of these processes: their counters begin at zero."""
         for name in processes:
             if reader := self.reader(name):
                 reader.restarted()
 
     def reader(self, process: str) -> LogReader | None:
-        """Return who reads what a proxy, or an app without one, logs, to be told of its ends; None for any other."""
+        """Return the reader of the log of a proxy, or of an app without a proxy; None for any other process."""
         return self._readers.get(process)
 
     def is_unreachable(self, process: str) -> bool:
-        """Whether a proxy cannot be asked for its counters now, because it has been killed or paused."""
+        """Whether a proxy cannot give its counters now, because it is killed or paused."""
         reader = self.reader(process)
         return reader is not None and reader.log.admin is not None and not reader.writer.tells_counters
 
     @contextmanager
     def renewing(self, processes: Sequence[str]) -> Iterator[None]:
-        """Keep what these processes have logged so far, while they are restarted in this block."""
+        """Keep the evidence of these processes while they are restarted in this block."""
         self._settle(self._patience_s)
         try:
             yield
@@ -60,16 +60,16 @@ class Recorder:
                 self._readers[name].restarted_under_load()
 
     def collect(self, *, in_flight: bool = False) -> list[TrafficEvent | Evidence]:
-        """Wait until the logs are whole (bounded), and return their events and, last, how whole they are.
+        """Wait (bounded) until the logs are complete, and return their events, and last their completeness.
 
-        `in_flight` says that the load itself still waits for answers: then nobody waits for them here.
+        `in_flight`: the load still waits for answers, so this does not wait for them.
         Raises `TestbedError` if a proxy does not answer.
         """
         self._settle(0.0 if in_flight else self._patience_s)
         return [*self._everything(), *self._verdicts()]
 
     def read_in_parts(self, edges: Collection[str]) -> Iterator[Sequence[TrafficEvent]]:
-        """Yield what is logged of these edges and others so far, part by part, as it is read: stop when you like."""
+        """Yield the events of these edges and others so far, part by part; the caller may stop at any time."""
         for reader in self._readers.values():
             if any(link.edge in edges for link in reader.log.links):
                 if known := reader.everything():
@@ -78,7 +78,7 @@ class Recorder:
                     yield part
 
     def so_far(self) -> list[TrafficEvent]:
-        """Wait until the writers have flushed what they hold, and return everything that is logged, whole or not."""
+        """Wait until the writers have flushed, and return everything logged, complete or not."""
         time.sleep(2 * FLUSH_MS / 1000)
         for reader in self._readers.values():
             reader.read_on()
@@ -88,7 +88,7 @@ class Recorder:
         return [event for reader in self._readers.values() for event in reader.everything()]
 
     def _settle(self, patience_s: float = 1.0) -> None:
-        """Read until every log is whole twice running (an app may be between two calls); at least through one flush."""
+        """Read until every log is complete twice in a row (an app may be between two calls), at least for one flush."""
         deadline = time.monotonic() + max(patience_s, 3 * FLUSH_MS / 1000)
         quiet = 0
         while quiet < 2 and time.monotonic() < deadline:
@@ -113,7 +113,7 @@ class Recorder:
 
 
 def _unconnected(readers: Iterable[LogReader]) -> Iterator[Evidence]:
-    """Yield what is not on record of connections: the edges that carry tcp are concerned, and no others."""
+    """Yield missing connections, which concern only tcp edges."""
     for reader in readers:
         if text := reader.unconnected():
             edges = sorted({link.edge for link in reader.log.links if link.protocol == "tcp"})

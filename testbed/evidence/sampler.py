@@ -1,4 +1,4 @@
-"""Samples while a load runs: a few times a second at bounded cost, and exactly once at each end of a phase."""
+"""Takes samples during a load: a few times a second at bounded cost, and once at each end of a phase."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from testbed.evidence.source import Log
 from testbed.history.events import Evidence, Sample
 from testbed.plan.values import Link
 
-EVERY_S = 0.25  # between two looks at the proxies
+EVERY_S = 0.25  # between two samples of the proxies
 PROBE_EVERY_S = 0.1
-MOST = 0.05  # of one core for looking: where there are many proxies, they are looked at less often
+MOST = 0.05  # of one core at most: many proxies are sampled less often
 
 
 class Monitor(Protocol):
-    """Reads what a caller's proxy says of itself."""
+    """Reads the statistics of a caller's proxy."""
 
     @property
     def paths(self) -> Sequence[str]:
-        """What its admin address is asked for."""
+        """The paths to request at its admin address."""
 
     def values(self, texts: Sequence[str], links: Sequence[Link]) -> dict[str, dict[str, float]]:
         """Return the values of each edge by their names, from the answers to `paths`."""
 
 
 class Watch:
-    """The counters of one caller's proxy: a sample for each edge."""
+    """Samples the counters of one caller's proxy, for each edge."""
 
     def __init__(self, log: Log, monitor: Monitor, is_unreachable: Callable[[str], bool]) -> None:
         assert log.admin
@@ -39,15 +39,15 @@ class Watch:
         self.asked = self.silent = 0  # at the ends of phases
 
     def look(self, *, boundary: bool) -> list[Sample]:
-        """Return what it says now; nothing while it does not answer (it may be on its way to a new life)."""
+        """Return samples of its present values; none if it does not answer (it may be restarting)."""
         asked = (
             [] if self._is_unreachable(self.log.process) else [self._admin.get(path) for path in self._monitor.paths]
         )
         texts = [text for text in asked if text is not None]
-        told = len(texts) == len(self._monitor.paths)
+        answered = len(texts) == len(self._monitor.paths)
         self.asked += boundary
-        self.silent += boundary and not told
-        found = self._monitor.values(texts, self.log.links) if told else {}
+        self.silent += boundary and not answered
+        found = self._monitor.values(texts, self.log.links) if answered else {}
         at, life = time.time(), self._admin.life
         return [Sample(at, self.log.process, v, edge, self._callers(edge), life) for edge, v in found.items()]
 
@@ -55,14 +55,14 @@ class Watch:
         return tuple(dict.fromkeys(one for link in self.log.links if link.edge == edge for one in link.callers))
 
     def close(self) -> None:
-        """Let go of the proxy."""
+        """Close the connection to the proxy."""
         self._admin.close()
 
 
 class Sampler:
-    """Watches from `start` to `stop`. `boundary` may be called from any one thread meanwhile.
+    """Takes samples from `start` to `stop`. One other thread may call `boundary` meanwhile.
 
-    `is_unreachable` says whether a process is known not to answer now (a fault stopped it): nobody waits for it then.
+    `is_unreachable`: whether a fault has stopped a process, so that the sampler does not wait for it.
     """
 
     def __init__(
@@ -83,17 +83,17 @@ class Sampler:
         ]
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start sampling."""
         for thread in self._threads:
             thread.start()
 
     def boundary(self) -> None:
-        """Look now, at everything: a phase begins or ends here."""
+        """Sample everything now, at the start or end of a phase."""
         self._look(boundary=True)
         self._samples.append(self._spent.sample())
 
     def stop(self) -> None:
-        """Look no more; a second call does nothing."""
+        """Stop sampling; a second call does nothing."""
         self._over.set()
         for thread in self._threads:
             if thread.ident is not None:
@@ -104,7 +104,7 @@ class Sampler:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it can show of the mesh."""
+        """The sources that it records."""
         return ("samples",) if self._watches else ()
 
     @property
@@ -113,8 +113,8 @@ class Sampler:
         return tuple(self._samples)
 
     def events(self) -> list[Sample | Evidence]:
-        """Return all samples in their order, and whether every proxy answered at both ends of every phase."""
-        silent = [f"{w.log.process} was silent {w.silent} of {w.asked} times" for w in self._watches if w.silent]
+        """Return all samples in order, and whether every proxy answered at both ends of every phase."""
+        silent = [f"{w.log.process} did not answer {w.silent} of {w.asked} times" for w in self._watches if w.silent]
         edges = {link.edge for watch in self._watches if watch.silent for link in watch.log.links}
         whole = Evidence("samples", not silent, "; ".join(silent), tuple(sorted(edges)))
         return [*sorted(self._samples, key=lambda sample: sample.at), *([whole] if self._watches else [])]

@@ -1,4 +1,4 @@
-"""One log that evidence comes from: where it is, how it is read, who vouches that it is whole."""
+"""One log with evidence: its path, its reader, and the counters that show whether it is complete."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ class Log:
 
     process: str  # the process that writes it, "pricing-1/proxy"
     path: str  # below the run's folder
-    reader: Callable[[int], Read]  # makes a function that reads the lines of the writer's n-th life, part by part
-    links: Sequence[Link]  # what it can tell of
-    admin: str | None = None  # "ip:port" where the writer tells its counters
-    counts: Callable[[str], Counts] = lambda admin: Counts()  # asked there: they say how many lines there must be
+    reader: Callable[[int], Read]  # for the n-th start of the writer, a function that reads lines
+    links: Sequence[Link]  # the links that it records
+    admin: str | None = None  # "ip:port" of the counters of the writer
+    counts: Callable[[str], Counts] = lambda admin: Counts()  # gets the counters there: the expected number of lines
     unsent: Callable[[TrafficEvent], bool] = lambda event: False  # whether a logged attempt never left the proxy
 
     def tells(self, source: str) -> bool:
-        """Return whether it is one of the logs that a source ("attempts", "calls", "arrivals") is made of."""
+        """Return whether it contains a source ("attempts", "calls", "arrivals")."""
         return (source == "arrivals") == (self.process == "inlet")
 
 
 class Tail:
-    """Reads a growing file line by line; a last line that is not whole yet waits for the next time."""
+    """Reads a growing file line by line; an incomplete last line waits for the next read."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._offset = path, 0
 
     def read(self, most: int = -1) -> list[str]:
-        """Return the whole lines that have been written since the last time, none if there is no file yet.
+        """Return the complete new lines, none if there is no file yet.
 
-        `most` is how many bytes are read at most; -1: all of them.
+        `most` is the maximum number of bytes; -1: no maximum.
         """
         try:
             with open(self._path, "rb") as file:
@@ -52,7 +52,7 @@ class Tail:
         return whole.decode(errors="replace").splitlines()
 
     def skip(self) -> None:
-        """Go to the end of the file: what is there now belongs to a life of its writer that is over."""
+        """Go to the end of the file: the lines so far are from before the restart of the writer."""
         try:
             self._offset = self._path.stat().st_size
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The process that writes a log: whether it runs, which life it is in, and what its ends and pauses cost its log."""
+"""The process that writes a log: its state, its number of starts, and the gaps that kills and pauses leave."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOREVER = float("inf")
 State = Literal["running", "paused", "dead"]
 Change = Literal["killed", "exited", "started", "paused", "resumed"]
 
-_NEXT: dict[tuple[State, Change], State] = {  # what is not here changes nothing
+_NEXT: dict[tuple[State, Change], State] = {  # any other change has no effect
     ("running", "killed"): "dead",
     ("running", "exited"): "dead",
     ("running", "paused"): "paused",
@@ -26,16 +26,16 @@ _NEXT: dict[tuple[State, Change], State] = {  # what is not here changes nothing
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch of time of which a log cannot tell everything."""
+    """A period of time in which a log may be incomplete."""
 
     source: str  # "attempts", "calls"
     why: str
-    start: float  # 0: since the log began
-    end: float = FOREVER  # for ever: it goes on
+    start: float  # 0: since the start of the log
+    end: float = FOREVER  # infinite: not over
 
 
 class WriterState:
-    """One writer: a proxy, or an app that writes its own log."""
+    """One writer: a proxy, or an app that writes a log."""
 
     def __init__(self, process: str, *, is_proxy: bool) -> None:
         self._process, self._is_proxy = process, is_proxy
@@ -46,59 +46,59 @@ class WriterState:
 
     @property
     def alive(self) -> bool:
-        """Whether the process is there, running or paused."""
+        """Whether the process exists, running or paused."""
         return self._state != "dead"
 
     @property
     def tells_counters(self) -> bool:
-        """Whether it can be asked for its counters now."""
+        """Whether it can give its counters now."""
         return self._is_proxy and self._state == "running"
 
     def flushed(self, moment: float) -> None:
-        """All is logged that had ended by this moment; 0: nobody knows."""
+        """Everything that ended before this moment is logged; 0: unknown."""
         self._logged_until = moment
 
     def killed(self) -> None:
-        """It is dead: what it had in hand is lost.
+        """It was killed: the requests under way are not logged.
 
-        Nobody sees what the apps of a dead proxy try to send until it lives; a dead app sends nothing.
+        Calls to a dead proxy are not recorded until it is started again; a dead app makes no calls.
         """
         self._change("killed")
         self._end_gaps()
         now, since = time.time(), self._logged_until
-        why = f"{self._process} was killed: what it had in hand was not logged"
+        why = f"{self._process} was killed: its requests under way were not logged"
         self._gaps.append(Gap("attempts", why, since, now))
         if self._is_proxy:
-            self._gaps.append(Gap("calls", f"{why}, and nobody saw the calls that it did not take", since))
+            self._gaps.append(Gap("calls", f"{why}, and calls to it while it was dead were not recorded", since))
         else:
             self._gaps.append(Gap("calls", why, since, now))
 
     def exited(self) -> None:
-        """It has ended by itself, when all that it had in hand was done."""
+        """It exited by itself after its last request."""
         self._change("exited")
 
     def started(self) -> None:
-        """It lives again."""
+        """It was started again."""
         self._change("started")
         self.incarnation += 1
         self._end_gaps()
 
     def paused(self) -> None:
-        """It stands still: what it has in hand is logged later, what waits for it without its whole wait."""
+        """It is paused: it logs requests under way later, and waiting requests with too short a wait."""
         self._change("paused")
         now = time.time()
-        self._gaps.append(Gap("attempts", f"{self._process} stands still", now))
-        why = f"{self._process} stood still, and does not know how long its callers waited"
+        self._gaps.append(Gap("attempts", f"{self._process} is paused", now))
+        why = f"{self._process} was paused, so it did not measure how long its callers waited"
         self._gaps.append(Gap("calls", why, now))
 
     def resumed(self) -> None:
-        """It goes on."""
+        """It runs again."""
         self._change("resumed")
         self._gaps = [gap for gap in self._gaps if gap.end < FOREVER or gap.source != "attempts"]
         self._end_gaps()
 
     def lost(self, source: str, why: str) -> None:
-        """Something of this source was not logged until now."""
+        """Some events of this source were not logged until now."""
         self._gaps.append(Gap(source, why, 0.0, time.time()))
 
     def forget(self) -> None:
@@ -106,7 +106,7 @@ class WriterState:
         self._gaps = [gap for gap in self._gaps if gap.end == FOREVER]
 
     def gaps(self, source: str) -> Iterator[Gap]:
-        """Yield what cannot be known of a source; a gap that goes on ends now."""
+        """Yield the gaps of a source; an open gap ends now."""
         now = time.time()
         for gap in self._gaps:
             if source == gap.source:

@@ -1,4 +1,4 @@
-"""The arms in which a suite is run: as it is written, without its faults, or without its policies."""
+"""The arms of a calibration: a suite runs as written, without faults, or without policies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Arm(StrEnum):
-    """One of the three ways in which `testbed calibrate` runs every scenario."""
+    """One of the three ways in which `testbed calibrate` runs a scenario."""
 
     AS_WRITTEN = "as written"
     WITHOUT_FAULT = "without the fault"

@@ -1,4 +1,4 @@
-"""What a running mesh is made of, and the only place that puts it together."""
+"""The parts of a running mesh, and the only function that assembles them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from testbed.runtime.tools import binaries
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of one running mesh; each knows only those that it needs."""
+    """The parts of one running mesh. Each part gets only the parts that it needs."""
 
     runtime: Runtime
     directory: Path  # the run's folder
@@ -52,16 +52,16 @@ class Parts:
 
     @property
     def plan(self) -> Plan:
-        """What runs, with the policies that are in force now."""
+        """The running plan, with the policies in force."""
         return self.swaps.plan
 
     @property
     def entries(self) -> dict[str, str]:
-        """Each replica of the entry, with the base URL at which we reach it."""
+        """Each replica of the entry, with its base URL for this process."""
         return self.plan.entries(self.runtime.reach)
 
     def context(self, users: Mapping[str, str], seed: int) -> FaultContext:
-        """Return where faults are resolved while these users send."""
+        """Return the context that faults are resolved in, with these users of the load."""
         return FaultContext(self.plan.links, self.plan.replicas, users, seed, self.plan.proxies)
 
     def driver(self, timeout_s: float, seed: int, said: Spoken) -> Driver:
@@ -69,7 +69,7 @@ class Parts:
         return Driver(binaries.find("load"), self.entries, timeout_s, seed, said)
 
     def sampler(self, driver: Driver) -> Sampler:
-        """Return what samples the callers' proxies and the testbed's own load; it is not started."""
+        """Return a sampler of the callers' proxies and of testbed overhead; it is not started."""
         own: dict[str, Callable[[], float]] = {
             name: partial(self.runtime.cpu_seconds, name) for name in ("links", "inlet")
         }
@@ -80,7 +80,7 @@ class Parts:
         return Sampler(proxies, mesh_named(self.plan.topology.mesh).monitor, spent, probe, self.recorder.is_unreachable)
 
     def close(self) -> None:
-        """End every process and give up the addresses."""
+        """End every process and release the addresses."""
         self.links.close()
         self.packets.close()
         self.runtime.stop()
@@ -90,7 +90,7 @@ class Parts:
 def assemble(
     plan: Plan, runtime: Runtime, directory: Path, lease: Lease, arm: Arm, traffic: Callable[[], Traffic | None]
 ) -> Parts:
-    """Put the parts of a mesh together that runs already; `traffic` tells which load is on, to be paused for a swap."""
+    """Assemble the parts of a running mesh. `traffic` returns the load that is on, which a policy change pauses."""
     reach = runtime.reach
     sources = tuple(logs(plan, reach))
     recorder = Recorder(sources, directory, unseen(plan, sources))

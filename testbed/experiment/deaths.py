@@ -1,4 +1,4 @@
-"""Deaths of processes: of an app under a fault a finding, any other trouble of the testbed's own."""
+"""Deaths of processes: an app that dies under a fault is a finding, any other death is a testbed error."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from testbed.runtime import Death, Runtime
 
 
 class Deaths:
-    """Tells each load of the deaths that nobody has been told of."""
+    """Reports each death once, to the load that is on."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime, self._seen = runtime, 0
 
     def since(self, began: float, faults: Sequence[FaultEvent], expected: Collection[Death] = ()) -> list[ProcessEvent]:
-        """Return the apps that died of a fault that was in force since a load began; those before are left out.
+        """Return the apps that died of a fault since a load began; earlier deaths are left out.
 
-        `faults` are all that there ever were. Raises `TestbedError` for any other death that was not `expected`.
+        `faults` are all faults of the mesh so far. Raises `TestbedError` for any other death that was not `expected`.
         """
         unseen = self._runtime.deaths()[self._seen :]
         self._seen += len(unseen)
@@ -29,12 +29,12 @@ class Deaths:
     def _finding(self, death: Death, first: float) -> ProcessEvent:
         words = self._runtime.log_tail(death.name)
         if not death.name.endswith("/app") or death.at < first:
-            raise TestbedError(f"{death.name} died ({death.how}); its last words:\n{words}")
+            raise TestbedError(f"{death.name} died ({death.how}); last lines of its log:\n{words}")
         return ProcessEvent(death.at, death.name, "died", f"{death.how}\n{words}")
 
 
 def _earlier(death: Death, began: float, faults: Sequence[FaultEvent]) -> bool:
-    """Whether an app died of a fault that was in force before this load began: that is no matter of this run."""
+    """Whether an app died of a fault before this load began, so that it does not concern this run."""
     if death.at >= began or not death.name.endswith("/app"):
         return False
     return any(fault.injected and fault.start <= death.at <= fault.end for fault in faults)

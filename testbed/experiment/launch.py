@@ -1,4 +1,4 @@
-"""From a resolved topology to a running mesh: prepare it, plan it on leased addresses, start the plan, assemble."""
+"""Starts a mesh from a resolved topology: prepare, plan on leased addresses, start the plan, assemble."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def launch(
     say: Say = silent,
     record: Record | None = None,
 ) -> Testbed:
-    """Start a mesh and return it; on failure nothing is left running. `keep`: where its folder stays, with all logs.
+    """Start a mesh and return it; on failure nothing stays running. `keep`: where its folder stays, with all logs.
 
-    `record` is that of the test for which it runs.
+    `record` is the record of the test.
     """
     place = runtime_class(runtime)
     ready = prepare(topology, place, say)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def play(
     traffic: Traffic, inject: Callable[[], Injection] | None, warmup_s: float, baseline_s: float, hold_s: float
 ) -> None:
-    """Warm up, take a baseline, inject, hold and heal; a phase of no length is left out."""
+    """Warm up, take a baseline, inject, hold and heal; a phase of length 0 is left out."""
     phase(traffic, warmup_s, "warm-up")
     phase(traffic, baseline_s, "baseline")
     start = time.time()

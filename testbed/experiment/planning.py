@@ -1,4 +1,4 @@
-"""The plan of a topology with the mesh that it names and the testbed's own links and inlet. Pure."""
+"""The plan of a topology, with its mesh and with the links and inlet of the testbed. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from testbed.spec.topology import Topology
 
 
 def plan_for(topology: Topology, space: AddressSpace, seed: int = 0) -> Plan:
-    """Return all that would run. Raises `TopologyError` as `make_plan` does, whose arguments these are."""
+    """Return the plan of all processes. Raises `TopologyError` like `make_plan`, which has the same arguments."""
     return make_plan(topology, space, mesh_named(topology.mesh), links_and_inlet, seed)
 
 
@@ -23,7 +23,7 @@ def links_and_inlet(plan: Plan) -> Part:
     """Return the Toxiproxy and the inlet of a plan."""
     links, link_files = links_process([*plan.links, plan.probe], plan.links_api)
     inlet, inlet_files = inlet_process(
-        plan.links, admin=plan.inlet_admin, control=plan.inlet_control, context=plan.topology.context
+        plan.links, admin=plan.inlet_admin, control=plan.inlet_control, context=plan.topology.context_headers
     )
     entries = (link.listen for link in plan.links if link.caller == CLIENT)
     links = replace(links, reached=(plan.links_api, plan.probe.listen, *entries))

@@ -1,4 +1,4 @@
-"""Other policies on a running mesh: the services go on, the proxies that hold what changes begin a new life."""
+"""Changes policies on a running mesh: the services continue, the proxies with a changed policy restart."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ Still = Callable[[Sequence[str]], AbstractContextManager[None]]
 
 
 class Swaps:
-    """All overrides that are in force, and the only one who changes them."""
+    """All overrides in force, and the only object that changes them."""
 
     def __init__(self, plan: Plan, runtime: Runtime, still: Still, arm: Arm = Arm.AS_WRITTEN) -> None:
-        """`still` makes a `with` block in which no request is under way, given the proxies that restart in it."""
+        """`still` returns a `with` block without a request under way, in which these proxies restart."""
         self._base, self._runtime, self._still, self._arm = plan, runtime, still, arm
         self._active: list[Swap] = []
         self.plan = plan
         self.events: list[PolicyEvent] = []
-        self.refused: list[Death] = []  # proxies that ended because of policies that they refused
+        self.refused: list[Death] = []  # proxies that exited because they refused the policies
 
     def begin(self, overrides: PolicyOverrides) -> Swap:
-        """Bring overrides into force on top of those that are; verified. On failure all is as it was."""
+        """Put overrides in force in addition to the present ones, and verify them. A failure changes nothing."""
         if not overrides:
-            raise TestbedError("policies({}) changes nothing: name an edge, as in policies({'a -> b': {...}})")
+            how = "name an edge, as in override_policies({'a -> b': {...}})"
+            raise TestbedError(f"override_policies({{}}) changes nothing: {how}")
         swap = Swap(self, overrides)
         if self._arm is not Arm.WITHOUT_POLICIES:
             self._change([*self._active, swap], ", ".join(map(str, overrides)))
@@ -47,19 +48,19 @@ class Swaps:
         return swap
 
     def end(self, swap: Swap) -> None:
-        """Take overrides back; those that came later stay."""
+        """Remove overrides; later overrides stay."""
         if swap in self._active:
             self._active.remove(swap)
             self._change(self._active, "restored")
 
     def end_all(self) -> None:
-        """Bring back the policies that the mesh was started with."""
+        """Restore the policies from the start of the mesh."""
         if self._active:
             self._active.clear()
             self._change([], "restored")
 
     def _change(self, wanted: Sequence[Swap], text: str) -> None:
-        """Restart the proxies whose configuration is another one now, with the new one, and read it back."""
+        """Restart the proxies with a changed configuration, and read it back."""
         old, new = self.plan, self._planned(wanted)
         changed = {proxy.name: (proxy, file) for proxy, file in _changed(old, new)}
         with self._still(tuple(changed)):
@@ -88,17 +89,17 @@ class Swaps:
         mesh = mesh_named(self._base.topology.mesh)
         for name, (proxy, file) in changed.items():
             if wrong := mesh.drift(self._runtime.reach(proxy.listens[0]), file.text):
-                raise TestbedError(f"{name} does not run the policies that it was given: {wrong}")
+                raise TestbedError(f"{name} runs other policies than requested: {wrong}")
 
 
 class Swap:
-    """Policies in force; take them back early, or leave the `with` block."""
+    """Policies in force, until `restore()` or the end of the `with` block."""
 
     def __init__(self, swaps: Swaps, overrides: PolicyOverrides) -> None:
         self._swaps, self.overrides = swaps, overrides
 
     def restore(self) -> None:
-        """Take the policies back; a second call does nothing."""
+        """Restore the old policies; a second call does nothing."""
         self._swaps.end(self)
 
     def __enter__(self) -> Swap:
@@ -111,7 +112,7 @@ class Swap:
 
 
 def _changed(old: Plan, new: Plan) -> list[tuple[Process, File]]:
-    """The proxies whose configuration differs, each with its new one."""
+    """The proxies with a different configuration, each with its new file."""
     texts = {file.path: file.text for file in old.files}
     files = [file for file in new.files if texts[file.path] != file.text]
     return [(proxy, file) for file in files for proxy in new.processes if f"{{dir}}/{file.path}" in proxy.argv]

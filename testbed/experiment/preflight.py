@@ -1,4 +1,4 @@
-"""Before a fault is injected: whether anything that is logged so far shows that it will be felt."""
+"""Before a fault is injected: checks in the logs so far that the fault can match requests."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from testbed.faults.resolved import ResolvedFault
     from testbed.spec.topology import Topology
 
-MOST = 40  # parts of logs, without a call on a link, after which it counts as one that may not be used
+MOST = 40  # parts of logs; without a call in them, a link counts as possibly unused
 
 Read = Callable[[Collection[str]], Iterable[Sequence[TrafficEvent]]]
 
 
 def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) -> None:
-    """End the load, with a verdict, if a service on the way keeps these faults from being felt.
+    """End the load with a verdict if these faults cannot match requests because of a service on the way.
 
-    Not while something is broken: what is on record is no longer what the services do by themselves.
+    Skipped while a fault is in force: the record then does not show the normal behaviour of the services.
     """
     if not parts.injector.is_idle:
         return
@@ -35,7 +35,7 @@ def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) ->
     own = [name for name, service in topology.services.items() if service.is_own]
     if not in_doubt(planned, own, load.answered, parts.recorder.read_in_parts):
         return
-    from testbed.checks import ineffective_report  # takes its time: not before every fault
+    from testbed.checks import ineffective_report  # slow to import: not before every fault
 
     if (report := ineffective_report(load.so_far(planned))) is not None:
         parts.injector.ledger.record_skipped(planned)
@@ -44,7 +44,7 @@ def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) ->
 
 
 def note(record: Record, topology: Topology, faults: Iterable[ResolvedFault]) -> None:
-    """Put on the record of a test which faults it injected, where."""
+    """Add the injected faults and their edges to the record of a test."""
     enforced = topology.policies if capabilities(topology.mesh).enforces_policies else ()
     protected = tuple(policy.edge for policy in enforced)
     for fault in faults:
@@ -52,11 +52,11 @@ def note(record: Record, topology: Topology, faults: Iterable[ResolvedFault]) ->
 
 
 def in_doubt(planned: Sequence[FaultEvent], own: Collection[str], requests: int, read: Read) -> bool:
-    """Whether it is worth while to read everything, because no sign was found that these faults will be felt.
+    """Whether all logs must be read, because there is no sign yet that these faults can match requests.
 
     A sign is a request with an id on the edge of a fault for some users or a cohort, or any call on the only link of a
-    fault below a service of the user's `own`. Reading ends with the last sign that is wanted: where all is well that
-    is in the first part of a log. With so few `requests` that nothing could be said, nothing is read.
+    fault below a custom service (`own`). Reading stops after the last sign: normally in the first part of a log. With
+    too few `requests` for a conclusion, nothing is read.
     """
     nameless = _for_some(planned) if requests >= FEW else set()
     unused = _on_one_link(planned, own) if requests >= ENOUGH else set()
@@ -79,6 +79,6 @@ def _for_some(planned: Sequence[FaultEvent]) -> set[str]:
 
 
 def _on_one_link(planned: Sequence[FaultEvent], own: Collection[str]) -> set[str]:
-    """Return the edges that a fault has for itself; what becomes of a process is felt past the mesh as well."""
+    """Return the edges of faults on a single edge, without process faults, which also act outside the mesh."""
     alone = [fault.edges[0] for fault in planned if len(fault.edges) == 1 and fault.plane != "process"]
     return {edge for edge in alone if edge.partition(" -> ")[0] in own}

@@ -1,4 +1,4 @@
-"""Before a mesh is started: services that run already are looked for, the others built and found by the runtime."""
+"""Before a mesh starts: finds external services, and lets the runtime find and build the others."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from testbed.runtime import Runtime
     from testbed.spec.topology import Topology
 
-PATIENCE_S = 2.0  # for a connection to what should run already
+PATIENCE_S = 2.0  # for a connection to an external service
 
 
 def prepare(topology: Topology, runtime: type[Runtime], say: Say) -> Topology:
-    """Return the topology with hosts as addresses, when all that it names is there and has been built.
+    """Return the topology with addresses in the place of host names, after all its services are found and built.
 
-    Raises `TopologyError`, with the place in the file, for the first thing that is not.
+    Raises `TopologyError`, with the place in the file, for the first service that is missing.
     """
     for name in topology.services:
         _has_folder(topology, name)
@@ -26,7 +26,7 @@ def prepare(topology: Topology, runtime: type[Runtime], say: Say) -> Topology:
 
 
 def _addresses(topology: Topology) -> dict[str, str]:
-    """Where services run already, by number; each has been seen to take a connection."""
+    """The addresses of external services; each has accepted a connection."""
     given = {name: service.address for name, service in topology.services.items() if service.address}
     return {name: _seen(topology, name, address) for name, address in given.items()}
 
@@ -37,7 +37,7 @@ def _seen(topology: Topology, name: str, address: str) -> str:
         ip = str(socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
         socket.create_connection((ip, int(port)), PATIENCE_S).close()
     except OSError as error:
-        why = f"nobody answers at {address} ({(error.strerror or str(error)).lower()})"
+        why = f"no service answers at {address} ({(error.strerror or str(error)).lower()})"
         raise topology.error(("services", name, "address"), f"{why}: it must run before the testbed starts") from None
     return f"{ip}:{port}"
 

@@ -1,4 +1,4 @@
-"""Processes under fault, and the recorder told of each end, pause and new life of those that write evidence."""
+"""Actions on processes, which inform the recorder of each kill, pause and start of a process that writes evidence."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from testbed.evidence.reader import LogReader
 from testbed.evidence.recorder import Recorder
 from testbed.injection.processes import ProcessControl
 
-ON_THE_WAY_S = 0.15  # for the last requests to an app, and its last answers, to get through links and inlet
+ON_THE_WAY_S = 0.15  # for the last requests and answers of an app to pass links and inlet
 
 
 class Watched:
-    """Implements `ProcessControl` with that of a runtime."""
+    """Implements `ProcessControl` with the runtime, and informs the recorder."""
 
     def __init__(self, processes: ProcessControl, recorder: Recorder) -> None:
         self._processes, self._recorder = processes, recorder
 
     def kill(self, name: str) -> None:
-        """End it at once, when what it has seen to the end so far is logged."""
+        """Kill it after its finished requests are logged."""
         reader = self._recorder.reader(name)
         if reader:
             reader.flush()
@@ -35,38 +35,38 @@ class Watched:
         self._processes.pause(name)
 
     def resume(self, name: str) -> None:
-        """Let it go on."""
+        """Continue it."""
         self._processes.resume(name)
         if reader := self._proxy(name):
             reader.writer.resumed()
 
     def restart(self, name: str) -> None:
-        """Start it again and wait until it is ready; one that lives is killed first."""
+        """Start it again and wait until it is ready; a running one is killed first."""
         with self._renewing(name):
             self._processes.restart(name)
 
     def terminate(self, name: str, within_s: float) -> None:
-        """Ask an app to end when what was sent to it has come, and end it if it has not within this time."""
+        """Send SIGTERM to an app after the requests on the way to it have arrived, and kill it after this time."""
         time.sleep(ON_THE_WAY_S)
         reader, patient_until = self._recorder.reader(name), time.time() + within_s
         self._processes.terminate(name, within_s)
         if reader and time.time() < patient_until:
             reader.writer.exited()
-        elif reader:  # it was killed in the end
+        elif reader:  # it was killed after the time
             reader.flush()
             reader.killed()
         time.sleep(ON_THE_WAY_S)
 
     def throttle(self, name: str, share: float) -> None:
-        """Give an app only this share of one processor."""
+        """Give an app only this share of one CPU."""
         self._processes.throttle(name, share)
 
     def unthrottle(self, name: str) -> None:
-        """Give an app as much as it likes."""
+        """Remove the CPU limit of an app."""
         self._processes.unthrottle(name)
 
     def confine(self, name: str, mb: int) -> None:
-        """Start an app again with this much memory (MiB)."""
+        """Restart an app with this memory limit (MiB)."""
         with self._renewing(name):
             self._processes.confine(name, mb)
 
@@ -76,7 +76,7 @@ class Watched:
 
     @contextmanager
     def _renewing(self, name: str) -> Iterator[None]:
-        """Kill a process that lives and writes evidence; in this block it is started again."""
+        """Kill a running process that writes evidence; this block starts it again."""
         reader = self._recorder.reader(name)
         if reader and reader.writer.alive:
             self.kill(name)
@@ -85,6 +85,6 @@ class Watched:
             reader.started()
 
     def _proxy(self, name: str) -> LogReader | None:
-        """Who reads the log of a proxy; an app that stands still knows itself how long its tries took."""
+        """The reader of the log of a proxy; a paused app measures the duration of its attempts itself."""
         reader = self._recorder.reader(name)
         return reader if reader and reader.log.admin else None

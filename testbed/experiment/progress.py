@@ -1,4 +1,4 @@
-"""What happens now, for whoever shows it."""
+"""Progress messages for the display."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Say(Protocol):
-    """Takes what happens now, and how many seconds it takes (0: nobody knows)."""
+    """Takes a progress message, and the duration in seconds (0: unknown)."""
 
     def __call__(self, text: str, for_s: float = 0) -> None:
         """Show it."""

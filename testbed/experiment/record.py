@@ -1,4 +1,4 @@
-"""What one test did: its runs, its seed; given to every mesh that the test uses, read by the pytest plugin."""
+"""The runs and the seed of one test. Every mesh of the test writes it, the pytest plugin reads it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Record:
-    """The runs of one test, and every fault that it injected, in a run or outside of one."""
+    """The runs of one test, and every fault that it injected, in a run or outside a run."""
 
     test: str = "(no test)"
     seed: int = 0
-    arm: Arm = Arm.AS_WRITTEN  # how its suite is run
+    arm: Arm = Arm.AS_WRITTEN  # the arm of its suite
     runs: list[Run] = field(default_factory=list)
     injected: list[Injected] = field(default_factory=list)
 
     def unjudged(self) -> list[Run]:
-        """Runs that nobody has judged."""
+        """The runs without a judgement."""
         return [run for run in self.runs if not run.reports]
 
 
-_running: list[Record] = []  # of the tests that run in this process, the innermost last: a test can run pytest
+_running: list[Record] = []  # for the running tests of this process, the innermost last: a test can run pytest
 
 
 @contextmanager
 def running(record: Record) -> Iterator[None]:
-    """Let every mesh that `testbed.start` starts in this block belong to the test of this record."""
+    """Use this record for every mesh that `testbed.start` starts in this block."""
     _running.append(record)
     try:
         yield
@@ -45,16 +45,16 @@ def running(record: Record) -> Iterator[None]:
 
 
 def of_running_test() -> Record:
-    """Return the record of the test that runs now; outside of any test a new one."""
+    """Return the record of the running test; outside a test, a new one."""
     return _running[-1] if _running else Record()
 
 
 def slug(nodeid: str) -> str:
-    """A file name for a test: readable, and unique by a few letters of its hash."""
+    """A file name for a test: readable, and unique because of a few digits of a hash."""
     words = re.sub(r"[^A-Za-z0-9]+", "-", nodeid.removesuffix(")")).strip("-")[-80:]
     return f"{words}-{hashlib.sha256(nodeid.encode()).hexdigest()[:8]}"
 
 
 def seed_of(seed: int, nodeid: str) -> int:
-    """The seed of one test: the same whatever else runs and in whatever order."""
+    """The seed of one test. It does not depend on the other tests or on their order."""
     return int.from_bytes(hashlib.sha256(f"{seed}|{nodeid}".encode()).digest()[:4])

@@ -1,4 +1,4 @@
-"""One load and its recording: from the start of its driver until its history is closed, or it is given up."""
+"""One load and its recording, from the start of the driver until the history is closed or the load is abandoned."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 def begin(parts: Parts, record: Record, shape: Shape, number: int, say: Say = silent) -> LoadSession:
-    """Forget what was logged so far, start a driver and a sampler, and return the session; on failure neither is left.
+    """Forget the logs so far, start a driver and a sampler, and return the session; a failure stops both.
 
     `number` makes the ids of the requests of one mesh unique.
     """
     said = spoken(shape, parts.plan.topology)
-    schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context)
+    schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context_headers)
     parts.recorder.begin()
     with ExitStack() as undo:
         driver = parts.driver(shape.timeout_s, record.seed, said).start()
@@ -49,7 +49,7 @@ def begin(parts: Parts, record: Record, shape: Shape, number: int, say: Say = si
 
 
 class LoadSession:
-    """One load that is on, with all that watches it; it ends by `traffic.result()`, or by `end` without a history."""
+    """One running load with its recording. `traffic.result()` ends it with a history, `end` without one."""
 
     def __init__(
         self,
@@ -76,38 +76,38 @@ class LoadSession:
 
     @property
     def answered(self) -> int:
-        """How many requests have ended."""
+        """The number of finished requests."""
         return len(self._driver.results())
 
     def so_far(self, planned: Sequence[FaultEvent]) -> Index:
-        """Return what is on record by now, as if these faults had begun."""
+        """Return the record so far, as if these faults had begun."""
         events = [*self._fault_events(), *planned, *self._driver.results(), *self._parts.recorder.so_far()]
         return History([self._info(), *events]).index
 
     def end(self) -> None:
-        """End the load without a history; nothing to do if it is over."""
+        """End the load without a history, if it is still on."""
         if not self.over:
             self.traffic.stop()
             self._abandon()
 
     def _boundary(self) -> None:
-        """Between two phases: no evidence counts that was taken while a fault did not do what it should."""
+        """Between two phases: raise an error if a fault has failed, because the evidence is then not valid."""
         self._sampler.boundary()
         self._parts.injector.check_timelines()
 
     def _news(self, before: float) -> None:
-        """Tell the journal what has become known, and of requests what became of those that were due before then."""
+        """Add the known events to the journal, and the results of requests that were due before this moment."""
         injector = self._parts.injector
         if before:
-            self._journal.tell(self.traffic.placed(self._journal.lacks(self._driver.results(), before)))
-        self._journal.tell(self.traffic.phases)
-        self._journal.tell(event for event in injector.events if event.end >= self._began)
-        self._journal.tell(event for event in injector.process_events if event.at >= self._began)
-        self._journal.tell(self._parts.swaps.events[self._swaps_before :])
-        self._journal.tell(self._sampler.samples)
+            self._journal.add(self.traffic.placed(self._journal.lacks(self._driver.results(), before)))
+        self._journal.add(self.traffic.phases)
+        self._journal.add(event for event in injector.events if event.end >= self._began)
+        self._journal.add(event for event in injector.process_events if event.at >= self._began)
+        self._journal.add(self._parts.swaps.events[self._swaps_before :])
+        self._journal.add(self._sampler.samples)
 
     def _abandon(self) -> None:
-        """Let go of everything, without a history."""
+        """Release everything, without a history."""
         self._release()
         self._journal.give_up()
 
@@ -117,7 +117,7 @@ class LoadSession:
         self._driver.close()
 
     def _finish(self, traffic: Traffic) -> Run:
-        """Close the history; the run is on the record of its test."""
+        """Close the history, and add the run to the record of the test."""
         try:
             history = self._history(traffic)
             self._journal.close(history.events)
@@ -128,10 +128,10 @@ class LoadSession:
         return run
 
     def _history(self, traffic: Traffic) -> History:
-        """Wait for what is in flight, read the evidence, look for deaths."""
+        """Wait for requests in flight, read the evidence, look for deaths."""
         try:
             self._say("gathering the evidence")
-            self._parts.runtime.deaths()  # a runtime that has died says so better than those that it no longer runs
+            self._parts.runtime.deaths()  # a dead runtime gives a better error than its missing processes
             idle = self._driver.wait_idle()
             self._sampler.boundary()
             self._sampler.stop()

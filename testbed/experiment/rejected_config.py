@@ -1,4 +1,4 @@
-"""Why a proxy did not start: which value of which policy it refuses, in its own words, with our file and line."""
+"""Explains why a proxy did not start: the policy value that it refuses, its message, and our file and line."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Words = Callable[[str], str]
 
 
 def explained(error: NotReady, plan: Plan, words: Words | None = None) -> TestbedError:
-    """Return the error that tells a user what to change; the given one where the configuration is not to blame.
+    """Return an error with the value to change, or the given error if the configuration is not the cause.
 
-    `words` says why a configuration is refused: the mesh's own way unless given.
+    `words` returns why a configuration is refused; by default the mesh does.
     """
     words = cache(words or mesh_named(plan.topology.mesh).explain_rejection)
     paths = [file.path for file in plan.files if f"{{dir}}/{file.path}" in _argv(plan, error.process)]
@@ -42,7 +42,7 @@ def explained(error: NotReady, plan: Plan, words: Words | None = None) -> Testbe
 
 
 def culprit(topology: Topology, refused: Callable[[Topology], str]) -> Place | None:
-    """Return the part of a policy without which nothing is refused any more; the smallest one that there is."""
+    """Return the smallest part of a policy that causes the refusal: without it, the configuration is accepted."""
     for index in range(len(topology.policies)):
         if not refused(_without(topology, index)):
             smaller = (place for place, made in _smaller(topology, index) if not refused(made))
@@ -56,7 +56,7 @@ def _without(topology: Topology, index: int) -> Topology:
 
 
 def _smaller(topology: Topology, index: int) -> Iterator[tuple[Place, Topology]]:
-    """Each value of a policy, and the topology without it, where it can be missed."""
+    """Each optional value of a policy, and the topology without it."""
     from testbed.spec.policies.policy import Policy
 
     policy = topology.policies[index]

@@ -1,4 +1,4 @@
-"""A mesh that is not there: its tests are judged again from the histories that an earlier run kept."""
+"""Stands in for a mesh: re-evaluates tests from the recorded runs of an earlier pytest run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from testbed.errors import TestbedError
 from testbed.experiment.record import Record, slug
 from testbed.history.file import History
+from testbed.renamed import warn
 
 if TYPE_CHECKING:
     from testbed.experiment.run import Run
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Replay:
-    """Answers like a `Testbed`, but starts, sends and breaks nothing: every run is read from its file.
+    """Has the methods of a `Testbed`, but starts, sends and injects nothing: every run is read from its file.
 
-    `path` is a kept history, or the folder that holds one for each test; `record` is that of the test that asks.
+    `path` is a recorded run, or the folder with one for each test. `record` is the record of the test.
     """
 
     def __init__(self, topology: Topology, path: Path, record: Record) -> None:
@@ -29,14 +30,14 @@ class Replay:
         self._read: dict[str, list[History]] = {}
 
     def experiment(self, *faults: object, **rest: object) -> Run:
-        """Return the next kept run of this test; raise its report if it ended before its fault."""
+        """Return the next recorded run of this test; raise its report if it ended before its fault."""
         from testbed.checks import ineffective_report
         from testbed.experiment.run import Run
 
         test = self.record
         kept = self._read.setdefault(test.test, self._histories(test.test))
         if not kept:
-            raise TestbedError(f"{test.test} asks for more runs than {self._file(test.test)} holds")
+            raise TestbedError(f"{test.test} needs more runs than {self._file(test.test)} has")
         run = Run(kept.pop(0), test.arm)
         test.runs.append(run)
         if (report := ineffective_report(run.history.index)) is not None:
@@ -44,18 +45,23 @@ class Replay:
         return run
 
     def load(self, *shape: object) -> Replayed:
-        """Stand in for traffic; its result is the next kept run."""
+        """Stand in for traffic; its result is the next recorded run."""
         return Replayed(self)
 
     def inject(self, *faults: object) -> Replayed:
         """Stand in for an injection."""
         return Replayed(self)
 
-    def policies(self, overrides: PolicyOverrides) -> Replayed:
-        """Stand in for other policies, which the kept history names; refuses what could not be meant."""
+    def override_policies(self, overrides: PolicyOverrides) -> Replayed:
+        """Stand in for changed policies, which the recorded run contains; refuse invalid ones."""
         before = self.topology
         self.topology = before.with_overrides(policies=overrides)
         return Replayed(self, lambda: setattr(self, "topology", before))
+
+    def policies(self, overrides: PolicyOverrides) -> Replayed:
+        """Do the same by its old name, with a warning."""
+        warn("policies", "override_policies")
+        return self.override_policies(overrides)
 
     def clean(self) -> None:
         """Nothing to clean."""
@@ -74,12 +80,14 @@ class Replay:
     def _histories(self, test: str) -> list[History]:
         file = self._file(test)
         if not file.is_file():
-            raise TestbedError(f"there is no kept history of {test}: looked for {file} (keep one with --testbed-keep)")
+            raise TestbedError(
+                f"there is no recorded run of {test}: looked for {file} (record one with --testbed-keep)"
+            )
         return read_runs(file)
 
 
 class Replayed:
-    """Traffic or an injection that happened in the past."""
+    """Traffic or an injection of a recorded run."""
 
     def __init__(self, replay: Replay, restore: Callable[[], None] = lambda: None) -> None:
         self._replay = replay
@@ -96,7 +104,7 @@ class Replayed:
         """Stop nothing."""
 
     def result(self) -> Run:
-        """Return the kept run."""
+        """Return the recorded run."""
         if self._run is None:
             self._run = self._replay.experiment()
         return self._run
@@ -117,7 +125,7 @@ def write_runs(runs: Sequence[Run], path: Path) -> None:
 
 
 def read_runs(path: Path) -> list[History]:
-    """Read what `write_runs` wrote: a history for each `run` event."""
+    """Read a file of `write_runs`: a history for each `run` event."""
     from testbed.history.events import RunInfo
 
     histories: list[list[Any]] = []
@@ -125,13 +133,13 @@ def read_runs(path: Path) -> list[History]:
         if isinstance(event, RunInfo):
             histories.append([])
         if not histories:
-            raise TestbedError(f"{path}: the first line is not a run event, so this is no history of ours")
+            raise TestbedError(f"{path}: the first line is not a run event, so this is not a history")
         histories[-1].append(_with_outcome(event))
     return [History(events) for events in histories]
 
 
 def _with_outcome(event: Any) -> Any:
-    """Return an event with its outcome, which a history that was kept by an earlier version tells by flags only."""
+    """Return an event with its outcome; a history from an older version has only flags."""
     from testbed.envoy.flags import outcome
     from testbed.history.events import Arrival, Attempt, Call
     from testbed.mesh.none.log import CODES

@@ -1,4 +1,4 @@
-"""A mesh as at its start: what is done between two tests, so that neither sees anything of the other."""
+"""Resets a mesh between two tests, so that they do not influence each other."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from testbed.experiment.assembly import Parts
     from testbed.experiment.recording import LoadSession
 
-LEFT_ON = "a test left its load on, and nothing of it was judged: write `with shop.load(...) as traffic:`"
+LEFT_ON = "a test did not end its load, and the load was not judged: write `with shop.load(...) as traffic:`"
 
 
 class Cleaner:
-    """Cleans one mesh, and remembers what there is to clean."""
+    """Cleans one mesh. It keeps a list of the services to clean."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._faulted: set[str] = set()  # services that saw a fault since the mesh was last clean
+        self._faulted: set[str] = set()  # services with a fault since the last reset
 
-    def broke(self, services: Iterable[str]) -> None:
-        """Be told that these services saw a fault."""
+    def note_faulted(self, services: Iterable[str]) -> None:
+        """Add services that had a fault."""
         self._faulted |= set(services)
 
     def clean(self, load: LoadSession | None) -> None:
-        """End a load that was left on, heal and restore everything, and renew what saw a fault; quick if all is clean.
+        """End a running load, heal and restore everything, and reset services that had a fault; fast if all is clean.
 
-        Raises `TestbedError` if something stays broken. Warns of a load that was left on.
+        Raises `TestbedError` if a fault stays in force. Warns about a running load.
         """
         if load is not None:
             load.end()
@@ -43,7 +43,7 @@ class Cleaner:
             warnings.warn(LEFT_ON, stacklevel=3)
 
     def _revived(self) -> list[str]:
-        """Start the apps again that are dead, and return their names."""
+        """Restart dead apps, and return their names."""
         runtime = self._parts.runtime
         apps = [process.name for process in self._parts.plan.processes if process.role == "app"]
         dead = [name for name in apps if not runtime.alive(name)]
@@ -53,7 +53,7 @@ class Cleaner:
         return dead
 
     def _renew(self, revived: list[str]) -> None:
-        """Take their state from the proxies above what saw a fault, and from the services, if anything did."""
+        """Reset the state of the services and of the proxies above services that had a fault."""
         if self._faulted or revived:
             proxies = self._parts.plan.proxies_above(self._faulted)
             self._parts.runtime.restart_all(proxies)
@@ -64,9 +64,9 @@ class Cleaner:
         plan, reach = self._parts.plan, self._parts.runtime.reach
         for replica in plan.replicas:
             service = plan.topology.services[replica.service]
-            if service.reset:
+            if service.reset_path:
                 address = replica.app if replica.external else reach(replica.app)
-                clients.forget(address, service.reset, service.protocol)
+                clients.forget(address, service.reset_path, service.protocol)
 
     def _verify(self) -> None:
         if left := self._parts.links.verify_clean():

@@ -1,4 +1,4 @@
-"""What a test runs: the topology that was read, with its overrides, in the arm of its test."""
+"""The topology of a test: the file with its overrides, in the arm of the test."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from testbed.spec.topology import Topology
 
 
 def resolve(read: Topology, overrides: Overrides, arm: Arm = Arm.AS_WRITTEN) -> Topology:
-    """Return a topology with overrides, derived once; without any policy where this is the arm that has none.
+    """Return a topology with overrides, derived once; without policies in the arm that has none.
 
-    Raises `TopologyError` for overrides that cannot be meant, in every arm.
+    Raises `TopologyError` for invalid overrides, in every arm.
     """
     wanted = read.with_overrides(**overrides)
     return wanted.without_policies() if arm is Arm.WITHOUT_POLICIES else wanted

@@ -1,4 +1,4 @@
-"""The result of a load: one closed history, to be judged as often as one likes."""
+"""The result of a load: one closed history, which can be judged many times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """The closed history of one load, ready to be judged; as often as you like, and offline as well."""
+    """The closed history of one load. It can be judged many times, also offline."""
 
     def __init__(self, history: History, arm: Arm = Arm.AS_WRITTEN) -> None:
         self.history = history
@@ -23,7 +23,7 @@ class Run:
 
     @property
     def warnings(self) -> list[str]:
-        """What was seen of the services themselves: links that were never used, context that is not handed on."""
+        """Warnings about the services: links that were never used, context that is not propagated."""
         from testbed.history.propagation import notes
 
         return notes(self.history.index)
@@ -39,8 +39,8 @@ class Run:
     def check(self, **populations: Sequence[Check]) -> Report:
         """Evaluate every check; raise `NotContained` or `Inconclusive` once, with all verdicts in one table.
 
-        Populations: `all`, `affected` and `unaffected` (users or a cohort fixed beforehand by the faults' scopes),
-        `touched` and `untouched` (selected by what happened, so descriptive only).
+        Populations: `all`, `affected` and `unaffected` (by the fixed scope of the faults: users or a cohort),
+        `touched` and `untouched` (selected from the record, so only descriptive).
         """
         if self._arm is not Arm.AS_WRITTEN:
             return self._judge_each(populations)
@@ -51,7 +51,7 @@ class Run:
         return report
 
     def end(self, report: Report) -> NoReturn:
-        """Raise the report on a run that ended before its fault, as `Inconclusive`; it is kept like any other."""
+        """Raise the report on a run that ended before its fault, as `Inconclusive`; the run is still recorded."""
         from testbed.report.failure import raise_if_red
 
         self.reports.append(report)
@@ -59,7 +59,7 @@ class Run:
         raise TestbedError(f"a run that held cannot end early: {report.headline}")
 
     def _judge_each(self, populations: Mapping[str, Sequence[Check]]) -> Report:
-        """Collect every verdict, whatever it is: a calibration compares them all."""
+        """Collect every verdict for a calibration."""
         from testbed.checks import judge_each
 
         report = judge_each(self.history, **populations)

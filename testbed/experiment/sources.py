@@ -1,4 +1,4 @@
-"""Every log of a run: the inlet's, and the mesh's for each proxy, or app without one, whose calls it records."""
+"""Every log of a run: the log of the inlet, and the logs of the mesh (a proxy, or an app without one)."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 class Recorded(Protocol):
-    """What is needed of a plan."""
+    """The needed part of a plan."""
 
     @property
     def topology(self) -> Topology:
-        """What runs."""
+        """The running topology."""
 
     @property
     def proxy_hosts(self) -> Sequence[ProxyHost]:
-        """Where proxies may run."""
+        """The hosts for proxies."""
 
     @property
     def links(self) -> Sequence[Link]:
@@ -36,15 +36,15 @@ class Recorded(Protocol):
 
     @property
     def inlet_admin(self) -> str:
-        """Where the inlet tells its counters."""
+        """The address of the inlet's counters."""
 
     @property
     def inlet_control(self) -> str:
-        """Where the inlet takes its rules."""
+        """The address for the inlet's rules."""
 
 
 def logs(plan: Recorded, reach: AddressMap = as_planned) -> Iterator[Log]:
-    """Yield every log of a run, with the `admin` that we reach."""
+    """Yield every log of a run, with an `admin` address for this process."""
     for log in _logs(plan):
         yield replace(log, admin=reach(log.admin)) if log.admin else log
 
@@ -61,7 +61,7 @@ def _logs(plan: Recorded) -> Iterator[Log]:
 
 
 def unseen(plan: Recorded, recorded: Iterable[Log]) -> tuple[str, ...]:
-    """Return the edges on which nobody records what is sent: their callers have no proxy, and are none of the stubs."""
+    """Return the edges without a record of attempts: their callers are custom services without a proxy."""
     seen = {link.edge for log in recorded if log.tells("attempts") for link in log.links}
     sent = {link.edge for link in plan.links if link.caller != CLIENT}
     return tuple(sorted(sent - seen)) if capabilities(plan.topology.mesh).sources else ()

@@ -1,4 +1,4 @@
-"""`start(...)`: a mesh for a `with` block, outside pytest or with overrides of one test's own."""
+"""`start(...)`: a mesh for a `with` block, outside pytest or with other overrides."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def start(
     seed: int = 0,
     **overrides: Unpack[Overrides],
 ) -> Iterator[Testbed]:
-    """Run a mesh for a `with` block, outside pytest or with overrides of one test's own.
+    """Run a mesh for a `with` block, outside pytest or with other overrides.
 
     `path` is relative to the current folder, or a `Topology` made in Python. The overrides are those of
     `topology(...)`: `mesh`, `placement`, `policies`, `replicas`, `addresses` and `request_faults`. Raises

@@ -1,4 +1,4 @@
-"""No request under way, and nothing that was logged forgotten, while proxies are restarted."""
+"""Pauses the load while proxies restart, and keeps the evidence."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def still(recorder: Recorder, traffic: Callable[[], Traffic | None], proxies: Sequence[str]) -> Iterator[None]:
-    """Pause the load, if one is on, while these proxies are restarted in this block, and tell the recorder.
+    """Pause the load, if one is on, while this block restarts these proxies, and inform the recorder.
 
     Raises `TestbedError` for a proxy that a fault has stopped, and if a request does not end.
     """
     for name in proxies:
         if recorder.is_unreachable(name):
-            raise TestbedError(f"{name} is killed or paused by a fault: heal it before its policies are swapped")
+            raise TestbedError(f"{name} is killed or paused by a fault: heal it before you change its policies")
     load = traffic()
     if load is not None and proxies:
         with load.pause(), recorder.renewing(proxies):

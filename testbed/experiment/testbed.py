@@ -1,4 +1,4 @@
-"""The running mesh, as a test sees it: load it, break it, look at what happened."""
+"""The running mesh for a test: load it, inject faults, judge the result."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from testbed.injection.injection import Injection
 from testbed.load import clients
 from testbed.load.workload import Shape
 from testbed.plan.make import Plan
+from testbed.renamed import warn
 from testbed.runtime import Lease, Runtime
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Testbed:
-    """One running mesh. Made by the `topology` fixture or by `testbed.start`; never by hand."""
+    """One running mesh, made by the `topology` fixture or by `testbed.start`."""
 
     __test__ = False
 
@@ -51,7 +52,7 @@ class Testbed:
         say: Say = silent,
         record: Record | None = None,
     ) -> None:
-        """`record` is that of the test for which the mesh runs; the plugin gives it another one for each test."""
+        """`record` is the record of the test; the plugin sets a new one for each test."""
         self.say = say
         self.record = record or Record()
         self._runtime = runtime
@@ -64,12 +65,12 @@ class Testbed:
 
     @property
     def plan(self) -> Plan:
-        """What runs, with the policies that are in force now."""
+        """The running plan or topology, with the policies in force."""
         return self._parts.plan
 
     @property
     def topology(self) -> Topology:
-        """What runs, with the policies that are in force now."""
+        """The running plan or topology, with the policies in force."""
         return self.plan.topology
 
     # -- what a test uses
@@ -83,16 +84,15 @@ class Testbed:
         baseline_s: float | None = None,
         recover_s: float = 3,
     ) -> Run:
-        """Warm up, take a baseline, inject, hold, heal, let it recover; return the run, ready to be checked.
+        """Warm up, take a baseline, inject, hold, heal, recover; return the run for its checks.
 
-        All times in seconds; `baseline_s` is `hold_s` but at most 5 unless given. Without faults it is the control
-        experiment: the same phases, nothing broken. Raises `TestbedError` without `load`, `FaultError` for faults
-        that do not fit, both before anything is sent; `Inconclusive` as `inject` does.
+        All times in seconds; `baseline_s` is `hold_s` but at most 5 unless given. Without faults it is a control
+        run: the same phases, no fault. Raises `TestbedError` without `load` and `FaultError` for a fault that does
+        not fit, both before anything is sent; `Inconclusive` like `inject`.
         """
         if load is None:
             raise TestbedError(
-                "experiment(...) without load=: nothing would be sent, so nothing could be seen. "
-                "Add load=steady(get('/'), rps=100)"
+                "experiment(...) without load=: no request would be sent. Add load=constant_rate(get('/'), rps=100)"
             )
         refuse_late(faults, hold_s)
         context = self._parts.context(load.population(self.record.seed), self.record.seed)
@@ -110,7 +110,11 @@ class Testbed:
         return traffic.result()
 
     def load(self, shape: Shape) -> Traffic:
-        """Open-loop load on the entry: `with shop.load(steady(...)) as traffic: traffic.run(for_s=5, phase="...")`."""
+        """Open-loop load on the entry.
+
+        with shop.load(constant_rate(get("/"), rps=100)) as traffic:
+            traffic.run(for_s=5, phase="...")
+        """
         self._must_run()
         if self._load is not None:
             raise TestbedError("there is a load already: one at a time, so that its schedule can be trusted")
@@ -119,42 +123,47 @@ class Testbed:
         return self._session.traffic
 
     def inject(self, *faults: Fault) -> Injection:
-        """Inject faults until the end of the `with` block (or until `heal()`), all of them or none.
+        """Inject faults until the end of the `with` block (or until `heal()`), either all or none.
 
         Raises `FaultError` for a fault that does not fit the mesh, or two that contradict each other; `Inconclusive`
-        if, by what the load has shown so far, nobody would feel one: then the load has ended, and is on record.
+        if the load so far shows that a fault cannot match requests: the load then ends, and its run is recorded.
         """
         self._must_run()
         if not faults:
             raise FaultError("inject() without a fault")
         return self._inject(faults, lambda: self._injector.check(faults, self._context()))
 
-    def policies(self, overrides: PolicyOverrides) -> Swap:
-        """Other policies until the end of the `with` block (or until `restore()`), without a restart of the services.
+    def override_policies(self, overrides: PolicyOverrides) -> Swap:
+        """Change policies until the end of the `with` block (or until `restore()`), without a restart of the services.
 
-        `overrides` maps edges to what changes, merged key by key into what is in force; None removes a policy. The
-        proxies that hold these edges begin anew (0.1 s): no breaker is open, nobody is ejected. A load pauses for it.
-        Raises `TopologyError` for what is unknown, contradictory or refused by the proxy; then nothing has changed.
+        `overrides` maps edges to what changes, merged key by key into the policies in force; None removes a policy. The
+        proxies of these edges restart (0.1 s): every breaker is closed, no host is ejected. A load pauses meanwhile.
+        Raises `TopologyError` for unknown, contradictory or rejected values; then nothing has changed.
         """
         self._must_run()
         self.say("policies of " + ", ".join(map(str, overrides)))
         return self._parts.swaps.begin(overrides)
 
-    def client(self, user: str = "", cohort: str = "") -> httpx.Client:
-        """An httpx client at the entry, whose requests carry this user; for plain asserts.
+    def policies(self, overrides: PolicyOverrides) -> Swap:
+        """Do the same by its old name, with a warning."""
+        warn("policies", "override_policies")
+        return self.override_policies(overrides)
 
-        Raises `TestbedError` where the entry does not speak HTTP/1.1.
+    def client(self, user: str = "", cohort: str = "") -> httpx.Client:
+        """An httpx client for the entry, for plain asserts. Its requests carry this user.
+
+        Raises `TestbedError` if the entry does not speak HTTP/1.1.
         """
-        return clients.client(self._door("http"), self._runs, user, cohort, self.topology.context)
+        return clients.client(self._endpoint("http"), self._runs, user, cohort, self.topology.context_headers)
 
     def async_client(self, user: str = "", cohort: str = "") -> httpx.AsyncClient:
         """The same, for `async def` tests."""
-        return clients.async_client(self._door("http"), self._runs, user, cohort, self.topology.context)
+        return clients.async_client(self._endpoint("http"), self._runs, user, cohort, self.topology.context_headers)
 
     def channel(self, user: str = "", cohort: str = "") -> grpc.Channel:
-        """A gRPC channel to an entry that speaks gRPC, whose calls carry this user; for plain asserts."""
-        address = self._door("grpc").removeprefix("http://")
-        return clients.channel(address, self._runs, user, cohort, self.topology.context)
+        """A gRPC channel to an entry that speaks gRPC, for plain asserts. Its calls carry this user."""
+        address = self._endpoint("grpc").removeprefix("http://")
+        return clients.channel(address, self._runs, user, cohort, self.topology.context_headers)
 
     @property
     def url(self) -> str:
@@ -164,7 +173,7 @@ class Testbed:
     # -- what the plugin uses
 
     def clean(self) -> None:
-        """Leave no toxic, no rule, no dead replica and no policy state behind (rule 7); quick if all is clean."""
+        """Remove every toxic, rule, dead replica and policy state (rule 7); fast if all is clean."""
         self._must_run()
         self._cleaner.clean(self._load)
 
@@ -194,15 +203,15 @@ class Testbed:
             foresee(self._parts, self._load, resolved)
         injection = self._injector.inject(resolved)
         services = {r.name: r.service for r in self.plan.replicas}
-        self._cleaner.broke(services[link.callee] for fault in resolved for link in fault.links)
+        self._cleaner.note_faulted(services[link.callee] for fault in resolved for link in fault.links)
         note(self.record, self.topology, resolved)
         return injection
 
     def _context(self) -> FaultContext:
-        """Where faults are resolved now."""
+        """The present context of faults."""
         return self._parts.context(self._load.users if self._load is not None else {}, self.record.seed)
 
-    def _door(self, protocol: str) -> str:
+    def _endpoint(self, protocol: str) -> str:
         """The URL of the entry, for a client that speaks this protocol."""
         entry = self.topology.entry
         if (spoken := self.topology.services[entry].protocol) != protocol:

@@ -1,4 +1,4 @@
-"""Load and its result: traffic in phases while faults come and go, then one closed history to judge."""
+"""Load in phases while faults come and go, and its result: one closed history."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from testbed.load.schedule import Planned, Schedule
 if TYPE_CHECKING:
     from testbed.experiment.run import Run
 
-CHUNK_S = 0.1  # how much schedule is handed to the driver at once
-AHEAD_S = 0.25  # how far ahead of the clock it is handed over
-SWAP = "swap policies"  # the stretch in which nothing is sent, because the mesh gets other policies
-DRAIN = "drain"  # the stretch after a phase in which its last requests get their answers
+CHUNK_S = 0.1  # length of the schedule in one chunk for the driver
+AHEAD_S = 0.25  # how long before its time a chunk goes to the driver
+SWAP = "swap policies"  # the phase without requests while policies change
+DRAIN = "drain"  # the phase in which the last requests of the phase before get their answers
 
 
 class Sender(Protocol):
-    """What traffic needs of the load driver."""
+    """The needed part of the load driver."""
 
     def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> object:
-        """Send these requests on schedule, counted from `start_at` (epoch seconds); returns at once."""
+        """Send these requests on schedule, counted from `start_at` (epoch seconds); return at once."""
 
     def stop(self, until: float) -> object:
-        """Send nothing of what is due at `until` (epoch seconds) or later."""
+        """Do not send requests that are due at `until` (epoch seconds) or later."""
 
     def results(self) -> list[Request]:
-        """Everything that has ended so far."""
+        """All finished requests so far."""
 
 
 class Traffic:
@@ -55,29 +55,29 @@ class Traffic:
         self._schedule, self._sender, self._finish, self._abandon = schedule, sender, finish, abandon
         self._say = say
         self._boundary = boundary  # called at the start and at the end of every phase
-        self._news = news  # called between phases: all is known by then of which requests were due before a moment
-        self._patience_s = patience_s  # how long a phase waits for its last answers
+        self._news = news  # called between phases, with a moment: all requests due before it are finished
+        self._patience_s = patience_s  # the longest wait of a phase for its last answers
         self._feeder: threading.Thread | None = None
         self._stop = threading.Event()
-        self._feeding = threading.Lock()  # held while requests are handed over; by `pause`, so that none are
-        self._resumes = 0.0  # no request is due before
+        self._feeding = threading.Lock()  # held while requests go to the driver, and by `pause` to prevent this
+        self._resumes = 0.0  # no request is due before this
         self._planned: list[tuple[float, str]] = []  # when each request was due, and its id
-        self._until = math.inf  # what is due then or later need not be sent
+        self._until = math.inf  # later requests are not sent
         self._trouble: Exception | None = None
         self._run: Run | None = None
         self.phases: list[Phase] = []
         self.began = time.time()
 
     def run(self, for_s: float, phase: str = "load") -> None:
-        """Keep the load on for this long and call the stretch `phase` (a name may be used once).
+        """Keep the load on for this time as the phase `phase` (use each name once).
 
-        Returns when every request that was due in it has ended: so each meets the mesh as it was in its phase, and what
-        is broken or healed next touches none of them. Who comes meanwhile is in the phase "drain".
+        Returns when every request that was due in the phase has ended, so that the next injection or healing does not
+        affect them. Requests that are due during this wait are in the phase "drain".
         """
         if for_s <= 0:
-            raise TestbedError(f"traffic.run(for_s={for_s:g}): a phase lasts longer than nothing")
+            raise TestbedError(f"traffic.run(for_s={for_s:g}): a phase is longer than 0 s")
         if phase in {DRAIN, SWAP, *(p.name for p in self.phases)}:
-            raise TestbedError(f"traffic.run(phase={phase!r}): there is a phase of that name already")
+            raise TestbedError(f"traffic.run(phase={phase!r}): there is already a phase with this name")
         self._say(phase, for_s)
         self._boundary()
         start = self._start_feeding()
@@ -91,15 +91,15 @@ class Traffic:
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """Send nothing in this block, and enter it when every request has ended; then the schedule goes on.
+        """Enter this block when every request has ended, and send nothing in it; then the schedule continues.
 
-        Raises `TestbedError` if a request does not end. The stretch is a phase: "swap policies".
+        Raises `TestbedError` if a request does not end. The block is a phase: "swap policies".
         """
         begun = time.time()
         with self._feeding:
             try:
                 if left := self._wait_for({name for _, name in self._planned}, time.time() + AHEAD_S):
-                    raise TestbedError(f"{len(left)} requests do not end, so the policies cannot be swapped")
+                    raise TestbedError(f"{len(left)} requests do not end, so the policies cannot be changed")
                 yield
             finally:
                 self._resumes = time.time() + 0.02
@@ -113,13 +113,13 @@ class Traffic:
         self.mark(DRAIN, end)
 
     def _wait_for(self, due: set[str], since: float) -> set[str]:
-        """Wait until these requests have ended, but not longer than a user would; return those that have not."""
+        """Wait until these requests have ended, but not longer than a user waits; return the unfinished ones."""
         while (left := due - {r.id for r in self._sender.results()}) and time.time() - since < self._patience_s:
             self._stop.wait(0.01)
         return left
 
     def mark(self, phase: str, start: float) -> None:
-        """Name the stretch from `start` until now, as the experiment does for inject and heal."""
+        """Name the period from `start` until now as a phase, such as inject and heal."""
         self.phases.append(Phase(phase, start, time.time()))
         self._news(0.0)
 
@@ -131,7 +131,7 @@ class Traffic:
         return self._run
 
     def stop(self) -> None:
-        """Send nothing more; what is in flight may end by itself."""
+        """Stop sending; requests in flight may finish."""
         self._stop.set()
         if self._feeder is not None:
             self._feeder.join()
@@ -140,24 +140,24 @@ class Traffic:
             self._sender.stop(self._until)
 
     def requests(self) -> list[Request]:
-        """Every request that ended, each with the phase in which it was due."""
+        """Every finished request, with the phase in which it was due."""
         return self.placed(self._sender.results())
 
     def placed(self, requests: Iterable[Request]) -> list[Request]:
-        """These requests, each with the phase in which it was due."""
+        """These requests, with the phase in which each was due."""
         return [replace(r, phase=self.phase_at(r.intended)) for r in requests]
 
     def paces(self, requests: Sequence[Request]) -> list[Pace]:
-        """How well each phase kept its schedule."""
+        """The schedule adherence of each phase."""
         return [self._pace(phase, requests) for phase in self.phases]
 
     def completeness(self, requests: Sequence[Request]) -> Evidence:
-        """Whether every request that the driver had to send has a result."""
+        """Whether every request of the driver has a result."""
         left = len({name for due, name in self._planned if due < self._until} - {r.id for r in requests})
         return Evidence("requests", left == 0, f"{left} requests have not ended" if left else "")
 
     def phase_at(self, moment: float) -> str:
-        """The phase that holds this moment, "" if none does."""
+        """The phase of this moment, "" if there is none."""
         return next((p.name for p in self.phases if p.start <= moment < p.end), "")
 
     def _pace(self, phase: Phase, requests: Sequence[Request]) -> Pace:

@@ -73,8 +73,10 @@ def refuse_clashes() -> None:
 
 def _reserved() -> Iterator[str]:
     import testbed
+    from testbed import renamed
 
     yield from testbed.__all__
+    yield from renamed.NAMES
     yield from (module.name for module in iter_modules(testbed.__path__))
 
 

@@ -1,4 +1,4 @@
-"""Small flat dataclasses as lines of JSON and back, exactly; a line that does not fit is a ValueError."""
+"""Writes small flat dataclasses as lines of JSON and reads them back. A line that does not fit is a ValueError."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Kind(Generic[T]):
 
 
 class Codec(Generic[T]):
-    """Writes and reads values of some dataclasses, each of which names its kind in a class variable `type`.
+    """Writes and reads values of some dataclasses. Each class has its kind in a class variable `type`.
 
     Fields may be str, int, float, bool, dict, or tuple[str, ...] (also "| None").
     """
@@ -36,7 +36,7 @@ class Codec(Generic[T]):
         return json.dumps({"type": value.type} | {name: getattr(value, name) for name in names})
 
     def decode(self, line: str | bytes) -> T:
-        """Return the value of one line; ValueError says what is wrong with it."""
+        """Return the value of one line. Raises `ValueError` with the reason for a bad line."""
         data = json.loads(line)
         if not isinstance(data, dict):
             raise ValueError("not a JSON object")

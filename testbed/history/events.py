@@ -1,4 +1,4 @@
-"""What can be known of a run: typed events on one clock (epoch seconds), values only."""
+"""The record of a run: typed events on one clock (epoch seconds). Values only."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from testbed.spec.grpc_status import as_http
 
 
 class _Answered:
-    """What has an HTTP status, and a gRPC status as well where the answer is one of gRPC."""
+    """An event with an HTTP status, and with a gRPC status if the answer is gRPC."""
 
-    __slots__ = ()  # so that the events below need no dictionary each
+    __slots__ = ()  # so that the events below have no dictionary
 
     status: int
     grpc_status: int | None
 
     @property
     def as_http(self) -> int:
-        """The HTTP status by which checks judge it: its own, or the one that says the same as its gRPC status."""
+        """The HTTP status for checks: the status itself, or the one that corresponds to the gRPC status."""
         return self.status if self.grpc_status is None else as_http(self.grpc_status)
 
 
@@ -33,87 +33,87 @@ class RunInfo:
     mesh: str
     topology: dict[str, object]
     versions: dict[str, str]
-    sources: tuple[str, ...]  # what this mesh can show: "attempts", "calls", "arrivals", "requests", "samples"
+    sources: tuple[str, ...]  # the sources of this mesh: "attempts", "calls", "arrivals", "requests", "samples"
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A named stretch of time; a request belongs to the phase in which it was *meant* to be sent."""
+    """A named period of time. A request belongs to the phase in which it was *due*."""
 
     type: ClassVar[str] = "phase"
-    name: str  # "warm-up", "baseline", "inject", "hold", "heal", "recover", or the user's own
+    name: str  # "warm-up", "baseline", "inject", "hold", "heal", "recover", or a name from the test
     start: float
     end: float
 
 
 @dataclass(frozen=True, slots=True)
 class Request(_Answered):
-    """One request of the load, as the user saw it. `status` 0 means no answer; `error` then says why."""
+    """One request of the load, as its user saw it. `status` 0 means no answer; `error` is then the reason."""
 
     type: ClassVar[str] = "request"
     id: str
     user: str
-    cohort: str  # "" where the load has none
-    intended: float  # when it was due, epoch seconds
-    sent: float  # when it really left
-    latency_ms: float  # from intended to the last byte of the answer, or to giving up
+    cohort: str  # "" if the load has none
+    intended: float  # due time, epoch seconds
+    sent: float  # actual send time
+    latency_ms: float  # from intended to the last byte of the answer, or to the timeout
     status: int
     error: str = ""
     method: str = "GET"
     path: str = "/"
-    fallbacks: tuple[str, ...] = ()  # fallbacks that the answer says were taken, anywhere below
-    replica: str = ""  # the entry replica it was sent to
+    fallbacks: tuple[str, ...] = ()  # fallbacks that the answer reports, of any service
+    replica: str = ""  # the entry replica that got it
     phase: str = ""
     grpc_status: int | None = None  # of a gRPC answer
 
     @property
     def ok(self) -> bool:
-        """Whether a user would call it an answer: any status from 200 to 399, of gRPC OK and nothing else."""
+        """Whether it is a good answer: a status from 200 to 399, for gRPC only OK."""
         return 200 <= self.as_http < 400
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt(_Answered):
-    """One try that the caller's proxy made (or the app itself where there is none), refused connections included."""
+    """One attempt of the caller's proxy (or of the app, if it has no proxy), including refused connections."""
 
     type: ClassVar[str] = "attempt"
     request: str  # the load's request id, "" if the context was lost
     edge: str
     caller: str  # replica
     callee: str  # replica, "" if no host was chosen
-    number: int  # 1 is the first try of this call
+    number: int  # 1 is the first attempt of this call
     start: float
     duration_ms: float
     status: int  # 0: no answer
     flags: str = ""  # Envoy's response flags, or the client library's error
-    source: str = "proxy"  # "proxy" or "app"; "connection": one of a tcp edge, which has no status and no request
-    call: str = ""  # joins the attempts of one call: the same for all tries of it
+    source: str = "proxy"  # "proxy" or "app"; "connection": a connection of a tcp edge, without status and request
+    call: str = ""  # the same for all attempts of one call
     grpc_status: int | None = None  # of a gRPC answer
-    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" where one came
+    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" if it got one
 
 
 @dataclass(frozen=True, slots=True)
 class Call(_Answered):
-    """What the calling app finally got for one call, after all tries of the caller's proxy."""
+    """The final result of one call for the calling app, after all attempts of the caller's proxy."""
 
     type: ClassVar[str] = "call"
     request: str
     edge: str
     caller: str
-    attempts: int  # those that left the proxy
+    attempts: int  # attempts that left the proxy
     start: float
     duration_ms: float
     status: int
     flags: str = ""
     call: str = ""
-    refused: bool = False  # the proxy answered by itself instead of a (further) try: no host, or a limit reached
-    grpc_status: int | None = None  # of a gRPC answer, the proxy's own as well
-    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" where one came
+    refused: bool = False  # the proxy answered without a (further) attempt: no host, or a limit was reached
+    grpc_status: int | None = None  # of a gRPC answer, also from the proxy
+    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" if it got one
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival(_Answered):
-    """One request that arrived at the inlet of a callee replica; written when it ended."""
+    """One request at the inlet of a callee replica, recorded when it ended."""
 
     type: ClassVar[str] = "arrival"
     request: str
@@ -125,20 +125,20 @@ class Arrival(_Answered):
     duration_ms: float
     status: int
     flags: str = ""
-    fault: str = ""  # id of the request fault that hit it, if any
+    fault: str = ""  # id of the request fault that matched it, if any
     path: str = ""
-    own: bool = False  # True: answered by the test's own plane (UF, UC, UO, UH), never the callee's answer
-    method: str = ""  # "" in a history that was written before arrivals had it
+    own: bool = False  # True: answered by the test proxy (UF, UC, UO, UH) and not by the callee
+    method: str = ""  # "" in a history from an older version
     grpc_status: int | None = None  # of a gRPC answer
-    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" where one came
+    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" if it got one
 
 
 @dataclass(frozen=True, slots=True)
 class FaultEvent:
     """One window of an injected fault: from `start` (injected and verified) to `end` (heal began).
 
-    A fault that acts over time has several, under one id. Without links it was never in force: it waited until it was
-    healed, or, if it was not injected either, the run ended before it.
+    A fault that comes and goes has several windows under one id. A window without links was never in force: the fault
+    was healed during its wait, or the run ended before the injection.
     """
 
     type: ClassVar[str] = "fault"
@@ -146,33 +146,33 @@ class FaultEvent:
     name: str  # "latency"
     text: str  # "latency(ms=800).on('checkout -> pricing')"
     plane: str  # "link", "inlet", "process", "packets"
-    links: tuple[str, ...]  # "caller-1--callee-1" of every link that it acts on
+    links: tuple[str, ...]  # "caller-1--callee-1" for each of its links
     edges: tuple[str, ...]
     start: float
     end: float
-    users: tuple[str, ...] | None = None  # fixed beforehand: exactly these users
-    cohort: str | None = None  # fixed beforehand: this cohort
-    drawn: bool = False  # drawn per request or attempt: nothing fixed beforehand
-    packets: int | None = None  # how many the kernel dropped or shaped; None for what is no packet fault
+    users: tuple[str, ...] | None = None  # fixed before the run: exactly these users
+    cohort: str | None = None  # fixed before the run: this cohort
+    drawn: bool = False  # drawn for each request or attempt, so nothing is fixed before the run
+    packets: int | None = None  # number dropped or shaped by the kernel; None if it is not a packet fault
     injected: bool = True  # False: only resolved and recorded (the arm of a calibration without the fault)
-    behind: tuple[str, ...] = ()  # of a fault of a mesh proxy: the replicas whose calls it takes
-    rising_s: float = 0.0  # before `start`: from the first thing done to the last thing verified
-    healing_s: float = 0.0  # after `end`: until the last thing was undone
+    behind: tuple[str, ...] = ()  # for a fault of a mesh proxy: the replicas that use this proxy
+    rising_s: float = 0.0  # before `start`: from the first action to the last verification
+    healing_s: float = 0.0  # after `end`: until everything was undone
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyEvent:
-    """Other policies came into force while the load was on; no request was under way at that moment."""
+    """Policies changed while the load was on. No request was under way at that moment."""
 
     type: ClassVar[str] = "policy"
     at: float
     text: str  # the edges whose policies were overridden, or "restored"
-    topology: dict[str, object]  # the whole model as JSON data, as it is in force from here on
+    topology: dict[str, object]  # the whole model as JSON data, in force from now on
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessEvent:
-    """Something that happened to a process: started, killed, paused, resumed, died, ready."""
+    """A change of a process: started, killed, paused, resumed, died, ready."""
 
     type: ClassVar[str] = "process"
     at: float
@@ -183,7 +183,7 @@ class ProcessEvent:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How well the load kept its schedule in one phase."""
+    """The schedule adherence of the load in one phase."""
 
     type: ClassVar[str] = "pace"
     phase: str
@@ -194,32 +194,32 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Whether one source's record is complete; `missing` says what is not there and why."""
+    """Whether the record of one source is complete. `missing` is the gap and its reason."""
 
     type: ClassVar[str] = "evidence"
     source: str  # "attempts", "calls", "arrivals", "requests", "samples"
     complete: bool
     missing: str = ""
-    edges: tuple[str, ...] = field(default=())  # the edges concerned; empty means all
-    since: float = 0.0  # what was under way between these two moments is concerned; until 0: the whole run
+    edges: tuple[str, ...] = field(default=())  # the edges of the statement; empty: all
+    since: float = 0.0  # the period of the statement; until 0: the whole run
     until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one source said of itself at one moment, a few times a second and at both ends of every phase.
+    """The figures of one source at one moment, a few times a second and at both ends of every phase.
 
-    A caller's proxy tells its counters and gauges, one sample an edge; "testbed" the processor seconds that it and the
-    machine have used; "probe" how long a request through the testbed's own plane alone took.
+    A caller's proxy gives its counters and gauges, one sample for each edge. "testbed" gives the CPU seconds of the
+    testbed and of the machine. "probe" gives the duration of the no-op probe.
     """
 
     type: ClassVar[str] = "sample"
     at: float
     source: str  # "checkout-1/proxy", "testbed", "probe"
     values: dict[str, float]
-    edge: str = ""  # of a proxy's sample
-    callers: tuple[str, ...] = ()  # the replicas whose calls on that edge it speaks of
-    life: int = 1  # which life of the process: in each, counters begin at zero
+    edge: str = ""  # for a sample of a proxy
+    callers: tuple[str, ...] = ()  # the replicas that call through this proxy on the edge
+    life: int = 1  # number of restarts plus 1; a restart sets counters to zero
 
 
 _Traffic = Request | Attempt | Call | Arrival

@@ -1,4 +1,4 @@
-"""Which requests a fault touched, and where that is seen."""
+"""The requests that a fault touched, and the source that shows it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class _Hop(Protocol):
 
 @remembered
 def touched(index: Index, fault: FaultEvent) -> frozenset[str]:
-    """Return the ids of the requests that a fault touched ("" among them if a touched one had lost its context).
+    """Return the ids of the requests that a fault touched; "" is one of them if a touched request has no id.
 
-    A request fault touched what an arrival on its links carries its id for. A fault of a mesh proxy touched the
-    requests that were at a replica whose calls that proxy takes: what does not get into it leaves no trace. A fault of
-    a tcp edge touched those that were at a replica with a connection there. Any other fault touched the requests of
-    which an attempt (an arrival, where there is no record of attempts) was on one of its links during its window, or
-    while it was being injected or healed.
+    - A request fault: the requests of arrivals that carry the id of the fault.
+    - A fault of a mesh proxy: the requests at a replica that uses this proxy, because a dead proxy records nothing.
+    - A fault of a tcp edge: the requests at a replica with a connection on this edge.
+    - Any other fault: the requests with an attempt (or an arrival, if attempts are not recorded) on one of its links
+      during its window, or while it was injected or healed.
     """
     return frozenset(_touches(index, fault))
 
@@ -42,9 +42,9 @@ def touch_source(index: Index, fault: FaultEvent) -> str:
 
 @remembered
 def windows(index: Index) -> Sequence[Sequence[FaultEvent]]:
-    """Return the windows of each part of a fault that was in force on links of its own (one replica after the other).
+    """Return the windows of each part of a fault, grouped by links (a rolling fault has one group for each replica).
 
-    A part is left out if it is the last of several and healing has cut it short, to less than half of the first.
+    The last of several parts is left out if healing cut it to less than half of the first.
     """
     parts: dict[tuple[str, tuple[str, ...]], list[FaultEvent]] = defaultdict(list)
     ends: dict[str, list[FaultEvent]] = {}  # the first and the last window of each fault
@@ -72,14 +72,14 @@ def _touches(index: Index, fault: FaultEvent) -> Iterable[str]:
 
 
 def _near_connections(index: Index, fault: FaultEvent, links: frozenset[str]) -> Iterable[str]:
-    """Return the requests at a replica with a connection that met a fault; which of them used it is unknown."""
+    """Return the requests at a replica with a faulted connection; the requests that used it are unknown."""
     met = {hop.caller for edge in fault.edges for hop in index.attempts.on(edge) if _met(fault, links, hop)}
     there = {hop.request for hop in index.arrivals.all if hop.callee in met and _under_way(fault, hop)}
     return there | {r.id for r in index.requests if r.replica in met and _while(fault, r)}
 
 
 def _behind(index: Index, fault: FaultEvent) -> Iterable[str]:
-    """Return the requests that were at a replica behind the fault's proxy while it was in force."""
+    """Return the requests at a replica behind the faulted proxy while the fault was in force."""
     hops: list[Arrival | Attempt] = [*index.arrivals.all, *index.attempts.all]
     there = {hop.request for hop in hops if hop.callee in fault.behind and _under_way(fault, hop)}
     return there | {r.id for r in index.requests if r.replica in fault.behind and _while(fault, r)}

@@ -1,4 +1,4 @@
-"""What a recorded topology (JSON data, as in RunInfo) says of edges, replicas, policies and fallbacks."""
+"""The facts of a recorded topology (JSON data, as in RunInfo): edges, replicas, policies and fallbacks."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from testbed.spec.edges import CLIENT, normal_edge
 
 @dataclass(frozen=True)
 class Budget:
-    """How many retries: a share of the requests, and a number that is always allowed."""
+    """A retry budget: a share of the requests, and a number that is always allowed."""
 
     percent: float
     floor: int
 
     def share(self, requests: int) -> float:
-        """Return how many retries so many requests allow, without the floor."""
+        """Return the number of retries for this number of requests, without the floor."""
         return self.percent * requests / 100
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """The topology's facts that a verdict may name. An empty topology has none."""
+    """The facts of a topology that a verdict may name. An empty topology has none."""
 
     entry: str = ""
     edges: tuple[str, ...] = ()
@@ -31,18 +31,18 @@ class Wiring:
     policies: Mapping[str, str] = field(default_factory=dict)  # edge -> the policy as one line of YAML
     budgets: Mapping[str, Budget] = field(default_factory=dict)  # edge -> retries under way at once, by its policy
     protocols: Mapping[str, str] = field(default_factory=dict)  # edge -> what it carries: "http", "grpc", ...
-    fallbacks: frozenset[str] = frozenset()  # every fallback name that a stub may take
-    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # services that are no stubs -> their commands
+    fallbacks: frozenset[str] = frozenset()  # every fallback of a stub
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # custom services -> their commands
     context: tuple[str, ...] = ("baggage",)  # headers that carry a request's id, user and cohort
-    patience_ms: float = math.inf  # the shortest time-out of all policies
+    patience_ms: float = math.inf  # the shortest timeout of all policies
 
     def is_tcp(self, edge: str) -> bool:
-        """Whether an edge carries connections, of which nothing tells one request from the next."""
+        """Whether an edge carries tcp, where single requests are not visible."""
         return self.protocols.get(edge) == "tcp"
 
 
 def wiring(topology: Mapping[str, object]) -> Wiring:
-    """Read the facts; keys may be in camelCase or snake_case, durations texts or milliseconds."""
+    """Read the facts. Keys may be in camelCase or snake_case, durations may be texts or milliseconds."""
     services = {name: _mapping(service) for name, service in _mapping(topology.get("services")).items()}
     calls = {name: list(_calls_of(service)) for name, service in services.items()}
     entry = str(topology.get("entry") or "")
@@ -58,7 +58,7 @@ def wiring(topology: Mapping[str, object]) -> Wiring:
         protocols={edge: str(services.get(edge.partition(" -> ")[2], {}).get("protocol", "http")) for edge in edges},
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
         own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
-        context=("baggage", *map(str, _sequence(topology.get("context")))),
+        context=("baggage", *map(str, _sequence(topology.get("contextHeaders") or topology.get("context")))),
         patience_ms=min((ms for policy in policies for ms in _timeouts(policy)), default=math.inf),
     )
 
@@ -67,7 +67,7 @@ _OWN = ("command", "image", "address")
 
 
 def of_the_load(edge: str) -> bool:
-    """Whether an edge is the load's own, on which there is no proxy and no retry."""
+    """Whether the load is the caller of an edge; it has no proxy and no retries."""
     return edge.startswith(f"{CLIENT} -> ")
 
 
@@ -81,7 +81,7 @@ def _command(service: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _calls_of(service: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """Every call of a service: its own and its routes', fallback calls included."""
+    """Every call of a service and of its routes, including fallback calls."""
     for route in (service, *_mapping(service.get("routes")).values()):
         for step in _sequence(_mapping(route).get("calls")):
             yield from _calls_in(step)
@@ -108,12 +108,12 @@ def _on_failure(call: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _policy_text(policy: Mapping[str, object]) -> str:
-    """Write a policy as its author did: one line of YAML, without what is off."""
+    """Return a policy as one line of YAML, without the settings that are off."""
     return _flow("", {key: value for key, value in policy.items() if key != "edge"})
 
 
 def _budget(policy: Mapping[str, object]) -> Budget | None:
-    """Return the budget for retries under way at once: Envoy's retry budget takes the place of maxRetries."""
+    """Return the budget for retries under way at once: Envoy's retry budget replaces maxRetries."""
     budget = _mapping(policy.get("retryBudget", policy.get("retry_budget")))
     if budget:
         floor = budget.get("minRetryConcurrency", budget.get("min_retry_concurrency", 3))
@@ -124,7 +124,7 @@ def _budget(policy: Mapping[str, object]) -> Budget | None:
 
 
 def _timeouts(policy: Mapping[str, object]) -> Iterator[float]:
-    """Yield the time-outs of a policy in milliseconds, where they are recorded as numbers."""
+    """Yield the timeouts of a policy in milliseconds, if they are recorded as numbers."""
     retries = _mapping(policy.get("retries"))
     given = (policy.get("timeout"), retries.get("perTryTimeout", retries.get("per_try_timeout")))
     yield from (ms for value in given if (ms := _number(value)) > 0)
@@ -136,7 +136,7 @@ def _number(value: object) -> float:
 
 _DURATIONS = {"timeout", "perTryTimeout", "base", "max", "interval", "baseEjectionTime"}
 _DURATIONS |= {"connectTimeout", "idleTimeout", "maxConnectionDuration"}
-_ON = {"retryIgnorePreviousHosts"}  # what is on unless written; every other switch is off
+_ON = {"retryIgnorePreviousHosts"}  # on by default; every other switch is off by default
 
 
 def _flow(key: str, value: object) -> str:

@@ -1,4 +1,4 @@
-"""The closed history of one run, and the file of JSON lines that keeps it."""
+"""The closed history of one run, and its file of JSON lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class History:
 
     @property
     def complete(self) -> bool:
-        """False for what was read from a journal that was not closed: the run was killed, or still goes on."""
+        """False for a journal that was not closed: the run was killed, or is not over."""
         return UNFINISHED not in self.events
 
     @cached_property
@@ -47,9 +47,9 @@ class History:
     def read(cls, path: str | Path) -> History:
         """Read a history file or a journal; of a journal that was not closed, all whole lines.
 
-        The last event then is an `Evidence` that says so, and nothing can be proved by this history.
+        The last event is then an incomplete `Evidence`, and this history proves nothing.
 
-        Raises `TestbedError`, naming file and line, for a file that is not there, another version of the format,
+        Raises `TestbedError`, naming file and line, for a missing file, another version of the format,
         an unknown event or field, or a broken line.
         """
         try:
@@ -58,7 +58,7 @@ class History:
             raise TestbedError(f"cannot read the history {path}: {error.strerror}") from error
         first, *lines = text.splitlines() or [b""]
         if first.decode(errors="replace") != FIRST_LINE:
-            raise TestbedError(f"{path}:1: not a history of this version, which begins with {FIRST_LINE}")
+            raise TestbedError(f"{path}:1: not a history of this version: the first line must be {FIRST_LINE}")
         found, complete = _events_in(list(enumerate(lines, start=2)), torn=not text.endswith(b"\n"))
         events = [_decoded(path, number, line) for number, line in found]
         return cls(events if complete else [*events, UNFINISHED])
@@ -70,7 +70,7 @@ Numbered = list[tuple[int, bytes]]
 def _events_in(lines: Numbered, *, torn: bool) -> tuple[Numbered, bool]:
     """Return the lines that are events, and whether these are all; `torn`: the last line lacks its newline."""
     if not lines or lines[0][1] != OPENED.encode():
-        return lines, True  # written in one piece
+        return lines, True  # a history, not a journal
     if lines[-1][1] == CLOSED.encode():
         return lines[1:-1], True
     return lines[1:-1] if torn else lines[1:], False

@@ -1,4 +1,4 @@
-"""The lines of a history file: its first line, one line for each event, and what a journal says of itself."""
+"""The lines of a history file: its first line, one line for each event, and the markers of a journal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIRST_LINE = json.dumps({"type": "history", "version": 1})  # the version of the
 
 UNFINISHED = Evidence("history", complete=False, missing="the run has not ended")
 
-# A journal has OPENED as its second line and CLOSED as its last one. Both are written as plain events, so that a
-# reader that does not know them reads a journal all the same. A history that was written in one piece has neither.
+# A journal has OPENED as its second line and CLOSED as its last one. Both are plain events, so that an
+# older reader can read a journal. A history that was written in one piece has neither.
 OPENED = CODEC.encode(UNFINISHED)
 CLOSED = CODEC.encode(Evidence("history", complete=True))

@@ -1,4 +1,4 @@
-"""A history made quick to ask: events by kind, phase, edge and request."""
+"""A fast index of a history: events by kind, phase, edge and request."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Joined(Generic[J]):
 
     @cached_property
     def by_request(self) -> Mapping[str, Sequence[J]]:
-        """The events that each request caused ("" holds those whose context was lost)."""
+        """The events that each request caused ("" holds events without a request id)."""
         groups: dict[str, list[J]] = defaultdict(list)
         for event in self.all:
             groups[event.request].append(event)
@@ -70,7 +70,7 @@ class Joined(Generic[J]):
 
 
 class Index:
-    """All events of a run, looked up without scanning."""
+    """All events of a run, with fast look-up."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         kinds: dict[type, list[Event]] = defaultdict(list)
@@ -91,18 +91,18 @@ class Index:
 
     @cached_property
     def wiring(self) -> Wiring:
-        """What the recorded topology says."""
+        """The facts of the recorded topology."""
         return wiring(self.run.topology if self.run else {})
 
     @cached_property
     def topology(self) -> Topology:
-        """The recorded topology as a model. Raises `TopologyError` if there is none that this version understands."""
+        """The recorded topology as a model. Raises `TopologyError` if this version cannot read it."""
         from testbed.spec.load import recorded_topology
 
         return recorded_topology(self.run.topology if self.run else {})
 
     def topologies(self, start: float, end: float) -> Sequence[Mapping[str, object]]:
-        """Return the topology as it was in force in a stretch: one, or several where policies were swapped in it."""
+        """Return the topology in force in a period: one, or several if policies were swapped."""
         changes: list[tuple[float, Mapping[str, object]]]
         changes = [(-math.inf, self.run.topology if self.run else {}), *((s.at, s.topology) for s in self.swaps)]
         ends = [*(at for at, _ in changes[1:]), math.inf]
@@ -110,7 +110,7 @@ class Index:
 
     @cached_property
     def sources(self) -> frozenset[str]:
-        """What the run could show at all; without a RunInfo, what it did show."""
+        """The sources of the run; without a RunInfo, the sources with events."""
         if self.run:
             return frozenset(self.run.sources)
         shown = {"requests": self.requests, "attempts": self.attempts.all}
@@ -119,13 +119,13 @@ class Index:
 
     @cached_property
     def edges(self) -> tuple[str, ...]:
-        """Every edge of the topology, and every edge that was seen."""
+        """Every edge of the topology, and every edge in the events."""
         seen = [edge for joined in (self.attempts, self.calls, self.arrivals) for edge in joined.by_edge]
         return tuple(dict.fromkeys([*self.wiring.edges, *seen, *(e for f in self.faults for e in f.edges)]))
 
     @cached_property
     def by_phase(self) -> Mapping[str, Sequence[Request]]:
-        """The requests that were meant to be sent in each phase, in the order of the phases."""
+        """The requests that were due in each phase, in the order of the phases."""
         groups: dict[str, list[Request]] = {phase.name: [] for phase in self.phases}
         for request in self.requests:
             groups.setdefault(request.phase, []).append(request)
@@ -138,7 +138,7 @@ class Index:
 
 
 def remembered(function: Callable[[Index, *Ts], T]) -> Callable[[Index, *Ts], T]:
-    """Let a function of an index compute its answer once for the same arguments; the index keeps it."""
+    """Cache the results of a function of an index, in the index."""
 
     @wraps(function)
     def ask(index: Index, *arguments: *Ts) -> T:

@@ -1,4 +1,4 @@
-"""How a service comes to hand on the context of a request, in two lines of its language's OpenTelemetry."""
+"""How to make a service propagate the context of a request: two lines of OpenTelemetry for each language."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _SIGNS: Mapping[str, str] = {
 }
 
 
-def recipe(command: Sequence[str]) -> str:
-    """Return the two lines for the language that a command seems to be in; for an unknown one, those of all."""
+def instructions(command: Sequence[str]) -> str:
+    """Return the two lines for the language of a command; for an unknown language, the lines of all."""
     words = [word.rpartition("/")[2] for word in command]
     language = next((name for word in words for name, sign in _SIGNS.items() if re.fullmatch(sign, word)), "")
     names = [language] if language else list(RECIPES)
-    return "\n".join(f"in {name}, by OpenTelemetry:\n{RECIPES[name]}" for name in names)
+    return "\n".join(f"in {name}, with OpenTelemetry:\n{RECIPES[name]}" for name in names)

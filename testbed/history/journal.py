@@ -1,4 +1,4 @@
-"""A history that is written while its run goes on: it outlives a killed run, and another process can follow it."""
+"""A history that is written during the run: it survives a killed run, and another process can follow it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Protocol
 from testbed.history.events import Event, Phase, RunInfo
 from testbed.history.format import CLOSED, CODEC, FIRST_LINE, OPENED
 
-EVERY_S = 0.2  # between two writes, unless something asks for one
-MOST_BYTES = 256 * 1024  # that wait in memory
-_BOUNDARIES = (RunInfo, Phase)  # a follower shall see these at once
+EVERY_S = 0.2  # between two writes, unless one is requested
+MOST_BYTES = 256 * 1024  # in memory, at most
+_BOUNDARIES = (RunInfo, Phase)  # these are written at once for followers
 
 
 class _File(Protocol):
-    """An unbuffered file, which may take only the first part of what it is given."""
+    """An unbuffered file, which may write only the first part of the data."""
 
     def write(self, data: bytes, /) -> int | None: ...
     def close(self) -> None: ...
@@ -35,19 +35,19 @@ class Journal:
         journal.flush()         # all that was appended is in the file now
         journal.close()         # the run has ended, and all of its events are there
 
-    Append each event once, when its last field is known: what is in the file is never changed. Append the `Evidence` of
-    a source after all events of that source, so that a file that ends early vouches for nothing that it lacks.
-    Otherwise the order of events of different types does not matter.
+    Append each event once, when its last field is known: the file is never changed. Append the `Evidence` of a source
+    after all events of that source, so that a file that ends early does not claim to be complete. Otherwise the order
+    of events of different types does not matter.
 
     There is no thread: an event waits in memory until the first `append` that is at least 0.2 s after the last write.
-    A `RunInfo` and a `Phase` are written at once, with all that waits. Call `flush` before a long silence. A process
-    that is killed loses what waits, at most 256 KiB.
+    A `RunInfo` and a `Phase` are written at once, with all waiting events. Call `flush` before a long pause. A killed
+    process loses the waiting events, at most 256 KiB.
 
     If the run fails and the process goes on, call `close(complete=False)`. The file then looks like that of a killed
     run: `History.read(path).complete` is False.
 
     A file that cannot be written raises nothing. `warn` is called once, with one line, and the journal then ignores
-    all that comes; what is in the file can still be read. Without `warn` the line goes to standard error. `warn` itself
+    later events; the file can still be read. Without `warn` the line goes to standard error. `warn` itself
     must not raise.
     """
 
@@ -69,7 +69,7 @@ class Journal:
 
     @classmethod
     def open(cls, path: str | Path, warn: Callable[[str], None] | None = None) -> Journal:
-        """Begin a new journal in the place of any file of that name; make its folder if there is none."""
+        """Begin a new journal and replace any file of that name; make its folder if needed."""
 
         def new_file() -> io.FileIO:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -90,17 +90,17 @@ class Journal:
                 self._write()
 
     def extend(self, events: Iterable[Event]) -> None:
-        """Add events at the end, in their order; those of another thread may come between them."""
+        """Add events at the end, in order; events of another thread may come between them."""
         for event in events:
             self.append(event)
 
     def flush(self) -> None:
-        """Write what waits in memory."""
+        """Write the waiting events."""
         with self._lock:
             self._write()
 
     def close(self, *, complete: bool = True) -> None:
-        """Write what waits and end the file; what is appended later is ignored. Closing twice does no harm.
+        """Write the waiting events and end the file; later events are ignored. A second call does nothing.
 
         `complete`: the run has ended, and all of its events were appended.
         """

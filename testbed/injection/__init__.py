@@ -1,1 +1,1 @@
-"""Puts faults in force, verifies each, and undoes it: one engine for each kind of operation."""
+"""Puts faults in force, verifies them, and undoes them: one engine for each kind of operation."""

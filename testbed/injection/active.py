@@ -1,4 +1,4 @@
-"""What is in force just now: puts operations in force, takes them back, and keeps the record of both."""
+"""The faults in force: activates and deactivates operations, and records both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from testbed.injection.ledger import FOREVER, FaultLedger, window
 
 
 class ActiveFaults:
-    """The operations that are in force, by the id of their fault; one change at a time, from whatever thread."""
+    """The operations that are in force, by the id of their fault; one change at a time, from any thread."""
 
     def __init__(self, engines: EngineSet, ledger: FaultLedger, *, dry: bool) -> None:
         self._engines, self._ledger, self._dry = engines, ledger, dry
@@ -23,12 +23,12 @@ class ActiveFaults:
         self._changing = threading.RLock()
 
     def expect(self, whole: ResolvedFault) -> None:
-        """Put a fault on record that will be activated later, or never."""
+        """Record a fault that will be activated later, or never."""
         with self._changing:
             self._ledger.expect(whole, injected=not self._dry)
 
     def activate(self, whole: ResolvedFault, part: ResolvedFault) -> None:
-        """Put a fault, or the part whose turn it is, in force, and record its window."""
+        """Put a fault or one part of it in force, and record its window."""
         operations = _harmless(part.operations) if self._dry else part.operations
         with self._changing:
             self._operations[whole.id] = operations
@@ -40,7 +40,7 @@ class ActiveFaults:
             self._record(whole, part, operations, begun)
 
     def deactivate(self, whole: ResolvedFault) -> None:
-        """Undo what is in force of one fault, last operation first; nothing to do if nothing is."""
+        """Undo what is in force of one fault, last operation first; does nothing if nothing is."""
         with self._changing:
             self._count_hits(whole.id)
             operations = self._operations.pop(whole.id, ())
@@ -52,7 +52,7 @@ class ActiveFaults:
                 self._ledger.note(closed, healing_s=time.time() - closed.end if closed else 0)
 
     def count_hits(self) -> None:
-        """Write into the windows of all that is in force how often it has had an effect, where that is counted."""
+        """Add the number of effects to the windows of all faults in force, for engines that count."""
         with self._changing:
             for id in self._operations:
                 self._count_hits(id)
@@ -82,5 +82,5 @@ def _guards_restart(operation: Operation) -> bool:
 
 
 def _harmless(operations: Iterable[Operation]) -> tuple[Operation, ...]:
-    """Keep the rules only, each of which then marks whom it meets and does nothing else."""
+    """Keep only the rules, and change each so that it marks matching requests and has no other effect."""
     return tuple(Rule(op.fault, op.inlets, delay_ms=0, scope=op.scope) for op in operations if isinstance(op, Rule))

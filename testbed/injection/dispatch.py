@@ -1,4 +1,4 @@
-"""Which engine carries out which operation: chosen by the operation's type, and by nothing else."""
+"""Selects the engine for an operation by the type of the operation."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class EngineSet:
 
     @property
     def events(self) -> list[ProcessEvent]:
-        """What was done to processes, in the order of each engine."""
+        """The actions on processes, in the order of each engine."""
         return [event for engine in self._engines for event in engine.events]
 
     def require(self, operations: Sequence[Operation], *, dry: bool) -> None:
-        """Raise what the first engine raises that cannot carry out its share of one fault's operations."""
+        """Raise the error of the first engine that cannot carry out its operations of one fault."""
         for engine, share in self._shares(operations):
             engine.require(share, dry=dry)
 
@@ -36,25 +36,25 @@ class EngineSet:
             engine.apply(run)
 
     def undo(self, operations: Sequence[Operation]) -> None:
-        """Undo operations, the last first; goes on after a failure and raises it at the end."""
+        """Undo operations, the last first; continues after a failure and raises it at the end."""
         take_all(partial(engine.undo, run) for engine, run in self._runs(reversed(operations)))
 
     def hits(self, operations: Sequence[Operation]) -> int | None:
-        """Return how often one fault's operations have had an effect; None where no engine counts."""
+        """Return the number of effects of the operations of one fault; None if no engine counts."""
         found = [engine.hits(share) for engine, share in self._shares(operations)]
         counts = [count for count in found if count is not None]
         return sum(counts) if counts else None
 
     def caveat(self, operations: Sequence[Operation]) -> str:
-        """Return what to add to the text of a fault with these operations."""
+        """Return an addition to the text of a fault with these operations."""
         return "".join(engine.caveat(share) for engine, share in self._shares(operations))
 
     def _shares(self, operations: Iterable[Operation]) -> Iterator[tuple[Engine[Any], list[Operation]]]:
-        """Yield each engine that is needed, with all that is its own."""
+        """Yield each needed engine, with its operations."""
         return self._runs(sorted(operations, key=lambda op: self._engines.index(self._engine(op))))
 
     def _runs(self, operations: Iterable[Operation]) -> Iterator[tuple[Engine[Any], list[Operation]]]:
-        """Yield operations in their order, those of the same engine together as long as they follow each other."""
+        """Yield operations in order, consecutive ones of the same engine together."""
         for engine, run in groupby(operations, key=self._engine):
             yield engine, list(run)
 
@@ -65,7 +65,7 @@ class EngineSet:
 
 
 def take_all(steps: Iterable[Callable[[], object]], what: str = "") -> None:
-    """Take every step; raise one `TestbedError`, which begins with `what`, for all that went wrong."""
+    """Take every step; then raise one `TestbedError` that begins with `what` for all failures."""
     failures: list[Exception] = []
     for step in steps:
         try:

@@ -1,4 +1,4 @@
-"""What an engine is: it carries out one family of operations, reads each one back, and undoes it."""
+"""The interface of an engine: it carries out one family of operations, reads each back, and undoes it."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from testbed.errors import FaultError
 from testbed.history.events import ProcessEvent
 
 Op = TypeVar("Op")
-MOST_AT_ONCE = 8  # operations of one engine that are carried out at the same time
+MOST_AT_ONCE = 8  # operations of one engine at the same time
 
 
 class NotPossible(FaultError):
-    """What this runtime never does, on any machine; the injector adds which fault asks for it."""
+    """An operation that this runtime does not have on any machine; the injector adds the fault."""
 
 
 class Engine(Protocol[Op]):
-    """Carries out one family of operations; every call returns when its effect has been read back.
+    """Carries out one family of operations; every call returns after its effect has been read back.
 
-    An engine subclasses this, and writes `handles`, `apply` and `undo`; the rest has a default. It is given the
-    operations of one fault at a time, and is never called from two threads at once, but for `require`.
+    A subclass defines `handles`, `apply` and `undo`; the rest has a default. It gets the operations of one fault at a
+    time, and only `require` may be called from two threads at once.
     """
 
     handles: tuple[type[Op], ...]  # the types of its operations
-    events: Sequence[ProcessEvent] = ()  # what it has done to processes, in its order
+    events: Sequence[ProcessEvent] = ()  # its actions on processes, in order
 
     def require(self, operations: Sequence[Op], *, dry: bool) -> None:
-        """Raise `NotPossible` or, unless `dry`, `Unsupported` if they cannot be carried out here; nothing is done yet.
+        """Raise `NotPossible` or, unless `dry`, `Unsupported` if they are not possible here, before anything is done.
 
-        `dry` says that they will not be carried out, so that what machine or user lack does not matter.
+        `dry`: they will not be carried out, so missing features of the machine or rights of the user do not matter.
         """
         return
 
@@ -38,19 +38,19 @@ class Engine(Protocol[Op]):
         """Carry them out, and read them back."""
 
     def undo(self, operations: Sequence[Op]) -> None:
-        """Undo them, and read that back; also those of which `apply` has failed."""
+        """Undo them and read back; also operations with a failed `apply`."""
 
     def hits(self, operations: Sequence[Op]) -> int | None:
-        """Return how often they have had an effect so far; None: this engine does not count."""
+        """Return the number of their effects so far; None: this engine does not count."""
         return None
 
     def caveat(self, operations: Sequence[Op]) -> str:
-        """Return what to add to the text of a fault whose effect is only approximate, "" for any other."""
+        """Return an addition to the text of a fault with an approximate effect, "" for any other."""
         return ""
 
 
 def all_at_once(act: Callable[[Op], None], operations: Sequence[Op]) -> None:
-    """Act on all; the first failure is raised after every one has been tried."""
+    """Act on all operations, and then raise the first failure."""
     if len(operations) < 2:
         for operation in operations:
             act(operation)

@@ -1,4 +1,4 @@
-"""What `inject` hands out: faults in force, to be healed by hand or at the end of a block."""
+"""The result of `inject`: faults in force, which `heal()` or the end of the block heals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Injection:
         self._heal = heal
 
     def heal(self) -> None:
-        """Undo the faults and see that they are gone; a second call does nothing."""
+        """Undo the faults and verify it; a second call does nothing."""
         self._heal()
 
     def __enter__(self) -> Injection:
@@ -29,4 +29,4 @@ class Injection:
         except TestbedError as failure:
             if not isinstance(error, KeyboardInterrupt):
                 raise
-            error.add_note(str(failure))  # raised, it would make a failed test of an interrupted run
+            error.add_note(str(failure))  # raising it would turn an interrupted run into a failed test

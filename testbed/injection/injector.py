@@ -1,4 +1,4 @@
-"""Injecting and healing: what may be in force together, and that all of it is undone whatever happens."""
+"""Injects and heals faults: refuses combinations that contradict each other, and always undoes everything."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from testbed.injection.timeline import FaultTimeline
 
 
 class Injector:
-    """Everything that is in force, and the only one who changes it; safe to use from several threads."""
+    """All faults in force, and the only object that changes them. Thread-safe."""
 
     def __init__(self, engines: EngineSet, *, dry: bool = False) -> None:
-        """With `dry`, faults are resolved, checked and recorded, and mark the arrivals they meet, but break nothing."""
+        """With `dry`, faults are resolved, checked and recorded, and mark matching arrivals, but have no effect."""
         self._engines, self._dry, self.ledger = engines, dry, FaultLedger()
         self._active = ActiveFaults(engines, self.ledger, dry=dry)
-        self._injected: dict[str, ResolvedFault] = {}  # all that has not been healed, in force just now or not
+        self._injected: dict[str, ResolvedFault] = {}  # all faults that are not healed, in force now or later
         self._timelines: dict[str, FaultTimeline] = {}
 
     @property
@@ -36,16 +36,16 @@ class Injector:
 
     @property
     def process_events(self) -> Sequence[ProcessEvent]:
-        """What was done to processes, in its order."""
+        """The actions on processes, in order."""
         return self._engines.events
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is injected just now."""
+        """Whether no fault is injected now."""
         return not self._injected
 
     def check(self, faults: Sequence[Fault], context: FaultContext) -> tuple[ResolvedFault, ...]:
-        """Resolve faults without doing anything; `FaultError` if they do not fit, also with what is in force."""
+        """Resolve faults without an effect; `FaultError` if they do not fit the mesh or the faults in force."""
         ids = self.ledger.next_ids(len(faults))
         new = tuple(resolve(fault, context, id) for fault, id in zip(faults, ids, strict=True))
         self._refuse_clashes(new)
@@ -55,7 +55,7 @@ class Injector:
         return new
 
     def inject(self, faults: Sequence[ResolvedFault]) -> Injection:
-        """Carry out faults that `check` returned; if one fails, those before it are healed and the error goes on."""
+        """Carry out faults that `check` returned; if one fails, the others are healed and the error is raised."""
         self._refuse_clashes(faults)
         injection = Injection(partial(self.heal, *(fault.id for fault in faults)))
         try:
@@ -68,7 +68,7 @@ class Injector:
         return injection
 
     def heal(self, *ids: str) -> None:
-        """Undo faults, the latest first; goes on after a failure and raises it at the end."""
+        """Undo faults, the latest first; continues after a failure and raises it at the end."""
         take_all(partial(self._heal, id) for id in reversed(ids))
 
     def heal_all(self) -> None:
@@ -76,12 +76,12 @@ class Injector:
         self.heal(*self._injected)
 
     def check_timelines(self) -> None:
-        """Raise `TestbedError` if a fault that acts over time has gone wrong meanwhile."""
+        """Raise `TestbedError` if a fault that comes and goes has failed."""
         for timeline in list(self._timelines.values()):
             timeline.check()
 
     def count_hits(self) -> None:
-        """Write into the windows of all faults in force how often they have had an effect, where that is counted."""
+        """Add the number of effects to the windows of all faults in force, for engines that count."""
         self._active.count_hits()
 
     def _refuse_clashes(self, new: Sequence[ResolvedFault]) -> None:
@@ -98,7 +98,7 @@ class Injector:
             raise FaultError(f"{fault} is not possible here: {why}. {fault.fault.instead}".rstrip()) from why
 
     def _begin(self, fault: ResolvedFault) -> None:
-        """Put a fault in force, or start the timeline that does."""
+        """Put a fault in force, or start its timeline."""
         if not fault.fault.waits_s and (fault.fault.momentary or not fault.fault.passing):
             self._active.activate(fault, fault)
             return
@@ -113,12 +113,12 @@ class Injector:
         self._active.activate(whole, whole.part(part))
 
     def _heal(self, id: str) -> None:
-        """End one fault for good; one whose healing was interrupted stays known, so that it can be healed again."""
+        """End one fault. If its healing is interrupted, it stays in the list and can be healed again."""
         if fault := self._injected.get(id):
             forget = partial(self._injected.pop, id, None)
             take_all([partial(self._stop_timeline, id), partial(self._active.deactivate, fault), forget])
 
     def _stop_timeline(self, id: str) -> None:
-        """End the timeline of a fault, which heals what is in force."""
+        """End the timeline of a fault, which heals the part in force."""
         if timeline := self._timelines.pop(id, None):
             timeline.stop()

@@ -1,4 +1,4 @@
-"""The record of all faults of a mesh: when each was in force, where, and what came of it."""
+"""The record of all faults of a mesh: the windows of each fault, its edges, and its effects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOREVER = float("inf")  # the end of a fault that has not been healed
 
 
 class FaultLedger:
-    """Every window of every fault; a fault that comes and goes has one for each time, all under one id."""
+    """Every window of every fault; a fault that comes and goes has several under one id."""
 
     def __init__(self) -> None:
         self.events: list[FaultEvent] = []
@@ -24,16 +24,16 @@ class FaultLedger:
         return [f"f{self._count + n}" for n in range(1, number + 1)]
 
     def take_ids(self, number: int) -> None:
-        """Give the next ids to no other fault."""
+        """Reserve the next ids."""
         self._count += number
 
     def expect(self, fault: ResolvedFault, *, injected: bool) -> None:
-        """Put a fault on record that is not yet in force; if it never comes, that is what stays."""
+        """Record a fault that is not yet in force. If it never comes into force, this entry stays."""
         never = window(fault, replace(fault, scope=None), time.time(), FOREVER)
         self.events.append(replace(never, links=(), injected=injected))
 
     def open(self, event: FaultEvent) -> None:
-        """Put a window on record, closed already if it has an end; its fault is no longer only expected."""
+        """Record a window, which is closed if it has an end. It replaces the expected entry of its fault."""
         self.events = [one for one in self.events if one.id != event.id or one.links] + [event]
 
     def opened(self, id: str) -> FaultEvent | None:
@@ -45,7 +45,7 @@ class FaultLedger:
         return self.note(self.opened(id), end=time.time())
 
     def note(self, event: FaultEvent | None, **changes: object) -> FaultEvent | None:
-        """Change what is on record of a window."""
+        """Change the record of a window."""
         if event is None:
             return None
         changed = replace(event, **changes)  # type: ignore[arg-type]
@@ -53,17 +53,17 @@ class FaultLedger:
         return changed
 
     def planned(self, faults: Iterable[ResolvedFault]) -> list[FaultEvent]:
-        """Return faults as they would be on record if they were not injected."""
+        """Return the entries of faults that are not injected."""
         now = time.time()
         return [replace(window(one, one, now, FOREVER), links=(), injected=False) for one in faults]
 
     def record_skipped(self, planned: Sequence[FaultEvent]) -> None:
-        """Put faults on record that will not be injected."""
+        """Record faults that will not be injected."""
         self.events += [replace(event, end=time.time()) for event in planned]
 
 
 def window(whole: ResolvedFault, part: ResolvedFault, start: float, end: float) -> FaultEvent:
-    """Return one window of a fault: what it names is the whole, what it reaches is the part in force."""
+    """Return one window of a fault: with the text of the whole fault, and the links of the part in force."""
     scope = part.scope
     return FaultEvent(
         id=whole.id,

@@ -1,4 +1,4 @@
-"""Where the packets of a link come in: one network for all processes, or one for the links and one for each caller."""
+"""The networks of a link's packets: one for all processes, or one for the links and one for each caller."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Literal
 from testbed.plan.values import Link
 
 Way = Literal["requests", "answers"]
-EnterCommand = tuple[str, ...]  # words to put before a command, so that it acts in another network
-EnterCommandFor = Callable[[str], EnterCommand]  # a process's name -> how to get into its network
-LINKS = "links"  # the process that listens at every link
-LOAD = "client"  # the load, as a caller: it is no process of the plan, but runs in our own network
+EnterCommand = tuple[str, ...]  # a command prefix to act in another network
+EnterCommandFor = Callable[[str], EnterCommand]  # name of a process -> prefix for its network
+LINKS = "links"  # the process with the listeners of all links
+LOAD = "client"  # the load as a caller: it is not in the plan, and runs in our network
 
 
 def same_namespace(process: str) -> EnterCommand:
-    """The `EnterCommandFor` of processes that share our own network."""
+    """The `EnterCommandFor` of processes in our network."""
     return ()
 
 
 class NetworkNamespaces:
-    """Knows into which network the packets of each link come, one way and the other."""
+    """Finds the networks of the packets of each link, in both directions."""
 
     def __init__(self, processes: Iterable[str], inside: EnterCommandFor = same_namespace) -> None:
         self._processes, self._inside = frozenset(processes), inside
 
     def receiver(self, link: Link, packets: Way) -> str:
-        """Return the process that gets them: the links' own, the caller's proxy, or the caller itself without one."""
+        """Return the process that receives them: the links, the caller's proxy, or the caller if it has no proxy."""
         if packets == "requests":
             return LINKS
         proxy = f"{link.proxy}/proxy"
         return LOAD if link.caller == LOAD else proxy if proxy in self._processes else f"{link.caller}/app"
 
     def sender(self, link: Link, packets: Way) -> str:
-        """Return the process that they come from."""
+        """Return the process that sends them."""
         return self.receiver(link, "answers" if packets == "requests" else "requests")
 
     def enter(self, process: str) -> EnterCommand:
-        """Return how to act in its network. Raises `Unsupported`, with the reason, where that is not possible."""
+        """Return the prefix for its network. Raises `Unsupported`, with the reason, if this is not possible."""
         return () if process == LOAD else self._inside(process)

@@ -1,4 +1,4 @@
-"""What faults do to processes, each action and its undoing on record."""
+"""Actions of faults on processes. Each action and its opposite are recorded."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from testbed.injection.engines import Engine, NotPossible, all_at_once
 
 
 class ProcessControl(Protocol):
-    """What this engine needs of the runtime; each call returns when its effect has been seen."""
+    """The needed part of the runtime; each call returns after its effect has been verified."""
 
     def kill(self, name: str) -> None:
-        """End it at once."""
+        """Kill it."""
 
     def pause(self, name: str) -> None:
         """Stop it."""
 
     def resume(self, name: str) -> None:
-        """Let it go on."""
+        """Continue it."""
 
     def restart(self, name: str) -> None:
         """Start it (again) and wait until it is ready."""
 
     def terminate(self, name: str, within_s: float) -> None:
-        """Ask it to end, and end it if it has not within this time."""
+        """Send SIGTERM, and kill it after this time."""
 
     def throttle(self, name: str, share: float) -> None:
-        """Give it only this share of one processor."""
+        """Give it only this share of one CPU."""
 
     def unthrottle(self, name: str) -> None:
-        """Give it as much as it likes."""
+        """Remove its CPU limit."""
 
     def confine(self, name: str, mb: int) -> None:
-        """Start it again with this much memory (MiB)."""
+        """Restart it with this memory limit (MiB)."""
 
     def cannot(self, action: str) -> str:
         """Why an action is not possible here, "" if it is."""
 
 
 class ProcessActions(Engine[ProcessAction]):
-    """Carries out actions on processes, and remembers when."""
+    """Carries out actions on processes, and records their times."""
 
     handles = (ProcessAction,)
 
@@ -52,17 +52,17 @@ class ProcessActions(Engine[ProcessAction]):
         self.events: list[ProcessEvent] = []
 
     def require(self, operations: Sequence[ProcessAction], *, dry: bool) -> None:
-        """Raise `NotPossible`, also if `dry`, for what this runtime does not do to processes."""
+        """Raise `NotPossible`, also if `dry`, for actions that this runtime does not have."""
         for operation in operations:
             if why := self._processes.cannot(operation.action):
                 raise NotPossible(why)
 
     def apply(self, operations: Sequence[ProcessAction]) -> None:
-        """Do all at once; returns when they are seen done."""
+        """Do all at the same time; returns after they have been verified."""
         all_at_once(self._do, operations)
 
     def undo(self, operations: Sequence[ProcessAction]) -> None:
-        """Undo all at once that lasts."""
+        """Undo all lasting actions at the same time."""
         all_at_once(self._undo, operations)
 
     def _do(self, operation: ProcessAction) -> None:
@@ -71,9 +71,9 @@ class ProcessActions(Engine[ProcessAction]):
             "kill": (processes.kill, "killed"),
             "pause": (processes.pause, "paused"),
             "restart": (processes.restart, "restarted"),
-            "terminate": (lambda name: processes.terminate(name, amount), f"asked to end, within {amount:g} s"),
-            "cpu": (lambda name: processes.throttle(name, amount), f"given {amount:g} of a processor"),
-            "memory": (lambda name: processes.confine(name, int(amount)), f"given {amount:g} MiB"),
+            "terminate": (lambda name: processes.terminate(name, amount), f"sent SIGTERM, to end within {amount:g} s"),
+            "cpu": (lambda name: processes.throttle(name, amount), f"limited to {amount:g} of a CPU"),
+            "memory": (lambda name: processes.confine(name, int(amount)), f"limited to {amount:g} MiB"),
         }
         self._record(operation.process, *act[operation.action])
 

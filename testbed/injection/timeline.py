@@ -1,4 +1,4 @@
-"""The timeline of a fault that acts over time: its parts are put in force and healed one after the other."""
+"""The timeline of a fault that comes and goes: its parts are put in force and healed one after the other."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from testbed.faults.base import Fault, FaultStep
 
 
 class FaultTimeline:
-    """Takes the steps of one fault in a thread of its own, until there are no more or it is stopped.
+    """Runs the steps of one fault in a separate thread, until the last one or until it is stopped.
 
-    `begin` puts a part in force and returns when that has been seen; `end` heals what is in force, if anything is.
+    `begin` puts a part in force and returns after this has been verified. `end` heals the part in force, if any.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class FaultTimeline:
         self._thread = threading.Thread(target=self._run, name="testbed-fault-timeline", daemon=True)
 
     def start(self) -> None:
-        """Begin the first step, unless it waits, and return; what that raises goes on to the caller."""
+        """Begin the first step, unless it has a wait, and return. Its errors are raised here."""
         self._first = next(self._steps)
         if not self._first.after_s:
             self._begin(self._first.part)
@@ -33,17 +33,17 @@ class FaultTimeline:
         self._thread.start()
 
     def stop(self) -> None:
-        """End what is in force and the thread; raise `TestbedError` for whatever had gone wrong in it."""
+        """End the part in force and the thread; raise `TestbedError` for an error in the thread."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
         self.check()
 
     def check(self) -> None:
-        """Raise `TestbedError` for whatever has gone wrong in the thread; once."""
+        """Raise `TestbedError` for an error in the thread, once."""
         failure, self._failure = self._failure, None
         if failure is not None:
-            raise TestbedError(f"{self._text} went wrong while it was in force: {failure}") from failure
+            raise TestbedError(f"{self._text} failed while it was in force: {failure}") from failure
 
     def _run(self) -> None:
         try:
@@ -57,7 +57,7 @@ class FaultTimeline:
             self._failure = failure
 
     def _wait(self, step: FaultStep) -> bool:
-        """Wait for a step and begin it; False if it was stopped before. The wait counts from the end of the last."""
+        """Wait for a step and begin it; False if it was stopped before. It counts from the end of the last step."""
         if self._stop.wait(max(0.0, self._ends_at + step.after_s - time.monotonic())):
             return False
         self._begin(step.part)

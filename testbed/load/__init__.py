@@ -1,1 +1,1 @@
-"""The load: who sends what and when, and the open-loop process that sends it."""
+"""The load: its users, requests and schedule, and the open-loop process that sends it."""

@@ -1,4 +1,4 @@
-"""Clients for plain asserts: every request carries an id, a user and a cohort, as those of a load do."""
+"""Clients for plain asserts: every request carries an id, a user and a cohort, like requests of a load."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 Marks = Callable[[], dict[str, str]]  # the headers of the next request
 FOR = {
     "http": "use client() or async_client()",
-    "grpc": "use channel(), whose calls carry a user as well",
-    "http2": "httpx needs its extra http2 for that; make a client of your own at .url",
-}  # what to ask an entry with, by what it speaks
+    "grpc": "use channel(); its calls carry a user as well",
+    "http2": "httpx needs its extra http2 for this; make your own client for .url",
+}  # which client to use, by the protocol of the entry
 
 
 def client(url: str, run: int, user: str, cohort: str, carriers: Sequence[str] = ()) -> httpx.Client:
-    """Return a client of this user whose ids tell after which run it was made."""
+    """Return a client of this user; its request ids contain the number of the last run."""
     import httpx
 
     marks = _marks(run, user, cohort, carriers)
@@ -45,7 +45,7 @@ def async_client(url: str, run: int, user: str, cohort: str, carriers: Sequence[
 
 
 def channel(address: str, run: int, user: str, cohort: str, carriers: Sequence[str] = ()) -> grpc.Channel:
-    """Return a gRPC channel of this user; nothing is tried again by itself, and no proxy of the environment is used."""
+    """Return a gRPC channel of this user; without retries, and without a proxy from the environment."""
     import grpc
 
     from testbed.load.grpc_context import Marking
@@ -56,7 +56,7 @@ def channel(address: str, run: int, user: str, cohort: str, carriers: Sequence[s
 
 
 def forget(address: str, path: str, protocol: str) -> None:
-    """Ask a service to forget what it has learnt: a POST to a path, over gRPC in a call. Raises if it does not."""
+    """Ask a service to reset its state: a POST to a path, over gRPC as a call. Raises if it fails."""
     if protocol == "grpc":
         import grpc
 

@@ -1,4 +1,4 @@
-"""Runs the load driver, a process of its own: hands it schedules and collects what became of every request."""
+"""Runs the load driver, a separate process: sends it schedules and collects the results of all requests."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from testbed.load.schedule import Planned
 from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
 
-LEAD_S = 0.02  # from send() to the first request, where the caller names no time
-GRACE_S = 5.0  # how much later than it should the driver may report before it counts as stuck
+LEAD_S = 0.02  # from send() to the first request, if the caller gives no time
+GRACE_S = 5.0  # how late a report of the driver may be before it counts as stuck
 QUIT_S = 2.0
 HTTP = Spoken()
 
@@ -32,7 +32,7 @@ HTTP = Spoken()
 class Driver:
     """One load driver process, which sends open loop to `targets` (replica to base URL, in shuffled rounds).
 
-    All methods are sync, may be called from any thread and never block on an answer, unless they say so.
+    All methods are synchronous, thread-safe, and do not wait for answers unless their docstring says so.
     """
 
     def __init__(
@@ -40,15 +40,15 @@ class Driver:
     ) -> None:
         """`timeout_s`: how long one request may take from when it is sent. Raises TestbedError on a bad target."""
         if not targets:
-            raise TestbedError("a load driver without targets has nowhere to send")
+            raise TestbedError("a load driver needs at least one target")
         if not timeout_s > 0:
-            raise TestbedError(f"timeout_s={timeout_s!r}: a request waits for a number of seconds above 0")
+            raise TestbedError(f"timeout_s={timeout_s!r}: it must be a number of seconds above 0")
         self._replicas = list(targets)
         words = [f"-timeout={timeout_s:f}s", f"-protocol={spoken.protocol}", *map(address, targets.values())]
         self._argv, self._timeout_s = [str(binary), *words], timeout_s
         self._wire = spoken.wire
         self._choice = rounds(len(targets), seed)
-        self._chunks, self._under_way = count(), set[int]()  # numbers; a chunk is what one `send` hands over
+        self._chunks, self._under_way = count(), set[int]()  # numbers; one `send` is one chunk
         self._last_due = 0.0  # of all requests
         self._planned: dict[str, tuple[Planned, str]] = {}  # id to the request and its phase
         self._lines: list[bytes] = []  # results not yet read: parsing waits until the load is over
@@ -82,10 +82,10 @@ class Driver:
         self._threads[-1].start()
 
     def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> None:
-        """Hand over requests that count from `start_at` (epoch seconds, default: almost now); return at once.
+        """Give the driver requests with offsets from `start_at` (epoch seconds, default: almost now); return at once.
 
-        Chunks may overlap. To go on without a gap, send the next one early, to start at the last start plus its length.
-        Raises TestbedError for an id that was sent before, and if the process has ended.
+        Chunks may overlap. To continue without a gap, send the next chunk early, with the last start plus its length.
+        Raises TestbedError for an id that was used before, and if the process has ended.
         """
         start = time.time() + LEAD_S if start_at is None else start_at
         with self._news:
@@ -101,13 +101,13 @@ class Driver:
             self._texts.put(chunk_text(number, start, list(map(self._wire, planned)), targets))
 
     def stop(self, until: float) -> None:
-        """Send nothing of what is due at `until` (epoch seconds) or later; what is in flight ends by itself."""
+        """Do not send requests that are due at `until` (epoch seconds) or later; requests in flight finish."""
         self._texts.put(iter([f'{{"cmd":"stop","until":{until!r}}}\n']))
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
-        """Wait until every request has ended; return whether it did in time.
+        """Wait until every request has ended; return whether this was in time.
 
-        The default waits for as long as requests may take. Raises TestbedError if the process dies.
+        The default is the longest time that requests may take. Raises TestbedError if the process dies.
         """
         if timeout_s is None:
             timeout_s = max(0.0, self._last_due - time.time()) + self._timeout_s + GRACE_S
@@ -118,7 +118,7 @@ class Driver:
             return not self._under_way
 
     def results(self) -> list[Request]:
-        """Return every request that has ended so far, in the order of their ends."""
+        """Return every request that has ended so far, in the order of their end."""
         with self._parsing:
             with self._news:
                 lines, self._lines = self._lines, []
@@ -129,7 +129,7 @@ class Driver:
             return list(self._results)
 
     def cpu_seconds(self) -> float:
-        """Return the processor time of the process, up to its last report."""
+        """Return the CPU time of the process, up to its last report."""
         return self._cpu_s
 
     def close(self) -> None:
@@ -156,7 +156,7 @@ class Driver:
             raise TestbedError("the load driver is closed")
 
     def _write(self, stdin: IO[bytes]) -> None:
-        with suppress(OSError):  # a dead driver is the reader's to report
+        with suppress(OSError):  # the reader reports a dead driver
             while (text := self._texts.get()) is not None:
                 for part in text:
                     stdin.write(part.encode())
@@ -190,7 +190,7 @@ class Driver:
         self._complaints.seek(0)
         words = self._complaints.read().decode(errors="replace").strip()
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        return f"the load driver {how} while it was needed; it said: {words or 'nothing'}"
+        return f"the load driver {how} before the end of the load; its output: {words or 'none'}"
 
     def __enter__(self) -> Self:
         return self.start()

@@ -1,4 +1,4 @@
-"""What Python and the load driver write to each other: one JSON value a line (see native/go/cmd/load/main.go). Pure."""
+"""The protocol between Python and the load driver: one JSON value a line (see native/go/cmd/load/main.go). Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _request_line(planned: Planned, target: int) -> str:
 
 
 def request_of(result: Mapping[str, Any], planned: Planned, phase: str, replica: str) -> Request:
-    """Turn a result line into the history's event; an unusual error is "other: " and the system's own words."""
+    """Turn a result line into the history's event; an unusual error is "other: " and the message of the system."""
     error = result.get("error", "")
     return Request(
         id=planned.id,
@@ -72,9 +72,9 @@ def address(url: str) -> str:
 
 
 def rounds(targets: int, seed: int) -> Iterator[int]:
-    """Yield target indexes in shuffled rounds, each once a round.
+    """Yield target indexes in shuffled rounds, each once in a round.
 
-    Plain round robin would beat with two streams that take turns: a cohort would meet one replica only.
+    With plain round robin and two alternating streams, a cohort would always get the same replica.
     """
     random = Random(f"targets|{seed}")
     while True:

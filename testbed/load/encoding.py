@@ -1,4 +1,4 @@
-"""What a request is in the protocol of the entry, and which requests that protocol does not have. Pure."""
+"""Encodes requests in the protocol of the entry, and refuses requests that this protocol does not have. Pure."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 def as_it_is(planned: Planned) -> Planned:
-    """Return the request itself."""
+    """Return the request unchanged."""
     return planned
 
 
 def to_stub(planned: Planned) -> Planned:
-    """Return a request as a call of a stub's one method."""
+    """Return a request as a call of the only method of a stub."""
     return replace(planned, method="POST", path=CALL, body=message(planned.method, planned.path))
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """How requests are said: the protocol, and what goes over the wire for a request as its user means it."""
+    """How requests are encoded: the protocol, and the function that encodes one."""
 
     protocol: str = "http"  # "http", "http2" or "grpc"
     wire: Callable[[Planned], Planned] = as_it_is
 
 
 def spoken(shape: Shape, topology: Topology) -> Spoken:
-    """Return how the requests of a load are said to the topology's entry.
+    """Return the encoding of a load for the entry of the topology.
 
-    A stub that speaks gRPC takes any request, as the message of its one method. Raises `TestbedError` for a request
+    A stub that speaks gRPC accepts any request, as the message of its only method. Raises `TestbedError` for a request
     that the entry's protocol does not have.
     """
     if why := _misfit(shape, topology):
@@ -46,15 +46,15 @@ def spoken(shape: Shape, topology: Topology) -> Spoken:
 
 
 def _misfit(shape: Shape, topology: Topology) -> str:
-    """Why the entry cannot be sent these requests, "" if it can."""
+    """Why the entry does not accept these requests, "" if it does."""
     entry, request = topology.services[topology.entry], shape.template
     if entry.protocol != "grpc":
-        return f"speaks {entry.protocol} and knows no gRPC: use get(...) or post(...)" if request.rpc else ""
+        return f"speaks {entry.protocol} and not gRPC: use get(...) or post(...)" if request.rpc else ""
     if entry.is_own != request.rpc:
         how = "unary('/package.Service/Method')" if entry.is_own else "get('/path'), as to a stub that speaks HTTP"
         return f"speaks gRPC: use {how}"
     if request.body and not entry.is_own:
-        return "is a stub that speaks gRPC, whose messages say method and path and have no place for a body"
+        return "is a stub that speaks gRPC; its messages have a method and a path, and no body"
     headers = (*request.headers, *shape.user_headers)
     mine = [name for name in headers if name.lower() in ("content-type", "te") or name.lower().startswith("grpc-")]
     return f"speaks gRPC, which sets {mine[0]!r} itself" if mine else ""

@@ -1,4 +1,4 @@
-"""Metadata on every call of a gRPC channel; a module of its own, because nobody without gRPC should load grpcio."""
+"""Metadata on every call of a gRPC channel. A separate module, so that only users of gRPC load grpcio."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import grpc
 
 
 class _Details(NamedTuple):
-    """What grpcio asks of a call's details."""
+    """The fields of a call that grpcio needs."""
 
     method: str
     timeout: float | None
@@ -34,7 +34,7 @@ class Marking(
     grpc.StreamUnaryClientInterceptor,
     grpc.StreamStreamClientInterceptor,
 ):
-    """Adds what `marks` says to the metadata of each call, of whatever kind."""
+    """Adds the headers of `marks` to the metadata of each call."""
 
     def __init__(self, marks: Callable[[], dict[str, str]]) -> None:
         self.marks = marks

@@ -1,4 +1,4 @@
-"""Turns a load's shape into requests with times, users and headers: one fixed endless sequence for each seed."""
+"""Turns a load's shape into requests with times, users and headers: one fixed endless sequence for a seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Planned:
     offset_s: float
     id: str
     user: str
-    cohort: str  # "" where the user has none
+    cohort: str  # "" if the user has none
     method: str
     path: str
     headers: Mapping[str, str]
@@ -30,12 +30,12 @@ class Planned:
 
 
 class Schedule:
-    """Cuts one load's endless sequence into chunks; each continues exactly where the last one ended."""
+    """Cuts the endless sequence of a load into chunks; each begins exactly at the end of the last one."""
 
     def __init__(self, shape: Shape, seed: int, prefix: str = "r", carriers: Sequence[str] = ()) -> None:
-        """Start at the first request. Ids are `prefix` and a number; give each load of a run a prefix of its own.
+        """Start at the first request. Ids are `prefix` and a number; give each load of a run a different prefix.
 
-        `carriers` are headers that carry id, user and cohort as baggage does.
+        `carriers` are headers that carry id, user and cohort, like baggage.
         """
         if not NAME.fullmatch(prefix):
             raise TestbedError(f"id prefix {prefix!r}: only letters, digits, '.', '_' and '-'")
@@ -46,7 +46,7 @@ class Schedule:
     def take(self, for_s: float) -> list[Planned]:
         """Return the requests of the next `for_s` seconds, with offsets from the start of this chunk."""
         if not math.isfinite(for_s) or for_s <= 0:
-            raise TestbedError(f"for_s={for_s!r}: a load runs for a number of seconds above 0")
+            raise TestbedError(f"for_s={for_s!r}: it must be a number of seconds above 0")
         start, self.elapsed_s = self.elapsed_s, self.elapsed_s + for_s
         chunk = []
         while self._next.offset_s < self.elapsed_s:
@@ -59,7 +59,7 @@ def requests(shape: Shape, seed: int, prefix: str = "r", carriers: Sequence[str]
     """Yield a load's requests without end, in order of time, with offsets from the start of the load.
 
     The same shape and seed give the same sequence. Streams are independent: the main one (`rps`), and one for each
-    cohort with a rate of its own, shifted by a part of a gap so that two steady streams do not send in pairs.
+    cohort with a separate rate. They are shifted by a part of a gap, so that two constant streams do not send in pairs.
     """
     cohort = shape.population(seed)
     streams = [_stream(shape, seed, cohort, number, name) for number, name in enumerate(["", *shape.cohort_rps])]
@@ -71,12 +71,12 @@ def _stream(shape: Shape, seed: int, cohort: Mapping[str, str], number: int, nam
     rps = shape.cohort_rps[name] if name else shape.rps
     own = [name] if name else ["", *(each for each in shape.cohorts if each not in shape.cohort_rps)]
     groups = [[user for user in cohort if cohort[user] == each] for each in own]
-    times = _steady(rps, number) if shape.arrivals == "steady" else _poisson(rps, Random(f"times|{seed}|{name}"))
+    times = _constant(rps, number) if shape.arrivals == "constant" else _poisson(rps, Random(f"times|{seed}|{name}"))
     return zip(times, _users(groups, Random(f"users|{seed}|{name}")), strict=False)
 
 
-def _steady(rps: float, number: int) -> Iterator[float]:
-    """Yield (i + shift) / rps: by multiplication, so that no error adds up. Shifts are golden: never a common beat."""
+def _constant(rps: float, number: int) -> Iterator[float]:
+    """Yield (i + shift) / rps: by multiplication, so errors do not add up. Golden shifts: streams never coincide."""
     shift, i = (number * GOLDEN) % 1, 0
     while True:
         yield (i + shift) / rps
@@ -91,10 +91,10 @@ def _poisson(rps: float, random: Random) -> Iterator[float]:
 
 
 def _users(groups: Sequence[Sequence[str]], random: Random) -> Iterator[str]:
-    """Yield users in shuffled rounds: each once a round, every group spread evenly over it (a stratified draw).
+    """Yield users in shuffled rounds: each once in a round, every group spread evenly over it (a stratified draw).
 
-    So a cohort's share of the requests is its share of the users, exactly in each round and to within a request or
-    two in any stretch, while nobody comes in a fixed beat that could coincide with the balancing of replicas.
+    So a cohort's share of the requests is its share of the users: exactly in each round, and within one or two requests
+    in any period. No user has a fixed interval, which could coincide with the balancing of replicas.
     """
     while True:
         places = []

@@ -1,4 +1,4 @@
-"""The one method of a stub that speaks gRPC, and its messages."""
+"""The only method of a stub that speaks gRPC, and its messages."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ CALL = "/testbed.v1.Stub/Call"
 
 
 def message(method: str, path: str) -> bytes:
-    """Return what asks a stub for what an HTTP request with this method and path would."""
+    """Return the message that corresponds to an HTTP request with this method and path."""
     return json.dumps({"method": method, "path": path}).encode()

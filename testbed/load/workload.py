@@ -1,4 +1,4 @@
-"""What the load looks like: the request, its rate, its users and their cohorts. Values only; nothing is sent here."""
+"""The workload: the request, its rate, its users and their cohorts. Values only."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class RequestTemplate:
         if not re.fullmatch(r"[A-Z]+", self.method):
             raise TestbedError(f"method {self.method!r} is not an upper-case HTTP method such as 'GET'")
         if not self.path.startswith("/"):
-            raise TestbedError(f"path {self.path!r} has to begin with '/': write {'/' + self.path!r}")
+            raise TestbedError(f"path {self.path!r} must begin with '/': write {'/' + self.path!r}")
         if not _PATH.fullmatch(self.path) or "#" in self.path:
-            raise TestbedError(f"path {self.path!r} holds a character that has to be percent-encoded")
+            raise TestbedError(f"path {self.path!r} has a character that must be percent-encoded")
         if not isinstance(self.body, bytes):
             raise TestbedError(f"body {self.body!r} is neither text nor bytes; encode it first (json.dumps)")
         for name, value in self.headers.items():
@@ -59,20 +59,20 @@ class RequestTemplate:
 
 
 def get(path: str, headers: Mapping[str, str] | None = None) -> RequestTemplate:
-    """Return a GET of `path` (which begins with ``/``); raises TestbedError on what HTTP cannot carry."""
+    """Return a GET of `path` (which begins with ``/``); raises TestbedError if HTTP does not allow it."""
     return RequestTemplate("GET", path, headers=dict(headers or {}))
 
 
 def post(path: str, body: str | bytes = b"", headers: Mapping[str, str] | None = None) -> RequestTemplate:
-    """Return a POST of `body` (text goes as UTF-8) to `path`; raises TestbedError on what HTTP cannot carry."""
+    """Return a POST of `body` (text goes as UTF-8) to `path`; raises TestbedError if HTTP does not allow it."""
     return RequestTemplate("POST", path, body.encode() if isinstance(body, str) else body, dict(headers or {}))
 
 
 def unary(method: str, message: bytes = b"", metadata: Mapping[str, str] | None = None) -> RequestTemplate:
     """Return a unary gRPC call of a method such as "/shop.v1.Stock/Get", to an entry that speaks gRPC.
 
-    `message` is encoded already (`request.SerializeToString()`); nothing is the empty message. Raises TestbedError for
-    what is no method or no message.
+    `message` is an encoded message (`request.SerializeToString()`); the default is the empty message. Raises
+    TestbedError for an invalid method or message.
     """
     if not _METHOD.fullmatch(method):
         raise TestbedError(f"{method!r} is not a gRPC method: write '/package.Service/Method'")
@@ -83,14 +83,14 @@ def unary(method: str, message: bytes = b"", metadata: Mapping[str, str] | None 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A load: a template, a rate in requests per second, and users; made by `steady` and `poisson`.
+    """A load: a template, a rate in requests per second, and users; made by `constant_rate` and `poisson`.
 
-    `cohorts` maps name to share in (0, 1]. A cohort in `cohort_rps` has a stream of requests of its own, on top
-    of `rps`; all other users, those of the remaining cohorts among them, share the stream of `rps`.
+    `cohorts` maps name to share in (0, 1]. A cohort in `cohort_rps` has a separate stream of requests, in
+    addition to `rps`; all other users, including those of the other cohorts, share the stream of `rps`.
     """
 
     template: RequestTemplate
-    arrivals: Literal["steady", "poisson"]
+    arrivals: Literal["constant", "poisson"]
     rps: float
     users: int = 1000
     cohorts: Mapping[str, float] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Shape:
     def __post_init__(self) -> None:
         _check_rate("rps", self.rps)
         if not 0 < self.timeout_s < math.inf:
-            raise TestbedError(f"timeout_s={self.timeout_s!r}: a user waits for a number of seconds above 0")
+            raise TestbedError(f"timeout_s={self.timeout_s!r}: it must be a number of seconds above 0")
         if isinstance(self.users, bool) or not isinstance(self.users, int) or self.users < 1:
             raise TestbedError(f"users={self.users!r}: a load needs a whole number of users, at least 1")
         for name, share in self.cohorts.items():
@@ -115,7 +115,7 @@ class Shape:
                 raise TestbedError(f"header {header!r} is in the request's own headers and in user_headers")
 
     def population(self, seed: int) -> dict[str, str]:
-        """Return user to cohort for every user of the load, "" for those in none.
+        """Return the cohort of every user of the load, "" for users without one.
 
         Users are ranked by a hash of (seed, user); the cohorts take round(share * users) each from the top.
         """
@@ -137,11 +137,11 @@ class Shape:
         if sum(sizes.values()) > self.users:
             raise TestbedError(f"the cohorts round to {sizes}, more than {self.users} users: use more users")
         if self.cohort_rps and sum(sizes[name] for name in self.cohort_rps) == self.users:
-            raise TestbedError("every user is in a cohort with a rate of its own, so nobody is left to send `rps`")
+            raise TestbedError("every user is in a cohort of cohort_rps, so no user is left for `rps`")
 
 
 class Keywords(TypedDict, total=False):
-    """What `steady` and `poisson` take besides the template and the rate."""
+    """The keywords of `constant_rate` and `poisson`."""
 
     users: int
     cohorts: Mapping[str, str]
@@ -150,21 +150,21 @@ class Keywords(TypedDict, total=False):
     timeout_s: float
 
 
-def steady(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
+def constant_rate(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
     """Return a load at a constant rate: request i of a stream is due exactly i/rps seconds after its first.
 
     users: how many (default 1000), with the stable ids u0001, u0002, ...
     cohorts: name to share of the users, {"trondheim": "5%"}; exactly that many users, each in one cohort at most.
-    cohort_rps: name to a rate of its own, on top of `rps`.
-    user_headers: headers whose values may hold {user} and {cohort}; a header that comes out empty is not sent.
+    cohort_rps: name to a separate rate, in addition to `rps`.
+    user_headers: headers whose values may hold {user} and {cohort}; an empty header is not sent.
     timeout_s: how long a user waits for the whole answer, from when the request is sent (default 10).
     Raises TestbedError with the nearest valid choice.
     """
-    return _shape(template, "steady", rps, more)
+    return _shape(template, "constant", rps, more)
 
 
 def poisson(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
-    """Return a load with independent arrivals at a mean rate (exponential gaps); keywords as for `steady`."""
+    """Return a load with independent arrivals at a mean rate (exponential gaps); keywords as for `constant_rate`."""
     return _shape(template, "poisson", rps, more)
 
 
@@ -174,7 +174,7 @@ def user_ids(users: int) -> list[str]:
     return [f"u{number:0{width}d}" for number in range(1, users + 1)]
 
 
-def _shape(template: RequestTemplate, arrivals: Literal["steady", "poisson"], rps: float, more: Keywords) -> Shape:
+def _shape(template: RequestTemplate, arrivals: Literal["constant", "poisson"], rps: float, more: Keywords) -> Shape:
     if not isinstance(template, RequestTemplate):
         raise TestbedError(f"{arrivals}() takes a request such as get('/checkout') first, not {template!r}")
     if unknown := sorted(set(more) - Keywords.__optional_keys__):
@@ -202,16 +202,16 @@ def _check_rate(name: str, rate: float) -> None:
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate) or rate <= 0:
         raise TestbedError(f"{name}={rate!r}: a rate is a number of requests per second above 0")
     if rate > MOST_RPS:
-        raise TestbedError(f"{name}={rate:g}: more than {MOST_RPS} requests per second is beyond one load driver")
+        raise TestbedError(f"{name}={rate:g}: more than {MOST_RPS} requests per second is too much for one load driver")
 
 
 def _check_cohort(name: str, share: float, users: int) -> None:
     if not NAME.fullmatch(name):
-        raise TestbedError(f"cohort {name!r}: a name holds only letters, digits, '.', '_' and '-'")
+        raise TestbedError(f"cohort {name!r}: a name has only letters, digits, '.', '_' and '-'")
     if not 0 < share <= 1:
         raise TestbedError(f"cohort {name!r}: {100 * share:g} % is not a share of the users; it lies in (0 %, 100 %]")
     if round(share * users) == 0:
-        raise TestbedError(f"cohort {name!r}: {100 * share:g} % of {users} users is nobody: use more users")
+        raise TestbedError(f"cohort {name!r}: {100 * share:g} % of {users} users is no user: use more users")
 
 
 def _check_user_header(header: str, text: str) -> None:

@@ -1,7 +1,7 @@
-"""Meshes under test: what stands between a calling app and its links, and what evidence it gives.
+"""Meshes under test: the part between a calling app and its links, and the evidence that it records.
 
-A mesh is the folder `testbed/mesh/NAME`, whose `config` module has its class as `MESH`, and a line in
-`testbed/spec/meshes.py`. tests/e2e/mesh/test_contract.py says when it is done.
+A mesh is a folder `testbed/mesh/NAME` with its class as `MESH` in the module `config`, and a line in
+`testbed/spec/meshes.py`. It is complete when tests/e2e/mesh/test_contract.py passes.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
 
 class Mesh(MeshPorts, Protocol):
-    """One kind of mesh. Pure, but for `drift` and `explain_rejection`: links and policies in, text and values out."""
+    """One kind of mesh. Pure except `drift` and `explain_rejection`: links and policies in, texts and values out."""
 
     @property
     def monitor(self) -> Monitor | None:
-        """Reads the statistics of its proxies; None where there is no proxy."""
+        """Reads the statistics of its proxies; None if there is no proxy."""
 
     def log(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> Log | None:
-        """Return where the attempts and calls of this host's replicas are recorded; None where they make none."""
+        """Return the log of attempts and calls of the replicas of this host; None if they make no calls."""
 
     def drift(self, admin: str, expected: str) -> str:
-        """Return where the proxy at this admin address does not run the expected configuration; "" if it does.
+        """Return the difference between the proxy at this admin address and the expected configuration; "" if none.
 
         Raises `TestbedError` if it does not answer.
         """
 
     def explain_rejection(self, config: str) -> str:
-        """Return why its proxy refuses a configuration, in the proxy's own words; "" if it takes it."""
+        """Return the error of the proxy for a configuration, "" if it is valid."""
 
 
 def mesh_named(name: str) -> Mesh:
-    """Return a mesh by the name that topologies use. Raises `TopologyError` with the nearest name there is."""
+    """Return a mesh by its name in topologies. Raises `TopologyError` with the nearest name."""
     if name not in MESHES:
         raise TopologyError(f"there is no mesh {name!r}{nearest(name, MESHES)}")
     mesh: Mesh = import_module(f"testbed.mesh.{name}.config").MESH()

@@ -90,7 +90,7 @@ def process(
         cwd=str(topology.folder / (service.workdir or "")),
         needs=tuple(f"{one.name}/app" for one in all_replicas if one.service in service.needs and not one.external),
         image=service.image or "",
-        reached=(replica.app,) if service.reset else (),
+        reached=(replica.app,) if service.reset_path else (),
         network=Network(int(port), _addresses(wiring)) if isolated else None,
     )
 

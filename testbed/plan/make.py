@@ -12,7 +12,7 @@ from testbed.native import packages_path, stub_path
 from testbed.plan import custom_services
 from testbed.plan.custom_services import candidates
 from testbed.plan.ports import MeshPorts, Part
-from testbed.plan.stub_behaviour import behaviour
+from testbed.plan.stub_behaviour import behaviour, speaks_grpc
 from testbed.plan.values import (
     AddressMap,
     AddressSpace,
@@ -196,18 +196,13 @@ def _stub(plan: Plan, replica: Replica, wiring: dict[str, str], seed: int) -> Pr
     return Process(
         name=f"{replica.name}/app",
         role="app",
-        argv=stub_command(service.kind, packages=_speaks_grpc(plan.topology, replica.service)),
+        argv=stub_command(service.kind, packages=speaks_grpc(plan.topology, replica.service)),
         ready=_ready(service, address),
         listens=(address,),
         env=env,
         replica=replica.name,
-        reached=(address,) if service.reset else (),
+        reached=(address,) if service.reset_path else (),
     )
-
-
-def _speaks_grpc(topology: Topology, service: str) -> bool:
-    """Whether a service answers or makes gRPC calls."""
-    return "grpc" in {topology.services[name].protocol for name in (service, *topology.upstreams(service))}
 
 
 def _ready(service: Service, address: str) -> Ready:

@@ -1,1 +1,1 @@
-"""Reports: one file an output. They know verdicts and nothing else."""
+"""Reports: one file for each output. They depend on verdicts only."""

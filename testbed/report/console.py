@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def in_memory(width: int, *, colour: bool = False) -> Console:
-    """Return a console of this many columns, with ANSI colours or without, whatever the environment says."""
+    """Return a console of this many columns, with ANSI colours or without, independent of the environment."""
     from rich.console import Console
 
     return Console(
@@ -20,7 +20,7 @@ def in_memory(width: int, *, colour: bool = False) -> Console:
 
 
 def text_of(console: Console) -> str:
-    """Return what was printed to a console in memory, without white space at the ends of lines."""
+    """Return the text printed to a console in memory, without white space at the ends of lines."""
     assert isinstance(console.file, StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 

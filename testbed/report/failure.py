@@ -1,4 +1,4 @@
-"""What a red report raises: the line that sums it up, and its table."""
+"""What a red report raises: its headline and its table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from testbed.report.verdict_table import table
 
 
 def raise_if_red(report: Report) -> None:
-    """Raise `NotContained` if a check was violated, else `Inconclusive` if one was not proved, or none made."""
+    """Raise `NotContained` if a check is violated, else `Inconclusive` if one is inconclusive or there is none."""
     if report.outcome == "held":
         return
     message = f"{report.headline}\n\n{table(report)}" if report.verdicts else report.headline

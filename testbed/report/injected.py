@@ -1,4 +1,4 @@
-"""A fault that a test injected, in a module of its own: every pytest run loads it, and nothing else of the reports."""
+"""A fault that a test injected. A separate module, because every pytest run loads it and no other report module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Injected:
-    """A fault that a test injected, on which edges of which mesh, and the edges of that mesh that have a policy."""
+    """A fault that a test injected: its edges, its mesh, and the edges of that mesh with a policy."""
 
     fault: str
     edges: tuple[str, ...]

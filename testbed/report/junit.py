@@ -1,4 +1,4 @@
-"""JUnit: properties for `item.user_properties`, which reach the XML file and survive xdist."""
+"""JUnit: properties for `item.user_properties`. They reach the XML file, also with xdist."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def properties_of(test: TestOutcome) -> list[tuple[str, str]]:
 
 
 def warnings(notes: Iterable[str]) -> list[tuple[str, str]]:
-    """Return pairs of names and texts: what was found out about the services themselves, one pair a warning."""
+    """Return pairs of names and texts: one pair for each warning about the services."""
     return [(f"testbed.warning.{n}", text) for n, text in enumerate(notes, start=1)]
 
 
 def properties(report: Report) -> list[tuple[str, str]]:
-    """Return pairs of names, each different, and texts: the outcome, the run, and one a verdict."""
+    """Return pairs of unique names and texts: the outcome, the run, and one pair for each verdict."""
     run = [("testbed.mesh", report.mesh)] if report.mesh else []
     verdicts = [(f"testbed.check.{n}", _line(verdict)) for n, verdict in enumerate(report.verdicts, start=1)]
     return [("testbed.outcome", report.outcome), *run, *verdicts]
@@ -30,5 +30,5 @@ def properties(report: Report) -> list[tuple[str, str]]:
 
 def _line(verdict: Verdict) -> str:
     head = f"{verdict.outcome}: {verdict.check} ({verdict.population}, {verdict.phase})"
-    observed = f"{verdict.observed or 'not judged'}; bound {verdict.bound}; n {verdict.n}"
+    observed = f"{verdict.observed or 'not judged'}; expected {verdict.bound}; n {verdict.n}"
     return "; ".join(filter(None, (f"{head}: {observed}", verdict.why)))

@@ -1,4 +1,4 @@
-"""What was broken in a run, and what stood against it, in plain words: for readers who know neither code nor YAML."""
+"""The faults of a run and the policies in effect, in plain words: for readers without the code or the YAML."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from testbed.history.index import Index
     from testbed.spec.topology import Topology
 
-MOST = 3  # edges that are worth reading
+MOST = 3  # edges that are shown
 AIM = re.compile(r"\.((?:on|for)(?:_[a-z_]+)?)\(([^()]*)\)")
 
 
 def narrative(history: History, phases: Collection[str] = ()) -> Narrative:
-    """Return what was broken, the policies against it, the warnings about the topology's policies, and notes.
+    """Return the faults, the policies in effect, the warnings about the policies, and notes about the services.
 
-    `phases` are those that were judged: the policies are those in force in them (without one, while a fault was).
+    `phases` are the judged phases: the policies are those in effect in them (without a phase: while a fault was).
     """
     index = history.index
     broken = tuple(as_phrase(text) for text in dict.fromkeys(fault.text for fault in index.faults))
@@ -33,14 +33,14 @@ def narrative(history: History, phases: Collection[str] = ()) -> Narrative:
     hit = {edge for fault in index.faults for edge in fault.edges}
     known = [edge for edge in map(str, topologies[0].edges()) if edge in hit]
     return Narrative(
-        broken=broken or ("nothing: a control run",),
-        against=tuple(f"{edge}: {_defence(topologies, edge)}" for edge in known[:MOST]),
+        broken=broken or ("none: a control run",),
+        against=tuple(f"{edge}: {_policies_on(topologies, edge)}" for edge in known[:MOST]),
         warnings=tuple(dict.fromkeys(text for topology in topologies for text in topology.warnings())),
         notes=tuple(notes(index)),
     )
 
 
-def _defence(topologies: Sequence[Topology], edge: str) -> str:
+def _policies_on(topologies: Sequence[Topology], edge: str) -> str:
     from testbed.spec.graph import edge_summary
 
     return ", then ".join(dict.fromkeys(edge_summary(topology, edge) for topology in topologies))
@@ -55,7 +55,7 @@ def as_phrase(fault: str) -> str:
 
 
 def _in_force(index: Index, phases: Collection[str]) -> Sequence[Topology]:
-    """Return every topology that was in force in these phases, in their order; none that cannot be read."""
+    """Return every topology in effect in these phases, in order; nothing if this version cannot read one."""
     from testbed.spec.load import recorded_topology
 
     times = [(phase.start, phase.end) for phase in index.phases if phase.name in phases]
@@ -65,5 +65,5 @@ def _in_force(index: Index, phases: Collection[str]) -> Sequence[Topology]:
         found += [one for one in index.topologies(start, end) if one and one not in found]
     try:
         return [recorded_topology(one) for one in found]
-    except TopologyError:  # a history of another version: its verdicts still count
+    except TopologyError:  # a history of another version: its verdicts are still valid
         return []

@@ -1,9 +1,9 @@
-"""What one test did, as one value: the pytest plugin writes it, every report and every campaign reads it."""
+"""The result of one test as one value: the pytest plugin writes it, reports and campaigns read it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 Ended = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 Asserts = Literal["held", "violated", "error", "checks"]
-Key = tuple[int, str, str, str, int]  # run, check, population, phase, and a number among equals of these
+Key = tuple[int, str, str, str, int]  # run, check, population, phase, and a number if these are equal
 
 
 @dataclass(frozen=True, slots=True)
 class Narrative:
-    """What was broken in a run, and what stood against it, in plain words; all empty for a run that says nothing."""
+    """The faults of a run and the policies in effect, in plain words. All empty if the run has no such record."""
 
     broken: tuple[str, ...] = ()
-    against: tuple[str, ...] = ()  # the policies in force
+    against: tuple[str, ...] = ()  # the policies in effect
     warnings: tuple[str, ...] = ()  # about the topology's policies
-    notes: tuple[str, ...] = ()  # about the services themselves: what the testbed saw of them
+    notes: tuple[str, ...] = ()  # about the services
 
 
 @dataclass(frozen=True, slots=True)
 class ReportOutcome:
-    """One judgement of a run: its verdicts, and the words around them."""
+    """One judgement of a run: its verdicts and its narrative."""
 
     report: Report
     narrative: Narrative = Narrative()
@@ -37,7 +37,7 @@ class ReportOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """One run of a test: every report on it, and how badly the testbed lacked processor time ("" if it did not)."""
+    """One run of a test: every report on it, and how far the testbed lacked CPU time ("" if it did not)."""
 
     reports: tuple[ReportOutcome, ...] = ()
     starved: str = ""
@@ -45,14 +45,14 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TestOutcome:
-    """What one test did: how it ended for pytest, what its own asserts said, every run and every fault."""
+    """The result of one test: its outcome in pytest, the result of its asserts, every run and every fault."""
 
     __test__ = False
 
     test: str  # pytest's node id
     outcome: Ended
-    asserts: Asserts = "held"  # what its own code found; "checks": a red check ended it
-    why: str = ""  # the first line of what ended it
+    asserts: Asserts = "held"  # the result of its own code; "checks": a red check ended it
+    why: str = ""  # the first line of the error that ended it
     seconds: float = 0.0
     seed: int = 0
     runs: tuple[RunOutcome, ...] = ()
@@ -67,7 +67,7 @@ class TestOutcome:
 
     @property
     def expected(self) -> bool:
-        """Whether pytest is content with how it ended."""
+        """Whether pytest expected this outcome."""
         return self.passed or self.outcome == "xfailed"
 
     @property
@@ -82,17 +82,17 @@ class TestOutcome:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found out about the services themselves, each note once."""
+        """The notes about the services, each once."""
         return tuple(dict.fromkeys(note for one in self.reports for note in one.narrative.notes))
 
     @property
     def starved(self) -> str:
-        """How badly the testbed lacked processor time in one of the runs, "" if in none."""
+        """How far the testbed lacked CPU time in one of the runs, "" if it did not."""
         return next((run.starved for run in self.runs if run.starved), "")
 
     @property
     def keyed(self) -> Mapping[Key, Verdict]:
-        """The verdicts, each under what it is about; the first run is 1."""
+        """The verdicts by run, check, population and phase; the first run is 1."""
         count: Counter[tuple[int, str, str, str]] = Counter()
         keyed: dict[Key, Verdict] = {}
         for number, run in enumerate(self.runs, start=1):
@@ -107,7 +107,7 @@ class TestOutcome:
         return [verdict for verdict in self.verdicts if verdict.outcome == outcome]
 
     def as_data(self) -> dict[str, Any]:
-        """Return it as JSON data, which crosses processes."""
+        """Return it as JSON data, for another process."""
         return asdict(self)
 
     @classmethod
@@ -133,3 +133,15 @@ def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
 def title(test: str) -> str:
     """A test's name as words: `test_one_bad_replica` is "one bad replica"."""
     return test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+
+
+def titles(tests: Sequence[str]) -> list[str]:
+    """Return a name for each test: its name as words, or its test id if the words alone are ambiguous.
+
+    Words are ambiguous if there is only one, if they have a parameter (`red[20]`), or if two tests have the same ones.
+    """
+    words = [title(test) for test in tests]
+    return [
+        name if " " in name and "[" not in name and words.count(name) == 1 else test
+        for name, test in zip(words, tests, strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""The table in the terminal and in failure messages: what was checked, what was seen, and what to look at next."""
+"""The table in the terminal and in failure messages: checks, observations, bounds, and what to look at next."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from testbed.checks.judging.base import PRINTED
 from testbed.report.console import in_memory, plain, text_of
 
 if TYPE_CHECKING:
@@ -13,15 +14,16 @@ if TYPE_CHECKING:
 
     from testbed.checks import Report, Verdict
 
-WIDE = 90  # columns; below that the margin is left out
-NARROW = 72  # columns; below that a verdict is a sentence beside its outcome
-LEAST = 40  # columns; nothing readable fits into less
+WIDE = 90  # columns; a narrower table has no margin
+NARROW = 72  # columns; in a narrower table each verdict is one sentence
+LEAST = 40  # columns; the minimum
 COLOURS = {"held": "green", "violated": "bold red", "inconclusive": "yellow"}
-MEANING = "held: proved. violated: refuted. inconclusive: too little evidence either way, which counts as red."
+COUNTED = {"load": "every request", "inlet": "every arrival"}  # what an exact verdict counts
+MEANING = "PASS: proved. FAIL: refuted. INCONCLUSIVE: too little evidence; counts as red."
 
 
 def table(report: Report, *, width: int | None = None, colour: bool = False) -> str:
-    """Return the report as text: one row a verdict, and below it the reasons for every red one.
+    """Return the report as text: one row for each verdict, and below the reasons for the red ones.
 
     `width` in columns (default: the environment's COLUMNS, else 100); `colour` adds ANSI colours.
     """
@@ -51,7 +53,7 @@ def _rows(report: Report, columns: int) -> RenderableType:
     from rich.table import Table
 
     narrow = columns < NARROW
-    titles = ["who, when", "check", "observed", "bound", "n", *(["margin"] if columns >= WIDE else [])]
+    titles = ["who, when", "check", "observed", "expected", "n", *(["margin"] if columns >= WIDE else [])]
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_header=not narrow)
     grid.add_column("verdict", no_wrap=True)
     for title in ["what"] if narrow else titles:
@@ -60,7 +62,7 @@ def _rows(report: Report, columns: int) -> RenderableType:
     for verdict in report.verdicts:
         cells = cells_of(verdict)
         texts = [_sentence(cells)] if narrow else [cells[title] for title in titles]
-        grid.add_row(plain(verdict.outcome, COLOURS[verdict.outcome]), *map(plain, texts))
+        grid.add_row(plain(PRINTED[verdict.outcome], COLOURS[verdict.outcome]), *map(plain, texts))
     return grid
 
 
@@ -70,21 +72,21 @@ def cells_of(verdict: Verdict) -> dict[str, str]:
         "who, when": f"{verdict.population}, {verdict.phase}",
         "check": verdict.title,
         "observed": verdict.observed or "not judged",
-        "bound": verdict.bound,
+        "expected": verdict.bound,
         "n": f"{verdict.n:,}",
         "margin": verdict.margin or "-",
     }
 
 
 def _sentence(cells: Mapping[str, str]) -> str:
-    seen = f"{cells['observed']}, bound {cells['bound']}, n {cells['n']}"
+    seen = f"{cells['observed']}, expected {cells['expected']}, n {cells['n']}"
     return f"{cells['check']} ({cells['who, when']}): {seen}"
 
 
 def _reasons(verdict: Verdict, said: Mapping[str, str]) -> RenderableType:
-    """Return why a verdict is red, on which edge, under which policy, and the next thing to look at.
+    """Return the reason of a red verdict, its edge, its policy, and the next thing to look at.
 
-    A policy or a next step that was said just before is not written out again.
+    A policy or a next step that is equal to the one before is not repeated.
     """
     from rich.console import Group
     from rich.padding import Padding
@@ -97,13 +99,21 @@ def _reasons(verdict: Verdict, said: Mapping[str, str]) -> RenderableType:
         again = name in ("policy", "next") and said.get(name) == text
         facts.add_row(name, plain("as above" if again else text))
     title = plain(
-        f"{verdict.outcome}: {verdict.check} ({verdict.population}, {verdict.phase})", COLOURS[verdict.outcome]
+        f"{PRINTED[verdict.outcome]}: {verdict.check} ({verdict.population}, {verdict.phase})", COLOURS[verdict.outcome]
     )
     return Padding(Group(title, Padding(facts, (0, 0, 0, 2))), (0, 0, 1, 0))
 
 
 def reasons(verdict: Verdict) -> list[tuple[str, str]]:
     """Return what a reader of a red verdict needs, as pairs of label and text."""
-    seen = f"{verdict.source} ({verdict.confidence})" if verdict.source else ""
-    pairs = [("why", verdict.why), ("edge", verdict.edge), ("policy", verdict.policy), ("seen by", seen)]
+    pairs = [("why", verdict.why), ("edge", verdict.edge), ("policy", verdict.policy), ("source", _source(verdict))]
     return [(name, text) for name, text in [*pairs, ("next", verdict.next)] if text]
+
+
+def _source(verdict: Verdict) -> str:
+    """Return `load generator, every request` or `load generator, 95 % confidence`."""
+    if not verdict.source:
+        return ""
+    counted = COUNTED.get(verdict.source, "every event")
+    how = counted if verdict.confidence == "exact" else f"{verdict.confidence} confidence"
+    return f"{'load generator' if verdict.source == 'load' else verdict.source}, {how}"

@@ -14,7 +14,7 @@ from testbed.spec.durations import Millis, PositiveMillis
 from testbed.spec.problems import Place, wrong
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-Path = Annotated[str, Spelling(r"/\S*", "begin with / and have no spaces")]
+Path = Annotated[str, Spelling(r"/[!-~]*", "begin with / and have only visible ASCII characters, no spaces")]
 FallbackName = Annotated[str, Spelling(r"[A-Za-z0-9._-]+", "have only letters, digits, dots, hyphens and _")]
 
 

@@ -11,7 +11,11 @@ NAMES = (
 )
 """The name of each status at its number."""
 
-_HTTP = (200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401)
+HTTP = (200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401)
+"""The HTTP status that says the same as each status, at its number."""
+
+OF_HTTP = {499: 1, 400: 3, 504: 4, 404: 5, 403: 7, 429: 8, 409: 10, 501: 12, 500: 13, 502: 14, 503: 14, 401: 16}
+"""The number of the status with which a stub answers where its behaviour says an HTTP error; UNKNOWN for any other."""
 
 
 def number(name: str) -> int:
@@ -29,10 +33,10 @@ def name_of(status: int) -> str:
 
 def nearest_to(http: int) -> str:
     """Return the name of the gRPC status for an HTTP error, UNAVAILABLE if there is none."""
-    found = (name for name, same in zip(NAMES, _HTTP, strict=True) if name != "OK" and same == http)
+    found = (name for name, same in zip(NAMES, HTTP, strict=True) if name != "OK" and same == http)
     return next(found, "UNAVAILABLE")
 
 
 def as_http(status: int) -> int:
     """Return the corresponding HTTP status, as Envoy's outlier detection and Google's APIs map them."""
-    return _HTTP[status] if 0 <= status < len(_HTTP) else 500
+    return HTTP[status] if 0 <= status < len(HTTP) else 500

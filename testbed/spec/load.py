@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from testbed.errors import TopologyError, nearest
+from testbed.spec.old_keys import of_file, renewed
 from testbed.spec.problems import Problem, explain
 from testbed.spec.reading import read_yaml
 from testbed.spec.topology import Topology
@@ -30,7 +31,7 @@ def load_topology(path: str | PathLike[str]) -> Topology:
 
     Raises `TopologyError` with one line for each problem: file, line, field, what is wrong, the nearest valid choice.
     """
-    document = read_yaml(Path(path))
+    document = of_file(read_yaml(Path(path)))
     if not isinstance(document.data, Mapping):
         raise document.source.error([Problem((), "not a topology: it must be a mapping with name, entry and services")])
     try:
@@ -45,6 +46,6 @@ def load_topology(path: str | PathLike[str]) -> Topology:
 def recorded_topology(data: Mapping[str, object]) -> Topology:
     """Read a topology from the JSON data of a history. Raises `TopologyError` for invalid data."""
     try:
-        return Topology.model_validate(data)
+        return Topology.model_validate(renewed(data)[0])
     except ValidationError as error:
         raise TopologyError("; ".join(map(str, explain(error, Topology)))) from None

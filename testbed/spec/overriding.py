@@ -16,7 +16,7 @@ from testbed.spec.problems import Problem
 from testbed.spec.spec import Spec
 from testbed.spec.written import Data, written
 
-_OF_ADDRESSES = ("protocol", "reset")  # keys that an external service keeps from the file
+_OF_ADDRESSES = ("protocol", "resetPath")  # keys that an external service keeps from the file
 
 
 def objections(spec: Spec, overrides: Overrides) -> list[Problem]:

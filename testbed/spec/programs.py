@@ -117,8 +117,8 @@ class Program(Model):
 
 
 _STUBS_ONLY = (
-    *("routes", "work", "answer", "concurrency", "wiring", "forward"),
-    *("deadline", "on_hang_up", "grace"),
+    *("routes", "work", "answer", "concurrency", "outbound", "forward_headers"),
+    *("deadline", "on_client_disconnect", "termination_grace_period"),
 )
 _CUSTOM_ONLY = ("build", "workdir", "env", "port", "binds", "ready", "needs")
 _CONTAINED = "a container has its own files and its own network"

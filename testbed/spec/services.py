@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from testbed.spec.base import Count, ErrorStatus, Model, ShortForm, whole
 from testbed.spec.calls import Call, Method, Path, Step, every_call
 from testbed.spec.durations import DURATION_SCHEMA, Millis, to_ms
 from testbed.spec.edges import CLIENT, Protocol
+from testbed.spec.old_keys import SERVICE, made_in_python
 from testbed.spec.problems import Place, wrong
 from testbed.spec.programs import Program, kinds_of
 
@@ -158,20 +159,25 @@ class Service(Program, Route):
     """The behaviour of single paths, by "GET /path" or "/path". They inherit nothing from the default route."""
     concurrency: Concurrency | None = None
     """How many requests one replica works on at once. Default: no limit."""
-    wiring: Literal["listener", "proxy"] = "listener"
+    outbound: Literal["listener", "httpProxy"] = "listener"
     """How its calls reach the mesh proxy: through a listener for each upstream, or through HTTP_PROXY."""
-    forward: tuple[Header, ...] = ()
+    forward_headers: tuple[Header, ...] = ()
     """Headers of the incoming request that it forwards, in addition to those of the topology."""
     deadline: Header | None = None
     """The header with the remaining milliseconds of the caller, such as x-envoy-expected-rq-timeout-ms. After the
     deadline the service answers 504 and stops waiting for its calls. It sends the remaining time with its calls.
     Default: no deadline."""
-    on_hang_up: Literal["stop", "continue"] = "stop"
+    on_client_disconnect: Literal["cancel", "continue"] = "cancel"
     """Whether it stops or continues its work on a request when the caller closes the connection."""
-    grace: Millis = 0.0
+    termination_grace_period: Millis = 0.0
     """How long after SIGTERM it finishes open requests, without new connections. Default: it ends at once."""
-    reset: Path | None = None
+    reset_path: Path | None = None
     """A path that gets a POST between tests, so that the service clears its state (such as stale answers)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renewed(cls, data: object) -> object:
+        return made_in_python(data, SERVICE)
 
     @property
     def kind(self) -> str:
@@ -185,9 +191,9 @@ class Service(Program, Route):
 
     @property
     def route_table(self) -> dict[str, Route]:
-        """Every route by its key, the default one ("*") first. A `reset` path gets an empty route if it has none."""
-        keys = {f"POST {self.reset}", self.reset} if self.reset else set()
-        reset = {f"POST {self.reset}": Route()} if keys and not keys & set(self.routes) else {}
+        """Every route by its key, the default one ("*") first. A `resetPath` without an empty route if it has none."""
+        keys = {f"POST {self.reset_path}", self.reset_path} if self.reset_path else set()
+        reset = {f"POST {self.reset_path}": Route()} if keys and not keys & set(self.routes) else {}
         return {DEFAULT_ROUTE: self, **reset, **self.routes}
 
     def route_key(self, method: str, path: str) -> str:

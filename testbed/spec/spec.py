@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from testbed.errors import TopologyError, nearest
 from testbed.spec.base import EdgeText, Model, ShortForm, Spelling, whole
 from testbed.spec.edges import CLIENT, Edge, Protocol, no_edge
 from testbed.spec.meshes import DEFAULT, MeshName
+from testbed.spec.old_keys import TOPOLOGY, made_in_python
 from testbed.spec.policies.policy import Policy
 from testbed.spec.ports import Ports
 from testbed.spec.problems import Place
@@ -46,10 +47,15 @@ class Spec(Model):
     """Settings of the testbed for single edges, by "caller -> callee". The edge of the load is "client -> ENTRY"."""
     ports: Ports = Ports()
     """The ports of every replica at its address."""
-    forward: tuple[Header, ...] = ()
-    """Headers that every stub forwards, besides traceparent, tracestate, baggage, x-request-id and those in context."""
-    context: tuple[Header, ...] = ()
+    forward_headers: tuple[Header, ...] = ()
+    """Headers that every stub forwards, besides traceparent, tracestate, baggage, x-request-id and contextHeaders."""
+    context_headers: tuple[Header, ...] = ()
     """Headers that carry the request id, user and cohort besides baggage, for services that forward one of these."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renewed(cls, data: object) -> object:
+        return made_in_python(data, TOPOLOGY)
 
     @cached_property
     def _upstreams(self) -> dict[str, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import testbed
-from testbed import get, steady
+from testbed import constant_rate, get
 from testbed.errors import TestbedError, Unavailable
 from testbed.runtime import proc
 from testbed.runtime.docker.engine import Engine
@@ -151,7 +151,9 @@ def test_a_daemon_that_dies_in_mid_test_is_one_message_and_nothing_goes_on(daemo
     with testbed.start(ONE, runtime="docker") as bed:
         pids = list(bed._runtime._backend.containers._pids())  # type: ignore[attr-defined]
         assert len(pids) == 5
-        traffic = bed.load(steady(get("/"), rps=10, timeout_s=1))  # another daemon's rules may keep it from its pod
+        traffic = bed.load(
+            constant_rate(get("/"), rps=10, timeout_s=1)
+        )  # another daemon's rules may keep it from its pod
         traffic.run(for_s=0.2, phase="well")
         daemon.kill()
         traffic.run(for_s=0.2, phase="without a daemon")

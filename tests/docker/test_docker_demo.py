@@ -13,7 +13,7 @@ DEMO = ROOT / "examples/test_shop.py"
 def test_the_demo_passes_unchanged_in_containers() -> None:
     """What could not be told while the machine was starved, is allowed: beside other tests it may well be."""
     words = [str(DEMO), "--testbed-runtime=docker", "-n", "2", "-p", "no:randomly", "-p", "no:cacheprovider"]
-    told = run_suite(words, kept="demo-in-containers", heard=lambda *_: None)
-    assert len(told) == 8
-    red = {name: one.why for name, one in told.items() if not one.expected and not one.starved}
+    outcomes = run_suite(words, kept="demo-in-containers", on_outcome=lambda *_: None)
+    assert len(outcomes) == 8
+    red = {name: one.why for name, one in outcomes.items() if not one.expected and not one.starved}
     assert red == {}

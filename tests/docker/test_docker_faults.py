@@ -7,20 +7,20 @@ import pytest
 from testbed import (
     abort,
     attempts,
-    cpu,
+    constant_rate,
+    cpu_limit,
     get,
     graceful_restart,
     kill,
     latency,
-    lost,
-    memory,
-    only_statuses,
+    memory_limit,
+    node_failure,
     outage,
     packet_loss,
     partition,
     pause,
     restart,
-    steady,
+    statuses,
     unreachable,
 )
 from testbed.errors import FaultError
@@ -43,29 +43,29 @@ def timed(client, n=10, path="/"):
     return seen
 
 
-def statuses(client, n=10):
+def statuses_of(client, n=10):
     return [status for status, _ in timed(client, n)]
 
 
 @pytest.fixture
 def client(small):
     with small.client() as client:
-        assert statuses(client, 5) == [200] * 5
+        assert statuses_of(client, 5) == [200] * 5
         yield client
-        assert statuses(client)[2:] == [200] * 8  # healed
+        assert statuses_of(client)[2:] == [200] * 8  # healed
 
 
 @pytest.fixture
 def heavy_client(heavy):
     with heavy.client() as client:
-        assert statuses(client, 5) == [200] * 5
+        assert statuses_of(client, 5) == [200] * 5
         yield client
-        assert statuses(client)[2:] == [200] * 8
+        assert statuses_of(client)[2:] == [200] * 8
 
 
 def test_an_experiment_is_judged_as_on_processes(small):
-    run = small.experiment(latency(ms=100).on(EDGE, replica="back-1"), load=steady(get("/"), rps=20), **SHORT)
-    run.check(all=[only_statuses(200), attempts(EDGE, at_most=1)])
+    run = small.experiment(latency(ms=100).on(EDGE, replica="back-1"), load=constant_rate(get("/"), rps=20), **SHORT)
+    run.check(all=[statuses(200), attempts(EDGE, at_most=1)])
     index = run.history.index
     held = {one.id for one in index.by_phase["hold"]}
     took = {name: [] for name in ("back-1", "back-2")}
@@ -83,18 +83,18 @@ def test_latency(small, client):
 
 def test_abort(small, client):
     with small.inject(abort(404).on(EDGE)):
-        assert statuses(client) == [404] * 10
+        assert statuses_of(client) == [404] * 10
 
 
 def test_kill(small, client):
     with small.inject(kill().on(replica="back-1")):
-        assert sorted(statuses(client)) == [200] * 5 + [502] * 5
+        assert sorted(statuses_of(client)) == [200] * 5 + [502] * 5
     assert small._runtime.deaths() == []
 
 
-@pytest.mark.parametrize("fault", [pause(), lost()])
+@pytest.mark.parametrize("fault", [pause(), node_failure()])
 def test_a_process_that_stands_still(small, client, fault):
-    with small.policies(QUICK), small.inject(fault.on(service="back")):
+    with small.override_policies(QUICK), small.inject(fault.on(service="back")):
         seen = timed(client, 2)
     assert [status for status, _ in seen] == [502] * 2
     assert min(ms for _, ms in seen) >= 585  # the policy's time-out
@@ -103,24 +103,24 @@ def test_a_process_that_stands_still(small, client, fault):
 def test_restart(small, client):
     before = small._runtime._backend.containers.facts("back-1/app").pid
     with small.inject(restart().on(replica="back-1")):
-        assert statuses(client)[4:] == [200] * 6
+        assert statuses_of(client)[4:] == [200] * 6
     assert small._runtime._backend.containers.facts("back-1/app").pid != before
 
 
 def test_a_graceful_end_loses_nothing(small):
     fault = graceful_restart(within_s=30).on(replica="back-1")
-    run = small.experiment(fault, load=steady(get("/"), rps=20), **SHORT)
-    run.check(all=[only_statuses(200, 502)])
+    run = small.experiment(fault, load=constant_rate(get("/"), rps=20), **SHORT)
+    run.check(all=[statuses(200, 502)])
 
 
 def test_a_proxy_is_killed_and_comes_back(small, client):
     with small.inject(kill().on(proxy="front-1")):
-        assert 200 not in statuses(client, 5)
+        assert 200 not in statuses_of(client, 5)
 
 
 @packets
 def test_unreachable_is_a_connect_time_out(small, client):
-    with small.policies(QUICK), small.inject(unreachable().on(EDGE)):
+    with small.override_policies(QUICK), small.inject(unreachable().on(EDGE)):
         seen = timed(client, 2)
     assert [status for status, _ in seen] == [502] * 2
     assert min(ms for _, ms in seen) >= 585
@@ -128,7 +128,7 @@ def test_unreachable_is_a_connect_time_out(small, client):
 
 @packets
 def test_a_partition_is_silence_and_packet_loss_a_step_in_latency(small, client):
-    with small.policies(QUICK), small.inject(partition("front", "back")):
+    with small.override_policies(QUICK), small.inject(partition("front", "back")):
         seen = timed(client, 2)
     assert [status for status, _ in seen] == [502, 502]
     assert min(ms for _, ms in seen) >= 585
@@ -143,7 +143,7 @@ def test_a_partition_is_silence_and_packet_loss_a_step_in_latency(small, client)
 @pytest.mark.parametrize("direction", ["requests", "answers"])
 def test_packets_of_the_load_are_lost_behind_the_published_port(small, client, direction):
     with small.inject(packet_loss(percent=20, direction=direction).on("client -> front")):
-        assert set(statuses(client, 40)) == {200}
+        assert set(statuses_of(client, 40)) == {200}
         (fault,) = small._parts.packets.left()
         seen = small._parts.packets._packets.seen(fault)
     assert 1 <= seen.dropped < seen.packets
@@ -151,11 +151,11 @@ def test_packets_of_the_load_are_lost_behind_the_published_port(small, client, d
 
 def test_an_outage_of_one_replica_is_refused(small, client):
     with small.inject(outage("back", replicas=1, kind="refused")):
-        assert sorted(statuses(client)) == [200] * 5 + [502] * 5
+        assert sorted(statuses_of(client)) == [200] * 5 + [502] * 5
 
 
 def test_a_share_of_the_processor(heavy, heavy_client):
-    with heavy.inject(cpu(share=0.1).on(service="back")):
+    with heavy.inject(cpu_limit(share=0.1).on(service="back")):
         begun, used = time.perf_counter(), heavy._runtime.cpu_seconds("back-1/app")
         assert {status for status, _ in timed(heavy_client, 10, "/hard")} == {200}
         took, spent = time.perf_counter() - begun, heavy._runtime.cpu_seconds("back-1/app") - used
@@ -164,10 +164,10 @@ def test_a_share_of_the_processor(heavy, heavy_client):
 
 
 def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
-    with heavy.inject(memory(mb=24).on(service="back")):
-        assert statuses(heavy_client, 10) == [200] * 10
+    with heavy.inject(memory_limit(mb=24).on(service="back")):
+        assert statuses_of(heavy_client, 10) == [200] * 10
         assert heavy_client.get("/big").status_code == 502
-        assert statuses(heavy_client, 10) == [502] * 10
+        assert statuses_of(heavy_client, 10) == [502] * 10
         eventually(heavy._runtime.deaths, within_s=60)
     (death,) = heavy._runtime.deaths()
     assert (death.name, death.how) == ("back-1/app", "killed by SIGKILL (out of memory)")
@@ -175,5 +175,5 @@ def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
 
 def test_what_the_daemon_cannot_do_is_refused_before_anything_is_sent(heavy, monkeypatch):
     monkeypatch.setitem(heavy._parts.lease.engine.info, "MemoryLimit", False)
-    with pytest.raises(FaultError, match=r"memory\(mb=24\).*cannot limit the memory of a container here"):
-        heavy.experiment(memory(mb=24).on(service="back"), load=steady(get("/"), rps=20))
+    with pytest.raises(FaultError, match=r"memory_limit\(mb=24\).*cannot limit the memory of a container here"):
+        heavy.experiment(memory_limit(mb=24).on(service="back"), load=constant_rate(get("/"), rps=20))

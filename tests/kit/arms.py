@@ -13,7 +13,7 @@ EDGE = "checkout -> pricing"
 FAULT = Injected("delay(ms=800)", (EDGE,), "envoy", (EDGE,))
 
 
-def seen(outcome="held", check="slowest(under_ms=700)", **changes):
+def seen(outcome="held", check="max_latency(under_ms=700)", **changes):
     """One verdict."""
     title = check.partition("(")[0]
     usual = Verdict(check, "all", "hold", outcome, "318 ms", "under 700 ms", 400, title=title)
@@ -28,7 +28,9 @@ def run(*verdicts, starved=""):
 def told(*verdicts, starved="", more=(), **changes):
     """One test in one arm, with one run; it ends as its verdicts let it. `more` are the verdicts of a second run."""
     red = any(one.outcome != "held" for one in (*verdicts, *more))
-    ended = {"outcome": "failed", "asserts": "checks", "why": "NotContained: slowest"} if red else {"outcome": "passed"}
+    ended = (
+        {"outcome": "failed", "asserts": "checks", "why": "NotContained: max_latency"} if red else {"outcome": "passed"}
+    )
     runs = (run(*verdicts, starved=starved), *([run(*more)] if more else []))
     usual = {"injected": (FAULT,), "runs": runs, "history": "kept.jsonl"}
     return TestOutcome(TEST, **{**usual, **ended, **changes})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from testbed.errors import TestbedError, Unsupported
-from testbed.faults import refused
+from testbed.faults import connection_refused
 from testbed.faults.operations import PacketDrop, PacketShaping
 from testbed.injection.dispatch import EngineSet
 from testbed.injection.engines import Engine
@@ -103,7 +103,7 @@ def inject(injector, *faults):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked(refused):
+class Asked(connection_refused):
     """A fault that writes down what it is asked."""
 
     questions: list[str] = field(default_factory=list, repr=False, compare=False)

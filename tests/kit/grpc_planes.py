@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 
-from testbed import abort, answered, attempts, only_statuses
+from testbed import abort, attempts, call_statuses, statuses
 from testbed.checks import Check
 from testbed.experiment.testbed import Testbed
 
@@ -160,4 +160,4 @@ def assert_retries_hide_what_fails_once(mesh: Testbed, edge: str, *more: Check, 
     """Let the first try of every call on an edge fail: the second answers it, and the load never knows."""
     run = mesh.experiment(abort(grpc_status="UNAVAILABLE").on(edge).for_attempts(1), **how)
     failed = attempts(edge, exactly=1, grpc_status="UNAVAILABLE")
-    run.check(all=[only_statuses(200), attempts(edge, exactly=2), failed, answered(edge, grpc_status="OK"), *more])
+    run.check(all=[statuses(200), attempts(edge, exactly=2), failed, call_statuses(edge, grpc_status="OK"), *more])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from testbed import get, steady
+from testbed import constant_rate, get
 from testbed.history.events import Evidence, Request, Sample
 from testbed.load.schedule import Planned
 from testbed.runtime import Death
@@ -22,7 +22,7 @@ SHOP = Topology.model_validate(
         "policies": [{"edge": "a -> b", "timeout": "1s"}],
     }
 )
-SHAPE = steady(get("/"), rps=50)
+SHAPE = constant_rate(get("/"), rps=50)
 
 
 class Machine:

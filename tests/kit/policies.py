@@ -12,4 +12,4 @@ def shop(replicas: int = 2, forward: tuple[str, ...] = (), **policy: Any) -> Top
         "db": {"language": "go", "replicas": replicas},
     }
     policies = [{"edge": "web -> api", "timeout": "1s"}, {"edge": "api -> db", **policy}]
-    return Topology(name="t", entry="web", services=services, policies=policies, forward=forward)
+    return Topology(name="t", entry="web", services=services, policies=policies, forward_headers=forward)

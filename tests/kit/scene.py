@@ -40,10 +40,10 @@ def test_first(tiny):
 WAITS = f"""
 {FIRST}
 def test_waits(tiny):
-    with tiny.load(steady(get("/"), rps=20)) as traffic, tiny.inject(cpu(share=0.2).on(service="back")):
+    with tiny.load(constant_rate(get("/"), rps=20)) as traffic, tiny.inject(cpu_limit(share=0.2).on(service="back")):
         Path("up").touch()
         traffic.run(for_s=60)
-    traffic.result().check(all=[only_statuses(200)])
+    traffic.result().check(all=[statuses(200)])
 """
 MANY = "TESTBED_KILLS" in os.environ  # `make survive`: all of everything, not a few of each
 GONE_S = 6.0 if MANY else 30.0  # 2 s on a machine that has nothing else to do, as in `make survive`
@@ -278,7 +278,7 @@ def in_docker() -> list[tuple[str, str, int]]:
 
 
 def nft(*words: str) -> str | None:
-    """What nft says; None where it may not."""
+    """What nft reports; None where it may not."""
     program = find("nft")
     done = subprocess.run([program, *words], capture_output=True, text=True) if program else None
     return done.stdout if done and done.returncode == 0 else None

@@ -7,7 +7,7 @@ import sys
 from fnmatch import fnmatchcase
 
 IMPORTS = "from testbed import *\n"
-SHORT = "load=steady(get('/'), rps=50), warmup_s=0.1, baseline_s=0.1, hold_s=0.3, recover_s=0"
+SHORT = "load=constant_rate(get('/'), rps=50), warmup_s=0.1, baseline_s=0.1, hold_s=0.3, recover_s=0"
 
 BROKEN = [
     (("calls: [back]", "cals: [back]"), "*mesh.yaml:4: services.front.cals: unknown key (did you mean 'calls'?)*"),
@@ -81,17 +81,17 @@ MISTAKES = [
         "*FaultError*Use delay(ms=...).for_users*",
     ),
     (
-        "tiny.experiment(refused().on('front -> back'), latency(ms=5).on('front -> back'), LOAD)",
+        "tiny.experiment(connection_refused().on('front -> back'), latency(ms=5).on('front -> back'), LOAD)",
         "*FaultError*contradict each other*",
     ),
-    ("tiny.experiment(refused().on('front -> back'))", "*TestbedError*without load=*"),
+    ("tiny.experiment(connection_refused().on('front -> back'))", "*TestbedError*without load=*"),
     ("tiny.experiment(LOAD).check()", "*Inconclusive*without any check*"),
     ("tiny.experiment(LOAD).check(all=[availability(at_least_percent=500)])", "*CheckError*500*"),
     (
         "tiny.experiment(LOAD).check(all=[attempts('front -> bakc', at_most=1)])",
         "*CheckError*front -> bakc*front -> back*",
     ),
-    ("with tiny.load(steady(get('/'), rps=-1)): pass", "*TestbedError*rps=-1*"),
+    ("with tiny.load(constant_rate(get('/'), rps=-1)): pass", "*TestbedError*rps=-1*"),
 ]
 
 

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
 BEGINNING = """
 from testbed import *
-SHORT = dict(load=steady(get("/"), rps=50), warmup_s=0, baseline_s=0.1, hold_s=0.6, recover_s=0.1)
+SHORT = dict(load=constant_rate(get("/"), rps=50), warmup_s=0, baseline_s=0.1, hold_s=0.6, recover_s=0.1)
 """
 SCENARIOS = """
 import pytest
@@ -19,7 +19,7 @@ ONCE = abort(503).on("front -> back").for_attempts(1)
 HARMLESS = delay(ms=1).on("front -> back")
 
 def test_needs_its_retry(tiny):
-    tiny.experiment(ONCE, **SHORT).check(all=[only_statuses(200)])
+    tiny.experiment(ONCE, **SHORT).check(all=[statuses(200)])
 
 def test_shows_harm(tiny):
     run = tiny.experiment(ONCE, **SHORT)
@@ -28,32 +28,32 @@ def test_shows_harm(tiny):
 
 @pytest.mark.control("1 ms needs no policy")
 def test_declared(tiny):
-    tiny.experiment(HARMLESS, **SHORT).check(all=[only_statuses(200)])
+    tiny.experiment(HARMLESS, **SHORT).check(all=[statuses(200)])
 
 def test_own_asserts(tiny):
     with tiny.inject(ONCE), tiny.client() as client:
         assert client.get("/").status_code == 200
 
 def test_blocks(tiny):
-    with tiny.load(steady(get("/"), rps=50)) as traffic, tiny.inject(outage("back", kind="killed")) as fault:
+    with tiny.load(constant_rate(get("/"), rps=50)) as traffic, tiny.inject(outage("back", kind="killed")) as fault:
         traffic.run(for_s=0.5, phase="down")
         fault.heal()
         traffic.run(for_s=0.5, phase="healed")
-    traffic.result().check(touched=[only_statuses(503).during("down")], all=[only_statuses(200).during("healed")])
-    tiny.experiment(ONCE, **SHORT).check(touched=[only_statuses(200)])
+    traffic.result().check(touched=[statuses(503).during("down")], all=[statuses(200).during("healed")])
+    tiny.experiment(ONCE, **SHORT).check(touched=[statuses(200)])
 
 def test_of_no_mesh():
     pass
 """
 BLIND = """
 def test_blind(tiny):
-    tiny.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[only_statuses(200)])
+    tiny.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[statuses(200)])
 
 def test_never_holds(tiny):
-    tiny.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[only_statuses(418)])
+    tiny.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[statuses(418)])
 
 def test_unmeshed(unmeshed):
-    unmeshed.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[only_statuses(200)])
+    unmeshed.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[statuses(200)])
 """
 FLIPPING = """
 from pathlib import Path
@@ -62,10 +62,10 @@ def test_flips(tiny):
     again = Path("ran").exists()
     Path("ran").touch()
     fault = abort(503) if again else delay(ms=1)
-    tiny.experiment(fault.on("front -> back"), **SHORT).check(all=[only_statuses(200)])
+    tiny.experiment(fault.on("front -> back"), **SHORT).check(all=[statuses(200)])
 
 def test_stays(tiny):
-    tiny.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[only_statuses(200)])
+    tiny.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[statuses(200)])
 """
 
 
@@ -103,7 +103,7 @@ def test_a_scenario_that_cannot_tell_the_difference_is_named(testbed, project):
     assert result.ret == 1
     result.stderr.fnmatch_lines(["without the fault: pytest -n 2 --testbed-seed=*", "*9/9 *"])
     result.stdout.fnmatch_lines(
-        ["*PASS without its policies: only_statuses 200*", "*unmeshed: not applicable*", "*mesh: none has no*"]
+        ["*PASS without its policies: statuses 200*", "*unmeshed: not applicable*", "*mesh: none has no*"]
     )
     kept = {path.parent.name for path in (project.path / ".testbed" / "calibrate").glob("*/*.jsonl")}
     assert kept == {"as-written", "without-the-fault", "without-its-policies"}

@@ -48,9 +48,10 @@ def test_a_fixture_may_replace_a_service_by_an_external_one(run, project, databa
 from testbed import *
 
 def test_it(own):
-    load = steady(get("/"), rps=30)
-    run = own.experiment(refused().on("front -> db"), load=load, warmup_s=0, baseline_s=0.3, hold_s=0.5, recover_s=0)
-    run.check(all=[only_statuses(200).during("baseline"), only_statuses(503).during("hold")])
+    load = constant_rate(get("/"), rps=30)
+    fault = connection_refused().on("front -> db")
+    run = own.experiment(fault, load=load, warmup_s=0, baseline_s=0.3, hold_s=0.5, recover_s=0)
+    run.check(all=[statuses(200).during("baseline"), statuses(503).during("hold")])
 """
     )
     result.assert_outcomes(passed=1)
@@ -80,13 +81,13 @@ from testbed import *
 
 def test_for_some(own):
     fault = abort(503).on("web -> back").for_users(percent=50)
-    run = own.experiment(fault, load=steady(get("/"), rps=20), warmup_s=0.2, baseline_s=1, hold_s=600)
-    run.check(unaffected=[only_statuses(200)], all=[recovers(within_s=1)])
+    run = own.experiment(fault, load=constant_rate(get("/"), rps=20), warmup_s=0.2, baseline_s=1, hold_s=600)
+    run.check(unaffected=[statuses(200)], all=[recovery(within_s=1)])
 
 def test_for_all(own):
-    load = steady(get("/"), rps=20)
+    load = constant_rate(get("/"), rps=20)
     run = own.experiment(delay(ms=5).on("web -> back"), load=load, warmup_s=0.2, baseline_s=1, hold_s=1, recover_s=0)
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
 """
 
 
@@ -109,9 +110,9 @@ services:
         result = run(FOR_SOME, *arguments)
         result.assert_outcomes(failed=1, passed=1)
         said = " ".join(result.stdout.str().split())
-        assert "Inconclusive: 1 check: 1 inconclusive; a fault can be felt for all: abort()" in said
-        assert said.count("warning web does not forward the header baggage") == 2  # in the summary, for each test
-        assert markdown.read_text().count("- **warning**: web does not forward the header baggage") == 2
+        assert "Inconclusive: 1 check: 1 INCONCLUSIVE; precondition for all: abort(" in said
+        assert said.count("warning web does not propagate baggage") == 2  # in the summary, for each test
+        assert markdown.read_text().count("- **warning**: web does not propagate baggage") == 2
     junit = (project.path / "report.xml").read_text()
-    assert junit.count('name="testbed.warning.1" value="web does not forward the header baggage') == 2
+    assert junit.count('name="testbed.warning.1" value="web does not propagate baggage') == 2
     assert 'name="testbed.outcome" value="inconclusive"' in junit

@@ -14,10 +14,10 @@ from testbed import *
 
 def test_lossy(tiny):
     lossy = packet_loss(percent=10).on("front -> back")
-    load = steady(get("/"), rps=50)
+    load = constant_rate(get("/"), rps=50)
     run = tiny.experiment(lossy, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=2, recover_s=0.3)
     assert run.history.index.faults[0].packets > 0
-    run.check(all=[only_statuses(200, 503, 504)])
+    run.check(all=[statuses(200, 503, 504)])
 """
 
 
@@ -53,9 +53,9 @@ def test_shaped_packets_need_a_sandbox_or_say_so(run):
 from testbed import *
 
 def test_shaped(tiny):
-    load = steady(get("/"), rps=50)
-    run = tiny.experiment(corrupt(percent=5).on("front -> back"), load=load, hold_s=1)
-    run.check(all=[only_statuses(200)])
+    load = constant_rate(get("/"), rps=50)
+    run = tiny.experiment(packet_corrupt(percent=5).on("front -> back"), load=load, hold_s=1)
+    run.check(all=[statuses(200)])
 """,
         "-rs",
     )
@@ -69,11 +69,11 @@ def test_in_a_sandbox_it_works_or_the_kernel_is_named(project):
 from testbed import *
 
 def test_shaped(tiny):
-    load = steady(get("/"), rps=50)
-    shaped = corrupt(percent=5).on("front -> back")
+    load = constant_rate(get("/"), rps=50)
+    shaped = packet_corrupt(percent=5).on("front -> back")
     run = tiny.experiment(shaped, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=2, recover_s=0.3)
     assert run.history.index.faults[0].packets > 0
-    run.check(all=[only_statuses(200, 503, 504)])
+    run.check(all=[statuses(200, 503, 504)])
 """)
     command = [sys.executable, "-m", "testbed", "sandbox", "--", sys.executable, *PYTEST]
     done = subprocess.run(command, cwd=project.path, capture_output=True, text=True, timeout=100)

@@ -14,7 +14,7 @@ GONE_S = 30.0  # two seconds where nothing else runs
 SLEEPS = """
 import time
 from pathlib import Path
-from testbed import cpu, crash_loop, flapping, pause
+from testbed import cpu_limit, crash_loop, flapping, pause
 
 def test_it(tiny):
     {block}
@@ -23,7 +23,7 @@ def test_it(tiny):
 """
 BLOCKS = {
     "idle": "if True:",
-    "stopped nearly all of the time": "with tiny.inject(cpu(share=0.01).on(service='back')):",
+    "stopped nearly all of the time": "with tiny.inject(cpu_limit(share=0.01).on(service='back')):",
     "between the deaths of a crash loop": "with tiny.inject(crash_loop(up_s=0.05, down_s=0.05).on(service='back')):",
     "while a fault flaps": "with tiny.inject(flapping(pause().on(service='back'), up_s=0.02, down_s=0.02)):",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +44,55 @@ def start(launch: Start) -> Iterator[Start]:
 
     def started(*args: Any, **env: str) -> Stub:
         stub = launch(*args, **env)
-        if isinstance(args[0], dict) and args[0]["protocol"] == "grpc":
-            stub.wait_listening()
-        else:
-            stub.wait_ready()
+        wait(stub, args[0])
         stubs.append(stub)
         return stub
 
     yield started
     assert [stub.errors() for stub in stubs] == [""] * len(stubs)
     assert all(stub.process.poll() in (None, 0) for stub in stubs)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start a stub that runs until the end of the session, once for each language and behaviour."""
+    stubs: dict[tuple[str, str], Stub] = {}
+
+    with ExitStack() as ends:
+
+        def started(language: str, told: Any) -> Stub:
+            text = json.dumps(told)
+            if (language, text) not in stubs:
+                stub = stubs[language, text] = Stub(
+                    stub_command(language, text), text, tmp_path_factory.mktemp("stub"), {}
+                )
+                ends.callback(stub.kill)
+                wait(stub, told)
+            return stubs[language, text]
+
+        yield started
+
+
+@pytest.fixture
+def share(language: str, running: Start) -> Iterator[Start]:
+    """Return a running stub that calls nothing; the test must leave it as it was."""
+    stubs: list[Stub] = []
+
+    def shared(told: Any) -> Stub:
+        stubs.append(running(language, told))
+        return stubs[-1]
+
+    yield shared
+    assert [stub.errors() for stub in stubs] == [""] * len(stubs)
+    assert all(stub.process.poll() is None for stub in stubs)
+
+
+def wait(stub: Stub, told: Any) -> None:
+    """Wait until it serves."""
+    if isinstance(told, dict) and told["protocol"] == "grpc":
+        stub.wait_listening()
+    else:
+        stub.wait_ready()
 
 
 @pytest.fixture

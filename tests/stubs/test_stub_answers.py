@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import http.client
-import json
-import select
 import socket
 import statistics
-from contextlib import ExitStack
 
 import pytest
 
 from tests.kit.stubs.behaviour import behaviour, call, route
-from tests.kit.stubs.conforming import LANGUAGES, stub_command
-from tests.kit.stubs.process import Stub, ask
+from tests.kit.stubs.conforming import RUNTIMES
+from tests.kit.stubs.process import ask
 from tests.kit.stubs.scripted_upstream import Reply
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("language", RUNTIMES, indirect=True)]
+SIZES = {"/a/b": route(status=201, size=5), "/large": route(size=20_000), "/healthz": route(status=500)}
+PLAIN = behaviour(size=9, routes=SIZES | {f"/{status}": route(status=status, size=9) for status in (204, 304)})
 
 
 def exchange(sock: socket.socket, text: str) -> http.client.HTTPResponse:
@@ -27,8 +26,8 @@ def exchange(sock: socket.socket, text: str) -> http.client.HTTPResponse:
     return response
 
 
-def test_an_answer_says_who_where_and_what(start):
-    answer = start(behaviour(status=201, size=5)).get("/a/b?c=d")
+def test_an_answer_says_who_where_and_what(share):
+    answer = share(PLAIN).get("/a/b?c=d")
     assert answer.status == 201
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["content-length"] == str(len(answer.text))
@@ -45,32 +44,31 @@ def test_an_answer_says_who_where_and_what(start):
     }
 
 
-def test_an_answer_that_may_have_no_body_has_none(start):
-    routes = {f"/{status}": route(status=status, size=9) for status in (204, 304)}
-    connection = start(behaviour(routes=routes)).connect()
+def test_an_answer_that_may_have_no_body_has_none(share):
+    connection = share(PLAIN).connect()
     for status in (204, 304):
         first, second = ask(connection, f"/{status}"), ask(connection, "/next")
         assert (first.status, first.text, second.status) == (status, b"", 200)
     connection.close()
 
 
-def test_head_is_answered_without_a_body(start):
-    connection = start(behaviour(size=9)).connect()
+def test_head_is_answered_without_a_body(share):
+    connection = share(PLAIN).connect()
     first, second = ask(connection, method="HEAD"), ask(connection)
     assert (first.status, first.text, second.status) == (200, b"", 200)
     connection.close()
 
 
-def test_many_requests_on_one_connection(start):
-    stub = start(behaviour())
+def test_many_requests_on_one_connection(share):
+    stub = share(PLAIN)
     with stub.raw() as sock:
         for number in range(20):
             text = f"POST /{number} HTTP/1.1\nHost: shop\nContent-Length: 5\n\nxxxxx"
             assert f'"/{number}"'.encode() in exchange(sock, text).text
 
 
-def test_bodies_are_read_and_ignored(start):
-    stub = start(behaviour())
+def test_bodies_are_read_and_ignored(share):
+    stub = share(PLAIN)
     with stub.raw() as sock:
         chunked = "POST /a HTTP/1.1\nHost: shop\nTransfer-Encoding: chunked\n\n5\nxxxxx\n3;x=y\nyyy\n0\nTrailer: z\n\n"
         assert exchange(sock, chunked).status == 200
@@ -78,8 +76,8 @@ def test_bodies_are_read_and_ignored(start):
         assert b'"/c"' in exchange(sock, "GET /c HTTP/1.1\nHost: shop\n\n").text
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(start):
-    with start(behaviour()).raw() as sock:
+def test_a_client_that_asks_first_is_told_to_go_on(share):
+    with share(PLAIN).raw() as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: shop\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
         told = b""
         while not told.endswith(b"\r\n\r\n"):  # byte by byte: what follows is the answer's
@@ -88,8 +86,8 @@ def test_a_client_that_asks_first_is_told_to_go_on(start):
         assert exchange(sock, "xxx").status == 200
 
 
-def test_the_answer_comes_after_the_whole_request(start):
-    with start(behaviour()).raw() as sock:
+def test_the_answer_comes_after_the_whole_request(share):
+    with share(PLAIN).raw() as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 3\r\n\r\nxx")
         sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
@@ -107,47 +105,30 @@ PATHS = {
 }
 
 
-def test_the_path_is_that_of_the_target_as_written(start):
-    with start(behaviour()).raw() as sock:
+def test_the_path_is_that_of_the_target_as_written(share):
+    with share(PLAIN).raw() as sock:
         for target, path in PATHS.items():
             assert f'"path":"{path}"'.encode() in exchange(sock, f"GET {target} HTTP/1.1\nHost: shop\n\n").text
 
 
-def test_health_is_asked_in_absolute_form_too(start):
-    with start(behaviour(status=500)).raw() as sock:
+def test_health_is_asked_in_absolute_form_too(share):
+    with share(PLAIN).raw() as sock:
         assert exchange(sock, "GET http://shop/healthz HTTP/1.1\nHost: shop\n\n").text == b"ok"
 
 
-def test_a_connection_ends_when_the_client_wants_it_to(start):
-    stub = start(behaviour())
+def test_a_connection_ends_when_the_client_wants_it_to(share):
+    stub = share(PLAIN)
     for head in ("HTTP/1.1\nHost: shop\nConnection: close", "HTTP/1.0\nHost: shop"):
         with stub.raw() as sock:
             assert exchange(sock, f"GET / {head}\n\n").status == 200
             assert sock.recv(1) == b""
 
 
-def test_what_is_not_http_is_refused_and_the_next_is_served(start):
-    stub = start(behaviour())
+def test_what_is_not_http_is_refused_and_the_next_is_served(share):
+    stub = share(PLAIN)
     with stub.raw() as sock:
         assert exchange(sock, "nonsense\n\n").status == 400
     assert stub.get().status == 200
-
-
-def test_an_idle_connection_stays_open_in_every_language(tmp_path):
-    """Longer than Node's own keep-alive time-out of five seconds, which would break the client's next request."""
-    with ExitStack() as ends:
-        sockets = [ends.enter_context(_served(language, tmp_path, ends).raw()) for language in LANGUAGES]
-        for idle_s in (6.5, 0):
-            for sock in sockets:
-                assert exchange(sock, "GET / HTTP/1.1\nHost: shop\n\n").status == 200
-            assert select.select(sockets, [], [], idle_s)[0] == []
-
-
-def _served(language, folder, ends):
-    stub = Stub(stub_command(language), json.dumps(behaviour()), folder, {})
-    ends.callback(stub.kill)
-    stub.wait_ready()
-    return stub
 
 
 def quick(times):
@@ -155,8 +136,8 @@ def quick(times):
     return statistics.quantiles(times, n=4)[0] < 35  # a quarter were quick, however busy the machine is
 
 
-def test_no_answer_waits_for_an_acknowledgement(start):
-    connection = start(behaviour(routes={"/large": route(size=20_000)})).connect()
+def test_no_answer_waits_for_an_acknowledgement(share):
+    connection = share(PLAIN).connect()
     for path in ("/", "/large"):
         assert quick([ask(connection, path).ms for _ in range(30)])
     connection.close()

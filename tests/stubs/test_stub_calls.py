@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from tests.kit.stubs.behaviour import IGNORE, behaviour, call
+from tests.kit.stubs.conforming import RUNTIMES
 from tests.kit.stubs.scripted_upstream import SILENCE, Reply
 
 pytestmark = pytest.mark.e2e
@@ -59,6 +60,7 @@ def test_method_and_path_are_sent_as_written_without_a_body(start, upstream):
     assert a.connections == 1
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_a_status_from_200_to_399_is_a_success_however_the_body_ends(start, upstream):
     a = upstream()
     stub = start(behaviour(call("a"), call("a", path="/next")), {"a": a})
@@ -81,6 +83,7 @@ def test_an_answer_to_head_has_no_body_to_wait_for(start, upstream):
     assert a.connections == 1
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 @pytest.mark.parametrize("reply", [SILENCE, Reply(ending="stall")], ids=["no answer", "half an answer"])
 def test_a_timeout_covers_the_whole_answer(start, upstream, reply):
     a = upstream()
@@ -130,6 +133,7 @@ def test_n_retries_are_n_more_tries_with_a_pause_before_each(start, upstream):
     assert 120 <= answer.body["calls"][0]["ms"] <= (time.monotonic() - begin) * 1000
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_no_retry_without_being_asked_not_even_on_a_kept_connection(start, upstream):
     a = upstream()
     a.script(Reply(), Reply(ending="hang-up"), Reply(), Reply(ending="reset"), Reply())
@@ -139,6 +143,7 @@ def test_no_retry_without_being_asked_not_even_on_a_kept_connection(start, upstr
     assert len(a.seen) == 4
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_a_broken_answer_is_no_answer(start, upstream):
     a = upstream()
     stub = start(behaviour(call("a")), {"a": a})

@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from tests.kit.stubs.behaviour import behaviour, call, instead, route, stale, static
-from tests.kit.stubs.conforming import until
+from tests.kit.stubs.conforming import RUNTIMES, until
 from tests.kit.stubs.rpc_client import SILENCE, Reply, RpcUpstream, client
 
 pytestmark = pytest.mark.e2e
@@ -41,18 +41,25 @@ def rpc(to, **more):
 
 # -- answers
 
+SAME = {
+    200: "OK", 204: "OK", 404: "NOT_FOUND", 418: "UNKNOWN", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL",
+    502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+}  # fmt: skip
+OTHERS = {"POST /reserve": route(status=409), "/slow": route(work={"0": 50, "100": 50})}
+PLAIN = served(size=3, routes=OTHERS | {f"/{status}": route(status=status) for status in SAME})
 
-def test_a_call_is_answered_with_what_happened(start):
-    with client(start(served(size=3))) as there:
+
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
+def test_a_call_is_answered_with_what_happened(share):
+    with client(share(PLAIN)) as there:
         ended = there.call("/price", x_request_id="r1")
     assert ended.status == "OK"
     named = ("service", "replica", "status", "path", "calls", "fallbacks", "padding")
     assert [ended.body[key] for key in named] == ["shop", "shop-1", 200, "/price", [], [], "xxx"]
 
 
-def test_the_path_and_the_method_choose_the_route(start):
-    told = served(routes={"POST /reserve": route(status=409), "/slow": route(work={"0": 50, "100": 50})})
-    with client(start(told)) as there:
+def test_the_path_and_the_method_choose_the_route(share):
+    with client(share(PLAIN)) as there:
         assert there.call("/reserve", method="POST").status == "ABORTED"
         assert there.call("/reserve").status == "OK"
         slow = there.call("/slow")
@@ -60,29 +67,24 @@ def test_the_path_and_the_method_choose_the_route(start):
     assert slow.ms >= 50
 
 
-SAME = {
-    200: "OK", 204: "OK", 404: "NOT_FOUND", 418: "UNKNOWN", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL",
-    502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
-}  # fmt: skip
-
-
-def test_a_status_is_the_grpc_status_that_says_the_same(start):
-    with client(start(served(routes={f"/{status}": route(status=status) for status in SAME}))) as there:
+def test_a_status_is_the_grpc_status_that_says_the_same(share):
+    with client(share(PLAIN)) as there:
         ends = {status: there.call(f"/{status}") for status in SAME}
     assert {status: ended.status for status, ended in ends.items()} == SAME
     assert {status for status, ended in ends.items() if ended.body is not None} == {200, 204}
 
 
-def test_an_empty_message_is_get_and_nonsense_is_an_invalid_argument(start):
-    with client(start(served())) as there:
+def test_an_empty_message_is_get_and_nonsense_is_an_invalid_argument(share):
+    with client(share(PLAIN)) as there:
         assert there.call(raw=b"").body["path"] == "/"
         assert there.call(raw=b"{nonsense").status == "INVALID_ARGUMENT"
         assert there.call(to="/testbed.v1.Stub/Cal").status == "UNIMPLEMENTED"
 
 
-def test_messages_of_a_stream_are_answered_one_by_one(start):
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
+def test_messages_of_a_stream_are_answered_one_by_one(share):
     said: queue.Queue[bytes | None] = queue.Queue()
-    with client(start(served())) as there:
+    with client(share(PLAIN)) as there:
         answers = there.stream(iter(said.get, None))
         for number in range(3):
             said.put(json.dumps({"path": f"/{number}"}).encode())
@@ -92,9 +94,9 @@ def test_messages_of_a_stream_are_answered_one_by_one(start):
         assert answers.code() is grpc.StatusCode.OK
 
 
-def test_an_error_ends_a_stream(start):
-    with client(start(served(routes={"/bad": route(status=503)}))) as there:
-        answers = there.stream(iter([b"{}", b'{"path": "/bad"}']))
+def test_an_error_ends_a_stream(share):
+    with client(share(PLAIN)) as there:
+        answers = there.stream(iter([b"{}", b'{"path": "/503"}']))
         assert json.loads(next(answers))["path"] == "/"
         with pytest.raises(grpc.RpcError):
             next(answers)
@@ -112,6 +114,7 @@ def test_twenty_calls_at_once(start, rpc_upstream):
 # -- calls
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 def test_it_calls_over_grpc_whatever_it_is_called_in(start, rpc_upstream, protocol):
     a = rpc_upstream()
@@ -162,6 +165,7 @@ def test_it_tries_again_as_often_as_it_is_told(start, rpc_upstream):
     assert (answer.status, answer.body["calls"][0]["tries"], len(a.seen)) == (200, 3, 3)
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_a_timeout_is_the_deadline_of_the_call(start, rpc_upstream):
     a = rpc_upstream()
     a.script(SILENCE)
@@ -169,7 +173,7 @@ def test_a_timeout_is_the_deadline_of_the_call(start, rpc_upstream):
     (entry,) = answer.body["calls"]
     assert entry["status"] == 504
     assert entry["ms"] >= 699
-    assert a.seen[0].left_s <= 0.7
+    assert a.seen[0].left_s < 1  # grpcio rounds it up, and reads a clock that may be old
     assert a.left.wait(60)
 
 
@@ -207,6 +211,7 @@ def test_it_balances_over_several_addresses(start, rpc_upstream):
     assert [len(one.seen) for one in some] == [2, 2]
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_a_callee_that_is_not_there_is_unavailable_and_is_called_again_when_it_is(start, rpc_upstream):
     a = rpc_upstream()
     stub = start(behaviour(rpc("a")), {"a": a})
@@ -223,7 +228,7 @@ def test_what_is_left_is_handed_on_and_nothing_is_begun_after_it(start, rpc_upst
     told = served(rpc("a"), deadline="grpc-timeout", routes={"/late": route(rpc("a"), work={"0": 300, "100": 300})})
     with client(start(told, {"a": a})) as there:
         assert there.call(timeout_s=60).status == "OK"
-        assert 0 < a.seen[0].left_s <= 60
+        assert 0 < a.seen[0].left_s < 61
         assert there.call("/late", timeout_s=0.15).status == "DEADLINE_EXCEEDED"
     time.sleep(0.4)
     assert len(a.seen) == 1
@@ -237,7 +242,7 @@ def test_envoys_header_is_a_deadline_too(start, rpc_upstream):
         assert there.call(x_envoy_expected_rq_timeout_ms="60000").status == "OK"
     (seen,) = a.seen
     assert 0 < int(seen.metadata[header]) <= 60_000
-    assert seen.left_s <= 60
+    assert seen.left_s < 61
 
 
 def test_what_finds_no_place_is_shed(start, rpc_upstream):
@@ -253,6 +258,7 @@ def test_what_finds_no_place_is_shed(start, rpc_upstream):
         assert first.exception() is None
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_it_stops_for_a_client_that_leaves(start, rpc_upstream):
     a = rpc_upstream()
     a.script(SILENCE)
@@ -276,6 +282,7 @@ def test_the_attempt_log_has_grpcs_statuses(start, rpc_upstream, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_sigterm_ends_it_with_0_after_what_was_begun(start, rpc_upstream):
     a = rpc_upstream()
     a.script(Reply(after_ms=300))
@@ -288,13 +295,12 @@ def test_sigterm_ends_it_with_0_after_what_was_begun(start, rpc_upstream):
         assert stub.process.wait(30) == 0
 
 
-@pytest.mark.parametrize("reset", ["/forget"])
-def test_reset_makes_it_forget(start, rpc_upstream, reset):
+def test_reset_makes_it_forget(start, rpc_upstream):
     a = rpc_upstream()
     a.script(Reply(b'{"price": 7}'), Reply(error="UNAVAILABLE"))
-    told = served(rpc("a", on_failure=stale("old")), reset=reset, routes={f"POST {reset}": route()})
+    told = served(rpc("a", on_failure=stale("old")), reset="/forget", routes={"POST /forget": route()})
     with client(start(told, {"a": a})) as there:
         there.call()
         assert there.call().body["answers"] == {"old": {"price": 7}}
-        assert there.call(reset, method="POST").status == "OK"
+        assert there.call("/forget", method="POST").status == "OK"
         assert there.call().status == "UNAVAILABLE"

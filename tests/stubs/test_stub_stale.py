@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from tests.kit.stubs.behaviour import behaviour, call, route, stale
+from tests.kit.stubs.conforming import RUNTIMES
 from tests.kit.stubs.scripted_upstream import Reply
 
 pytestmark = pytest.mark.e2e
@@ -35,7 +36,7 @@ def test_a_call_that_never_succeeded_has_nothing_to_repeat(start, upstream):
     a = upstream()
     a.script(Reply(500))
     answer = start(behaviour(call("a", on_failure=stale("last-price"))), {"a": a}).get()
-    assert (answer.status, answer.body["error"]) == (503, "a: 500, and nothing to repeat yet")
+    assert (answer.status, answer.body["error"]) == (503, "a: 500, and no stored answer yet")
     assert entry(answer) == (500, "stale", None)
     assert "x-testbed-fallback" not in answer.headers
 
@@ -50,6 +51,7 @@ def test_what_is_repeated_is_json_or_else_text(start, upstream):
         assert stub.get().body["answers"] == {"last": value}, ending
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_a_long_answer_is_repeated_whole(start, upstream):
     a = upstream()
     text = "x" * 300_000

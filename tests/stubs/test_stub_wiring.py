@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.kit.stubs.behaviour import IGNORE, behaviour, call
-from tests.kit.stubs.conforming import until
+from tests.kit.stubs.conforming import RUNTIMES, until
 from tests.kit.stubs.process import ask
 from tests.kit.stubs.scripted_upstream import Reply
 
@@ -107,6 +107,7 @@ def test_turns_are_taken_even_by_calls_at_once(start, upstream):
     assert [len(server.seen) for server in servers] == [5] * 4
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_connections_are_kept_as_many_as_there_were_at_once(start, upstream):
     a = upstream()
     stub = start(behaviour(call("a")), {"a": a})
@@ -120,6 +121,7 @@ def test_connections_are_kept_as_many_as_there_were_at_once(start, upstream):
     assert a.connections == 8
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 def test_a_failed_connection_is_not_kept_but_an_error_status_is_no_reason(start, upstream):
     a = upstream()
     a.script(Reply(500), Reply(200), Reply(ending="cut"), Reply(200))
@@ -128,6 +130,7 @@ def test_a_failed_connection_is_not_kept_but_an_error_status_is_no_reason(start,
     assert [seen.connection for seen in a.seen] == [1, 1, 1, 2]
 
 
+@pytest.mark.parametrize("language", RUNTIMES, indirect=True)
 @pytest.mark.parametrize("how", ["closed", "reset", "restarted"])
 def test_an_idle_connection_that_died_is_noticed_before_it_is_used(start, upstream, how):
     a = upstream()

@@ -68,9 +68,12 @@ def test_the_name_of_a_request_is_its_tag_or_its_id_or_a_number(start):
     assert [answer.body["work"] for answer in answers] == pytest.approx(wanted, abs=1e-9)
 
 
-def test_a_draw_is_slept_through(start):
+SLOW = behaviour(work={"0": 1, "50": 1, "50.001": 60, "100": 60}, routes={"/fixed": route(work={"0": 5.4, "100": 5.4})})
+
+
+def test_a_draw_is_slept_through(share):
     """Two kinds of requests, told apart by their names alone."""
-    stub = start(behaviour(work={"0": 1, "50": 1, "50.001": 60, "100": 60}))
+    stub = share(SLOW)
     for number in range(12):
         answer = stub.get(tag=f"r{number}")
         slow = unit(f"7|r{number}|shop|/") > 0.5
@@ -78,9 +81,9 @@ def test_a_draw_is_slept_through(start):
         assert answer.ms >= answer.body["work"]
 
 
-def test_fixed_work_is_never_cut_short(start):
-    stub = start(behaviour(work={"0": 5.4, "100": 5.4}))
-    assert min(stub.get().ms for _ in range(30)) >= 5.4
+def test_fixed_work_is_never_cut_short(share):
+    stub = share(SLOW)
+    assert min(stub.get("/fixed").ms for _ in range(30)) >= 5.4
 
 
 def test_the_distribution_of_the_reference_is_the_one_asked_for():

@@ -2,23 +2,23 @@
 
 import pytest
 
-from testbed import NotContained, Testbed, budget_respected, delay, get, only_statuses, slowest, steady, topology
+from testbed import NotContained, Testbed, constant_rate, delay, get, max_latency, retry_budget, statuses, topology
 
 shop = topology("topology.yaml", scope="module")
 
 EDGE = "page -> search"
-USERS = steady(get("/"), rps=40)
+USERS = constant_rate(get("/"), rps=40)
 SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "hold_s": 1.5, "recover_s": 0}
 SLOW_SEARCH = delay(ms=2200).on(EDGE)
 
 
 def test_when_everything_fails_few_are_tried_again(shop: Testbed):
     run = shop.experiment(SLOW_SEARCH, load=USERS, **SHORT)
-    run.check(all=[only_statuses(200), slowest(under_ms=1700), budget_respected(EDGE)])
+    run.check(all=[statuses(200), max_latency(under_ms=1700), retry_budget(EDGE)])
 
 
 def test_without_a_budget_everyone_tries_again_at_once(shop: Testbed):
-    with shop.policies({EDGE: {"retryBudget": None}}):
+    with shop.override_policies({EDGE: {"retryBudget": None}}):
         run = shop.experiment(SLOW_SEARCH, load=USERS, **SHORT)
-    with pytest.raises(NotContained, match=r"budget_respected\('page -> search', .*\) for all: retries: \d\d, allowed"):
-        run.check(all=[budget_respected(EDGE, percent=20, floor=3, at_once=True)])
+    with pytest.raises(NotContained, match=r"retry_budget\('page -> search', .*\) for all: retries: \d\d, allowed"):
+        run.check(all=[retry_budget(EDGE, percent=20, floor=3, at_once=True)])

@@ -160,8 +160,8 @@ def _how_to_see(case: Case) -> str:
     if not hit.keys() & guarded.keys():
         return f"the fault is on {', '.join(hit)}, but the policies are on {', '.join(guarded)}"
     return (
-        "make the fault severe enough to need a policy (ms=, kind='silent', more replicas), or check what the policy "
-        "limits: slowest, gives_up, attempts, fallback. If the fault is harmless on purpose: "
+        "make the fault severe enough to need a policy (ms=, kind='stall', more replicas), or check what the policy "
+        "limits: max_latency, call_duration, attempts, fallback. If the fault is harmless on purpose: "
         "@pytest.mark.control('why no policy matters')"
     )
 

@@ -1,1 +1,1 @@
-"""What checks are made of: evidence, population, statistics, and the rules by which a verdict is given."""
+"""What checks are made of: evidence, population, statistics, and the rules for a verdict."""

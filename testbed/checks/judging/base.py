@@ -1,11 +1,11 @@
-"""What a check is, and what it returns: values that know nothing but a view of the history."""
+"""What a check is, and what it returns. Both are values: a check reads a view of the history and nothing else."""
 
 from __future__ import annotations
 
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from testbed.history.index import Index
 
 Outcome = Literal["held", "violated", "inconclusive"]
+PRINTED: Mapping[Outcome, str] = {"held": "PASS", "violated": "FAIL", "inconclusive": "INCONCLUSIVE"}  # for people
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one check found in one population and phase: texts, ready to be shown, and the outcome."""
+    """The result of one check in one population and phase: an outcome, and texts that are ready to print."""
 
-    check: str  # as its author wrote it
+    check: str  # as written in the test
     population: str  # "all", "affected", "touched (descriptive)"
     phase: str
     outcome: Outcome
@@ -32,35 +33,35 @@ class Verdict:
     n: int  # how many requests or calls were judged
     margin: str = ""  # how far from the bound: "41 ms to spare"
     confidence: str = "exact"  # or "95 %"
-    source: str = ""  # who saw it: "load", "caller's proxy"
+    source: str = ""  # what recorded the evidence: "load", "caller's proxy"
     edge: str = ""
     policy: str = ""  # the policies on that edge, as in the topology
-    why: str = ""  # for red verdicts: the reason, and what would have been enough
+    why: str = ""  # for red verdicts: the reason, and how much evidence is needed
     next: str = ""  # for red verdicts: the next thing to look at
-    timed: bool = True  # False: counts decided, so a slow testbed cannot be the reason
+    timed: bool = True  # False: a count decided, so testbed overhead cannot be the reason
     title: str = ""  # the check without its bounds: "attempts checkout -> pricing"
-    reaction: bool = False  # the claim is that something happens because of a fault: without one it cannot hold
+    reaction: bool = False  # the claim is about a reaction to a fault, so it cannot hold without one
 
 
 @dataclass(frozen=True)
 class Check(ABC):
-    """One claim about a run. Subclasses add their bounds as fields, refuse bad ones in `validate`, and judge a view."""
+    """One claim about a run. A subclass adds its bounds as fields, checks them in `validate`, and judges a view."""
 
     phase: str | None = field(default=None, kw_only=True)
 
     default_phase: ClassVar[str | None] = None  # the phase to judge unless `during` names another
-    takes_tcp: ClassVar[bool] = False  # True: can judge an edge of which connections are on record, and no requests
+    takes_tcp: ClassVar[bool] = False  # True: can judge a tcp edge, where only connections are recorded
 
     def __post_init__(self) -> None:
-        """Refuse bounds that make no sense, when they are written down."""
+        """Refuse impossible bounds when the check is created."""
         self.validate()
 
     def validate(self) -> None:  # noqa: B027 (a hook, not a duty)
-        """Raise `CheckError` for a bound that makes no sense."""
+        """Raise `CheckError` for an impossible bound."""
 
     @property
     def name(self) -> str:
-        """The word that users write: `availability`."""
+        """The name that users write: `availability`."""
         return type(self).__name__
 
     @property
@@ -70,7 +71,7 @@ class Check(ABC):
 
     @abstractmethod
     def judge(self, view: View) -> Verdict:
-        """Judge one view, whose evidence is known to be complete and which holds at least one request."""
+        """Judge one view. Its evidence is complete, and it has at least one request."""
 
     def during(self, phase: str) -> Self:
         """Return the same check for another phase: `availability(at_least_percent=99).during("healed")`."""
@@ -87,11 +88,11 @@ class Check(ABC):
         return (view,)
 
     def late_limit_ms(self) -> float:
-        """Return how late the load may run (p99, milliseconds) before it may be to blame: no limit for counts."""
+        """Return how late the load may be (p99, ms) before the verdict is in doubt: no limit for counts."""
         return math.inf
 
     def slow_limit_ms(self) -> float:
-        """Return how slow the testbed's own plane may be (milliseconds) before it may be to blame."""
+        """Return how slow the test proxies may be (ms) before the verdict is in doubt."""
         return self.late_limit_ms()
 
     def fits(self, index: Index) -> None:  # noqa: B027 (a hook, not a duty)
@@ -99,19 +100,19 @@ class Check(ABC):
 
     @property
     def reaction(self) -> bool:
-        """Whether it claims that something happens *because* of a fault (a fallback is taken), so not without one."""
+        """Whether the claim is about a reaction to a fault, such as a fallback. Without a fault it cannot hold."""
         return False
 
     def on_edge(self) -> str:
-        """Return the edge that the check is about, "" if it is about requests as a whole."""
+        """Return the edge that the check is about, "" if it is about whole requests."""
         return ""
 
     def on_edges(self, index: Index) -> tuple[str, ...]:
-        """Return every edge whose record the check reads; none if it is about requests as a whole."""
+        """Return every edge that the check reads evidence of; none if it is about whole requests."""
         return (self.on_edge(),) if self.on_edge() else ()
 
     def topic(self) -> Hashable:
-        """Return what the check bounds: two checks of one topic on the same requests say the same thing twice."""
+        """Return what the check bounds: two checks of one topic on the same requests are a repetition."""
         return self.name
 
     def contradicts(self, other: Check) -> str:
@@ -132,7 +133,7 @@ class Check(ABC):
         next: str = "",
         timed: bool = True,
     ) -> Verdict:
-        """Return a verdict of this check on this view; what it is about is filled in here."""
+        """Return a verdict of this check on this view, with check, population, phase, edges and policies filled in."""
         edges = self.on_edges(view.index) or view.edges()
         return Verdict(
             check=str(self),
@@ -155,7 +156,7 @@ class Check(ABC):
         )
 
     def arguments(self) -> Iterator[str]:
-        """Yield the arguments as their author wrote them."""
+        """Yield the arguments as written in the test."""
         for one in fields(self):
             value = getattr(self, one.name)
             if one.name != "phase" and (not one.kw_only or value != one.default):
@@ -163,13 +164,13 @@ class Check(ABC):
 
     @property
     def title(self) -> str:
-        """The check without its bounds, which tables show beside it: `attempts checkout -> pricing`."""
+        """The check without its bounds, because tables show these beside it: `attempts checkout -> pricing`."""
         bounds = tuple(f"{one.name}=" for one in fields(self) if one.kw_only)
         about = [text.strip("'\"") for text in self.arguments() if not text.startswith(bounds)]
         return f"{self.name} {', '.join(about)}".strip()
 
     def __str__(self) -> str:
-        """Write the check as its author did."""
+        """Return the check as written in the test."""
         during = f".during({self.phase!r})" if self.phase else ""
         return f"{self.name}({', '.join(self.arguments())}){during}"
 

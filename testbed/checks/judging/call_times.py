@@ -1,4 +1,4 @@
-"""The calls of an edge with how long each took: as a proxy timed them, or, on the load's own edge, as the load did."""
+"""The calls of an edge with their durations: measured by a proxy, or by the load on the edge into the entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One verdict of several findings: each proxy is judged for itself, and the worst decides."""
+"""One verdict of several findings: each proxy is judged separately, and the worst finding decides."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from testbed.checks.judging.view import View
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one proxy, in words."""
+    """What was found about one proxy, in words."""
 
     outcome: Outcome
     observed: str = ""
     why: str = ""
     next: str = ""
-    timed: bool = False  # the outcome rests on when something happened, not on how often
+    timed: bool = False  # the outcome depends on times, not on a count
 
 
 def combine(check: Check, view: View, findings: Sequence[Finding], n: int, source: str) -> Verdict:
-    """Return one verdict: violated if one finding is, else inconclusive if one is; counts speak before times."""
+    """Return one verdict: violated if one finding is, else inconclusive if one is. Counts come before times."""
     ranks = {"violated": 0, "inconclusive": 1, "held": 2}
     first = min(findings, key=lambda one: (ranks[one.outcome], one.timed))
     same = [one for one in findings if one.outcome == first.outcome]

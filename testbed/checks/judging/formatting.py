@@ -1,4 +1,4 @@
-"""How figures are written in verdicts: one way everywhere, never rounded into the opposite of what they say."""
+"""How figures are written in verdicts: one way everywhere, and rounded so that a bound is never hidden."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def percent(share: float) -> str:
 
 
 def points(share: float) -> str:
-    """Return a difference of two shares in percentage points: `0.37 points`."""
-    return f"{trim(f'{abs(share) * 100:.2f}')} points"
+    """Return a difference of two shares: `0.37 percentage points`."""
+    return f"{trim(f'{abs(share) * 100:.2f}')} percentage points"
 
 
 def seconds(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The verdict on a run that ends before its fault, because by all that is recorded nobody would feel it."""
+"""The verdict on a run that ends before its fault, because the record shows that the fault cannot match a request."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from testbed.checks.judging.validity import Threat, ineffective
 from testbed.history.events import FaultEvent
 from testbed.history.index import Index
 
-CHECK = "a fault can be felt"
+CHECK = "precondition"
 
 
 def ineffective_report(index: Index) -> Report | None:
-    """Return the verdicts on faults that were planned and not injected, None if there is nothing against them.
+    """Return the verdicts on faults that were planned and not injected, None if every fault can match requests.
 
-    What becomes of a process is felt past the mesh as well, so no unused link speaks against that.
+    A process fault also affects calls outside the mesh, so an unused link does not make it ineffective.
     """
     planned = [f for f in index.faults if not f.links and not f.injected and f.plane != "process"]
     verdicts = tuple(_verdict(index, fault, why) for fault in planned if (why := ineffective(index, fault)))
@@ -28,14 +28,14 @@ def _verdict(index: Index, fault: FaultEvent, found: Threat) -> Verdict:
     return Verdict(
         check=CHECK,
         population="all",
-        phase="before it",
+        phase="before the fault",
         outcome="inconclusive",
         observed=f"{fault.text} was not injected",
-        bound="by some request",
+        bound="it can match a request",
         n=len(index.requests),
         source=found.source,
         edge=", ".join(fault.edges),
-        why=f"{found.why}; the run ended here, because nothing that follows could be believed",
+        why=f"precondition failed: the fault cannot match any request: {found.why}; the run ended before the fault",
         next=found.next,
         title=CHECK,
     )

@@ -1,4 +1,4 @@
-"""Judging a run: every check on its population, each verdict held, violated or inconclusive."""
+"""Judging a run: each check on its population gives a verdict, which is held, violated or inconclusive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import combinations
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.formatting import seconds
 from testbed.checks.judging.report import Report
-from testbed.checks.judging.saturation import blame_the_testbed
+from testbed.checks.judging.saturation import discount_overhead
 from testbed.checks.judging.steady_state import compared_with_before
 from testbed.checks.judging.tcp import refuse_on_tcp
 from testbed.checks.judging.validity import first_threat
@@ -30,7 +30,7 @@ def judge(
     touched: Sequence[Check] = (),
     untouched: Sequence[Check] = (),
 ) -> Report:
-    """Evaluate every check on its population; the report says what held, and raises only when asked to.
+    """Evaluate every check on its population and return the report. Red verdicts do not raise.
 
     `affected` and `unaffected` exist where the users or cohorts of all faults were fixed beforehand; `touched` and
     `untouched` were selected by what happened. Raises `CheckError` for checks that cannot be judged as written, and
@@ -47,9 +47,9 @@ def judge(
 
 
 def judge_each(history: History, **populations: Sequence[Check]) -> Report:
-    """Judge every check by itself: one that cannot be judged as written is inconclusive and keeps no other from it.
+    """Judge every check separately: a check that cannot be judged as written is inconclusive, the others are judged.
 
-    For the arms of a calibration, where the policy that a check asks about may be gone.
+    For the arms of a calibration, where the policy that a check is about may be removed.
     """
     reports = [_alone(history, name, check) for name, checks in populations.items() for check in _listed(name, checks)]
     verdicts = dict.fromkeys(verdict for report in reports for verdict in report.verdicts)  # a death is in each
@@ -112,11 +112,11 @@ def _judged(check: Check, view: View) -> Verdict:
         if found := first_threat(check, view):
             n = len(view.requests)
             return check.verdict(view, "inconclusive", "", n, source=found.source, why=found.why, next=found.next)
-        return blame_the_testbed(check, view, check.judge(view))
+        return discount_overhead(check, view, check.judge(view))
     except TestbedError:
         raise
     except Exception as error:
-        why = f"the check itself failed: {type(error).__name__}: {error}"
+        why = f"the check raised an error: {type(error).__name__}: {error}"
         return check.verdict(view, "inconclusive", "", len(view.requests), why=why, next=_where(error))
 
 
@@ -128,12 +128,12 @@ def _where(error: BaseException) -> str:
 
 
 def _deaths(index: Index) -> Iterator[Verdict]:
-    """Yield a violation for every app that died because of a fault (rule 3); any other death is our trouble."""
+    """Yield a violation for every app that died because of a fault (rule 3). Any other death is a testbed error."""
     first = min((fault.start for fault in index.faults if fault.injected), default=float("inf"))
     for event in index.processes:
         if event.event == "died":
             if not is_finding(event.process, event.at, first):
-                raise TestbedError(f"{event.process} died, and no fault was the reason: {event.detail}")
+                raise TestbedError(f"{event.process} died, and no fault was in force: {event.detail}")
             yield _death(index, event, event.at - first)
 
 
@@ -146,7 +146,7 @@ def _death(index: Index, event: ProcessEvent, after_s: float) -> Verdict:
         phase=next((phase.name for phase in index.phases if phase.start <= event.at < phase.end), ""),
         outcome="violated",
         observed=f"{event.process} died",
-        bound="none dies",
+        bound="no app dies",
         n=len(index.requests),
         source="runtime",
         why=f"{event.process} died {seconds(after_s)} after {faults} began: {event.detail}",

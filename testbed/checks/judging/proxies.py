@@ -1,4 +1,4 @@
-"""The callers' proxies of one edge, each of which judges for itself: what it sent, refused and counted."""
+"""The callers' proxies of one edge: what each of them sent, refused and counted."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from testbed.spec.edges import CLIENT
 class Proxy:
     """One proxy on one edge: a sidecar's for one replica, or a node's for several."""
 
-    name: str  # the replicas whose calls it takes
+    name: str  # the replicas that send their calls through it
     calls: Sequence[Call]
     attempts: Sequence[Attempt]
     samples: Sequence[Sample]
 
     @cached_property
     def sent(self) -> Sequence[Attempt]:
-        """The attempts that left it, in their order."""
+        """The attempts that it sent, in order."""
         return sorted(self.attempts, key=lambda one: one.start)
 
     @cached_property
     def refusals(self) -> Sequence[tuple[float, str]]:
-        """When it refused calls by itself, and with which outcome."""
+        """The times at which it refused calls without an attempt, with the outcomes."""
         return sorted((c.start + c.duration_ms / 1000, c.outcome) for c in self.calls if c.refused)
 
     def hosts_ejected(self) -> Iterator[tuple[float, bool]]:
-        """Yield for each sample whether all hosts were ejected by its own account."""
+        """Yield for each sample whether all hosts were ejected, according to the counters of the proxy."""
         for sample in self.samples:
             hosts = sum(1 for key in sample.values if key.startswith("ejected."))
             yield sample.at, 0 < hosts <= sample.values.get("ejections_active", 0.0)
 
     def increase(self, counter: str, start: float, end: float) -> int:
-        """Return by how much a counter rose at least; each new life of the proxy begins at zero."""
+        """Return the increase of a counter, at least; a restarted proxy counts from zero."""
         before = [one for one in self.samples if one.at <= start][-1:]
         between = [one for one in self.samples if start < one.at < end]
         after = [one for one in self.samples if one.at >= end][:1]
@@ -53,7 +53,7 @@ class Proxy:
         return round(sum(rises))
 
     def account(self, start: float, end: float) -> str:
-        """Return what its own counters say of ejections in words, "" if it ejects nobody anyhow."""
+        """Return its counters of ejections in words, "" if it has no outlier detection."""
         if not any("ejections_active" in sample.values for sample in self.samples):
             return ""
         detected = ("consecutive_5xx", "consecutive_gateway_failure", "consecutive_local_origin_failure")
@@ -64,7 +64,7 @@ class Proxy:
             "not allowed by maxEjectionPercent": self.increase("ejections_overflow", start, end),
             "sent to ejected hosts in panic (minHealthPercent)": self.increase("lb_healthy_panic", start, end),
         }
-        return f"its own counters: {', '.join(f'{count(number)} {what}' for what, number in said.items())}"
+        return f"counters of the proxy: {', '.join(f'{count(number)} {what}' for what, number in said.items())}"
 
 
 def proxies(index: Index, edge: str) -> list[Proxy]:
@@ -90,7 +90,7 @@ def faults_on(view: View, edges: Sequence[str]) -> tuple[FaultEvent, ...]:
 
 
 def failed(attempt: Attempt) -> bool:
-    """Whether a proxy that watches its hosts would count this attempt as a failure."""
-    if attempt.source == "connection":  # it has no status, and only one that was not made counts
+    """Whether outlier detection counts this attempt as a failure."""
+    if attempt.source == "connection":  # it has no status: only a failed connect counts
         return attempt.outcome == CONNECT_FAILED
     return attempt.status == 0 or attempt.as_http >= 500

@@ -1,18 +1,18 @@
-"""All verdicts of one run together: green only if every one of them held."""
+"""All verdicts of one run. The report is green only if every claim holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from testbed.checks.judging.base import Outcome, Verdict
+from testbed.checks.judging.base import PRINTED, Outcome, Verdict
 from testbed.checks.judging.formatting import count, plural
 
-NO_CHECK = "load without any check: nothing was judged, so nothing is proved. Add run.check(all=[...])"
+NO_CHECK = "load without any check: nothing was verified. Add run.check(all=[...])"
 
 
 @dataclass(frozen=True)
 class Report:
-    """The verdicts on one run, in the order of the checks, and which run it was."""
+    """The verdicts on one run in the order of the checks, with test, mesh and seed."""
 
     verdicts: tuple[Verdict, ...]
     test: str = ""
@@ -21,7 +21,7 @@ class Report:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst outcome; a report without any verdict is inconclusive."""
+        """The worst outcome. A report without a verdict is inconclusive."""
         for worst in ("violated", "inconclusive"):
             if self.of(worst):
                 return worst
@@ -29,7 +29,7 @@ class Report:
 
     @property
     def red(self) -> tuple[Verdict, ...]:
-        """The verdicts that did not hold, violated ones first."""
+        """The verdicts that are not held, violated ones first."""
         return self.of("violated") + self.of("inconclusive")
 
     def of(self, outcome: Outcome) -> tuple[Verdict, ...]:
@@ -41,12 +41,12 @@ class Report:
         """The whole report in one line."""
         if not self.verdicts:
             return NO_CHECK
-        parts = [f"{count(len(found))} {kind}" for kind in _KINDS if (found := self.of(kind))]
+        parts = [f"{count(len(found))} {PRINTED[kind]}" for kind in _KINDS if (found := self.of(kind))]
         line = f"{plural(len(self.verdicts), 'check')}: {', '.join(parts)}"
         if not self.red:
             return line
         first = self.red[0]
-        return f"{line}; {first.check} for {first.population}: {first.observed or 'not judged'}, bound {first.bound}"
+        return f"{line}; {first.check} for {first.population}: {first.observed or 'not judged'}, expected {first.bound}"
 
 
 _KINDS: tuple[Outcome, ...] = ("violated", "inconclusive", "held")

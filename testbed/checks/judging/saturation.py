@@ -1,14 +1,13 @@
-"""Whether the testbed's own slowness may be the reason for a verdict about time (rule 5); counts never are in doubt.
+"""Whether testbed overhead may be the reason for a verdict about time (rule 5). A count is never in doubt.
 
-A count stands whatever the machine does: those requests did fail. But where the way to the callee alone took as long as
-half of a policy's time-out, that time-out may have failed them, so a red count says it as the next thing to look at.
+A count is valid on any machine: the requests did fail. But if the no-op probe took half of a policy's timeout or more,
+testbed overhead may have caused that timeout. A red count then names this as the next thing to look at.
 
-A testbed that is slow only ever adds to a latency. So a bound that held is proved all the more, and one that was broken
-is in doubt; where two phases are compared, a slow baseline puts in doubt what held.
+Overhead only adds to a latency. So a latency within its bound is proved, and a latency above its bound is in doubt.
+Where two phases are compared, a slow baseline makes a held claim doubtful.
 
-The bound is on the effect, never on processor time: with every core busy, a claim about 700 ms can be sound (on two
-cores with a load average of 5 an empty way through link and inlet took 0.6 ms, p95 4.3 ms). Processor time says who is
-to blame.
+The limit is on the probe and not on CPU time: a claim about 700 ms can be valid while every core is busy (on two cores
+with a load average of 5, the no-op probe took 0.6 ms, p95 4.3 ms). CPU time is used to name the cause.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from testbed.checks.judging.validity import ADVICE, Threat, paces
 from testbed.checks.judging.view import EVERYONE, View, Window
 from testbed.history.index import Index
 
-SATURATED = "the testbed was saturated"  # so begins the reason of such a verdict
-SLOW_SHARE = 0.05  # of the time; single hiccups of a shared machine are shorter, and would doubt everything
-STARVED_MS = 25.0  # for an empty way; on an idle machine it takes less than 1 ms, at a load of 5 on two cores 4 (p95)
-PROBE_EVERY_MS = 100.0  # a probe that takes longer stands for those that could not be sent meanwhile
+SATURATED = "the testbed was saturated"  # the reason of such a verdict begins with it
+SLOW_SHARE = 0.05  # of the samples; a shared machine has single slow samples all the time
+STARVED_MS = 25.0  # for the no-op probe: below 1 ms on an idle machine, p95 4 ms at a load of 5 on two cores
+PROBE_EVERY_MS = 100.0  # a longer probe also counts for the probes that it delayed
 
 
-def blame_the_testbed(check: Check, view: View, verdict: Verdict) -> Verdict:
-    """Return the verdict, inconclusive if the testbed itself may be its reason."""
+def discount_overhead(check: Check, view: View, verdict: Verdict) -> Verdict:
+    """Return the verdict; inconclusive if testbed overhead may be the reason for it."""
     views = check.views(view)
     suspects = {"violated": views[:1], "held": views[1:]}.get(verdict.outcome, ()) if verdict.timed else ()
     slow = _plane_was_slow(suspects, check.slow_limit_ms())
@@ -39,17 +38,17 @@ def blame_the_testbed(check: Check, view: View, verdict: Verdict) -> Verdict:
 
 
 def _warned(check: Check, view: View, verdict: Verdict) -> Verdict:
-    """Return a red count with a word on the testbed, where its slowness may have run into a policy's time-out."""
-    found = timeout_may_be_ours(check, view) if verdict.outcome == "violated" else None
+    """Return a red count with a note, if testbed overhead may have caused a policy's timeout."""
+    found = timeout_by_overhead(check, view) if verdict.outcome == "violated" else None
     if found is None:
         return verdict
-    patience = ms(view.index.wiring.patience_ms)
-    why = f"the count stands, but a time-out of {patience} may have met the testbed itself: {found.why}"
+    timeout = ms(view.index.wiring.patience_ms)
+    why = f"the count is exact, but the {timeout} timeout may have been caused by testbed overhead: {found.why}"
     return replace(verdict, next="; ".join(filter(None, (f"{why}; {found.next}", verdict.next))))
 
 
-def timeout_may_be_ours(check: Check, view: View) -> Threat | None:
-    """Return how slow the testbed was where a policy's time-out may have run into that; None for claims about time."""
+def timeout_by_overhead(check: Check, view: View) -> Threat | None:
+    """Return the overhead that may have caused a policy's timeout, None if there is none or for a claim about time."""
     patience = view.index.wiring.patience_ms
     if check.slow_limit_ms() < math.inf or patience == math.inf:
         return None
@@ -66,8 +65,8 @@ def _load_was_late(check: Check, views: Sequence[View]) -> Iterator[Threat]:
     for phase, pace in paces(views):
         if pace and pace.late_p99_ms > limit:
             why = (
-                f"the load was late in {phase}: p99 {ms(pace.late_p99_ms)} behind its schedule, which is part of "
-                f"every latency; up to {ms(limit)} would have been good enough"
+                f"the load generator was late in {phase}: p99 {ms(pace.late_p99_ms)} behind schedule "
+                f"(limit {ms(limit)}); this delay is part of every latency"
             )
             yield Threat(why, ADVICE, "load")
 
@@ -79,18 +78,17 @@ def _plane_was_slow(views: Sequence[View], limit: float) -> Iterator[Threat]:
         share = slow / (sum(weight for _, weight in times) or 1.0)
         if share > SLOW_SHARE:
             why = (
-                f"in {view.window.name} an empty way through link and inlet alone took longer than {ms(limit)} for "
-                f"{percent(share)} of the time, which is part of every latency; {percent(SLOW_SHARE)} would have been "
-                f"good enough"
+                f"in {view.window.name} the no-op probe through the test proxies exceeded {ms(limit)} in "
+                f"{percent(share)} of samples (limit {percent(SLOW_SHARE)}); this delay is part of every latency"
             )
             used = spent(view.index, view.window)
             yield Threat("; ".join(filter(None, (why, _busy(used)))), _advice(used), "testbed")
 
 
 def starved(index: Index) -> str:
-    """Return how badly the testbed lacked processor time in a run, "" if it did not.
+    """Return how far a run lacked CPU time, "" if it did not.
 
-    An empty way through link and inlet counts as slow above 25 ms, or above half of the policies' shortest time-out.
+    The no-op probe counts as slow above 25 ms, or above half of the shortest timeout of the policies.
     """
     if not index.phases:
         return ""
@@ -101,9 +99,9 @@ def starved(index: Index) -> str:
 
 
 def _weighted(index: Index, window: Window) -> list[tuple[float, float]]:
-    """Return the milliseconds of each probe that was sent in a window, and for how many it stands.
+    """Return the duration (ms) and the weight of each probe that was sent in a window.
 
-    A probe asks the inlet straight, then through a link; a stall hits only the one that is under way.
+    A stall delays the probe that is under way and all later ones, so a slow probe gets a higher weight.
     """
     probes = [(sample.at, max(sample.values.values())) for sample in index.samples if sample.source == "probe"]
     took = [one for at, one in probes if window.start <= at - one / 1000 < window.end]
@@ -111,7 +109,7 @@ def _weighted(index: Index, window: Window) -> list[tuple[float, float]]:
 
 
 def spent(index: Index, window: Window) -> dict[str, float]:
-    """Return the share of all cores' time in a window that each process of the testbed used, and the whole machine."""
+    """Return the share of CPU time (of all cores) that each testbed process and the whole machine used in a window."""
     samples = [sample for sample in index.samples if sample.source == "testbed"]
     before = [sample for sample in samples if sample.at <= window.start]
     after = [sample for sample in samples if sample.at >= window.end]
@@ -127,12 +125,12 @@ def _busy(used: dict[str, float]) -> str:
     if not used:
         return ""
     busy, own = used["machine"], ", ".join(f"{name} {percent(share)}" for name, share in _own(used).items())
-    return f"all cores were {percent(min(busy, 1.0))} busy (of all cores' time: {own})"
+    return f"CPU: {percent(min(busy, 1.0))} of all cores busy (of this {own})"
 
 
 def _advice(used: dict[str, float]) -> str:
     if used and math.fsum(_own(used).values()) < used["machine"] / 2:
-        return "the apps, their proxies or strangers use the processors: lower rps=, run fewer workers (-n), or wait"
+        return "other processes are using the CPU: lower rps=, run fewer workers (-n), or wait"
     return ADVICE
 
 

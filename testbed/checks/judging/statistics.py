@@ -1,4 +1,4 @@
-"""Exact one-sided confidence bounds for shares and quantiles, and what would have been enough.
+"""Exact one-sided confidence bounds for shares and quantiles, and the number of requests that a proof needs.
 
 Shares: Clopper and Pearson, Biometrika 26 (1934), by quantiles of the beta distribution. Quantiles: order statistics
 with the exact binomial distribution (Conover, Practical Nonparametric Statistics, confidence interval for a quantile).
@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
-ENOUGH_LATER = 20  # requests after a deadline without which a recovery has not been seen
-MOST = 10**9  # nobody sends more requests than this
+ENOUGH_LATER = 20  # requests after the deadline that are needed to see a recovery
+MOST = 10**9  # more requests than any load sends
 
 
 @dataclass(frozen=True)
 class Between:
-    """A sample quantile in milliseconds, and the bounds between which the true one lies."""
+    """A sample quantile in milliseconds, and its confidence bounds."""
 
     lower: float  # 0 if the sample is too small for a lower bound
     observed: float

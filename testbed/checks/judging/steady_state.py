@@ -1,4 +1,4 @@
-"""The steady state: a bound that was broken before the fault already was not broken by it, or not by it alone."""
+"""The steady state: if a claim fails before the fault already, the fault is not the cause, or not the only one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.saturation import timeout_may_be_ours
+from testbed.checks.judging.saturation import timeout_by_overhead
 from testbed.checks.judging.view import EVERYONE, View, before_first_fault
 from testbed.errors import TestbedError
 
@@ -14,18 +14,18 @@ from testbed.errors import TestbedError
 def compared_with_before(
     check: Check, view: View, verdict: Verdict, judged: Callable[[Check, View], Verdict]
 ) -> Verdict:
-    """Return a verdict, with a word on the steady state where the same check is violated before the fault as well.
+    """Return a verdict, with a note on the steady state if the same check is violated before the fault as well.
 
-    A check of a reaction to a fault is not asked: without one it cannot hold.
+    A check of a reaction to a fault is skipped: it cannot hold without a fault.
     """
     window = before_first_fault(view.index)
     if verdict.outcome != "violated" or check.reaction or window is None or view.window.end <= window.end:
         return verdict
-    population = EVERYONE if view.population.faults else view.population  # nobody was touched by then
+    population = EVERYONE if view.population.faults else view.population  # no request was touched before the fault
     before = View(view.index, population, window)
     try:
         found = judged(check.during(window.name), before)
-    except TestbedError:  # it cannot be asked of this stretch
+    except TestbedError:  # the check does not fit this window
         return verdict
     if found.outcome != "violated":
         return verdict
@@ -33,6 +33,6 @@ def compared_with_before(
 
 
 def _said(check: Check, before: View, found: Verdict) -> str:
-    said = f"the steady state did not hold: {found.observed} before the fault, which is not the cause, or not alone"
-    slow = timeout_may_be_ours(check, before)
-    return f"{said} (then, too, a time-out may have met the testbed itself: {slow.why})" if slow else said
+    said = f"the steady state did not hold: {found.observed} before the fault, so the fault is not the only cause"
+    slow = timeout_by_overhead(check, before)
+    return f"{said} (a timeout before the fault may have been caused by testbed overhead: {slow.why})" if slow else said

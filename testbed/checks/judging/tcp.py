@@ -1,6 +1,6 @@
-"""Checks of single requests, refused on an edge that carries tcp, of which connections are on record and nothing else.
+"""Refuses checks of single requests on a tcp edge, where only connections are recorded.
 
-Such a check would find no request there, as if the load had never come so far.
+Such a check would find no request, as if the load had never reached the edge.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from testbed.spec.edges import Edge, no_requests
 
 
 def refuse_on_tcp(check: Check, index: Index) -> None:
-    """Raise `CheckError` if a check of single requests is about an edge without any, and name what works instead."""
+    """Raise `CheckError` if a check of single requests is about a tcp edge, and name what works instead."""
     edge = next(filter(index.wiring.is_tcp, check.on_edges(index)), None)
     if edge and not check.takes_tcp:
         instead = [*_above(check, index), "a check of the load's requests, such as availability"]
@@ -23,7 +23,7 @@ def refuse_on_tcp(check: Check, index: Index) -> None:
 
 
 def _above(check: Check, index: Index) -> Iterator[str]:
-    """Yield where the same check works: on the edges into the caller."""
+    """Yield where the same check works: the edges into the caller."""
     if not check.on_edge():
         return
     caller = Edge.parse(check.on_edge()).caller

@@ -1,4 +1,4 @@
-"""Bad bounds are refused when a check is written down, with one sentence."""
+"""Refuses bad bounds when a check is created, with one sentence."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def exactly_one(check: str, **values: object) -> Mapping[str, object]:
 
 
 def grpc_statuses(check: str, names: str | tuple[str, ...] | None) -> tuple[int, ...]:
-    """Return the numbers of gRPC statuses, none for None. Raises `CheckError` for what is no name of one."""
+    """Return the numbers of gRPC statuses, none for None. Raises `CheckError` for an unknown name."""
     try:
         return tuple(map(number, () if names is None else names if isinstance(names, tuple) else (names,)))
     except ValueError as problem:
@@ -50,12 +50,12 @@ def grpc_statuses(check: str, names: str | tuple[str, ...] | None) -> tuple[int,
 
 
 def carries(check: str, index: Index, edge: str, grpc: bool) -> None:
-    """Raise `CheckError` where an edge's answers have no status of the kind that is asked for."""
+    """Raise `CheckError` if the answers on an edge have no status of this kind."""
     protocol = index.wiring.protocols.get(edge, "")
     if grpc and protocol not in ("", "grpc"):
-        raise CheckError(f"{check}: {edge} carries {protocol}, whose answers have no gRPC status; use status=")
+        raise CheckError(f"{check}: {edge} carries {protocol}, which has no gRPC status; use status=")
     if not grpc and protocol == "grpc":
-        raise CheckError(f'{check}: {edge} carries gRPC: use grpc_status="OK", or another of its statuses')
+        raise CheckError(f'{check}: {edge} carries gRPC: use grpc_status="OK", or another gRPC status')
 
 
 def _number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Reasons why a run cannot answer a check at all, asked before any check judges: no vacuous pass (rule 1)."""
+"""Reasons why a run cannot prove a check at all. They come before every check: no vacuous pass (rule 1)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from testbed.checks.judging.view import View, latency
 from testbed.history.events import Evidence, FaultEvent, Pace
 from testbed.history.exposure import touch_source, touched, windows
 from testbed.history.index import Index
-from testbed.history.propagation import Unused, beyond, met_strangers, unused
+from testbed.history.propagation import UnusedLink, blocking_loss, hit_requests_without_id, unused_links
 from testbed.spec.edges import Edge
 from testbed.spec.meshes import capabilities
 
-SENT_ENOUGH = 0.99  # of the plan; below it nothing is judged
+SENT_ENOUGH = 0.99  # of the planned requests; with fewer the check is inconclusive
 OBSERVERS = {"requests": "load", "arrivals": "inlet", "samples": "caller's proxy"}
 
 
@@ -35,105 +35,109 @@ def first_threat(check: Check, view: View) -> Threat | None:
 
 
 def observer_of(index: Index, source: str) -> str:
-    """Return who recorded a source: `load`, `inlet`, `caller's proxy`, or `app's own log` where there is no proxy."""
+    """Return what recorded a source: `load`, `inlet`, `caller's proxy`, or `app's own log` where there is no proxy."""
     proxied = index.run is None or capabilities(index.run.mesh).is_proxy
     own = index.attempts.all[0].source == "app" if index.attempts.all else not proxied
     return OBSERVERS.get(source) or ("app's own log" if own else "caller's proxy")
 
 
 def hidden_attempts(view: View, edges: Sequence[str]) -> str:
-    """Return why arrivals on these edges may be fewer than attempts, "" if nothing hid any."""
+    """Return why arrivals on these edges may be fewer than attempts, "" if no fault hides attempts."""
     hiding = [f for f in view.faults if f.plane != "inlet" and set(edges) & set(f.edges)]
     if not hiding:
         return ""
     return (
-        f"arrivals cannot show attempts that {hiding[0].id} {hiding[0].text} kept from arriving, and this mesh "
-        "records no attempts at the caller; they would have been enough"
+        f"the fault {hiding[0].id} {hiding[0].text} keeps attempts from arriving, so arrivals do not show them; "
+        "this mesh does not record attempts at the caller"
     )
 
 
 def ineffective(index: Index, fault: FaultEvent) -> Threat | None:
-    """Return why no request can feel a fault: its requests cannot be told apart there, or its only link is not used."""
-    if dropper := beyond(index, fault):
-        why = f"{fault.text} cannot find its requests: {dropper}"
-        return Threat(why, dropper.remedy, observer_of(index, "attempts"))
-    return next((_past_the_mesh(index, one) for one in unused(index) if set(fault.edges) == {one.edge}), None)
+    """Return why a fault cannot match any request: the requests carry no id there, or its only link is not used."""
+    if loss := blocking_loss(index, fault):
+        why = f"{fault.text} cannot match its requests: {loss}"
+        return Threat(why, loss.remedy, observer_of(index, "attempts"))
+    return next((_bypassed(index, one) for one in unused_links(index) if set(fault.edges) == {one.edge}), None)
 
 
-def _past_the_mesh(index: Index, one: Unused) -> Threat:
+def _bypassed(index: Index, one: UnusedLink) -> Threat:
     return Threat(str(one), one.remedy, observer_of(index, "attempts"))
 
 
 def _of_an_unused_link(check: Check, view: View) -> Iterator[Threat]:
-    """Nothing can be said of a link that its caller never used."""
+    """Yield a threat if the check is about a link that its caller never used."""
     about = check.on_edges(view.index)
-    yield from (_past_the_mesh(view.index, one) for one in unused(view.index) if one.edge in about)
+    yield from (_bypassed(view.index, one) for one in unused_links(view.index) if one.edge in about)
 
 
 def _ineffective_fault(check: Check, view: View) -> Iterator[Threat]:
-    """Nothing can be said from the start of a fault on that no request can feel."""
+    """Yield a threat from the start of a fault that cannot match any request."""
     for fault in view.index.faults:
         if fault.start < view.window.end and (found := ineffective(view.index, fault)):
             yield found
 
 
 def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:
-    """Nothing can be said from the start of a fault on that met no request."""
+    """Yield a threat from the start of a fault that matched no request."""
     index = view.index
     for part in windows(index):
         fault = part[0]
-        met = fault.start < view.window.end and not any(met_strangers(index, window) for window in part)
-        if met and fault.injected and all(index.request_ids.isdisjoint(touched(index, window)) for window in part):
+        judged = fault.start < view.window.end and not any(hit_requests_without_id(index, window) for window in part)
+        if judged and fault.injected and all(index.request_ids.isdisjoint(touched(index, window)) for window in part):
             source = touch_source(index, fault)
             there = sum(1 for r in index.requests if any(w.start <= r.intended < w.end for w in part))
-            why = f"the fault {fault.id} {fault.text} touched none of {plural(there, 'request')}: "
+            why = f"the fault {fault.id} {fault.text} matched 0 of {plural(there, 'request')}: "
             why += _no_trace(index, fault)
-            next = "does the load reach that edge? testbed graph shows who calls whom"
-            yield Threat(why, next if fault.links else "heal later, or let it wait less", observer_of(index, source))
+            next = "does the load reach this edge? testbed graph shows the calls"
+            yield Threat(
+                why,
+                next if fault.links else "heal the fault later, or make its wait shorter",
+                observer_of(index, source),
+            )
 
 
 def _hit_no_packet(check: Check, view: View) -> Iterator[Threat]:
-    """Nothing can be said from the start of a packet fault on that hit no packet."""
+    """Yield a threat from the start of a packet fault that hit no packet."""
     for fault in view.index.faults:
         if fault.start < view.window.end and fault.injected and fault.packets == 0:
-            why = f"the fault {fault.id} {fault.text} hit no packet: the kernel's own counters say so"
+            why = f"the fault {fault.id} {fault.text} hit 0 packets (counters of the kernel)"
             yield Threat(why, "a higher percent=, more requests or a longer hold_s=", "kernel")
 
 
 def _no_trace(index: Index, fault: FaultEvent) -> str:
     source = touch_source(index, fault)
     if not fault.links:
-        return "it waited, and was healed before it had come into force"
+        return "it was healed during its wait, before it came into force"
     if source not in index.sources:
-        return f"this mesh records no {source}, so nobody could have seen it"
+        return f"this mesh records no {source}, so a match cannot be seen"
     if touched(index, fault):
-        return "those that it met carry no request id of this load: a service on the way does not forward baggage"
+        return "the requests on its links carry no request id: a service on the way does not propagate baggage"
     if fault.behind:
-        return f"none of them was at {', '.join(fault.behind[:4])} while it was in force"
+        return f"no request was at {', '.join(fault.behind[:4])} while the fault was in force"
     if fault.plane == "inlet":
-        return "no arrival was hit by it; is there a request of its users, cohort and attempts on that edge?"
-    return f"none of the {source} went over {', '.join(fault.links[:4])} while it was in force"
+        return "no arrival matches its users, cohort, share and attempts"
+    return f"no {source} on {', '.join(fault.links[:4])} while the fault was in force"
 
 
 def _cut_short(check: Check, view: View) -> Iterator[Threat]:
-    """Nothing can be said of a history that is not all: what is missing may have been anything."""
+    """Yield a threat if the history is not complete: the missing part may change every verdict."""
     for event in view.index.evidence:
         if event.source == "history" and not event.complete:
-            yield Threat(f"the history is not complete: {event.missing}", "run the test again, to its end", "history")
+            yield Threat(f"the history is not complete: {event.missing}", "run the test again to its end", "history")
 
 
 def _same_id(check: Check, view: View) -> Iterator[Threat]:
     twice = len(view.index.requests) - len(view.index.request_ids)
     if twice:
-        why = f"{plural(twice, 'request')} of the load share an id with another, so evidence cannot be joined"
-        yield Threat(why, "ids must be unique in a run: report this", "load")
+        why = f"{plural(twice, 'request')} of the load have the id of another request, so evidence cannot be joined"
+        yield Threat(why, "ids must be unique in a run: please report this as a bug", "load")
 
 
 def _load_was_short(check: Check, view: View) -> Iterator[Threat]:
     for phase, pace in paces(check.views(view)):
         recorded = len(view.index.by_phase[phase])
         if pace is None:
-            yield Threat(f"nothing says how the load kept its schedule in {phase}", "the run ended early?", "load")
+            yield Threat(f"there is no record of the load's schedule in {phase}", "did the run end early?", "load")
         elif pace.sent < SENT_ENOUGH * pace.planned:
             yield Threat(f"{_sent(pace)}: less than {SENT_ENOUGH:.0%} of the schedule", ADVICE, "load")
         elif recorded < pace.sent:
@@ -144,10 +148,10 @@ def _load_was_short(check: Check, view: View) -> Iterator[Threat]:
 def _load_missed_some(check: Check, view: View) -> Iterator[Threat]:
     for _, pace in paces(check.views(view)):
         if pace and check.late_limit_ms() < float("inf") and pace.sent < pace.planned:
-            yield Threat(f"{_sent(pace)}: latencies of the missing ones are unknown", ADVICE, "load")
+            yield Threat(f"{_sent(pace)}: the latencies of the other requests are unknown", ADVICE, "load")
 
 
-ADVICE = "the machine is saturated: lower rps=, or close what else runs on it"
+ADVICE = "the machine is saturated: lower rps=, or stop other programs"
 
 
 def _sent(pace: Pace) -> str:
@@ -155,7 +159,7 @@ def _sent(pace: Pace) -> str:
 
 
 def paces(views: Iterable[View]) -> Iterator[tuple[str, Pace | None]]:
-    """Yield each phase of these views, with how the load kept its schedule in it (several loads added up)."""
+    """Yield each phase of these views with the schedule adherence of the load (the sum of several loads)."""
     for judged in views:
         for phase in judged.window.phases:
             found = [pace for pace in judged.index.paces if pace.phase == phase]
@@ -168,8 +172,8 @@ def _empty_population(check: Check, view: View) -> Iterator[Threat]:
     for judged in check.views(view):
         if not judged.requests:
             there = f"{plural(len(judged.window.requests), 'request')} ({judged.window.name})"
-            why = f"none of {there} belongs to the population {judged.population}; one would have been enough to judge"
-            yield Threat(why, "lengthen the phase, raise rps=, or set the cohort's own rate (cohort_rps=)", "load")
+            why = f"0 of {there} belong to the population {judged.population} (at least 1 needed)"
+            yield Threat(why, "lengthen the phase, raise rps=, or set a rate for the cohort (cohort_rps=)", "load")
 
 
 def _evidence_missing(check: Check, view: View) -> Iterator[Threat]:
@@ -182,7 +186,9 @@ def _evidence_missing(check: Check, view: View) -> Iterator[Threat]:
             why = f"the record of {source}{where} is not complete: {missing}"
             there = source in view.index.sources
             next = (
-                f"the log of the {observer_of(view.index, source)}" if there else "testbed support: which mesh shows it"
+                f"the log of the {observer_of(view.index, source)}"
+                if there
+                else "run `testbed support`: it lists the evidence of each mesh"
             )
             yield Threat(why, next, observer_of(view.index, source))
 
@@ -191,18 +197,18 @@ def _missing(views: Sequence[View], source: str, edge: str) -> str:
     index = views[0].index
     if source not in index.sources:
         mesh = f"mesh {index.run.mesh}" if index.run else "this run"
-        return f"{mesh} cannot show {source}"
+        return f"{mesh} does not record {source}"
     about = [event for event in index.evidence if event.source == source]
     here = [event for event in about if not edge or not event.edges or edge in event.edges]
     here = [event for event in here if event.complete or any(_concerns(event, view) for view in views)]
     broken = [event.missing or "no reason given" for event in here if not event.complete]
-    # An incomplete record that names its edges vouches for the others.
+    # An incomplete record that names its edges is complete for all other edges.
     vouched = any(event.complete for event in here) or any(not event.complete for event in about)
-    return broken[0] if broken else "" if vouched else "nothing says that all of it was gathered"
+    return broken[0] if broken else "" if vouched else "there is no statement that it is complete"
 
 
 def _concerns(event: Evidence, view: View) -> bool:
-    """Whether what is missing may belong to a request of this view: one that was under way at that time."""
+    """Whether the gap overlaps with a request of this view."""
     return not event.until or any(
         request.intended < event.until and request.intended + latency(request) / 1000 > event.since
         for request in view.requests
@@ -210,7 +216,7 @@ def _concerns(event: Evidence, view: View) -> bool:
 
 
 def _context_lost(check: Check, view: View) -> Iterator[Threat]:
-    """Nothing can be counted on an edge where some events carry no request id: they may belong to any request."""
+    """Yield a threat if events on an edge carry no request id: they may belong to any request."""
     index, window = view.index, view.window
     joined = {"attempts": index.attempts, "calls": index.calls, "arrivals": index.arrivals}
     for source, edge in product(sorted(set(check.needs(view)) & joined.keys()), check.on_edges(index)):
@@ -219,7 +225,7 @@ def _context_lost(check: Check, view: View) -> Iterator[Threat]:
         if lost and not index.wiring.is_tcp(edge):
             caller = Edge.parse(edge).caller
             why = f"{count(lost)} of {count(len(there))} {source} on {edge} carry no request id"
-            yield Threat(why, f"does {caller} forward the baggage header?", observer_of(index, source))
+            yield Threat(why, f"does {caller} propagate baggage?", observer_of(index, source))
 
 
 _RULES = (

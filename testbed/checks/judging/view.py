@@ -1,4 +1,4 @@
-"""What a check may look at: the chosen requests of one stretch of time, and everything that they caused."""
+"""What a check reads: the requests of one population in one window, and the events that they caused."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ T = TypeVar("T", Attempt, Call, Arrival)
 
 
 def latency(request: Request) -> float:
-    """Return the latency in milliseconds; a request without an answer was infinitely slow."""
+    """Return the latency in milliseconds; infinite for a request without an answer."""
     return request.latency_ms if request.status else math.inf
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time by name, and the requests that were meant to be sent in it."""
+    """A named period of time, and the requests that were due in it."""
 
     name: str
     start: float
     end: float
     requests: Sequence[Request]
-    phases: tuple[str, ...]  # those that its requests belong to
+    phases: tuple[str, ...]  # the phases of its requests
 
     def overlaps(self, fault: FaultEvent) -> bool:
-        """Whether the fault was in force at some time of this stretch."""
+        """Whether the fault was in force at some time in this window."""
         return fault.start < self.end and fault.end > self.start
 
 
 @dataclass(frozen=True)
 class Population:
-    """Whose requests are judged; `faults` are those whose traces decided it, where what happened decided it."""
+    """A selection of requests. `faults` are the faults that selected it, if the selection depends on the run."""
 
     name: str
     includes: Callable[[Request], bool]
     faults: tuple[FaultEvent, ...] = ()
 
     def __str__(self) -> str:
-        """Return the name, marked as descriptive if what happened decided who belongs to it."""
+        """Return the name, marked as descriptive if the selection depends on the run."""
         return f"{self.name} (descriptive)" if self.faults else self.name
 
 
@@ -89,7 +89,7 @@ class View:
 
     @cached_property
     def baseline(self) -> View:
-        """The same users before anything was broken; everyone, where what happened decided who is looked at."""
+        """The same users before the first fault; all users if the selection depends on the run."""
         population = EVERYONE if self.population.faults else self.population
         return View(self.index, population, phase_window(self.index, "baseline"))
 
@@ -100,14 +100,14 @@ class View:
         return len(self.requests) / lasted if lasted > 0 else 0.0
 
     def edges(self) -> tuple[str, ...]:
-        """Return the edges that a verdict is about whose check names none: where the faults were."""
+        """Return the edges of the faults: a verdict is about these if its check names no edge."""
         faults = self.faults or [fault for fault in self.index.faults if fault.end <= self.window.start]
         return tuple(dict.fromkeys(edge for fault in faults for edge in fault.edges))
 
     def policies(self, edges: Iterable[str]) -> str:
         """Return the policies of these edges as in the topology, each with its edge if there are several.
 
-        Where policies were swapped in this stretch, one after the other.
+        If policies were swapped in this window, all of them in order.
         """
         chosen = list(edges)
         texts = [", then ".join(self._policies(edge)) for edge in chosen]
@@ -115,16 +115,16 @@ class View:
 
     def _policies(self, edge: str) -> Iterable[str]:
         known = map(wiring, self._in_force)
-        return dict.fromkeys(one.policies.get(edge, "no policy: no time-out, no retries") for one in known)
+        return dict.fromkeys(one.policies.get(edge, "no policy: no timeout, no retries") for one in known)
 
     @cached_property
     def wiring(self) -> Wiring:
-        """What the topology says that was in force. Raises `CheckError` where policies were swapped meanwhile."""
+        """The facts of the topology in force. Raises `CheckError` if policies were swapped in this window."""
         return wiring(self._one_in_force)
 
     @cached_property
     def topology(self) -> Topology:
-        """The same as a model. Raises `TopologyError` if there is none that this version understands."""
+        """The topology in force as a model. Raises `TopologyError` if this version cannot read it."""
         from testbed.spec.load import recorded_topology
 
         return recorded_topology(self._one_in_force)
@@ -147,7 +147,7 @@ EVERYONE = Population("all", lambda request: True)
 
 
 def window_of(index: Index, phase: str | None) -> Window:
-    """Return the phase of that name; without a name "hold", else the faults' windows, else all but warm-up."""
+    """Return the phase of this name. Without a name: "hold", else the windows of the faults, else all but warm-up."""
     if phase is not None:
         return phase_window(index, phase)
     if "hold" in index.by_phase:
@@ -164,7 +164,7 @@ def phase_window(index: Index, name: str) -> Window:
 
 
 def after_first_fault(index: Index) -> Window:
-    """Return everything from the first fault on, whatever the phase; all but the warm-up where there is no fault."""
+    """Return everything from the first fault on, in all phases; all but the warm-up if there is no fault."""
     if not index.faults:
         return after_warm_up(index)
     start = min(fault.start for fault in index.faults)
@@ -180,7 +180,7 @@ def _fault_window(index: Index) -> Window:
 
 
 def before_first_fault(index: Index) -> Window | None:
-    """Return everything but the warm-up that had ended before anything was broken; None in a run without faults."""
+    """Return everything before the first fault except the warm-up; None in a run without faults."""
     start = first_fault(index)
     if start == math.inf:
         return None
@@ -204,11 +204,11 @@ def _window(
 
 
 def population(index: Index, name: str) -> Population:
-    """Return one of the five populations; `CheckError` for one that this run's faults do not define."""
+    """Return one of the five populations; `CheckError` if the faults of this run do not define it."""
     if name == "all":
         return EVERYONE
     if not index.faults:
-        raise CheckError(f"{name}=: this run has no fault, so nobody was affected or touched by one; use all=")
+        raise CheckError(f"{name}=: this run has no fault, so this population does not exist; use all=")
     faults = tuple(index.faults)
     if name in ("affected", "unaffected"):
         hit = _fixed_beforehand(name, faults)
@@ -219,7 +219,7 @@ def population(index: Index, name: str) -> Population:
 
 
 def outside_scope(index: Index) -> Population:
-    """Return everyone but the users and cohorts that were fixed beforehand for some fault."""
+    """Return all users except those in the scope of a fault."""
     scoped = [fault for fault in index.faults if fault.users is not None or fault.cohort is not None]
     hit = _hit(scoped)
     return Population("all outside the faults' scope", lambda r: not hit(r)) if scoped else EVERYONE
@@ -229,14 +229,14 @@ def _fixed_beforehand(name: str, faults: Sequence[FaultEvent]) -> Callable[[Requ
     loose = [fault for fault in faults if fault.users is None and fault.cohort is None]
     if loose:
         raise CheckError(
-            f"{name}= needs faults whose users or cohort were fixed beforehand, and {loose[0].id} {loose[0].text} "
-            "is not one: use touched= and untouched= (selected by what happened, so only descriptive), or all="
+            f"{name}= needs faults with a fixed scope (users or a cohort), and {loose[0].id} {loose[0].text} has "
+            "none: use touched= and untouched= (selected from the record, so only descriptive), or all="
         )
     return _hit(faults)
 
 
 def _hit(faults: Sequence[FaultEvent]) -> Callable[[Request], bool]:
-    """Return whether a request is of the users and cohort of one of these faults."""
+    """Return whether a request is in the scope of one of these faults."""
     users = [(None if fault.users is None else frozenset(fault.users), fault.cohort) for fault in faults]
     return lambda request: any(
         (named is None or request.user in named) and cohort in (None, request.cohort) for named, cohort in users

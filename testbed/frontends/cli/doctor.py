@@ -125,7 +125,7 @@ def _daemon() -> tuple[str, str]:
 
 def _memory() -> Finding:
     missing = Memory().missing
-    advice = f"{missing}; only the fault memory(mb=) needs it" if missing else ""
+    advice = f"{missing}; only the fault memory_limit(mb=) needs it" if missing else ""
     return Finding("memory limits", True, source="not possible" if missing else "control groups", advice=advice)
 
 

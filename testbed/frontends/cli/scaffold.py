@@ -42,17 +42,18 @@ from testbed import {names}
 
 def test_slow_{callee_word}_does_not_delay_users({fixture}):
     fault = delay(ms=2000).on("{entry} -> {callee}")
-    run = {fixture}.experiment(fault, load=steady(get("{path}"), rps=50), hold_s=3)
+    run = {fixture}.experiment(fault, load=constant_rate(get("{path}"), rps=50), hold_s=3)
     run.check(all=[{checks}])
 '''
 OF_STUBS = (
-    "attempts, delay, get, slowest, steady",
-    'slowest(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)',
+    "attempts, constant_rate, delay, get, max_latency",
+    'max_latency(under_ms=1500), attempts("{entry} -> {callee}", at_most=2)',
 )
+# A custom service may not propagate baggage, which attempts() needs.
 OF_COMMANDS = (
-    "delay, get, slowest, steady",
-    "slowest(under_ms=1500)",
-)  # a custom service may not propagate baggage, which attempts need
+    "constant_rate, delay, get, max_latency",
+    "max_latency(under_ms=1500)",
+)
 
 
 @dataclass(frozen=True)

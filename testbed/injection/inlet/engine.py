@@ -1,4 +1,4 @@
-"""The engine of request faults: the inlet takes all rules at once, so this keeps those of every fault."""
+"""The engine of request faults: the inlet gets all rules at once, so this keeps the rules of every fault."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from testbed.injection.engines import Engine
 
 
 class RuleControl(Protocol):
-    """What this engine needs of the inlet."""
+    """The needed part of the inlet."""
 
     def set(self, rules: Sequence[Rule]) -> None:
         """Replace all rules and read them back."""
 
 
 class RuleEngine(Engine[Rule]):
-    """Adds the rules of one fault to those that are in force, and takes them out again."""
+    """Adds the rules of one fault to the rules in force, and removes them."""
 
     handles = (Rule,)
 
@@ -26,11 +26,11 @@ class RuleEngine(Engine[Rule]):
         self._active: list[Rule] = []
 
     def apply(self, operations: Sequence[Rule]) -> None:
-        """Put rules in force beside those that are."""
+        """Put rules in force in addition to the others."""
         self._active += operations
         self._inlet.set(tuple(self._active))
 
     def undo(self, operations: Sequence[Rule]) -> None:
-        """Leave all other rules in force."""
+        """Remove these rules, and keep all others in force."""
         self._active = [rule for rule in self._active if rule not in operations]
         self._inlet.set(tuple(self._active))

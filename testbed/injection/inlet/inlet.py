@@ -1,15 +1,15 @@
 """The inlet: one Envoy in front of every app, for request faults and arrivals; transparent in all other respects.
 
-How the transparency is made (tests/e2e/injection/test_inlet_transparent.py proves it, with and without the inlet):
+How it is made transparent (tests/e2e/injection/test_inlet_transparent.py proves it, with and without the inlet):
 
-- every limit is at its maximum, every time-out off (a connection that is never answered: a day);
-- where the callee closed, reset or refused the connection before it answered, Envoy would answer 503; here such an
-  answer is marked, and `reset_filter` closes the caller's connection instead;
+- every limit is at its maximum, every timeout is off (a connection without an answer: a day);
+- if the callee closes, resets or refuses the connection before its answer, Envoy would answer 503; here such an answer
+  is marked, and `reset_filter` closes the caller's connection instead;
 - headers pass in both directions with their case, `server` and `date`; Envoy adds no `x-envoy-*`. Request headers that
-  would steer this Envoy (`CONTROL_HEADERS`) are dropped, and a `date` is added to an answer that has none.
+  would control this Envoy (`CONTROL_HEADERS`) are dropped, and a `date` is added to an answer without one.
 
-What stays different: an answer that is not HTTP becomes a 502 of the inlet's own; `connection: close` of an app ends
-the inlet's connection to the app, not the caller's.
+Remaining differences: an answer that is not HTTP becomes a 502 of the inlet; `connection: close` of an app ends the
+connection between inlet and app, not the connection of the caller.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from testbed.plan.values import File, Link, Process, Ready
 
 LOG = "inlet/arrivals.log"
 CONFIG = "inlet/envoy.json"
-TIMEOUT_S = 20.0  # a starved machine may need 5; one that is dead refuses at once
+TIMEOUT_S = 20.0  # an overloaded machine may need 5; a dead server refuses at once
 
 _STEERING = (
     *("upstream-rq-timeout-ms", "upstream-rq-per-try-timeout-ms", "upstream-rq-timeout-alt-response"),
@@ -42,12 +42,12 @@ _STEERING = (
 )
 CONTROL_HEADERS = tuple(f"x-envoy-{name}" for name in _STEERING)
 
-_PROTO, _INTERNAL = "x-forwarded-proto", "x-envoy-internal"  # Envoy adds these two where the caller sent none
-_KEPT = {_PROTO: "x-testbed-proto", _INTERNAL: "x-testbed-internal"}  # there if the caller did send one
+_PROTO, _INTERNAL = "x-forwarded-proto", "x-envoy-internal"  # Envoy adds these two if the caller sent none
+_KEPT = {_PROTO: "x-testbed-proto", _INTERNAL: "x-testbed-internal"}  # present if the caller sent one
 _APP = "x-testbed-app"  # names the cluster; never leaves the inlet
 _FAULT_WORDS = ("abort-request", "abort-grpc-request", "delay-request", "throughput-response")
 _FAULTS = tuple(f"x-envoy-fault-{what}" for what in _FAULT_WORDS)
-_BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke off or was not there: pass that on
+_BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke the connection or was down: close the caller's connection
 
 FIELDS = {
     "local": "%DOWNSTREAM_LOCAL_ADDRESS%",
@@ -68,7 +68,7 @@ FIELDS = {
 def inlet_process(
     links: Sequence[Link], *, admin: str, control: str, context: Sequence[str] = ()
 ) -> tuple[Process, list[File]]:
-    """Return the inlet of these links; those without an inlet address are left out.
+    """Return the inlet of these links; links without an inlet address are left out.
 
     `admin` and `control` are "ip:port"; `context` are headers that are read like baggage. The log is `LOG` below the
     run's folder.
@@ -82,7 +82,7 @@ def inlet_process(
 
 
 def script(links: Iterable[Link], control: str, context: Sequence[str] = ()) -> str:
-    """Return the Lua of the inlet: its own text with the links written above it."""
+    """Return the Lua of the inlet: a fixed text after a table of the links."""
     rows = (f'  ["{link.inlet}"] = {{ app = "{link.callee}", edge = "{link.edge}" }},\n' for link in links)
     carriers = ", ".join(f'"{name}"' for name in ("baggage", *context))
     head = f'CONTROL = "{control}"\nCARRIERS = {{ {carriers} }}\nLINKS = {{\n{"".join(rows)}}}\n'
@@ -95,7 +95,7 @@ def _listener(links: Sequence[Link], control: str, context: Sequence[str]) -> Js
         "name": "inlet",
         "address": bootstrap.socket_address(control),
         "additional_addresses": [{"address": bootstrap.socket_address(inlet)} for inlet in inlets],
-        "enable_reuse_port": False,  # with it, an address in use would go unnoticed
+        "enable_reuse_port": False,  # with it, an address in use would not be detected
         "filter_chains": [{"filters": [_connection_manager(links, control, context)]}],
     }
 
@@ -161,7 +161,7 @@ def _mark_broken() -> Json:
 
 
 def _routes() -> list[Json]:
-    """One way in, twice: Envoy cannot route without x-forwarded-proto; where that is Envoy's own it goes afterwards."""
+    """The route, twice: Envoy needs x-forwarded-proto to route; if Envoy added it, the route removes it again."""
     sent = [{"name": _KEPT[_PROTO], "present_match": True}]
     return [_route({"prefix": "/", "headers": sent}), _route({"prefix": "/"}, _PROTO)]
 
@@ -200,19 +200,19 @@ class InletControl:
         self._address, self._timeout_s = address, timeout_s
 
     def set(self, rules: Sequence[Rule]) -> None:
-        """Replace all rules; the next request meets the new ones.
+        """Replace all rules; they apply from the next request on.
 
         Raises `FaultError` for a rule that the inlet cannot carry out, `TestbedError` if the inlet does not answer or
-        has understood something else.
+        has other rules than requested.
         """
         text = encode(rules)
         wanted, found = decode(text), self._post(text)
         if found != wanted:
-            raise TestbedError(f"the inlet has other rules than it was given: {found} instead of {wanted}")
+            raise TestbedError(f"the inlet has other rules than requested: {found} instead of {wanted}")
 
     def _post(self, body: str) -> tuple[Rule, ...]:
-        """Hand over the rules; return those in force afterwards, in the inlet's own words."""
-        complaint = f"the inlet at {self._address} does not take rules"
+        """Send the rules; return the rules in force, as the inlet reports them."""
+        complaint = f"the inlet at {self._address} does not accept rules"
         status, text = ask(self._address, "/rules", complaint, method="POST", body=body, timeout_s=self._timeout_s)
         if status != 200:
             raise TestbedError(f"the inlet refused the rules ({status}): {text.strip()}")

@@ -1,11 +1,14 @@
-"""The inlet's log: one line for every request that arrived, written when it ended.
+"""The log of the inlet: one line for every arrival, written at its end.
 
-Whose answer was it? The callee's, if Envoy says `via_upstream` or the answer had begun. An injected fault's, if `FI`.
-The callee's doing, too, if it closed or reset the connection without an answer (`UC`, `UR`): the inlet passed that on,
-so the arrival has status 0 and is not our own. Nobody's, if the caller went away first (`DC`; `DR` where it gave up one
-request of a connection that carries many). Everything else is the test's own plane: `UF` (the callee's process is not
-there; passed on as a closed connection, status 0), and what must not happen at all (`UO`, `UH`, `UPE`, `NR`, a
-time-out, ...).
+The origin of the answer:
+
+- the callee, if Envoy reports `via_upstream` or the answer had begun;
+- an injected fault, if the flag is `FI`;
+- the callee, if it closed or reset the connection without an answer (`UC`, `UR`): the inlet closes the caller's
+  connection, so the arrival has status 0 and is not an answer of the testbed;
+- none, if the caller disconnected first (`DC`; `DR` if it cancelled one request of a multiplexed connection);
+- the test proxy in any other case: `UF` (the callee's process is down; the caller's connection is closed, status 0),
+  and cases that must not happen (`UO`, `UH`, `UPE`, `NR`, a timeout, ...).
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ NOT_OURS = frozenset({"FI", "DC", "DR", "UC", "UR"})
 
 
 def parse(lines: Iterable[str], links: Sequence[Link], control: str) -> Reading:
-    """Read the inlet's log. Lines of the control address ("ip:port") are right, but are nobody's arrival."""
+    """Read the inlet's log. Lines of the control address ("ip:port") are valid, but are no arrivals."""
     inlets = {link.inlet: link for link in links if link.inlet}
 
     def event(line: Fields) -> TrafficEvent | None:
@@ -34,7 +37,7 @@ def parse(lines: Iterable[str], links: Sequence[Link], control: str) -> Reading:
 
 
 def counts(admin: str) -> Counts:
-    """Return what the inlet has counted. Raises `TestbedError` if it is silent."""
+    """Return the counters of the inlet. Raises `TestbedError` if it does not answer."""
     return Counts(*counters(admin))
 
 
@@ -54,7 +57,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         flags=said,
         fault=line["fault"] or "",
         path=line["path"] or "",
-        own=_own(said, details),
+        own=_by_testbed(said, details),
         method=line["method"] or "",
         grpc_status=None if unanswered else grpc(line),
         outcome=outcome(said),
@@ -65,7 +68,7 @@ def _unanswered(said: str, details: str) -> bool:
     return not _begun(details) and bool(PASSED_ON & set(said.split(",")))
 
 
-def _own(said: str, details: str) -> bool:
+def _by_testbed(said: str, details: str) -> bool:
     return not (_begun(details) or NOT_OURS & set(said.split(",")))
 
 

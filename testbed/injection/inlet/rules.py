@@ -1,4 +1,4 @@
-"""The inlet's rules as text: what is posted to its control address, and what it answers."""
+"""The rules of the inlet as text: the format of requests to its control address, and of its answers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _ADDRESS = re.compile(r"[0-9.]+:[0-9]+")
 
 
 def encode(rules: Iterable[Rule]) -> str:
-    """Return the rules as text: a line each, ten fields with tabs between, `*` for what is not given.
+    """Return the rules as text: one line each, ten fields separated by tabs, `*` for a missing one.
 
     The fields are fault, inlets, abort (503, or grpc-14), delay in ms, KiB/s, users, cohort, requests, attempts, seed;
-    sets are sorted, with commas. Raises `FaultError` for what the inlet cannot do: a name outside [A-Za-z0-9._-], a
+    sets are sorted, with commas. Raises `FaultError` for invalid values: a name outside [A-Za-z0-9._-], a
     status outside 200..599, a delay that is not whole milliseconds, a rate outside `RATE`, a share outside 0..1.
     """
     return "".join(_line(rule) for rule in rules)

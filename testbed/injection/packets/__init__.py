@@ -1,1 +1,1 @@
-"""Packet faults: rules of the kernel, in the network namespace of an app."""
+"""Packet faults: rules of the kernel in the network namespace of an app."""

@@ -20,11 +20,11 @@ APPROXIMATE = " (approximate for bodies over 1.4 KB: outside `testbed sandbox` a
 
 
 class PacketTopology(Protocol):
-    """What this engine needs of a plan."""
+    """The needed part of a plan."""
 
     @property
     def space(self) -> AddressSpace:
-        """Where the addresses lie."""
+        """The address space."""
 
     @property
     def links(self) -> Sequence[Link]:
@@ -32,15 +32,15 @@ class PacketTopology(Protocol):
 
     @property
     def probe(self) -> Link:
-        """A link of our own."""
+        """The link of the no-op probe."""
 
     @property
     def processes(self) -> Sequence[Process]:
-        """Everything that runs."""
+        """All processes."""
 
 
 class PacketEngine(Engine[PacketOperation]):
-    """Carries out packet operations, one fault at a time, and counts what they hit."""
+    """Carries out packet operations, one fault at a time, and counts the affected packets."""
 
     handles = (PacketDrop, PacketShaping)
 
@@ -57,7 +57,7 @@ class PacketEngine(Engine[PacketOperation]):
         self._load_hears: bool | None = None
 
     def require(self, operations: Sequence[PacketOperation], *, dry: bool) -> None:
-        """Raise `Unsupported`, unless `dry`, if this machine or user cannot carry them out; nothing is done yet."""
+        """Raise `Unsupported`, unless `dry`, if this machine or user cannot carry them out, before anything is done."""
         if dry:
             return
         drops, shapes = _sorted(operations)
@@ -66,15 +66,15 @@ class PacketEngine(Engine[PacketOperation]):
         if shapes:
             self._shaper.ready(shapes)
         if self._shares_address and any(drop.link in self._entries and drop.packets == "answers" for drop in drops):
-            self._load_must_hear()
+            self._check_load_network()
 
     def caveat(self, operations: Sequence[PacketOperation]) -> str:
-        """Return what to say of a loss whose packets are larger than on a wire, "" of anything else."""
+        """Return a note for packet loss with packets larger than on a wire, "" for anything else."""
         some = any(isinstance(operation, PacketDrop) and operation.share < 1 for operation in operations)
         return APPROXIMATE if some and (self._shares_address or not wire_like()) else ""
 
     def apply(self, operations: Sequence[PacketOperation]) -> None:
-        """Put the operations of one fault in force, and see that they are."""
+        """Put the operations of one fault in force, and verify it."""
         drops, shapes = _sorted(operations)
         if drops:
             self._packets.apply(drops)
@@ -82,25 +82,25 @@ class PacketEngine(Engine[PacketOperation]):
             self._shaper.apply(shapes)
 
     def hits(self, operations: Sequence[PacketOperation]) -> int:
-        """Return how many packets the operations of one fault, which is in force, have dropped or shaped."""
+        """Return the number of packets dropped or shaped by one fault in force."""
         return sum(self._each(operations, lambda fault: self._packets.seen(fault).dropped, self._shaper.seen))
 
     def undo(self, operations: Sequence[PacketOperation]) -> None:
-        """Undo the operations of one fault, and see that they are gone."""
+        """Undo the operations of one fault, and verify it."""
         list(self._each(operations, self._packets.undo, self._shaper.undo))
 
     def left(self) -> list[str]:
-        """Return the faults that are in force."""
+        """Return the faults in force."""
         return [*self._packets.left(), *self._shaper.left()]
 
     def close(self) -> None:
         """Remove every rule."""
         self._packets.close()
 
-    def _load_must_hear(self) -> None:
-        """See that what comes from the links' one address comes through our own network, where it can be dropped.
+    def _check_load_network(self) -> None:
+        """Check that packets from the links come through our network, where they can be dropped.
 
-        It need not: whoever publishes the ports of containers may run in another network, or on another machine.
+        This is not certain: published ports of containers may be in another network, or on another machine.
         """
         if self._load_hears is None:
             probe = KeepAliveClient(self._reach(self._probe))
@@ -108,8 +108,8 @@ class PacketEngine(Engine[PacketOperation]):
             probe.close()
         if not self._load_hears:
             raise Unsupported(
-                f"answers to the load come from {self._probe} by a way that does not lead through this machine's own "
-                "network, so they cannot be dropped; packets of requests can: direction='requests'",
+                f"answers to the load from {self._probe} do not come through the network of "
+                "this machine, so they cannot be dropped; packets of requests can: direction='requests'",
                 lacks="far",
             )
 

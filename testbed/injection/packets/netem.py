@@ -1,8 +1,8 @@
-"""Netem: the kernel delays, corrupts, duplicates or reorders a link's packets; the only file that knows tc.
+"""Netem: the kernel delays, corrupts, duplicates or reorders a link's packets; the only module that uses tc.
 
-It changes the queue of a whole device, so it acts only on one that is nobody else's and goes with its namespace: the
-loopback of `testbed sandbox`, or the one by which packets leave a container. Every fault is one class of an htb queue
-with netem below it; filters lead to it what belongs to its links, and nothing else.
+It changes the queue of a whole device, so it acts only on a device of our namespace, which disappears with it: the
+loopback of `testbed sandbox`, or the device by which packets leave a container. Every fault is one class of an htb
+queue with netem below it; filters send only the packets of its links to it.
 """
 
 from __future__ import annotations
@@ -27,30 +27,31 @@ FIRST, LAST = 2, 0xFFFF  # minor numbers of classes
 PLACES = {"requests": ("dst", "dport"), "answers": ("src", "sport")}
 
 
-Device = tuple[EnterCommand, str]  # a network, and the device in it by which packets leave
+Device = tuple[EnterCommand, str]  # a network, and its device for outgoing packets
 
 
 class Shaper:
-    """Shapes packets of one run's links, where they leave; every change is read back."""
+    """Shapes outgoing packets of the links of one run; every change is read back."""
 
     def __init__(self, links: Iterable[Link], space: AddressSpace, namespaces: NetworkNamespaces) -> None:
         self._links, self._space, self._namespaces = {link.name: link for link in links}, space, namespaces
         self._classes: dict[str, int] = {}
-        self._devices: dict[str, list[Device]] = {}  # where each fault acts
+        self._devices: dict[str, list[Device]] = {}  # the devices of each fault
         self._lock = threading.Lock()
 
     def ready(self, operations: Sequence[PacketShaping] = ()) -> None:
-        """Raise `Unsupported`, with what to do, if this kernel, user or place cannot shape these packets."""
+        """Raise `Unsupported`, with advice, if this kernel, user or network cannot shape these packets."""
         if () in {self._enter(operation) for operation in operations} or not operations:
             if self._space.shares_one_address:
                 raise Unsupported(
-                    "requests of the load leave by a network that is not the run's own, so their packets cannot be "
-                    "shaped; those of answers can: direction='answers'",
+                    "requests of the load leave by a network outside the run, so their packets cannot be "
+                    "shaped; packets of answers can: direction='answers'",
                     lacks="far",
                 )
             if not sandbox.inside():
                 raise Unsupported(
-                    f"shaping packets changes a whole loopback, so it needs one of its own: {SANDBOX}", lacks="sandbox"
+                    f"shaping packets changes a whole loopback device, so it needs a separate one: {SANDBOX}",
+                    lacks="sandbox",
                 )
         if problem := _no_netem():
             raise Unsupported(problem, lacks="netem")
@@ -68,14 +69,14 @@ class Shaper:
                 self._shape(fault, device, some)
 
     def seen(self, fault: str) -> int:
-        """Return how many packets one fault, which is in force, has treated."""
+        """Return the number of packets shaped by one fault in force."""
         with self._lock:
             there = self._devices.get(fault, [])
             found = [queue for device in there for queue in _queue(device, self._classes[fault])]
             return sum(int(queue.get("packets", 0)) for queue in found)
 
     def undo(self, fault: str) -> None:
-        """Heal one fault, and see that it is gone."""
+        """Heal one fault, and verify it."""
         with self._lock:
             number, devices = self._classes.pop(fault, 0), self._devices.pop(fault, [])
             for device in devices:
@@ -87,7 +88,7 @@ class Shaper:
                 raise TestbedError(f"netem of {fault} was removed, but it is still there")
 
     def left(self) -> list[str]:
-        """Return the faults that are in force."""
+        """Return the faults in force."""
         return sorted(self._classes)
 
     def _shape(self, fault: str, device: Device, operations: Sequence[PacketShaping]) -> None:
@@ -97,7 +98,7 @@ class Shaper:
         for words in commands(self._classes[fault], operations, {name: at.listen for name, at in self._links.items()}):
             _tc(device, *words)
         if not _queue(device, self._classes[fault]):
-            raise TestbedError(f"the kernel was given netem for {fault}, but has none")
+            raise TestbedError(f"netem for {fault} was added, but the kernel has none")
 
     def _used(self, device: Device) -> bool:
         return any(device in devices for devices in self._devices.values())
@@ -106,11 +107,11 @@ class Shaper:
         return self._namespaces.enter(self._namespaces.sender(self._links[operation.link], operation.packets))
 
     def _device(self, operation: PacketShaping) -> Device:
-        """Return where an operation's packets leave: towards the run's own network."""
+        """Return the device of an operation's outgoing packets."""
         enter = self._enter(operation)
         if not enter:
             return enter, "lo"
-        to = f"{self._space.network}.255.254"  # nobody need be there
+        to = f"{self._space.network}.255.254"  # any address of the network is fine
         return enter, str(json.loads(_run([*enter, _program("ip"), "-j", "route", "get", to]))[0]["dev"])
 
 
@@ -132,7 +133,7 @@ def commands(number: int, operations: Sequence[PacketShaping], listens: Mapping[
 
 @cache
 def _no_netem() -> str:
-    """Return why there is no netem here, "" if there is; asked in a namespace that is gone at once."""
+    """Return why there is no netem here, "" if there is; tested in a short-lived namespace."""
     unshare = program("unshare", "looking for netem")
     probe = [unshare, "--net", _program("tc"), "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"]
     done = subprocess.run(probe, capture_output=True, text=True, timeout=ANSWER_S)
@@ -148,7 +149,7 @@ def _queue(device: Device, number: int) -> list[dict[str, Any]]:
 
 
 def _tc(device: Device, *words: str) -> str:
-    """Run tc on a device; `dev` and its name follow what is done to what: "qdisc", "add"."""
+    """Run tc on a device; `dev` and its name follow the first two words, such as "qdisc", "add"."""
     enter, name = device
     place = next(n for n, word in enumerate(words) if not word.startswith("-")) + 2
     return _run([*enter, _program("tc"), *words[:place], "dev", name, *words[place:]])

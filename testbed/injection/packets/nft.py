@@ -1,7 +1,7 @@
-"""One `nft` process that owns a table: the only file that knows how nft is run and how it answers.
+"""One `nft` process that owns a table: the only module that runs nft and reads its answers.
 
-The table has the flag `owner`: the kernel removes it, and every rule in it, as soon as that process ends, and nobody
-else can change it. The process ends with its standard input, hence with its owner, however that dies.
+The table has the flag `owner`: the kernel removes it with all its rules as soon as this process ends, and no other
+process can change it. The process ends with its standard input, so it always ends with its parent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SANDBOX = "run it as `testbed sandbox -- pytest ...` (a namespace of its own, no
 
 
 class Session:
-    """One `nft` in interactive mode; each line is a transaction. `enter` is put before the command."""
+    """One `nft` in interactive mode; each line is a transaction. `enter` is the prefix of the command."""
 
     def __init__(self, enter: Sequence[str], table: str) -> None:
         self._process = subprocess.Popen(
@@ -64,7 +64,7 @@ class Session:
         self._process.stdout.close()
 
     def _ask(self, steps: str, question: str) -> list[dict[str, Any]]:
-        """Write steps and a question; the answer is one line of JSON, anything before it a complaint."""
+        """Write steps and a question; the answer is one line of JSON, anything before it is an error."""
         assert self._process.stdin is not None
         text = f"{steps}\n{question}\n" if steps else f"{question}\n"
         try:
@@ -72,14 +72,14 @@ class Session:
             self._process.stdin.flush()
             complaint, answer = self._read()
         except OSError as problem:
-            raise TestbedError(f"nft has gone: {problem}") from problem
+            raise TestbedError(f"nft has ended: {problem}") from problem
         if complaint or not answer:
-            raise TestbedError(f"nft says: {next(iter(complaint.splitlines()), 'nothing')}")
+            raise TestbedError(f"nft reports: {next(iter(complaint.splitlines()), 'nothing')}")
         found: list[dict[str, Any]] = json.loads(answer)["nftables"]
         return found
 
     def _read(self) -> tuple[str, str]:
-        """Return what was said before the answer, and the answer ("" if it does not come)."""
+        """Return the text before the answer, and the answer ("" if there is none)."""
         assert self._process.stdout is not None
         output, deadline = b"", time.monotonic() + ANSWER_S
         while (left := deadline - time.monotonic()) > 0:

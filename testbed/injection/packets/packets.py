@@ -1,8 +1,8 @@
 """Packets: the kernel drops some of a link's packets (nftables), and counts them.
 
-Each fault is a chain of its own in the *input* hook (dropped in the output hook, TCP would see local congestion and
-send again at once, which is not loss), hence in the network that the packets come into: the links' for requests, the
-caller's for answers. Every network that a run acts in has an `nft` of its own, which owns the rules.
+Each fault is a separate chain in the *input* hook. (After a drop in the output hook, TCP sees local congestion and
+retransmits at once, which is not loss.) So it acts in the network that receives the packets: the network of the links
+for requests, of the caller for answers. Every network has a separate `nft` process, which owns the rules.
 """
 
 from __future__ import annotations
@@ -22,42 +22,42 @@ from testbed.plan.values import AddressSpace, Link
 
 MILLION = 1_000_000  # shares are drawn in millionths
 WAYS = {"requests": ("daddr", "dport"), "answers": ("saddr", "sport")}
-_NUMBER = count(1)  # of the tables that this process has named
+_NUMBER = count(1)  # numbers the tables of this process
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a fault's rules have counted."""
+    """The counters of the rules of a fault."""
 
-    packets: int  # that went over its links
+    packets: int  # on its links
     dropped: int
 
 
 class Packets:
-    """Drops packets of one run's links; safe to use from several threads. Every change is read back.
+    """Drops packets of the links of one run. Thread-safe; every change is read back.
 
-    No rule can match an address that is not the run's own, as its `space` says. Methods raise `TestbedError` if the
-    kernel does something else.
+    No rule can match an address outside the address space of the run. Methods raise `TestbedError` if the
+    kernel has other rules than requested.
     """
 
     def __init__(self, links: Iterable[Link], space: AddressSpace, namespaces: NetworkNamespaces) -> None:
         self._links, self._space, self._namespaces = {link.name: link for link in links}, space, namespaces
         self._table = f"testbed_{space.network.replace('.', '_')}_{os.getpid()}_{next(_NUMBER)}"
         self._sessions: dict[EnterCommand, Session] = {}
-        self._active: dict[str, list[Session]] = {}  # where each fault that is in force acts
+        self._active: dict[str, list[Session]] = {}  # the sessions of each fault in force
         self._lock = threading.Lock()
 
     def ready(self, drops: Sequence[PacketDrop] = ()) -> None:
-        """Raise `Unsupported`, with what to do, if this machine or user cannot drop packets wherever these come in.
+        """Raise `Unsupported`, with advice, if this machine or user cannot drop packets in the networks of these drops.
 
-        Without drops: in our own network.
+        Without drops: in our network.
         """
         with self._lock:
             for enter in self._placed(drops) or [()]:
                 self._started(enter)
 
     def look(self, address: str, act: Callable[[], object]) -> int:
-        """Return how many packets come from an address of the run into our own network while something is done."""
+        """Return the number of packets from an address of the run into our network during `act`."""
         with self._lock:
             session, chain = self._started(()), f"inet {self._table} look"
             rule = f"{matched('answers', self._own(address))} counter"
@@ -79,7 +79,7 @@ class Packets:
                 self._add(session, fault, texts)
 
     def seen(self, fault: str) -> Seen:
-        """Return what the rules of a fault that is in force have counted."""
+        """Return the counters of the rules of a fault in force."""
         with self._lock:
             there = self._active.get(fault, [])
             found = [rule for session in there for rule in session.chain("", self._chain(fault))]
@@ -87,7 +87,7 @@ class Packets:
             return Seen(sum(n for n, drops in counts if not drops), sum(n for n, drops in counts if drops))
 
     def undo(self, fault: str) -> None:
-        """Remove the rules of a fault, and see that they are gone."""
+        """Remove the rules of a fault, and verify it."""
         with self._lock:
             chain, left = self._chain(fault), []
             for session in self._active.pop(fault, []):
@@ -96,20 +96,20 @@ class Packets:
                 raise TestbedError(f"the packet rules of {fault} were removed, but they are still there")
 
     def left(self) -> list[str]:
-        """Return the faults whose rules are in force."""
+        """Return the faults with rules in force."""
         with self._lock:
             found = [session.chains("").get(self._table, []) for session in self._sessions.values()]
             return sorted({fault for faults in found for fault in faults})
 
     def close(self) -> None:
-        """End the processes that hold the rules, and see that they have ended: the kernel has removed every rule."""
+        """End the processes that own the rules and verify it: the kernel then removes every rule."""
         with self._lock:
             while self._sessions:
                 self._sessions.popitem()[1].close()
             self._active.clear()
 
     def _placed(self, drops: Sequence[PacketDrop]) -> dict[EnterCommand, list[str]]:
-        """Return the rules of each network, by the way into it."""
+        """Return the rules of each network, by its command prefix."""
         found: dict[EnterCommand, list[str]] = {}
         for drop in drops:
             link = self._link(drop.link)
@@ -122,7 +122,7 @@ class Packets:
         steps = [_added(chain), *(f"add rule {chain} {text}" for text in texts)]
         found = session.chain("; ".join(steps), chain)
         if len(found) != len(texts):
-            raise TestbedError(f"the kernel was given {len(texts)} packet rules, but has {len(found)}")
+            raise TestbedError(f"{len(texts)} packet rules were added, but the kernel has {len(found)}")
 
     def _chain(self, fault: str) -> str:
         return f"inet {self._table} {fault}"
@@ -140,20 +140,20 @@ class Packets:
     def _own(self, address: str) -> str:
         if not self._space.holds(address):
             raise TestbedError(
-                f"{address} is outside this run's own {self._space.shared_address or self._space.network}"
+                f"{address} is outside the network of this run, {self._space.shared_address or self._space.network}"
             )
         return address
 
 
 def matched(way: str, address: str) -> str:
-    """Return what nftables matches packets with that go to an address, or come from it."""
+    """Return the nftables match of packets to an address, or from it."""
     host, _, port = address.rpartition(":")
     side, door = WAYS[way]
     return f"ip {side} {host} tcp {door} {port}"
 
 
 def rules(drop: PacketDrop, address: str) -> tuple[str, str]:
-    """Return the two nftables rules of a drop: one that counts all packets, one that drops and counts its share."""
+    """Return the two nftables rules of a drop: one that counts all packets, one that drops a share and counts it."""
     match = matched(drop.packets, address)
     some = "" if drop.share >= 1 else f" numgen random mod {MILLION} < {max(1, round(drop.share * MILLION))}"
     return f"{match} counter", f"{match}{some} counter drop"
@@ -164,7 +164,7 @@ def _added(chain: str) -> str:
 
 
 def _removed(chain: str) -> str:
-    """Return the steps that remove a chain, also one that never came to be."""
+    """Return the steps that remove a chain, even if it does not exist."""
     return f"add chain {chain}; flush chain {chain}; delete chain {chain}"
 
 

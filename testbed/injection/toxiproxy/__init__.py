@@ -1,1 +1,1 @@
-"""Network faults on links: Toxiproxy's toxics, and addresses that accept nothing."""
+"""Network faults on links: Toxiproxy's toxics, and blackholes."""

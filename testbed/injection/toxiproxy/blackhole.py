@@ -1,10 +1,10 @@
-"""Blackhole: an address on which every SYN is lost, without root: a listener whose queue of connections is full.
+"""Blackhole: an address that drops every SYN, without root: a listener with a full accept queue.
 
-Linux drops a SYN, and says nothing, where the listener's queue of connections that wait to be accepted is full
-(`listen(2)`, and `tcp_abort_on_overflow` in `tcp(7)`). A queue for none takes one; that one is ours.
+Linux drops a SYN without an answer if the accept queue of the listener is full (`listen(2)`, and
+`tcp_abort_on_overflow` in `tcp(7)`). A queue of length 0 takes one connection; we open it.
 
-Run as a program (`python -m testbed.injection.toxiproxy.blackhole IP:PORT`) it does so until its standard input
-ends: in another network, where this process cannot listen.
+It can run as a program until its standard input ends (`python -m testbed.injection.toxiproxy.blackhole IP:PORT`), to
+listen in another network.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from testbed.errors import TestbedError
 from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
 
-PROBE_S = 0.05  # on loopback, a SYN that is answered at all is answered within microseconds
-MOST = 8  # connections that a queue for none may hold
-START_S = 10.0  # for a program of ours to start in another network
+PROBE_S = 0.05  # on loopback, a SYN gets its answer within microseconds
+MOST = 8  # the most connections in a queue of length 0
+START_S = 10.0  # for our program to start in another network
 HELD = "held"
 
 
 class Held(Protocol):
-    """An address at which no SYN is answered."""
+    """An address that answers no SYN."""
 
     def close(self) -> None:
-        """Give the address up; a second call does nothing."""
+        """Release the address; a second call does nothing."""
 
 
 def hold_address(address: str, enter: tuple[str, ...] = ()) -> Held:
-    """Hold an address ("ip:port") that nobody listens on; `enter` leads into the network that it is in.
+    """Hold a free address ("ip:port") in the network of the prefix `enter`.
 
-    It is gone when closed, or when this process dies. Raises `TestbedError` if it cannot be had, or if a SYN is still
-    answered.
+    It is released when closed, or when this process ends. Raises `TestbedError` if the address is not free, or if a SYN
+    still gets an answer.
     """
-    return _Elsewhere(address, enter) if enter else FullBacklog(address)
+    return _InOtherNetwork(address, enter) if enter else FullBacklog(address)
 
 
 class FullBacklog:
-    """Holds one address in our own network; see `hold`."""
+    """Holds one address in our network; see `hold_address`."""
 
     def __init__(self, address: str) -> None:
         ip, _, port = address.rpartition(":")
         self._address, self._waiting = (ip, int(port)), list[socket.socket]()
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past connections are no obstacle
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignore old connections
         try:
             self._listener.bind(self._address)
             self._listener.listen(0)
@@ -60,15 +60,15 @@ class FullBacklog:
             raise TestbedError(f"cannot hold {address} so that no SYN is answered: {problem}") from problem
 
     def close(self) -> None:
-        """Give the address up; a second call does nothing."""
+        """Release the address; a second call does nothing."""
         for one in (*self._waiting, self._listener):
             one.close()
 
     def _fill(self) -> None:
-        """Connect until nobody answers: the last try is the proof."""
+        """Connect until there is no answer: the last attempt is the proof."""
         while self._connects():
             if len(self._waiting) > MOST:
-                raise OSError(f"{MOST} connections do not fill a queue for none")
+                raise OSError(f"{MOST} connections do not fill a queue of length 0")
 
     def _connects(self) -> bool:
         one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -79,8 +79,8 @@ class FullBacklog:
         return bool(connected)
 
 
-class _Elsewhere:
-    """Holds one address in another network, by a program that ends with its standard input, hence with us."""
+class _InOtherNetwork:
+    """Holds one address in another network, by a program that ends with its standard input."""
 
     def __init__(self, address: str, enter: tuple[str, ...]) -> None:
         command = [*enter, sys.executable, "-m", "testbed.injection.toxiproxy.blackhole", address]
@@ -91,10 +91,10 @@ class _Elsewhere:
         self._program = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=env)
         if (said := self._answer()) != HELD:
             self.close()
-            raise TestbedError(said or f"cannot hold {address}: {' '.join(enter)} says nothing")
+            raise TestbedError(said or f"cannot hold {address}: {' '.join(enter)} gave no answer")
 
     def close(self) -> None:
-        """Give the address up; a second call does nothing."""
+        """Release the address; a second call does nothing."""
         assert self._program.stdin is not None
         assert self._program.stdout is not None
         self._program.stdin.close()
@@ -102,7 +102,7 @@ class _Elsewhere:
         self._program.stdout.close()
 
     def _answer(self) -> str:
-        """Return the program's last line, once it says that it holds the address or has ended."""
+        """Return the last line of the program, after it holds the address or has ended."""
         assert self._program.stdout is not None
         if not select.select([self._program.stdout], [], [], START_S)[0]:
             return ""

@@ -10,10 +10,10 @@ from testbed.injection.engines import Engine, all_at_once
 
 
 class LinkControl(Protocol):
-    """What this engine needs of the links."""
+    """The needed part of the links."""
 
     def require(self, operations: Sequence[LinkOperation]) -> None:
-        """Raise `Unsupported` if they cannot be carried out here."""
+        """Raise `Unsupported` if they are not possible here."""
 
     def apply(self, operation: LinkOperation) -> None:
         """Carry out and read back."""
@@ -31,14 +31,14 @@ class LinkEngine(Engine[LinkOperation]):
         self._links = links
 
     def require(self, operations: Sequence[LinkOperation], *, dry: bool) -> None:
-        """Raise `Unsupported`, unless `dry`, where there is no way to the links' network and one is needed."""
+        """Raise `Unsupported`, unless `dry`, if the network of the links is needed and not accessible."""
         if not dry:
             self._links.require(operations)
 
     def apply(self, operations: Sequence[LinkOperation]) -> None:
-        """Carry out all, and see that they are in force."""
+        """Carry out all operations, and verify them."""
         all_at_once(self._links.apply, operations)
 
     def undo(self, operations: Sequence[LinkOperation]) -> None:
-        """Undo all, and see that they are gone."""
+        """Undo all operations, and verify it."""
         all_at_once(self._links.undo, operations)

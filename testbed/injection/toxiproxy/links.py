@@ -1,7 +1,7 @@
-"""Links: one Toxiproxy for the whole run, and the only file that knows toxiproxy-python.
+"""Links: one Toxiproxy for the whole run, and the only module that uses toxiproxy-python.
 
-That client has no time-outs, keeps the server's address in its class, passes over 5xx answers and reads nothing back;
-here each `Links` has a class of its own, every call a time-out, every change a look at what the server has made of it.
+This client has no timeouts, keeps the address of the server in its class, ignores 5xx answers and reads nothing back.
+Here each `Links` has a separate class, every call has a timeout, and every change is read back.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from testbed.injection.toxiproxy.blackhole import Held, hold_address
 from testbed.plan.values import File, Link, Process, Ready
 
 CONFIG = "links/toxiproxy.json"
-# Toxiproxy hands each piece of data from one goroutine to the next, which is quicker within one thread, and leaves the
-# other processors to the services; it holds little, so its garbage can wait. Measured: benchmarks/README.md.
+# Toxiproxy passes data from goroutine to goroutine. This is faster in one thread, and leaves the other CPUs to the
+# services. It has little data, so garbage collection can be rare. Measured: benchmarks/README.md.
 _ENVIRONMENT = {"LOG_LEVEL": "error", "GOMAXPROCS": "1", "GOGC": "800"}
-TIMEOUT_S = 20.0  # a starved machine may need 5; one that is dead refuses at once
-_NO_PROXY = {"http": None, "https": None, "all": None}  # the user's own HTTP_PROXY is not for us
+TIMEOUT_S = 20.0  # an overloaded machine may need 5; a dead server refuses at once
+_NO_PROXY = {"http": None, "https": None, "all": None}  # ignore HTTP_PROXY of the user
 
 
 def toxiproxy_config(links: Iterable[Link]) -> str:
     """Return the text for Toxiproxy's `-config`: all links open from the start."""
     rows = [{"name": link.name, "listen": link.listen, "upstream": link.upstream, "enabled": True} for link in links]
-    return json.dumps(rows, indent=1)
+    return json.dumps(rows)
 
 
 def links_process(links: Sequence[Link], api: str) -> tuple[Process, list[File]]:
@@ -43,29 +43,28 @@ def links_process(links: Sequence[Link], api: str) -> tuple[Process, list[File]]
 
 
 class Links:
-    """Controls the links of a running Toxiproxy; safe to use from several threads.
+    """Controls the links of a running Toxiproxy. Thread-safe.
 
-    Every method raises `TestbedError` if the server does not answer in time or has done something else.
+    Every method raises `TestbedError` if the server does not answer in time or has another state than requested.
     """
 
     def __init__(
         self, api_address: str, timeout_s: float = TIMEOUT_S, inside: EnterCommandFor = same_namespace
     ) -> None:
-        """`inside` tells how to act in the network that the links are in."""
+        """`inside` returns the command prefix for the network of the links."""
         self._address, self._timeout_s, self._inside = api_address, timeout_s, inside
         self._client: Any = None
         self._held: dict[str, Held] = {}
 
     def require(self, operations: Iterable[LinkOperation]) -> None:
-        """Raise `Unsupported`, with the reason, if these cannot be carried out here; nothing is done yet."""
+        """Raise `Unsupported`, with the reason, if these are not possible here, before anything is done."""
         if any(isinstance(operation, Blackhole) for operation in operations):
             self._inside(LINKS)
 
     def apply(self, operation: LinkOperation) -> None:
-        """Add a toxic, close a link or take it off the network, and see that it is so.
+        """Add a toxic, close a link or take it off the network, and verify it.
 
-        Raises `FaultError`, before anything is sent, for a toxic that the server should not see, or for a link that
-        does not exist.
+        Raises `FaultError`, before anything is sent, for an invalid toxic or an unknown link.
         """
         match operation:
             case Toxic():
@@ -78,7 +77,7 @@ class Links:
                 self._held[link] = hold_address(self._ask("get", _path(link), link)["listen"], enter)
 
     def undo(self, operation: LinkOperation) -> None:
-        """Remove the toxic or open the link again, and see that it is so."""
+        """Remove the toxic or open the link again, and verify it."""
         match operation:
             case Toxic():
                 path = f"{_path(operation.link)}/toxics/{quote(_name(operation))}"
@@ -86,13 +85,13 @@ class Links:
                 if any(toxic["name"] == _name(operation) for toxic in self._toxics(operation.link)):
                     raise TestbedError(f"the {operation.kind} on {operation.link} was removed, but it is still there")
             case LinkDown(link) | Blackhole(link):
-                self._let_go(link)
+                self._release(link)
                 self._enable(link, True)
 
     def close(self) -> None:
-        """Give up the addresses that are held unanswered, without asking the server."""
+        """Release the blackholes, without a request to the server."""
         for link in list(self._held):
-            self._let_go(link)
+            self._release(link)
 
     def verify_clean(self) -> list[str]:
         """Return the names of the links that are closed or have a toxic."""
@@ -104,15 +103,15 @@ class Links:
             "name": _name(toxic),
             "type": toxic.kind,
             "stream": toxic.stream,
-            "toxicity": 1,  # a share would be drawn once a connection, not once a request
+            "toxicity": 1,  # Toxiproxy draws a share for each connection, not for each request
             "attributes": dict(attributes),
         }
         self._ask("post", f"{_path(toxic.link)}/toxics", toxic.link, json=wanted)
         found = [one for one in self._toxics(toxic.link) if one["name"] == _name(toxic)]
         if found != [wanted]:
-            raise TestbedError(f"{toxic.link} was given {wanted}, but has {found or 'no such toxic'}")
+            raise TestbedError(f"{wanted} was added to {toxic.link}, but it has {found or 'no such toxic'}")
 
-    def _let_go(self, link: str) -> None:
+    def _release(self, link: str) -> None:
         held = self._held.pop(link, None)
         if held is not None:
             held.close()
@@ -130,7 +129,7 @@ class Links:
         api = self._api()
         try:
             response = getattr(api, method)(path, timeout=self._timeout_s, proxies=_NO_PROXY, **body)
-        except Exception as problem:  # the client's own three, and whatever requests raises
+        except Exception as problem:  # three of the client, and any of requests
             raise self._failure(problem, link) from problem
         if response.status_code >= 300:
             raise TestbedError(f"Toxiproxy answered {response.status_code} to {method} {path}: {response.text[:200]}")
@@ -150,7 +149,7 @@ class Links:
         """The client's class, with this server's address; made at first use, because its imports take 0.1 s."""
         if self._client is None:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of a client and dependencies from Python 2's days
+                warnings.simplefilter("ignore")  # of an old client and its dependencies
                 from toxiproxy.api import APIConsumer
             host, _, port = self._address.rpartition(":")
             self._client = type("Api", (APIConsumer,), {"host": host, "port": port})

@@ -1,7 +1,7 @@
-"""An Envoy beside every calling replica, or one on a node for all its replicas; it holds the policies of their edges.
+"""An Envoy beside every calling replica, or one for all replicas of a node, with the policies of their edges.
 
-A node's Envoy listens on the address of each of its replicas, so it knows who calls; its clusters, and with them
-connection pools, limits and ejections, are one for each edge, shared by the replicas of the calling service.
+The Envoy of a node listens on the address of each replica, so the address identifies the caller. It has one cluster
+for each edge, so the replicas of the calling service share its connection pool, limits and ejections.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from testbed.spec.meshes import MESHES
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
 
-FOR_ALL, NOBODY = "HTTP_PROXY", "NOBODY"  # names that no service can have: those are in small letters
-DELAYED_CLOSE = "1s"  # Envoy's and Istio's: so much later the app learns that an answer broke off in its body
+FOR_ALL, NOBODY = "HTTP_PROXY", "NOBODY"  # no service can have these names, because service names are in small letters
+DELAYED_CLOSE = "1s"  # default of Envoy and Istio: the app sees a broken answer body this much later
 
 FIELDS = {
     "connection": "%CONNECTION_ID%",  # or of the call, see `_manager`
     "baggage": "%REQ(BAGGAGE)%",
     "service": "%UPSTREAM_CLUSTER%",
-    "start": "%START_TIME(%s.%6f)%",  # of the try in an attempt line, of the call in a call line
+    "start": "%START_TIME(%s.%6f)%",  # of the attempt in an attempt line, of the call in a call line
     "end": "%EMIT_TIME(%s.%6f)%",
     "status": "%RESPONSE_CODE%",
-    "grpc": "%GRPC_STATUS_NUMBER%",  # null where the request is not gRPC
+    "grpc": "%GRPC_STATUS_NUMBER%",  # null if the request is not gRPC
     "flags": "%RESPONSE_FLAGS%",
 }
 ATTEMPT_FIELDS = {"kind": "attempt", "host": "%UPSTREAM_HOST%", "number": "%REQ(X-ENVOY-ATTEMPT-COUNT)%"} | FIELDS
@@ -55,7 +55,7 @@ class EnvoyMesh:
     monitor = EnvoyMonitor()
 
     def proxy(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
-        """Return the proxy; one whose replicas call nobody is not needed."""
+        """Return the proxy; None if its replicas make no calls."""
         if not links:
             return None
         config, admin = f"{host.name}/envoy.json", f"{host.address}:{topology.ports.admin}"
@@ -76,7 +76,7 @@ class EnvoyMesh:
         return process, [File(config, proxy_config(topology, host, links))]
 
     def log(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> Log | None:
-        """Return the proxy's log, whose lines its own counters must match."""
+        """Return the log of the proxy; its lines must match its counters."""
         if not links:
             return None
         admin = f"{host.address}:{topology.ports.admin}"
@@ -84,7 +84,7 @@ class EnvoyMesh:
         return Log(process, path, lambda life: ProxyLog(links, life).read, links, admin, counts, unsent)
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
-        """Return both ways in: HTTP_PROXY, and a listener for each upstream."""
+        """Return the addresses for the app: HTTP_PROXY, and a listener for each upstream."""
         if not links:
             return {}
         found = {"HTTP_PROXY": f"http://{replica.address}:{topology.ports.proxy}"}
@@ -93,11 +93,11 @@ class EnvoyMesh:
         return found
 
     def drift(self, admin: str, expected: str) -> str:
-        """Return where the Envoy does not run this JSON text, in words; "" if it does."""
+        """Return the difference between the running Envoy and this JSON text, in words; "" if none."""
         return config_drift(admin, expected)
 
     def explain_rejection(self, config: str) -> str:
-        """Return why Envoy refuses this JSON text, in its own words; "" if it takes it."""
+        """Return Envoy's error for this JSON text, "" if it is valid."""
         return rejection(config)
 
 
@@ -105,7 +105,7 @@ MESH = EnvoyMesh
 
 
 def _listen_addresses(topology: Topology, replica: Replica, links: Sequence[Link]) -> tuple[str, ...]:
-    """Every "ip:port" at which a replica's calls are taken: HTTP_PROXY first, then each upstream's."""
+    """Every "ip:port" that accepts calls of a replica: HTTP_PROXY first, then each upstream's."""
     ports = range(topology.ports.proxy, topology.ports.proxy + len(upstreams(links)) + 1) if links else ()
     return tuple(f"{replica.address}:{port}" for port in ports)
 
@@ -124,7 +124,7 @@ def proxy_config(topology: Topology, host: ProxyHost, links: Sequence[Link]) -> 
 
 
 def cluster_name(host: ProxyHost, edge: str) -> str:
-    """Return a cluster's name: "pricing" in a sidecar, "checkout.pricing" on a node, where others may call it too."""
+    """Return a cluster's name: "pricing" in a sidecar, "checkout.pricing" on a node with several callers."""
     caller, _, callee = edge.partition(" -> ")
     return _owned(host, caller, callee)
 
@@ -134,14 +134,14 @@ def _owned(host: ProxyHost, owner: str, name: str) -> str:
 
 
 def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Sequence[Link]) -> list[Json]:
-    """One replica's ways in: HTTP_PROXY, and a listener for each upstream."""
+    """The listeners of one replica: HTTP_PROXY, and one for each upstream."""
     mine = links_from(replica, links)
     edges = {name: leading[0].edge for name, leading in upstreams(mine).items()}
     told = {name: (cluster_name(host, edge), topology.policy(edge)) for name, edge in edges.items()}
     routes = {name: route(*told[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
-    caller = _told(topology, replica)
-    ways = {FOR_ALL: _manager(host, caller, [*hosts, _nobody(routes)])} if edges else {}
+    caller = _log_fields(topology, replica)
+    ways = {FOR_ALL: _manager(host, caller, [*hosts, _unknown_service(routes)])} if edges else {}
     ways |= {name: tcp(*told[name], replica, _log(host)) for name in edges}
     for name, found in routes.items():
         one_by_one = topology.protocol(edges[name]) == "http"
@@ -152,16 +152,16 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
     ]
 
 
-def _told(topology: Topology, replica: Replica) -> dict[str, str]:
-    """What every line of a replica's calls says besides the usual."""
-    return {"caller": replica.name, "baggage": bootstrap.request_context(topology.context)}
+def _log_fields(topology: Topology, replica: Replica) -> dict[str, str]:
+    """The additional fields of every log line of a replica."""
+    return {"caller": replica.name, "baggage": bootstrap.request_context(topology.context_headers)}
 
 
 def _manager(host: ProxyHost, caller: dict[str, str], hosts: list[Json], one_by_one: bool = True) -> Json:
-    """Return what takes requests; a connection of an app carries them one by one, or many at once (HTTP/2)."""
+    """Return the connection manager; a connection of an app carries one request at a time, or many (HTTP/2)."""
     log = _log(host)
     if not one_by_one:
-        caller = caller | {"connection": f"%REQ({bootstrap.CALL})%"}  # as if each call had a connection of its own
+        caller = caller | {"connection": f"%REQ({bootstrap.CALL})%"}  # as if each call had a separate connection
     return bootstrap.connection_manager(
         delayed_close_timeout=DELAYED_CLOSE,
         **bootstrap.trusting(*([] if one_by_one else [_named_call()])),
@@ -184,13 +184,13 @@ def _listener(name: str, address: str, way: Json) -> Json:
     return {
         "name": name,
         "address": bootstrap.socket_address(address),
-        "enable_reuse_port": False,  # with it, an address in use would go unnoticed
+        "enable_reuse_port": False,  # with it, an address in use would not be detected
         "filter_chains": [{"filters": [way]}],
     }
 
 
 def _counted(topology: Topology, edge: str | None) -> Json:
-    """What makes the connections of all tcp edges add up in the statistics of this Envoy."""
+    """The prefix that adds up the connections of all tcp edges in the statistics of this Envoy."""
     return {"stat_prefix": bootstrap.TCP_PREFIX} if edge and topology.protocol(edge) == "tcp" else {}
 
 
@@ -204,7 +204,7 @@ def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:
     return {"name": name, "domains": domains, "include_request_attempt_count": True, "routes": routes}
 
 
-def _nobody(known: dict[str, Json]) -> Json:
-    text = f"this proxy knows no service %REQ(:AUTHORITY)%; it knows {', '.join(known)}\n"
+def _unknown_service(known: dict[str, Json]) -> Json:
+    text = f"unknown service %REQ(:AUTHORITY)%; this proxy has routes for {', '.join(known)}\n"
     answer = {"status": 404, "body_format": {"text_format_source": {"inline_string": text}}}
     return _virtual_host(NOBODY, ["*"], [{"match": {"prefix": "/"}, "direct_response": answer}])

@@ -1,4 +1,4 @@
-"""A mesh proxy's log: one line a try (refusals included), one line a call when all its tries are over."""
+"""The log of a mesh proxy: one line for each attempt (including refusals), one for each call after its attempts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from testbed.history.events import Attempt, Call
 from testbed.history.outcomes import NO_HOST, REFUSED
 from testbed.plan.values import Link
 
-OUT_OF_TIME = "UT"  # Envoy flags the call, not the try, when the time of the whole call is over
+OUT_OF_TIME = "UT"  # Envoy flags the call and not the attempt when the timeout of the call ends it
 
-ENDED = "TcpConnectionEnd"  # Envoy's name for the last line of a connection; others say that it is asked for, or made
+ENDED = "TcpConnectionEnd"  # the last line of a connection; others are for its request and its establishment
 
 
 def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
@@ -27,20 +27,20 @@ def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
 class _Connection:
     """One connection of an app to its proxy, which carries one call after the other."""
 
-    ended: float = 0.0  # when the last call on it was over
+    ended: float = 0.0  # end of the last call on it
     flags: str = ""  # of the last call
     calls: int = 0
-    unsent: bool = False  # the call under way was refused a try
+    unsent: bool = False  # the proxy refused an attempt of the call under way
 
 
 @dataclass
 class ProxyLog:
-    """Reads the log of one proxy, whose outgoing links these are: of one replica's, or of all replicas of a node.
+    """Reads the log of one proxy with these outgoing links: of one replica, or of all replicas of a node.
 
-    A call and its tries get the same `call` key. Calls to a service that the proxy does not know are left out, and
-    tries that it refused by itself, which it counts and of which it logs some: the call is `refused`. A retry that
-    `maxRetries` or a budget forbids leaves no line: the call has the flag UO as well, and the callee's own answer.
-    A proxy that is started again counts its connections anew, so the keys of its later lives say which life it was.
+    A call and its attempts get the same `call` key. Left out are calls to unknown services, and attempts that the
+    proxy refused (it counts all and logs some of them): their call is `refused`. A retry that `maxRetries` or a budget
+    forbids has no line: the call has the flag UO and the answer of the callee. A restarted proxy numbers its
+    connections from the beginning, so later keys contain the number of the start.
     """
 
     links: Sequence[Link]
@@ -65,7 +65,7 @@ class ProxyLog:
         return replace(reading, events=tuple(one for one in reading.events if is_connection(one) or not unsent(one)))
 
     def _placed(self, line: Fields) -> _Line:
-        """Find the call of a line. A try of a cancelled call is written after its call, any other before it."""
+        """Find the call of a line. An attempt of a cancelled call is written after its call, any other before it."""
         start, duration = times(line)
         connection = self._connections.setdefault(str(line["connection"]), _Connection())
         late = start < connection.ended
@@ -83,26 +83,26 @@ class ProxyLog:
 
 
 def _callee(cluster: str | None) -> str:
-    """The service that a cluster leads to: the last part of "checkout.pricing"."""
+    """The callee of a cluster: the last part of "checkout.pricing"."""
     return str(cluster).rpartition(".")[2]
 
 
 def unsent(event: TrafficEvent) -> bool:
-    """Whether this is a try that never left the proxy; Envoy counts it all the same."""
+    """Whether this attempt never left the proxy; Envoy counts it nevertheless."""
     return isinstance(event, Attempt) and event.outcome in REFUSED
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One line, half understood."""
+    """One partly parsed line."""
 
     fields: Fields
     caller: str
     key: str
     start: float
     duration_ms: float
-    unsaid: str  # the flags of a try without answer for which Envoy gives none
-    unsent: bool  # the last try of this call never left the proxy
+    unsaid: str  # the flags for an attempt without an answer and without flags
+    unsent: bool  # the last attempt of this call never left the proxy
 
     def attempt(self, edge: str, link: Link | None) -> Attempt:
         status, said = int(self.fields["status"]), flags(self.fields["flags"])
@@ -141,7 +141,7 @@ class _Line:
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:
-    """Read a line of Envoy's `tcp_proxy`; while the connection is open, it lasts for ever."""
+    """Read a line of Envoy's `tcp_proxy`; the duration of an open connection is infinite."""
     (start, duration), said = times(line), flags(line["flags"])
     return Attempt(
         request="",

@@ -1,4 +1,4 @@
-"""What the callers' proxies say of themselves: the few Envoy statistics that checks ask for, edge by edge. Pure."""
+"""The statistics of the callers' proxies that checks need, for each edge. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def host_key(replica: str) -> str:
 
 
 def edge_values(stats: str, hosts: str, links: Sequence[Link]) -> dict[str, Values]:
-    """Return the values of each edge from the texts of `STATS` and `HOSTS`; hosts tell which edge a cluster serves."""
+    """Return the values of each edge from the texts of `STATS` and `HOSTS`; hosts show the edge of a cluster."""
     found: dict[str, Values] = defaultdict(dict)
     edges: dict[str, str] = {}
     for cluster, link, ejected in _hosts(hosts, by_listen(links)):
@@ -48,7 +48,7 @@ def edge_values(stats: str, hosts: str, links: Sequence[Link]) -> dict[str, Valu
 
 
 def _statistics(text: str) -> Iterator[tuple[str, str, float]]:
-    """Yield cluster, statistic and value; a cluster's name may hold a dot."""
+    """Yield cluster, statistic and value; the name of a cluster may contain a dot."""
     for line in text.splitlines():
         if found := _LINE.fullmatch(line):
             yield found["cluster"], found["statistic"], float(found["value"])
@@ -63,7 +63,7 @@ def _hosts(text: str, links: Mapping[str, Link]) -> Iterator[tuple[str, Link, bo
 
 
 def counts(admin: str) -> Counts:
-    """Return what the Envoy at this admin address has counted. Raises `TestbedError` if it is silent."""
+    """Return the counters of the Envoy at this admin address. Raises `TestbedError` if it does not answer."""
     return Counts(*counters(admin))
 
 

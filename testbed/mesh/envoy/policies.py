@@ -1,7 +1,7 @@
-"""What the policy of one edge is in Envoy's words: a route and a cluster.
+"""Translates the policy of one edge into Envoy's configuration: a route and a cluster.
 
-Nothing is left to Envoy's defaults: what a policy does not say is off (no time-out, no retry, limits at their maximum),
-as a developer who knows Istio expects. Where Istio itself has a figure that cannot be switched off, it is written here.
+No default of Envoy is used: a missing setting is off (no timeout, no retry, limits at their maximum), as in Istio. A
+figure of Istio that cannot be switched off is a constant here.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from testbed.spec.policies.policy import OutlierDetection, Policy
     from testbed.spec.policies.retries import Retries
 
-HOST_ATTEMPTS = 5  # Istio's: how often a retry looks for a host that has not been tried
+HOST_ATTEMPTS = 5  # as in Istio: how often a retry looks for an untried host
 MUTATION = "envoy.filters.http.header_mutation"
 _MUTATION = "extensions.filters.http.header_mutation.v3.HeaderMutation"
-MERGE_WINDOW = "1s"  # Envoy's and Istio's: of several ejections within a second, all but the first take effect after it
-MAX_EJECTION_MS = 300_000.0  # Envoy's cap on a host's ejection, which grows each time
+MERGE_WINDOW = "1s"  # as in Envoy and Istio: of several ejections in one second, only the first takes effect at once
+MAX_EJECTION_MS = 300_000.0  # Envoy's maximum for the ejection time, which grows each time
 
 
 def route(cluster: str, policy: Policy | None) -> Json:
-    """Return the route to a cluster: its time-out and its retries."""
+    """Return the route to a cluster: its timeout and its retries."""
     action: Json = {
         "cluster": cluster,
         "timeout": duration(policy.timeout if policy else None),
@@ -42,14 +42,14 @@ def route(cluster: str, policy: Policy | None) -> Json:
 
 
 def filters() -> list[Json]:
-    """Return the filters that routes need before the router; without a route's own settings they do nothing."""
+    """Return the filters that routes need before the router; without settings of a route they do nothing."""
     return [named(MUTATION, typed(_MUTATION, mutations={}))]
 
 
 def _deadline() -> Json:
-    """Take the caller's remaining time for the time-out, as the router's `respect_expected_rq_timeout` does.
+    """Use the caller's remaining time as the timeout, like the router's `respect_expected_rq_timeout`.
 
-    That flag belongs to a listener, so it would hold for all edges of a caller; this belongs to a route.
+    That flag is for a listener, so it would apply to all edges of a caller; this is for one route.
     """
     header = {"key": "x-envoy-upstream-rq-timeout-ms", "value": f"%REQ({EXPECTED})%"}
     return {"request_mutations": [{"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}]}
@@ -104,7 +104,7 @@ def cluster(name: str, host: ProxyHost, addresses: list[str], policy: Policy | N
 
 
 def _spoken(protocol: str) -> Json:
-    """What Envoy speaks to the callee; without TLS nobody can ask it."""
+    """The protocol between Envoy and the callee; without TLS it cannot be negotiated."""
     return {"http_protocol_options": {}} if protocol == "http" else {"http2_protocol_options": bootstrap.HTTP2}
 
 

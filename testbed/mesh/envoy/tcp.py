@@ -1,4 +1,4 @@
-"""The listener of a tcp edge in a caller's Envoy: connections, each logged when it begins, is made, and has ended."""
+"""The listener of a tcp edge in a caller's Envoy: each connection is logged three times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIELDS = {
 
 
 def tcp(cluster: str, policy: Policy | None, replica: Replica, log: str) -> Json:
-    """Return the filter that hands a replica's connections on to a cluster. What is not in the policy is off."""
+    """Return the filter that forwards connections of a replica to a cluster. A missing setting is off."""
     pool = policy.connection_pool if policy else None
     config: Json = {
         "stat_prefix": bootstrap.STAT_PREFIX,

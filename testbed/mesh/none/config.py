@@ -1,4 +1,4 @@
-"""No mesh: the app balances over its upstream's links by itself. The control arm of every comparison."""
+"""No mesh: the app balances its calls over the links. For comparison with a mesh."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def attempt_log(replica: str) -> str:
-    """Return the path, below the run's folder, of the log in which an app without a proxy records its tries."""
+    """Return the path, below the run's folder, of the log of attempts of an app without a proxy."""
     return f"{replica}-attempts.log"
 
 
@@ -29,17 +29,17 @@ class NoMesh:
     monitor = None
 
     def proxy(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> tuple[Process, list[File]] | None:
-        """There is none."""
+        """Return None: there is no proxy."""
         return None
 
     def log(self, topology: Topology, host: ProxyHost, links: Sequence[Link]) -> Log | None:
-        """Return the app's own log, which no counter vouches for; None for a service that is none of the stubs."""
+        """Return the log of the app, which has no counters; None for a custom service."""
         stub = not any(topology.services[replica.service].is_own for replica in host.replicas)
         read = partial(log.parse, links=links)
         return Log(f"{host.name}/app", attempt_log(host.name), lambda life: read, links) if links and stub else None
 
     def wiring(self, topology: Topology, replica: Replica, links: Sequence[Link]) -> dict[str, str]:
-        """Return all addresses of each upstream, and where to log the tries."""
+        """Return all addresses of each upstream, and the path for the log of attempts."""
         if not links:
             return {}
         found: dict[str, str] = {}
@@ -51,11 +51,11 @@ class NoMesh:
         return found | {"ATTEMPT_LOG": f"{{dir}}/{attempt_log(replica.name)}"}
 
     def drift(self, admin: str, expected: str) -> str:
-        """Nothing is configured, so nothing differs."""
+        """Return "": there is no configuration."""
         return ""
 
     def explain_rejection(self, config: str) -> str:
-        """Nothing is configured, so nothing is refused."""
+        """Return "": there is no configuration."""
         return ""
 
 

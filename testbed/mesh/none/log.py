@@ -1,4 +1,4 @@
-"""An app's own log of its tries, where it calls without a proxy."""
+"""The log of attempts of an app that calls without a proxy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CODES = {"refused": CONNECT_FAILED, "reset": RESET, "timeout": TIMEOUT, "cancell
 
 
 def parse(lines: Iterable[str], links: Sequence[Link]) -> Reading:
-    """Read the log of one replica's app, whose outgoing links these are."""
+    """Read the log of the app of one replica with these outgoing links."""
     hosts = by_listen(links)
     edges = {link.edge.partition(" -> ")[2]: link for link in links}
 

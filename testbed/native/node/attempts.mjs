@@ -1,7 +1,7 @@
 // The attempt log: one JSON line for each try and each call, where no mesh proxy keeps that record.
 import { writeSync } from 'node:fs';
 
-/** Appends to an open file, a line in one write; does nothing without one. */
+/** Appends each line to an open file in one write; without a file it does nothing. */
 export class AttemptLog {
   #file;
   #prefix;
@@ -12,7 +12,7 @@ export class AttemptLog {
     this.#prefix = `${replica}-${process.hrtime.bigint().toString(16)}`;
   }
 
-  /** Return an id that no other call has, not even one of this replica before a restart. */
+  /** Return an id that is unique, also after a restart of this replica. */
   callId() {
     this.#number += 1;
     return `${this.#prefix}-${this.#number}`;

@@ -1,12 +1,11 @@
-// Calls to upstreams: tries, retries, what is done about a failure, and steps of calls at once.
+// Calls to upstreams: tries, retries, fallbacks, and steps of parallel calls.
 import { setTimeout as wait } from 'node:timers/promises';
 import { rounded } from './attempts.mjs';
 import { exchange, Failure } from './pool.mjs';
-import { asHttp, nameOf } from './rpc.mjs';
 
 export const FALLBACK_HEADER = 'x-testbed-fallback';
 
-/** What calls add to the answer of the request; `failed` is {status, error} if they end it. */
+/** What calls add to the answer; `failed` is {status, error} if the request fails because of them. */
 export class Result {
   calls = [];
   answers = {};
@@ -14,7 +13,7 @@ export class Result {
   passed = [];
   failed = null;
 
-  /** Take over what another result holds; the first failure counts. */
+  /** Add another result; the first failure counts. */
   add(other) {
     this.calls.push(...other.calls);
     Object.assign(this.answers, other.answers);
@@ -23,7 +22,7 @@ export class Result {
     this.failed ??= other.failed;
   }
 
-  /** All fallbacks taken, one's own first, each once. */
+  /** All fallbacks taken, those of this service first, each once. */
   get fallbacks() {
     return [...new Set([...this.own, ...this.passed])];
   }
@@ -37,15 +36,15 @@ export async function sleep(ms, signal) {
 }
 
 /**
- * Makes the calls of one request: with its headers, until `signal` says that its client has left or its deadline is
- * over; `memory` holds the last good answers of calls that have a stale fallback.
+ * Makes the calls of one request, with its headers, until `signal` says that its client has disconnected or its
+ * deadline has passed; `memory` holds the last good answers of calls that have a stale fallback.
  */
 export class Caller {
-  constructor({ upstreams, log, signal, headers, request, deadline, memory }) {
-    Object.assign(this, { upstreams, log, signal, headers, request, deadline, memory });
+  constructor({ upstreams, log, signal, headers, request, deadline, memory, statuses }) {
+    Object.assign(this, { upstreams, log, signal, headers, request, deadline, memory, statuses });
   }
 
-  /** Make the calls at once and wait for all. Throws the signal's reason when the client left. */
+  /** Make the calls in parallel and wait for all. Throws the signal's reason if the client has disconnected. */
   async step(calls) {
     const results = await Promise.all(calls.map((call) => this.#call(call)));
     this.signal.throwIfAborted();
@@ -81,7 +80,7 @@ export class Caller {
     }
   }
 
-  /** Answer what the call answered when it last succeeded; 503 if it never did. */
+  /** Use the answer of the last success of the call; fail with 503 before the first. */
   #repeat(call, outcome, result) {
     const { name } = call.on_failure;
     if (this.memory.has(keyOf(call))) {
@@ -89,11 +88,11 @@ export class Caller {
       result.own.push(name);
     } else {
       result.calls[0].fallback = null;
-      result.failed = { status: 503, error: `${call.to}: ${outcome.status || outcome.error}, and nothing to repeat yet` };
+      result.failed = { status: 503, error: `${call.to}: ${outcome.status || outcome.error}, and no stored answer yet` };
     }
   }
 
-  /** Try until success or out of tries, and log the call. */
+  /** Try until a success or the last try, and write the call to the attempt log. */
   async #withRetries(call) {
     const outcome = { status: 0, tries: 0, error: '', fallbacks: [], grpc: null };
     const began = performance.now();
@@ -113,13 +112,13 @@ export class Caller {
     return outcome;
   }
 
-  /** Wait, and return why nobody waits for another try, '' if somebody does. */
+  /** Wait, and return why there must be no other try, '' if there may be one. */
   async #unwanted(pause) {
     const left = await sleep(pause, this.signal).then(() => false, () => true);
     return left ? 'cancelled' : this.deadline.over ? 'deadline' : '';
   }
 
-  /** Make one try and log it. Returns its status (0 is no answer), error and the fallbacks that the answer names. */
+  /** Make one try and log it. Returns its status (0 is no answer), error and the fallbacks named in the answer. */
   async #try(call, number, common) {
     const upstream = this.upstreams.get(call.to);
     const host = upstream.nextHost();
@@ -156,7 +155,8 @@ export class Caller {
     const told = { name, method, path, headers: this.#told(), timeout: within, signal: this.signal };
     const { code, trailers, text } = await rpc.call(host, told);
     if (this.signal.aborted) throw new Failure('cancelled');
-    const ended = { status: asHttp(code), grpc: code, error: code === 0 ? '' : nameOf(code) };
+    const { names, http } = this.statuses;
+    const ended = { status: http[code] ?? 500, grpc: code, error: code === 0 ? '' : (names[code] ?? String(code)) };
     return { ended, headers: trailers, body: text };
   }
 
@@ -165,12 +165,12 @@ export class Caller {
   }
 }
 
-/** Return what the attempt log says of how a try or a call ended. */
+/** Return the fields in the attempt log for how a try or a call ended. */
 const told = ({ status, error, grpc }) => (grpc === null ? { status, error } : { status: 200, grpc, error });
 
 const keyOf = ({ to, method, path }) => `${to} ${method} ${path}`;
 
-/** Return what an answer says: its JSON, else its text. */
+/** Return the body of an answer: as JSON, else as text. */
 function valueOf(text) {
   try {
     return JSON.parse(text);

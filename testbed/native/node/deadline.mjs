@@ -1,6 +1,6 @@
-// How long the caller still waits, as its header says: nothing is begun after that.
+// The deadline of the caller, from a header: nothing is begun after it.
 
-/** A moment after which nobody waits for the answer; without a moment, somebody always does. */
+/** The moment until which the caller waits; for ever if its header is missing or no number. */
 export class Deadline {
   #header;
   #at = Infinity;
@@ -16,13 +16,13 @@ export class Deadline {
     return performance.now() >= this.#at;
   }
 
-  /** Return how many milliseconds to wait: `timeout` (null: for ever), or less. */
+  /** Return how many milliseconds to wait: `timeout` (null: for ever), or until the deadline if that is sooner. */
   within(timeout) {
     const least = Math.min(timeout ?? Infinity, Math.max(0, this.#at - performance.now()));
     return least === Infinity ? null : least;
   }
 
-  /** Return the header that hands on what is left, in whole milliseconds. */
+  /** Return the header with the time left, in whole milliseconds. */
   told() {
     if (this.#at === Infinity) return {};
     return { [this.#header]: String(Math.max(0, Math.floor(this.#at - performance.now()))) };

@@ -1,6 +1,6 @@
-// Bounded concurrency: so many requests at work, so many waiting in order, the others are shed.
+// Bounded concurrency: a limit of requests in progress, a queue in order of arrival, the rest are shed.
 
-/** No place left, neither to work nor to wait. */
+/** The limit is reached and the queue is full. */
 export class Shed extends Error {}
 
 /** At most `limit` requests between `enter` and `leave`, at most `queue` waiting for their turn. */
@@ -14,7 +14,7 @@ export class Gate {
     this.#queue = queue;
   }
 
-  /** Take a place, at once or in turn. Throws `Shed`, or the reason of `signal` when the client leaves meanwhile. */
+  /** Enter, at once or in turn. Throws `Shed`, or the reason of `signal` if the client disconnects meanwhile. */
   async enter(signal) {
     if (this.#free > 0) {
       this.#free -= 1;
@@ -25,7 +25,7 @@ export class Gate {
     }
   }
 
-  /** Hand the place to the one who waits longest. */
+  /** Let the request enter that has waited longest. */
   leave() {
     const [next] = this.#waiting;
     if (!next) {

@@ -1,18 +1,18 @@
-// Start the Node stub: `node main.mjs`. What it is told by its environment, and does, stands in ../README.md.
+// Start the Node stub: `node main.mjs`. ../README.md describes its environment and its behaviour.
 import { createServer } from 'node:http';
 import { BadInput } from './behaviour.mjs';
 import { Service } from './service.mjs';
 import { readSettings } from './settings.mjs';
 
 const BACKLOG = 1024;
-// An idle connection of a client stays open for ever: who closes first would break the client's next request.
+// An idle connection of a client stays open: closing it could break the next request of the client.
 const OPTIONS = { keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0, noDelay: true };
 
 const exit = () => process.exit(0);
 let stop = exit;
 process.on('SIGTERM', () => stop());
 
-/** Take nothing new; exit when every answer that was begun is out, `grace` milliseconds from now at the latest. */
+/** Accept no connection; exit when the requests in progress are answered, after `grace` milliseconds at the latest. */
 function finish(server, grace) {
   if (grace === 0) exit();
   setTimeout(exit, grace);

@@ -1,16 +1,16 @@
-// Kept-alive connections to the upstreams, and one try of a call on them.
+// Persistent connections to the upstreams, and one try of a call on them.
 import { Agent, request } from 'node:http';
 
 const CODES = { ECONNREFUSED: 'refused', ECONNRESET: 'reset', EPIPE: 'reset', ETIMEDOUT: 'timeout', ABORT_ERR: 'cancelled' };
 
-/** Why a try has no answer; `word` is the attempt log's word for it. */
+/** Why a try has no answer; `word` is the name of the error in the attempt log. */
 export class Failure extends Error {
   constructor(word) {
     super(word);
     this.word = word;
   }
 
-  /** Return the failure that an error of node:http means. */
+  /** Return the failure for an error of node:http. */
   static of(error) {
     return error instanceof Failure ? error : new Failure(CODES[error.code] ?? 'other');
   }
@@ -20,7 +20,7 @@ function drop() {
   this.destroy();
 }
 
-/** Idle connections by "ip:port", as many as there were calls at once; one whose peer has closed is dropped at once. */
+/** Idle connections by "ip:port", as many as there were parallel calls; one that the peer closes is dropped. */
 class Pool extends Agent {
   constructor() {
     super({ keepAlive: true, maxFreeSockets: Infinity, noDelay: true });
@@ -35,8 +35,8 @@ class Pool extends Agent {
 const pool = new Pool();
 
 /**
- * Send one request to `host` ("ip:port") and return the answer's status, headers and (to `keep`) body, all of it.
- * Throws `Failure`; `timeout` is in milliseconds, null for none; `signal` ends the try when the client leaves.
+ * Send one request to `host` ("ip:port"), read the whole answer and return status, headers and (to `keep`) body.
+ * Throws `Failure`; `timeout` is in milliseconds, null for none; `signal` ends the try when the client disconnects.
  */
 export function exchange(host, { method, target, headers, timeout, signal, keep = false }) {
   return new Promise((resolve, reject) => {

@@ -1,26 +1,16 @@
-// gRPC as its specification for HTTP/2 has it: messages with a prefix of five bytes, the status in trailers. Messages are
-// JSON, so that nothing has to be generated; every gRPC library can call with a codec that leaves bytes alone.
+// gRPC over HTTP/2: messages with a prefix of five bytes, the status in trailers. Messages are JSON, so that no code is
+// generated; every gRPC library can call with a codec that passes bytes unchanged.
 
 export const SERVICE = '/testbed.v1.Stub/';
 export const TYPE = 'application/grpc';
 export const [OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED] = [0, 1, 2, 3, 4];
 export const [UNIMPLEMENTED, INTERNAL, UNAVAILABLE] = [12, 13, 14];
 
-const NAMES = [
-  'OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS',
-  'PERMISSION_DENIED', 'RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED',
-  'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS', 'UNAUTHENTICATED',
-];
-const HTTP = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401];
-const RPC = { 499: 1, 400: 3, 504: 4, 404: 5, 403: 7, 429: 8, 409: 10, 501: 12, 500: 13, 502: 14, 503: 14, 401: 16 };
 const UNITS = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 0.001, n: 0.000001 };
 const PREFIX = 5;
 
-export const nameOf = (code) => NAMES[code] ?? String(code);
-/** Return the HTTP status that says the same as a gRPC status. */
-export const asHttp = (code) => HTTP[code] ?? 500;
 /** Return the gRPC status that says the same as an HTTP status. */
-export const asRpc = (status) => (status < 400 ? OK : (RPC[status] ?? UNKNOWN));
+export const asRpc = (status, { of_http: codes }) => (status < 400 ? OK : (codes[status] ?? UNKNOWN));
 
 /** Return a message with its prefix. */
 export function framed(text) {
@@ -31,19 +21,19 @@ export function framed(text) {
   return frame;
 }
 
-/** Yield the messages of a stream of bytes as they come. Throws for one that is compressed or cut short. */
+/** Yield the messages of a stream of bytes as they come. Throws for one that is compressed or incomplete. */
 export async function* messages(stream) {
   let rest = Buffer.alloc(0);
   for await (const piece of stream.iterator({ destroyOnReturn: false })) {
     rest = Buffer.concat([rest, piece]);
     while (rest.length >= PREFIX && rest.length >= PREFIX + rest.readUInt32BE(1)) {
-      if (rest[0] !== 0) throw new Error('a compressed message');
+      if (rest[0] !== 0) throw new Error('the message is compressed');
       const end = PREFIX + rest.readUInt32BE(1);
       yield rest.toString('utf8', PREFIX, end);
       rest = rest.subarray(end);
     }
   }
-  if (rest.length > 0) throw new Error('a message that was cut short');
+  if (rest.length > 0) throw new Error('the message is incomplete');
 }
 
 /** Return the milliseconds of a grpc-timeout header ("250m"), null if there are none. */

@@ -3,7 +3,7 @@ import { connect, constants } from 'node:http2';
 import { CANCELLED, DEADLINE_EXCEEDED, framed, INTERNAL, messages, SERVICE, TYPE, UNAVAILABLE, UNIMPLEMENTED, UNKNOWN, writeTimeout } from './rpc.mjs';
 
 const sessions = new Map();
-// What an answer without a gRPC status means, by its HTTP status, as the specification maps it.
+// The gRPC status of an answer without one, by its HTTP status, as in the specification.
 const WITHOUT_STATUS = { 400: INTERNAL, 404: UNIMPLEMENTED, 429: UNAVAILABLE, 502: UNAVAILABLE, 503: UNAVAILABLE, 504: UNAVAILABLE };
 
 function session(host) {
@@ -18,7 +18,7 @@ function session(host) {
 
 /**
  * Send one request to `host` and return its gRPC status (`code`), trailers and message. `timeout` is in milliseconds,
- * null for none; `signal` ends the try when the client leaves.
+ * null for none; `signal` ends the try when the client disconnects.
  */
 export function call(host, { name, method, path, headers, timeout, signal }) {
   return new Promise((resolve) => {
@@ -61,7 +61,7 @@ export function call(host, { name, method, path, headers, timeout, signal }) {
   });
 }
 
-/** Read to the end, without which no trailers come. */
+/** Read to the end: the trailers follow it. */
 async function read(stream) {
   let last = '';
   for await (const message of messages(stream)) last = message;

@@ -18,7 +18,7 @@ export async function serveRpc(service, stream, headers) {
 async function answered(service, stream, headers) {
   const told = { ...headers };
   const left = readTimeout(headers['grpc-timeout']);
-  if (left !== null) told['grpc-timeout'] = String(left); // as every deadline is written, in milliseconds
+  if (left !== null) told['grpc-timeout'] = String(left); // in milliseconds, like every other deadline
   const signal = service.leaving(stream);
   let own = {};
   try {
@@ -26,9 +26,9 @@ async function answered(service, stream, headers) {
       const request = readRequest(message);
       if (request === null) return ended(INVALID_ARGUMENT, 'a request is JSON: {"method": "GET", "path": "/"}');
       const answer = await service.answer(request.method, request.path, told, signal);
-      if (answer === null) return ended(INTERNAL, 'the client has left');
+      if (answer === null) return ended(INTERNAL, 'the client has disconnected');
       own = answer.headers;
-      const code = asRpc(answer.status);
+      const code = asRpc(answer.status, service.statuses);
       if (code !== OK) return { ...own, ...ended(code, answer.error) };
       stream.write(framed(answer.text));
     }

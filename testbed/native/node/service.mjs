@@ -1,4 +1,4 @@
-// The service itself: choose the route, work, make the calls, say what happened.
+// The service itself: choose the route, work, make the calls, and answer with what happened.
 import { setMaxListeners } from 'node:events';
 import { AttemptLog } from './attempts.mjs';
 import { Caller, FALLBACK_HEADER, Result, sleep } from './calls.mjs';
@@ -7,7 +7,7 @@ import { Gate, Shed } from './gate.mjs';
 import { draw, unit } from './work.mjs';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-const DEADLINE = 'x-envoy-expected-rq-timeout-ms'; // of all x-envoy-* the only one that an app may hand on
+const DEADLINE = 'x-envoy-expected-rq-timeout-ms'; // the only x-envoy-* header that an app may propagate
 const CONTEXT = ['traceparent', 'tracestate', 'baggage', 'x-request-id'];
 
 /** Answers requests as its behaviour says. */
@@ -28,7 +28,7 @@ export class Service {
     this.#log = new AttemptLog(settings.attemptLog, settings.replica);
   }
 
-  /** Answer one request; one whose client leaves gets no answer. */
+  /** Answer one request, unless its client disconnects first. */
   async serve(request, response) {
     const path = pathOf(request.url);
     if (request.method === 'GET' && path === '/healthz') {
@@ -42,18 +42,23 @@ export class Service {
     else send(response, answer.status, { ...JSON_TYPE, ...answer.headers }, answer.text);
   }
 
-  /** Answer a request that came over gRPC, whose headers are metadata; null if its client leaves. */
+  /** The statuses of gRPC. */
+  get statuses() {
+    return this.#settings.behaviour.grpc;
+  }
+
+  /** Answer a request that came over gRPC, whose headers are metadata; null if its client disconnects. */
   async answer(method, path, headers, signal) {
     return this.#answer({ method, headers }, path, signal);
   }
 
-  /** Return a signal for when the client leaves, if that is heeded. */
+  /** Return a signal that is aborted when the client disconnects, if work must stop then. */
   leaving(response) {
     const client = new AbortController();
-    setMaxListeners(0, client.signal); // as many calls at once as the behaviour says
+    setMaxListeners(0, client.signal); // there may be any number of parallel calls
     const heeded = this.#settings.behaviour.hang_up === 'stop';
     const leave = () => heeded && client.abort();
-    response.on('close', () => response.writableFinished || leave()).on('aborted', leave); // a stream of HTTP/2 says it so
+    response.on('close', () => response.writableFinished || leave()).on('aborted', leave); // HTTP/2 streams emit "aborted"
     return client.signal;
   }
 
@@ -103,7 +108,7 @@ export class Service {
     const headers = {};
     for (const name of this.#forward) if (incoming[name] !== undefined) headers[name] = incoming[name];
     const { upstreams } = this.#settings;
-    const caller = new Caller({ ...told, upstreams, log: this.#log, headers, memory: this.#memory });
+    const caller = new Caller({ ...told, upstreams, log: this.#log, headers, memory: this.#memory, statuses: this.statuses });
     const total = new Result();
     for (const step of route.steps) {
       total.add(await caller.step(step.parallel));
@@ -128,12 +133,12 @@ export class Service {
   }
 }
 
-/** Read a request to its end, or until its client leaves: nobody is answered in the middle of what they say. */
+/** Read a request to its end, or until its client disconnects: the answer follows the whole request. */
 function whole(request) {
   return new Promise((resolve) => request.on('end', resolve).on('close', resolve).resume());
 }
 
-/** Send a whole answer: node:http puts the head and a text into one write. The last one before the end says so. */
+/** Send a whole answer: node:http puts the head and a text into one write. During a graceful stop it says `connection: close`. */
 function send(response, status, headers, text) {
   if (response.req.httpVersionMajor === 1 && response.req.socket.server?.listening === false) response.setHeader('connection', 'close');
   const sized = status === 204 || status === 304 ? {} : { 'content-length': Buffer.byteLength(text) };

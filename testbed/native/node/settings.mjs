@@ -1,6 +1,6 @@
-// What the stub is told by its environment: who it is, where it listens, how it behaves, whom it can call.
+// The environment of the stub: its name, its address, its behaviour, its upstreams.
 import { openSync } from 'node:fs';
-import { BadInput, called, parseBehaviour } from './behaviour.mjs';
+import { BadInput, called, readBehaviour } from './behaviour.mjs';
 
 const REQUIRED = ['ADDR', 'PORT', 'SERVICE', 'REPLICA', 'SEED', 'BEHAVIOUR'];
 
@@ -21,13 +21,13 @@ class Upstream {
   }
 }
 
-/** Return the environment, checked. Throws `BadInput` with one line that says what is wrong. */
+/** Return the environment, checked. Throws `BadInput` for a variable that is missing or wrong. */
 export function readSettings(env) {
   for (const name of REQUIRED) if (!env[name]) throw new BadInput(`${name} is not set`);
   for (const name of ['PORT', 'SEED']) {
     if (!/^-?\d+$/.test(env[name])) throw new BadInput(`${name} is not a whole number: ${env[name]}`);
   }
-  const behaviour = parseBehaviour(env.BEHAVIOUR);
+  const behaviour = readBehaviour(env.BEHAVIOUR);
   return {
     address: env.ADDR,
     port: port(env.PORT),

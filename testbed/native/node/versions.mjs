@@ -26,7 +26,7 @@ export function bothVersions(first, service, protocol) {
   });
   server.closeIdleConnections = () => {
     first.closeIdleConnections();
-    for (const session of sessions) session.close(); // GOAWAY: what was begun is finished
+    for (const session of sessions) session.close(); // GOAWAY: requests in progress are finished
   };
   return server;
 }

@@ -1,4 +1,4 @@
-// How long a request's work takes: a hash of seed, request, service and path, so that every run draws alike.
+// How long a request's work takes: a hash of seed, request, service and path, so that every run draws the same.
 
 /** Map bytes, given as a latin1 text, to [0, 1): FNV-1a (32 bits), mixed by MurmurHash3's finalizer, over 2^32. */
 export function unit(text) {

@@ -1,6 +1,6 @@
 """Start the Python stub: `python -I -S main.py [PACKAGES]`; isolated mode leaves this folder off the path.
 
-PACKAGES is the folder in which grpcio is, where the stub speaks gRPC.
+PACKAGES is the folder with grpcio, for a stub that speaks gRPC.
 """
 
 import sys

@@ -127,8 +127,11 @@ def no_deadline(spec: Spec) -> Iterator[Problem]:
         if not policy.respect_expected_rq_timeout:
             continue
         service = spec.services[caller]
-        if not service.is_own and EXPECTED not in (*(header.lower() for header in spec.forward), service.deadline):
-            yield Problem(place, f"{policy.edge}: {caller} does not forward {EXPECTED}: add it to forward")
+        if not service.is_own and EXPECTED not in (
+            *(header.lower() for header in spec.forward_headers),
+            service.deadline,
+        ):
+            yield Problem(place, f"{policy.edge}: {caller} does not forward {EXPECTED}: add it to forwardHeaders")
         if not any(one and (one.timeout or one.per_try) for one in above):
             yield Problem(place, f"{policy.edge}: no caller of {caller} has a timeout, so it receives no deadline")
 
@@ -137,7 +140,7 @@ def leaks_state_between_tests(spec: Spec) -> Iterator[Problem]:
     """Services with stale fallbacks but no reset path: their stored answers leak into the next test."""
     for name, service in spec.services.items():
         ways = [call.on_failure for _, _, call in service.every_call()]
-        if service.reset is None and any(isinstance(way, Fallback) and way.stale for way in ways):
+        if service.reset_path is None and any(isinstance(way, Fallback) and way.stale for way in ways):
             text = f"{name} keeps its stale answers from one test to the next: add a reset path"
             yield Problem(("services", name), text)
 

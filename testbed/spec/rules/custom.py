@@ -25,10 +25,10 @@ def broken(spec: Spec) -> Iterator[Problem]:
             found += [*_calls(service), *_templates(spec, name, service), *_fixed_port(spec, service)]
         yield from (Problem(("services", name, *problem.place), problem.message) for problem in found)
     yield from _circular_needs(spec)
-    for index, header in enumerate(spec.context):
+    for index, header in enumerate(spec.context_headers):
         if header in ("traceparent", "tracestate"):
             text = f"{header} has a fixed format that cannot carry a request's id, user and cohort"
-            yield Problem(("context", index), text)
+            yield Problem(("contextHeaders", index), text)
 
 
 def _kind(service: Service) -> Iterator[Problem]:

@@ -73,8 +73,8 @@ def _uncallable(spec: Spec, caller: str, protocol: Protocol) -> str:
         return "a stub cannot call it"
     if protocol == "http2" and not capabilities(spec.mesh).makes_http2:
         return f"stubs send HTTP/1.1, and mesh {spec.mesh} has no proxy that converts it to HTTP/2"
-    if protocol == "grpc" and service.wiring == "proxy":
-        return f"gRPC calls cannot use HTTP_PROXY, so {caller} needs wiring: listener"
+    if protocol == "grpc" and service.outbound == "httpProxy":
+        return f"gRPC calls cannot use HTTP_PROXY, so {caller} needs outbound: listener"
     return ""
 
 

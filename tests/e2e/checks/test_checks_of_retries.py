@@ -5,19 +5,19 @@ import pytest
 from testbed import (
     NotContained,
     abort,
-    amplification,
+    at_most_once,
     attempts,
-    budget_respected,
+    connection_refused,
+    constant_rate,
     contained,
-    deadline_kept,
+    deadline_propagation,
     delay,
     get,
     latency,
-    no_duplicate_effects,
-    only_statuses,
     outage,
-    refused,
-    steady,
+    retry_amplification,
+    retry_budget,
+    statuses,
     topology,
 )
 
@@ -34,7 +34,7 @@ chain = topology("chain.yaml", scope="module")
 
 
 def load(path="/", rps=20):
-    return steady(get(path), rps=rps, users=5, timeout_s=60)  # so few that each of them comes many times
+    return constant_rate(get(path), rps=rps, users=5, timeout_s=60)  # so few that each of them comes many times
 
 
 def violated(run, check):
@@ -48,86 +48,88 @@ def violated(run, check):
 
 def test_amplification_is_what_the_policies_imply_and_no_less(chain):
     run = chain.experiment(abort(503).on(BACK), load=load(), **SHORT)
-    (verdict,) = run.check(all=[amplification("back")]).verdicts
-    assert (verdict.observed, verdict.bound) == ("9 each", "at most 9 per request (3 x 3 = 9)")
-    assert violated(run, amplification("back", at_most=3)).margin == "6 too many"
+    (verdict,) = run.check(all=[retry_amplification("back")]).verdicts
+    assert (verdict.observed, verdict.bound) == ("9 each", "<= 9 per request (3 x 3 = 9)")
+    assert violated(run, retry_amplification("back", at_most=3)).margin == "6 too many"
 
 
 def test_retries_at_once_stay_within_what_the_breaker_allows(chain):
     slow_failure = (abort(503).on(BACK), delay(ms=100).on(BACK))
-    with chain.policies(LIMITED):
+    with chain.override_policies(LIMITED):
         run = chain.experiment(*slow_failure, load=load(rps=60), **SHORT)
-    (verdict,) = run.check(all=[budget_respected(BACK)]).verdicts
-    assert verdict.bound == "at once at most 2"
+    (verdict,) = run.check(all=[retry_budget(BACK)]).verdicts
+    assert verdict.bound == "at the same time <= 2"
     assert verdict.observed == "retries: 2, allowed: 2"
 
 
 def test_retries_at_once_stay_within_the_budget(chain):
     slow_failure = (abort(503).on(BACK), delay(ms=200).on(BACK))
-    with chain.policies(BUDGETED):
+    with chain.override_policies(BUDGETED):
         run = chain.experiment(*slow_failure, load=load(rps=60), **SHORT)
-    (verdict,) = run.check(all=[budget_respected(BACK)]).verdicts
-    assert verdict.bound == "at once at most 25 % of the requests or 2"
-    violated(run, budget_respected(BACK, percent=10, floor=1, at_once=True))
+    (verdict,) = run.check(all=[retry_budget(BACK)]).verdicts
+    assert verdict.bound == "at the same time <= 25 % of the requests or 2"
+    violated(run, retry_budget(BACK, percent=10, floor=1, at_once=True))
 
 
 def test_without_the_breaker_retries_pile_up(chain):
     slow_failure = (abort(503).on(BACK), delay(ms=100).on(BACK))
-    with chain.policies(NO_RETRY):
+    with chain.override_policies(NO_RETRY):
         run = chain.experiment(*slow_failure, load=load(rps=60), **SHORT)
-    assert violated(run, budget_respected(BACK, floor=2, at_once=True)).bound == "at once at most 2"
-    assert violated(run, budget_respected(BACK, percent=20)).observed == "retries: 60, allowed: 6"
-    run.check(all=[budget_respected(BACK, percent=200)])  # two retries for each call, and no more
+    assert violated(run, retry_budget(BACK, floor=2, at_once=True)).bound == "at the same time <= 2"
+    assert violated(run, retry_budget(BACK, percent=20)).observed == "retries: 60, allowed: 6"
+    run.check(all=[retry_budget(BACK, percent=200)])  # two retries for each call, and no more
 
 
 def test_what_arrives_after_its_caller_gave_up_is_late(chain):
     far = latency(ms=1000, direction="requests").on("front -> middle")
-    with chain.policies(IMPATIENT):
+    with chain.override_policies(IMPATIENT):
         run = chain.experiment(far, load=load(), **SHORT | {"hold_s": 1.5})
-    verdict = violated(run, deadline_kept(grace_ms=600))
+    verdict = violated(run, deadline_propagation(grace_ms=600))
     assert verdict.edge.startswith("front -> middle")  # and what middle then asks of back, for nobody
-    assert "the whole request had ended for" in verdict.why
+    assert "the whole request was over" in verdict.why
 
 
 def test_a_caller_that_gives_up_early_wastes_what_was_begun(chain):
-    with chain.policies(IMPATIENT):
+    with chain.override_policies(IMPATIENT):
         run = chain.experiment(latency(ms=2000).on(BACK), load=load("/twice"), **SHORT)
-    run.check(all=[deadline_kept(grace_ms=1000)])  # middle is told that its caller has left, and asks back no more
-    assert violated(run, deadline_kept(wasted_percent=10, grace_ms=1000)).edge.startswith("front -> middle")
+    run.check(
+        all=[deadline_propagation(grace_ms=1000)]
+    )  # middle is told that its caller has left, and asks back no more
+    assert violated(run, deadline_propagation(wasted_percent=10, grace_ms=1000)).edge.startswith("front -> middle")
 
 
 def test_a_caller_that_waits_long_enough_wastes_nothing(chain):
     run = chain.experiment(latency(ms=250).on(BACK), load=load("/twice"), **SHORT)
-    run.check(all=[deadline_kept(wasted_percent=1), only_statuses(200)])
+    run.check(all=[deadline_propagation(wasted_percent=1), statuses(200)])
 
 
 def test_a_retried_post_is_done_again(chain):
     run = chain.experiment(abort(503).on(BACK), load=load("/order"), **SHORT)
-    assert "POST /orders arrived 9 times for one request" in violated(run, no_duplicate_effects(BACK)).why
+    assert "POST /orders arrived 9 times for one request" in violated(run, at_most_once(BACK)).why
 
 
 def test_a_post_that_was_refused_is_not_done_twice(chain):
-    with chain.policies(CAREFUL):
-        run = chain.experiment(refused().on(BACK, replica="back-1"), load=load("/order", rps=40), **SHORT)
-    run.check(all=[no_duplicate_effects(BACK), only_statuses(200), attempts(BACK, at_most=2)])
+    with chain.override_policies(CAREFUL):
+        run = chain.experiment(connection_refused().on(BACK, replica="back-1"), load=load("/order", rps=40), **SHORT)
+    run.check(all=[at_most_once(BACK), statuses(200), attempts(BACK, at_most=2)])
     violated(run, attempts(BACK, at_most=1))  # so there were retries, and none of them had an effect
-    (other,) = run.judge(all=[no_duplicate_effects("front -> middle")]).verdicts
+    (other,) = run.judge(all=[at_most_once("front -> middle")]).verdicts
     assert other.outcome == "inconclusive"
 
 
 def test_a_fault_for_some_users_is_contained_if_nobody_else_notices(chain):
     run = chain.experiment(abort(503).on(BACK).for_users(percent=20), load=load(rps=60), **SHORT)
     (outside,) = run.check(all=[contained()]).verdicts
-    assert outside.observed == "none of 4 users noticed"
+    assert outside.observed == "0 of 4 users affected"
     (inside,) = run.judge(affected=[contained()]).verdicts
-    assert inside.observed.startswith("1 of 1 users noticed (100 %), all on middle -> back, for ")
+    assert inside.observed.startswith("1 of 1 users affected (100 %), all on middle -> back, for ")
 
 
 def test_half_an_outage_without_retries_is_noticed(chain):
-    with chain.policies(CAREFUL):
+    with chain.override_policies(CAREFUL):
         run = chain.experiment(outage("back", replicas=1, kind="erroring"), load=load(rps=60), **SHORT)
     verdict = violated(run, contained())
-    assert "of 5 users noticed" in verdict.observed
+    assert "of 5 users affected" in verdict.observed
     assert ", all on middle -> back, for " in verdict.observed
     run.check(all=[contained(at_most=5)])
     violated(run, contained(within_s=0.2))

@@ -6,12 +6,12 @@ from testbed import (
     Inconclusive,
     NotContained,
     abort,
+    constant_rate,
     contained,
-    deadline_kept,
+    deadline_propagation,
     fallback,
     get,
-    only_statuses,
-    steady,
+    statuses,
     topology,
 )
 from tests.kit.judging import rejected
@@ -24,26 +24,26 @@ deadlines = topology("deadlines.yaml", scope="module")
 
 
 def load(path):
-    return steady(get(path), rps=20, users=5, timeout_s=30)
+    return constant_rate(get(path), rps=20, users=5, timeout_s=30)
 
 
 def test_a_service_that_minds_the_deadline_begins_nothing_after_it(deadlines):
     run = deadlines.experiment(load=load("/"), **SHORT)
-    run.check(all=[deadline_kept(grace_ms=GRACE_MS), only_statuses(503)])
+    run.check(all=[deadline_propagation(grace_ms=GRACE_MS), statuses(503)])
     with pytest.raises(Inconclusive):  # nobody asked back at all
-        run.check(all=[deadline_kept("careful -> back")])
+        run.check(all=[deadline_propagation("careful -> back")])
 
 
 def test_one_that_does_not_works_for_nobody(deadlines):
     run = deadlines.experiment(load=load("/careless"), **SHORT)
-    found = rejected(run, deadline_kept(grace_ms=GRACE_MS))
+    found = rejected(run, deadline_propagation(grace_ms=GRACE_MS))
     assert found.edge == "careless -> back"
-    assert found.outcome != "violated" or "the whole request had ended for" in found.why
+    assert found.outcome != "violated" or "the whole request was over" in found.why
 
 
 def test_the_last_good_answer_takes_the_place_of_a_failure(deadlines):
     run = deadlines.experiment(abort(503).on("front -> back"), load=load("/price"), **SHORT)
-    run.check(all=[only_statuses(200), fallback("last-price"), contained()])
+    run.check(all=[statuses(200), fallback("last-price"), contained()])
     with pytest.raises(NotContained):
         run.check(all=[contained(fallbacks=True)])
 

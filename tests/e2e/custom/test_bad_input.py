@@ -156,13 +156,13 @@ def test_an_address_without_listener(tmp_path: Path) -> None:
         port = bound.getsockname()[1]
         services = {"web": command() | {"calls": ["db"]}, "db": {"address": f"localhost:{port}"}}
         with refused(tmp_path, services, TopologyError) as said:
-            assert f"services.db.address: nobody answers at localhost:{port} (connection refused)" in said[0]
+            assert f"services.db.address: no service answers at localhost:{port} (connection refused)" in said[0]
 
 
 def test_an_unknown_host(tmp_path: Path) -> None:
     services = {"web": command() | {"calls": ["db"]}, "db": {"address": "db.invalid:5432"}}
     with refused(tmp_path, services, TopologyError) as said:
-        assert "services.db.address: nobody answers at db.invalid:5432 (" in said[0]
+        assert "services.db.address: no service answers at db.invalid:5432 (" in said[0]
 
 
 def test_an_image_needs_containers(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from testbed import abort, attempts, delay, get, kill, latency, only_statuses, start, steady
+from testbed import abort, attempts, constant_rate, delay, get, kill, latency, start, statuses
 from testbed.errors import Inconclusive
 from tests.kit.programs.small_service import HEALTHY, answer_of, command, written
 
 pytestmark = pytest.mark.e2e
 
-LOAD = steady(get("/"), rps=30, users=20)
+LOAD = constant_rate(get("/"), rps=30, users=20)
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 0.7, "recover_s": 0}
 
 
@@ -37,15 +37,15 @@ def mixed(folder: Path, mesh: str = "envoy") -> Any:
 def test_faults_and_checks_work_between_stubs_and_own_services(tmp_path: Path) -> None:
     policies = {"web -> back": {"retries": {"attempts": 2, "retryOn": ["5xx"]}, "timeout": "30s"}}
     with start(mixed(tmp_path)) as shop:
-        with shop.policies(policies):
+        with shop.override_policies(policies):
             once = abort(503).on("web -> back").for_users(percent=50).for_attempts(1)
             run = shop.experiment(once, load=LOAD, **SHORT)
         late = shop.experiment(latency(ms=200).on("front -> web"), load=LOAD, **SHORT)
     run.check(
-        affected=[only_statuses(200), attempts("web -> back", exactly=2)],
-        unaffected=[only_statuses(200), attempts("web -> back", at_most=1)],
+        affected=[statuses(200), attempts("web -> back", exactly=2)],
+        unaffected=[statuses(200), attempts("web -> back", at_most=1)],
     )
-    late.check(all=[only_statuses(200)])
+    late.check(all=[statuses(200)])
     assert min(request.latency_ms for request in late.history.index.by_phase["hold"]) >= 199
 
 
@@ -57,7 +57,7 @@ def test_a_killed_own_service_is_found_dead_and_comes_back(tmp_path: Path) -> No
                 traffic.run(for_s=0.5, phase="down")
             traffic.run(for_s=0.5, phase="after")
         run = traffic.result()
-        run.check(all=[only_statuses(200).during("before"), only_statuses(200).during("after")])
+        run.check(all=[statuses(200).during("before"), statuses(200).during("after")])
         shop.clean()
         assert answer_of(shop) == 200
 
@@ -65,7 +65,7 @@ def test_a_killed_own_service_is_found_dead_and_comes_back(tmp_path: Path) -> No
 def test_without_a_proxy_nobody_records_what_an_own_service_sends(tmp_path: Path) -> None:
     with start(mixed(tmp_path, "none")) as shop:
         run = shop.experiment(delay(ms=20).on("web -> back"), load=LOAD, **SHORT)
-    run.check(all=[only_statuses(200), attempts("front -> web", at_most=1)])
+    run.check(all=[statuses(200), attempts("front -> web", at_most=1)])
     with pytest.raises(Inconclusive) as caught:
         run.check(all=[attempts("web -> back", at_most=1)])
     assert "web: what a service of your own sends is recorded by its proxy only" in " ".join(str(caught.value).split())
@@ -101,7 +101,7 @@ def test_clients_that_obey_http_proxy_still_reach_the_listeners(tmp_path: Path) 
         with shop.load(LOAD) as traffic:
             traffic.run(for_s=0.5, phase="load")
         traffic.result().check(
-            all=[only_statuses(200).during("load"), attempts("web -> back", exactly=2, per="request").during("load")]
+            all=[statuses(200).during("load"), attempts("web -> back", exactly=2, per="request").during("load")]
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from testbed import abort, attempts, get, kill, latency, only_statuses, start, steady
+from testbed import abort, attempts, constant_rate, get, kill, latency, start, statuses
 from testbed.errors import Inconclusive
 from testbed.experiment.run import Run
 from testbed.experiment.testbed import Testbed
@@ -17,8 +17,10 @@ from tests.kit.programs.small_service import PORT, command, written
 
 pytestmark = pytest.mark.e2e
 
-LOAD = steady(get("/"), rps=30, users=20)
-LIGHT = steady(get("/"), rps=10, users=20)  # enough where every request is counted, and no queue on a busy machine
+LOAD = constant_rate(get("/"), rps=30, users=20)
+LIGHT = constant_rate(
+    get("/"), rps=10, users=20
+)  # enough where every request is counted, and no queue on a busy machine
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.4, "hold_s": 0.7, "recover_s": 0}
 
 
@@ -53,10 +55,10 @@ def test_a_run_ends_before_a_fault_for_some_users_beyond_a_service_that_drops_th
         run, said = ended(shop, abort(503).on(edge).for_users(percent=50))
         whole = shop.experiment(abort(503).on(edge), load=LIGHT, **SHORT)
     assert "was not injected" in said
-    assert "web does not forward the header baggage" in said
+    assert "web does not propagate baggage" in said
     assert "opentelemetry-instrument" in said
     assert len(run.warnings) == 1
-    whole.check(all=[only_statuses(503)])
+    whole.check(all=[statuses(503)])
 
 
 def test_without_a_warm_up_such_a_fault_is_judged_by_what_came_of_it(tmp_path: Path) -> None:
@@ -64,7 +66,7 @@ def test_without_a_warm_up_such_a_fault_is_judged_by_what_came_of_it(tmp_path: P
     with start(written(tmp_path, services(FORWARD="traceparent"))) as shop:
         with shop.load(LOAD) as traffic, shop.inject(fault):
             traffic.run(for_s=0.7, phase="hold")
-        said = text_of(traffic.result(), unaffected=[only_statuses(200)])
+        said = text_of(traffic.result(), unaffected=[statuses(200)])
     assert re.search(r"touched none of \d+ requests", said)
 
 
@@ -72,7 +74,7 @@ def test_a_service_that_hands_it_on_is_not_named(tmp_path: Path) -> None:
     with start(written(tmp_path, services())) as shop:
         run = shop.experiment(abort(503).on("back -> base").for_users(percent=50), load=LOAD, **SHORT)
     assert run.warnings == []
-    run.check(unaffected=[only_statuses(200)], affected=[only_statuses(503)])
+    run.check(unaffected=[statuses(200)], affected=[statuses(503)])
 
 
 @pytest.mark.parametrize(("mesh", "placement"), [("envoy", "node"), ("none", "sidecar")])
@@ -84,7 +86,7 @@ def test_a_service_that_calls_past_the_mesh(tmp_path: Path, mesh: str, placement
         run, said = ended(shop, latency(ms=300).on("web -> back"))
         dead = shop.experiment(kill().on(service="back"), load=LOAD, **SHORT)
     assert "web never used its link to back in" in said
-    assert "web never used its link to back in" in text_of(dead, all=[only_statuses(200)])
+    assert "web never used its link to back in" in text_of(dead, all=[statuses(200)])
     assert "BACK_URL or BACK_ADDR" in run.warnings[0]
 
 
@@ -93,17 +95,17 @@ def test_one_link_that_is_not_used_spoils_no_check_of_another(tmp_path: Path) ->
     made = written(tmp_path, {"web": web, "back": {"language": "go"}, "other": {"language": "go"}})
     with start(made) as shop:
         run = shop.experiment(latency(ms=20).on("web -> back"), load=LOAD, **SHORT)
-    run.check(all=[only_statuses(200), attempts("web -> back", at_most=1)])
+    run.check(all=[statuses(200), attempts("web -> back", at_most=1)])
     assert "web never used its link to other" in run.warnings[0]
     assert "web never used its link to other" in text_of(run, all=[attempts("web -> other", at_most=1)])
 
 
 def test_another_header_carries_the_context_where_the_topology_says_so(tmp_path: Path) -> None:
-    made = written(tmp_path, services(FORWARD="x-shop-context"), context=["X-Shop-Context"])
+    made = written(tmp_path, services(FORWARD="x-shop-context"), contextHeaders=["X-Shop-Context"])
     with start(made) as shop:
         run = shop.experiment(abort(503).on("back -> base").for_users(percent=50), load=LOAD, **SHORT)
     assert run.warnings == []
     run.check(
-        unaffected=[only_statuses(200), attempts("web -> back", at_most=1)],
-        affected=[only_statuses(503), attempts("back -> base", exactly=1)],
+        unaffected=[statuses(200), attempts("web -> back", at_most=1)],
+        affected=[statuses(503), attempts("back -> base", exactly=1)],
     )

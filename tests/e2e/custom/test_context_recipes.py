@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from testbed import abort, attempts, get, only_statuses, start, steady
+from testbed import abort, attempts, constant_rate, get, start, statuses
 from testbed.errors import Inconclusive
 from testbed.experiment.record import of_running_test
 from testbed.experiment.run import Run
@@ -18,7 +18,7 @@ from tests.kit.recipes import APPS, VENV, mended, prepared, put_on_path
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]  # the first time on a machine, packages are installed
 
 EDGE = "web -> pricing"
-LOAD = steady(get("/"), rps=20, users=20, cohorts={"oslo": "50%"})
+LOAD = constant_rate(get("/"), rps=20, users=20, cohorts={"oslo": "50%"})
 
 
 def broken_for_some(web: dict[str, Any]) -> Run:
@@ -36,11 +36,11 @@ def test_the_recipe_mends_what_drops_the_context(
     folder = prepared(language)
     monkeypatch.setenv("PATH", str(folder / VENV), prepend=":")
     web = {**APPS[language].plain, "workdir": str(folder), "calls": ["pricing"]}
-    with pytest.raises(Inconclusive, match=r"web\s+does\s+not\s+forward\s+the\s+header\s+baggage"):
+    with pytest.raises(Inconclusive, match=r"web\s+does\s+not\s+propagate\s+baggage"):
         broken_for_some(web)
     (warning,) = of_running_test().runs[-1].warnings
     assert RECIPES[language] in warning
 
     handed_on = broken_for_some(web | mended(language))
     assert handed_on.warnings == []
-    handed_on.check(all=[attempts(EDGE, exactly=1)], affected=[only_statuses(503)], unaffected=[only_statuses(200)])
+    handed_on.check(all=[attempts(EDGE, exactly=1)], affected=[statuses(503)], unaffected=[statuses(200)])

@@ -17,17 +17,17 @@ import pytest
 from testbed import (
     abort,
     attempts,
-    cpu,
+    connection_refused,
+    constant_rate,
+    cpu_limit,
     get,
     kill,
     latency,
-    memory,
-    only_statuses,
+    memory_limit,
     partition,
     pause,
-    refused,
     start,
-    steady,
+    statuses,
 )
 from testbed.errors import TestbedError
 from testbed.experiment.testbed import Testbed
@@ -41,7 +41,7 @@ from tests.kit.programs.small_service import HEALTHY, answer_of, command, writte
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("networks")]
 
 FIXED: dict[str, Any] = {"binds": "all", "port": 8080}
-LOAD = steady(get("/"), rps=10, users=20, timeout_s=60)
+LOAD = constant_rate(get("/"), rps=10, users=20, timeout_s=60)
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.3, "hold_s": 0.7, "recover_s": 0}
 WAYS: dict[str, dict[str, Any]] = {"sidecars": {}, "no mesh": {"mesh": "none"}, "nodes": {"placement": "node"}}
 
@@ -100,7 +100,7 @@ def test_several_services_and_replicas_take_the_same_port_on_all_addresses(runni
                 assert httpx.get(f"http://{address(each, name)}/env", trust_env=False, timeout=60).status_code == 200
         run = running.experiment(latency(ms=50).on("front -> web"), load=LOAD, **SHORT)
         assert answer_of(other) == 200
-    run.check(all=[only_statuses(200), attempts("front -> web", at_most=1)])
+    run.check(all=[statuses(200), attempts("front -> web", at_most=1)])
 
 
 @ALL_WAYS
@@ -109,8 +109,8 @@ def test_faults_are_seen_by_the_caller(running: Testbed) -> None:
         (latency(ms=300).on("web -> back"), 200, 0.3),
         (latency(ms=300).on("front -> web"), 200, 0.3),
         (abort(503).on("web -> back"), 500, 0),
-        (refused().on("web -> back"), 500, 0),
-        (refused().on("front -> web"), 500, 0),
+        (connection_refused().on("web -> back"), 500, 0),
+        (connection_refused().on("front -> web"), 500, 0),
         (kill().on(service="back"), 500, 0),
         (kill().on(service="web"), 500, 0),
     ):
@@ -123,14 +123,14 @@ def test_faults_are_seen_by_the_caller(running: Testbed) -> None:
 
 
 def test_its_process_can_be_paused_throttled_and_limited(running: Testbed) -> None:
-    with running.policies({"web -> back": {"timeout": "1s"}}), running.inject(pause().on(service="back")):
+    with running.override_policies({"web -> back": {"timeout": "1s"}}), running.inject(pause().on(service="back")):
         status, took = asked(running)
     assert status >= 500
     assert took >= 1
-    with running.inject(cpu(share=0.5).on(service="back")):
+    with running.inject(cpu_limit(share=0.5).on(service="back")):
         assert answer_of(running) == 200
     if not running._runtime.cannot("memory"):
-        with running.inject(memory(mb=64).on(service="back")):
+        with running.inject(memory_limit(mb=64).on(service="back")):
             assert answer_of(running) == 200
     assert answer_of(running) == 200
 
@@ -138,10 +138,10 @@ def test_its_process_can_be_paused_throttled_and_limited(running: Testbed) -> No
 def test_policies_are_swapped_under_it(running: Testbed) -> None:
     with running.load(LOAD) as traffic:
         traffic.run(for_s=0.3, phase="before")
-        with running.policies({"web -> back": {"timeout": "60s"}}):
+        with running.override_policies({"web -> back": {"timeout": "60s"}}):
             traffic.run(for_s=0.5, phase="with a time-out")
         traffic.run(for_s=0.3, phase="after")
-    traffic.result().check(all=[only_statuses(200)])
+    traffic.result().check(all=[statuses(200)])
 
 
 @ALL_WAYS
@@ -225,8 +225,9 @@ own = topology("shop.yaml")
 
 def test_all_on_one_port(own):
     fault = latency(ms=50).on("web -> back")
-    run = own.experiment(fault, load=steady(get("/"), rps=10), warmup_s=0.2, baseline_s=0.3, hold_s=0.7, recover_s=0)
-    run.check(all=[only_statuses(200), attempts("web -> back", at_most=1)])
+    load = constant_rate(get("/"), rps=10)
+    run = own.experiment(fault, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=0.7, recover_s=0)
+    run.check(all=[statuses(200), attempts("web -> back", at_most=1)])
     with own.inject(kill().on(service="back")), own.client() as client:
         assert client.get("/").status_code in (502, 503)
 """

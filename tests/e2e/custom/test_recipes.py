@@ -8,7 +8,18 @@ import httpx
 import pytest
 import yaml
 
-from testbed import abort, answered, attempts, delay, get, only_statuses, refused, start, steady, throttle
+from testbed import (
+    abort,
+    attempts,
+    call_statuses,
+    connection_refused,
+    constant_rate,
+    delay,
+    get,
+    start,
+    statuses,
+    throttle,
+)
 from testbed.experiment.testbed import Testbed
 from testbed.spec.load import load_topology
 from testbed.spec.topology import Topology
@@ -23,7 +34,7 @@ GRPC = {edge.partition(" -> ")[0] for edge in EDGES if edge.endswith("stock")}
 PATIENT = {"httpx", "requests", "axios"}  # whose time-out is for each wait, and not for the whole call
 TIMEOUT_MS = 3000
 # Each request is 17 inside.
-LOAD = steady(get("/"), rps=3, users=20, cohorts={"oslo": "50%"}, cohort_rps={"oslo": 3}, timeout_s=60)
+LOAD = constant_rate(get("/"), rps=3, users=20, cohorts={"oslo": "50%"}, cohort_rps={"oslo": 3}, timeout_s=60)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +63,7 @@ def asked(client: httpx.Client) -> dict[str, tuple[int, float]]:
     return {call["to"]: (call["status"], call["ms"]) for call in answer["calls"]}
 
 
-def statuses(client: httpx.Client) -> dict[str, int]:
+def statuses_of(client: httpx.Client) -> dict[str, int]:
     return {name: status for name, (status, _) in asked(client).items()}
 
 
@@ -65,8 +76,8 @@ def test_each_uses_its_link_hands_on_the_context_and_gives_up_when_it_says(built
     assert some.warnings == []
     some.check(
         all=[attempts(edge, exactly=1) for edge in EDGES],
-        affected=[answered(f"front -> {name}", status=503) for name in CLIENTS],
-        unaffected=[answered(f"front -> {name}", status=200) for name in CLIENTS],
+        affected=[call_statuses(f"front -> {name}", status=503) for name in CLIENTS],
+        unaffected=[call_statuses(f"front -> {name}", status=200) for name in CLIENTS],
     )
 
 
@@ -79,9 +90,9 @@ def _gives_up(shop: Testbed) -> None:
                 assert (name, status) == (name, 503)
                 assert TIMEOUT_MS - 10 <= ms < 50_000, name
         shop.clean()
-        eventually(lambda: set(statuses(client).values()) == {200}, within_s=60)
+        eventually(lambda: set(statuses_of(client).values()) == {200}, within_s=60)
         with shop.inject(throttle(kb_per_s=1).on(service="pricing")):
-            eventually(lambda: _trickles_in(statuses(client)), within_s=60)
+            eventually(lambda: _trickles_in(statuses_of(client)), within_s=60)
 
 
 def _trickles_in(seen: dict[str, int]) -> bool:
@@ -91,15 +102,15 @@ def _trickles_in(seen: dict[str, int]) -> bool:
 
 
 def test_without_a_mesh_each_comes_back_by_itself_and_asks_no_proxy_of_its_users(built: Path) -> None:
-    gone = refused().on(service="pricing"), refused().on(service="stock")
+    gone = connection_refused().on(service="pricing"), connection_refused().on(service="stock")
     no_proxies = told(built, https_proxy="http://127.0.0.1:9", grpc_proxy="http://127.0.0.1:9")
     with start(no_proxies, mesh="none") as shop, shop.client() as client:
-        assert statuses(client) == dict.fromkeys(CLIENTS, 200)
+        assert statuses_of(client) == dict.fromkeys(CLIENTS, 200)
         with shop.inject(*gone):
-            assert [statuses(client) for _ in range(3)] == [dict.fromkeys(CLIENTS, 503)] * 3
-        after = statuses(client)
+            assert [statuses_of(client) for _ in range(3)] == [dict.fromkeys(CLIENTS, 503)] * 3
+        after = statuses_of(client)
         assert {name for name in CLIENTS if after[name] != 200} <= GRPC  # whose channels try again a while later
-        eventually(lambda: statuses(client) == dict.fromkeys(CLIENTS, 200), within_s=60)
+        eventually(lambda: statuses_of(client) == dict.fromkeys(CLIENTS, 200), within_s=60)
 
 
 def test_by_name_only_those_that_obey_http_proxy_get_there(built: Path) -> None:
@@ -107,9 +118,9 @@ def test_by_name_only_those_that_obey_http_proxy_get_there(built: Path) -> None:
     by_name = told(built, PRICING_URL="http://pricing", STOCK_ADDR="stock:80", NODE_USE_ENV_PROXY="1")
     with start(by_name) as shop:
         with shop.client() as client:
-            assert statuses(client) == {name: 200 if name in obey else 503 for name in CLIENTS}
+            assert statuses_of(client) == {name: 200 if name in obey else 503 for name in CLIENTS}
         with shop.load(LOAD) as traffic:
             traffic.run(for_s=0.7, phase="load")
     run = traffic.result()
-    run.check(all=[only_statuses(200).during("load")])
+    run.check(all=[statuses(200).during("load")])
     assert {edge for edge in EDGES if run.history.index.attempts.on(edge)} == {f"{name} -> pricing" for name in obey}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from testbed import attempts, delay, get, kill, only_statuses, outage, start, steady
+from testbed import attempts, constant_rate, delay, get, kill, outage, start, statuses
 from testbed.errors import FaultError
 from tests.kit.programs.small_service import answer_of, command, written
 
@@ -50,12 +50,12 @@ def test_the_edges_into_it_can_be_broken_and_its_process_cannot(tmp_path: Path, 
     web = command() | {"calls": ["db"], "env": {"CALLS": "DB_URL"}}
     topology = written(tmp_path, {"web": web, "db": command()})
     with start(topology, addresses={"db": database}) as shop:
-        load = steady(get("/"), rps=30, users=20)
+        load = constant_rate(get("/"), rps=30, users=20)
         run = shop.experiment(delay(ms=30).on("web -> db").for_users(percent=50), load=load, **SHORT)
-        run.check(all=[only_statuses(200), attempts("web -> db", exactly=1)])
+        run.check(all=[statuses(200), attempts("web -> db", exactly=1)])
         run = shop.experiment(outage("db", kind="refused"), load=load, **SHORT)
-        run.check(all=[only_statuses(502)])
-        with pytest.raises(FaultError, match="db runs already, at 127.0.0.1:"):
+        run.check(all=[statuses(502)])
+        with pytest.raises(FaultError, match="db is an external service at 127.0.0.1:"):
             shop.inject(kill().on(service="db"))
         shop.clean()
         assert answer_of(shop) == 200

@@ -9,7 +9,17 @@ from collections import Counter
 import pytest
 
 import testbed
-from testbed import availability, ejected, get, gives_up, kill, latency, only_statuses, refused, steady
+from testbed import (
+    availability,
+    call_duration,
+    connection_refused,
+    constant_rate,
+    get,
+    kill,
+    latency,
+    outlier_ejection,
+    statuses,
+)
 from testbed.checks import SATURATED, judge
 from testbed.errors import CheckError
 from testbed.experiment.testbed import Testbed
@@ -22,7 +32,7 @@ from tests.kit.judging import verdict
 pytestmark = pytest.mark.e2e
 
 EDGE, NEIGHBOURS = "front -> store", {"front-1", "front-3"}  # on node-1
-LOAD, FASTER = (steady(get("/"), rps=rps, timeout_s=30) for rps in (20, 50))
+LOAD, FASTER = (constant_rate(get("/"), rps=rps, timeout_s=30) for rps in (20, 50))
 SHORT = {"warmup_s": 0.2, "baseline_s": 0.4, "hold_s": 0.8, "recover_s": 0.4}
 
 
@@ -61,7 +71,7 @@ def lacking(run) -> list[Evidence]:
 
 def test_every_connection_is_told_with_its_caller_and_the_counters_agree(shop: Testbed) -> None:
     run = shop.experiment(load=LOAD, **SHORT)
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
     assert lacking(run) == []
     asked = Counter(request.replica for request in run.history.index.requests)
     assert Counter(one.caller for one in connections(run)) == asked
@@ -70,7 +80,7 @@ def test_every_connection_is_told_with_its_caller_and_the_counters_agree(shop: T
 
 def test_a_fault_of_the_link_meets_the_callers_that_share_it(shop: Testbed) -> None:
     run = shop.experiment(latency(ms=60).on(EDGE), load=LOAD, **SHORT)
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
     held = run.history.index.by_phase["hold"]
     assert min(request.latency_ms for request in held) >= 59
     (fault,) = run.history.index.faults
@@ -79,8 +89,8 @@ def test_a_fault_of_the_link_meets_the_callers_that_share_it(shop: Testbed) -> N
 
 
 def test_what_is_refused_is_on_record_as_well(shop: Testbed) -> None:
-    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
-    run.check(all=[only_statuses(200, 502), only_statuses(200).during("baseline")])
+    run = shop.experiment(connection_refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
+    run.check(all=[statuses(200, 502), statuses(200).during("baseline")])
     broken = [one for one in connections(run) if "UF" in one.flags]
     assert {one.callee for one in broken} == {"store-1"}
     failed = [request.phase for request in run.history.index.requests if request.status == 502]
@@ -91,23 +101,23 @@ def test_what_is_refused_is_on_record_as_well(shop: Testbed) -> None:
 
 
 def test_checks_of_single_requests_are_refused_and_those_that_are_named_instead_work(shop: Testbed) -> None:
-    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
-    with pytest.raises(CheckError, match=r"is a tcp edge.* Use gives_up on client -> front, or a check of the load's"):
-        run.check(all=[gives_up(EDGE, within_ms=60_000)])
-    run.check(all=[gives_up("client -> front", within_ms=60_000), availability(at_least_percent=5)])
+    run = shop.experiment(connection_refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT)
+    with pytest.raises(CheckError, match=r"is a tcp edge.* Use call_duration on client -> front, or a check of the"):
+        run.check(all=[call_duration(EDGE, under_ms=60_000)])
+    run.check(all=[call_duration("client -> front", under_ms=60_000), availability(at_least_percent=5)])
 
 
 def test_connections_that_cannot_be_made_eject_a_replica_by_the_policy(shop: Testbed) -> None:
-    fault, gone = refused().on(EDGE, replica="store-1"), ejected(EDGE, within_s=3)
-    with shop.policies({EDGE: {"outlierDetection": EJECTING}}):
+    fault, gone = connection_refused().on(EDGE, replica="store-1"), outlier_ejection(EDGE, within_s=3)
+    with shop.override_policies({EDGE: {"outlierDetection": EJECTING}}):
         found = verdict(shop.experiment(fault, load=FASTER, **SHORT | {"hold_s": 4}), gone)
     assert found.outcome == "held" or found.why.startswith(SATURATED), found
 
 
 def test_without_the_policy_it_is_tried_again_and_again(shop: Testbed) -> None:
-    run = shop.experiment(refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT | {"hold_s": 2})
-    run.check(all=[only_statuses(200, 502)])
-    (verdict,) = judge(run.history, all=[ejected(EDGE, within_s=1)]).verdicts
+    run = shop.experiment(connection_refused().on(EDGE, replica="store-1"), load=LOAD, **SHORT | {"hold_s": 2})
+    run.check(all=[statuses(200, 502)])
+    (verdict,) = judge(run.history, all=[outlier_ejection(EDGE, within_s=1)]).verdicts
     assert verdict.outcome != "held"  # on a machine that is too slow for such a time nothing is said of the policy
     assert re.search(r"store-1: [1-9]\d* attempts later than 1 s", verdict.observed)
 
@@ -118,7 +128,7 @@ def test_a_killed_proxy_takes_the_connections_of_all_behind_it(shop: Testbed) ->
     index = run.history.index
     assert {r.status for r in index.by_phase["hold"] if r.replica in hit} == {502}
     assert {r.status for r in index.by_phase["hold"] if r.replica not in hit} == {200}
-    run.check(all=[only_statuses(200).during(phase) for phase in ("baseline", "recover")])
+    run.check(all=[statuses(200).during(phase) for phase in ("baseline", "recover")])
     asked = Counter(request.replica for request in index.requests)
     answered = Counter(request.replica for request in index.requests if request.ok)
     made = Counter(one.caller for one in connections(run))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import abort, attempts, get, only_statuses, steady
+from testbed import abort, attempts, constant_rate, get, statuses
 from testbed.experiment.load_journal import NAME
 from testbed.experiment.run import Run
 from testbed.experiment.testbed import Testbed
@@ -17,7 +17,7 @@ from testbed.history.file import History
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
-LOAD = steady(get("/"), rps=50)
+LOAD = constant_rate(get("/"), rps=50)
 
 
 def kept(bed: Testbed) -> History:
@@ -34,12 +34,12 @@ def test_a_journal_is_judged_as_its_history_is(small: Testbed) -> None:
         traffic.run(for_s=0.4, phase="baseline")
         with small.inject(abort(503).on(EDGE)):
             traffic.run(for_s=0.4, phase="hold")
-        with small.policies({EDGE: {"retries": {"attempts": 2, "retryOn": ["5xx"]}}}):
+        with small.override_policies({EDGE: {"retries": {"attempts": 2, "retryOn": ["5xx"]}}}):
             traffic.run(for_s=0.3, phase="retried")
     run, journal = traffic.result(), kept(small)
     assert journal.complete
     assert all_of(journal) == all_of(run.history)
-    checks = [only_statuses(200).during("baseline"), attempts(EDGE, exactly=1).during("hold")]
+    checks = [statuses(200).during("baseline"), attempts(EDGE, exactly=1).during("hold")]
     report = run.check(all=checks)
     assert [v.observed for v in Run(journal).judge(all=checks).verdicts] == [v.observed for v in report.verdicts]
 
@@ -49,7 +49,7 @@ def test_a_load_that_breaks_off_leaves_what_was_known(small: Testbed) -> None:
         with small.load(LOAD) as traffic:
             with small.inject(abort(503).on(EDGE)):
                 traffic.run(for_s=0.4, phase="hold")
-            small.policies({EDGE: {"timeout": "1s"}})
+            small.override_policies({EDGE: {"timeout": "1s"}})
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -66,13 +66,13 @@ def test_a_load_that_breaks_off_leaves_what_was_known(small: Testbed) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from testbed import get, steady
+from testbed import constant_rate, get
 from testbed.experiment.launch import launch
 from testbed.spec.topology import Topology
 
 services = {"front": {"language": "go", "calls": ["back"]}, "back": {"language": "go"}}
 topology = Topology.model_validate({"name": "killed", "entry": "front", "services": services})
-with launch(topology, keep=Path(sys.argv[1])) as bed, bed.load(steady(get("/"), rps=50)) as traffic:
+with launch(topology, keep=Path(sys.argv[1])) as bed, bed.load(constant_rate(get("/"), rps=50)) as traffic:
     traffic.run(for_s=0.4, phase="first")
     print("first has ended", flush=True)
     traffic.run(for_s=600, phase="second")
@@ -89,6 +89,6 @@ def test_a_run_that_is_killed_leaves_the_phases_that_have_ended(tmp_path: Path) 
     assert not journal.complete
     assert [phase.name for phase in journal.index.phases] == ["first", "drain"]
     assert {request.status for request in journal.index.requests} == {200}
-    (verdict,) = Run(journal).judge(all=[only_statuses(200).during("first")]).verdicts
+    (verdict,) = Run(journal).judge(all=[statuses(200).during("first")]).verdicts
     assert verdict.outcome == "inconclusive"
     assert "the run has not ended" in verdict.why

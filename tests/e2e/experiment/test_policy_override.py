@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import TestbedError, abort, attempts, get, only_statuses, start, steady
+from testbed import TestbedError, abort, attempts, constant_rate, get, start, statuses
 from testbed.errors import TopologyError
 from testbed.history.events import Evidence, PolicyEvent
 from testbed.spec.topology import Topology
@@ -15,7 +15,7 @@ from testbed.spec.topology import Topology
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
 RETRY = {EDGE: {"retries": {"attempts": 2, "retryOn": ["5xx"], "backoff": "5ms"}}}
-LOAD = steady(get("/"), rps=50, timeout_s=30)
+LOAD = constant_rate(get("/"), rps=50, timeout_s=30)
 
 
 def pids(mesh):
@@ -31,7 +31,7 @@ def assert_tried(mesh, times):
 
 def test_only_the_proxies_that_hold_the_edge_are_restarted_and_the_policy_works(patient):
     before = pids(patient)
-    with patient.policies(RETRY):
+    with patient.override_policies(RETRY):
         during = pids(patient)
         assert_tried(patient, 3)
     assert {name for name in before if before[name] != during[name]} == {"front-1/proxy"}
@@ -45,14 +45,14 @@ def test_a_swap_is_quick(patient):
 
 def swap_s(mesh):
     begun = time.perf_counter()
-    with mesh.policies(RETRY):
+    with mesh.override_policies(RETRY):
         return time.perf_counter() - begun
 
 
 def test_in_the_middle_of_a_load_nothing_is_lost_and_each_phase_names_its_policy(patient, tmp_path):
     with patient.load(LOAD) as traffic, patient.inject(abort(503).on(EDGE).for_attempts(1)):
         traffic.run(for_s=0.3, phase="bare")
-        with patient.policies(RETRY):
+        with patient.override_policies(RETRY):
             traffic.run(for_s=0.3, phase="retrying")
         traffic.run(for_s=0.3, phase="bare again")
     run = traffic.result()
@@ -64,9 +64,9 @@ def test_in_the_middle_of_a_load_nothing_is_lost_and_each_phase_names_its_policy
     assert [swap.text for swap in swaps] == [EDGE, "restored"]
     report = run.check(
         all=[
-            only_statuses(200).during("retrying"),
-            only_statuses(502).during("bare"),
-            only_statuses(502).during("bare again"),
+            statuses(200).during("retrying"),
+            statuses(502).during("bare"),
+            statuses(502).during("bare again"),
             attempts(EDGE, exactly=2).during("retrying"),
             attempts(EDGE, exactly=1).during("bare"),
             attempts(EDGE, exactly=1).during("bare again"),
@@ -88,15 +88,15 @@ def test_services_in_other_languages_notice_no_swap():
     data = {"name": "row", "entry": "front", "services": services}
     with start(Topology.model_validate(data)) as row, row.load(LOAD) as traffic:
         traffic.run(for_s=0.3, phase="before")
-        with row.policies(other):
+        with row.override_policies(other):
             traffic.run(for_s=0.3, phase="other")
         traffic.run(for_s=0.3, phase="after")
-    traffic.result().check(all=[only_statuses(200).during(name) for name in ("before", "other", "after")])
+    traffic.result().check(all=[statuses(200).during(name) for name in ("before", "other", "after")])
 
 
 def test_swaps_are_nested_and_end_in_any_order(patient):
-    outer = patient.policies({EDGE: {"timeout": "1s"}})
-    inner = patient.policies({EDGE: {"retries": {"attempts": 1}}})
+    outer = patient.override_policies({EDGE: {"timeout": "1s"}})
+    inner = patient.override_policies({EDGE: {"retries": {"attempts": 1}}})
     policy = patient.topology.policy(EDGE)
     assert (policy.timeout, policy.retries.attempts) == (1000.0, 1)
     outer.restore()
@@ -108,20 +108,20 @@ def test_swaps_are_nested_and_end_in_any_order(patient):
 
 
 def test_a_policy_can_be_removed(patient):
-    with patient.policies({EDGE: None}):
+    with patient.override_policies({EDGE: None}):
         assert patient.topology.policy(EDGE) is None
     assert patient.topology.policy(EDGE).timeout == 20_000.0
 
 
 def test_what_a_test_left_in_force_is_gone_after_cleaning(patient):
-    patient.policies(RETRY)
+    patient.override_policies(RETRY)
     patient.clean()
     assert patient.topology.policy(EDGE).retries is None
     assert_tried(patient, 1)
 
 
 def test_a_test_that_fails_inside_the_block_leaves_the_old_policies(patient):
-    with pytest.raises(ZeroDivisionError), patient.policies(RETRY):
+    with pytest.raises(ZeroDivisionError), patient.override_policies(RETRY):
         raise ZeroDivisionError
     assert patient.topology.policy(EDGE).retries is None
 
@@ -143,13 +143,13 @@ def test_a_test_that_fails_inside_the_block_leaves_the_old_policies(patient):
 def test_a_mistake_is_one_message_and_changes_nothing(patient, overrides, words):
     before = pids(patient)
     with pytest.raises(TestbedError, match=words):
-        patient.policies(overrides)
+        patient.override_policies(overrides)
     assert pids(patient) == before
 
 
 def test_a_value_that_the_proxy_refuses_is_named_and_the_old_policies_stay(patient):
     with pytest.raises(TopologyError) as caught:
-        patient.policies({EDGE: {"retries": {"attempts": 5_000_000_000}}})
+        patient.override_policies({EDGE: {"retries": {"attempts": 5_000_000_000}}})
     text = str(caught.value)
     print(text)
     assert "small.yaml:9: policies[0].retries.attempts: front-1/proxy refuses it: " in text
@@ -164,10 +164,10 @@ def test_a_swap_under_load_that_the_proxy_refuses_disturbs_no_request(patient):
     with patient.load(LOAD) as traffic:
         traffic.run(for_s=0.3, phase="before")
         with pytest.raises(TopologyError, match="refuses it"):
-            patient.policies({EDGE: {"outlierDetection": {"consecutive5xxErrors": 5_000_000_000}}})
+            patient.override_policies({EDGE: {"outlierDetection": {"consecutive5xxErrors": 5_000_000_000}}})
         traffic.run(for_s=0.3, phase="after")
     run = traffic.result()
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
     assert all(event.complete for event in run.history.events if isinstance(event, Evidence))
 
 

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from testbed import abort, get, only_statuses, start, steady
+from testbed import abort, constant_rate, get, start, statuses
 from testbed.experiment.arm import Arm
 from testbed.experiment.launch import launch
 from testbed.experiment.record import Record
@@ -28,7 +28,7 @@ PAIR = Topology.model_validate(
 )
 EDGE = "front -> back"
 ARMS = [Arm.AS_WRITTEN, Arm.AS_WRITTEN, Arm.WITHOUT_FAULT]
-LOAD = steady(get("/"), rps=30)
+LOAD = constant_rate(get("/"), rps=30)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_only_the_run_of_a_calibration_collects_its_red_verdicts(beds: list[Test
     *_, calibrated = beds
     fault = abort(503).on(EDGE)
     run = calibrated.experiment(fault, load=LOAD, warmup_s=0, baseline_s=0, hold_s=0.5, recover_s=0)
-    report = run.check(all=[only_statuses(503)])
+    report = run.check(all=[statuses(503)])
     assert [verdict.outcome for verdict in report.verdicts] == ["violated"]
 
 
@@ -81,4 +81,4 @@ def test_a_mesh_that_a_test_starts_itself_is_on_the_record_of_that_test(request:
         run = bed.experiment(fault, load=LOAD, warmup_s=0, baseline_s=0, hold_s=0.5, recover_s=0)
     assert bed.record.test == request.node.nodeid
     assert bed.record.runs == [run]
-    run.check(all=[only_statuses(503)])
+    run.check(all=[statuses(503)])

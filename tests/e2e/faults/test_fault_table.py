@@ -18,7 +18,10 @@ from testbed import (
     Testbed,
     abort,
     bandwidth,
-    cpu,
+    connection_refused,
+    connection_reset,
+    constant_rate,
+    cpu_limit,
     crash_loop,
     delay,
     get,
@@ -26,21 +29,18 @@ from testbed import (
     hang,
     kill,
     latency,
-    lost,
-    memory,
-    only_statuses,
+    limit_data,
+    memory_limit,
+    node_failure,
     outage,
     pause,
-    refused,
-    reset,
     restart,
-    silent,
-    sliced,
+    slicer,
     slow_close,
     slow_start,
-    steady,
+    stall,
+    statuses,
     throttle,
-    truncated,
     unreachable,
 )
 from testbed.injection.injection import Injection
@@ -95,32 +95,32 @@ class Row:
 
 ROWS = {
     latency(ms=200): Row("latency", after(200), after(200), after(200), under_way=OK),
-    refused(): Row("refused", END, REFUSED, Is(status=503), rest=END),
+    connection_refused(): Row("connection_refused", END, REFUSED, Is(status=503), rest=END),
     unreachable(): Row("unreachable", END, Is("no connection"), TIME_OUT, rest=END),
-    silent(): Row("silent", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
-    silent(direction="answers"): Row("silent answers", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
-    reset(): Row("reset", END, RESET, Is(status=503), under_way=END),
+    stall(): Row("stall", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
+    stall(direction="answers"): Row("stall answers", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
+    connection_reset(): Row("connection_reset", END, RESET, Is(status=503), under_way=END),
     bandwidth(kb_per_s=400): Row("bandwidth", after(480), after(480), after(480), under_way=OK),
-    sliced(bytes=2000, pause_ms=2): Row("sliced", after(190), after(190), after(190), under_way=OK),
-    truncated(bytes=50_000): Row(
-        "truncated in the body",
+    slicer(bytes=2000, pause_ms=2): Row("slicer", after(190), after(190), after(190), under_way=OK),
+    limit_data(bytes=50_000): Row(
+        "limit_data in the body",
         Is("cut", 200, size=50_000),
         Is("cut", 200, size=50_000),
         Is("cut", 200, least_ms=CLOSES_LATE_MS),
         under_way=Is("cut", 200, size=50_000),
     ),
-    truncated(bytes=50): Row(
-        "truncated in the head", Is("cut", 200), Is("cut", 200), Is(status=502), under_way=Is("cut", 200)
+    limit_data(bytes=50): Row(
+        "limit_data in the head", Is("cut", 200), Is("cut", 200), Is(status=502), under_way=Is("cut", 200)
     ),
-    truncated(bytes=0): Row("truncated to nothing", END, END, Is(status=503), under_way=END),
+    limit_data(bytes=0): Row("limit_data to nothing", END, END, Is(status=503), under_way=END),
     delay(ms=200): Row("delay", after(185), after(185), after(185), under_way=after(185)),
     abort(503): Row("abort", Is(status=503), Is(status=503), Is(status=503), under_way=Is(status=503)),
     throttle(kb_per_s=400): Row("throttle", after(400), after(400), after(400), under_way=after(400)),
     hang(): Row("hang", NOTHING, NOTHING, TIME_OUT, under_way=NOTHING),
     kill(): Row("kill", END, REFUSED, Is(status=503), rest=END),
-    lost(): Row("lost", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
+    node_failure(): Row("node_failure", NOTHING, NOTHING, TIME_OUT, rest=END, under_way=END),
     pause(): Row("pause", NOTHING, NOTHING, TIME_OUT, under_way=after(90)),
-    cpu(share=0.2): Row("cpu", OK, OK, OK, under_way=OK),
+    cpu_limit(share=0.2): Row("cpu_limit", OK, OK, OK, under_way=OK),
     slow_start(takes_s=60): Row("slow_start", END, REFUSED, Is(status=503), rest=END),
     crash_loop(up_s=60, down_s=60): Row("crash_loop", END, REFUSED, Is(status=503), rest=END),
 }
@@ -243,7 +243,7 @@ def test_a_graceful_restart_ends_what_is_idle_and_is_over_for_what_is_new(pair: 
 
 @pytest.mark.needs("memory")
 def test_a_limit_of_memory_ends_what_exists_and_an_app_within_it_answers_what_is_new(pair: Testbed) -> None:
-    with warm(pair) as wire, injected(pair, memory(mb=64)):
+    with warm(pair) as wire, injected(pair, memory_limit(mb=64)):
         check(END, wire.ask())
         check(OK, fresh(link(pair), "/big"))
         assert fresh(door(pair)).status in (200, 503)
@@ -263,10 +263,10 @@ def test_who_waits_for_an_unreachable_host_gets_through_when_tcp_asks_again(pair
 
 
 def test_who_gives_up_on_a_request_that_hangs_is_seen_by_the_inlet(pair: Testbed) -> None:
-    with pair.policies({EDGE: {"timeout": "1500ms"}}):
+    with pair.override_policies({EDGE: {"timeout": "1500ms"}}):
         run = pair.experiment(
             hang().on(EDGE).for_cohort("oslo"),
-            load=steady(get("/"), rps=60, cohorts={"oslo": "50%"}),
+            load=constant_rate(get("/"), rps=60, cohorts={"oslo": "50%"}),
             warmup_s=0.2,
             baseline_s=0.3,
             hold_s=0.5,
@@ -278,7 +278,7 @@ def test_who_gives_up_on_a_request_that_hangs_is_seen_by_the_inlet(pair: Testbed
     assert len(gave_up) == len(hit)
     assert all(one.duration_ms >= 1485 for one in gave_up)
     assert all(one.duration_ms >= 750 for one in hit)  # the inlet's clock begins later than the caller's
-    run.check(affected=[only_statuses(503)], unaffected=[only_statuses(200)])
+    run.check(affected=[statuses(503)], unaffected=[statuses(200)])
 
 
 def test_a_throttled_cohort_waits_and_nobody_else(pair: Testbed) -> None:
@@ -299,7 +299,7 @@ def test_bandwidth_and_throttle_leave_a_small_answer_alone(pair: Testbed) -> Non
 
 
 def test_several_small_answers_pass_before_a_connection_has_carried_its_bytes(pair: Testbed) -> None:
-    with warm(pair) as wire, injected(pair, truncated(bytes=1000)):
+    with warm(pair) as wire, injected(pair, limit_data(bytes=1000)):
         seen = [wire.ask() for _ in range(5)]
     sizes = [saw.size for saw in seen]
     assert [saw.what for saw in seen][:3] == ["answer"] * 3
@@ -310,7 +310,7 @@ def test_several_small_answers_pass_before_a_connection_has_carried_its_bytes(pa
 def test_slices_are_small_and_no_byte_is_lost(pair: Testbed) -> None:
     with warm(pair) as wire:
         plain = wire.ask("/big")
-        with injected(pair, sliced(bytes=2000, pause_ms=2)):
+        with injected(pair, slicer(bytes=2000, pause_ms=2)):
             cut = wire.ask("/big")
     assert cut.size == plain.size
     assert cut.pieces > 4 * plain.pieces
@@ -321,8 +321,8 @@ def test_slices_are_small_and_no_byte_is_lost(pair: Testbed) -> None:
     [
         (latency(ms=200, direction="requests"), after(200)),
         (bandwidth(kb_per_s=400, direction="requests"), after(480)),
-        (sliced(bytes=2000, pause_ms=2, direction="requests"), after(190)),
-        (truncated(bytes=50_000, direction="requests"), Is("end or reset")),  # RST to what is still being sent
+        (slicer(bytes=2000, pause_ms=2, direction="requests"), after(190)),
+        (limit_data(bytes=50_000, direction="requests"), Is("end or reset")),  # RST to what is still being sent
         (slow_close(ms=200, direction="requests"), OK),
     ],
 )
@@ -359,7 +359,7 @@ def test_an_unreachable_host_is_retried_after_the_connect_time_out(impatient: Te
         check(Is(status=503, least_ms=385), fresh(door(impatient)))
 
 
-@pytest.mark.parametrize("kind", ["unreachable", "hang", "lost"])
+@pytest.mark.parametrize("kind", ["unreachable", "hang", "node_failure"])
 def test_an_outage_of_all_replicas_costs_the_whole_time_out(pair: Testbed, kind) -> None:
     with pair.inject(outage("back", kind=kind)):
         check(TIME_OUT, fresh(door(pair), "/", HASTE))

@@ -6,18 +6,18 @@ import pytest
 
 from testbed import (
     abort,
+    connection_refused,
+    connection_reset,
+    constant_rate,
     delay,
     get,
     kill,
     latency,
-    only_statuses,
     outage,
     pause,
-    refused,
-    reset,
     restart,
-    silent,
-    steady,
+    stall,
+    statuses,
 )
 
 pytestmark = pytest.mark.e2e
@@ -34,7 +34,7 @@ def times(client, n=20):
     return seen
 
 
-def statuses(client, n=20):
+def statuses_of(client, n=20):
     return [status for status, _ in times(client, n)]
 
 
@@ -45,7 +45,7 @@ def milliseconds(client, n=20):
 @pytest.fixture
 def client(patient):
     with patient.client(user="u0001", cohort="oslo") as client:
-        assert statuses(client, 5) == [200] * 5
+        assert statuses_of(client, 5) == [200] * 5
         yield client
 
 
@@ -70,25 +70,25 @@ def test_latency_on_one_replica_hits_that_replica_only(patient, client):
 
 
 def test_refused_is_seen_as_a_failed_connection(patient, client):
-    with patient.inject(refused().on(EDGE)):
-        assert statuses(client) == [502] * 20
-    assert statuses(client) == [200] * 20
+    with patient.inject(connection_refused().on(EDGE)):
+        assert statuses_of(client) == [502] * 20
+    assert statuses_of(client) == [200] * 20
 
 
 def test_silent_is_seen_as_a_time_out(patient, client):
-    with patient.policies({EDGE: {"timeout": "600ms"}}), patient.inject(silent().on(EDGE)):
+    with patient.override_policies({EDGE: {"timeout": "600ms"}}), patient.inject(stall().on(EDGE)):
         seen = times(client, 2)
     assert [status for status, _ in seen] == [502] * 2
     assert all(ms >= 585 for _, ms in seen)
-    assert statuses(client)[5:] == [200] * 15
+    assert statuses_of(client)[5:] == [200] * 15
 
 
 def test_reset_is_seen_by_connections_that_were_open_and_by_new_ones(patient, client):
-    with patient.inject(reset().on(EDGE)):
+    with patient.inject(connection_reset().on(EDGE)):
         seen = times(client, 10)
     assert [status for status, _ in seen] == [502] * 10
     assert max(ms for _, ms in seen) < 15_000  # never by a time-out
-    assert statuses(client) == [200] * 20
+    assert statuses_of(client) == [200] * 20
 
 
 def test_delay_is_added_before_the_callee_works(patient, client):
@@ -100,57 +100,57 @@ def test_delay_is_added_before_the_callee_works(patient, client):
 @pytest.mark.parametrize("status", [404, 429])
 def test_abort_answers_with_its_status(patient, client, status):
     with patient.inject(abort(status).on(EDGE)):
-        assert statuses(client) == [status] * 20
-    assert statuses(client) == [200] * 20
+        assert statuses_of(client) == [status] * 20
+    assert statuses_of(client) == [200] * 20
 
 
 def test_a_cohort_is_hit_and_nobody_else(patient, client):
     with patient.client(user="u2", cohort="bergen") as other, patient.inject(abort(404).on(EDGE).for_cohort("oslo")):
-        assert statuses(client) == [404] * 20
-        assert statuses(other) == [200] * 20
+        assert statuses_of(client) == [404] * 20
+        assert statuses_of(other) == [200] * 20
 
 
 def test_named_users_are_hit_and_nobody_else(patient, client):
     with patient.client(user="u2") as other, patient.inject(abort(404).on(EDGE).for_users("u2", "u3")):
-        assert statuses(client) == [200] * 20
-        assert statuses(other) == [404] * 20
+        assert statuses_of(client) == [200] * 20
+        assert statuses_of(other) == [404] * 20
 
 
 def test_a_share_of_the_requests_is_drawn_anew_each_time(patient, client):
     with patient.inject(abort(404).on(EDGE).for_requests(percent=50)):
-        hit = statuses(client, 100).count(404)
+        hit = statuses_of(client, 100).count(404)
     assert 25 <= hit <= 75  # five standard deviations
 
 
 def test_attempts_are_told_apart(patient, client):
     with patient.inject(abort(404).on(EDGE).for_attempts(2)):
-        assert statuses(client) == [200] * 20  # there is no second try on this edge
+        assert statuses_of(client) == [200] * 20  # there is no second try on this edge
 
 
 def test_a_killed_replica_is_refused_and_comes_back(patient, client):
     with patient.inject(kill().on(replica="back-1")):
-        assert sorted(statuses(client)) == [200] * 10 + [502] * 10
-    assert statuses(client) == [200] * 20
+        assert sorted(statuses_of(client)) == [200] * 10 + [502] * 10
+    assert statuses_of(client) == [200] * 20
 
 
 def test_a_restart_is_over_when_it_is_injected(patient, client):
     with patient.inject(restart().on(service="back")):
-        assert statuses(client)[2:] == [200] * 18
+        assert statuses_of(client)[2:] == [200] * 18
 
 
 def test_a_paused_replica_times_out_and_goes_on(patient, client):
-    with patient.policies({EDGE: {"timeout": "1500ms"}}), patient.inject(pause().on(replica="back-2")):
+    with patient.override_policies({EDGE: {"timeout": "1500ms"}}), patient.inject(pause().on(replica="back-2")):
         seen = times(client, 4)
     assert sorted(status for status, _ in seen) == [200, 200, 502, 502]
     assert all(ms >= 1485 for status, ms in seen if status == 502)
-    assert statuses(client)[4:] == [200] * 16
+    assert statuses_of(client)[4:] == [200] * 16
 
 
 @pytest.mark.parametrize("kind", ["refused", "erroring", "killed"])
 def test_a_partial_outage_hits_one_replica_of_two(patient, client, kind):
     with patient.inject(outage("back", replicas=1, kind=kind)):
-        assert sorted(statuses(client)) == [200] * 10 + [502] * 10
-    assert statuses(client)[2:] == [200] * 18
+        assert sorted(statuses_of(client)) == [200] * 10 + [502] * 10
+    assert statuses_of(client)[2:] == [200] * 18
 
 
 def test_faults_compose_and_heal_one_by_one(patient, client):
@@ -158,13 +158,13 @@ def test_faults_compose_and_heal_one_by_one(patient, client):
         assert all(status == 404 and ms >= 150 for status, ms in times(client, 10))
         slow.heal()
         assert min(milliseconds(client)) < 150
-    assert statuses(client) == [200] * 20
+    assert statuses_of(client) == [200] * 20
 
 
 def test_a_share_of_the_users_is_exact(patient):
     run = patient.experiment(
         abort(404).on(EDGE).for_users(percent=10),
-        load=steady(get("/"), rps=100, users=20, timeout_s=30),
+        load=constant_rate(get("/"), rps=100, users=20, timeout_s=30),
         warmup_s=0.1,
         baseline_s=0.1,
         hold_s=0.5,
@@ -173,4 +173,4 @@ def test_a_share_of_the_users_is_exact(patient):
     failed = {r.user for r in run.history.index.requests if r.phase == "hold" and r.status == 404}
     fine = {r.user for r in run.history.index.requests if r.phase == "hold" and r.status == 200}
     assert (len(failed), len(fine)) == (2, 18)
-    run.check(affected=[only_statuses(404)], unaffected=[only_statuses(200)])
+    run.check(affected=[statuses(404)], unaffected=[statuses(200)])

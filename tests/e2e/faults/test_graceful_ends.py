@@ -19,7 +19,7 @@ def bed():
     routes = {"/rude": {"calls": ["rude"]}}
     services = {
         "front": {"language": "node", "calls": ["polite"], "routes": routes},
-        "polite": {**held, "grace": "60s"},
+        "polite": {**held, "terminationGracePeriod": "60s"},
         "rude": held,
         "gate": {"language": "go"},
     }

@@ -256,7 +256,7 @@ def test_a_rule_that_makes_no_sense_is_never_sent(inlet: Stage) -> None:
 
 
 def test_nobody_there_is_said_plainly() -> None:
-    with pytest.raises(TestbedError, match=r"127\.0\.0\.1:1 does not take rules"):
+    with pytest.raises(TestbedError, match=r"127\.0\.0\.1:1 does not accept rules"):
         InletControl("127.0.0.1:1").set([])
 
 
@@ -264,7 +264,7 @@ def test_an_inlet_that_does_not_answer_is_given_up_in_time(inlet: Stage) -> None
     inlet.runtime.pause("inlet")
     try:
         begun = time.monotonic()
-        with pytest.raises(TestbedError, match="does not take rules"):
+        with pytest.raises(TestbedError, match="does not accept rules"):
             InletControl(inlet.plan.inlet_control, timeout_s=0.3).set([])
         assert time.monotonic() - begun >= 0.3
     finally:

@@ -12,7 +12,7 @@ import pytest
 
 from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
-from testbed.load.workload import get, poisson, post, steady
+from testbed.load.workload import constant_rate, get, poisson, post
 from tests.kit.programs.load_server import QuickServer, Server, ask, one, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_steady_load_keeps_its_schedule(binary: Path, server: Server) -> None:
-    shape = steady(get("/"), rps=200, users=100, cohorts={"trondheim": "5%"})
+    shape = constant_rate(get("/"), rps=200, users=100, cohorts={"trondheim": "5%"})
     planned = Schedule(shape, 1).take(1)
     with Driver(binary, {"shop-1": server.url}) as driver:
         start = time.time() + 0.5
@@ -57,7 +57,7 @@ def test_a_thousand_requests_a_second_leave_on_time(binary: Path) -> None:
 
 
 def test_chunks_follow_each_other_without_a_gap(binary: Path, server: Server) -> None:
-    schedule = Schedule(steady(get("/"), rps=100), 1)
+    schedule = Schedule(constant_rate(get("/"), rps=100), 1)
     start = time.time() + 0.1
     with Driver(binary, {"shop-1": server.url}) as driver:
         for i in range(5):
@@ -73,7 +73,7 @@ def test_open_loop_a_stalled_server_does_not_stop_the_sending(binary: Path, serv
     start = time.time() + 0.1
     stalled_until = server.stalled_until = start + 1.0
     with Driver(binary, {"shop-1": server.url}) as driver:
-        driver.send(Schedule(steady(get("/"), rps=100), 1).take(1), start_at=start)
+        driver.send(Schedule(constant_rate(get("/"), rps=100), 1).take(1), start_at=start)
         assert driver.wait_idle()
         results = driver.results()
     on_time = [request for request in results if request.sent < stalled_until]
@@ -172,7 +172,7 @@ def test_connections_are_kept(binary: Path, server: Server) -> None:
 
 
 def test_requests_arrive_as_planned(binary: Path, server: Server) -> None:
-    shape = steady(
+    shape = constant_rate(
         post("/cart", body="blåbær", headers={"x-tenant": "no", "host": "shop"}),
         rps=10,
         users=1,
@@ -201,7 +201,7 @@ def test_targets_share_the_requests_evenly(binary: Path, server: Server) -> None
     other = Server("127.77.0.2")
     targets = {"shop-1": server.url, "shop-2": other.url}
     with Driver(binary, targets, seed=3) as driver:
-        driver.send(Schedule(steady(get("/"), rps=400), 1).take(0.25))
+        driver.send(Schedule(constant_rate(get("/"), rps=400), 1).take(0.25))
         assert driver.wait_idle()
         results = driver.results()
     other.stop()

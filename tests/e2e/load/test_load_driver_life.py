@@ -18,7 +18,7 @@ from testbed.errors import TestbedError, Unavailable
 from testbed.history.events import Request
 from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
-from testbed.load.workload import get, steady
+from testbed.load.workload import constant_rate, get
 from tests.kit import ROOT
 from tests.kit.programs.load_server import Server, alive, ask, one, pid_of, wait_until
 
@@ -67,7 +67,9 @@ def test_close_ends_the_process_at_once_and_keeps_the_results(binary: Path, serv
 def test_a_stopped_process_cannot_hold_up_close(binary: Path, server: Server) -> None:
     driver = Driver(binary, {"shop-1": server.url}).start()
     os.kill(pid_of(driver), signal.SIGSTOP)
-    driver.send(Schedule(steady(get("/"), rps=1000), 1).take(2))  # more than the pipe holds: still returns at once
+    driver.send(
+        Schedule(constant_rate(get("/"), rps=1000), 1).take(2)
+    )  # more than the pipe holds: still returns at once
     driver.close()
     assert not alive(pid_of(driver))
 
@@ -97,7 +99,7 @@ def test_a_missing_driver_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_bad_use_is_refused(binary: Path, server: Server) -> None:
-    with pytest.raises(TestbedError, match="without targets"):
+    with pytest.raises(TestbedError, match="at least one target"):
         Driver(binary, {})
     with pytest.raises(TestbedError, match="is not a base URL"):
         Driver(binary, {"shop-1": "127.0.0.1:80"})
@@ -136,10 +138,10 @@ import sys, time
 from pathlib import Path
 from testbed.load.driver import Driver
 from testbed.load.schedule import Schedule
-from testbed.load.workload import get, steady
+from testbed.load.workload import constant_rate, get
 driver = Driver(Path(sys.argv[1]), {"shop-1": sys.argv[2]}).start()
 quiet = sys.argv[3] == "heir"
-driver.send(Schedule(steady(get("/"), rps=100), 1).take(60), start_at=time.time() + (60 if quiet else 0))
+driver.send(Schedule(constant_rate(get("/"), rps=100), 1).take(60), start_at=time.time() + (60 if quiet else 0))
 print(driver._process.pid, flush=True)
 if quiet:
     import subprocess
@@ -170,7 +172,7 @@ def test_a_killed_parent_takes_the_driver_with_it(binary: Path, server: Server, 
 def test_it_works_inside_a_running_event_loop(binary: Path, server: Server) -> None:
     async def main() -> list[Request]:
         with Driver(binary, {"shop-1": server.url}) as driver:
-            driver.send(Schedule(steady(get("/"), rps=100), 1).take(0.2))
+            driver.send(Schedule(constant_rate(get("/"), rps=100), 1).take(0.2))
             assert driver.wait_idle()
             return driver.results()
 
@@ -181,7 +183,7 @@ def test_it_may_be_used_from_many_threads(binary: Path, server: Server) -> None:
     with Driver(binary, {"shop-1": server.url}) as driver:
 
         def send(number: int) -> None:
-            driver.send(Schedule(steady(get("/"), rps=100), 1, prefix=f"t{number}-").take(0.3))
+            driver.send(Schedule(constant_rate(get("/"), rps=100), 1, prefix=f"t{number}-").take(0.3))
             driver.results()
 
         threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]

@@ -15,7 +15,7 @@ from testbed.history.events import Request
 from testbed.load.driver import Driver
 from testbed.load.encoding import Spoken
 from testbed.load.schedule import Planned, Schedule
-from testbed.load.workload import poisson, steady, unary
+from testbed.load.workload import constant_rate, poisson, unary
 from tests.kit.grpc_planes import CALL, Asked, RpcApp, echo
 
 pytestmark = pytest.mark.e2e
@@ -67,7 +67,9 @@ def ends(requests: list[Request]) -> list[tuple[int, int | None, str]]:
 
 
 def test_calls_arrive_as_planned_with_context_and_deadline(binary: Path, app: App) -> None:
-    shape = steady(unary(CALL, b"\x0a\x00\xff", metadata={"x-tenant": "no"}), rps=10, cohorts={"trondheim": "100%"})
+    shape = constant_rate(
+        unary(CALL, b"\x0a\x00\xff", metadata={"x-tenant": "no"}), rps=10, cohorts={"trondheim": "100%"}
+    )
     planned = Schedule(shape, 1).take(0.1)
     lefts = []
     app.behave = lambda asked: lefts.append(asked.context.time_remaining()) or echo(asked)
@@ -236,7 +238,7 @@ def test_open_loop_a_stalled_server_does_not_stop_the_sending(binary: Path, app:
     stalled_until = time.time() + 1.0
     app.behave = lambda asked: time.sleep(max(0.0, stalled_until - time.time())) or b""  # type: ignore[func-returns-value]
     with Driver(binary, {"shop-1": app.url}, 60, spoken=GRPC) as driver:
-        driver.send(Schedule(steady(unary(CALL), rps=100), 1).take(0.8))
+        driver.send(Schedule(constant_rate(unary(CALL), rps=100), 1).take(0.8))
         assert driver.wait_idle()
         requests = driver.results()
     assert sum(request.sent < stalled_until for request in requests) > 10  # sent although not one answer had come

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed import get, only_statuses, refused, start, steady
+from testbed import connection_refused, constant_rate, get, start, statuses
 from testbed.errors import TopologyError
 from testbed.evidence.source import Log
 from testbed.experiment.planning import plan_for
@@ -24,7 +24,7 @@ from tests.kit.judging import verdict
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
-LOAD = steady(get("/"), rps=20, timeout_s=30)
+LOAD = constant_rate(get("/"), rps=20, timeout_s=30)
 SHOP = {
     "name": "contract",
     "entry": "front",
@@ -65,7 +65,7 @@ def load(shop: Testbed) -> Run:
     with shop.load(LOAD) as traffic:
         traffic.run(for_s=0.3, phase="hold")
     run = traffic.result()
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
     return run
 
 
@@ -116,9 +116,9 @@ def test_the_record_is_complete_and_a_proxys_counters_vouch_for_it(shop: Testbed
 
 
 def test_what_got_no_answer_has_an_outcome(shop: Testbed, mesh: Mesh) -> None:
-    with shop.load(LOAD) as traffic, shop.inject(refused().on(EDGE)):
+    with shop.load(LOAD) as traffic, shop.inject(connection_refused().on(EDGE)):
         traffic.run(for_s=0.3, phase="hold")
-    assert verdict(traffic.result(), only_statuses(200)).outcome == "violated"
+    assert verdict(traffic.result(), statuses(200)).outcome == "violated"
     failed = traffic.result().history.index.attempts.on(EDGE)
     assert bool(failed) == mesh.capabilities.records_attempts
     assert {(attempt.status, attempt.outcome) for attempt in failed} <= {(0, CONNECT_FAILED)}
@@ -129,9 +129,9 @@ def test_what_runs_is_what_was_written_until_a_policy_is_another(shop: Testbed, 
     assert not any(drifts(shop, mesh, before))
     if not mesh.capabilities.enforces_policies:
         with pytest.raises(TopologyError, match=f"mesh {mesh.name} has no proxy"):
-            shop.policies(OVERRIDE)
+            shop.override_policies(OVERRIDE)
         return
-    with shop.policies(OVERRIDE):
+    with shop.override_policies(OVERRIDE):
         assert not any(drifts(shop, mesh, shop.plan))
         assert all(drifts(shop, mesh, before))
     assert not any(drifts(shop, mesh, before))
@@ -143,9 +143,9 @@ def test_an_override_costs_no_evidence(shop: Testbed, mesh: Mesh) -> None:
         return
     with shop.load(LOAD) as traffic:
         traffic.run(for_s=0.2, phase="before")
-        with shop.policies(OVERRIDE):
+        with shop.override_policies(OVERRIDE):
             traffic.run(for_s=0.2, phase="after")
     run = traffic.result()
-    run.check(all=[only_statuses(200).during("after")])
+    run.check(all=[statuses(200).during("after")])
     assert gaps(run) == []
     assert len(run.history.index.attempts.on(EDGE)) == len(run.history.index.requests)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from testbed import attempts, get, steady
+from testbed import attempts, constant_rate, get
 from testbed.experiment.start import start
 from testbed.spec.services import EXPECTED
 from testbed.spec.topology import Topology
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 
 def hops(services: dict[str, object], *policies: dict[str, object]) -> Topology:
-    data = {"name": "hops", "entry": "front", "services": services, "policies": policies, "forward": [EXPECTED]}
+    data = {"name": "hops", "entry": "front", "services": services, "policies": policies, "forwardHeaders": [EXPECTED]}
     return Topology.model_validate(data)
 
 
@@ -26,7 +26,7 @@ def test_an_app_that_hands_the_remaining_time_on_has_its_calls_end_with_it() -> 
     edge = "front -> back"
     with start(hops(services, {"edge": edge, "timeout": "60s"})) as shop, shop.client() as client:
         assert client.get("/", headers={EXPECTED: "200"}).status_code == 200
-        with shop.policies({edge: {"respectExpectedRqTimeout": True}}):
+        with shop.override_policies({edge: {"respectExpectedRqTimeout": True}}):
             assert client.get("/", headers={EXPECTED: "200"}).status_code == 504
 
 
@@ -34,16 +34,19 @@ def test_the_deadline_that_a_proxy_sets_ends_the_calls_of_the_next_hop() -> None
     """The front waits 600 ms; the back works longer, for nobody unless the middle's proxy knows that."""
     services: dict[str, object] = {
         "front": {"language": "go", "calls": [{"to": "middle", "onFailure": {"keep": [504]}}]},
-        "middle": {"language": "go", "onHangUp": "continue", "calls": ["back"]},
+        "middle": {"language": "go", "onClientDisconnect": "continue", "calls": ["back"]},
         "back": {"language": "go", "work": "900ms"},
     }
     edge = "middle -> back"
     waits = {"edge": "front -> middle", "timeout": "600ms"}
     with start(hops(services, waits, {"edge": edge, "timeout": "60s"})) as shop:
-        with shop.load(steady(get("/"), rps=20)) as traffic:
+        with shop.load(constant_rate(get("/"), rps=20)) as traffic:
             traffic.run(for_s=0.3, phase="knows nothing")
         unaware = traffic.result()
-        with shop.policies({edge: {"respectExpectedRqTimeout": True}}), shop.load(steady(get("/"), rps=20)) as traffic:
+        with (
+            shop.override_policies({edge: {"respectExpectedRqTimeout": True}}),
+            shop.load(constant_rate(get("/"), rps=20)) as traffic,
+        ):
             traffic.run(for_s=0.3, phase="respects")
         aware = traffic.result()
     for run in (unaware, aware):

@@ -84,7 +84,7 @@ def test_both_ways_in_lead_to_the_callee(plain: Stage) -> None:
 def test_an_unknown_host_is_told_so_with_the_known_ones(plain: Stage) -> None:
     got = proxied(plain, "princing")
     assert got.status == 404
-    assert got.body == b"this proxy knows no service princing; it knows callee\n"
+    assert got.body == b"unknown service princing; this proxy has routes for callee\n"
 
 
 def test_connections_come_from_the_replicas_own_address(plain: Stage) -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 import testbed
-from testbed import abort, answered, attempts, delay, get, kill, latency, only_statuses, slowest, steady, topology
+from testbed import (
+    abort,
+    attempts,
+    call_statuses,
+    constant_rate,
+    delay,
+    get,
+    kill,
+    latency,
+    max_latency,
+    statuses,
+    topology,
+)
 from testbed.errors import FaultError
 from testbed.spec.load import load_topology
 from tests.kit import MESHES
@@ -15,7 +27,7 @@ pytestmark = pytest.mark.e2e
 
 rpc = topology("rpc.yaml", scope="module")
 EDGE = "front -> back"
-LOAD = steady(get("/"), rps=20, users=5, timeout_s=60)
+LOAD = constant_rate(get("/"), rps=20, users=5, timeout_s=60)
 TIMES = {"warmup_s": 0.1, "baseline_s": 0.2, "hold_s": 0.5, "recover_s": 0.2}
 
 
@@ -27,49 +39,49 @@ def test_a_call_goes_through_all_of_them(rpc):
 
 
 def test_retries_hide_what_fails_once(rpc):
-    legacy = answered("front -> legacy", status=200)
+    legacy = call_statuses("front -> legacy", status=200)
     assert_retries_hide_what_fails_once(rpc, EDGE, legacy, load=LOAD, **TIMES)
 
 
 def test_what_is_not_retried_reaches_the_caller(rpc):
     run = rpc.experiment(abort(grpc_status="RESOURCE_EXHAUSTED").on(EDGE), load=LOAD, **TIMES)
-    run.check(all=[only_statuses(429), attempts(EDGE, exactly=1), answered(EDGE, grpc_status="RESOURCE_EXHAUSTED")])
+    run.check(all=[statuses(429), attempts(EDGE, exactly=1), call_statuses(EDGE, grpc_status="RESOURCE_EXHAUSTED")])
 
 
 def test_a_fault_on_some_users_leaves_the_others_alone(rpc):
     fault = abort(grpc_status="NOT_FOUND").on(EDGE).for_users(percent=40)
     run = rpc.experiment(fault, load=LOAD, **TIMES)
-    run.check(affected=[only_statuses(404)], unaffected=[only_statuses(200)])
+    run.check(affected=[statuses(404)], unaffected=[statuses(200)])
 
 
 def test_a_delay_ends_with_the_time_out_of_the_policy(rpc):
-    with rpc.policies({EDGE: {"timeout": "1s"}}):
+    with rpc.override_policies({EDGE: {"timeout": "1s"}}):
         run = rpc.experiment(delay(ms=600_000).on("back -> store"), load=LOAD, **TIMES)
-    run.check(all=[slowest(under_ms=59_000), only_statuses(503, 504)])
+    run.check(all=[max_latency(under_ms=59_000), statuses(503, 504)])
 
 
 def test_a_latency_on_the_link_is_met_by_every_call(rpc):
     run = rpc.experiment(latency(ms=60).on("store -> ledger"), load=LOAD, **TIMES)
-    run.check(all=[only_statuses(200), answered("store -> ledger", grpc_status="OK")])
+    run.check(all=[statuses(200), call_statuses("store -> ledger", grpc_status="OK")])
     held = [request.latency_ms for request in run.history.index.by_phase["hold"]]
     assert min(held) >= 59
 
 
 def test_a_dead_replica_is_retried_elsewhere(rpc):
     run = rpc.experiment(kill().on(replica="back-1"), load=LOAD, **TIMES)
-    run.check(all=[only_statuses(200), attempts(EDGE, at_most=3)])
+    run.check(all=[statuses(200), attempts(EDGE, at_most=3)])
 
 
 def test_a_status_of_the_other_protocol_is_refused_before_anything_is_sent(rpc):
-    with pytest.raises(FaultError, match="carries gRPC, whose callers go by the gRPC status"):
+    with pytest.raises(FaultError, match="carries gRPC, where callers read the gRPC status"):
         rpc.experiment(abort(503).on(EDGE), load=LOAD)
-    with pytest.raises(FaultError, match="carries http2, whose answers have no gRPC status"):
+    with pytest.raises(FaultError, match="carries http2, which has no gRPC status"):
         rpc.experiment(abort(grpc_status="UNAVAILABLE").on("front -> legacy"), load=LOAD)
 
 
 def test_an_http2_edge_takes_http_faults(rpc):
     run = rpc.experiment(abort(503).on("front -> legacy"), load=LOAD, **TIMES)
-    run.check(all=[only_statuses(200), answered("front -> legacy", status=503)])
+    run.check(all=[statuses(200), call_statuses("front -> legacy", status=503)])
 
 
 def test_without_a_mesh_the_apps_call_the_links_themselves_and_say_how_it_ended():
@@ -78,4 +90,4 @@ def test_without_a_mesh_the_apps_call_the_links_themselves_and_say_how_it_ended(
     bare = testbed.Topology(name="bare", mesh="none", entry="front", services=services)
     with testbed.start(bare) as mesh:
         run = mesh.experiment(abort(grpc_status="UNAVAILABLE").on(EDGE), load=LOAD, **TIMES)
-        run.check(all=[only_statuses(503), answered(EDGE, grpc_status="UNAVAILABLE")])
+        run.check(all=[statuses(503), call_statuses(EDGE, grpc_status="UNAVAILABLE")])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from testbed.spec.grpc_status import HTTP, NAMES, OF_HTTP
+
 Json = dict[str, Any]
 FAIL: Json = {"kind": "fail", "status": 503, "keep": []}
 IGNORE: Json = {"kind": "ignore"}
+GRPC: Json = {"names": NAMES, "http": HTTP, "of_http": {str(http): number for http, number in OF_HTTP.items()}}
 
 
 def call(to: str, *, on_failure: Json | None = None, **fields: Any) -> Json:
@@ -26,11 +29,11 @@ def instead(name: str, other: Json) -> Json:
     return {"kind": "call", "name": name, "call": other}
 
 
-def route(*steps: Json | list[Json], work: Json | None = None, status: int = 200, size: int = 0) -> Json:
+def route(*steps: Json | list[Json], work: dict[str, float] | None = None, status: int = 200, size: int = 0) -> Json:
     """A dict is a step of one call, a list one of calls at once."""
     parallel = [step if isinstance(step, list) else [step] for step in steps]
     return {
-        "work": work,
+        "work": sorted((float(percent), ms) for percent, ms in (work or {}).items()),
         "steps": [{"parallel": calls} for calls in parallel],
         "answer": {"status": status, "bytes": size},
     }
@@ -51,6 +54,7 @@ def behaviour(
 ) -> Json:
     return {
         "protocol": protocol,
+        "grpc": GRPC,
         "wiring": wiring,
         "forward": forward or [],
         "concurrency": concurrency,

@@ -27,12 +27,13 @@ def _second_node() -> str | None:
 
 
 SECOND_NODE = _second_node()
-LANGUAGES = ["node", "go", "python", *(["node-wheel"] if SECOND_NODE else [])]
+LANGUAGES = ["node", "go", "python"]
+RUNTIMES = [*LANGUAGES, *(["node-wheel"] if SECOND_NODE else [])]
 
 
 def stub_command(language: str, told: str = "") -> list[str]:
     """The command that starts the stub of a language, which speaks gRPC if its behaviour says so."""
-    grpc = '"grpc"' in told
+    grpc = '"protocol": "grpc"' in told
     return command("node", SECOND_NODE) if language == "node-wheel" else command(language, packages=grpc)
 
 

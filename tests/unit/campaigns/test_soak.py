@@ -18,10 +18,10 @@ def test_the_same_verdicts_are_no_change_even_with_other_observations():
 def test_every_changed_verdict_is_named_with_both_histories():
     other = seen(phase="healed")
     (change,) = rounds(told(HELD, other, history="1.jsonl"), told(VIOLATED, other, history="2.jsonl"))
-    assert change.about == "slowest(under_ms=700) (all, hold), run 1"
+    assert change.about == "max_latency(under_ms=700) (all, hold), run 1"
     assert (change.first, change.now) == ("PASS: 318 ms", "FAIL: 918 ms; 2 requests of 400")
     assert change.histories == ("1.jsonl", "2.jsonl")
-    assert all(part in describe(change) for part in (TEST, "slowest", "1.jsonl", "2.jsonl"))
+    assert all(part in describe(change) for part in (TEST, "max_latency", "1.jsonl", "2.jsonl"))
 
 
 def test_a_verdict_that_is_missing_or_new_is_a_change():

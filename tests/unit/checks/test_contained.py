@@ -34,14 +34,14 @@ def fail(story, ids, edge=EDGE):
 
 def test_nobody_noticed():
     verdict = told().verdict(contained())
-    assert (verdict.outcome, verdict.observed, verdict.bound) == ("held", "none of 20 users noticed", "nobody")
+    assert (verdict.outcome, verdict.observed, verdict.bound) == ("held", "0 of 20 users affected", "0")
     assert (verdict.phase, verdict.n, verdict.confidence) == ("from the first fault on", 20, "exact")
 
 
 def test_who_noticed_is_said_in_one_sentence():
     verdict = told(failed=range(100, 220, 10), users=400).verdict(contained())
     assert verdict.outcome == "violated"
-    assert verdict.observed == "12 of 400 users noticed (3 %), all on checkout -> pricing, for 1.12 s"
+    assert verdict.observed == "12 of 400 users affected (3 %), all on checkout -> pricing, for 1.12 s"
     assert (verdict.margin, verdict.why) == ("12 too many", "12 requests failed: 503 x 12")
     assert verdict.next.startswith("request hold-100 ")
 
@@ -49,14 +49,14 @@ def test_who_noticed_is_said_in_one_sentence():
 def test_requests_may_be_counted_instead_of_users():
     verdict = told(failed=(0, 20, 40)).verdict(contained(per="requests", at_most=3))
     assert verdict.outcome == "held"
-    assert verdict.observed.startswith("3 of 501 requests noticed (0.59 %)")
-    assert told(failed=(0, 20, 40)).verdict(contained()).observed.startswith("1 of 20 users noticed (5 %)")
+    assert verdict.observed.startswith("3 of 501 requests affected (0.59 %)")
+    assert told(failed=(0, 20, 40)).verdict(contained()).observed.startswith("1 of 20 users affected (5 %)")
 
 
 def test_a_load_without_users_counts_requests():
     story = told(failed=(0, 1))
     story.events = [replace(e, user="") if isinstance(e, Request) else e for e in story.events]
-    assert story.verdict(contained()).observed.startswith("2 of 501 requests noticed")
+    assert story.verdict(contained()).observed.startswith("2 of 501 requests affected")
 
 
 def test_a_failure_after_healing_is_noticed_as_well():
@@ -77,7 +77,7 @@ def test_a_failure_before_the_fault_is_not_its_doing():
 def test_who_noticed_before_the_fault_is_told_as_well():
     story = told(failed=(3,))
     story.events = [replace(e, status=503) if getattr(e, "id", "") == "baseline-7" else e for e in story.events]
-    assert story.verdict(contained()).why.endswith("not the cause, or not alone; 1 request failed: 503 x 1")
+    assert story.verdict(contained()).why.endswith("so the fault is not the only cause; 1 request failed: 503 x 1")
 
 
 def test_the_faults_own_users_are_left_out():
@@ -94,7 +94,7 @@ def test_if_the_fault_is_meant_for_everybody_nobody_is_left_to_judge():
     everybody.events = [replace(e, users=("u0", "u1")) if isinstance(e, FaultEvent) else e for e in everybody.events]
     verdict = everybody.verdict(contained())
     assert verdict.outcome == "inconclusive"
-    assert "belongs to the population all outside the faults' scope" in verdict.why
+    assert "belong to the population all outside the faults' scope" in verdict.why
 
 
 def test_slowness_and_fallbacks_count_when_asked_for():
@@ -131,7 +131,7 @@ def test_a_percentage_is_a_claim_about_all_users(failed, users, outcome):
 def test_nobody_notices_after_the_deadline():
     early, late = told(failed=(10, 95)), told(failed=(10, 350))
     held = early.verdict(contained(within_s=1))
-    assert (held.outcome, held.bound) == ("held", "nobody after 1 s")
+    assert (held.outcome, held.bound) == ("held", "0 after 1 s")
     verdict = late.verdict(contained(within_s=1))
     assert (verdict.outcome, verdict.margin) == ("violated", "1 request too late")
     assert verdict.next.startswith("request hold-350 ")
@@ -141,7 +141,7 @@ def test_nobody_notices_after_the_deadline():
 def test_too_few_requests_after_the_deadline_prove_nothing():
     verdict = told(failed=(10,), recover=10).verdict(contained(within_s=4))
     assert verdict.outcome == "inconclusive"
-    assert verdict.why == "only 9 requests came after the deadline; 20 would have been enough"
+    assert verdict.why == "only 9 requests came after the deadline (20 needed)"
 
 
 def test_without_a_fault_all_but_the_warm_up_is_judged():

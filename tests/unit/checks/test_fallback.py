@@ -23,7 +23,7 @@ def test_a_share_is_counted_exactly():
         return quiet(5, fallbacks=lambda i: ("list-price",) if i < taken else ("stale",))
 
     held = story(4).verdict(fallback("list-price", at_least_percent=80))
-    assert (held.outcome, held.bound, held.margin) == ("held", "at least 80 % with list-price", "0 to spare")
+    assert (held.outcome, held.bound, held.margin) == ("held", ">= 80 % with list-price", "0 to spare")
     missed = story(3).verdict(fallback("list-price", at_least_percent=80))
     assert (missed.outcome, missed.margin) == ("violated", "1 missing")
     assert "200 with stale x 2" in missed.why
@@ -37,7 +37,7 @@ def test_requests_without_an_answer_are_not_counted():
 def test_it_is_inconclusive_when_nothing_was_answered():
     verdict = faulty(5, status=0).verdict(fallback("list-price"))
     assert (verdict.outcome, verdict.n) == ("inconclusive", 0)
-    assert verdict.why == "none of 5 requests was answered, so no answer shows what was taken"
+    assert verdict.why == "0 of 5 requests got an answer (at least 1 needed)"
     assert verdict.next.startswith("request hold-0 ")
 
 
@@ -49,7 +49,7 @@ def test_an_unknown_fallback_names_the_nearest():
 def test_a_topology_without_fallbacks_says_so():
     story = Story(topology={"entry": "frontend", "services": {"frontend": {}}})
     story.phase("hold", 5)
-    with pytest.raises(CheckError, match=r"this topology has none at all"):
+    with pytest.raises(CheckError, match=r"this topology has no fallbacks"):
         story.verdict(fallback("list-price"))
 
 

@@ -12,14 +12,14 @@ def slow(number, latency=500.0):
 
 def test_it_holds_when_the_996th_of_1000_is_below_the_bound():
     verdict = quiet(1000, latency=slow(4)).verdict(p99(under_ms=100))
-    assert (verdict.outcome, verdict.observed, verdict.n) == ("held", "20 ms (at most 20 ms)", 1000)
-    assert (verdict.bound, verdict.margin, verdict.confidence) == ("under 100 ms", "80 ms to spare", "95 %")
+    assert (verdict.outcome, verdict.observed, verdict.n) == ("held", "20 ms (<= 20 ms)", 1000)
+    assert (verdict.bound, verdict.margin, verdict.confidence) == ("< 100 ms", "80 ms to spare", "95 %")
 
 
 def test_it_is_inconclusive_when_the_bound_lies_within_the_confidence_interval():
     verdict = quiet(1000, latency=slow(5)).verdict(p99(under_ms=100))
     assert verdict.outcome == "inconclusive"
-    assert "1,000 requests, 5 of them at 100 ms or more, prove nothing about p99; 1,049" in verdict.why
+    assert "1,000 requests, 5 of them at 100 ms or more, do not prove p99; a proof needs 1,049" in verdict.why
     assert verdict.next.startswith("request hold-0")
 
 
@@ -27,7 +27,7 @@ def test_it_is_violated_when_the_lower_bound_reaches_the_limit():
     # The lower bound is the 985th of 1,000: 16 slow requests put it among them, 15 do not.
     assert quiet(1000, latency=slow(15)).verdict(p99(under_ms=100)).outcome == "inconclusive"
     verdict = quiet(1000, latency=slow(16)).verdict(p99(under_ms=100))
-    assert (verdict.outcome, verdict.observed) == ("violated", "500 ms (at most 500 ms)")
+    assert (verdict.outcome, verdict.observed) == ("violated", "500 ms (<= 500 ms)")
     assert verdict.why == "16 requests of 1,000 took 100 ms or more"
     assert verdict.margin == "400 ms over"
     assert verdict.next.startswith("request hold-0 (GET /, user u0): 200 after 500 ms")
@@ -47,7 +47,7 @@ def test_p99_has_an_upper_bound_from_299_on(n, outcome):
 def test_a_small_cohort_is_told_to_use_a_count():
     verdict = quiet(50).verdict(p99(under_ms=100))
     assert verdict.observed == "20 ms"
-    assert "299 with no more than 0 would be enough, or use slowest(under_ms=), which is a count" in verdict.why
+    assert "299 with at most 0, or use max_latency(under_ms=), which is a count" in verdict.why
     assert "299 requests take 2.99 s" in verdict.next
 
 
@@ -63,7 +63,7 @@ def test_p50_and_p90_look_at_their_own_quantile():
     assert story.verdict(p50(under_ms=4.5)).outcome == "violated"
     assert story.verdict(p90(under_ms=10.5)).outcome == "held"
     assert story.verdict(p90(under_ms=8.5)).outcome == "violated"
-    assert story.verdict(quantile(75, under_ms=8.5)).observed == "8 ms (at most 8 ms)"
+    assert story.verdict(quantile(75, under_ms=8.5)).observed == "8 ms (<= 8 ms)"
 
 
 def compared(n=400, baseline=400, hold_ms=30.0, baseline_ms=20.0, **hold):
@@ -75,8 +75,8 @@ def compared(n=400, baseline=400, hold_ms=30.0, baseline_ms=20.0, **hold):
 
 def test_above_baseline_compares_with_the_same_users_before():
     verdict = compared().verdict(p99(above_baseline_ms=20))
-    assert (verdict.outcome, verdict.bound) == ("held", "under baseline + 20 ms")
-    assert verdict.observed == "30 ms (at most 30 ms), baseline 20 ms"
+    assert (verdict.outcome, verdict.bound) == ("held", "< baseline + 20 ms")
+    assert verdict.observed == "30 ms (<= 30 ms), baseline 20 ms"
     assert (verdict.margin, verdict.n) == ("10 ms to spare", 400)
 
 
@@ -95,7 +95,7 @@ def test_above_baseline_needs_368_requests_for_its_two_bounds_at_97_5_percent(n,
     verdict = compared(n).verdict(p99(above_baseline_ms=20))
     assert verdict.outcome == outcome
     if outcome == "inconclusive":
-        assert "367 requests bound no p99; 368 or more would be enough" in verdict.why
+        assert "367 requests do not bound p99; 368 or more needed" in verdict.why
         assert verdict.next.startswith("368 requests take 3.68 s")
 
 
@@ -103,7 +103,7 @@ def test_above_baseline_uses_the_lower_bound_of_the_baseline():
     # The baseline's p99 is somewhere between 20 and 50 ms: 65 ms may be 15 or 45 above it.
     verdict = compared(1000, 1000, 65.0, slow(9, 50.0)).verdict(p99(above_baseline_ms=20))
     assert verdict.outcome == "inconclusive"
-    assert "p99 lies between 65 ms and 65 ms, in the baseline between 20 ms and 50 ms" in verdict.why
+    assert "p99 is between 65 ms and 65 ms, in the baseline between 20 ms and 50 ms" in verdict.why
 
 
 def test_above_baseline_counts_silence_in_either_phase():
@@ -117,7 +117,7 @@ def test_above_a_baseline_without_answers_nothing_is_proved():
     story.phase("hold", 400)
     verdict = story.verdict(p99(above_baseline_ms=20))
     assert verdict.outcome == "inconclusive"
-    assert "there is no p99 to compare with" in verdict.why
+    assert "the baseline has no p99" in verdict.why
     assert verdict.next.startswith("request baseline-0 (GET /, user u0): no answer")
 
 

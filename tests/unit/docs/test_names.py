@@ -26,7 +26,7 @@ def test_everything_registered_can_be_imported_from_testbed(home, registered):
 
 def test_the_registries_hold_what_users_write_and_no_base_classes():
     assert {"abort", "kill", "restart", "outage", "packet_loss"} <= FAULTS.keys()
-    assert {"attempts", "breaker", "p99", "quantile"} <= CHECKS.keys()
+    assert {"attempts", "circuit_breaker", "p99", "quantile"} <= CHECKS.keys()
     assert not {"Fault", "Check", "EdgeCheck", "View", "judge"} & {*FAULTS, *CHECKS}
     assert all(name == fault.__name__ and issubclass(fault, Fault) for name, fault in FAULTS.items())
 

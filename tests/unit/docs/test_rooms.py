@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.checks.judging.explain": "unit/checks/test_contained.py",
     "testbed.checks.judging.formatting": "unit/report/test_verdict_table.py",
     "testbed.checks.judging.ineffective": "unit/history/test_propagation.py",
-    "testbed.checks.judging.proxies": "unit/checks/test_breaker.py",
+    "testbed.checks.judging.proxies": "unit/checks/test_circuit_breaker.py",
     "testbed.checks.judging.report": "unit/checks/judging/test_judge.py",
     "testbed.checks.judging.validation": "unit/checks/judging/test_judge.py",
     "testbed.envoy.bootstrap": "unit/mesh/envoy/test_config.py",
@@ -131,3 +132,12 @@ def test_a_module_has_its_test_or_is_listed(name: str) -> None:
 def test_what_is_listed_is_there() -> None:
     assert not TESTED_BY.keys() - MODULES.keys()
     assert not [test for test in TESTED_BY.values() if not (ROOT / "tests" / test).is_file()]
+
+
+SIBLINGS = re.compile(r"^\s*from testbed\.(checks|faults)\.(\w+)", re.MULTILINE)
+CHECKS = sorted(ROOT.glob("testbed/checks/[a-z]*.py"))
+
+
+@pytest.mark.parametrize("path", CHECKS, ids=[path.stem for path in CHECKS])
+def test_a_check_knows_no_other_check(path: Path) -> None:
+    assert {room for kind, room in SIBLINGS.findall(path.read_text()) if kind == "checks"} <= {"judging"}

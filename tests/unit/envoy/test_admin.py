@@ -15,5 +15,5 @@ def test_each_counter_is_found_by_its_name_and_one_that_is_not_told_is_zero(monk
 
 
 def test_an_envoy_that_is_not_there_is_named() -> None:
-    with pytest.raises(TestbedError, match=r"the Envoy at 127.0.0.1:1 does not tell its counters: ConnectionRefused"):
+    with pytest.raises(TestbedError, match=r"the Envoy at 127.0.0.1:1 does not return its counters: ConnectionRefused"):
         admin.counters("127.0.0.1:1")

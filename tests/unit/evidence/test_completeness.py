@@ -25,7 +25,7 @@ def test_as_many_lines_as_were_counted_and_all_tries_of_each_call_are_whole() ->
 def test_a_try_too_few_is_told() -> None:
     found = made(Counts(1), Reading((TRY, CALL), ended=1))
     assert not found.is_whole(asked=True)
-    assert found.lacks(asked=True) == "1 calls whose attempts are not all logged"
+    assert found.lacks(asked=True) == "1 calls with missing attempts"
     found.expect_no_more_attempts()
     assert found.is_whole(asked=True)
 

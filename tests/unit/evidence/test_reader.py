@@ -80,7 +80,7 @@ def test_a_kill_costs_what_was_in_hand_and_the_calls_until_the_next_life(writer:
     assert reader.is_whole()  # nothing more will come
     attempts, calls = gaps(reader)
     assert before <= attempts.start == calls.start <= attempts.end <= dead <= calls.end
-    assert attempts.why == "a-1/proxy was killed: what it had in hand was not logged"
+    assert attempts.why == "a-1/proxy was killed: its requests under way were not logged"
     time.sleep(0.01)
     reader.started()
     born = time.time()

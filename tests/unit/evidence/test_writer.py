@@ -43,10 +43,14 @@ def test_an_app_that_writes_its_own_log_has_no_counters_to_tell() -> None:
     ("changes", "attempts", "calls"),
     [
         ([], [], []),
-        (["killed"], ["was killed: what it had in hand was not logged"], ["nobody saw the calls"]),
-        (["paused"], ["stands still"], ["stood still"]),
-        (["paused", "resumed"], [], ["stood still"]),
-        (["paused", "killed"], ["stands still", "was killed"], ["stood still", "was killed"]),
+        (
+            ["killed"],
+            ["was killed: its requests under way were not logged"],
+            ["calls to it while it was dead were not recorded"],
+        ),
+        (["paused"], ["is paused"], ["was paused"]),
+        (["paused", "resumed"], [], ["was paused"]),
+        (["paused", "killed"], ["is paused", "was killed"], ["was paused", "was killed"]),
         (["exited", "started"], [], []),
     ],
 )

@@ -24,7 +24,7 @@ class Buried:
 
 
 def fault(start, end, injected=True):
-    return FaultEvent("f1", "memory", "memory(mb=8)", "process", (), (), start, end, injected=injected)
+    return FaultEvent("f1", "memory_limit", "memory_limit(mb=8)", "process", (), (), start, end, injected=injected)
 
 
 def death(name, at):
@@ -50,7 +50,7 @@ def test_an_app_that_dies_under_a_fault_is_a_finding_and_told_once():
     ],
 )
 def test_any_other_death_is_our_trouble(name, at, faults):
-    with pytest.raises(TestbedError, match=rf"{name} died \(signal 9\); its last words:\nwords of {name}"):
+    with pytest.raises(TestbedError, match=rf"{name} died \(signal 9\); last lines of its log:\nwords of {name}"):
         Deaths(Buried([death(name, at)])).since(1.0, faults)
 
 

@@ -43,31 +43,31 @@ def test_it_begins_with_what_runs(journal: LoadJournal, path: Path) -> None:
 def test_what_was_told_is_not_told_again(journal: LoadJournal, path: Path) -> None:
     phase = Phase("hold", 1.0, 2.0)
     for _ in range(2):
-        journal.tell([phase, replace(FIRST)])
+        journal.add([phase, replace(FIRST)])
     assert events(path, journal) == [INFO, phase, FIRST]
 
 
 def test_equal_events_that_happened_twice_are_told_twice(journal: LoadJournal, path: Path) -> None:
-    journal.tell([FAULT, replace(FAULT)])
+    journal.add([FAULT, replace(FAULT)])
     assert events(path, journal) == [INFO, FAULT, FAULT]
 
 
 @pytest.mark.parametrize("change", [{"end": FOREVER, "healing_s": 0.0}, {"healing_s": 0.0}], ids=["open", "healing"])
 def test_a_fault_waits_until_it_is_healed(journal: LoadJournal, path: Path, change: dict[str, float]) -> None:
-    journal.tell([replace(FAULT, **change)])  # type: ignore[arg-type]
-    journal.tell([FAULT])
+    journal.add([replace(FAULT, **change)])  # type: ignore[arg-type]
+    journal.add([FAULT])
     assert events(path, journal) == [INFO, FAULT]
 
 
 def test_requests_are_taken_when_all_is_known_of_their_time(journal: LoadJournal) -> None:
     assert journal.lacks([FIRST, SECOND], before=2.0) == [FIRST]
-    journal.tell([FIRST])
+    journal.add([FIRST])
     assert journal.lacks([FIRST, SECOND], before=3.0) == [SECOND]
 
 
 def test_a_whole_history_adds_the_rest(journal: LoadJournal, path: Path) -> None:
     momentary = replace(FAULT, healing_s=0.0)
-    journal.tell([FIRST])
+    journal.add([FIRST])
     journal.close([replace(INFO, at=9.0), FIRST, SECOND, momentary])
     history = History.read(path)
     assert list(history) == [INFO, FIRST, SECOND, momentary]

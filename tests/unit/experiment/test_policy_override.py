@@ -127,7 +127,7 @@ def test_a_refused_configuration_is_explained_and_the_old_one_restored(told):
 def test_a_proxy_that_runs_something_else_is_an_error(told):
     told["difference"] = "clusters[0].lb_policy is 'RANDOM', not 'ROUND_ROBIN'"
     swaps, _ = made(Machine())
-    with pytest.raises(TestbedError, match="a-1/proxy does not run the policies that it was given: clusters"):
+    with pytest.raises(TestbedError, match="a-1/proxy runs other policies than requested: clusters"):
         swaps.begin({EDGE: {"timeout": "2s"}})
 
 

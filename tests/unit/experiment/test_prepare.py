@@ -71,7 +71,7 @@ def test_a_host_that_does_not_answer_is_named_with_its_place(tmp_path: Path, mac
     with pytest.raises(TopologyError) as caught:
         prepare(made, machine, silent)
     assert str(caught.value) == (
-        f"{tmp_path}/t.yaml:5: services.db.address: nobody answers at localhost:{closed} (connection refused): "
+        f"{tmp_path}/t.yaml:5: services.db.address: no service answers at localhost:{closed} (connection refused): "
         "it must run before the testbed starts"
     )
     assert not machine.asked

@@ -21,7 +21,7 @@ def test_a_clean_mesh_is_left_alone(cleaner: Cleaner, machine: Machine) -> None:
 
 
 def test_the_proxies_above_a_fault_begin_anew_and_only_once(cleaner: Cleaner, machine: Machine) -> None:
-    cleaner.broke(["b"])
+    cleaner.note_faulted(["b"])
     cleaner.clean(None)
     assert machine.restarted == ["a-1/proxy", "b-1/proxy"]
     cleaner.clean(None)
@@ -40,10 +40,11 @@ def test_services_are_told_to_forget_where_they_have_a_way_to(
 ) -> None:
     told: list[tuple[str, ...]] = []
     monkeypatch.setattr("testbed.experiment.reset.clients.forget", lambda *args: told.append(args))
-    monkeypatch.setitem(bed.topology.services, "b", bed.topology.services["b"].model_copy(update={"reset": "/forget"}))
+    b = bed.topology.services["b"].model_copy(update={"reset_path": "/forget"})
+    monkeypatch.setitem(bed.topology.services, "b", b)
     cleaner.clean(None)
     assert told == []
-    cleaner.broke(["c"])
+    cleaner.note_faulted(["c"])
     cleaner.clean(None)
     (address,) = [replica.app for replica in bed.plan.replicas if replica.service == "b"]
     assert told == [(address, "/forget", "http")]
@@ -56,7 +57,7 @@ def test_services_are_told_to_forget_where_they_have_a_way_to(
 def test_what_stays_broken_is_told_and_tried_again(
     bed: Testbed, cleaner: Cleaner, machine: Machine, monkeypatch: pytest.MonkeyPatch, part: str, method: str, said: str
 ) -> None:
-    cleaner.broke(["b"])
+    cleaner.note_faulted(["b"])
     with monkeypatch.context() as patch:
         patch.setattr(getattr(bed._parts, part), method, lambda: ["one"])
         with pytest.raises(TestbedError, match=f"{said}.* after healing: one"):
@@ -68,6 +69,6 @@ def test_what_stays_broken_is_told_and_tried_again(
 
 def test_the_warning_of_a_load_that_was_left_on_names_the_line_that_cleaned(bed: Testbed) -> None:
     bed.load(SHAPE)
-    with pytest.warns(UserWarning, match="left its load on") as warned:
+    with pytest.warns(UserWarning, match="did not end its load") as warned:
         bed.clean()
     assert warned[0].filename == __file__

@@ -25,7 +25,7 @@ def sending() -> bool:
 
 def test_a_load_that_was_left_on_sends_nothing_after_the_clean_up(bed: Testbed, drivers: Drivers) -> None:
     begin(bed)
-    with pytest.warns(UserWarning, match=r"a test left its load on, .* write `with shop.load\(...\) as traffic:`"):
+    with pytest.warns(UserWarning, match=r"a test did not end its load, .* write `with shop.load\(...\) as traffic:`"):
         bed.clean()
     (driver,) = drivers
     assert driver.sent
@@ -37,7 +37,7 @@ def test_after_the_clean_up_there_can_be_another_load(bed: Testbed, drivers: Dri
     begin(bed)
     with pytest.raises(TestbedError, match="there is a load already"):
         bed.load(SHAPE)
-    with pytest.warns(UserWarning, match="left its load on"):
+    with pytest.warns(UserWarning, match="did not end its load"):
         bed.clean()
     with bed.load(SHAPE):
         assert [driver.closed for driver in drivers] == [True, False]
@@ -45,7 +45,7 @@ def test_after_the_clean_up_there_can_be_another_load(bed: Testbed, drivers: Dri
 
 def test_a_load_that_never_ran_is_ended_as_well(bed: Testbed, drivers: Drivers) -> None:
     bed.load(SHAPE)
-    with pytest.warns(UserWarning, match="left its load on"):
+    with pytest.warns(UserWarning, match="did not end its load"):
         bed.clean()
     assert drivers[0].closed
 

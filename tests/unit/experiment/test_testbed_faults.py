@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from testbed import flapping, get, steady
+from testbed import constant_rate, flapping, get
 from testbed.experiment.testbed import Testbed
 from tests.kit.fault_plane import ONCE, Asked, Plane, injector
 
@@ -36,7 +36,7 @@ def whole(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> Testbed:
 
 def test_a_fault_of_an_experiment_is_asked_once(whole: Testbed) -> None:
     fault = Asked().on(EDGE)
-    assert whole.experiment(fault, load=steady(get("/"), rps=50), hold_s=1) == "done"
+    assert whole.experiment(fault, load=constant_rate(get("/"), rps=50), hold_s=1) == "done"
     assert fault.questions == ONCE
     assert [(one.fault, one.edges) for one in whole.record.injected] == [(str(fault), (EDGE,))]
 

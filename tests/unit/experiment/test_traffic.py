@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from testbed import TestbedError, get, steady
+from testbed import TestbedError, constant_rate, get
 from testbed.experiment.traffic import DRAIN, SWAP, Traffic
 from testbed.history.events import Request
 from testbed.load.schedule import Schedule
@@ -30,7 +30,7 @@ class SlowAnswers:
 
 
 def traffic(sender, patience_s=60.0):
-    schedule = Schedule(steady(get("/"), rps=100), seed=1)
+    schedule = Schedule(constant_rate(get("/"), rps=100), seed=1)
     return Traffic(schedule, sender, lambda traffic: None, lambda: None, patience_s)
 
 
@@ -83,14 +83,14 @@ def test_every_stretch_keeps_a_schedule_of_its_own():
 def test_a_name_is_used_once(name):
     one = traffic(SlowAnswers(after_s=0))
     one.run(for_s=0.05, phase="hold")
-    with pytest.raises(TestbedError, match="phase of that name"):
+    with pytest.raises(TestbedError, match="phase with this name"):
         one.run(for_s=0.05, phase=name)
     one.stop()
 
 
 def test_there_is_a_look_at_both_ends_of_every_phase():
     looks = []
-    schedule = Schedule(steady(get("/"), rps=100), seed=1)
+    schedule = Schedule(constant_rate(get("/"), rps=100), seed=1)
     sender = SlowAnswers(after_s=0.01)
     one = Traffic(schedule, sender, lambda traffic: None, lambda: None, 5.0, boundary=lambda: looks.append(time.time()))
     for phase in ("first", "second"):
@@ -108,7 +108,7 @@ def test_news_come_between_phases_and_the_time_that_they_take_is_in_the_drain():
         news.append(before)
         time.sleep(0.1)
 
-    schedule = Schedule(steady(get("/"), rps=100), seed=1)
+    schedule = Schedule(constant_rate(get("/"), rps=100), seed=1)
     one = Traffic(schedule, SlowAnswers(after_s=0.01), lambda traffic: None, lambda: None, 5.0, news=slow)
     one.run(for_s=0.1, phase="hold")
     one.stop()
@@ -138,12 +138,12 @@ def test_in_a_pause_nothing_is_due_and_nothing_is_under_way():
 def test_a_pause_refuses_to_begin_while_a_request_does_not_end():
     one = traffic(SlowAnswers(after_s=60), patience_s=0.1)
     one.run(for_s=0.1, phase="before")
-    with pytest.raises(TestbedError, match="requests do not end, so the policies cannot be swapped"), one.pause():
+    with pytest.raises(TestbedError, match="requests do not end, so the policies cannot be changed"), one.pause():
         pytest.fail("must not get here")
     one.stop()
 
 
 def test_no_phase_may_be_called_like_a_swap():
     one = traffic(SlowAnswers(after_s=0.1))
-    with pytest.raises(TestbedError, match="there is a phase of that name already"):
+    with pytest.raises(TestbedError, match="there is already a phase with this name"):
         one.run(for_s=0.1, phase=SWAP)

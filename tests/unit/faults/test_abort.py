@@ -18,3 +18,8 @@ def test_the_default_is_503():
 def test_what_is_no_status_is_refused(status):
     with pytest.raises(FaultError, match="status is an HTTP status from 200 to 599"):
         abort(status)
+
+
+def test_its_text_names_the_status_even_if_it_is_the_default():
+    assert str(abort().on("web -> api")) == "abort(status=503).on('web -> api')"
+    assert str(abort(grpc_status="UNAVAILABLE")) == "abort(grpc_status='UNAVAILABLE')"

@@ -38,7 +38,7 @@ def test_named_users_need_no_load():
 
 
 def test_a_share_of_users_needs_a_load():
-    with pytest.raises(FaultError, match="inject while one runs, or name them"):
+    with pytest.raises(FaultError, match="inject while a load runs, or name the users"):
         delay(ms=8).on(EDGE).for_users(percent=5).operations(EMPTY, "f1")
 
 
@@ -50,12 +50,12 @@ def test_an_unknown_cohort_names_the_nearest():
 @pytest.mark.parametrize("percent", [0, -1, 500, float("nan")])
 @pytest.mark.parametrize("method", ["for_users", "for_requests"])
 def test_a_share_is_above_0_and_at_most_100(method, percent):
-    with pytest.raises(FaultError, match="a share is above 0 and at most 100"):
+    with pytest.raises(FaultError, match="percent is above 0 and at most 100"):
         getattr(delay(ms=8), method)(percent=percent)
 
 
 def test_two_ways_to_choose_users_contradict():
-    with pytest.raises(FaultError, match="contradicts the scope"):
+    with pytest.raises(FaultError, match="contradicts the existing scope"):
         delay(ms=8).for_cohort("trondheim").for_users(percent=5)
 
 

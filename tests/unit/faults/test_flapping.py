@@ -36,9 +36,9 @@ def test_it_prints_as_it_was_written():
         (lambda: flapping("latency", up_s=1, down_s=1), "the first argument is a fault"),
         (lambda: flapping(latency, up_s=1, down_s=1), "first argument is a fault, such as outage"),
         (lambda: flapping(slow_start(takes_s=1), up_s=1, down_s=1), "slow_start ends by itself. Use crash_loop"),
-        (lambda: flapping(crash_loop(up_s=1, down_s=1), up_s=1, down_s=1), "comes and goes, or waits, by itself"),
-        (lambda: flapping(rolling(SLOW, every_s=1), up_s=1, down_s=1), "rolling.* comes and goes"),
-        (lambda: flapping(SLOW.after(s=1), up_s=1, down_s=1), r"after\(s=1\) comes and goes, or waits"),
+        (lambda: flapping(crash_loop(up_s=1, down_s=1), up_s=1, down_s=1), "comes and goes, or waits"),
+        (lambda: flapping(rolling(SLOW, every_s=1), up_s=1, down_s=1), "rolling.* already comes and goes"),
+        (lambda: flapping(SLOW.after(s=1), up_s=1, down_s=1), r"after\(s=1\) already comes and goes, or waits"),
         (
             lambda: flapping(SLOW, up_s=1, down_s=1).on(service="auth"),
             r"write flapping\(latency\(...\).on\(...\), ...\)",

@@ -14,7 +14,7 @@ def test_a_request_is_held_longer_than_anybody_waits():
 
 
 def test_an_edge_without_request_faults_names_the_link_fault_to_use():
-    with pytest.raises(FaultError, match=r"requestFaults: off.*Use silent\(\), which acts on the link"):
+    with pytest.raises(FaultError, match=r"requestFaults: off.*Use stall\(\), which acts on the link"):
         hang().on("checkout -> pricing").operations(BARE, "f1")
 
 

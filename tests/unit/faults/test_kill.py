@@ -25,7 +25,7 @@ def test_an_edge_is_no_target_for_a_process():
 
 
 def test_a_request_scope_is_refused():
-    with pytest.raises(FaultError, match=r"dead or alive for everyone.*abort\(503\)\.for_cohort"):
+    with pytest.raises(FaultError, match=r"up or down for all callers.*abort\(503\)\.for_cohort"):
         kill().on(service="auth").for_cohort("trondheim")
 
 

@@ -44,7 +44,7 @@ def test_bad_values_are_refused_when_the_fault_is_made(values, words):
         ({"edge": "checkout -> pricng"}, "no edge 'checkout -> pricng'.*did you mean 'checkout -> pricing'"),
         ({"service": "pricin"}, "no service 'pricin'.*did you mean 'pricing'"),
         ({"replica": "pricing-3"}, "no replica 'pricing-3'.*did you mean 'pricing-"),
-        ({"edge": "checkout -> pricing", "replica": "auth-1"}, "'auth-1' is not at the receiving end"),
+        ({"edge": "checkout -> pricing", "replica": "auth-1"}, "'auth-1' is not a callee on"),
     ],
 )
 def test_a_target_that_does_not_exist_is_named_with_the_nearest(aim, words):

@@ -11,11 +11,11 @@ from tests.kit.fault_context import CONTEXT
     [
         ("refused", {LinkDown}),
         ("unreachable", {Blackhole}),
-        ("silent", {Toxic}),
+        ("stall", {Toxic}),
         ("hang", {Rule}),
         ("erroring", {Rule}),
         ("killed", {LinkDown, ProcessAction}),
-        ("lost", {Toxic, ProcessAction}),
+        ("node_failure", {Toxic, ProcessAction}),
     ],
 )
 def test_each_kind_maps_to_its_plane(kind, expected):
@@ -57,4 +57,8 @@ def test_what_does_not_fit_the_mesh_is_refused(fault, words):
 
 
 def test_it_prints_as_it_was_written():
-    assert str(outage("pricing", replicas=1, kind="silent")) == "outage(service='pricing', replicas=1, kind='silent')"
+    assert str(outage("pricing", replicas=1, kind="stall")) == "outage(service='pricing', replicas=1, kind='stall')"
+
+
+def test_its_text_names_the_kind_even_if_it_is_the_default():
+    assert str(outage("pricing")) == "outage(service='pricing', kind='refused')"

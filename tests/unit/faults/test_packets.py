@@ -3,7 +3,7 @@
 import pytest
 
 from testbed.errors import FaultError
-from testbed.faults import corrupt, duplicate, packet_delay, reorder
+from testbed.faults import packet_corrupt, packet_delay, packet_duplicate, packet_reorder
 from testbed.injection.packets.netem import commands
 from tests.kit.fault_context import CONTEXT
 
@@ -14,9 +14,9 @@ LISTENS = {link.name: link.listen for link in CONTEXT.links}
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (corrupt(percent=1.5), "corrupt 1.5%"),
-        (duplicate(percent=5), "duplicate 5%"),
-        (reorder(percent=25, ms=20), "delay 20ms reorder 25%"),
+        (packet_corrupt(percent=1.5), "corrupt 1.5%"),
+        (packet_duplicate(percent=5), "duplicate 5%"),
+        (packet_reorder(percent=25, ms=20), "delay 20ms reorder 25%"),
         (packet_delay(ms=30), "delay 30ms"),
         (packet_delay(ms=30, jitter_ms=10, distribution="pareto"), "delay 30ms 10ms distribution pareto"),
         (packet_delay(ms=30, jitter_ms=10, distribution="uniform"), "delay 30ms 10ms"),
@@ -31,7 +31,7 @@ def test_each_in_netems_words(fault, words):
 
 
 def test_a_class_with_netem_below_it_and_a_filter_for_each_way_of_each_link():
-    fault = corrupt(percent=1).on(EDGE, replica="pricing-1")
+    fault = packet_corrupt(percent=1).on(EDGE, replica="pricing-1")
     class_, queue, *filters = [" ".join(words) for words in commands(17, fault.operations(CONTEXT, "f1"), LISTENS)]
     assert class_ == "class add parent 1: classid 1:11 htb rate 100gbit quantum 60000"
     assert queue == "qdisc add parent 1:11 handle 11: netem corrupt 1%"
@@ -45,13 +45,13 @@ def test_a_class_with_netem_below_it_and_a_filter_for_each_way_of_each_link():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: corrupt(percent=0), "above 0"),
-        (lambda: duplicate(percent=101), "at most 100"),
-        (lambda: reorder(percent=5, ms=0), "reorder.*ms must be above 0"),
+        (lambda: packet_corrupt(percent=0), "above 0"),
+        (lambda: packet_duplicate(percent=101), "at most 100"),
+        (lambda: packet_reorder(percent=5, ms=0), "reorder.*ms must be above 0"),
         (lambda: packet_delay(ms=-1), "packet_delay.*ms must be above 0"),
         (lambda: packet_delay(ms=1, jitter_ms=-1), "jitter_ms must not be negative"),
         (lambda: packet_delay(ms=1, distribution="paretto"), "did you mean 'pareto'"),
-        (lambda: corrupt(percent=5, direction="up"), "no direction 'up'"),
+        (lambda: packet_corrupt(percent=5, direction="up"), "no direction 'up'"),
     ],
 )
 def test_bad_values_are_refused_when_it_is_made(make, words):

@@ -33,7 +33,7 @@ def test_it_is_met_on_the_links_that_it_cuts():
     [
         (lambda: partition("checkout", "checkout"), "two different sides"),
         (lambda: partition("checkout", "pricing", direction="answers"), "one_way=True, not direction="),
-        (lambda: partition("checkout", "pricing").on("checkout -> pricing"), "names its two sides itself"),
+        (lambda: partition("checkout", "pricing").on("checkout -> pricing"), "has its two sides already"),
         (
             lambda: partition("checkout", "pricin").operations(CONTEXT, "f1"),
             "no service or replica 'pricin'.*'pricing'",

@@ -1,7 +1,7 @@
 import pytest
 
 from testbed.errors import FaultError
-from testbed.faults import abort, kill, latency, outage, refused, restart, rolling, slow_start
+from testbed.faults import abort, connection_refused, kill, latency, outage, restart, rolling, slow_start
 from tests.kit.fault_context import CONTEXT
 
 EDGE = "checkout -> pricing"
@@ -12,7 +12,7 @@ def turns(fault):
 
 
 def test_each_replica_has_its_turn_and_the_next_follows_at_once():
-    first, second = (str(refused().on(replica=f"pricing-{n}")) for n in (1, 2))
+    first, second = (str(connection_refused().on(replica=f"pricing-{n}")) for n in (1, 2))
     assert turns(rolling(outage("pricing"), every_s=3)) == [(0, first, 3), (0, second, 3)]
 
 
@@ -30,7 +30,7 @@ def test_faults_that_end_by_themselves_take_their_own_time():
 def test_an_edge_stays_the_target_and_a_scope_stays_the_scope():
     parts = rolling(abort(503).on(EDGE).for_users("u1"), every_s=3).parts(CONTEXT)
     assert [str(part) for part in parts] == [
-        f"abort().on('{EDGE}', replica='pricing-{n}').for_users('u1')" for n in (1, 2)
+        f"abort(status=503).on('{EDGE}', replica='pricing-{n}').for_users('u1')" for n in (1, 2)
     ]
 
 
@@ -49,14 +49,17 @@ def test_all_its_operations_and_links_are_known_beforehand():
     [
         (lambda: rolling(outage("pricing"), every_s=0), "every_s must be above 0"),
         (lambda: rolling(outage("pricing"), every_s=1, for_s=-1), "for_s must be above 0"),
-        (lambda: rolling(outage("pricing"), every_s=1, for_s=2), "a turn of 2 s does not fit"),
+        (lambda: rolling(outage("pricing"), every_s=1, for_s=2), "each step takes 2 s, longer than every_s"),
         (
             lambda: rolling(slow_start(takes_s=2).on(service="pricing"), every_s=1),
-            "slow_start.* does not fit",
+            "slow_start.* longer than every_s",
         ),
-        (lambda: rolling(restart().on(service="pricing"), every_s=1, for_s=1), "takes its own time"),
-        (lambda: rolling(outage("pricing", replicas=1), every_s=1).parts(CONTEXT), "one by one, leave it out"),
-        (lambda: rolling(kill().on(replica="auth-1"), every_s=1).parts(CONTEXT), "there are no turns"),
+        (lambda: rolling(restart().on(service="pricing"), every_s=1, for_s=1), "ends by itself"),
+        (
+            lambda: rolling(outage("pricing", replicas=1), every_s=1).parts(CONTEXT),
+            "leave it out for one replica after the other",
+        ),
+        (lambda: rolling(kill().on(replica="auth-1"), every_s=1).parts(CONTEXT), "cannot go from replica to replica"),
         (lambda: rolling(latency(ms=5), every_s=1).parts(CONTEXT), "has no target"),
         (lambda: rolling(outage("pricin"), every_s=1).parts(CONTEXT), "did you mean 'pricing'"),
     ],

@@ -25,7 +25,7 @@ def test_it_waits_for_some_time(s):
 
 
 def test_it_waits_once():
-    with pytest.raises(FaultError, match="waits already"):
+    with pytest.raises(FaultError, match="has a wait already"):
         SLOW.after(s=1).after(s=1)
 
 

@@ -52,7 +52,7 @@ def test_nothing_is_loaded_before_it_is_used(site):
     assert load("crawl") is None
 
 
-@pytest.mark.parametrize("taken", ["delay", "topology", "report"])
+@pytest.mark.parametrize("taken", ["delay", "topology", "report", "silent"])
 def test_a_name_of_the_testbed_is_an_error(site, taken):
     site("snails", FAULT, faults={"crawl": "crawl", taken: "crawl"})
     message = rf"the fault {taken} of snails 1\.0 \(snails:crawl\): the testbed already has this name\nuninstall"

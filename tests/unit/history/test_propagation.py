@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from testbed.checks import Report, attempts, ineffective_report, judge, only_statuses
+from testbed.checks import Report, attempts, ineffective_report, judge, statuses
 from testbed.errors import Inconclusive
 from testbed.history.events import Arrival
-from testbed.history.instrumentation import RECIPES, recipe
-from testbed.history.propagation import droppers, unused
+from testbed.history.instrumentation import RECIPES, instructions
+from testbed.history.propagation import context_losses, unused_links
 from testbed.report.failure import raise_if_red
 from tests.kit.story import EDGE, EPOCH, Story
 
@@ -48,73 +48,73 @@ USERS = {"users": ("u1", "u2")}
 
 def test_a_service_that_hands_on_the_context_is_not_named() -> None:
     index = told(scope=USERS).history.index
-    assert (droppers(index), unused(index)) == ((), ())
+    assert (context_losses(index), unused_links(index)) == ((), ())
 
 
 def test_a_service_that_drops_the_context_is_named_with_the_header() -> None:
-    (dropper,) = droppers(told(forwards=False).history.index)
-    assert str(dropper) == (
-        "checkout does not forward the header baggage: none of 200 calls on checkout -> pricing carried the request id "
-        "that 200 of its own requests had"
+    (loss,) = context_losses(told(forwards=False).history.index)
+    assert str(loss) == (
+        "checkout does not propagate baggage: 0 of 200 calls on checkout -> pricing carry a request id, "
+        "although 200 requests to checkout do"
     )
 
 
 @pytest.mark.parametrize("scope", [USERS, {"cohort": "oslo"}])
 def test_a_fault_for_some_requests_beyond_it_makes_every_check_inconclusive(scope: dict[str, Any]) -> None:
-    verdict = told(forwards=False, scope=scope).verdict(only_statuses(200))
+    verdict = told(forwards=False, scope=scope).verdict(statuses(200))
     assert verdict.outcome == "inconclusive"
-    assert verdict.why.startswith("delay(ms=5) cannot find its requests: checkout does not forward the header baggage")
-    assert "whole edges can still be broken: leave out .for_users, .for_cohort" in verdict.next
+    assert verdict.why.startswith("delay(ms=5) cannot match its requests: checkout does not propagate baggage")
+    assert "faults on whole edges still work: leave out .for_users and .for_cohort" in verdict.next
     assert RECIPES["Python"] in verdict.next
     assert RECIPES["Go"] not in verdict.next
 
 
 def test_what_was_before_such_a_fault_is_judged() -> None:
     story = told(forwards=False, scope=USERS)
-    assert story.verdict(only_statuses(200).during("baseline")).outcome == "held"
+    assert story.verdict(statuses(200).during("baseline")).outcome == "held"
 
 
 def test_a_fault_for_everybody_finds_its_requests() -> None:
-    verdict = told(forwards=False, scope={"users": None}).verdict(only_statuses(200))
+    verdict = told(forwards=False, scope={"users": None}).verdict(statuses(200))
     assert "cannot find its requests" not in verdict.why
 
 
 def test_a_fault_on_the_whole_edge_beyond_it_is_judged_as_ever() -> None:
     story = told(forwards=False, scope={"users": None})
     story.events = [replace(e, fault="f1") if isinstance(e, Arrival) and e.edge == EDGE else e for e in story.events]
-    assert story.verdict(only_statuses(200)).outcome == "held"
-    assert told(forwards=False, scope={"users": None}).verdict(only_statuses(200)).outcome == "inconclusive"
+    assert story.verdict(statuses(200)).outcome == "held"
+    assert told(forwards=False, scope={"users": None}).verdict(statuses(200)).outcome == "inconclusive"
 
 
 def test_calls_of_a_service_that_got_no_request_are_nobodys() -> None:
-    assert droppers(told(forwards=False, came=False).history.index) == ()
+    assert context_losses(told(forwards=False, came=False).history.index) == ()
 
 
 def test_background_calls_beside_those_of_requests_accuse_nobody() -> None:
     story = told()
     story.events += [Arrival("", EDGE, "checkout-1", "pricing-1", 1, story.now + n, 1, 200) for n in range(50)]
-    assert droppers(story.history.index) == ()
+    assert context_losses(story.history.index) == ()
 
 
 # -- links that are not used
 
 
 def test_a_link_that_was_never_used_is_named() -> None:
-    (one,) = unused(told(calls=0).history.index)
+    (one,) = unused_links(told(calls=0).history.index)
     assert str(one) == (
-        "checkout never used its link to pricing in 200 requests: it calls pricing past the mesh, or not at all"
+        "checkout never used its link to pricing in 200 requests: it bypasses the mesh, or it does not call pricing"
     )
     assert "PRICING_URL or PRICING_ADDR" in one.remedy
 
 
 def test_checks_of_such_a_link_are_inconclusive_and_others_are_not() -> None:
-    report = judge(told(calls=0).history, all=[attempts(EDGE, at_most=1), only_statuses(200)])
+    report = judge(told(calls=0).history, all=[attempts(EDGE, at_most=1), statuses(200)])
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive", "held"]
     assert report.verdicts[0].why.startswith("checkout never used its link to pricing in 200 requests")
 
 
 def test_a_fault_on_such_a_link_alone_proves_nothing() -> None:
-    verdict = told(calls=0, scope={"users": None}).verdict(only_statuses(200))
+    verdict = told(calls=0, scope={"users": None}).verdict(statuses(200))
     assert verdict.outcome == "inconclusive"
     assert verdict.why.startswith("checkout never used its link to pricing")
 
@@ -122,7 +122,7 @@ def test_a_fault_on_such_a_link_alone_proves_nothing() -> None:
 def test_a_few_requests_prove_nothing_of_a_link() -> None:
     story = Story(topology=shop())
     story.arrivals(story.phase("hold", 19), **TO_CHECKOUT)
-    assert unused(story.history.index) == ()
+    assert unused_links(story.history.index) == ()
 
 
 @pytest.mark.parametrize(("mesh", "calls", "named"), [("envoy", 1, False), ("envoy", 0, True), ("none", 0, False)])
@@ -134,7 +134,7 @@ def test_connections_belong_to_no_request_but_are_seen_by_a_proxy(mesh: str, cal
     story.arrivals(requests, **TO_CHECKOUT)
     story.attempts(requests, calls, request="")
     index = story.history.index
-    assert (droppers(index), bool(unused(index))) == ((), named)
+    assert (context_losses(index), bool(unused_links(index))) == ((), named)
 
 
 def test_a_stub_keeps_to_its_wiring() -> None:
@@ -143,7 +143,7 @@ def test_a_stub_keeps_to_its_wiring() -> None:
         | {"services": {"frontend": {"language": "go", "calls": ["pricing"]}, "pricing": {"language": "go"}}}
     )
     story.phase("hold", 100)
-    assert unused(story.history.index) == ()
+    assert unused_links(story.history.index) == ()
 
 
 # -- before the fault: the run ends there
@@ -164,17 +164,18 @@ def test_a_run_ends_before_a_fault_that_cannot_find_its_requests(scope: dict[str
     assert report is not None
     (verdict,) = report.verdicts
     assert (verdict.outcome, verdict.observed, verdict.edge) == ("inconclusive", "delay(ms=5) was not injected", EDGE)
-    assert verdict.why.startswith("delay(ms=5) cannot find its requests: checkout does not forward the header baggage")
-    assert "whole edges can still be broken" in verdict.next
+    assert verdict.why.startswith("precondition failed: the fault cannot match any request: delay(ms=5) ")
+    assert "checkout does not propagate baggage" in verdict.why
+    assert "faults on whole edges still work" in verdict.next
     assert (verdict.n, report.test, report.seed) == (200, "test_it", 42)
-    with pytest.raises(Inconclusive, match="1 check: 1 inconclusive; a fault can be felt"):
+    with pytest.raises(Inconclusive, match="1 check: 1 INCONCLUSIVE; precondition for all"):
         raise_if_red(report)
 
 
 def test_a_run_ends_before_a_fault_on_a_link_that_is_not_used() -> None:
     report = ends(calls=0, plane="link")
     assert report is not None
-    assert report.verdicts[0].why.startswith("checkout never used its link to pricing in 200 requests")
+    assert "any request: checkout never used its link to pricing in 200 requests" in report.verdicts[0].why
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_a_fault_that_was_injected_is_judged_by_its_checks() -> None:
     ],
 )
 def test_the_recipe_is_of_the_commands_language(command: list[str], language: str) -> None:
-    assert recipe(command) == f"in {language}, by OpenTelemetry:\n{RECIPES[language]}"
+    assert instructions(command) == f"in {language}, with OpenTelemetry:\n{RECIPES[language]}"
 
 
 def test_every_recipe_has_two_lines() -> None:
@@ -216,4 +217,4 @@ def test_every_recipe_has_two_lines() -> None:
 
 
 def test_of_an_unknown_language_all_recipes_are_given() -> None:
-    assert all(text in recipe(["./server"]) for text in RECIPES.values())
+    assert all(text in instructions(["./server"]) for text in RECIPES.values())

@@ -3,7 +3,7 @@
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.faults import abort, kill, memory, packet_loss, pause, restart
+from testbed.faults import abort, kill, memory_limit, packet_loss, pause, restart
 from testbed.faults.resolved import resolve
 from testbed.injection.active import ActiveFaults
 from testbed.injection.dispatch import EngineSet
@@ -65,7 +65,7 @@ def test_a_momentary_fault_is_over_when_it_has_been_activated():
 
 def test_links_that_guard_a_restart_are_open_while_the_fault_is_in_force():
     mesh = Mesh()
-    fault = mesh.activate(memory(mb=64).on(replica="auth-1"))
+    fault = mesh.activate(memory_limit(mb=64).on(replica="auth-1"))
     assert mesh.done == ["apply", "apply", "confine", "undo", "undo"]
     mesh.active.deactivate(fault)
     assert mesh.done[5:] == ["apply", "apply", "restart", "undo", "undo"]

@@ -5,17 +5,17 @@ import pytest
 from testbed.errors import FaultError, TestbedError, Unsupported
 from testbed.faults import (
     abort,
-    cpu,
+    connection_refused,
+    cpu_limit,
     crash_loop,
     delay,
     flapping,
     kill,
     latency,
-    memory,
+    memory_limit,
     outage,
     packet_loss,
     pause,
-    refused,
     restart,
     rolling,
     unreachable,
@@ -78,7 +78,7 @@ def test_a_failing_heal_is_raised_after_all_else_is_healed():
 def test_a_contradiction_with_what_is_in_force_changes_nothing():
     plane = Plane()
     faults = injector(plane)
-    inject(faults, refused().on(EDGE))
+    inject(faults, connection_refused().on(EDGE))
     before = list(plane.done)
     with pytest.raises(FaultError, match="contradict"):
         inject(faults, latency(ms=5).on(EDGE))
@@ -92,27 +92,27 @@ def test_the_same_fault_twice_is_refused():
 
 def test_what_the_runtime_cannot_do_is_refused_with_the_alternative():
     plane = Plane(lacks=("memory",))
-    with pytest.raises(FaultError, match=r"memory\(mb=64\).* is not possible here: .*no brakes.* Use kill\(\)"):
-        inject(injector(plane), pause().on(replica="auth-1"), memory(mb=64).on(service="pricing"))
+    with pytest.raises(FaultError, match=r"memory_limit\(mb=64\).* is not possible here: .*no brakes.* Use kill\(\)"):
+        inject(injector(plane), pause().on(replica="auth-1"), memory_limit(mb=64).on(service="pricing"))
     assert plane.done == []
 
 
 def test_what_the_runtime_cannot_do_is_refused_though_nothing_would_be_done():
     plane = Plane(lacks=("memory",))
     with pytest.raises(FaultError, match="is not possible here: this machine has no brakes"):
-        injector(plane, dry=True).check([memory(mb=64).on(service="pricing")], CONTEXT)
+        injector(plane, dry=True).check([memory_limit(mb=64).on(service="pricing")], CONTEXT)
 
 
 def test_links_are_closed_only_while_the_process_starts_with_its_limit_and_again_without():
     plane = Plane()
-    with inject(injector(plane), memory(mb=64).on(replica="auth-1")):
+    with inject(injector(plane), memory_limit(mb=64).on(replica="auth-1")):
         assert [what for what, *_ in plane.done] == ["apply", "apply", "confine", "undo", "undo"]
     assert [what for what, *_ in plane.done[5:]] == ["apply", "apply", "restart", "undo", "undo"]
 
 
 def test_a_share_of_a_processor_is_given_and_taken_back():
     plane = Plane()
-    with inject(injector(plane), cpu(share=0.2).on(replica="auth-1")):
+    with inject(injector(plane), cpu_limit(share=0.2).on(replica="auth-1")):
         pass
     assert plane.done == [("throttle", "auth-1/app", 0.2), ("unthrottle", "auth-1/app")]
 
@@ -126,7 +126,7 @@ def test_an_interrupt_goes_on_though_healing_fails():
 
 def test_all_faults_of_an_injection_are_healed_though_one_heal_fails():
     plane = Plane(fails=("resume",))
-    injection = inject(injector(plane), cpu(share=0.2).on(replica="auth-1"), pause().on(replica="pricing-1"))
+    injection = inject(injector(plane), cpu_limit(share=0.2).on(replica="auth-1"), pause().on(replica="pricing-1"))
     with pytest.raises(TestbedError, match="healing pause.*cannot resume"):
         injection.heal()
     assert plane.done[-1] == ("unthrottle", "auth-1/app")
@@ -176,12 +176,12 @@ def test_a_dry_injector_records_every_fault_and_breaks_nothing():
 @pytest.mark.parametrize(
     "fault",
     [
-        flapping(refused().on(EDGE), up_s=0.01, down_s=0.01),
+        flapping(connection_refused().on(EDGE), up_s=0.01, down_s=0.01),
         rolling(outage("pricing", kind="killed"), every_s=0.01),
         crash_loop(up_s=0.01, down_s=0.01).on(replica="auth-1"),
         latency(ms=5).on(EDGE).after(s=0.01),
-        cpu(share=0.5).on(replica="auth-1"),
-        memory(mb=64).on(replica="auth-1"),
+        cpu_limit(share=0.5).on(replica="auth-1"),
+        memory_limit(mb=64).on(replica="auth-1"),
     ],
     ids=str,
 )
@@ -284,7 +284,7 @@ def test_a_fault_that_was_checked_is_checked_again_against_what_has_come_into_fo
     plane = Plane()
     faults = injector(plane)
     early = faults.check([latency(ms=5).on(EDGE)], CONTEXT)
-    with inject(faults, refused().on(EDGE)):
+    with inject(faults, connection_refused().on(EDGE)):
         before = list(plane.done)
         with pytest.raises(FaultError, match="contradict"):
             faults.inject(early)

@@ -8,6 +8,7 @@ import pytest
 
 from testbed.errors import FaultError, TestbedError
 from testbed.faults import (
+    connection_refused,
     crash_loop,
     delay,
     flapping,
@@ -15,7 +16,6 @@ from testbed.faults import (
     latency,
     outage,
     pause,
-    refused,
     restart,
     rolling,
     slow_start,
@@ -169,7 +169,7 @@ def test_a_failure_in_a_later_turn_is_raised_when_it_is_healed(fails, words):
     plane.fails = (fails,)
     wait_for(lambda: not timelines())
     plane.fails = ()
-    with pytest.raises(TestbedError, match=f"flapping.* went wrong while it was in force: .*{words}"):
+    with pytest.raises(TestbedError, match=f"flapping.* failed while it was in force: .*{words}"):
         injection.heal()
 
 
@@ -181,7 +181,7 @@ def test_a_failure_in_a_later_turn_is_raised_once_at_the_end_of_the_phase():
         plane.fails = ("pause",)
         wait_for(lambda: not timelines())
         plane.fails = ()
-        with pytest.raises(TestbedError, match="flapping.* went wrong while it was in force: .*cannot pause"):
+        with pytest.raises(TestbedError, match="flapping.* failed while it was in force: .*cannot pause"):
             faults.check_timelines()
         faults.check_timelines()
 
@@ -209,14 +209,14 @@ def test_a_dry_timeline_runs_without_breaking_anything():
     "second",
     [
         rolling(outage("pricing"), every_s=9),
-        flapping(refused().on(replica="pricing-2"), up_s=9, down_s=9),
-        refused().on(EDGE).after(s=9),
+        flapping(connection_refused().on(replica="pricing-2"), up_s=9, down_s=9),
+        connection_refused().on(EDGE).after(s=9),
     ],
 )
 def test_what_will_collide_later_is_refused_at_once(second):
     plane = Plane()
     faults = injector(plane)
-    with inject(faults, refused().on(EDGE)):
+    with inject(faults, connection_refused().on(EDGE)):
         before = list(plane.done)
         with pytest.raises(FaultError, match="contradict each other: both close the link"):
             inject(faults, second)
@@ -227,7 +227,7 @@ def test_what_will_collide_later_is_refused_at_once(second):
     "passing",
     [
         rolling(outage("pricing"), every_s=9),
-        flapping(refused().on(EDGE), up_s=9, down_s=9),
+        flapping(connection_refused().on(EDGE), up_s=9, down_s=9),
         kill().on(service="pricing").after(s=9),
         slow_start(takes_s=9).on(service="pricing"),
     ],
@@ -238,5 +238,5 @@ def test_what_is_hidden_for_some_of_the_time_only_is_an_ordinary_combination(pas
 
 
 def test_what_would_never_be_seen_is_refused():
-    with pytest.raises(FaultError, match="so nothing else can happen on it"):
-        inject(injector(Plane()), refused().on(EDGE), flapping(latency(ms=5).on(EDGE), up_s=9, down_s=9))
+    with pytest.raises(FaultError, match="so no other fault has an effect on it"):
+        inject(injector(Plane()), connection_refused().on(EDGE), flapping(latency(ms=5).on(EDGE), up_s=9, down_s=9))

@@ -119,11 +119,11 @@ def test_the_stated_number_is_small() -> None:
     [
         (
             Inconclusive(
-                f"1 check: 1 inconclusive\n  why  {SATURATED.replace(' ', chr(10), 1)}: an empty way took 250 ms"
+                f"1 check: 1 INCONCLUSIVE\n  why  {SATURATED.replace(' ', chr(10), 1)}: an empty way took 250 ms"
             ),
             True,
         ),
-        (Inconclusive("1 check: 1 inconclusive\n  why  50 of 50 proves only 94 %"), False),
+        (Inconclusive("1 check: 1 INCONCLUSIVE\n  why  50 of 50 prove only >= 94 %"), False),
         (NotContained(f"it says {SATURATED}, and is refuted"), False),
         (None, False),
     ],

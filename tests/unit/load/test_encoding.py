@@ -10,7 +10,7 @@ import pytest
 from testbed.errors import TestbedError
 from testbed.load.encoding import spoken
 from testbed.load.schedule import Planned, Schedule
-from testbed.load.workload import RequestTemplate, get, post, steady, unary
+from testbed.load.workload import RequestTemplate, constant_rate, get, post, unary
 from testbed.spec.topology import Topology
 
 METHOD = "/shop.v1.Stock/Get"
@@ -26,7 +26,7 @@ def own(protocol: str) -> Topology:
 
 
 def first(template: RequestTemplate, topology: Topology, **more: Any) -> Planned:
-    shape = steady(template, rps=10, **more)
+    shape = constant_rate(template, rps=10, **more)
     return spoken(shape, topology).wire(Schedule(shape, 1).take(0.1)[0])
 
 
@@ -35,7 +35,7 @@ def first(template: RequestTemplate, topology: Topology, **more: Any) -> Planned
 def test_http_takes_requests_as_they_are(protocol: str, kind: Any) -> None:
     sent = first(post("/cart", b"x"), kind(protocol))
     assert (sent.method, sent.path, sent.body) == ("POST", "/cart", b"x")
-    assert spoken(steady(get("/"), rps=1), kind(protocol)).protocol == protocol
+    assert spoken(constant_rate(get("/"), rps=1), kind(protocol)).protocol == protocol
 
 
 def test_a_stub_that_speaks_grpc_takes_the_same_requests_as_messages() -> None:
@@ -57,23 +57,23 @@ def test_a_service_of_ones_own_is_called_by_its_method_with_an_encoded_message()
 @pytest.mark.parametrize(
     ("template", "topology", "words"),
     [
-        (unary(METHOD), entry("http"), r"a load of unary /shop.v1.Stock/Get: the entry front speaks http and knows"),
-        (unary(METHOD), own("http2"), r"the entry front speaks http2 and knows no gRPC: use get\(...\) or post\(...\)"),
+        (unary(METHOD), entry("http"), r"a load of unary /shop.v1.Stock/Get: the entry front speaks http and not gRPC"),
+        (unary(METHOD), own("http2"), r"the entry front speaks http2 and not gRPC: use get\(...\) or post\(...\)"),
         (get("/"), own("grpc"), r"a load of GET /: the entry front speaks gRPC: use unary\('/package.Service/Met"),
         (unary(METHOD), entry("grpc"), r"the entry front speaks gRPC: use get\('/path'\), as to a stub that speaks H"),
-        (post("/cart", b"x"), entry("grpc"), "is a stub that speaks gRPC, whose messages .* have no place for a body"),
+        (post("/cart", b"x"), entry("grpc"), "is a stub that speaks gRPC; its messages have .* no body"),
         (get("/", headers={"Content-Type": "a/b"}), entry("grpc"), "speaks gRPC, which sets 'Content-Type' itself"),
         (unary(METHOD, metadata={"grpc-timeout": "1S"}), own("grpc"), "speaks gRPC, which sets 'grpc-timeout' itself"),
     ],
 )
 def test_what_the_entry_does_not_know_is_refused(template: RequestTemplate, topology: Topology, words: str) -> None:
     with pytest.raises(TestbedError, match=words):
-        spoken(steady(template, rps=1), topology)
+        spoken(constant_rate(template, rps=1), topology)
 
 
 def test_a_header_of_users_is_looked_at_as_well() -> None:
     with pytest.raises(TestbedError, match="which sets 'te' itself"):
-        spoken(steady(get("/"), rps=1, user_headers={"te": "{user}"}), entry("grpc"))
+        spoken(constant_rate(get("/"), rps=1, user_headers={"te": "{user}"}), entry("grpc"))
 
 
 @pytest.mark.parametrize("method", ["shop.v1.Stock/Get", "/Get", "/shop.v1.Stock/", "/a/b/c", "/a b/c", ""])

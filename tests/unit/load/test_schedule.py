@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from testbed.errors import TestbedError
 from testbed.load.schedule import Planned, Schedule
 from testbed.load.schedule import requests as endless
-from testbed.load.workload import Shape, get, poisson, post, steady
+from testbed.load.workload import Shape, constant_rate, get, poisson, post
 
 PAGE = get("/checkout")
-SHOP = steady(PAGE, rps=100, cohorts={"trondheim": "5%"}, cohort_rps={"trondheim": 50})
+SHOP = constant_rate(PAGE, rps=100, cohorts={"trondheim": "5%"}, cohort_rps={"trondheim": 50})
 rates = st.floats(0.5, 300, allow_nan=False)
 
 
@@ -26,7 +26,7 @@ def plan(shape: Shape, for_s: float, seed: int = 1) -> list[Planned]:
 
 
 def test_a_steady_rate_is_exact() -> None:
-    offsets = [request.offset_s for request in plan(steady(PAGE, rps=100), 10)]
+    offsets = [request.offset_s for request in plan(constant_rate(PAGE, rps=100), 10)]
     assert offsets == [i / 100 for i in range(1000)]
 
 
@@ -37,20 +37,20 @@ def test_a_cohort_with_a_rate_of_its_own_comes_on_top() -> None:
 
 
 def test_two_steady_streams_never_send_in_pairs() -> None:
-    shape = steady(PAGE, rps=100, cohorts={"a": "5%"}, cohort_rps={"a": 100})
+    shape = constant_rate(PAGE, rps=100, cohorts={"a": "5%"}, cohort_rps={"a": 100})
     gaps = [after.offset_s - before.offset_s for before, after in pairwise(plan(shape, 10))]
     assert min(gaps) > 0.003
 
 
 def test_a_cohort_with_a_rate_of_its_own_sends_nothing_in_the_main_stream() -> None:
-    shape = steady(PAGE, rps=100, cohorts={"own": "30%", "shared": "30%"}, cohort_rps={"own": 1})
+    shape = constant_rate(PAGE, rps=100, cohorts={"own": "30%", "shared": "30%"}, cohort_rps={"own": 1})
     count = Counter(request.cohort for request in plan(shape, 70))
     assert count["own"] == 70
     assert count["shared"] == 3000  # 300 of the 700 users of the main stream's 7000 requests
 
 
 def test_every_user_sends_once_a_round() -> None:
-    planned = plan(steady(PAGE, rps=100, users=50, cohorts={"a": "10%"}), 1.5)
+    planned = plan(constant_rate(PAGE, rps=100, users=50, cohorts={"a": "10%"}), 1.5)
     for i in (0, 50, 100):
         assert len({request.user for request in planned[i : i + 50]}) == 50
     assert [r.user for r in planned[:50]] != [r.user for r in planned[50:100]]
@@ -66,7 +66,7 @@ def test_every_user_sends_once_a_round() -> None:
 def test_a_cohorts_share_of_the_requests_is_its_share_of_the_users_at_any_time(
     users: int, percents: list[int], seed: int, window: tuple[int, int]
 ) -> None:
-    shape = steady(PAGE, rps=10, users=users, cohorts={f"c{i}": f"{p}%" for i, p in enumerate(percents)})
+    shape = constant_rate(PAGE, rps=10, users=users, cohorts={f"c{i}": f"{p}%" for i, p in enumerate(percents)})
     sizes = Counter(shape.population(seed).values())
     start, length = window
     seen = Counter(r.cohort for r in islice(endless(shape, seed), start, start + length))
@@ -75,7 +75,9 @@ def test_a_cohorts_share_of_the_requests_is_its_share_of_the_users_at_any_time(
 
 
 def test_a_cohort_keeps_no_beat() -> None:
-    places = [i for i, request in enumerate(plan(steady(PAGE, rps=100, cohorts={"a": "5%"}), 60)) if request.cohort]
+    places = [
+        i for i, request in enumerate(plan(constant_rate(PAGE, rps=100, cohorts={"a": "5%"}), 60)) if request.cohort
+    ]
     assert len(places) == 300
     assert 100 < sum(place % 2 for place in places) < 200
 
@@ -94,7 +96,7 @@ def test_the_same_seed_gives_the_same_schedule_and_another_seed_another() -> Non
     rps=rates,
     cohort_rps=rates,
     lengths=st.lists(st.floats(0.001, 0.7), min_size=1, max_size=12),
-    arrivals=st.sampled_from([steady, poisson]),
+    arrivals=st.sampled_from([constant_rate, poisson]),
     seed=st.integers(0, 2**32),
 )
 def test_chunks_join_without_a_seam(rps: float, cohort_rps: float, lengths: list[float], arrivals, seed: int) -> None:  # type: ignore[no-untyped-def]
@@ -114,7 +116,7 @@ def test_chunks_join_without_a_seam(rps: float, cohort_rps: float, lengths: list
 @settings(deadline=None)  # a shared machine may be slow
 @given(rps=rates, chunks=st.integers(1, 40))
 def test_many_small_chunks_carry_the_rate_over(rps: float, chunks: int) -> None:
-    schedule = Schedule(steady(PAGE, rps=rps, users=20), 1)
+    schedule = Schedule(constant_rate(PAGE, rps=rps, users=20), 1)
     count = sum(len(schedule.take(0.1)) for _ in range(chunks))
     assert abs(count - rps * chunks * 0.1) < 1 + 1e-6
 
@@ -135,7 +137,7 @@ def test_poisson_gaps_are_exponential() -> None:
 
 
 def test_requests_carry_their_context() -> None:
-    shape = steady(
+    shape = constant_rate(
         post("/cart", body="x", headers={"x-tenant": "no"}),
         rps=100,
         cohorts={"trondheim": "50%"},

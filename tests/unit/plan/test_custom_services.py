@@ -142,7 +142,7 @@ def apart(mesh: str = "envoy", space: AddressSpace = ALLOWED, **service: Any) ->
 
 
 def test_a_fixed_port_on_all_addresses_needs_a_network_namespace() -> None:
-    made = apart(replicas=2, env={"ME": "{{self.address}}"}, ready={"http": "/up"}, reset="/reset")
+    made = apart(replicas=2, env={"ME": "{{self.address}}"}, ready={"http": "/up"}, resetPath="/reset")
     second = app(made, "web-2")
     assert second.network == Network(5000, ("127.9.1.2:4140", "127.9.1.2:4141"))
     assert second.listens == second.reached == ("127.9.1.2:5000",)
@@ -240,9 +240,9 @@ def test_faults_on_the_process_of_an_external_service_are_an_error() -> None:
 
     made = plan(web={"language": "go", "calls": ["db"]}, db=DB)
     context = FaultContext(made.links, made.replicas, {}, 0, made.proxies)
-    with pytest.raises(FaultError, match=r"db runs already, at 10.1.2.3:5432.*outage\('db', kind='refused'\)"):
+    with pytest.raises(FaultError, match=r"db is an external service at 10.1.2.3:5432.*outage\('db', kind='refused'\)"):
         kill().on(service="db").operations(context, "f1")
-    with pytest.raises(FaultError, match="db runs already"):
+    with pytest.raises(FaultError, match="db is an external service"):
         outage("db", kind="killed").operations(context, "f1")
     assert outage("db", kind="refused").operations(context, "f1")
     assert latency(ms=5).on("web -> db").operations(context, "f1")

@@ -17,7 +17,7 @@ SHOP = {
     "entry": "front",
     "services": {
         "front": {"language": "go", "replicas": 2, "calls": ["back", "auth"]},
-        "back": {"language": "go", "replicas": 2, "calls": ["auth"], "reset": "/reset"},
+        "back": {"language": "go", "replicas": 2, "calls": ["auth"], "resetPath": "/reset"},
         "auth": {"language": "python"},
     },
 }
@@ -152,7 +152,7 @@ def own(space, **service):
 
 
 def test_in_a_container_an_app_on_all_addresses_has_its_own_port():
-    asked = {"command": "x", "binds": "all", "reset": "/reset", "replicas": 50}
+    asked = {"command": "x", "binds": "all", "resetPath": "/reset", "replicas": 50}
     plan = own(CONTAINERS, **asked)
     assert plan.replicas[-1].app == "10.213.2.50:8080"
     (last,) = (process for process in plan.processes if process.name == "db-50/app")

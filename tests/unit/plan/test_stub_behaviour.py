@@ -29,14 +29,22 @@ def told(topology: Topology) -> Any:
 def test_a_stub_gets_its_whole_configuration() -> None:
     plain = told(shop())
     assert (plain["deadline"], plain["hang_up"], plain["grace"], plain["reset"]) == (None, "stop", 0, None)
-    full = told(shop(STALE, deadline="X-Timeout-Ms", onHangUp="continue", grace="2s", reset="/reset"))
+    full = told(
+        shop(
+            STALE,
+            deadline="X-Timeout-Ms",
+            onClientDisconnect="continue",
+            terminationGracePeriod="2s",
+            resetPath="/reset",
+        )
+    )
     assert (full["deadline"], full["hang_up"], full["grace"]) == ("x-timeout-ms", "continue", 2000)
     assert full["reset"] == "/reset"
     assert full["default"]["steps"][0]["parallel"][0]["on_failure"] == {"kind": "stale", "name": "last"}
 
 
 def test_a_stale_fallback_has_a_name_for_checks() -> None:
-    recorded = shop(STALE, reset="/reset").model_dump(mode="json", by_alias=True)
+    recorded = shop(STALE, resetPath="/reset").model_dump(mode="json", by_alias=True)
     assert wiring(recorded).fallbacks == {"last"}
 
 
@@ -49,8 +57,10 @@ def test_a_stale_fallback_has_a_name_for_checks() -> None:
         ({"stale": True}, {}, "fallback"),
         ("fail", {"deadline": "x-envoy-max-retries"}, "cannot be forwarded"),
         ("fail", {"deadline": "a b"}, "is not a header name"),
-        ("fail", {"onHangUp": "go"}, "onHangUp"),
-        ("fail", {"grace": "-1s"}, "grace"),
+        ("fail", {"onClientDisconnect": "go"}, "onClientDisconnect"),
+        ("fail", {"terminationGracePeriod": "-1s"}, "terminationGracePeriod"),
+        ("fail", {"resetPath": "/ø"}, "only visible ASCII characters"),
+        ("fail", {"calls": [{"to": "back", "path": "/a b"}]}, "only visible ASCII characters"),
     ],
 )
 def test_an_impossible_fallback_is_an_error(way: Any, front: dict[str, Any], words: str) -> None:
@@ -61,7 +71,7 @@ def test_an_impossible_fallback_is_an_error(way: Any, front: dict[str, Any], wor
 def test_stale_answers_without_a_reset_path_give_a_warning() -> None:
     (warning,) = shop(STALE).warnings()
     assert "front keeps its stale answers from one test to the next: add a reset path" in warning
-    assert shop(STALE, reset="/reset").warnings() == ()
+    assert shop(STALE, resetPath="/reset").warnings() == ()
 
 
 def test_a_service_with_a_deadline_forwards_it() -> None:

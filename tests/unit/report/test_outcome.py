@@ -4,10 +4,10 @@ import pytest
 
 from testbed.checks import Report, Verdict
 from testbed.report.injected import Injected
-from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome, title
+from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome, title, titles
 
-HELD = Verdict("slowest(under_ms=700)", "all", "hold", "held", "318 ms", "under 700 ms", 400, title="slowest")
-RED = Verdict("p99(under_ms=250)", "all", "hold", "violated", "612 ms", "under 250 ms", 400, why="58 of 400")
+HELD = Verdict("max_latency(under_ms=700)", "all", "hold", "held", "318 ms", "< 700 ms", 400, title="max_latency")
+RED = Verdict("p99(under_ms=250)", "all", "hold", "violated", "612 ms", "< 250 ms", 400, why="58 of 400")
 NARRATIVE = Narrative(("delay",), ("a -> b: timeout 500ms",), ("inversion",), ("odd",))
 FULL = TestOutcome(
     test="test_shop.py::test_slow_back",
@@ -44,7 +44,7 @@ def test_what_its_runs_say_is_said_of_the_test():
 
 def test_verdicts_are_keyed_by_run_and_by_their_number_among_equals():
     twice = TestOutcome("t", "passed", runs=(RunOutcome((ReportOutcome(Report((HELD,))),) * 2),) * 2)
-    about = ("slowest(under_ms=700)", "all", "hold")
+    about = ("max_latency(under_ms=700)", "all", "hold")
     assert list(twice.keyed) == [(1, *about, 0), (1, *about, 1), (2, *about, 0), (2, *about, 1)]
 
 
@@ -66,3 +66,14 @@ def test_how_it_ended_says_whether_pytest_is_content(outcome, passed, expected):
 
 def test_the_title_of_a_test_is_its_name_in_words():
     assert title("a/test_b.py::TestIt::test_one_bad_replica[x]") == "one bad replica[x]"
+
+
+def test_a_test_whose_words_are_ambiguous_is_named_by_its_id():
+    ids = [
+        "a.py::test_red",
+        "a.py::test_limit_of[20]",
+        "a.py::test_slow_back",
+        "b.py::test_slow_back",
+        "a.py::test_one_bad",
+    ]
+    assert titles(ids) == [*ids[:4], "one bad"]

@@ -16,7 +16,7 @@ HELD = Verdict(
     phase="hold",
     outcome="held",
     observed="1 to 3 (mean 2.5)",
-    bound="at most 3 per call",
+    bound="<= 3 per call",
     n=1200,
     margin="0 to spare",
     source="caller's proxy",
@@ -30,7 +30,7 @@ VIOLATED = Verdict(
     phase="hold",
     outcome="violated",
     observed="612.5 ms",
-    bound="under 250 ms",
+    bound="< 250 ms",
     n=400,
     margin="362.5 ms over",
     confidence="95 %",
@@ -38,7 +38,7 @@ VIOLATED = Verdict(
     edge="checkout -> pricing",
     policy=POLICY,
     why="58 requests of 400 took 250 ms or more",
-    next="request r1-7: 503 after 612.5 ms\n  checkout -> pricing, pricing-1, try 1: 503 [FI] after 5 ms",
+    next="request r1-7: 503 after 612.5 ms\n  checkout -> pricing, pricing-1, attempt 1: 503 [FI] after 5 ms",
 )
 INCONCLUSIVE = Verdict(
     check="availability(at_least_percent=99).during('recover')",
@@ -47,11 +47,11 @@ INCONCLUSIVE = Verdict(
     phase="recover",
     outcome="inconclusive",
     observed="",
-    bound="at least 99 %",
+    bound=">= 99 %",
     n=50,
     source="load",
     policy=POLICY,
-    why="50 of 50 proves only 94.18 %; for 99 % send 299",
+    why="50 of 50 prove only >= 94.18 %; 99 % needs 299 requests",
     next="299 requests take 2.99 s",
 )
 REPORT = Report((HELD, VIOLATED, INCONCLUSIVE), test="test_it", mesh="envoy", seed=42)
@@ -63,36 +63,36 @@ def words(text):
 
 def test_the_table_has_a_row_for_every_verdict():
     head, _, *rows = table(REPORT, width=160).splitlines()
-    assert head.split() == ["verdict", "who,", "when", "check", "observed", "bound", "n", "margin"]
-    first = "held affected, hold attempts checkout -> pricing 1 to 3 (mean 2.5) at most 3 per call 1,200 0 to spare"
+    assert head.split() == ["verdict", "who,", "when", "check", "observed", "expected", "n", "margin"]
+    first = "PASS affected, hold attempts checkout -> pricing 1 to 3 (mean 2.5) <= 3 per call 1,200 0 to spare"
     assert words(rows[0]) == first
-    assert words(rows[1]) == "violated all, hold p99 612.5 ms under 250 ms 400 362.5 ms over"
-    assert words(rows[2]) == "inconclusive untouched (descriptive), recover availability not judged at least 99 % 50 -"
+    assert words(rows[1]) == "FAIL all, hold p99 612.5 ms < 250 ms 400 362.5 ms over"
+    assert words(rows[2]) == "INCONCLUSIVE untouched (descriptive), recover availability not judged >= 99 % 50 -"
 
 
 def test_below_it_stand_the_reasons_for_every_red_row_and_only_those():
     text = table(REPORT, width=160)
-    reasons = text.partition("violated: p99")[2]
-    assert "why      58 requests of 400 took 250 ms or more" in reasons
-    assert "edge     checkout -> pricing" in reasons
-    assert f"policy   {POLICY}" in reasons  # square brackets are text, not markup
-    assert "seen by  load (95 %)" in reasons
-    assert "next     request r1-7: 503 after 612.5 ms\n" in reasons
-    assert "try 1: 503 [FI] after 5 ms" in reasons
+    reasons = text.partition("FAIL: p99")[2]
+    assert "why     58 requests of 400 took 250 ms or more" in reasons
+    assert "edge    checkout -> pricing" in reasons
+    assert f"policy  {POLICY}" in reasons  # square brackets are text, not markup
+    assert "source  load generator, 95 % confidence" in reasons
+    assert "next    request r1-7: 503 after 612.5 ms\n" in reasons
+    assert "attempt 1: 503 [FI] after 5 ms" in reasons
     assert (
-        "inconclusive: availability(at_least_percent=99).during('recover') (untouched (descriptive), recover)"
+        "INCONCLUSIVE: availability(at_least_percent=99).during('recover') (untouched (descriptive), recover)"
         in reasons
     )
-    assert "send 299" in reasons
+    assert "99 % needs 299" in reasons
     assert "attempts(" not in text
     assert "counts as red" in text
 
 
 def test_the_violated_come_before_the_inconclusive_and_nothing_is_said_twice():
     text = table(Report((INCONCLUSIVE, VIOLATED)), width=160)
-    assert text.index("violated: p99") < text.index("inconclusive: availability")
+    assert text.index("FAIL: p99") < text.index("INCONCLUSIVE: availability")
     assert text.count(POLICY) == 1
-    assert "policy   as above" in text
+    assert "policy  as above" in text
     assert text.count("request r1-7") == 1
 
 
@@ -130,7 +130,7 @@ def test_colours_are_there_only_when_asked_for(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b[" not in table(REPORT, width=100)
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[1;31mviolated" in table(REPORT, width=100, colour=True)
+    assert "\x1b[1;31mFAIL" in table(REPORT, width=100, colour=True)
 
 
 def test_junit_properties_have_names_of_their_own():
@@ -139,10 +139,10 @@ def test_junit_properties_have_names_of_their_own():
     assert (pairs["testbed.outcome"], pairs["testbed.mesh"]) == ("violated", "envoy")
     assert pairs["testbed.check.1"] == (
         "held: attempts('checkout -> pricing', at_most=3) (affected, hold): 1 to 3 (mean 2.5); "
-        "bound at most 3 per call; n 1200"
+        "expected <= 3 per call; n 1200"
     )
     assert pairs["testbed.check.2"].endswith("n 400; 58 requests of 400 took 250 ms or more")
-    assert "not judged; bound at least 99 %" in pairs["testbed.check.3"]
+    assert "not judged; expected >= 99 %" in pairs["testbed.check.3"]
     assert "testbed.mesh" not in dict(properties(Report((HELD,))))
 
 
@@ -150,14 +150,14 @@ def test_markdown_has_a_table_and_folds_the_reasons():
     text = markdown(REPORT)
     lines = text.splitlines()
     assert lines[0] == r"### test\_it"
-    assert lines[2].startswith("3 checks: 1 violated, 1 inconclusive, 1 held")
+    assert lines[2].startswith("3 checks: 1 FAIL, 1 INCONCLUSIVE, 1 PASS")
     rows = [line for line in lines if line.startswith("|")]
     assert len(rows) == 5
     assert rows[2] == (
-        "| held | affected, hold | attempts checkout -&gt; pricing | 1 to 3 (mean 2.5) | at most 3 per call | 1,200 "
+        "| PASS | affected, hold | attempts checkout -&gt; pricing | 1 to 3 (mean 2.5) | &lt;= 3 per call | 1,200 "
         "| 0 to spare |"
     )
-    assert rows[3].startswith("| **violated** | all, hold | p99 |")
+    assert rows[3].startswith("| **FAIL** | all, hold | p99 |")
     assert text.count("<details>") == text.count("</details>") == 2
     assert r"- **policy**: {timeout: 500ms, retries: {attempts: 2, retryOn: \[5xx, reset\]}}" in lines
     assert "- **next**: request r1-7: 503 after 612.5 ms<br>  checkout -&gt; pricing" in text
@@ -197,7 +197,7 @@ def outcome_of(test, outcome, *verdicts, notes=()):
 def test_a_steps_summary_has_the_red_tests_first():
     text = step_summary([outcome_of("green", "passed", HELD), outcome_of("red", "failed", VIOLATED, HELD)])
     assert text.index("### red") < text.index("### green")
-    assert text.count("| held |") == 2
+    assert text.count("| PASS |") == 2
 
 
 def test_a_steps_summary_is_capped_and_says_so():
@@ -205,7 +205,7 @@ def test_a_steps_summary_is_capped_and_says_so():
     shown = text.count("### test")
     assert len(text.encode()) < 3100
     assert 1 < shown < 50
-    assert f"{50 - shown} more of 50 tests did not fit" in text
+    assert f"{50 - shown} of 50 tests are left out" in text
 
 
 def test_what_could_be_markup_is_shown_as_it_is():

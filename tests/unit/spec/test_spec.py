@@ -14,7 +14,7 @@ SERVICES: dict[str, Any] = {
     "web": {"language": "go", "calls": ["api", {"to": "cart", "onFailure": {"fallback": "x", "call": "api"}}]},
     "api": {"command": "x", "replicas": 2, "calls": ["db"]},
     "cart": {"command": "x", "protocol": "grpc", "calls": ["db"]},
-    "db": {"address": "localhost:5432", "protocol": "tcp", "reset": "/reset"},
+    "db": {"address": "localhost:5432", "protocol": "tcp", "resetPath": "/reset"},
     "alone": {"language": "go"},
 }
 POLICIES = [{"edge": "web->api", "timeout": "1s"}]

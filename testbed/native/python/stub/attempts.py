@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AttemptLog:
-    """Appends to an open file, a line in one write; does nothing without one."""
+    """Appends each line to an open file in one write; without a file it does nothing."""
 
     def __init__(self, file: int | None, replica: str) -> None:
         self._file = file
@@ -21,7 +21,7 @@ class AttemptLog:
         self._numbers = itertools.count(1)
 
     def call_id(self) -> str:
-        """Return an id that no other call has, not even one of this replica before a restart."""
+        """Return an id that is unique, also after a restart of this replica."""
         return f"{self._prefix}-{next(self._numbers)}"
 
     def write(self, kind: str, start: float, ms: float, **fields: Any) -> None:

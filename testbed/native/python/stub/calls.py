@@ -1,4 +1,4 @@
-"""Calls to upstreams: tries, retries, what is done about a failure, and steps of calls at once."""
+"""Calls to upstreams: tries, retries, fallbacks, and steps of parallel calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 
 from .client import Cancelled
 from .pool import Pool, error_name, request_bytes
-from .rpc_status import as_http, name_of
 from .wire import Malformed
 
 TYPE_CHECKING = False
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
     from .settings import Upstream
 
     Answer = tuple[dict[str, str], bytes]  # headers and body
-    Key = tuple[str, str, str]  # of a call: to, method, path
+    Key = tuple[str, str, str]  # to, method and path of a call
 
 FALLBACK_HEADER = "x-testbed-fallback"
 
 
 class Outcome:
-    """How one call ended: status (0 is no answer), tries, milliseconds, error, fallbacks that the answer names."""
+    """How one call ended: status (0 is no answer), tries, milliseconds, error, fallbacks named in the answer."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -38,7 +37,7 @@ class Outcome:
         self.grpc: int | None = None  # the status of a gRPC call; `status` is then the HTTP status that says the same
 
     def told(self) -> dict[str, Any]:
-        """Return what the attempt log says of it."""
+        """Return its fields in the attempt log."""
         if self.grpc is None:
             return {"status": self.status, "error": self.error}
         return {"status": 200, "grpc": self.grpc, "error": self.error}
@@ -50,7 +49,7 @@ class Outcome:
 
 
 class Result:
-    """What calls add to the answer of the request; `failed` is (status, error text) if they end it."""
+    """What calls add to the answer; `failed` is (status, error text) if the request fails because of them."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -60,7 +59,7 @@ class Result:
         self.failed: tuple[int, str] | None = None
 
     def add(self, other: Result) -> None:
-        """Take over what another result holds; the first failure counts."""
+        """Add another result; the first failure counts."""
         self.calls += other.calls
         self.answers.update(other.answers)
         self.own += other.own
@@ -69,12 +68,12 @@ class Result:
 
     @property
     def fallbacks(self) -> list[str]:
-        """All fallbacks taken, one's own first, each once."""
+        """All fallbacks taken, those of this service first, each once."""
         return list(dict.fromkeys(self.own + self.passed))
 
 
 class Caller:
-    """Makes the calls of one request: with its headers, for its client."""
+    """Makes the calls of one request, with its headers, until its client disconnects."""
 
     def __init__(
         self,
@@ -86,6 +85,7 @@ class Caller:
         request: str,
         deadline: Deadline,
         memory: dict[Key, Any],
+        statuses: dict[str, Any],
     ) -> None:
         self._pool = pool
         self._upstreams = upstreams
@@ -95,9 +95,10 @@ class Caller:
         self._request = request
         self._deadline = deadline
         self._memory = memory
+        self._statuses = statuses
 
     def step(self, calls: list[dict[str, Any]]) -> Result:
-        """Make the calls at once and wait for all. Raises `Cancelled` when the client went away."""
+        """Make the calls in parallel and wait for all. Raises `Cancelled` if the client has disconnected."""
         results: dict[int, Result] = {}
 
         def one(index: int) -> None:
@@ -143,17 +144,17 @@ class Caller:
             result.add(self._call(way["call"]))
 
     def _repeat(self, call: dict[str, Any], outcome: Outcome, result: Result) -> None:
-        """Answer what the call answered when it last succeeded; 503 if it never did."""
+        """Use the answer of the last success of the call; fail with 503 before the first."""
         name = call["on_failure"]["name"]
         if (key := _key(call)) in self._memory:
             result.answers[name] = self._memory[key]
             result.own.append(name)
         else:
             result.calls[0].update(fallback=None)
-            result.failed = (503, f"{call['to']}: {outcome.status or outcome.error}, and nothing to repeat yet")
+            result.failed = (503, f"{call['to']}: {outcome.status or outcome.error}, and no stored answer yet")
 
     def _with_retries(self, call: dict[str, Any]) -> Outcome:
-        """Try until success or out of tries. Both log lines are written here, when the try and the call have ended."""
+        """Try until a success or the last try, and write the call to the attempt log."""
         outcome, call_id = Outcome(), self._log.call_id()
         start, began = time.time(), time.monotonic()
         common = {"request": self._request, "to": call["to"], "call": call_id}
@@ -171,7 +172,7 @@ class Caller:
         return outcome
 
     def _unwanted(self, pause: float) -> str:
-        """Wait, and return why nobody waits for another try, "" if somebody does."""
+        """Wait, and return why there must be no other try, "" if there may be one."""
         try:
             self._client.sleep(pause)
         except Cancelled:
@@ -207,7 +208,8 @@ class Caller:
         deadline, headers = self._deadline.within(call["timeout"]), self._headers | self._deadline.told()
         there = channel(host, upstream.name)
         outcome.grpc, got, body = there.exchange(call["method"], call["path"], headers, self._client, deadline)
-        outcome.status, outcome.error = as_http(outcome.grpc), "" if outcome.grpc == 0 else name_of(outcome.grpc)
+        outcome.status = self._statuses["http"][outcome.grpc]
+        outcome.error = self._statuses["names"][outcome.grpc] if outcome.grpc else ""
         return got, body
 
 
@@ -220,7 +222,7 @@ def _key(call: dict[str, Any]) -> Key:
 
 
 def _value(body: bytes) -> Any:
-    """Return what an answer says: its JSON, else its text."""
+    """Return the body of an answer: as JSON, else as text."""
     try:
         return json.loads(body)
     except ValueError:

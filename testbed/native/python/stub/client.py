@@ -1,4 +1,4 @@
-"""The client of the request being served: while we wait for anything, we watch whether it is still there."""
+"""The client of a request: every wait ends early when it disconnects."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class Cancelled(Exception):
-    """The client went away: nobody waits for this answer."""
+    """The client has disconnected."""
 
 
 class Client:
-    """Waits that end early, with `Cancelled`, when the peer of `sock` closes its side."""
+    """Waits that raise `Cancelled` when the peer of `sock` closes its side."""
 
     def __init__(self, sock: socket.socket, heeded: bool = True) -> None:
         self._sock = sock
-        self._heeded = heeded  # False: we go on for a client that has left
+        self._heeded = heeded  # False: work goes on after the client has disconnected
 
     def gone(self) -> bool:
-        """Whether the client has closed, if that matters."""
+        """Whether the client has disconnected and work must stop."""
         return bool(self._poller().poll(0))
 
     def sleep(self, ms: float) -> None:

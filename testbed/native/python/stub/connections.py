@@ -1,4 +1,4 @@
-"""The clients' connections: which of them wait for an answer, so that the service can finish what it has begun."""
+"""The connections of clients: which have a request in progress, so that the service can finish it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 
 
 class Connections:
-    """Knows which connections are busy; after `finish` has begun, no idle one is kept."""
+    """Knows which connections have a request in progress; after `finish` has begun, no idle one stays open."""
 
     def __init__(self) -> None:
         self._idle: set[socket.socket] = set()
@@ -18,7 +18,7 @@ class Connections:
         self.ending = False
 
     def idle(self, connection: socket.socket) -> bool:
-        """Note that the connection waits for a request; False if it should be closed instead."""
+        """Record that the connection waits for a request; return False if it must be closed."""
         with self._changed:
             self._busy.discard(connection)
             self._idle.add(connection)
@@ -26,20 +26,20 @@ class Connections:
             return not self.ending
 
     def busy(self, connection: socket.socket) -> None:
-        """Note that a request has come."""
+        """Record that a request has arrived."""
         with self._changed:
             self._idle.discard(connection)
             self._busy.add(connection)
 
     def forget(self, connection: socket.socket) -> None:
-        """Note that the connection has ended."""
+        """Record that the connection has ended."""
         with self._changed:
             self._idle.discard(connection)
             self._busy.discard(connection)
             self._changed.notify_all()
 
     def finish(self, grace_s: float) -> None:
-        """Close what is idle, and wait until nothing is busy, at most so many seconds."""
+        """Close idle connections, and wait for the requests in progress, at most `grace_s` seconds."""
         deadline = time.monotonic() + grace_s
         with self._changed:
             self.ending = True

@@ -1,4 +1,4 @@
-"""How long the caller still waits, as its header says: nothing is begun after that."""
+"""The deadline of the caller, from a header: nothing is begun after it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class Deadline:
-    """A moment after which nobody waits for the answer; without a moment, somebody always does."""
+    """The moment until which the caller waits; for ever if its header is missing or no number."""
 
     def __init__(self, header: str | None, headers: dict[str, str]) -> None:
         self._header = header
@@ -19,12 +19,12 @@ class Deadline:
         return self._at is not None and time.monotonic() >= self._at
 
     def within(self, timeout: float | None) -> float | None:
-        """Return the moment (monotonic seconds) at which to give up: after `timeout` milliseconds, or before."""
+        """Return when to give up (monotonic seconds): after `timeout` milliseconds, or at the deadline."""
         own = None if timeout is None else time.monotonic() + timeout / 1000
         return min((moment for moment in (own, self._at) if moment is not None), default=None)
 
     def told(self) -> dict[str, str]:
-        """Return the header that hands on what is left, in whole milliseconds."""
+        """Return the header with the time left, in whole milliseconds."""
         if self._header is None or self._at is None:
             return {}
         return {self._header: str(max(0, int((self._at - time.monotonic()) * 1000)))}

@@ -1,4 +1,4 @@
-"""Bounded concurrency: so many requests at work, so many waiting in order, the others are shed."""
+"""Bounded concurrency: a limit of requests in progress, a queue in order of arrival, the rest are shed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class Shed(Exception):
-    """No place left, neither to work nor to wait."""
+    """The limit is reached and the queue is full."""
 
 
 class Gate:
     """At most `limit` requests between `enter` and `leave`, at most `queue` waiting for their turn."""
 
-    LOOK_S = 0.02  # how often a waiting request looks whether its client is still there
+    LOOK_S = 0.02  # how often a waiting request looks whether its client has disconnected
 
     def __init__(self, limit: int, queue: int) -> None:
         self._free = limit
@@ -28,14 +28,14 @@ class Gate:
         self._lock = threading.Lock()
 
     def enter(self, client: Client) -> None:
-        """Take a place, at once or in turn. Raises `Shed`, or `Cancelled` when the client left meanwhile."""
+        """Enter, at once or in turn. Raises `Shed`, or `Cancelled` if the client disconnects meanwhile."""
         turn = self._ask()
         while turn is not None and not turn.acquire(timeout=self.LOOK_S):
             if client.gone() and self._give_up(turn):
                 raise Cancelled
 
     def leave(self) -> None:
-        """Hand the place to the one who waits longest."""
+        """Let the request enter that has waited longest."""
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -55,7 +55,7 @@ class Gate:
             return turn
 
     def _give_up(self, turn: threading.Lock) -> bool:
-        """Leave the queue; False if the turn came in the meantime."""
+        """Leave the queue; return False if the turn has come meanwhile."""
         with self._lock:
             if turn not in self._waiting:
                 return False

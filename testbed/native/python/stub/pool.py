@@ -1,4 +1,4 @@
-"""Kept-alive connections to the upstreams, and one try of a call on them."""
+"""Persistent connections to the upstreams, and one try of a call on them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ BODILESS = ("GET", "HEAD", "DELETE", "OPTIONS", "TRACE")
 
 
 def error_name(error: Exception) -> str:
-    """Return the attempt log's word for what ended a try."""
+    """Return the name of an error in the attempt log."""
     return next(name for kind, name in ERRORS if isinstance(error, kind))
 
 
 class Pool:
-    """Idle connections by "ip:port", as many as there were calls at once."""
+    """Idle connections by "ip:port", as many as there were parallel calls."""
 
     def __init__(self) -> None:
         self._idle: dict[str, list[Connection]] = {}
@@ -77,7 +77,7 @@ class Connection:
         self._connected = False
 
     def close(self) -> None:
-        """Close; harmless when closed already."""
+        """Close; it may be closed already."""
         self._sock.close()
 
     def silent(self) -> bool:
@@ -147,6 +147,6 @@ def _final_head(reader: Reader) -> tuple[int, dict[str, str]]:
 
 
 def request_bytes(method: str, target: str, host: str, headers: dict[str, str]) -> bytes:
-    """Return a request without a body; `host` is the name of the service, whoever the peer is."""
+    """Return a request without a body; `host` is the name of the service, not the address of the peer."""
     length = {} if method in BODILESS else {"content-length": "0"}
     return message(f"{method} {target} HTTP/1.1", {"host": host, **headers, **length})

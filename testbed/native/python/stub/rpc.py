@@ -1,4 +1,4 @@
-"""What both sides of gRPC share: where a call goes, and grpcio itself, the only package that a stub ever imports."""
+"""What the gRPC server and client share: names, and grpcio, the only package that a stub imports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from .behaviour import BadInput
 
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a refused connection is the behaviour under test, no news
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a refused connection is no error of the stub
 try:
     import grpc as grpc
 except ImportError as error:
@@ -14,4 +14,4 @@ except ImportError as error:
 
 SERVICE = "testbed.v1.Stub"
 CALL = f"/{SERVICE}/Call"
-TIMEOUT = "grpc-timeout"  # gRPC's own header for the caller's deadline, which a library reads and writes itself
+TIMEOUT = "grpc-timeout"  # the header of gRPC itself; grpcio reads and writes it

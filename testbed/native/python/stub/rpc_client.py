@@ -25,7 +25,7 @@ _lock = threading.Lock()
 
 
 def channel(host: str, name: str) -> Channel:
-    """Return the channel to "ip:port", where a service of that name answers."""
+    """Return the channel to the service `name` at "ip:port"."""
     with _lock:
         if host not in _channels:
             _channels[host] = Channel(host, name)
@@ -42,7 +42,7 @@ class Channel:
     def exchange(
         self, method: str, path: str, headers: dict[str, str], client: Client, deadline: float | None
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send one request and return status, trailers and message. Raises `Cancelled` when the client leaves."""
+        """Send one request and return status, trailers and message. Raises `Cancelled` if the client disconnects."""
         message = json.dumps({"method": method, "path": path}).encode()
         metadata = tuple((name, value) for name, value in headers.items() if name != TIMEOUT)
         left = None if deadline is None else max(0.0, deadline - time.monotonic())

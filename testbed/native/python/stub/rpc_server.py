@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from .behaviour import BadInput
 from .client import Cancelled
 from .rpc import SERVICE, TIMEOUT, grpc
-from .rpc_status import CANCELLED, as_rpc
 from .service import Request
 
 TYPE_CHECKING = False
@@ -20,17 +19,18 @@ if TYPE_CHECKING:
     from .service import Service
     from .settings import Settings
 
-THREADS = 1000  # requests at once; they are made as they are needed
+THREADS = 1000  # parallel requests; a thread is made when it is needed
 CODES = {code.value[0]: code for code in grpc.StatusCode}
+UNKNOWN = 2
 HEALTH, SERVING = "grpc.health.v1.Health", b"\x08\x01"  # field 1 of its answer is the status, 1 is SERVING
-FOREVER_S = 1e8  # what time is left where there is no deadline, or more
-OWN_PORT = (("grpc.so_reuseport", 0),)  # an address in use is an error
+FOREVER_S = 1e8  # grpcio reports this much time or more where there is no deadline
+OWN_PORT = (("grpc.so_reuseport", 0),)  # so that an address in use is an error
 
 
 def serve(settings: Settings, service: Service) -> None:
-    """Serve until SIGTERM. Raises `BadInput` where that cannot begin."""
+    """Serve until SIGTERM. Raises `BadInput` if it cannot listen."""
     server = grpc.server(ThreadPoolExecutor(THREADS), options=OWN_PORT)
-    rpcs = Rpcs(service)
+    rpcs = Rpcs(service, settings.behaviour["grpc"]["of_http"])
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Call": grpc.unary_unary_rpc_method_handler(rpcs.call),
         "Stream": grpc.stream_stream_rpc_method_handler(rpcs.stream),
@@ -49,7 +49,7 @@ def serve(settings: Settings, service: Service) -> None:
     except RuntimeError as error:
         raise BadInput(f"cannot listen on {settings.address}:{settings.port}: {error}") from None
     server.start()
-    signal.sigwait({signal.SIGTERM})  # which all threads block
+    signal.sigwait({signal.SIGTERM})  # blocked in all threads
     if grace := settings.behaviour["grace"]:
         server.stop(grace / 1000).wait()
     os._exit(0)
@@ -58,11 +58,12 @@ def serve(settings: Settings, service: Service) -> None:
 class Rpcs:
     """The methods of the service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, of_http: dict[str, int]) -> None:
         self._service = service
+        self._of_http = of_http
 
     def call(self, message: bytes, context: grpc.ServicerContext) -> bytes:
-        """Answer one request: `{"method": ..., "path": ...}`, as the service in HTTP mode answers it."""
+        """Answer one request, `{"method": ..., "path": ...}`, like the service in HTTP mode."""
         with _leaving(context) as sock:
             return self._answer(message, context, sock)
 
@@ -76,11 +77,12 @@ class Rpcs:
         try:
             status, headers, body = self._service.answer(self._request(message, context, sock))
         except Cancelled:
-            context.abort(CODES[CANCELLED], "the client has left")
+            context.abort(grpc.StatusCode.CANCELLED, "the client has disconnected")
         own = tuple((name, value) for name, value in headers.items() if name.startswith("x-testbed-"))
         context.set_trailing_metadata(own)
-        if code := as_rpc(status):
-            context.abort(CODES[code], str(json.loads(body).get("error", "")))
+        if status >= 400:
+            code = CODES[self._of_http.get(str(status), UNKNOWN)]
+            context.abort(code, str(json.loads(body).get("error", "")))
         return body
 
     def _request(self, message: bytes, context: grpc.ServicerContext, sock: socket.socket) -> Request:
@@ -96,7 +98,7 @@ class Rpcs:
 
 
 def _leaving(context: grpc.ServicerContext) -> socket.socket:
-    """Return a socket whose other end is closed when the call ends, however it does, as if a client had left."""
+    """Return a socket whose other end is closed when the call ends, as a client that disconnects closes its own."""
     ours, theirs = socket.socketpair()
     if not context.add_callback(theirs.close):
         theirs.close()

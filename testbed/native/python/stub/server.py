@@ -20,14 +20,14 @@ HEALTHY = (200, {"content-type": "text/plain"}, b"ok")
 
 
 def main() -> None:
-    """Serve until SIGTERM; exit 2 with one line on stderr where that cannot begin."""
+    """Serve until SIGTERM; exit with 2 and one line on stderr if it cannot start."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
         settings = Settings(dict(os.environ))
         service = Service(settings)
         if settings.behaviour["protocol"] == "grpc":
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # before there are threads
-            from .rpc_server import serve  # only where it is needed: it takes 0.1 s and more
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # before any thread is started
+            from .rpc_server import serve  # only where it is needed: it takes 0.1 s or more
 
             serve(settings, service)
             return
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 class Stop(Exception):
-    """SIGTERM came."""
+    """SIGTERM has arrived."""
 
 
 def _stop(*_: object) -> None:
@@ -79,13 +79,13 @@ def _serve(connection: socket.socket, service: Service, connections: Connections
         except Malformed as error:
             connection.sendall(_answer(400, {"connection": "close"}, f"{error}\n".encode(), "GET"))
         except (OSError, EOFError, Cancelled):
-            pass  # the client has gone: nobody to tell
+            pass  # the client has disconnected
         finally:
             connections.forget(connection)
 
 
 def _serve_one(connection: socket.socket, reader: Reader, service: Service, connections: Connections) -> bool:
-    """Answer the next request; False when the connection is to be closed after it."""
+    """Answer the next request; return False if the connection must be closed after it."""
     first, headers = reader.head()
     connections.busy(connection)
     method, target, version = _request_line(first)

@@ -1,4 +1,4 @@
-"""The service itself: choose the route, work, make the calls, say what happened."""
+"""The service itself: choose the route, work, make the calls, and answer with what happened."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     Answer = tuple[int, dict[str, str], bytes]
 
 JSON = {"content-type": "application/json"}
-DEADLINE = "x-envoy-expected-rq-timeout-ms"  # of all x-envoy-* the only one that an app may hand on
+DEADLINE = "x-envoy-expected-rq-timeout-ms"  # the only x-envoy-* header that an app may propagate
 CONTEXT = ("traceparent", "tracestate", "baggage", "x-request-id")
 
 
 class Request:
-    """One request: method, path, headers (names in lower case) and the client that waits for it."""
+    """One request: method, path, headers (names in lower case) and the client that sent it."""
 
     def __init__(self, method: str, path: str, headers: dict[str, str], client: Client) -> None:
         self.method = method
@@ -55,11 +55,11 @@ class Service:
         self._memory: dict[tuple[str, str, str], Any] = {}
 
     def client(self, sock: socket.socket) -> Client:
-        """Return the client behind a connection: we stop when it leaves, or go on, as the behaviour says."""
+        """Return the client of a connection; the behaviour says whether work stops when it disconnects."""
         return Client(sock, heeded=self._settings.behaviour["hang_up"] == "stop")
 
     def answer(self, request: Request) -> Answer:
-        """Return status, headers and body. Raises `Cancelled` when the client leaves before."""
+        """Return status, headers and body. Raises `Cancelled` if the client disconnects first."""
         if (request.method, request.path) == ("POST", self._settings.behaviour["reset"]):
             self._memory.clear()
         deadline = Deadline(self._settings.behaviour["deadline"], request.headers)
@@ -91,7 +91,7 @@ class Service:
 
     def _called(self, route: dict[str, Any], request: Request, deadline: Deadline) -> Result:
         headers = {name: request.headers[name] for name in self._forward if name in request.headers}
-        told = (headers, request.tag, deadline, self._memory)
+        told = (headers, request.tag, deadline, self._memory, self._settings.behaviour["grpc"])
         caller = Caller(self._pool, self._settings.upstreams, self._log, request.client, *told)
         total = Result()
         for step in route["steps"]:

@@ -1,16 +1,11 @@
-"""What the stub is told by its environment: who it is, where it listens, how it behaves, whom it can call."""
+"""The environment of the stub: its name, its address, its behaviour, its upstreams."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
 
-from .behaviour import BadInput, called, checked
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from .behaviour import BadInput, called, read
 
 REQUIRED = ("ADDR", "PORT", "SERVICE", "REPLICA", "SEED", "BEHAVIOUR")
 
@@ -29,7 +24,7 @@ class Upstream:
 
 
 class Settings:
-    """The environment, checked. Raises `BadInput` with one line that says what is wrong."""
+    """The environment, checked. Raises `BadInput` for a variable that is missing or wrong."""
 
     def __init__(self, env: dict[str, str]) -> None:
         for name in REQUIRED:
@@ -41,7 +36,7 @@ class Settings:
         self.replica = env["REPLICA"]
         self.seed = env["SEED"]
         _integer("SEED", self.seed)
-        self.behaviour = _behaviour(env["BEHAVIOUR"])
+        self.behaviour = read(env["BEHAVIOUR"])
         wiring = self.behaviour["wiring"]
         self.upstreams = {
             to: _rpc_upstream(to, env) if protocol == "grpc" else _upstream(to, wiring, env)
@@ -63,15 +58,6 @@ def _port(text: str) -> int:
     return number
 
 
-def _behaviour(text: str) -> dict[str, Any]:
-    try:
-        return checked(json.loads(text))
-    except ValueError as error:
-        raise BadInput(f"BEHAVIOUR is not JSON: {error}") from None
-    except BadInput as error:
-        raise BadInput(f"BEHAVIOUR: {error}") from None
-
-
 def _upstream(name: str, wiring: str, env: dict[str, str]) -> Upstream:
     prefix = name.upper().replace("-", "_")
     if urls := env.get(f"{prefix}_URLS"):
@@ -82,7 +68,7 @@ def _upstream(name: str, wiring: str, env: dict[str, str]) -> Upstream:
 
 
 def _rpc_upstream(name: str, env: dict[str, str]) -> Upstream:
-    """Where gRPC calls go: `<UPSTREAM>_ADDR`, or several where the stub has to balance itself."""
+    """Where gRPC calls go: `<UPSTREAM>_ADDR`, or `<UPSTREAM>_URLS` where the stub balances itself."""
     prefix = name.upper().replace("-", "_")
     if urls := env.get(f"{prefix}_URLS"):
         return Upstream(name, [_host(f"{prefix}_URLS", url) for url in urls.split(",")])

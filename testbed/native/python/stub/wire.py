@@ -1,4 +1,4 @@
-"""HTTP/1.1 as it stands on the wire: heads are parsed, bodies come in pieces."""
+"""HTTP/1.1 on the wire: heads are parsed, bodies are read in pieces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PIECE = 65536
 
 
 class Malformed(Exception):
-    """What came is not HTTP/1.x."""
+    """The message is not HTTP/1.x."""
 
 
 class Reader:

@@ -1,4 +1,4 @@
-"""How long a request's work takes: a hash of seed, request, service and path, so that every run draws alike."""
+"""How long a request's work takes: a hash of seed, request, service and path, so that every run draws the same."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import testbed
-from testbed import get, only_statuses, packet_loss, partition, steady, unreachable
+from testbed import constant_rate, get, packet_loss, partition, statuses, unreachable
 from testbed.errors import TestbedError, Unsupported
 from testbed.faults.operations import PacketDrop
 from testbed.injection.namespaces import NetworkNamespaces
@@ -222,7 +222,7 @@ def far_bed(far):
 
 
 def quick(bed, *faults, rps=20, hold_s=0.8, recover_s=0):
-    load = steady(get("/"), rps=rps)
+    load = constant_rate(get("/"), rps=rps)
     return bed.experiment(*faults, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=hold_s, recover_s=recover_s)
 
 
@@ -233,12 +233,12 @@ def test_an_edge_loses_packets_and_no_other_does(bed) -> None:
     assert set(fault.links) == {"front-1--back-1", "front-1--back-2"}
     assert max(attempt.duration_ms for attempt in run.history.index.attempts.on(EDGE)) >= 150
     assert {attempt.status for attempt in run.history.index.attempts.on("front -> old")} == {200}
-    run.check(all=[only_statuses(200, 502)])
+    run.check(all=[statuses(200, 502)])
 
 
 def test_a_partition_one_way_lets_the_requests_through(bed) -> None:
     run = quick(bed, partition("back", "front", one_way=True), rps=4)  # so few that connections are free
-    run.check(all=[only_statuses(502)])
+    run.check(all=[statuses(502)])
     hold = {request.id for request in run.history.index.requests if request.phase == "hold"}
     assert {arrival.request for arrival in run.history.index.arrivals.on(EDGE)} & hold
 
@@ -259,7 +259,7 @@ def test_answers_to_the_load_are_lost_where_they_come_through_our_network(bed) -
 
 def test_everything_is_asked_where_it_is_published(far_bed) -> None:
     run = quick(far_bed)
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
     assert {link.listen.split(":")[0] for link in far_bed.plan.links} == {far_bed.plan.space.shared_address}
     evidence = {one.source: one.missing for one in run.history.index.evidence}
     assert evidence.keys() >= {"attempts", "calls", "arrivals", "samples"}
@@ -267,7 +267,7 @@ def test_everything_is_asked_where_it_is_published(far_bed) -> None:
 
 
 def test_policies_are_read_back_and_a_killed_replica_comes_back(far_bed) -> None:
-    with far_bed.policies({EDGE: {"timeout": "2s"}}), far_bed.inject(testbed.kill().on(replica="back-1")):
+    with far_bed.override_policies({EDGE: {"timeout": "2s"}}), far_bed.inject(testbed.kill().on(replica="back-1")):
         pass
     far_bed.clean()
     with far_bed.client() as client:

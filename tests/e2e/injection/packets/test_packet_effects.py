@@ -8,7 +8,7 @@ import time
 import pytest
 from scipy.stats import binom
 
-from testbed import availability, get, only_statuses, packet_loss, partition, steady
+from testbed import availability, constant_rate, get, packet_loss, partition, statuses
 from testbed.injection.namespaces import NetworkNamespaces
 from testbed.injection.packets.packets import Packets
 from testbed.runtime.tools.inventory import find
@@ -83,7 +83,7 @@ def test_the_kernel_drops_the_share_that_was_asked_for_and_a_loss_is_a_step_in_l
 
 def test_nothing_changes_on_any_other_edge(small):
     loss = packet_loss(percent=20).on(EDGE)
-    load = steady(get("/"), rps=40, timeout_s=60)  # TCP may have to send the same one many times
+    load = constant_rate(get("/"), rps=40, timeout_s=60)  # TCP may have to send the same one many times
     run = small.experiment(loss, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=1.5, recover_s=0)
     (fault,) = run.history.index.faults
     assert fault.packets > 0
@@ -95,12 +95,12 @@ def test_nothing_changes_on_any_other_edge(small):
     }
     slow = {edge: sum(ms >= 190 for ms in each) for edge, each in took.items()}  # a machine may be as slow now and then
     assert slow["front -> old"] < slow[EDGE]
-    run.check(all=[only_statuses(200, 502, 504)])
+    run.check(all=[statuses(200, 502, 504)])
 
 
 def test_a_partition_is_met_by_time_outs_and_healed(small):
     with small.client() as client:
-        with small.policies(QUICK), small.inject(partition("front", "back")):
+        with small.override_policies(QUICK), small.inject(partition("front", "back")):
             seen = timed(client, 2)
         eventually(lambda: client.get("/").status_code == 200, within_s=60)
     assert [status for status, _ in seen] == [502, 502]
@@ -123,10 +123,10 @@ def test_cut_off_connections_hang_and_answer_after_tcps_own_back_off(small):
 
 
 def test_cut_one_way_the_callee_still_gets_the_requests(small):
-    cut, load = partition("back", "front", one_way=True), steady(get("/"), rps=20)
-    with small.policies(QUICK):
+    cut, load = partition("back", "front", one_way=True), constant_rate(get("/"), rps=20)
+    with small.override_policies(QUICK):
         run = small.experiment(cut, load=load, warmup_s=0.2, baseline_s=0.3, hold_s=0.7, recover_s=0)
-    run.check(all=[only_statuses(502)])
+    run.check(all=[statuses(502)])
     hold = {request.id for request in run.history.index.requests if request.phase == "hold"}
     arrived = {arrival.request for arrival in run.history.index.arrivals.on(EDGE)} & hold
     assert arrived  # on connections that were open; a new one gets no answer to its SYN
@@ -135,15 +135,17 @@ def test_cut_one_way_the_callee_still_gets_the_requests(small):
 def test_one_replica_of_two_is_lost_and_the_other_is_not(small):
     with small.client() as client:
         client.get("/")
-        with small.policies({EDGE: {"timeout": "2s"}}), small.inject(partition("front", "back-1")):
+        with small.override_policies({EDGE: {"timeout": "2s"}}), small.inject(partition("front", "back-1")):
             seen = timed(client, 2)
     assert sorted(status for status, _ in seen) == [200, 502]
 
 
 def test_a_loss_that_loses_nothing_proves_nothing(small):
     barely = packet_loss(percent=1e-4).on(EDGE)
-    run = small.experiment(barely, load=steady(get("/"), rps=40), warmup_s=0, baseline_s=0.2, hold_s=0.5, recover_s=0)
-    report = run.judge(all=[only_statuses(200)])
+    run = small.experiment(
+        barely, load=constant_rate(get("/"), rps=40), warmup_s=0, baseline_s=0.2, hold_s=0.5, recover_s=0
+    )
+    report = run.judge(all=[statuses(200)])
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive"]
     assert "hit no packet" in report.verdicts[0].why
 
@@ -166,8 +168,8 @@ def tables():
 
 def test_users_are_served_again_soon_after_a_partition(small):
     cut = partition("front", "back")
-    with small.policies(QUICK):
+    with small.override_policies(QUICK):
         run = small.experiment(
-            cut, load=steady(get("/"), rps=30), warmup_s=0.2, baseline_s=0.3, hold_s=0.5, recover_s=5
+            cut, load=constant_rate(get("/"), rps=30), warmup_s=0.2, baseline_s=0.3, hold_s=0.5, recover_s=5
         )
     run.check(all=[availability(at_least_percent=50).during("recover")])

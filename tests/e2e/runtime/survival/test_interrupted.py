@@ -16,18 +16,18 @@ BOTH = (signal.SIGINT, signal.SIGTERM)
 
 RED_THEN_WAITS = """
 def test_red(tiny):
-    run = tiny.experiment(abort(503).on("front -> back"), load=steady(get("/"), rps=50),
+    run = tiny.experiment(abort(503).on("front -> back"), load=constant_rate(get("/"), rps=50),
                           warmup_s=0, baseline_s=0.1, hold_s=0.3, recover_s=0.1)
-    run.check(all=[only_statuses(200)])
+    run.check(all=[statuses(200)])
 
 def test_waits(tiny):
-    with tiny.load(steady(get("/"), rps=20)) as traffic, tiny.inject(cpu(share=0.2).on(service="back")):
+    with tiny.load(constant_rate(get("/"), rps=20)) as traffic, tiny.inject(cpu_limit(share=0.2).on(service="back")):
         Path("up").touch()
         try:
             traffic.run(for_s=60)
         except Exception:
             pass  # an interrupt is no exception of the test's
-    traffic.result().check(all=[only_statuses(200)])
+    traffic.result().check(all=[statuses(200)])
 
 def test_of_the_other_worker():
     Path("red").touch()

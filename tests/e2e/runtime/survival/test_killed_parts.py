@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 SHORT = f"""
 {FIRST}
 def test_meets_a_death(tiny):
-    with tiny.load(steady(get("/"), rps=20)) as traffic:
+    with tiny.load(constant_rate(get("/"), rps=20)) as traffic:
         traffic.run(for_s=0.2, phase="before")
         Path("up").touch()
         while not Path("killed").exists():
             time.sleep(0.02)
         traffic.run(for_s=0.5, phase="after")
-    traffic.result().check(all=[only_statuses(200)])
+    traffic.result().check(all=[statuses(200)])
 """
 
 
@@ -81,7 +81,7 @@ def test_what_survives_pytest_and_both_reapers_is_swept_by_the_next_start(tmp_pa
 FORKS = """
 def test_leaves_a_fork_that_holds_our_pipes(tiny):
     fault = packet_loss(percent=10) if {packets} else delay(ms=5)
-    with tiny.load(steady(get("/"), rps=20)) as traffic, tiny.inject(fault.on("front -> back")):
+    with tiny.load(constant_rate(get("/"), rps=20)) as traffic, tiny.inject(fault.on("front -> back")):
         traffic.run(for_s=0.2)
         if (child := os.fork()) == 0:
             time.sleep(100)

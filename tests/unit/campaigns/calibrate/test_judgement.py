@@ -98,24 +98,28 @@ def test_verdicts_are_matched_by_run_check_population_and_phase():
     written = told(HELD, more=[seen("violated")], outcome="passed")
     swapped = quiet(seen("violated"), more=[HELD])
     assert judged(written, quiet(HELD, more=[HELD]), swapped).reasons == (
-        "FAIL without its policies: slowest (all, hold): 318 ms, expected under 700 ms",
-        "PASS without its policies: slowest (all, hold): 318 ms, expected under 700 ms",
+        "FAIL without its policies: max_latency (all, hold): 318 ms, expected under 700 ms",
+        "PASS without its policies: max_latency (all, hold): 318 ms, expected under 700 ms",
     )
 
 
 def test_an_insensitive_scenario_names_its_checks_and_the_edges_with_policies():
     away = replace(FAULT, edges=("frontend -> checkout",))
     found = judged(told(HELD, injected=(away,)), quiet(HELD), quiet(HELD))
-    assert found.reasons == ("PASS without its policies: slowest",)
+    assert found.reasons == ("PASS without its policies: max_latency",)
     assert found.hint == f"the fault is on frontend -> checkout, but the policies are on {EDGE}"
     assert "@pytest.mark.control(" in judged(told(HELD), quiet(HELD), quiet(HELD)).hint
-    assert judged(EXPECTED, quiet(HELD), quiet(VIOLATED)).reasons == ("the same without its policies: slowest",)
+    assert judged(EXPECTED, quiet(HELD), quiet(VIOLATED)).reasons == ("the same without its policies: max_latency",)
     assert judged(told(), quiet(), quiet()).reasons == ("PASS without its policies: its asserts",)
 
 
 def test_cells_show_the_outcome_in_each_arm():
     found = judged(EXPECTED, quiet(HELD, NOT_TAKEN), None)
-    assert found.cells == ("FAIL, as expected: slowest", "PASS (not required: fallback list-price)", "did not end")
+    assert found.cells == (
+        "FAIL, as expected: max_latency",
+        "PASS (not required: fallback list-price)",
+        "did not end",
+    )
     assert judged(told(), quiet(), told(**FAILS)).cells == ("PASS", "PASS", "FAIL")
 
 
@@ -146,7 +150,7 @@ def test_the_data_for_ci_names_every_arm():
 
 def test_the_table_explains_bad_scenarios_and_counts():
     text = table([GOOD, BLIND], width=120)
-    assert "PASS without its policies: slowest" in text
+    assert "PASS without its policies: max_latency" in text
     assert "2 scenarios. sensitive to policies: yes (1); sensitive to policies: no (1)" in text
-    assert "slowest (all, hold)" not in text
+    assert "max_latency (all, hold)" not in text
     assert "no scenario" in table([])

@@ -6,18 +6,18 @@ import pytest
 
 from testbed.checks import (
     CHECKS,
-    amplification,
-    answered,
+    at_most_once,
     attempts,
-    breaker,
-    budget_respected,
     bulkhead,
-    deadline_kept,
-    ejected,
-    gives_up,
+    call_duration,
+    call_statuses,
+    circuit_breaker,
+    deadline_propagation,
     judge,
-    no_duplicate_effects,
-    sheds,
+    load_shedding,
+    outlier_ejection,
+    retry_amplification,
+    retry_budget,
 )
 from testbed.errors import CheckError
 from testbed.frontends.cli.protocol_support import run_over
@@ -41,16 +41,16 @@ AT_THE_ENTRY = {
 TWO_STORES = STORE | {"services": SERVICES | {"auth": {"command": ["auth"], "protocol": "tcp"}}}
 OF_REQUESTS = (
     attempts(EDGE, at_most=3),
-    answered(EDGE, status=200),
-    answered(EDGE, grpc_status="OK"),
-    breaker(EDGE, opens_within_s=1),
-    budget_respected(EDGE),
-    budget_respected(EDGE, percent=20),
-    deadline_kept(EDGE),
-    gives_up(EDGE, within_ms=100),
-    no_duplicate_effects(EDGE),
-    sheds(EDGE, rejects_within_ms=50),
-    amplification("pricing", at_most=1),
+    call_statuses(EDGE, status=200),
+    call_statuses(EDGE, grpc_status="OK"),
+    circuit_breaker(EDGE, opens_within_s=1),
+    retry_budget(EDGE),
+    retry_budget(EDGE, percent=20),
+    deadline_propagation(EDGE),
+    call_duration(EDGE, under_ms=100),
+    at_most_once(EDGE),
+    load_shedding(EDGE, rejects_within_ms=50),
+    retry_amplification("pricing", at_most=1),
 )
 LOAD = "a check of the load's requests, such as availability"
 
@@ -89,13 +89,13 @@ def test_what_asks_for_single_requests_is_refused_with_edge_protocol_reason_and_
 @pytest.mark.parametrize(
     ("check", "topology", "remedy"),
     [
-        (gives_up(EDGE, within_ms=100), STORE, f"gives_up on frontend -> checkout, or {LOAD}"),
-        (gives_up(EDGE, within_ms=100), AT_THE_ENTRY, f"gives_up on client -> checkout, or {LOAD}"),
+        (call_duration(EDGE, under_ms=100), STORE, f"call_duration on frontend -> checkout, or {LOAD}"),
+        (call_duration(EDGE, under_ms=100), AT_THE_ENTRY, f"call_duration on client -> checkout, or {LOAD}"),
         (attempts(EDGE, at_most=3), STORE, f"attempts on frontend -> checkout, or {LOAD}"),
         (attempts(EDGE, at_most=3), AT_THE_ENTRY, LOAD),  # the load never retries
-        (answered(EDGE, grpc_status="OK"), STORE, LOAD),  # nothing here speaks gRPC
-        (budget_respected(EDGE), STORE, LOAD),  # no policy states one
-        (amplification("pricing"), STORE, LOAD),
+        (call_statuses(EDGE, grpc_status="OK"), STORE, LOAD),  # nothing here speaks gRPC
+        (retry_budget(EDGE), STORE, LOAD),  # no policy states one
+        (retry_amplification("pricing"), STORE, LOAD),
     ],
 )
 def test_the_same_check_is_named_only_where_it_works(check, topology, remedy):
@@ -108,7 +108,7 @@ def test_of_all_that_are_registered_no_others_are_refused_there():
     found = {name for name, made in CHECKS.items() if any(map(_refused, examples(made)))}
     assert found == {check.name for check in OF_REQUESTS}
     of_edges = {name for name, made in CHECKS.items() if any(check.on_edge() for check in examples(made))}
-    assert of_edges - found == {"bulkhead", "ejected"}
+    assert of_edges - found == {"bulkhead", "outlier_ejection"}
 
 
 def _refused(check):
@@ -121,12 +121,12 @@ def _refused(check):
 
 def test_work_for_nobody_is_looked_for_on_all_other_edges():
     story = told()
-    verdict = story.verdict(deadline_kept())
+    verdict = story.verdict(deadline_propagation())
     assert (verdict.outcome, verdict.n) == ("held", 800)
     assert EDGE not in verdict.edge
     late = next(event for event in story.events if isinstance(event, Arrival) and event.request == "hold-0")
     story.events.append(replace(late, start=late.start + 1))
-    assert story.verdict(deadline_kept()).outcome == "violated"
+    assert story.verdict(deadline_propagation()).outcome == "violated"
 
 
 def test_a_bulkhead_is_judged_by_the_calls_of_others_and_not_by_their_connections():
@@ -135,11 +135,15 @@ def test_a_bulkhead_is_judged_by_the_calls_of_others_and_not_by_their_connection
     assert story.verdict(bulkhead(EDGE)).observed == "checkout -> auth: 400 of 400 (100 %)"
     story.events = [e for e in story.events if not (isinstance(e, Call) and e.request.startswith("hold-1"))]
     assert story.verdict(bulkhead(EDGE)).outcome == "violated"
-    with pytest.raises(CheckError, match="checkout calls nobody else but over tcp, where no calls are on record"):
+    with pytest.raises(
+        CheckError, match="checkout has no other dependency except over tcp, where calls are not recorded"
+    ):
         told(TWO_STORES).verdict(bulkhead(EDGE))
 
 
-@pytest.mark.parametrize("check", [ejected(EDGE, within_s=1), ejected(replica="pricing-1", within_s=1)])
+@pytest.mark.parametrize(
+    "check", [outlier_ejection(EDGE, within_s=1), outlier_ejection(replica="pricing-1", within_s=1)]
+)
 def test_a_replica_that_gets_no_connections_is_ejected(check):
     story = told()
     story.fault(2.0, 6.0)
@@ -151,4 +155,4 @@ def test_a_replica_that_gets_no_connections_is_ejected(check):
     gone = [e for e in story.events if isinstance(e, Attempt) and e.callee == "pricing-1" and 3 <= e.start - EPOCH < 6]
     story.events = [event for event in story.events if event not in gone]
     assert story.verdict(check).outcome == "held"
-    assert story.verdict(ejected(EDGE, back_within_s=1)).outcome == "held"
+    assert story.verdict(outlier_ejection(EDGE, back_within_s=1)).outcome == "held"

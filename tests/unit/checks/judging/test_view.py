@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from testbed.checks import Check, View, availability, budget_respected, judge, only_statuses
+from testbed.checks import Check, View, availability, judge, retry_budget, statuses
 from testbed.errors import CheckError
 from testbed.history.events import Arrival, Evidence, PolicyEvent
 from tests.kit.story import EDGE, EPOCH, LINK, SHOP, Story, faulty, quiet
@@ -110,8 +110,8 @@ def test_several_faults_affect_the_union():
 @pytest.mark.parametrize("who", ["affected", "unaffected"])
 def test_affected_needs_every_fault_to_be_fixed_beforehand(who):
     story = scoped(users=("u1",))
-    story.fault(0.12, 0.24, id="f2", text="refused().on('a -> b')")
-    with pytest.raises(CheckError, match=rf"{who}= needs .* f2 refused\(\).* use touched= and untouched="):
+    story.fault(0.12, 0.24, id="f2", text="connection_refused().on('a -> b')")
+    with pytest.raises(CheckError, match=rf"{who}= needs .* f2 connection_refused\(\).* use touched= and untouched="):
         judge(story.history, **{who: [spy()]})
 
 
@@ -142,10 +142,10 @@ def test_touched_needs_the_record_that_tells_it():
     story = scoped(users=("u0",))
     story.without(Evidence, "arrivals")
     for who in ("touched", "untouched"):
-        verdict = story.verdict(only_statuses(200), who)
+        verdict = story.verdict(statuses(200), who)
         assert verdict.outcome == "inconclusive"
         assert f"the record of arrivals on {EDGE} is not complete" in verdict.why
-    assert story.verdict(only_statuses(200), "affected").outcome == "held"
+    assert story.verdict(statuses(200), "affected").outcome == "held"
 
 
 def test_arrivals_tell_who_was_touched_where_nobody_records_attempts():
@@ -191,14 +191,14 @@ def test_the_baseline_has_the_same_users_unless_what_happened_decided():
 
 
 def test_a_verdict_names_the_edge_of_the_fault_and_its_policy():
-    verdict = faulty(5, status=503).verdict(only_statuses(200))
+    verdict = faulty(5, status=503).verdict(statuses(200))
     assert verdict.edge == EDGE
     assert verdict.policy.startswith("{timeout: 500ms")
 
 
 def test_after_healing_it_still_names_where_the_fault_was_and_before_it_nothing():
-    assert faulty(5).verdict(only_statuses(200).during("recover")).edge == EDGE
-    assert faulty(5).verdict(only_statuses(200).during("baseline")).edge == ""
+    assert faulty(5).verdict(statuses(200).during("recover")).edge == EDGE
+    assert faulty(5).verdict(statuses(200).during("baseline")).edge == ""
 
 
 def test_several_edges_each_with_its_policy():
@@ -208,7 +208,7 @@ def test_several_edges_each_with_its_policy():
     assert verdict.edge == f"{EDGE}, frontend -> checkout"
     first, second = verdict.policy.splitlines()
     assert first.startswith(f"{EDGE}: {{timeout")
-    assert second == "frontend -> checkout: no policy: no time-out, no retries"
+    assert second == "frontend -> checkout: no policy: no timeout, no retries"
 
 
 def test_phases_without_phase_events_are_known_by_their_requests():
@@ -225,10 +225,10 @@ def test_a_swap_in_the_window_names_both_policies_one_after_the_other():
     (hold,) = [event for event in story.events if event.type == "phase" and event.name == "hold"]
     topology = {**SHOP, "policies": [{"edge": EDGE, "timeout": 900.0}]}
     story.events.append(PolicyEvent((hold.start + hold.end) / 2, EDGE, topology))
-    policy = story.verdict(only_statuses(200)).policy
+    policy = story.verdict(statuses(200)).policy
     assert policy.startswith("{timeout: 500ms")
     assert policy.endswith(", then {timeout: 900ms}")
-    assert story.verdict(only_statuses(200).during("recover")).policy == "{timeout: 900ms}"
+    assert story.verdict(statuses(200).during("recover")).policy == "{timeout: 900ms}"
 
 
 def test_a_check_that_needs_the_policies_wants_a_window_with_one_set_of_them():
@@ -237,7 +237,7 @@ def test_a_check_that_needs_the_policies_wants_a_window_with_one_set_of_them():
     topology = {**SHOP, "policies": [{"edge": EDGE, "retryBudget": {"percent": 20}}]}
     story.events.append(PolicyEvent((hold.start + hold.end) / 2, EDGE, topology))
     with pytest.raises(CheckError, match="policies were swapped in 'hold': judge one phase"):
-        story.verdict(budget_respected(EDGE))
-    with pytest.raises(CheckError, match="stated no budget in 'baseline'"):
-        story.verdict(budget_respected(EDGE).during("baseline"))
-    assert story.verdict(budget_respected(EDGE).during("recover")).outcome == "inconclusive"  # nothing was sent there
+        story.verdict(retry_budget(EDGE))
+    with pytest.raises(CheckError, match="had no budget in 'baseline'"):
+        story.verdict(retry_budget(EDGE).during("baseline"))
+    assert story.verdict(retry_budget(EDGE).during("recover")).outcome == "inconclusive"  # nothing was sent there

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.checks import answered, availability, contained, fallback, recovers, sheds, slowest
+from testbed.checks import availability, call_statuses, contained, fallback, load_shedding, max_latency, recovery
 from testbed.errors import CheckError
 from testbed.history.events import Request
 from testbed.history.file import History
@@ -47,17 +47,17 @@ def test_users_who_got_an_error_have_noticed():
 
 def test_recovery_ends_the_errors():
     early, late = [14] * 20 + [0] * 80, [0] * 99 + [14]
-    assert told(*early, phase="recover", story=faulty(recover=0)).verdict(recovers(within_s=0.5)).outcome == "held"
-    assert told(*late, phase="recover", story=faulty(recover=0)).verdict(recovers(within_s=0.5)).outcome == "violated"
+    assert told(*early, phase="recover", story=faulty(recover=0)).verdict(recovery(within_s=0.5)).outcome == "held"
+    assert told(*late, phase="recover", story=faulty(recover=0)).verdict(recovery(within_s=0.5)).outcome == "violated"
 
 
 def test_time_counts_whatever_the_status_and_no_answer_is_infinitely_slow():
-    assert told(0, 14).verdict(slowest(under_ms=50)).outcome == "held"
-    assert told(0, None).verdict(slowest(under_ms=50)).outcome == "violated"
+    assert told(0, 14).verdict(max_latency(under_ms=50)).outcome == "held"
+    assert told(0, None).verdict(max_latency(under_ms=50)).outcome == "violated"
 
 
 def test_what_is_turned_away_goes_by_the_http_status_that_says_the_same():
-    check = sheds("client -> frontend", rejects_within_ms=50, statuses=(503,))
+    check = load_shedding("client -> frontend", rejects_within_ms=50, statuses=(503,))
     assert told(0, 14).verdict(check).outcome == "held"
     assert told(0, 8).verdict(check).outcome == "inconclusive"
 
@@ -68,12 +68,12 @@ def test_a_missing_fallback_is_told_with_the_status():
 
 
 def test_how_they_ended_is_asked_of_the_loads_own_edge_as_of_any_other():
-    check = answered("client -> frontend", grpc_status=("OK", "UNAVAILABLE"))
+    check = call_statuses("client -> frontend", grpc_status=("OK", "UNAVAILABLE"))
     assert told(0, 14).verdict(check).outcome == "held"
     verdict = told(0, 5, None).verdict(check)
     assert (verdict.outcome, verdict.observed) == ("violated", "OK x 1, NOT_FOUND x 1, no answer x 1")
     with pytest.raises(CheckError, match="carries gRPC: use grpc_status="):
-        told(0).verdict(answered("client -> frontend", status=200))
+        told(0).verdict(call_statuses("client -> frontend", status=200))
 
 
 def test_the_status_is_in_the_file_and_old_files_have_none(tmp_path):

@@ -94,4 +94,4 @@ def test_a_machine_without_control_groups_only_lacks_the_fault_that_needs_them(m
     monkeypatch.setattr(Memory, "missing", "cannot create a control group")
     memory = found("memory limits")
     assert (memory.ok, memory.source) == (True, "not possible")
-    assert memory.advice == "cannot create a control group; only the fault memory(mb=) needs it"
+    assert memory.advice == "cannot create a control group; only the fault memory_limit(mb=) needs it"

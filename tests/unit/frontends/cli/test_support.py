@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from testbed.checks import CHECKS, attempts, breaker, judge
+from testbed.checks import CHECKS, attempts, circuit_breaker, judge
 from testbed.errors import CheckError, FaultError, TopologyError
 from testbed.experiment.planning import plan_for
 from testbed.faults import FAULTS
@@ -61,23 +61,23 @@ def test_policies_need_a_proxy_too():
 
 def test_special_requirements_of_faults_are_listed():
     needed = {name: row["needs"] for name, row in ROWS.items() if row["needs"] != "-"}
-    assert needed.pop("memory") == "control groups"
+    assert needed.pop("memory_limit") == "control groups"
     assert set(needed) == {name for name, kind in FAULTS.items() if kind.plane == "packets"}
 
 
 def test_a_check_that_lacks_evidence_is_inconclusive():
     rows = {row["check"]: row["mesh: none"] for row in checks()}
-    assert {name for name, said in rows.items() if said != "yes"} == {"breaker"}
-    assert rows["breaker"] == "in part: does not record samples"
+    assert {name for name, said in rows.items() if said != "yes"} == {"circuit_breaker"}
+    assert rows["circuit_breaker"] == "in part: does not record samples"
     story = Story(sources=sorted(sources("none")), mesh="none")
     requests = story.phase("hold", 100)
     story.fault(0.0, 1.0)
     story.attempts(requests)
     assert story.verdict(attempts(EDGE, at_most=1)).outcome == "held"
-    verdict = story.verdict(breaker(EDGE, probes=1))
+    verdict = story.verdict(circuit_breaker(EDGE, probes=1))
     assert (verdict.outcome, verdict.why) == (
         "inconclusive",
-        "the record of samples on checkout -> pricing is not complete: mesh none cannot show samples",
+        "the record of samples on checkout -> pricing is not complete: mesh none does not record samples",
     )
     assert "testbed support" in verdict.next
     assert sources("envoy") == {*SOURCES, "samples"}
@@ -86,14 +86,14 @@ def test_a_check_that_lacks_evidence_is_inconclusive():
 def test_the_command_prints_both_tables_and_a_legend():
     told = CliRunner().invoke(main, ["support"])
     assert told.exit_code == 0
-    assert [told.output.count(f"\n{name} ") for name in ("abort", "breaker", "no: ")] == [2, 2, 0]
+    assert [told.output.count(f"\n{name} ") for name in ("abort", "circuit_breaker", "no: ")] == [2, 2, 0]
     assert "itself: its own arguments name the target" in told.output
 
 
 def test_only_edges_into_an_external_service_take_faults():
     column = {row["fault"]: row["address: of the callee"] for row in faults()}
     assert column["kill"] == column["restart"] == "proxy"
-    assert column["cpu"] == column["slow_start"] == column["graceful_restart"] == "no"
+    assert column["cpu_limit"] == column["slow_start"] == column["graceful_restart"] == "no"
     assert column["latency"] == column["delay"] == "edge, service, replica"
 
 
@@ -135,21 +135,21 @@ def test_link_faults_work_for_every_protocol(name):
 
 
 def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol():
-    assert JUDGED["answered"] == {
-        "check": "answered",
+    assert JUDGED["call_statuses"] == {
+        "check": "call_statuses",
         "http": "with status=",
         "http2": "with status=",
         "grpc": "with grpc_status=",
-        "tcp": f"no: answered on the edge before it, or {OF_THE_LOAD}",
+        "tcp": f"no: call_statuses on the edge before it, or {OF_THE_LOAD}",
     }
-    others = {name: row for name, row in JUDGED.items() if name != "answered"}
+    others = {name: row for name, row in JUDGED.items() if name != "call_statuses"}
     assert {row[protocol] for row in others.values() for protocol in ("http", "http2", "grpc")} == {"yes"}
-    of_requests = {"availability", "contained", "fallback", "only_statuses", "p50", "p90", "p99", "quantile"}
-    of_requests |= {"bulkhead", "recovers", "slowest"}  # or of other edges
-    assert {name for name, row in others.items() if row["tcp"] == "yes"} == {*of_requests, "ejected"}
-    not_of_the_load = {"amplification", "attempts", "breaker", "budget_respected"}
+    of_requests = {"availability", "contained", "fallback", "statuses", "p50", "p90", "p99", "quantile"}
+    of_requests |= {"bulkhead", "recovery", "max_latency"}  # or of other edges
+    assert {name for name, row in others.items() if row["tcp"] == "yes"} == {*of_requests, "outlier_ejection"}
+    not_of_the_load = {"retry_amplification", "attempts", "circuit_breaker", "retry_budget"}
     assert {name for name, row in others.items() if row["tcp"] == f"no: {OF_THE_LOAD}"} == not_of_the_load
-    of_any_edge = {"deadline_kept", "gives_up", "no_duplicate_effects", "sheds"}
+    of_any_edge = {"deadline_propagation", "call_duration", "at_most_once", "load_shedding"}
     assert {name for name, row in others.items() if "on the edge before it, or" in row["tcp"]} == of_any_edge
 
 

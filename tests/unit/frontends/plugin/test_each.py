@@ -25,7 +25,7 @@ def test_it_has_nothing(nothing): pass
         ("held", True, "contained"),
         ("violated", True, "not contained, as expected"),
         ("violated", False, "not contained"),
-        ("inconclusive", False, "not proved"),
+        ("inconclusive", False, "inconclusive"),
     ],
 )
 def test_the_line_of_a_scenario_shows_its_verdict(outcome, passed, words):

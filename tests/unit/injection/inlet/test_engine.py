@@ -17,7 +17,7 @@ class Inlet:
 
     def set(self, rules):
         if self.broken:
-            raise TestbedError("the inlet does not take rules")
+            raise TestbedError("the inlet does not accept rules")
         self.rules = rules
 
 
@@ -44,7 +44,7 @@ def test_rules_are_added_to_those_in_force_and_leave_the_others(engine, inlet):
 def test_rules_that_could_not_be_set_go_with_their_undoing(engine, inlet):
     engine.apply([FIRST])
     inlet.broken = True
-    with pytest.raises(TestbedError, match="does not take rules"):
+    with pytest.raises(TestbedError, match="does not accept rules"):
         engine.apply([SECOND])
     inlet.broken = False
     engine.undo([SECOND])

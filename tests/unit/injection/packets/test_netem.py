@@ -90,11 +90,11 @@ def test_the_queue_of_a_device_stays_until_its_last_fault_is_healed(kernel, shap
 
 def test_requests_of_the_load_are_not_shaped(kernel, shaper):
     shaper.ready(both(ENTRY)[1:])
-    with pytest.raises(Unsupported, match="those of answers can: direction='answers'"):
+    with pytest.raises(Unsupported, match="packets of answers can: direction='answers'"):
         shaper.ready(both(ENTRY))
 
 
 def test_a_loopback_of_everybodys_is_left_alone(kernel, monkeypatch):
     monkeypatch.delenv("TESTBED_SANDBOX", raising=False)
-    with pytest.raises(Unsupported, match="needs one of its own: run it as `testbed sandbox"):
+    with pytest.raises(Unsupported, match="needs a separate one: run it as `testbed sandbox"):
         Shaper([LINK], AddressSpace("10.213"), NetworkNamespaces(())).ready(both(LINK))

@@ -35,7 +35,7 @@ def test_everything_needs_no_draw_and_a_tiny_share_is_not_nothing():
 
 def test_an_address_outside_the_runs_own_is_never_matched():
     for space in (AddressSpace("127.90"), AddressSpace("127.9", "127.9.0.2"), AddressSpace("12", "12.0.0.2")):
-        with pytest.raises(TestbedError, match=f"127.9.2.1:10001 is outside this run's own {space.network}"):
+        with pytest.raises(TestbedError, match=f"127.9.2.1:10001 is outside the network of this run, {space.network}"):
             Packets([LINK], space, NetworkNamespaces(())).apply([PacketDrop("f1", LINK.name, 1, "requests")])
 
 

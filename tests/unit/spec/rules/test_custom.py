@@ -53,7 +53,7 @@ def test_environment_values_may_be_numbers_and_booleans() -> None:
             {"command": "x", "work": "5ms"},
             "services.web.work: is for stubs only (language: go, node, python), not for a command",
         ),
-        ({"image": "x", "onHangUp": "continue"}, "services.web.onHangUp: is for stubs only"),
+        ({"image": "x", "onClientDisconnect": "continue"}, "services.web.onClientDisconnect: is for stubs only"),
         ({"language": "go", "env": {"A": "b"}}, "services.web.env: is for command or image, not for a stub"),
         ({"image": "x", "workdir": "."}, "services.web.workdir: is not allowed with image"),
         ({"address": "db:1", "calls": ["db"]}, "services.web.calls: is not allowed with address: the calls"),

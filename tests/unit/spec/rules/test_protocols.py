@@ -66,7 +66,7 @@ def test_the_load_uses_the_protocol_of_the_entry(protocol: str) -> None:
             {"protocol": "http2", "mesh": "none"},
             r"calls\[0\].to: stock speaks http2: stubs send HTTP/1.1, and mesh none",
         ),
-        ({"protocol": "grpc", "web": {"wiring": "proxy"}}, "stock speaks grpc: .* web needs wiring: listener"),
+        ({"protocol": "grpc", "web": {"outbound": "httpProxy"}}, "stock speaks grpc: .* web needs outbound: listener"),
         ({"protocol": "http", "web": {"protocol": "tcp"}}, "services.web.protocol: the entry cannot be tcp"),
     ],
 )

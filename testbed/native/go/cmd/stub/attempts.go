@@ -36,7 +36,7 @@ func newAttemptLog(file *os.File, replica string) *attemptLog {
 	return &attemptLog{file: file, prefix: fmt.Sprintf("%s-%x", replica, time.Now().UnixNano())}
 }
 
-// callID returns an id that no other call has, not even one of this replica before a restart.
+// callID returns an id that is unique, also after a restart of this replica.
 func (l *attemptLog) callID() string { return fmt.Sprintf("%s-%d", l.prefix, l.number.Add(1)) }
 
 // write appends the line, with its times filled in, in one write.

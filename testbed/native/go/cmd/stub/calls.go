@@ -24,7 +24,7 @@ type outcome struct {
 	grpc          *int     // the status of a gRPC call; status is then the HTTP status that says the same
 }
 
-// tell writes how it ended into a line of the attempt log.
+// tell writes the outcome into a line of the attempt log.
 func (o outcome) tell(line *attempt) {
 	line.Status, line.Error, line.Grpc = o.status, o.err, o.grpc
 	if o.grpc != nil {
@@ -34,7 +34,7 @@ func (o outcome) tell(line *attempt) {
 
 func (o outcome) ok() bool { return 200 <= o.status && o.status < 400 }
 
-// entry is what the answer says of one call.
+// entry is one call in the answer.
 type entry struct {
 	To       string  `json:"to"`
 	Path     string  `json:"path"`
@@ -45,7 +45,7 @@ type entry struct {
 	Fallback *string `json:"fallback"`
 }
 
-// failure ends a request: with this status and this text.
+// failure is the status and the error text of a request that failed.
 type failure struct {
 	status int
 	text   string
@@ -61,7 +61,7 @@ type result struct {
 
 func newResult() *result { return &result{calls: []entry{}, answers: map[string]json.RawMessage{}} }
 
-// add takes over what another result holds; the first failure counts.
+// add adds another result; the first failure counts.
 func (r *result) add(other *result) {
 	r.calls = append(r.calls, other.calls...)
 	for name, answer := range other.answers {
@@ -74,7 +74,7 @@ func (r *result) add(other *result) {
 	}
 }
 
-// fallbacks returns all fallbacks taken, one's own first, each once.
+// fallbacks returns all fallbacks taken, those of this service first, each once.
 func (r *result) fallbacks() []string {
 	names := []string{}
 	for _, name := range slices.Concat(r.own, r.passed) {
@@ -85,7 +85,7 @@ func (r *result) fallbacks() []string {
 	return names
 }
 
-// caller makes the calls of one request, with its headers; the context ends when its client leaves.
+// caller makes the calls of one request, with its headers; the context ends when its client disconnects.
 type caller struct {
 	service  *service
 	headers  map[string]string
@@ -93,15 +93,15 @@ type caller struct {
 	deadline deadline
 }
 
-// step makes the calls at once and waits for all.
-func (c *caller) step(ctx context.Context, calls []*call) *result {
+// step makes the calls in parallel and waits for all.
+func (c *caller) step(ctx context.Context, calls []call) *result {
 	results := make([]*result, len(calls))
 	var all sync.WaitGroup
-	for i, call := range calls {
+	for i := range calls {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			results[i] = c.call(ctx, call)
+			results[i] = c.call(ctx, &calls[i])
 		}()
 	}
 	all.Wait()
@@ -116,7 +116,7 @@ func (c *caller) call(ctx context.Context, call *call) *result {
 	got := c.withRetries(ctx, call)
 	r := newResult()
 	r.passed = got.fallbacks
-	r.calls = []entry{{To: call.to, Path: call.path, Status: got.status, Tries: got.tries, Ms: inMs(got.took)}}
+	r.calls = []entry{{To: call.To, Path: call.Path, Status: got.status, Tries: got.tries, Ms: inMs(got.took)}}
 	if !got.ok() && ctx.Err() == nil {
 		c.fallBack(ctx, call, got, r)
 	}
@@ -124,28 +124,28 @@ func (c *caller) call(ctx context.Context, call *call) *result {
 }
 
 func (c *caller) fallBack(ctx context.Context, call *call, got outcome, r *result) {
-	way := &call.onFailure
-	r.calls[0].Failure = &way.kind
-	switch way.kind {
+	way := &call.OnFailure
+	r.calls[0].Failure = &way.Kind
+	switch way.Kind {
 	case "fail":
-		r.failed = &failure{way.status, call.to + ": " + got.text()}
-		if slices.Contains(way.keep, got.status) {
+		r.failed = &failure{way.Status, call.To + ": " + got.text()}
+		if slices.Contains(way.Keep, got.status) {
 			r.failed.status = got.status
 		}
 	case "default":
-		r.calls[0].Fallback, r.own = &way.name, []string{way.name}
-		r.answers[way.name] = way.answer
+		r.calls[0].Fallback, r.own = &way.Name, []string{way.Name}
+		r.answers[way.Name] = way.Answer
 	case "stale":
 		answer, known := c.service.memory.get(call)
 		if !known {
-			r.failed = &failure{503, call.to + ": " + got.text() + ", and nothing to repeat yet"}
+			r.failed = &failure{503, call.To + ": " + got.text() + ", and no stored answer yet"}
 			return
 		}
-		r.calls[0].Fallback, r.own = &way.name, []string{way.name}
-		r.answers[way.name] = answer
+		r.calls[0].Fallback, r.own = &way.Name, []string{way.Name}
+		r.answers[way.Name] = answer
 	case "call":
-		r.calls[0].Fallback, r.own = &way.name, []string{way.name}
-		r.add(c.call(ctx, way.call))
+		r.calls[0].Fallback, r.own = &way.Name, []string{way.Name}
+		r.add(c.call(ctx, way.Call))
 	}
 }
 
@@ -156,13 +156,13 @@ func (o outcome) text() string {
 	return fmt.Sprint(o.status)
 }
 
-// withRetries tries until success or out of tries, and logs the call.
+// withRetries tries until a success or the last try, and writes the call to the attempt log.
 func (c *caller) withRetries(ctx context.Context, call *call) outcome {
 	var got outcome
 	start := time.Now()
-	line := attempt{Request: c.request, To: call.to, Call: c.service.log.callID()}
-	for number := 1; number <= call.retries+1 && !got.ok(); number++ {
-		if number > 1 && sleep(ctx, call.pause) != nil || ctx.Err() != nil {
+	line := attempt{Request: c.request, To: call.To, Call: c.service.log.callID()}
+	for number := 1; number <= call.Retries+1 && !got.ok(); number++ {
+		if number > 1 && sleep(ctx, milliseconds(call.Pause)) != nil || ctx.Err() != nil {
 			got.status, got.err, got.grpc = 0, "cancelled", nil
 			break
 		}
@@ -182,34 +182,35 @@ func (c *caller) withRetries(ctx context.Context, call *call) outcome {
 	return got
 }
 
-// try makes one try and logs it.
+// try makes one try and writes it to the attempt log.
 func (c *caller) try(parent context.Context, call *call, got *outcome, line attempt) {
 	ctx := parent
-	if end := c.deadline.within(call.timeout); !end.IsZero() {
+	if end := c.deadline.within(milliseconds(call.Timeout)); !end.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(parent, end)
 		defer cancel()
 	}
-	up := c.service.upstreams[call.to]
+	up := c.service.upstreams[call.To]
 	host, start := up.nextHost(), time.Now()
 	headers := c.deadline.tell(c.headers)
 	var body bytes.Buffer
-	if call.grpc {
+	if call.Protocol == "grpc" {
+		statuses := c.service.behaviour.GRPC
 		code, header := c.service.rpcs.exchange(ctx, host, up.name, call, headers, &body)
-		got.status, got.err, got.grpc, got.fallbacks = asHTTP(code), rpcError(code), &code, names(header)
+		got.status, got.err, got.grpc, got.fallbacks = statuses.asHTTP(code), statuses.errorName(code), &code, names(header)
 		if parent.Err() != nil {
 			got.status, got.err, got.grpc = 0, "cancelled", nil
 		}
 	} else {
-		text := requestText(call.method, up.prefix+call.path, up.name, headers)
+		text := requestText(call.Method, up.prefix+call.Path, up.name, headers)
 		into := io.Discard
-		if call.onFailure.kind == "stale" {
+		if call.OnFailure.Kind == "stale" {
 			into = &body
 		}
-		status, header, err := c.service.pool.exchange(ctx, host, call.method, text, into)
+		status, header, err := c.service.pool.exchange(ctx, host, call.Method, text, into)
 		got.status, got.err, got.fallbacks = status, errorName(err, parent), names(header)
 	}
-	if call.onFailure.kind == "stale" && got.ok() {
+	if call.OnFailure.Kind == "stale" && got.ok() {
 		c.service.memory.keep(call, body.Bytes())
 	}
 	line.Kind, line.Host, line.Try = "try", host, got.tries
@@ -221,7 +222,7 @@ func names(header http.Header) []string {
 	return strings.FieldsFunc(strings.Join(header.Values(fallbackHeader), ","), func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// sleep waits, or returns the context's error when it ends first.
+// sleep waits, or returns the context's error if the context ends first.
 func sleep(ctx context.Context, wait time.Duration) error {
 	if wait <= 0 {
 		return ctx.Err()

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// deadline is the moment after which the caller no longer waits, as its header says: nothing is begun after that.
+// deadline is the moment until which the caller waits, from a header: nothing is begun after it.
 type deadline struct {
 	header string
-	at     time.Time // zero: somebody always waits
+	at     time.Time // zero: the caller waits for ever
 }
 
 func newDeadline(name string, header http.Header) deadline {
@@ -23,7 +23,7 @@ func newDeadline(name string, header http.Header) deadline {
 
 func (d deadline) over() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
 
-// within returns when to give up: after the timeout (0: never), or before; zero for never.
+// within returns when to give up: after the timeout (0: none), or at the deadline if that is sooner; zero for never.
 func (d deadline) within(timeout time.Duration) time.Time {
 	own := time.Now().Add(timeout)
 	if timeout <= 0 || !d.at.IsZero() && d.at.Before(own) {
@@ -32,7 +32,7 @@ func (d deadline) within(timeout time.Duration) time.Time {
 	return own
 }
 
-// tell adds the header that hands on what is left, in whole milliseconds.
+// tell adds the header with the time left, in whole milliseconds.
 func (d deadline) tell(headers map[string]string) map[string]string {
 	if d.at.IsZero() {
 		return headers

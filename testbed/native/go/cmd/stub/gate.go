@@ -8,7 +8,7 @@ import (
 
 var errShed = errors.New("shed")
 
-// gate bounds concurrency: so many requests at work, so many waiting in order, the others are shed.
+// gate bounds concurrency: a limit of requests in progress, a queue in order of arrival, the rest are shed.
 type gate struct {
 	places  chan struct{}
 	queue   int64
@@ -16,10 +16,11 @@ type gate struct {
 }
 
 func newGate(limits concurrency) *gate {
-	return &gate{places: make(chan struct{}, limits.limit), queue: int64(limits.queue)}
+	return &gate{places: make(chan struct{}, limits.Limit), queue: int64(limits.Queue)}
 }
 
-// enter takes a place, at once or in turn. It fails with errShed, or with the context's error when the client left.
+// enter lets a request in, at once or in turn. It fails with errShed, or with the context's error if the client has
+// disconnected.
 func (g *gate) enter(ctx context.Context) error {
 	select {
 	case g.places <- struct{}{}:

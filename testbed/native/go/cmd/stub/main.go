@@ -1,4 +1,4 @@
-// Command stub is the testbed's small service in Go; README.md in the folder above says what it is told and does.
+// Command stub is the Go stub; testbed/native/README.md describes its environment and its behaviour.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	}
 }
 
-// serve answers until SIGTERM; then it takes nothing new, and ends when every answer that was begun is out.
+// serve answers until SIGTERM; then it accepts no connection, and returns when the requests in progress are answered.
 func serve(signals <-chan os.Signal) error {
 	settings, err := readSettings(os.Getenv)
 	if err != nil {
@@ -33,7 +33,7 @@ func serve(signals <-chan os.Signal) error {
 	}
 	server := &http.Server{Handler: newService(settings), Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetUnencryptedHTTP2(settings.behaviour.protocol != "http")
+	server.Protocols.SetUnencryptedHTTP2(settings.behaviour.Protocol != "http")
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			fmt.Fprintln(os.Stderr, "stub:", err)
@@ -41,8 +41,8 @@ func serve(signals <-chan os.Signal) error {
 		}
 	}()
 	<-signals
-	if grace := settings.behaviour.grace; grace > 0 {
-		ctx, cancel := context.WithTimeout(context.Background(), grace)
+	if grace := settings.behaviour.Grace; grace > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), milliseconds(grace))
 		defer cancel()
 		server.Shutdown(ctx)
 	}

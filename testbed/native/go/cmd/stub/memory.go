@@ -18,7 +18,7 @@ func (m *memory) get(c *call) (json.RawMessage, bool) {
 	return answer, known
 }
 
-// keep remembers what an answer says: its JSON, else its text.
+// keep stores the body of an answer: as JSON, else as text.
 func (m *memory) keep(c *call, body []byte) {
 	answer := json.RawMessage(body)
 	if !json.Valid(body) {
@@ -35,4 +35,4 @@ func (m *memory) forget() {
 	m.last = map[string]json.RawMessage{}
 }
 
-func (c *call) key() string { return c.to + " " + c.method + " " + c.path }
+func (c *call) key() string { return c.To + " " + c.Method + " " + c.Path }

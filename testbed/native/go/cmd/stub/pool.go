@@ -15,16 +15,16 @@ import (
 	"time"
 )
 
-// pool keeps idle connections by "ip:port", as many as there were calls at once.
+// pool keeps idle connections by "ip:port", as many as there were parallel calls.
 //
-// It stands in for http.Transport, which sends a request again on its own when a kept connection breaks:
-// the testbed counts tries, so a try must be one request on the wire.
+// http.Transport is not used because it repeats a request when an idle connection breaks: the testbed counts tries, so
+// a try must be one request on the wire.
 type pool struct {
 	mu   sync.Mutex
 	idle map[string][]*connection
 }
 
-// connection is one kept-alive connection to an upstream.
+// connection is one persistent connection to an upstream.
 type connection struct {
 	net.Conn
 	reader *bufio.Reader
@@ -122,7 +122,7 @@ func (c *connection) exchange(method, message string, body io.Writer) (*http.Res
 
 var bodiless = []string{"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"}
 
-// requestText returns a request without a body; host is the name of the service, whoever the peer is.
+// requestText returns a request without a body; host is the name of the service, not the address of the peer.
 func requestText(method, target, host string, headers map[string]string) string {
 	var text strings.Builder
 	text.WriteString(method + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n")
@@ -135,7 +135,7 @@ func requestText(method, target, host string, headers map[string]string) string 
 	return text.String() + "\r\n"
 }
 
-// errorName returns the attempt log's word for what ended a try; parent is the request's own context.
+// errorName returns the name of an error in the attempt log; parent is the context of the request.
 func errorName(err error, parent context.Context) string {
 	var network net.Error
 	switch {

@@ -9,52 +9,46 @@ import (
 	"testbed.invalid/native/internal/wire"
 )
 
-// Messages are JSON, so that nothing has to be generated; every gRPC library can call with a codec that leaves bytes
-// alone.
+// Messages are JSON, so that no code is generated; every gRPC library can call with a codec that passes bytes
+// unchanged.
 
 const rpcService = "/testbed.v1.Stub/"
 
-var rpcNames = []string{
-	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
-	"INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+// statuses is names and HTTP statuses by the number of a gRPC status, and the numbers for HTTP errors.
+type statuses struct {
+	Names  []string    `json:"names"`
+	HTTP   []int       `json:"http"`
+	OfHTTP map[int]int `json:"of_http"`
 }
 
-var (
-	httpOfRPC = []int{200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401}
-	rpcOfHTTP = map[int]int{
-		499: 1, 400: 3, 504: 4, 404: 5, 403: 7, 429: 8, 409: 10, 501: 12, 500: 13, 502: 14, 503: 14, 401: 16,
-	}
-)
-
 // asHTTP returns the HTTP status that says the same as a gRPC status.
-func asHTTP(code int) int {
-	if code < 0 || code >= len(httpOfRPC) {
-		return 500
+func (s *statuses) asHTTP(code int) int {
+	if code < 0 || code >= len(s.HTTP) {
+		return http.StatusInternalServerError
 	}
-	return httpOfRPC[code]
+	return s.HTTP[code]
 }
 
 // asRPC returns the gRPC status that says the same as an HTTP status.
-func asRPC(status int) int {
+func (s *statuses) asRPC(status int) int {
 	if status < 400 {
 		return wire.OK
 	}
-	if code, known := rpcOfHTTP[status]; known {
+	if code, known := s.OfHTTP[status]; known {
 		return code
 	}
 	return wire.Unknown
 }
 
-// rpcError returns the attempt log's word for a status: its name, "" for OK.
-func rpcError(code int) string {
+// errorName returns the error of a status in the attempt log: its name, "" for OK.
+func (s *statuses) errorName(code int) string {
 	if code == wire.OK {
 		return ""
 	}
-	if code < 0 || code >= len(rpcNames) {
+	if code < 0 || code >= len(s.Names) {
 		return strconv.Itoa(code)
 	}
-	return rpcNames[code]
+	return s.Names[code]
 }
 
 // rpcRequest is the message of a request.
@@ -71,7 +65,7 @@ func readRequest(message []byte) (rpcRequest, error) {
 	return told, json.Unmarshal(message, &told)
 }
 
-// percentEncoded returns a text as the grpc-message header takes it.
+// percentEncoded returns a text for the grpc-message header.
 func percentEncoded(text string) string {
 	var out strings.Builder
 	for _, b := range []byte(text) {

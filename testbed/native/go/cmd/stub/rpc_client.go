@@ -25,11 +25,11 @@ func newRPCs() *rpcs {
 func (c *rpcs) exchange(
 	ctx context.Context, host, name string, call *call, headers map[string]string, body *bytes.Buffer,
 ) (int, http.Header) {
-	message, err := json.Marshal(rpcRequest{call.method, call.path})
+	message, err := json.Marshal(rpcRequest{call.Method, call.Path})
 	if err != nil {
 		panic(err)
 	}
-	// A reader without GetBody: net/http cannot send it again on its own, so a try is one request on the wire.
+	// A reader without GetBody: net/http cannot repeat the request, so a try is one request on the wire.
 	sent := io.NopCloser(bytes.NewReader(wire.Framed(message)))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+rpcService+"Call", sent)
 	if err != nil {
@@ -63,7 +63,7 @@ func readAnswer(response *http.Response, body *bytes.Buffer) (int, http.Header) 
 	return wire.StatusOf(response), wire.Trailers(response)
 }
 
-// lost returns the status of a call that got no answer.
+// lost returns the status of a call without an answer.
 func lost(err error) int {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return wire.DeadlineExceeded

@@ -13,7 +13,7 @@ import (
 func (s *service) serveRPC(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", wire.Type)
 	if ms, given := wire.ReadTimeout(r.Header.Get(wire.TimeoutHeader)); given {
-		r.Header.Set(wire.TimeoutHeader, strconv.FormatInt(ms, 10)) // as every deadline is written, in milliseconds
+		r.Header.Set(wire.TimeoutHeader, strconv.FormatInt(ms, 10)) // in milliseconds, like every other deadline
 	}
 	once := r.URL.Path == rpcService+"Call"
 	if !once && r.URL.Path != rpcService+"Stream" {
@@ -58,7 +58,7 @@ func (s *service) answerRPC(w http.ResponseWriter, r *http.Request, message []by
 	for name := range own {
 		w.Header().Set(http.TrailerPrefix+name, own.Get(name))
 	}
-	if code := asRPC(body.Status); code != wire.OK {
+	if code := s.behaviour.GRPC.asRPC(body.Status); code != wire.OK {
 		end(w, code, body.Error)
 		return false
 	}

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 )
 
-const deadlineHeader = "x-envoy-expected-rq-timeout-ms" // of all x-envoy-* the only one that an app may hand on
+const deadlineHeader = "x-envoy-expected-rq-timeout-ms" // the only x-envoy-* header that an app may propagate
 
 var contextHeaders = []string{"traceparent", "tracestate", "baggage", "x-request-id"}
 
@@ -29,7 +29,7 @@ type service struct {
 	number  atomic.Uint64
 }
 
-// answer is the body of an answer; the fields from Path on are missing in one that was shed.
+// answer is the body of an answer; the fields of story are missing if the request was shed.
 type answer struct {
 	Service string `json:"service"`
 	Replica string `json:"replica"`
@@ -50,20 +50,20 @@ type story struct {
 func newService(s *settings) *service {
 	own := &service{settings: s, pool: newPool(), rpcs: newRPCs(), log: newAttemptLog(s.attemptLog, s.replica), memory: &memory{}}
 	own.memory.forget()
-	for _, name := range slices.Concat(contextHeaders, s.behaviour.forward) {
+	for _, name := range slices.Concat(contextHeaders, s.behaviour.Forward) {
 		if name = strings.ToLower(name); name == deadlineHeader || !strings.HasPrefix(name, "x-envoy-") {
 			own.forward = append(own.forward, name)
 		}
 	}
-	if limits := s.behaviour.concurrency; limits != nil {
+	if limits := s.behaviour.Concurrency; limits != nil {
 		own.gate = newGate(*limits)
 	}
 	return own
 }
 
-// ServeHTTP reads the body first: only then does net/http notice a client that leaves.
+// ServeHTTP reads the body first: only then does net/http notice that the client disconnects.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.behaviour.protocol == "grpc" && isRPC(r) {
+	if s.behaviour.Protocol == "grpc" && isRPC(r) {
 		s.serveRPC(w, r)
 		return
 	}
@@ -76,20 +76,20 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.write(w, s.answer(r, r.Method, path, w.Header()))
 }
 
-// answer does what the behaviour says for a request of this method and path, in HTTP or in gRPC; own takes the answer's
-// own headers. A client that leaves ends it with a panic, without an answer.
+// answer does what the behaviour says for a request of this method and path, over HTTP or gRPC; own receives the headers
+// of the answer. It panics without an answer if the client disconnects.
 func (s *service) answer(r *http.Request, method, path string, own http.Header) answer {
-	if method == http.MethodPost && path == s.behaviour.reset {
+	if method == http.MethodPost && path == s.behaviour.Reset {
 		s.memory.forget()
 	}
-	if s.behaviour.hangUp == "continue" {
+	if s.behaviour.HangUp == "continue" {
 		r = r.WithContext(context.WithoutCancel(r.Context()))
 	}
-	left := newDeadline(s.behaviour.deadline, r.Header)
+	left := newDeadline(s.behaviour.Deadline, r.Header)
 	if s.gate != nil {
 		if err := s.gate.enter(r.Context()); errors.Is(err, errShed) {
 			own.Set("X-Testbed-Shed", "1")
-			return answer{Status: s.behaviour.concurrency.shed, Error: "shed"}
+			return answer{Status: s.behaviour.Concurrency.Shed, Error: "shed"}
 		} else if err != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -101,17 +101,17 @@ func (s *service) answer(r *http.Request, method, path string, own http.Header) 
 	return s.work(r, method, path, own, left)
 }
 
-// work does what the route says; a client that leaves ends it without an answer.
+// work does what the route says; it panics without an answer if the client disconnects.
 func (s *service) work(r *http.Request, method, path string, own http.Header, left deadline) answer {
 	way, tag := s.route(method, path), baggageMember(r.Header, "tb.id")
-	ms := draw(way.work, unit(fmt.Sprintf("%s|%s|%s|%s", s.seed, s.requestName(tag, r.Header), s.service, path)))
+	ms := draw(way.Work, unit(fmt.Sprintf("%s|%s|%s|%s", s.seed, s.requestName(tag, r.Header), s.service, path)))
 	if sleep(r.Context(), milliseconds(ms)) != nil {
 		panic(http.ErrAbortHandler)
 	}
 	calls := caller{service: s, headers: s.forwarded(r.Header), request: tag, deadline: left}
 	total := newResult()
-	for _, step := range way.steps {
-		total.add(calls.step(r.Context(), step))
+	for _, step := range way.Steps {
+		total.add(calls.step(r.Context(), step.Parallel))
 		if r.Context().Err() != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -124,11 +124,11 @@ func (s *service) work(r *http.Request, method, path string, own http.Header, le
 
 func tell(way *route, total *result, own http.Header, told *story) answer {
 	told.Calls, told.Answers, told.Fallbacks = total.calls, total.answers, total.fallbacks()
-	told.Padding = strings.Repeat("x", way.bytes)
+	told.Padding = strings.Repeat("x", way.Answer.Bytes)
 	if len(told.Fallbacks) > 0 {
 		own.Set(fallbackHeader, strings.Join(told.Fallbacks, ","))
 	}
-	body := answer{Status: way.status, story: told}
+	body := answer{Status: way.Answer.Status, story: told}
 	if total.failed != nil {
 		body.Status, body.Error = total.failed.status, total.failed.text
 	}
@@ -145,7 +145,7 @@ func (s *service) text(body answer) []byte {
 	return text
 }
 
-// write sends the answer in one go: net/http puts header and a small body into one segment.
+// write sends the answer at once: net/http puts the header and a small body into one segment.
 func (s *service) write(w http.ResponseWriter, body answer) {
 	text := s.text(body)
 	w.Header().Set("Content-Type", "application/json")
@@ -158,11 +158,11 @@ func (s *service) write(w http.ResponseWriter, body answer) {
 
 func (s *service) route(method, path string) *route {
 	for _, name := range []string{method + " " + path, path} {
-		if named := s.behaviour.routes[name]; named != nil {
-			return named
+		if named, there := s.behaviour.Routes[name]; there {
+			return &named
 		}
 	}
-	return s.behaviour.defaultRoute
+	return &s.behaviour.Default
 }
 
 func (s *service) forwarded(header http.Header) map[string]string {
@@ -175,7 +175,7 @@ func (s *service) forwarded(header http.Header) map[string]string {
 	return kept
 }
 
-// requestName is what draws depend on: the load's id, else the request id, else a number.
+// requestName is what random draws depend on: the id from the load, else the request id, else a number.
 func (s *service) requestName(tag string, header http.Header) string {
 	if tag != "" {
 		return tag

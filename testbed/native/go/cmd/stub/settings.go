@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// settings is what the environment says: who the stub is, where it listens, how it behaves, whom it can call.
+// settings is the environment of the stub: its name, its address, its behaviour, its upstreams.
 type settings struct {
 	address, port, service, replica, seed string
 	behaviour                             *behaviour
@@ -56,27 +56,27 @@ func readUpstreams(b *behaviour, env func(string) string) (map[string]*upstream,
 	upstreams := map[string]*upstream{}
 	var failed error
 	b.called(func(c *call) {
-		if upstreams[c.to] == nil && failed == nil {
-			upstreams[c.to], failed = readUpstream(c, b.wiring, env)
+		if upstreams[c.To] == nil && failed == nil {
+			upstreams[c.To], failed = readUpstream(c, b.Wiring, env)
 		}
 	})
 	return upstreams, failed
 }
 
 func readUpstream(c *call, wiring string, env func(string) string) (*upstream, error) {
-	u := &upstream{name: c.to}
-	variable := strings.ReplaceAll(strings.ToUpper(c.to), "-", "_")
+	u := &upstream{name: c.To}
+	variable := strings.ReplaceAll(strings.ToUpper(c.To), "-", "_")
 	source, urls := variable+"_URL", env(variable+"_URL")
 	switch {
 	case env(variable+"_URLS") != "":
 		source, urls = variable+"_URLS", env(variable+"_URLS")
-	case c.grpc:
+	case c.Protocol == "grpc":
 		source, urls = variable+"_ADDR", env(variable+"_ADDR")
 		if urls != "" {
 			urls = "http://" + urls
 		}
 	case wiring == "proxy":
-		source, urls, u.prefix = "HTTP_PROXY", env("HTTP_PROXY"), "http://"+c.to
+		source, urls, u.prefix = "HTTP_PROXY", env("HTTP_PROXY"), "http://"+c.To
 	}
 	if urls == "" {
 		return nil, fmt.Errorf("%s is not set", source)

@@ -2,8 +2,8 @@ package main
 
 import "hash/fnv"
 
-// knot is a point of a distribution: so many percent take at most ms.
-type knot struct{ percent, ms float64 }
+// knot is a point of a distribution, percent and milliseconds: that share of the requests takes at most so long.
+type knot [2]float64
 
 // unit maps a text to [0, 1): FNV-1a (32 bits), mixed by the finalizer of MurmurHash3, over 2^32.
 func unit(text string) float64 {
@@ -19,9 +19,9 @@ func unit(text string) float64 {
 func draw(knots []knot, at float64) float64 {
 	percent := 100 * at
 	for i := 1; i < len(knots); i++ {
-		if low, high := knots[i-1], knots[i]; percent < high.percent {
-			share := float64((high.ms-low.ms)*(percent-low.percent)) / (high.percent - low.percent)
-			return low.ms + share
+		if low, high := knots[i-1], knots[i]; percent < high[0] {
+			share := float64((high[1]-low[1])*(percent-low[0])) / (high[0] - low[0])
+			return low[1] + share
 		}
 	}
 	return 0

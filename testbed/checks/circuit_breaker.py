@@ -1,0 +1,213 @@
+"""Circuit breaker: a caller's proxy stops sending to a failing callee, and sends again after it has recovered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from typing import cast
+
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.findings import Finding, combine
+from testbed.checks.judging.formatting import count, plural, seconds
+from testbed.checks.judging.proxies import Proxy, failed, faults_on, proxies
+from testbed.checks.judging.validity import observer_of
+from testbed.checks.judging.view import View
+from testbed.errors import CheckError
+from testbed.history.facts import of_the_load
+from testbed.history.index import Index
+from testbed.history.outcomes import LIMIT, NO_HOST
+
+ENOUGH = 5  # calls after the deadline that are needed to see a closed breaker
+LAG_S = 1.0  # Envoy counts an ejection up to this long before it acts on it (update_merge_window)
+
+
+@dataclass(frozen=True)
+class circuit_breaker(EdgeCheck):
+    """The breaker in every caller's proxy on the edge opens and closes again. Each proxy is judged separately.
+
+    A breaker is open from the first call that the proxy refuses without an attempt: flag UH (every host is ejected:
+    outlierDetection) or UO (a limit is reached: circuitBreaker). `opens_within_s` counts from the start of the fault on
+    the edge, `closes_within_s` from its end: after that no call is refused. A proxy that never refuses a call although
+    attempts fail has not opened; this violates all four claims.
+
+    The other two count attempts between the first refusal and the end of the fault. `probes` is the largest number of
+    attempts in a row after ejected hosts came back (half-open), according to the counters of the proxy.
+    `attempts_while_open` is the largest number of all other attempts, or a pair of smallest and largest. A limit has no
+    half-open state.
+    """
+
+    opens_within_s: float | None = field(default=None, kw_only=True)
+    attempts_while_open: int | tuple[int, int] | None = field(default=None, kw_only=True)
+    probes: int | None = field(default=None, kw_only=True)
+    closes_within_s: float | None = field(default=None, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `CheckError` unless there is a bound, with times above 0 and whole numbers in order."""
+        times = {"opens_within_s": self.opens_within_s, "closes_within_s": self.closes_within_s}
+        validation.positive(str(self), **{key: value for key, value in times.items() if value is not None})
+        least, most = self._while_open
+        validation.whole(str(self), attempts_while_open=least, probes=self.probes or 0)
+        validation.whole(str(self), attempts_while_open=most)
+        if least > most:
+            raise CheckError(f"{self}: no number of attempts is at least {least} and at most {most}")
+        if {self.opens_within_s, self.attempts_while_open, self.probes, self.closes_within_s} == {None}:
+            names = "opens_within_s=, attempts_while_open=, probes=, closes_within_s="
+            raise CheckError(f"{self}: give at least one of {names}; there is no bound")
+
+    def fits(self, index: Index) -> None:
+        """Raise `CheckError` for an unknown edge, and for the edge of the load, which has no breaker."""
+        super().fits(index)
+        if of_the_load(self.edge):
+            raise CheckError(f"{self}: there is no proxy between the load and the entry; name an edge between services")
+
+    @property
+    def bound(self) -> str:
+        """The bounds in words."""
+        least, most = self._while_open
+        said = {
+            f"opens within {seconds(self.opens_within_s or 0)}": self.opens_within_s,
+            f"{f'{least} to ' if least else '<= '}{most} attempts while open": self.attempts_while_open,
+            f"<= {self.probes} probes in a row": self.probes,
+            f"closes within {seconds(self.closes_within_s or 0)}": self.closes_within_s,
+        }
+        return ", ".join(text for text, given in said.items() if given is not None)
+
+    @property
+    def _while_open(self) -> tuple[int, int]:
+        given = self.attempts_while_open
+        return given if isinstance(given, tuple) else (0, 0 if given is None else given)
+
+    @property
+    def _counts(self) -> bool:
+        return self.attempts_while_open is not None or self.probes is not None
+
+    @property
+    def reaction(self) -> bool:
+        """Always: a breaker opens because of a fault."""
+        return True
+
+    def needs(self, view: View) -> tuple[str, ...]:
+        """Return attempts and calls, and samples if the check distinguishes half-open from open."""
+        return ("requests", "attempts", "calls", *(["samples"] if self._counts else []))
+
+    def slow_limit_ms(self) -> float:
+        """Return a tenth of the shortest time bound, at least 10 ms; no limit without a time bound."""
+        given = [time for time in (self.opens_within_s, self.closes_within_s) if time is not None]
+        return max(10.0, min(given) * 100) if given else super().slow_limit_ms()
+
+    def judge(self, view: View) -> Verdict:
+        """Judge the proxy of every caller that called while the fault was in force."""
+        source, faults = observer_of(view.index, "calls"), faults_on(view, [self.edge])
+        if not faults:
+            why = f"no fault of {view.window.name} is on {self.edge}, so no breaker could open"
+            return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")
+        start, end = min(fault.start for fault in faults), max(fault.end for fault in faults)
+        busy = [p for p in proxies(view.index, self.edge) if any(start <= call.start < end for call in p.calls)]
+        if not busy:
+            why = f"no calls on {self.edge} while the fault was in force (at least 1 needed)"
+            return self.verdict(
+                view, "inconclusive", "no call", 0, source=source, why=why, next="the paths of the load"
+            )
+        n = sum(1 for proxy in busy for call in proxy.calls if start <= call.start < end)
+        return combine(self, view, [one for proxy in busy for one in self._findings(proxy, start, end)], n, source)
+
+    def _findings(self, proxy: Proxy, start: float, end: float) -> Iterator[Finding]:
+        opened = next((at for at, _ in proxy.refusals if start <= at < end), None)
+        if opened is None:
+            yield self._never_opened(proxy, start, end)
+            return
+        if self.opens_within_s is not None:
+            yield self._opens(proxy, opened - start)
+        if self._counts:
+            yield from self._sends(proxy, opened, end)
+        if self.closes_within_s is not None:
+            yield self._closes(proxy, end)
+
+    def _never_opened(self, proxy: Proxy, start: float, end: float) -> Finding:
+        tried = [attempt for attempt in proxy.sent if start <= attempt.start < end]
+        bad = sum(1 for attempt in tried if failed(attempt))
+        observed = f"{proxy.name} never opened"
+        if not bad:
+            why = f"none of the {plural(len(tried), 'attempt')} of {proxy.name} failed, so it had no reason to open"
+            return Finding("inconclusive", observed, why, "a fault that the callers see as failures")
+        if self.opens_within_s is not None and end - start < self.opens_within_s:
+            why = f"the fault lasted {seconds(end - start)}, less than the {seconds(self.opens_within_s)} allowed"
+            return Finding("inconclusive", observed, why, "a longer hold_s=")
+        why = f"{proxy.name} refused no call: {count(bad)} of {plural(len(tried), 'attempt')} failed"
+        why += f"; {account}" if (account := proxy.account(start, end)) else ""
+        return Finding(
+            "violated", observed, why, "outlierDetection, circuitBreaker; for one replica use outlier_ejection(...)"
+        )
+
+    def _opens(self, proxy: Proxy, after_s: float) -> Finding:
+        limit, observed = cast(float, self.opens_within_s), f"{proxy.name} opened after {seconds(after_s)}"
+        if after_s <= limit:
+            return Finding("held", observed)
+        why = f"{proxy.name} refused its first call {seconds(after_s - limit)} too late"
+        return Finding("violated", observed, why, f"attempts of {proxy.name} before it opened", timed=True)
+
+    def _sends(self, proxy: Proxy, opened: float, end: float) -> Iterator[Finding]:
+        rows = list(_rows(proxy, opened, end))
+        trials = [number for number, trial in rows if trial]
+        if self.probes is not None:
+            yield self._probes(proxy, trials)
+        if self.attempts_while_open is not None:
+            sent = sum(number for number, trial in rows if not trial)
+            (least, most), observed = self._while_open, f"{proxy.name} sent {plural(sent, 'attempt')} while open"
+            why = f"{proxy.name} sent {plural(sent, 'attempt')} between its first refusal and the end of the fault"
+            fine = least <= sent <= most
+            yield Finding("held", observed) if fine else Finding("violated", observed, why, "its limits and timeouts")
+
+    def _probes(self, proxy: Proxy, trials: Sequence[int]) -> Finding:
+        if not trials:
+            why = f"{proxy.name} was never half-open: its counters show that no ejected host came back during the fault"
+            return Finding("inconclusive", "", why, "a longer hold_s=; a limit (UO) has no half-open state")
+        most = max(trials)
+        observed = f"{proxy.name} sent up to {plural(most, 'probe')} in a row ({plural(len(trials), 'trial')})"
+        if most <= cast(int, self.probes):
+            return Finding("held", observed)
+        why = f"{proxy.name} sent {plural(most, 'attempt')} in a row after its hosts came back"
+        return Finding("violated", observed, why, _MERGE)
+
+    def _closes(self, proxy: Proxy, healed: float) -> Finding:
+        limit = cast(float, self.closes_within_s)
+        refused = [(at - healed, outcome) for at, outcome in proxy.refusals if at >= healed]
+        last, outcome = max(refused, default=(0.0, ""))
+        observed = f"{proxy.name} closed {seconds(last)} after healing"
+        if last > limit:
+            why = f"{proxy.name} refused a call {seconds(last)} after healing, {seconds(last - limit)} too late"
+            return Finding("violated", observed, why, _LINGERING.get(outcome, ""), timed=True)
+        later = sum(1 for call in proxy.calls if call.start > healed + limit)
+        if later < ENOUGH:
+            why = f"{proxy.name} made only {plural(later, 'call')} later than {seconds(limit)} after healing "
+            why += f"({ENOUGH} needed)"
+            return Finding("inconclusive", observed, why, "a longer recover_s=, or more load")
+        return Finding("held", observed)
+
+
+_LINGERING = {
+    NO_HOST: "baseEjectionTime and interval: the ejection time grows each time",
+    LIMIT: "the limit: do calls queue up, or is it too low for normal load?",
+}
+_MERGE = "of several ejections in one second, Envoy applies the first at once, the others later (update_merge_window)"
+
+
+def _rows(proxy: Proxy, opened: float, end: float) -> Iterator[tuple[int, bool]]:
+    """Yield each series of attempts after the opening: its length, and whether hosts had come back before it."""
+    moments = [(at, False) for at, _ in proxy.refusals if opened <= at < end]
+    moments += [(attempt.start, True) for attempt in proxy.sent if opened < attempt.start < end]
+    since = opened
+    for sent, row in groupby(sorted(moments), key=lambda moment: moment[1]):
+        times = [at for at, _ in row]
+        if sent:
+            yield len(times), _came_back(proxy, since - LAG_S, times[-1])
+        else:
+            since = times[0]
+
+
+def _came_back(proxy: Proxy, start: float, end: float) -> bool:
+    """Whether the counters show that all hosts were ejected and that one came back."""
+    states = pairwise(proxy.hosts_ejected())
+    return any(before and not after and start <= at <= end for (_, before), (at, after) in states)

@@ -1,0 +1,55 @@
+"""Maximum latency: no request takes longer than a bound."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import cast
+
+from testbed.checks.judging import validation
+from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.explain import request_trace
+from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.view import View, latency
+
+
+@dataclass(frozen=True)
+class max_latency(Check):
+    """Every request is answered in less than `under_ms`, from its intended send time.
+
+    No answer counts as infinitely slow. A count: it judges each request without statistics, so it is good for small
+    cohorts.
+    """
+
+    under_ms: float | None = field(default=None, kw_only=True)
+
+    def validate(self) -> None:
+        """Raise `CheckError` unless the bound is above 0."""
+        validation.exactly_one("max_latency()", under_ms=self.under_ms)
+        validation.positive(str(self), under_ms=self.under_ms)
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        return f"< {ms(self._limit)}"
+
+    @property
+    def _limit(self) -> float:
+        return cast(float, self.under_ms)
+
+    def late_limit_ms(self) -> float:
+        """Return 10 ms, or a tenth of the bound if that is more."""
+        return max(10.0, self._limit / 10)
+
+    def judge(self, view: View) -> Verdict:
+        """Compare the slowest request with the bound."""
+        worst = max(view.requests, key=latency)
+        took, n = latency(worst), len(view.requests)
+        if took < self._limit:
+            return self.verdict(view, "held", ms(took), n, margin=f"{ms(self._limit - took)} to spare")
+        over = [request for request in view.requests if latency(request) >= self._limit]
+        unanswered = sum(1 for request in over if not request.status)
+        why = f"{plural(len(over), 'request')} of {count(n)} took {ms(self._limit)} or more"
+        why += f", {count(unanswered)} of them without an answer" if unanswered else ""
+        margin = f"{ms(took - self._limit)} over" if took < math.inf else "no answer"
+        return self.verdict(view, "violated", ms(took), n, margin=margin, why=why, next=request_trace(view, worst))
