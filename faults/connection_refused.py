@@ -12,7 +12,7 @@ from testbed.faults.target import FaultContext, links_of
 
 @dataclass(frozen=True, kw_only=True)
 class connection_refused(LinkFault):
-    """Refuse new connections and close those that are open (callers see the end of the stream).
+    """Refuse new connections and close open ones (callers see the end of the stream).
 
     connection_refused().on("checkout -> pricing")
     """

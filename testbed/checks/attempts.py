@@ -133,7 +133,7 @@ class attempts(EdgeCheck):
             why = f"0 of {plural(len(view.requests), 'request')} used {self.edge} (at least 1 needed)"
             return say("inconclusive", why=why, next="does a path of the load use this edge?")
         if hidden and (wrong or self.most < math.inf):
-            return say("inconclusive", why=hidden, next="a mesh whose proxy logs its attempts (mesh: envoy)")
+            return say("inconclusive", why=hidden, next="a mesh with a log of attempts (mesh: envoy)")
         return say("held", margin=self._spare(counts))
 
     def _calls_unknown(self, view: View, at_caller: bool) -> str:

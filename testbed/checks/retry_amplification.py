@@ -110,7 +110,7 @@ class retry_amplification(Check):
             return say("inconclusive", n=len(bounded), why=why, next="does a path of the load reach this service?")
         hidden = "" if "attempts" in view.index.sources else hidden_attempts(view, edges)
         if hidden:
-            next = "a mesh whose proxy logs its attempts (mesh: envoy)"
+            next = "a mesh with a log of attempts (mesh: envoy)"
             return say("inconclusive", n=len(bounded), why=hidden, next=next)
         return say("held", n=len(bounded), margin=f"{count(most - made)} to spare")
 

@@ -78,7 +78,7 @@ class retry_budget(EdgeCheck):
             raise CheckError(f"{self}: the policy of {self.edge} has no budget: give percent= and floor=")
 
     def _is_stated(self, index: Index) -> bool:
-        """Whether a policy of the run has a budget, including swapped policies."""
+        """Whether a policy of the run has a budget, including changed policies."""
         topologies = index.topologies(-math.inf, math.inf)
         return any(self.edge in wiring(topology).budgets for topology in topologies)
 

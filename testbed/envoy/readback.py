@@ -20,8 +20,8 @@ def config_drift(admin: str, config: str) -> str:
 
     Raises `TestbedError` if it does not answer.
     """
-    told = _running(admin)["configs"]
-    running = next(part["bootstrap"] for part in told if "bootstrap" in part)
+    dumped = _running(admin)["configs"]
+    running = next(part["bootstrap"] for part in dumped if "bootstrap" in part)
     return first_difference(json.loads(config)["static_resources"], running["static_resources"])
 
 

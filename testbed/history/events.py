@@ -166,7 +166,7 @@ class PolicyEvent:
 
     type: ClassVar[str] = "policy"
     at: float
-    text: str  # the edges whose policies were overridden, or "restored"
+    text: str  # the edges with overridden policies, or "restored"
     topology: dict[str, object]  # the whole model as JSON data, in force from now on
 
 

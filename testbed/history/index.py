@@ -102,7 +102,7 @@ class Index:
         return recorded_topology(self.run.topology if self.run else {})
 
     def topologies(self, start: float, end: float) -> Sequence[Mapping[str, object]]:
-        """Return the topology in force in a period: one, or several if policies were swapped."""
+        """Return the topology in force in a period: one, or several if policies were changed."""
         changes: list[tuple[float, Mapping[str, object]]]
         changes = [(-math.inf, self.run.topology if self.run else {}), *((s.at, s.topology) for s in self.swaps)]
         ends = [*(at for at, _ in changes[1:]), math.inf]

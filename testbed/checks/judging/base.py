@@ -80,7 +80,7 @@ class Check(ABC):
         return other
 
     def needs(self, view: View) -> tuple[str, ...]:
-        """Return the sources whose record must be complete: "requests", "attempts", "calls", "arrivals"."""
+        """Return the sources that must be complete: "requests", "attempts", "calls", "arrivals"."""
         return ("requests",)
 
     def views(self, view: View) -> tuple[View, ...]:

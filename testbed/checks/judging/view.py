@@ -107,7 +107,7 @@ class View:
     def policies(self, edges: Iterable[str]) -> str:
         """Return the policies of these edges as in the topology, each with its edge if there are several.
 
-        If policies were swapped in this window, all of them in order.
+        If policies were changed in this window, all of them in order.
         """
         chosen = list(edges)
         texts = [", then ".join(self._policies(edge)) for edge in chosen]
@@ -119,7 +119,7 @@ class View:
 
     @cached_property
     def wiring(self) -> Wiring:
-        """The facts of the topology in force. Raises `CheckError` if policies were swapped in this window."""
+        """The facts of the topology in force. Raises `CheckError` if policies were changed in this window."""
         return wiring(self._one_in_force)
 
     @cached_property
@@ -136,7 +136,7 @@ class View:
     @property
     def _one_in_force(self) -> Mapping[str, object]:
         if len(self._in_force) > 1:
-            raise CheckError(f"policies were swapped in {self.window.name!r}: judge one phase, with .during(...)")
+            raise CheckError(f"policies were changed in {self.window.name!r}: judge one phase, with .during(...)")
         return self._in_force[0]
 
     def _caused(self, joined: Joined[T], edge: str) -> Sequence[T]:

@@ -25,7 +25,10 @@ from testbed.spec.meshes import MESHES
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
 
-FOR_ALL, NOBODY = "HTTP_PROXY", "NOBODY"  # no service can have these names, because service names are in small letters
+FOR_ALL, UNKNOWN = (
+    "HTTP_PROXY",
+    "UNKNOWN",
+)  # no service has these names: theirs are in small letters
 DELAYED_CLOSE = "1s"  # default of Envoy and Istio: the app sees a broken answer body this much later
 
 FIELDS = {
@@ -137,12 +140,12 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
     """The listeners of one replica: HTTP_PROXY, and one for each upstream."""
     mine = links_from(replica, links)
     edges = {name: leading[0].edge for name, leading in upstreams(mine).items()}
-    told = {name: (cluster_name(host, edge), topology.policy(edge)) for name, edge in edges.items()}
-    routes = {name: route(*told[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
+    policies = {name: (cluster_name(host, edge), topology.policy(edge)) for name, edge in edges.items()}
+    routes = {name: route(*policies[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
     caller = _log_fields(topology, replica)
     ways = {FOR_ALL: _manager(host, caller, [*hosts, _unknown_service(routes)])} if edges else {}
-    ways |= {name: tcp(*told[name], replica, _log(host)) for name in edges}
+    ways |= {name: tcp(*policies[name], replica, _log(host)) for name in edges}
     for name, found in routes.items():
         one_by_one = topology.protocol(edges[name]) == "http"
         ways[name] = _manager(host, caller, [_virtual_host(name, ["*"], [found])], one_by_one)
@@ -207,4 +210,4 @@ def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:
 def _unknown_service(known: dict[str, Json]) -> Json:
     text = f"unknown service %REQ(:AUTHORITY)%; this proxy has routes for {', '.join(known)}\n"
     answer = {"status": 404, "body_format": {"text_format_source": {"inline_string": text}}}
-    return _virtual_host(NOBODY, ["*"], [{"match": {"prefix": "/"}, "direct_response": answer}])
+    return _virtual_host(UNKNOWN, ["*"], [{"match": {"prefix": "/"}, "direct_response": answer}])

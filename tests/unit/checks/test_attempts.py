@@ -221,7 +221,7 @@ def test_bounds_that_complete_each_other_are_fine():
     assert len(judge(faulty(5).history, all=[attempts(EDGE, at_most=3), attempts(EDGE, at_least=3)]).verdicts) == 2
 
 
-def test_a_call_that_the_proxy_refused_stands_in_the_trail_of_its_request():
+def test_a_refused_call_is_part_of_the_trace_of_its_request():
     story = faulty(status=lambda i: 503 if i == 7 else 200, tries=lambda i: 0 if i == 7 else 1)
     refused = [event for event in story.events if isinstance(event, Call) and not event.attempts]
     story.events = [

@@ -32,13 +32,13 @@ def fail(story, ids, edge=EDGE):
     return story
 
 
-def test_nobody_noticed():
+def test_no_user_is_affected():
     verdict = told().verdict(contained())
     assert (verdict.outcome, verdict.observed, verdict.bound) == ("held", "0 of 20 users affected", "0")
     assert (verdict.phase, verdict.n, verdict.confidence) == ("from the first fault on", 20, "exact")
 
 
-def test_who_noticed_is_said_in_one_sentence():
+def test_affected_users_are_reported_in_one_sentence():
     verdict = told(failed=range(100, 220, 10), users=400).verdict(contained())
     assert verdict.outcome == "violated"
     assert verdict.observed == "12 of 400 users affected (3 %), all on checkout -> pricing, for 1.12 s"
@@ -59,7 +59,7 @@ def test_a_load_without_users_counts_requests():
     assert story.verdict(contained()).observed.startswith("2 of 501 requests affected")
 
 
-def test_a_failure_after_healing_is_noticed_as_well():
+def test_a_failure_after_healing_counts_as_well():
     story = told()
     story.events = [replace(e, status=503) if getattr(e, "id", "") == "recover-7" else e for e in story.events]
     verdict = story.verdict(contained())
@@ -74,7 +74,7 @@ def test_a_failure_before_the_fault_is_not_its_doing():
     assert story.verdict(contained()).outcome == "held"
 
 
-def test_who_noticed_before_the_fault_is_told_as_well():
+def test_failures_before_the_fault_are_reported_as_well():
     story = told(failed=(3,))
     story.events = [replace(e, status=503) if getattr(e, "id", "") == "baseline-7" else e for e in story.events]
     assert story.verdict(contained()).why.endswith("so the fault is not the only cause; 1 request failed: 503 x 1")
@@ -89,7 +89,7 @@ def test_the_faults_own_users_are_left_out():
     assert (affected.outcome, affected.n) == ("held", 1)
 
 
-def test_if_the_fault_is_meant_for_everybody_nobody_is_left_to_judge():
+def test_a_fault_for_all_users_leaves_no_user_to_judge():
     everybody = told(users=2)
     everybody.events = [replace(e, users=("u0", "u1")) if isinstance(e, FaultEvent) else e for e in everybody.events]
     verdict = everybody.verdict(contained())
@@ -111,7 +111,7 @@ def test_slowness_and_fallbacks_count_when_asked_for():
     assert story.verdict(contained(fallbacks=True)).why == "1 request got a fallback"
 
 
-def test_several_edges_are_told_apart():
+def test_several_edges_are_named_with_their_counts():
     story = fail(told(failed=(1, 2, 3)), ["hold-3"], "checkout -> auth")
     story.events = [e for e in story.events if not (isinstance(e, Call) and e.request == "hold-3" and e.edge == EDGE)]
     assert "on checkout -> pricing (2), checkout -> auth (1), for" in story.verdict(contained()).observed
@@ -128,7 +128,7 @@ def test_a_percentage_is_a_claim_about_all_users(failed, users, outcome):
         assert f"or use a count: at_most={len(failed)}" in verdict.why
 
 
-def test_nobody_notices_after_the_deadline():
+def test_no_request_is_affected_after_the_deadline():
     early, late = told(failed=(10, 95)), told(failed=(10, 350))
     held = early.verdict(contained(within_s=1))
     assert (held.outcome, held.bound) == ("held", "0 after 1 s")

@@ -24,7 +24,7 @@ def told(begins_ms=5.0, lasts_ms=10.0, waits_ms=50.0, ends_ms=100.0, outcome="",
     return story
 
 
-def test_work_that_somebody_waits_for_is_not_wasted():
+def test_work_with_a_waiting_caller_is_not_wasted():
     verdict = told().verdict(deadline_propagation(EDGE, wasted_percent=1))
     assert (verdict.outcome, verdict.margin, verdict.n) == ("held", "1 percentage points to spare", 20)
     assert verdict.observed == "0 of 20 late; wasted: 0 % of the work (0 arrivals, 0 ms)"
@@ -73,7 +73,7 @@ def test_another_attempt_may_still_wait():
     )  # an attempt nobody knows
 
 
-def test_wasted_work_is_told_and_bounded_only_when_asked():
+def test_wasted_work_is_reported_and_bounded_only_on_request():
     story = told(lasts_ms=200)
     assert story.verdict(deadline_propagation(EDGE)).outcome == "held"
     verdict = story.verdict(deadline_propagation(EDGE, wasted_percent=50))

@@ -44,7 +44,7 @@ def test_p99_has_an_upper_bound_from_299_on(n, outcome):
     assert verdict.outcome == outcome
 
 
-def test_a_small_cohort_is_told_to_use_a_count():
+def test_a_small_cohort_gets_the_advice_to_use_a_count():
     verdict = quiet(50).verdict(p99(under_ms=100))
     assert verdict.observed == "20 ms"
     assert "299 with at most 0, or use max_latency(under_ms=), which is a count" in verdict.why

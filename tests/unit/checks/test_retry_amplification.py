@@ -77,7 +77,7 @@ def test_without_a_mesh_no_policy_is_in_force():
     assert (verdict.outcome, verdict.bound) == ("violated", "<= 1 per request")
 
 
-def test_a_service_that_nobody_reached_proves_nothing():
+def test_a_service_without_requests_proves_nothing():
     story = Story(topology=shop())
     story.attempts(story.phase("hold", 5), 0)
     verdict = story.verdict(retry_amplification("pricing"))
@@ -126,7 +126,7 @@ def test_bad_bounds_are_refused(arguments, message):
         retry_amplification(arguments[0], **({"at_most": arguments[1]} if arguments[1:] else {}))
 
 
-def test_services_that_nobody_calls_are_refused():
+def test_services_without_callers_are_refused():
     with pytest.raises(CheckError, match=r"no service calls 'pricig' \(did you mean 'pricing'\?\)"):
         told(1).verdict(retry_amplification("pricig"))
     with pytest.raises(CheckError, match="only the load calls frontend"):

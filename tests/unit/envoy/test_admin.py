@@ -6,7 +6,7 @@ from testbed import TestbedError
 from testbed.envoy import admin
 
 
-def test_each_counter_is_found_by_its_name_and_one_that_is_not_told_is_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_counter_is_found_by_its_name_and_a_missing_one_is_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     text = (
         "http.testbed.downstream_rq_active: 2\nhttp.testbed.downstream_rq_total: 7\ntcp.testbed.downstream_cx_total: 3"
     )

@@ -67,7 +67,7 @@ def test_one_connection_serves_many_questions(server, kept):
     assert (len(server.connections), kept.life) == (1, 1)
 
 
-def test_a_new_life_is_noticed_and_asked_at_once(server, kept):
+def test_a_restart_is_detected_and_the_request_repeated_at_once(server, kept):
     kept.get("/")
     host, port = server.listener.getsockname()
     server.die()
@@ -95,7 +95,7 @@ def test_a_slow_answer_is_no_new_life(server, kept):
     assert (kept.get("/"), kept.life) == ("hello", 1)
 
 
-def test_nobody_there_is_no_life_at_all():
+def test_no_listener_is_no_restart():
     free = socket.create_server(("127.0.0.1", 0))
     address = f"127.0.0.1:{free.getsockname()[1]}"
     free.close()
@@ -103,7 +103,7 @@ def test_nobody_there_is_no_life_at_all():
     assert (kept.get("/"), kept.life) == (None, 1)
 
 
-def test_the_time_of_an_answer_is_told(server, kept):
+def test_the_time_of_an_answer_is_returned(server, kept):
     server.wait_s = 0.05
     assert kept.took_ms("/") >= 50
 

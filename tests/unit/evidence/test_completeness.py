@@ -22,7 +22,7 @@ def test_as_many_lines_as_were_counted_and_all_tries_of_each_call_are_whole() ->
     assert found.lacks(asked=True) == ""
 
 
-def test_a_try_too_few_is_told() -> None:
+def test_a_missing_attempt_is_reported() -> None:
     found = made(Counts(1), Reading((TRY, CALL), ended=1))
     assert not found.is_whole(asked=True)
     assert found.lacks(asked=True) == "1 calls with missing attempts"
@@ -30,7 +30,7 @@ def test_a_try_too_few_is_told() -> None:
     assert found.is_whole(asked=True)
 
 
-def test_what_is_in_hand_and_what_cannot_be_read_is_told() -> None:
+def test_requests_in_flight_and_unreadable_lines_are_reported() -> None:
     found = made(Counts(3, 1), Reading((), garbage=2, ended=1))
     assert found.lacks(asked=True) == "2 unreadable lines, 1 requests still in flight, 1 of 2 requests logged"
     assert found.lacks(asked=False) == "2 unreadable lines"

@@ -4,7 +4,7 @@ from testbed.evidence.overhead import CpuUsage
 from testbed.runtime.proc import TICKS
 
 
-def test_processor_seconds_are_told_by_name(tmp_path):
+def test_cpu_seconds_are_reported_by_name(tmp_path):
     stat = tmp_path / "stat"
     stat.write_text("cpu  100 10 50 800 40 1 2 7 99 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n")
     sample = CpuUsage({"links": lambda: 1.5, "inlet": lambda: 2.5}, stat).sample()

@@ -57,7 +57,7 @@ def gaps(one: LogReader) -> list[Gap]:
     return [gap for source in ("attempts", "calls") for gap in one.writer.gaps(source)]
 
 
-def test_both_lives_are_kept_and_a_torn_line_between_them_harms_nobody(writer: Writer, reader: LogReader) -> None:
+def test_events_before_and_after_a_restart_are_kept_despite_a_torn_line(writer: Writer, reader: LogReader) -> None:
     writer.call()
     reader.flush()
     with writer.path.open("a") as file:

@@ -99,7 +99,7 @@ def test_a_record_that_lacks_a_line_is_rejected(envoy: Envoy, recorder: Recorder
     assert evidence.edges == ("api -> db",)  # what the proxy logs of the other edge is not in doubt
 
 
-def test_a_connection_that_nobody_knows_of_is_missed_although_it_is_open(envoy: Envoy, recorder: Recorder) -> None:
+def test_an_open_connection_without_a_log_line_is_missing(envoy: Envoy, recorder: Recorder) -> None:
     envoy.says(1, ASKED, MADE)
     envoy.counted = Counts(connections=2, connected=2)
     (evidence,) = verdicts(recorder)

@@ -31,7 +31,7 @@ def death(name, at):
     return Death(name, at, "signal 9")
 
 
-def test_an_app_that_dies_under_a_fault_is_a_finding_and_told_once():
+def test_an_app_that_dies_under_a_fault_is_a_finding_and_reported_once():
     deaths = Deaths(Buried([death("back-1/app", 5.0)]))
     found = deaths.since(1.0, [fault(4.0, 6.0)])
     assert found == [ProcessEvent(5.0, "back-1/app", "died", "signal 9\nwords of back-1/app")]

@@ -40,14 +40,14 @@ def test_it_begins_with_what_runs(journal: LoadJournal, path: Path) -> None:
     assert events(path, journal) == [INFO]
 
 
-def test_what_was_told_is_not_told_again(journal: LoadJournal, path: Path) -> None:
+def test_an_event_is_written_once(journal: LoadJournal, path: Path) -> None:
     phase = Phase("hold", 1.0, 2.0)
     for _ in range(2):
         journal.add([phase, replace(FIRST)])
     assert events(path, journal) == [INFO, phase, FIRST]
 
 
-def test_equal_events_that_happened_twice_are_told_twice(journal: LoadJournal, path: Path) -> None:
+def test_equal_events_that_happened_twice_are_written_twice(journal: LoadJournal, path: Path) -> None:
     journal.add([FAULT, replace(FAULT)])
     assert events(path, journal) == [INFO, FAULT, FAULT]
 

@@ -94,7 +94,7 @@ def test_only_the_proxies_with_another_configuration_are_restarted(told):
     assert [event.text for event in swaps.events] == [EDGE, "restored"]
 
 
-def test_overrides_of_what_is_in_force_already_restart_nobody(told):
+def test_overrides_without_a_change_restart_no_proxy(told):
     machine = Machine()
     swaps, _ = made(machine)
     with swaps.begin({EDGE: {"timeout": "1000ms"}}):

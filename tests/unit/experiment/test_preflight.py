@@ -56,7 +56,7 @@ def test_a_fault_for_everybody_does_not_need_an_id():
     assert not asked(Logs([LOST] * 30), FOR_ALL)
 
 
-def test_a_link_that_nobody_has_used_is_a_reason_to_read_on():
+def test_an_unused_link_is_a_reason_to_read_on():
     assert asked(Logs([ABOVE] * 20), FOR_ALL)
     assert asked(Logs(*[[ABOVE]] * 50), FOR_ALL)
 
@@ -81,7 +81,7 @@ def test_nothing_is_read_where_nothing_could_be_said(fault, requests, own):
     assert logs.read == 0
 
 
-def test_where_nobody_tells_of_a_link_nothing_is_said():
+def test_without_a_record_of_a_link_there_is_no_verdict():
     assert not asked(Logs(), FOR_ALL)
 
 
@@ -124,7 +124,7 @@ RAN = RunInfo(1, "a.py::test", 7, "envoy", OWN, {}, ("requests", "arrivals", "at
 SENT = [Request(f"r{n}", "u1", "", 1, 1, 5, 200, phase="baseline") for n in range(30)]
 
 
-def test_a_fault_that_nobody_would_feel_ends_the_load_and_is_on_record_as_not_injected(bed):
+def test_a_fault_that_cannot_match_a_request_ends_the_load_and_is_recorded_as_not_injected(bed):
     parts, load = parts_of(bed, [UNUSED]), Load(*SENT, *UNUSED)
     faults = [latency(ms=5).on("a -> b")]
     with pytest.raises(Inconclusive, match="was not injected"):

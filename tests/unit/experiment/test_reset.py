@@ -35,9 +35,7 @@ def test_a_dead_app_is_started_again(cleaner: Cleaner, machine: Machine) -> None
     assert not machine.dead
 
 
-def test_services_are_told_to_forget_where_they_have_a_way_to(
-    cleaner: Cleaner, bed: Testbed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_services_with_a_reset_path_are_reset(cleaner: Cleaner, bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, ...]] = []
     monkeypatch.setattr("testbed.experiment.reset.clients.forget", lambda *args: told.append(args))
     b = bed.topology.services["b"].model_copy(update={"reset_path": "/forget"})
@@ -54,7 +52,7 @@ def test_services_are_told_to_forget_where_they_have_a_way_to(
     ("part", "method", "said"),
     [("links", "verify_clean", "links that are not clean"), ("packets", "left", "packet rules that are in force")],
 )
-def test_what_stays_broken_is_told_and_tried_again(
+def test_a_fault_that_stays_in_force_is_reported_and_healed_again(
     bed: Testbed, cleaner: Cleaner, machine: Machine, monkeypatch: pytest.MonkeyPatch, part: str, method: str, said: str
 ) -> None:
     cleaner.note_faulted(["b"])

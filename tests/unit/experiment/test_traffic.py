@@ -47,7 +47,7 @@ def test_a_phase_ends_when_its_last_request_has_ended():
     assert {name for due, name in one._planned if due < hold.end} <= ended
 
 
-def test_what_is_due_after_the_end_is_not_sent_and_nobody_misses_it():
+def test_requests_after_the_end_are_not_sent_and_not_missing():
     sender = SlowAnswers(after_s=0)
     one = traffic(sender)
     one.run(for_s=0.2, phase="hold")

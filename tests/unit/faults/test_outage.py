@@ -28,7 +28,7 @@ def test_a_partial_outage_hits_the_first_replicas_only():
     assert {link.callee for link in fault.affected_links(CONTEXT)} == {"pricing-1"}
 
 
-def test_all_replicas_are_down_unless_told():
+def test_all_replicas_are_down_by_default():
     assert {link.callee for link in outage("pricing").affected_links(CONTEXT)} == {"pricing-1", "pricing-2"}
 
 

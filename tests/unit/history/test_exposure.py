@@ -31,7 +31,7 @@ def test_other_links_edges_and_attempts_without_a_replica_are_not_touched():
     assert touched(*others, attempt("r4", 12, 5, edge="x -> y")) == frozenset()
 
 
-def test_arrivals_count_only_where_nobody_records_attempts():
+def test_arrivals_count_only_if_no_attempts_are_recorded():
     assert touched(arrival("r")) == frozenset()
     by = fault()
     assert exposure.touched(History([run_info("requests", "arrivals"), by, arrival("r")]).index, by) == {"r"}
@@ -58,7 +58,7 @@ def test_the_loads_own_link_touches_requests_by_their_replica():
     assert touched(there, other, early, slow, late, by=by) == {"r1", "r4"}
 
 
-def test_lost_context_is_seen_as_a_touch_of_nobody():
+def test_a_touched_request_without_an_id_is_the_empty_id():
     assert touched(attempt("", 12, 5)) == {""}
 
 

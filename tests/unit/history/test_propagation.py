@@ -86,11 +86,11 @@ def test_a_fault_on_the_whole_edge_beyond_it_is_judged_as_ever() -> None:
     assert told(forwards=False, scope={"users": None}).verdict(statuses(200)).outcome == "inconclusive"
 
 
-def test_calls_of_a_service_that_got_no_request_are_nobodys() -> None:
+def test_calls_of_a_service_without_requests_prove_no_context_loss() -> None:
     assert context_losses(told(forwards=False, came=False).history.index) == ()
 
 
-def test_background_calls_beside_those_of_requests_accuse_nobody() -> None:
+def test_background_calls_prove_no_context_loss() -> None:
     story = told()
     story.events += [Arrival("", EDGE, "checkout-1", "pricing-1", 1, story.now + n, 1, 200) for n in range(50)]
     assert context_losses(story.history.index) == ()

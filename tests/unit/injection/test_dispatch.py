@@ -122,7 +122,7 @@ def test_an_engine_may_leave_out_what_it_has_nothing_to_say_to():
     assert (plain.hits([Salt(1)]), plain.caveat([Salt(1)]), plain.events) == (None, "", [])
 
 
-def test_all_steps_are_taken_and_all_failures_told_of():
+def test_all_steps_are_taken_and_all_failures_raised():
     taken = []
 
     def fails(error):

@@ -141,7 +141,7 @@ def test_a_restart_is_over_when_inject_returns():
     assert event.start < event.end < FOREVER
 
 
-def test_the_event_names_what_the_fault_reaches_and_whom():
+def test_the_event_names_the_links_and_users_of_the_fault():
     faults = injector(Plane())
     injection = inject(faults, delay(ms=5).on(EDGE).for_users("u1"))
     (event,) = faults.events
@@ -196,7 +196,7 @@ def test_a_dry_injector_breaks_nothing_over_time_either(fault):
     assert faults.process_events == []
 
 
-def test_a_dry_request_fault_still_marks_whom_it_meets():
+def test_a_dry_request_fault_still_marks_matching_arrivals():
     rules = []
     plane = Plane()
     plane.set = rules.append
@@ -232,7 +232,7 @@ def test_what_the_machine_cannot_do_is_refused_before_anything_is_done():
     assert plane.done == []
 
 
-def test_links_that_cannot_be_reached_where_they_are_are_told_of_before_anything_happens():
+def test_links_in_an_unreachable_network_are_refused_before_anything_happens():
     plane = Plane(fails=["links"])
     with pytest.raises(Unsupported, match="no way into the network of the links"):
         injector(plane).check([unreachable().on(EDGE)], CONTEXT)

@@ -33,7 +33,7 @@ def test_a_window_names_the_whole_and_reaches_what_the_part_does():
     assert (event.edges, event.start, event.end) == ((EDGE,), 1, 2)
 
 
-def test_a_window_says_for_whom_the_part_is():
+def test_a_window_has_the_scope_of_its_part():
     some = resolved(abort(503).on(EDGE).for_users("u2", "u1").for_requests(percent=5))
     event = window(some, some, 1, 2)
     assert (event.users, event.cohort, event.drawn) == (("u1", "u2"), None, True)

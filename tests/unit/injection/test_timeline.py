@@ -186,7 +186,7 @@ def test_a_failure_in_a_later_turn_is_raised_once_at_the_end_of_the_phase():
         faults.check_timelines()
 
 
-def test_a_failure_reaches_the_test_though_nobody_heals():
+def test_a_failure_reaches_the_test_without_a_heal():
     plane = Plane()
     faults = injector(plane)
     inject(faults, flapping(PAUSE, up_s=0.01, down_s=0.01))

@@ -26,7 +26,7 @@ def now_and_then(slow, every, ms=40.0):
 
 
 @pytest.mark.parametrize("check", SLOW)
-def test_a_latency_that_was_too_long_may_be_the_testbeds_own(check):
+def test_a_latency_above_the_bound_may_be_testbed_overhead(check):
     verdict = run(now_and_then(3, 20)).verdict(check)
     assert verdict.outcome == "inconclusive"
     assert verdict.why == (
@@ -57,7 +57,7 @@ def test_counts_are_never_in_doubt():
 
 
 @pytest.mark.parametrize("check", [statuses(200), attempts(EDGE, at_most=2)])
-def test_a_red_count_says_that_a_time_out_may_have_met_the_testbed(check):
+def test_a_red_count_says_that_testbed_overhead_may_have_caused_a_timeout(check):
     story = faulty(400, tries=3, status=503)
     story.probes(4.0, 8.0, 90.0)  # half of 150 ms and more
     verdict = story.verdict(check)
@@ -68,7 +68,7 @@ def test_a_red_count_says_that_a_time_out_may_have_met_the_testbed(check):
     )
 
 
-def test_a_run_was_starved_if_the_empty_way_took_long_for_a_part_of_it():
+def test_a_run_lacked_cpu_time_if_the_probe_was_slow_for_a_part_of_it():
     assert starved(quiet(400).history.index) == ""
     assert "exceeded 25 ms" in starved(run(30.0).history.index)
     assert starved(run(20.0).history.index) == ""
@@ -121,7 +121,7 @@ def test_a_call_that_a_proxy_timed_and_a_late_recovery_are_latencies_too():
     assert late.verdict(recovery(within_s=0.9).during("recover2")).outcome == "violated"  # bears 90 ms
 
 
-def test_it_says_who_used_the_processors():
+def test_it_names_the_processes_that_used_the_cpu():
     story = run(80.0)
     story.spent(4.5, links=1.0, inlet=2.0, load=0.1, test=0.5, machine=30.0, capacity=40.0)
     story.spent(8.5, links=2.6, inlet=5.2, load=0.5, test=0.9, machine=37.8, capacity=48.0)
@@ -130,7 +130,7 @@ def test_it_says_who_used_the_processors():
     assert verdict.next.startswith("the machine is saturated: lower rps=")
 
 
-def test_it_says_when_others_used_them():
+def test_it_says_when_other_processes_used_the_cpu():
     story = run(80.0)
     story.spent(4.5, inlet=1.0, machine=30.0, capacity=40.0)
     story.spent(8.5, inlet=2.0, machine=38.0, capacity=48.0)

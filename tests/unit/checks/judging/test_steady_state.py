@@ -23,7 +23,7 @@ def told(*, before=(), status=503, latency=20.0):
 SAID = "the steady state did not hold: 200 x 398, 503 x 1 before the fault, so the fault is not the only cause; "
 
 
-def test_a_bound_that_was_broken_before_the_fault_is_said_first():
+def test_a_violation_before_the_fault_is_mentioned_first():
     verdict = told(before=(7,)).verdict(statuses(200))
     assert verdict.outcome == "violated"
     assert verdict.why.startswith(SAID)
@@ -47,7 +47,7 @@ def test_every_check_that_can_be_asked_of_the_baseline_says_it(check):
     assert verdict.why.startswith("the steady state did not hold: ")
 
 
-def test_a_steady_state_that_held_is_no_word_worth():
+def test_a_steady_state_that_held_is_not_mentioned():
     verdict = told().verdict(statuses(200))
     assert (verdict.outcome, verdict.why) == ("violated", "400 requests of 400 ended with another status: 503 x 400")
 
@@ -84,7 +84,7 @@ def test_the_same_users_are_asked(user, said):
     assert ("steady state" in story.verdict(statuses(200), "affected").why) is said
 
 
-def test_nobody_was_touched_before_the_fault_so_everybody_is_asked():
+def test_before_the_fault_all_requests_are_judged_instead_of_touched_ones():
     assert told(before=(7,)).verdict(statuses(200), "touched").why.startswith(SAID)
 
 
@@ -94,7 +94,7 @@ def test_a_run_without_a_fault_has_nothing_before_it():
     assert "steady state" not in story.verdict(statuses(200)).why
 
 
-def test_where_the_testbed_was_slow_by_then_that_is_said_too():
+def test_testbed_overhead_before_the_fault_is_mentioned_too():
     story = told(before=(7,))
     story.probes(0.0, 8.0, 900.0)
     verdict = story.verdict(statuses(200))

@@ -119,7 +119,7 @@ def _refused(check):
     return False
 
 
-def test_work_for_nobody_is_looked_for_on_all_other_edges():
+def test_late_work_is_searched_on_all_other_edges():
     story = told()
     verdict = story.verdict(deadline_propagation())
     assert (verdict.outcome, verdict.n) == ("held", 800)

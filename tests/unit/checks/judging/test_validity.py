@@ -49,7 +49,7 @@ def test_a_history_that_was_cut_short_proves_nothing(tmp_path):
 # -- the fault touched nothing
 
 
-def test_a_fault_that_touched_nothing_makes_every_check_of_its_window_inconclusive():
+def test_a_fault_that_matched_no_request_makes_every_check_of_its_window_inconclusive():
     story = untouched_fault()
     story.phase("recover", 100)
     checks = [
@@ -84,7 +84,7 @@ def test_one_touched_request_is_enough():
     assert story.verdict(COUNT).outcome == "held"
 
 
-def test_attempts_of_strangers_are_no_touch():
+def test_attempts_without_a_request_id_are_no_touch():
     story = untouched_fault()
     story.events.append(Attempt("c1-stray", EDGE, "checkout-1", "pricing-1", 1, EPOCH + 5, 5.0, 200, call="c"))
     verdict = story.verdict(COUNT)
@@ -214,7 +214,7 @@ def test_several_loads_in_one_phase_are_added_up():
     assert "late in hold: p99 50 ms" in story.verdict(p50(under_ms=10)).why
 
 
-def test_a_load_whose_pace_nobody_knows_proves_nothing():
+def test_a_load_without_schedule_adherence_proves_nothing():
     story = Story()
     story.phase("hold", 400, pace=False)
     assert story.verdict(COUNT).why == "there is no record of the load's schedule in hold"
@@ -250,7 +250,7 @@ def test_a_population_without_a_request_is_named():
 # -- the record
 
 
-def test_two_requests_of_one_id_make_the_record_worthless():
+def test_two_requests_with_one_id_make_every_check_inconclusive():
     story = quiet(5)
     story.events = [replace(e, id="hold-1") if isinstance(e, Request) and e.id == "hold-2" else e for e in story.events]
     assert story.verdict(COUNT).why.startswith("1 request of the load have the id of another request")
@@ -290,7 +290,7 @@ def test_a_source_that_the_mesh_does_not_have_is_named():
     )
 
 
-def test_a_record_that_nobody_vouches_for_is_not_complete():
+def test_a_record_without_a_statement_is_not_complete():
     story = quiet(5)
     story.without(Evidence)
     assert "the record of requests is not complete" in story.verdict(COUNT).why
@@ -307,7 +307,7 @@ def lost(kind):
     return story
 
 
-def test_attempts_without_a_request_may_be_anyones():
+def test_attempts_without_a_request_id_make_a_count_inconclusive():
     verdict = lost(Attempt).verdict(attempts(EDGE, at_most=3))
     assert verdict.outcome == "inconclusive"
     assert verdict.why == "1 of 5 attempts on checkout -> pricing carry no request id"
@@ -358,6 +358,6 @@ def test_a_request_without_an_answer_may_have_lost_something_at_any_later_time()
     assert story.verdict(call_duration(EDGE, under_ms=900)).outcome == "inconclusive"
 
 
-def test_a_proxy_fault_that_nobody_met_says_who_should_have_been_where():
+def test_a_proxy_fault_without_requests_names_the_replicas():
     why = untouched_fault(behind=("checkout-1",)).verdict(COUNT).why
     assert why.endswith("no request was at checkout-1 while the fault was in force")

@@ -148,7 +148,7 @@ def test_touched_needs_the_record_that_tells_it():
     assert story.verdict(statuses(200), "affected").outcome == "held"
 
 
-def test_arrivals_tell_who_was_touched_where_nobody_records_attempts():
+def test_arrivals_show_touched_requests_if_no_attempts_are_recorded():
     story = Story(sources=("requests", "arrivals"))
     requests = story.phase("hold", 5)
     story.fault(0.0, 0.05)
@@ -236,7 +236,7 @@ def test_a_check_that_needs_the_policies_wants_a_window_with_one_set_of_them():
     (hold,) = [event for event in story.events if event.type == "phase" and event.name == "hold"]
     topology = {**SHOP, "policies": [{"edge": EDGE, "retryBudget": {"percent": 20}}]}
     story.events.append(PolicyEvent((hold.start + hold.end) / 2, EDGE, topology))
-    with pytest.raises(CheckError, match="policies were swapped in 'hold': judge one phase"):
+    with pytest.raises(CheckError, match="policies were changed in 'hold': judge one phase"):
         story.verdict(retry_budget(EDGE))
     with pytest.raises(CheckError, match="had no budget in 'baseline'"):
         story.verdict(retry_budget(EDGE).during("baseline"))

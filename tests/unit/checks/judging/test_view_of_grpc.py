@@ -40,7 +40,7 @@ def test_availability_counts_statuses_as_failures_and_names_them():
     assert told(*[0] * 100).verdict(availability(at_least_percent=95)).outcome == "held"
 
 
-def test_users_who_got_an_error_have_noticed():
+def test_users_with_an_error_are_affected():
     assert told(0, 0).verdict(contained()).outcome == "held"
     assert told(0, 13).verdict(contained()).outcome == "violated"
 
@@ -62,7 +62,7 @@ def test_what_is_turned_away_goes_by_the_http_status_that_says_the_same():
     assert told(0, 8).verdict(check).outcome == "inconclusive"
 
 
-def test_a_missing_fallback_is_told_with_the_status():
+def test_a_missing_fallback_is_reported_with_the_status():
     verdict = told(0, 14).verdict(fallback("list-price"))
     assert verdict.why == "2 answers came without list-price: OK with no fallback x 1, UNAVAILABLE with no fallback x 1"
 

@@ -70,7 +70,7 @@ def test_the_fault_is_named() -> None:
     assert arrival(fault="").fault == ""
 
 
-def test_control_requests_are_nobodys_arrival_but_count() -> None:
+def test_control_requests_are_no_arrivals_but_count() -> None:
     reading = parse([line(local=CONTROL, attempt=None, path="/rules"), line()], [LINK], CONTROL)
     assert (len(reading.events), reading.garbage, reading.ended) == (1, 0, 2)
 

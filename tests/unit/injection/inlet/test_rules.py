@@ -48,7 +48,7 @@ def test_a_grpc_status_takes_the_place_of_the_status() -> None:
     assert decode(encode([rule])) == (rule,)
 
 
-def test_nobody_is_not_everybody() -> None:
+def test_an_empty_set_of_users_is_not_all_users() -> None:
     everybody = Rule("f1", (INLET,), abort=503)
     nobody = Rule("f1", (INLET,), abort=503, scope=Scope(users=frozenset()))
     assert encode([everybody]) != encode([nobody])

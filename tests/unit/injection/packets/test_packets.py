@@ -23,7 +23,7 @@ def test_a_share_is_drawn_for_each_packet_and_all_are_counted():
     )
 
 
-def test_answers_are_told_by_where_they_come_from():
+def test_answers_are_matched_by_their_source_address():
     count, _ = rules(PacketDrop("f1", LINK.name, 0.05, "answers"), LINK.listen)
     assert count == "ip saddr 127.9.2.1 tcp sport 10001 counter"
 
@@ -68,7 +68,7 @@ def test_requests_come_in_where_the_links_are_and_answers_where_the_caller_is(li
     assert places.receiver(link, "answers") == answers_to
 
 
-def test_the_load_runs_in_our_own_network_and_nobody_is_asked_where_it_is():
+def test_the_load_runs_in_our_network_without_a_look_up():
     places = NetworkNamespaces(["a-1/app"], lambda process: ("enter", process))
     assert places.enter("client") == ()
     assert places.enter("links") == ("enter", "links")

@@ -158,7 +158,7 @@ def test_no_name_of_a_service_is_taken() -> None:
     found = [one["name"] for one in listeners["static_resources"]["listeners"]]
     assert found == ["HTTP_PROXY", *names]
     manager = listeners["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    assert [host["name"] for host in manager["route_config"]["virtual_hosts"]] == [*names, "NOBODY"]
+    assert [host["name"] for host in manager["route_config"]["virtual_hosts"]] == [*names, "UNKNOWN"]
 
 
 def test_the_process_says_what_it_binds() -> None:
@@ -170,7 +170,7 @@ def test_the_process_says_what_it_binds() -> None:
 
 
 @pytest.mark.parametrize("name", ["envoy", "none"])
-def test_who_calls_nobody_needs_nothing(name: str) -> None:
+def test_a_replica_without_calls_needs_no_proxy(name: str) -> None:
     mesh = mesh_named(name)
     assert mesh.proxy(topology(), CALLER, ()) is None
     assert mesh.wiring(topology(), CALLER, ()) == {}

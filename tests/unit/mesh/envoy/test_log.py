@@ -40,7 +40,7 @@ def test_a_retried_call() -> None:
     )
 
 
-def test_calls_on_one_connection_are_told_apart_also_from_part_to_part() -> None:
+def test_calls_on_one_connection_have_different_keys_also_across_parts() -> None:
     log = ProxyLog(LINKS)
     first = log.read([line("attempt", 1, 2), line("call", 1, 2), line("attempt", 3, 4)])
     second = log.read([line("call", 3, 4), line("attempt", 5, 6, connection="8")])
