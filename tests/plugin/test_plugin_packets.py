@@ -60,7 +60,7 @@ def test_shaped(tiny):
         "-rs",
     )
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*SKIPPED*needs one of its own*testbed sandbox*"])
+    result.stdout.fnmatch_lines(["*SKIPPED*needs a separate one*testbed sandbox*"])
 
 
 @pytest.mark.needs("iproute2", "util-linux", "networks")

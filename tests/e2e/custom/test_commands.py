@@ -68,7 +68,7 @@ def test_without_a_proxy_nobody_records_what_an_own_service_sends(tmp_path: Path
     run.check(all=[statuses(200), attempts("front -> web", at_most=1)])
     with pytest.raises(Inconclusive) as caught:
         run.check(all=[attempts("web -> back", at_most=1)])
-    assert "web: what a service of your own sends is recorded by its proxy only" in " ".join(str(caught.value).split())
+    assert "web: calls of a custom service are recorded only by its proxy" in " ".join(str(caught.value).split())
 
 
 def test_it_runs_with_the_users_path_and_environment_in_its_own_folder(

@@ -88,7 +88,7 @@ def test_a_dead_driver_says_why(tmp_path: Path) -> None:
     broken = tmp_path / "load"
     broken.write_text("#!/bin/sh\necho out of order >&2\nexit 3\n")
     broken.chmod(0o755)
-    words = "ended with code 3 while it was needed; it said: out of order"
+    words = "ended with code 3 before the end of the load; its output: out of order"
     with pytest.raises(TestbedError, match=words):
         ask(broken, "http://127.0.0.1:1", "/")
 
