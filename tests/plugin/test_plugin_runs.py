@@ -85,8 +85,8 @@ SEEN = [
 
 
 def shows(result, *patterns):
-    """Each of these has a line, in any order."""
-    lines = result.stdout.lines
+    """Each of these has a line, in any order, wherever the lines are wrapped."""
+    lines = [*result.stdout.lines, " ".join(result.stdout.str().split())]
     assert [one for one in patterns if not any(fnmatchcase(line, one) for line in lines)] == [], result.stdout.str()
 
 

@@ -147,7 +147,7 @@ def test_a_loss_that_loses_nothing_proves_nothing(small):
     )
     report = run.judge(all=[statuses(200)])
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive"]
-    assert "hit no packet" in report.verdicts[0].why
+    assert "hit 0 packets" in report.verdicts[0].why
 
 
 def test_the_rules_go_with_their_owner(small):
