@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from os.path import relpath
 from pathlib import Path
 
-from testbed.campaigns.suite import SEED, VERDICTS, Say, run_suite
+from testbed.campaigns.suite import SEED, VERDICTS, OnProgress, run_suite
 from testbed.checks import SATURATED, Verdict
 from testbed.report.outcome import TestOutcome
 
@@ -45,7 +45,7 @@ class Tally:
         return not self.changed and not self.failed
 
 
-def soak(args: Sequence[str], times: int, say: Say, seed: int | None = None, strict: bool = False) -> bool:
+def soak(args: Sequence[str], times: int, say: OnProgress, seed: int | None = None, strict: bool = False) -> bool:
     """Run the suite `times` times. Report the changes after each round, and the totals at the end.
 
     Each round has the next seed, starting at `seed` or at a random one. If all changed or failed tests of a round ran

@@ -27,7 +27,7 @@ ENDED = (0, 1)  # exit codes of pytest for a complete run
 NO_TESTS = 5  # exit code of pytest if no test was collected
 VERDICTS = {"held": "PASS", "violated": "FAIL", "inconclusive": "INCONCLUSIVE"}  # the words of tables
 
-Say = Callable[[str], None]  # prints one line
+OnProgress = Callable[[str], None]  # prints one line
 OnOutcome = Callable[[TestOutcome, int, int], None]  # with the number of the test and the number of tests (0: unknown)
 
 

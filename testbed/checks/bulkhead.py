@@ -82,7 +82,7 @@ class bulkhead(EdgeCheck):
         return combine(self, view, [self._finding(view, edge) for edge in used], n, source)
 
     def _others(self, index: Index) -> list[str]:
-        return [edge for edge in self._siblings(index) if not index.wiring.is_tcp(edge)]
+        return [edge for edge in self._siblings(index) if not index.facts.is_tcp(edge)]
 
     def _siblings(self, index: Index) -> list[str]:
         caller = Edge.parse(self.edge).caller

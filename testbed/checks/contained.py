@@ -193,7 +193,7 @@ def _where(view: View, request: Request) -> str:
     failed = [call for call in calls if not 200 <= call.as_http < 400]
     spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
     chosen = _deepest(failed) or (_deepest(spent) if request.ok else [])
-    return chosen[0].edge if chosen else f"{CLIENT} -> {view.index.wiring.entry or request.replica}"
+    return chosen[0].edge if chosen else f"{CLIENT} -> {view.index.facts.entry or request.replica}"
 
 
 def _deepest(calls: Sequence[Call]) -> Sequence[Call]:

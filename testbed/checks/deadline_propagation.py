@@ -63,7 +63,7 @@ class deadline_propagation(EdgeCheck):
 
     def on_edges(self, index: Index) -> tuple[str, ...]:
         """Return the edge, or every one that carries requests."""
-        return (self.edge,) if self.edge else tuple(edge for edge in index.edges if not index.wiring.is_tcp(edge))
+        return (self.edge,) if self.edge else tuple(edge for edge in index.edges if not index.facts.is_tcp(edge))
 
     def slow_limit_ms(self) -> float:
         """Return the grace time: if link and inlet take longer, they may be the reason for a late request."""

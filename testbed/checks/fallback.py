@@ -49,8 +49,8 @@ class fallback(Check):
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` if no stub of the topology has this fallback and every service is a stub."""
-        if index.wiring.edges and not index.wiring.own and self.which not in index.wiring.fallbacks:
-            hint = nearest(self.which, index.wiring.fallbacks) or " (this topology has no fallbacks)"
+        if index.facts.edges and not index.facts.own and self.which not in index.facts.fallbacks:
+            hint = nearest(self.which, index.facts.fallbacks) or " (this topology has no fallbacks)"
             raise CheckError(f"{self}: there is no fallback {self.which!r}{hint}")
 
     def judge(self, view: View) -> Verdict:

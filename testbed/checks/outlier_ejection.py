@@ -203,6 +203,6 @@ def _inner(index: Index) -> Sequence[str]:
 
 def _hosts(index: Index, edge: str) -> Sequence[str]:
     """Return the replicas of an edge's callee; without a recorded topology, the replicas in the record."""
-    known = index.wiring.replicas.get(Edge.parse(edge).callee, ())
+    known = index.facts.replicas.get(Edge.parse(edge).callee, ())
     seen = dict.fromkeys(attempt.callee for attempt in index.attempts.on(edge) if attempt.callee)
     return known or tuple(seen)

@@ -53,7 +53,7 @@ class retry_amplification(Check):
         if self.on_edges(index):
             return
         callees = {Edge.parse(edge).callee for edge in index.edges if not of_the_load(edge)}
-        if self.service == index.wiring.entry:
+        if self.service == index.facts.entry:
             raise CheckError(f"{self}: only the load calls {self.service}, and it sends every request once")
         raise CheckError(f"{self}: no service calls {self.service!r}{nearest(self.service, callees)}")
 

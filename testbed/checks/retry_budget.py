@@ -17,7 +17,7 @@ from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.events import Attempt
-from testbed.history.facts import Budget, of_the_load, wiring
+from testbed.history.facts import Budget, facts_of, of_the_load
 from testbed.history.index import Index
 
 CLOCK_S = (
@@ -80,12 +80,12 @@ class retry_budget(EdgeCheck):
     def _is_stated(self, index: Index) -> bool:
         """Whether a policy of the run has a budget, including changed policies."""
         topologies = index.topologies(-math.inf, math.inf)
-        return any(self.edge in wiring(topology).budgets for topology in topologies)
+        return any(self.edge in facts_of(topology).budgets for topology in topologies)
 
     def _stated(self, view: View) -> Budget:
-        if self.edge not in view.wiring.budgets:
+        if self.edge not in view.facts.budgets:
             raise CheckError(f"{self}: the policy of {self.edge} had no budget in {view.window.name!r}")
-        return view.wiring.budgets[self.edge]
+        return view.facts.budgets[self.edge]
 
     @property
     def _from_policy(self) -> bool:

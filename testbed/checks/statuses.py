@@ -50,7 +50,7 @@ class statuses(Check):
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for the name of a gRPC status if the load does not speak gRPC."""
         names = [code for code in self.codes if isinstance(code, str)]
-        protocol = index.wiring.protocols.get(f"{CLIENT} -> {index.wiring.entry}", "")
+        protocol = index.facts.protocols.get(f"{CLIENT} -> {index.facts.entry}", "")
         if names and protocol not in ("", "grpc"):
             raise CheckError(f"{self}: the entry speaks {protocol}, which has no gRPC status; use 200")
 

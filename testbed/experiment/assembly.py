@@ -13,8 +13,8 @@ from testbed.evidence.sampler import Sampler
 from testbed.evidence.source import Log
 from testbed.experiment.arm import Arm
 from testbed.experiment.deaths import Deaths
-from testbed.experiment.policy_override import Swaps
-from testbed.experiment.processes import Watched
+from testbed.experiment.policy_override import ActiveOverrides
+from testbed.experiment.processes import RecordedProcesses
 from testbed.experiment.sources import logs, unseen
 from testbed.experiment.stillness import still
 from testbed.experiment.traffic import Traffic
@@ -28,7 +28,7 @@ from testbed.injection.processes import ProcessActions
 from testbed.injection.toxiproxy.engine import LinkEngine
 from testbed.injection.toxiproxy.links import Links
 from testbed.load.driver import Driver
-from testbed.load.encoding import Spoken
+from testbed.load.encoding import RequestEncoding
 from testbed.mesh import mesh_named
 from testbed.plan.make import Plan
 from testbed.runtime import Lease, Runtime
@@ -47,7 +47,7 @@ class Parts:
     links: Links
     packets: PacketEngine
     injector: Injector
-    swaps: Swaps
+    swaps: ActiveOverrides
     deaths: Deaths
 
     @property
@@ -64,7 +64,7 @@ class Parts:
         """Return the context that faults are resolved in, with these users of the load."""
         return FaultContext(self.plan.links, self.plan.replicas, users, seed, self.plan.proxies)
 
-    def driver(self, timeout_s: float, seed: int, said: Spoken) -> Driver:
+    def driver(self, timeout_s: float, seed: int, said: RequestEncoding) -> Driver:
         """Return a load driver that sends to the entry; it is not started."""
         return Driver(binaries.find("load"), self.entries, timeout_s, seed, said)
 
@@ -95,7 +95,10 @@ def assemble(
     sources = tuple(logs(plan, reach))
     recorder = Recorder(sources, directory, unseen(plan, sources))
     links, packets = Links(reach(plan.links_api), inside=runtime.inside), PacketEngine(plan, runtime.inside, reach)
-    rules, actions = RuleEngine(InletControl(reach(plan.inlet_control))), ProcessActions(Watched(runtime, recorder))
+    rules, actions = (
+        RuleEngine(InletControl(reach(plan.inlet_control))),
+        ProcessActions(RecordedProcesses(runtime, recorder)),
+    )
     return Parts(
         runtime=runtime,
         directory=directory,
@@ -105,6 +108,6 @@ def assemble(
         links=links,
         packets=packets,
         injector=Injector(EngineSet(LinkEngine(links), rules, actions, packets), dry=arm is Arm.WITHOUT_FAULT),
-        swaps=Swaps(plan, runtime, partial(still, recorder, traffic), arm),
+        swaps=ActiveOverrides(plan, runtime, partial(still, recorder, traffic), arm),
         deaths=Deaths(runtime),
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from testbed.experiment.planning import plan_for
 from testbed.experiment.prepare import prepare
-from testbed.experiment.progress import Say, silent
+from testbed.experiment.progress import OnProgress, no_progress
 from testbed.experiment.record import Record
-from testbed.experiment.rejected_config import explained
+from testbed.experiment.rejected_config import explain
 from testbed.experiment.testbed import Testbed
 from testbed.plan.make import Plan
 from testbed.plan.values import File
@@ -26,7 +26,7 @@ def launch(
     runtime: str = "process",
     seed: int = 0,
     keep: Path | None = None,
-    say: Say = silent,
+    say: OnProgress = no_progress,
     record: Record | None = None,
 ) -> Testbed:
     """Start a mesh and return it; on failure nothing stays running. `keep`: where its folder stays, with all logs.
@@ -59,4 +59,4 @@ def _start(running: Runtime, plan: Plan, about: File) -> None:
     try:
         running.start(plan.processes, [*plan.files, about])
     except NotReady as error:
-        raise explained(error, plan) from error
+        raise explain(error, plan) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from testbed.errors import TestbedError
 from testbed.experiment.arm import Arm
 from testbed.experiment.planning import plan_for
-from testbed.experiment.rejected_config import explained
+from testbed.experiment.rejected_config import explain
 from testbed.history.events import PolicyEvent
 from testbed.mesh import mesh_named
 from testbed.plan.make import Plan
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
 Still = Callable[[Sequence[str]], AbstractContextManager[None]]
 
 
-class Swaps:
+class ActiveOverrides:
     """All overrides in force, and the only object that changes them."""
 
     def __init__(self, plan: Plan, runtime: Runtime, still: Still, arm: Arm = Arm.AS_WRITTEN) -> None:
         """`still` returns a `with` block without a request under way, in which these proxies restart."""
         self._base, self._runtime, self._still, self._arm = plan, runtime, still, arm
-        self._active: list[Swap] = []
+        self._active: list[PolicyOverride] = []
         self.plan = plan
         self.events: list[PolicyEvent] = []
         self.refused: list[Death] = []  # proxies that exited because they refused the policies
 
-    def begin(self, overrides: PolicyOverrides) -> Swap:
+    def begin(self, overrides: PolicyOverrides) -> PolicyOverride:
         """Put overrides in force in addition to the present ones, and verify them. A failure changes nothing."""
         if not overrides:
             how = "name an edge, as in override_policies({'a -> b': {...}})"
             raise TestbedError(f"override_policies({{}}) changes nothing: {how}")
-        swap = Swap(self, overrides)
+        swap = PolicyOverride(self, overrides)
         if self._arm is not Arm.WITHOUT_POLICIES:
             self._change([*self._active, swap], ", ".join(map(str, overrides)))
             self._active.append(swap)
         return swap
 
-    def end(self, swap: Swap) -> None:
+    def end(self, swap: PolicyOverride) -> None:
         """Remove overrides; later overrides stay."""
         if swap in self._active:
             self._active.remove(swap)
@@ -59,7 +59,7 @@ class Swaps:
             self._active.clear()
             self._change([], "restored")
 
-    def _change(self, wanted: Sequence[Swap], text: str) -> None:
+    def _change(self, wanted: Sequence[PolicyOverride], text: str) -> None:
         """Restart the proxies with a changed configuration, and read it back."""
         old, new = self.plan, self._planned(wanted)
         changed = {proxy.name: (proxy, file) for proxy, file in _changed(old, new)}
@@ -70,13 +70,13 @@ class Swaps:
                 self._restart({name: (proxy, _file(old, file.path)) for name, (proxy, file) in changed.items()})
                 if isinstance(problem, NotReady):
                     self.refused += [death for death in self._runtime.deaths() if death.name == problem.process][-1:]
-                    raise explained(problem, new) from problem
+                    raise explain(problem, new) from problem
                 raise
             self.plan = new
             topology = new.topology.model_dump(mode="json", by_alias=True)
             self.events.append(PolicyEvent(time.time(), text, topology))
 
-    def _planned(self, wanted: Sequence[Swap]) -> Plan:
+    def _planned(self, wanted: Sequence[PolicyOverride]) -> Plan:
         topology = self._base.topology
         for swap in wanted:
             topology = topology.with_overrides(policies=swap.overrides)
@@ -92,17 +92,17 @@ class Swaps:
                 raise TestbedError(f"{name} runs other policies than requested: {wrong}")
 
 
-class Swap:
+class PolicyOverride:
     """Policies in force, until `restore()` or the end of the `with` block."""
 
-    def __init__(self, swaps: Swaps, overrides: PolicyOverrides) -> None:
+    def __init__(self, swaps: ActiveOverrides, overrides: PolicyOverrides) -> None:
         self._swaps, self.overrides = swaps, overrides
 
     def restore(self) -> None:
         """Restore the old policies; a second call does nothing."""
         self._swaps.end(self)
 
-    def __enter__(self) -> Swap:
+    def __enter__(self) -> PolicyOverride:
         return self
 
     def __exit__(

@@ -33,7 +33,7 @@ def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) ->
         return
     topology, planned = parts.plan.topology, parts.injector.ledger.planned(faults)
     own = [name for name, service in topology.services.items() if service.is_own]
-    if not in_doubt(planned, own, load.answered, parts.recorder.read_in_parts):
+    if not needs_full_read(planned, own, load.answered, parts.recorder.read_in_parts):
         return
     from testbed.checks import ineffective_report  # slow to import: not before every fault
 
@@ -51,7 +51,7 @@ def note(record: Record, topology: Topology, faults: Iterable[ResolvedFault]) ->
         record.injected.append(Injected(str(fault), fault.edges, topology.mesh, protected))
 
 
-def in_doubt(planned: Sequence[FaultEvent], own: Collection[str], requests: int, read: Read) -> bool:
+def needs_full_read(planned: Sequence[FaultEvent], own: Collection[str], requests: int, read: Read) -> bool:
     """Whether all logs must be read, because there is no sign yet that these faults can match requests.
 
     A sign is a request with an id on the edge of a fault for some users or a cohort, or any call on the only link of a

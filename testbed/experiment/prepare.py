@@ -6,14 +6,14 @@ import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from testbed.experiment.progress import Say
+    from testbed.experiment.progress import OnProgress
     from testbed.runtime import Runtime
     from testbed.spec.topology import Topology
 
 PATIENCE_S = 2.0  # for a connection to an external service
 
 
-def prepare(topology: Topology, runtime: type[Runtime], say: Say) -> Topology:
+def prepare(topology: Topology, runtime: type[Runtime], say: OnProgress) -> Topology:
     """Return the topology with addresses in the place of host names, after all its services are found and built.
 
     Raises `TopologyError`, with the place in the file, for the first service that is missing.

@@ -13,7 +13,7 @@ from testbed.injection.processes import ProcessControl
 ON_THE_WAY_S = 0.15  # for the last requests and answers of an app to pass links and inlet
 
 
-class Watched:
+class RecordedProcesses:
     """Implements `ProcessControl` with the runtime, and informs the recorder."""
 
     def __init__(self, processes: ProcessControl, recorder: Recorder) -> None:

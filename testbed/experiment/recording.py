@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from testbed.experiment.load_journal import LoadJournal
-from testbed.experiment.progress import Say, silent
+from testbed.experiment.progress import OnProgress, no_progress
 from testbed.experiment.run import Run
 from testbed.experiment.traffic import Traffic
 from testbed.history.events import Event, FaultEvent, ProcessEvent, RunInfo
 from testbed.history.file import History
 from testbed.injection.ledger import FOREVER
-from testbed.load.encoding import spoken
+from testbed.load.encoding import encoding_for
 from testbed.load.schedule import Schedule
 from testbed.runtime.tools import binaries
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from testbed.experiment.record import Record
     from testbed.history.index import Index
     from testbed.load.driver import Driver
-    from testbed.load.workload import Shape
+    from testbed.load.workload import Workload
 
 
-def begin(parts: Parts, record: Record, shape: Shape, number: int, say: Say = silent) -> LoadSession:
+def begin(parts: Parts, record: Record, shape: Workload, number: int, say: OnProgress = no_progress) -> LoadSession:
     """Forget the logs so far, start a driver and a sampler, and return the session; a failure stops both.
 
     `number` makes the ids of the requests of one mesh unique.
     """
-    said = spoken(shape, parts.plan.topology)
+    said = encoding_for(shape, parts.plan.topology)
     schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context_headers)
     parts.recorder.begin()
     with ExitStack() as undo:
@@ -55,12 +55,12 @@ class LoadSession:
         self,
         parts: Parts,
         record: Record,
-        shape: Shape,
+        shape: Workload,
         schedule: Schedule,
         driver: Driver,
         sampler: Sampler,
         began: float,
-        say: Say = silent,
+        say: OnProgress = no_progress,
     ) -> None:
         """`driver` and `sampler` have been started, the driver at `began` (epoch seconds)."""
         self._parts, self.record, self._driver, self._sampler = parts, record, driver, sampler

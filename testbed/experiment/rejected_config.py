@@ -11,7 +11,7 @@ from testbed.experiment.planning import plan_for
 from testbed.mesh import mesh_named
 from testbed.plan.make import Plan
 from testbed.runtime import NotReady
-from testbed.spec.problems import Place
+from testbed.spec.problems import FieldPath
 from testbed.spec.written import leaves, pruned
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Words = Callable[[str], str]
 
 
-def explained(error: NotReady, plan: Plan, words: Words | None = None) -> TestbedError:
+def explain(error: NotReady, plan: Plan, words: Words | None = None) -> TestbedError:
     """Return an error with the value to change, or the given error if the configuration is not the cause.
 
     `words` returns why a configuration is refused; by default the mesh does.
@@ -37,11 +37,11 @@ def explained(error: NotReady, plan: Plan, words: Words | None = None) -> Testbe
     said = refused(plan.topology)
     if not said:
         return error
-    place = culprit(plan.topology, refused) or ("policies",)
+    place = minimal_cause(plan.topology, refused) or ("policies",)
     return TopologyError(plan.topology.located(place, f"{error.process} refuses it: {said}"))
 
 
-def culprit(topology: Topology, refused: Callable[[Topology], str]) -> Place | None:
+def minimal_cause(topology: Topology, refused: Callable[[Topology], str]) -> FieldPath | None:
     """Return the smallest part of a policy that causes the refusal: without it, the configuration is accepted."""
     for index in range(len(topology.policies)):
         if not refused(_without(topology, index)):
@@ -55,7 +55,7 @@ def _without(topology: Topology, index: int) -> Topology:
     return topology.model_copy(update={"policies": rest})
 
 
-def _smaller(topology: Topology, index: int) -> Iterator[tuple[Place, Topology]]:
+def _smaller(topology: Topology, index: int) -> Iterator[tuple[FieldPath, Topology]]:
     """Each optional value of a policy, and the topology without it."""
     from testbed.spec.policies.policy import Policy
 

@@ -12,9 +12,9 @@ from testbed.errors import FaultError, TestbedError
 from testbed.experiment import recording
 from testbed.experiment.assembly import assemble
 from testbed.experiment.phases import phase, play
-from testbed.experiment.policy_override import Swap
+from testbed.experiment.policy_override import PolicyOverride
 from testbed.experiment.preflight import foresee, note
-from testbed.experiment.progress import Say, silent
+from testbed.experiment.progress import OnProgress, no_progress
 from testbed.experiment.record import Record
 from testbed.experiment.reset import Cleaner
 from testbed.experiment.run import Run
@@ -24,7 +24,7 @@ from testbed.faults.resolved import ResolvedFault
 from testbed.faults.timed import refuse_late
 from testbed.injection.injection import Injection
 from testbed.load import clients
-from testbed.load.workload import Shape
+from testbed.load.workload import Workload
 from testbed.plan.make import Plan
 from testbed.renamed import warn
 from testbed.runtime import Lease, Runtime
@@ -52,7 +52,7 @@ class Testbed:
         runtime: Runtime,
         directory: Path,
         lease: Lease,
-        say: Say = silent,
+        say: OnProgress = no_progress,
         record: Record | None = None,
     ) -> None:
         """`record` is the record of the test; the plugin sets a new one for each test."""
@@ -81,7 +81,7 @@ class Testbed:
     def experiment(
         self,
         *faults: Fault,
-        load: Shape | None = None,
+        load: Workload | None = None,
         hold_s: float = 10,
         warmup_s: float = 1,
         baseline_s: float | None = None,
@@ -112,7 +112,7 @@ class Testbed:
             phase(traffic, recover_s, "recover")
         return traffic.result()
 
-    def load(self, shape: Shape) -> Traffic:
+    def load(self, shape: Workload) -> Traffic:
         """Open-loop load on the entry.
 
         with shop.load(constant_rate(get("/"), rps=100)) as traffic:
@@ -136,7 +136,7 @@ class Testbed:
             raise FaultError("inject() without a fault")
         return self._inject(faults, lambda: self._injector.check(faults, self._context()))
 
-    def override_policies(self, overrides: PolicyOverrides) -> Swap:
+    def override_policies(self, overrides: PolicyOverrides) -> PolicyOverride:
         """Change policies until the end of the `with` block (or until `restore()`), without a restart of the services.
 
         `overrides` maps edges to what changes, merged key by key into the policies in force; None removes a policy. The
@@ -147,7 +147,7 @@ class Testbed:
         self.say("policies of " + ", ".join(map(str, overrides)))
         return self._parts.swaps.begin(overrides)
 
-    def policies(self, overrides: PolicyOverrides) -> Swap:
+    def policies(self, overrides: PolicyOverrides) -> PolicyOverride:
         """Do the same by its old name, with a warning."""
         warn("policies", "override_policies")
         return self.override_policies(overrides)

@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from testbed.errors import TestbedError
-from testbed.experiment.progress import Say, silent
-from testbed.history.events import Evidence, Pace, Phase, Request
-from testbed.load.schedule import Planned, Schedule
+from testbed.experiment.progress import OnProgress, no_progress
+from testbed.history.events import Evidence, Phase, Request, ScheduleAdherence
+from testbed.load.schedule import Schedule, ScheduledRequest
 
 if TYPE_CHECKING:
     from testbed.experiment.run import Run
@@ -28,7 +28,7 @@ DRAIN = "drain"  # the phase in which the last requests of the phase before get 
 class Sender(Protocol):
     """The needed part of the load driver."""
 
-    def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> object:
+    def send(self, planned: Sequence[ScheduledRequest], phase: str = "", start_at: float | None = None) -> object:
         """Send these requests on schedule, counted from `start_at` (epoch seconds); return at once."""
 
     def stop(self, until: float) -> object:
@@ -51,7 +51,7 @@ class Traffic:
         finish: Callable[[Traffic], Run],
         abandon: Callable[[], None],
         patience_s: float,
-        say: Say = silent,
+        say: OnProgress = no_progress,
         boundary: Callable[[], None] = lambda: None,
         news: Callable[[float], None] = lambda before: None,
     ) -> None:
@@ -150,7 +150,7 @@ class Traffic:
         """These requests, with the phase in which each was due."""
         return [replace(r, phase=self.phase_at(r.intended)) for r in requests]
 
-    def paces(self, requests: Sequence[Request]) -> list[Pace]:
+    def paces(self, requests: Sequence[Request]) -> list[ScheduleAdherence]:
         """The schedule adherence of each phase."""
         return [self._pace(phase, requests) for phase in self.phases]
 
@@ -163,11 +163,11 @@ class Traffic:
         """The phase of this moment, "" if there is none."""
         return next((p.name for p in self.phases if p.start <= moment < p.end), "")
 
-    def _pace(self, phase: Phase, requests: Sequence[Request]) -> Pace:
+    def _pace(self, phase: Phase, requests: Sequence[Request]) -> ScheduleAdherence:
         planned = sum(1 for due, _ in self._planned if phase.start <= due < phase.end)
         late = sorted((r.sent - r.intended) * 1000 for r in requests if phase.start <= r.intended < phase.end)
         p99 = late[min(len(late) - 1, int(len(late) * 0.99))] if late else 0.0
-        return Pace(phase.name, planned, len(late), p99)
+        return ScheduleAdherence(phase.name, planned, len(late), p99)
 
     def _start_feeding(self) -> float:
         if self._stop.is_set():

@@ -10,13 +10,13 @@ from typing import Any, Generic, TypeVar
 from testbed.errors import nearest
 
 T = TypeVar("T")
-Shape = Callable[[object], object]  # a JSON value -> the field's value, or TypeError
+Workload = Callable[[object], object]  # a JSON value -> the field's value, or TypeError
 
 
 @dataclass(frozen=True)
 class _Kind(Generic[T]):
     make: Callable[..., T]
-    shapes: Mapping[str, Shape]
+    shapes: Mapping[str, Workload]
 
 
 class Codec(Generic[T]):
@@ -69,7 +69,7 @@ _PLAIN: dict[str, tuple[type, ...]] = {
 }
 
 
-def _shape(name: str, annotation: str) -> Shape:
+def _shape(name: str, annotation: str) -> Workload:
     if annotation.startswith("tuple[str, ...]"):
         return lambda value: _strings(name, value, optional=annotation.endswith("None"))
     allowed = _PLAIN[annotation]

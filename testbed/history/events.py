@@ -182,7 +182,7 @@ class ProcessEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ScheduleAdherence:
     """The schedule adherence of the load in one phase."""
 
     type: ClassVar[str] = "pace"
@@ -224,4 +224,4 @@ class Sample:
 
 _Traffic = Request | Attempt | Call | Arrival
 _Change = Phase | FaultEvent | PolicyEvent | ProcessEvent
-Event = RunInfo | _Traffic | _Change | Pace | Evidence | Sample
+Event = RunInfo | _Traffic | _Change | ScheduleAdherence | Evidence | Sample

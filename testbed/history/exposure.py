@@ -41,7 +41,7 @@ def touch_source(index: Index, fault: FaultEvent) -> str:
 
 
 @remembered
-def windows(index: Index) -> Sequence[Sequence[FaultEvent]]:
+def fault_windows(index: Index) -> Sequence[Sequence[FaultEvent]]:
     """Return the windows of each part of a fault, grouped by links (a rolling fault has one group for each replica).
 
     The last of several parts is left out if healing cut it to less than half of the first.
@@ -59,7 +59,7 @@ def _touches(index: Index, fault: FaultEvent) -> Iterable[str]:
     if fault.behind:
         return _behind(index, fault)
     links = frozenset(fault.links)
-    if fault.edges and all(map(index.wiring.is_tcp, fault.edges)):
+    if fault.edges and all(map(index.facts.is_tcp, fault.edges)):
         return _near_connections(index, fault, links)
     if fault.plane == "inlet":
         marked = (arrival for arrival in index.arrivals.all if fault.id in arrival.fault.split(","))

@@ -22,7 +22,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class TopologyFacts:
     """The facts of a topology that a verdict may name. An empty topology has none."""
 
     entry: str = ""
@@ -41,7 +41,7 @@ class Wiring:
         return self.protocols.get(edge) == "tcp"
 
 
-def wiring(topology: Mapping[str, object]) -> Wiring:
+def facts_of(topology: Mapping[str, object]) -> TopologyFacts:
     """Read the facts. Keys may be in camelCase or snake_case, durations may be texts or milliseconds."""
     services = {name: _mapping(service) for name, service in _mapping(topology.get("services")).items()}
     calls = {name: list(_calls_of(service)) for name, service in services.items()}
@@ -49,7 +49,7 @@ def wiring(topology: Mapping[str, object]) -> Wiring:
     edges = [f"{CLIENT} -> {entry}"] if entry else []
     edges += [f"{name} -> {call['to']}" for name, found in calls.items() for call in found]
     policies = [_mapping(policy) for policy in _sequence(topology.get("policies"))]
-    return Wiring(
+    return TopologyFacts(
         entry=entry,
         edges=tuple(dict.fromkeys(edges)),
         replicas={name: _replicas(name, service) for name, service in services.items()},

@@ -15,15 +15,15 @@ from testbed.history.events import (
     Event,
     Evidence,
     FaultEvent,
-    Pace,
     Phase,
     PolicyEvent,
     ProcessEvent,
     Request,
     RunInfo,
     Sample,
+    ScheduleAdherence,
 )
-from testbed.history.facts import Wiring, wiring
+from testbed.history.facts import TopologyFacts, facts_of
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -82,7 +82,7 @@ class Index:
 
         self.run = next(iter(of(RunInfo)), None)
         self.phases, self.requests, self.faults = of(Phase), of(Request), of(FaultEvent)
-        self.paces, self.evidence, self.processes = of(Pace), of(Evidence), of(ProcessEvent)
+        self.paces, self.evidence, self.processes = of(ScheduleAdherence), of(Evidence), of(ProcessEvent)
         self.samples, self.swaps = of(Sample), of(PolicyEvent)
         self.attempts: Joined[Attempt] = Joined(of(Attempt))
         self.calls: Joined[Call] = Joined(of(Call))
@@ -90,9 +90,9 @@ class Index:
         self.answers: dict[tuple[object, ...], object] = {}  # of `remembered` functions
 
     @cached_property
-    def wiring(self) -> Wiring:
+    def facts(self) -> TopologyFacts:
         """The facts of the recorded topology."""
-        return wiring(self.run.topology if self.run else {})
+        return facts_of(self.run.topology if self.run else {})
 
     @cached_property
     def topology(self) -> Topology:
@@ -121,7 +121,7 @@ class Index:
     def edges(self) -> tuple[str, ...]:
         """Every edge of the topology, and every edge in the events."""
         seen = [edge for joined in (self.attempts, self.calls, self.arrivals) for edge in joined.by_edge]
-        return tuple(dict.fromkeys([*self.wiring.edges, *seen, *(e for f in self.faults for e in f.edges)]))
+        return tuple(dict.fromkeys([*self.facts.edges, *seen, *(e for f in self.faults for e in f.edges)]))
 
     @cached_property
     def by_phase(self) -> Mapping[str, Sequence[Request]]:

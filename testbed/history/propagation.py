@@ -80,10 +80,10 @@ def _context_losses(index: Index) -> Iterator[ContextLoss]:
     until = first_fault(index)
     for edge in inner_edges(index):
         caller = edge.partition(" -> ")[0]
-        sent = [call for call in _sent(index, edge) if call.start < until and not index.wiring.is_tcp(edge)]
+        sent = [call for call in _sent(index, edge) if call.start < until and not index.facts.is_tcp(edge)]
         had = sum(1 for one in arrivals_at(index, caller) if one.request and one.start < until)
         if len(sent) >= FEW and had >= FEW and not any(call.request for call in sent):
-            yield ContextLoss(caller, edge, len(sent), had, index.wiring.own.get(caller, ()), index.wiring.context)
+            yield ContextLoss(caller, edge, len(sent), had, index.facts.own.get(caller, ()), index.facts.context)
 
 
 def blocking_loss(index: Index, fault: FaultEvent) -> ContextLoss | None:
@@ -117,8 +117,8 @@ def unused_links(index: Index) -> Sequence[UnusedLink]:
 def _unused_links(index: Index) -> Iterator[UnusedLink]:
     for edge in inner_edges(index):
         caller = edge.partition(" -> ")[0]
-        seen = not index.wiring.is_tcp(edge) or (index.run is not None and capabilities(index.run.mesh).is_proxy)
-        if caller in index.wiring.own and seen and not _sent(index, edge):
+        seen = not index.facts.is_tcp(edge) or (index.run is not None and capabilities(index.run.mesh).is_proxy)
+        if caller in index.facts.own and seen and not _sent(index, edge):
             requests = len(arrivals_at(index, caller)) or _entered(index, caller)
             if requests >= ENOUGH:
                 yield UnusedLink(edge, requests)
@@ -137,7 +137,7 @@ def first_fault(index: Index) -> float:
 
 def inner_edges(index: Index) -> list[str]:
     """Return the edges between services."""
-    return [edge for edge in index.wiring.edges if not of_the_load(edge)]
+    return [edge for edge in index.facts.edges if not of_the_load(edge)]
 
 
 def arrivals_at(index: Index, service: str) -> list[Arrival]:
@@ -167,4 +167,4 @@ def _below(index: Index, edge: str) -> set[str]:
 
 
 def _entered(index: Index, service: str) -> int:
-    return len(index.requests) if f"{CLIENT} -> {service}" in index.wiring.edges else 0
+    return len(index.requests) if f"{CLIENT} -> {service}" in index.facts.edges else 0

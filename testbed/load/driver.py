@@ -18,15 +18,15 @@ from typing import IO, Self
 from testbed.errors import TestbedError, Unavailable
 from testbed.history.events import Request
 from testbed.load.driver_protocol import address, chunk_text, request_of, rounds
-from testbed.load.encoding import Spoken
-from testbed.load.schedule import Planned
+from testbed.load.encoding import RequestEncoding
+from testbed.load.schedule import ScheduledRequest
 from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
 
 LEAD_S = 0.02  # from send() to the first request, if the caller gives no time
 GRACE_S = 5.0  # how late a report of the driver may be before it counts as stuck
 QUIT_S = 2.0
-HTTP = Spoken()
+HTTP = RequestEncoding()
 
 
 class Driver:
@@ -37,7 +37,12 @@ class Driver:
     """
 
     def __init__(
-        self, binary: Path, targets: Mapping[str, str], timeout_s: float = 10, seed: int = 0, spoken: Spoken = HTTP
+        self,
+        binary: Path,
+        targets: Mapping[str, str],
+        timeout_s: float = 10,
+        seed: int = 0,
+        spoken: RequestEncoding = HTTP,
     ) -> None:
         """`timeout_s`: how long one request may take from when it is sent. Raises TestbedError on a bad target."""
         if not targets:
@@ -51,7 +56,7 @@ class Driver:
         self._choice = rounds(len(targets), seed)
         self._chunks, self._under_way = count(), set[int]()  # numbers; one `send` is one chunk
         self._last_due = 0.0  # of all requests
-        self._planned: dict[str, tuple[Planned, str]] = {}  # id to the request and its phase
+        self._planned: dict[str, tuple[ScheduledRequest, str]] = {}  # id to the request and its phase
         self._lines: list[bytes] = []  # results not yet read: parsing waits until the load is over
         self._results: list[Request] = []
         self._texts: SimpleQueue[Iterator[str] | None] = SimpleQueue()
@@ -82,7 +87,7 @@ class Driver:
         self._threads.append(threading.Thread(target=work, args=args, name=f"load{work.__name__}", daemon=True))
         self._threads[-1].start()
 
-    def send(self, planned: Sequence[Planned], phase: str = "", start_at: float | None = None) -> None:
+    def send(self, planned: Sequence[ScheduledRequest], phase: str = "", start_at: float | None = None) -> None:
         """Give the driver requests with offsets from `start_at` (epoch seconds, default: almost now); return at once.
 
         Chunks may overlap. To continue without a gap, send the next chunk early, with the last start plus its length.

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from testbed.errors import TestbedError
 from testbed.history.events import Request
-from testbed.load.schedule import Planned
+from testbed.load.schedule import ScheduledRequest
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
-def chunk_text(number: int, start: float, planned: Sequence[Planned], targets: Sequence[int]) -> Iterator[str]:
+def chunk_text(number: int, start: float, planned: Sequence[ScheduledRequest], targets: Sequence[int]) -> Iterator[str]:
     """Yield the lines of one chunk, some at a time: its command, then its requests, each with its target's index."""
     yield _encode({"cmd": "chunk", "chunk": number, "start": start, "count": len(planned)}) + "\n"
     for i in range(0, len(planned), 100):
@@ -24,7 +24,7 @@ def chunk_text(number: int, start: float, planned: Sequence[Planned], targets: S
         yield "".join(_request_line(request, target) for request, target in pairs)
 
 
-def _request_line(planned: Planned, target: int) -> str:
+def _request_line(planned: ScheduledRequest, target: int) -> str:
     fields: dict[str, object] = {
         "offset": planned.offset_s,
         "id": planned.id,
@@ -38,7 +38,7 @@ def _request_line(planned: Planned, target: int) -> str:
     return _encode(fields) + "\n"
 
 
-def request_of(result: Mapping[str, Any], planned: Planned, phase: str, replica: str) -> Request:
+def request_of(result: Mapping[str, Any], planned: ScheduledRequest, phase: str, replica: str) -> Request:
     """Turn a result line into the history's event; an unusual error is "other: " and the message of the system."""
     error = result.get("error", "")
     return Request(

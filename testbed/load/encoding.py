@@ -7,33 +7,33 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from testbed.errors import TestbedError
-from testbed.load.schedule import Planned
+from testbed.load.schedule import ScheduledRequest
 from testbed.load.stub_rpc import CALL, message
 
 if TYPE_CHECKING:
-    from testbed.load.workload import Shape
+    from testbed.load.workload import Workload
     from testbed.spec.topology import Topology
 
 
-def as_it_is(planned: Planned) -> Planned:
+def identity(planned: ScheduledRequest) -> ScheduledRequest:
     """Return the request unchanged."""
     return planned
 
 
-def to_stub(planned: Planned) -> Planned:
+def as_stub_call(planned: ScheduledRequest) -> ScheduledRequest:
     """Return a request as a call of the only method of a stub."""
     return replace(planned, method="POST", path=CALL, body=message(planned.method, planned.path))
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class RequestEncoding:
     """How requests are encoded: the protocol, and the function that encodes one."""
 
     protocol: str = "http"  # "http", "http2" or "grpc"
-    wire: Callable[[Planned], Planned] = as_it_is
+    wire: Callable[[ScheduledRequest], ScheduledRequest] = identity
 
 
-def spoken(shape: Shape, topology: Topology) -> Spoken:
+def encoding_for(shape: Workload, topology: Topology) -> RequestEncoding:
     """Return the encoding of a load for the entry of the topology.
 
     A stub that speaks gRPC accepts any request, as the message of its only method. Raises `TestbedError` for a request
@@ -42,10 +42,10 @@ def spoken(shape: Shape, topology: Topology) -> Spoken:
     if why := _misfit(shape, topology):
         raise TestbedError(f"a load of {shape.template}: the entry {topology.entry} {why}")
     entry = topology.services[topology.entry]
-    return Spoken(entry.protocol, to_stub if entry.protocol == "grpc" and not entry.is_own else as_it_is)
+    return RequestEncoding(entry.protocol, as_stub_call if entry.protocol == "grpc" and not entry.is_own else identity)
 
 
-def _misfit(shape: Shape, topology: Topology) -> str:
+def _misfit(shape: Workload, topology: Topology) -> str:
     """Why the entry does not accept these requests, "" if it does."""
     entry, request = topology.services[topology.entry], shape.template
     if entry.protocol != "grpc":

@@ -10,13 +10,13 @@ from hashlib import blake2b
 from random import Random
 
 from testbed.errors import TestbedError
-from testbed.load.workload import NAME, Shape
+from testbed.load.workload import NAME, Workload
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class ScheduledRequest:
     """One request that is to be sent `offset_s` seconds after the start of its chunk."""
 
     offset_s: float
@@ -32,7 +32,7 @@ class Planned:
 class Schedule:
     """Cuts the endless sequence of a load into chunks; each begins exactly at the end of the last one."""
 
-    def __init__(self, shape: Shape, seed: int, prefix: str = "r", carriers: Sequence[str] = ()) -> None:
+    def __init__(self, shape: Workload, seed: int, prefix: str = "r", carriers: Sequence[str] = ()) -> None:
         """Start at the first request. Ids are `prefix` and a number; give each load of a run a different prefix.
 
         `carriers` are headers that carry id, user and cohort, like baggage.
@@ -43,7 +43,7 @@ class Schedule:
         self._rest = requests(shape, seed, prefix, carriers)
         self._next = next(self._rest)
 
-    def take(self, for_s: float) -> list[Planned]:
+    def take(self, for_s: float) -> list[ScheduledRequest]:
         """Return the requests of the next `for_s` seconds, with offsets from the start of this chunk."""
         if not math.isfinite(for_s) or for_s <= 0:
             raise TestbedError(f"for_s={for_s!r}: it must be a number of seconds above 0")
@@ -55,7 +55,7 @@ class Schedule:
         return chunk
 
 
-def requests(shape: Shape, seed: int, prefix: str = "r", carriers: Sequence[str] = ()) -> Iterator[Planned]:
+def requests(shape: Workload, seed: int, prefix: str = "r", carriers: Sequence[str] = ()) -> Iterator[ScheduledRequest]:
     """Yield a load's requests without end, in order of time, with offsets from the start of the load.
 
     The same shape and seed give the same sequence. Streams are independent: the main one (`rps`), and one for each
@@ -67,7 +67,9 @@ def requests(shape: Shape, seed: int, prefix: str = "r", carriers: Sequence[str]
         yield _planned(shape, offset_s, f"{prefix}{number:06d}", user, cohort[user], seed, carriers)
 
 
-def _stream(shape: Shape, seed: int, cohort: Mapping[str, str], number: int, name: str) -> Iterator[tuple[float, str]]:
+def _stream(
+    shape: Workload, seed: int, cohort: Mapping[str, str], number: int, name: str
+) -> Iterator[tuple[float, str]]:
     rps = shape.cohort_rps[name] if name else shape.rps
     own = [name] if name else ["", *(each for each in shape.cohorts if each not in shape.cohort_rps)]
     groups = [[user for user in cohort if cohort[user] == each] for each in own]
@@ -105,8 +107,8 @@ def _users(groups: Sequence[Sequence[str]], random: Random) -> Iterator[str]:
 
 
 def _planned(
-    shape: Shape, offset_s: float, id: str, user: str, cohort: str, seed: int, carriers: Sequence[str]
-) -> Planned:
+    shape: Workload, offset_s: float, id: str, user: str, cohort: str, seed: int, carriers: Sequence[str]
+) -> ScheduledRequest:
     template = shape.template
     own = {name: text.replace("{user}", user).replace("{cohort}", cohort) for name, text in shape.user_headers.items()}
     mark = f"tb.id={id},tb.user={user}" + (f",tb.cohort={cohort}" if cohort else "")
@@ -117,7 +119,7 @@ def _planned(
         "traceparent": _traceparent(seed, id),
         **dict.fromkeys(("baggage", *carriers), mark),
     }
-    return Planned(offset_s, id, user, cohort, template.method, template.path, headers, template.body)
+    return ScheduledRequest(offset_s, id, user, cohort, template.method, template.path, headers, template.body)
 
 
 def _traceparent(seed: int, id: str) -> str:

@@ -82,7 +82,7 @@ def unary(method: str, message: bytes = b"", metadata: Mapping[str, str] | None 
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Workload:
     """A load: a template, a rate in requests per second, and users; made by `constant_rate` and `poisson`.
 
     `cohorts` maps name to share in (0, 1]. A cohort in `cohort_rps` has a separate stream of requests, in
@@ -150,7 +150,7 @@ class Keywords(TypedDict, total=False):
     timeout_s: float
 
 
-def constant_rate(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
+def constant_rate(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Workload:
     """Return a load at a constant rate: request i of a stream is due exactly i/rps seconds after its first.
 
     users: how many (default 1000), with the stable ids u0001, u0002, ...
@@ -163,7 +163,7 @@ def constant_rate(template: RequestTemplate, rps: float, **more: Unpack[Keywords
     return _shape(template, "constant", rps, more)
 
 
-def poisson(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Shape:
+def poisson(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Workload:
     """Return a load with independent arrivals at a mean rate (exponential gaps); keywords as for `constant_rate`."""
     return _shape(template, "poisson", rps, more)
 
@@ -174,12 +174,12 @@ def user_ids(users: int) -> list[str]:
     return [f"u{number:0{width}d}" for number in range(1, users + 1)]
 
 
-def _shape(template: RequestTemplate, arrivals: Literal["constant", "poisson"], rps: float, more: Keywords) -> Shape:
+def _shape(template: RequestTemplate, arrivals: Literal["constant", "poisson"], rps: float, more: Keywords) -> Workload:
     if not isinstance(template, RequestTemplate):
         raise TestbedError(f"{arrivals}() takes a request such as get('/checkout') first, not {template!r}")
     if unknown := sorted(set(more) - Keywords.__optional_keys__):
         raise TestbedError(f"{arrivals}() has no {unknown[0]!r}{nearest(unknown[0], Keywords.__optional_keys__)}")
-    return Shape(
+    return Workload(
         template,
         arrivals,
         rps,

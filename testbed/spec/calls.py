@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, mode
 from testbed.errors import nearest
 from testbed.spec.base import Count, ErrorStatus, Model, ShortForm, Spelling
 from testbed.spec.durations import Millis, PositiveMillis
-from testbed.spec.problems import Place, wrong
+from testbed.spec.problems import FieldPath, wrong
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 Path = Annotated[str, Spelling(r"/[!-~]*", "begin with / and have only visible ASCII characters, no spaces")]
@@ -124,7 +124,7 @@ class Call(Model):
         """The maximum number of tries by the application."""
         return 1 + (self.retry.retries if self.retry else 0)
 
-    def with_fallbacks(self, place: Place) -> Iterator[tuple[Place, Call]]:
+    def with_fallbacks(self, place: FieldPath) -> Iterator[tuple[FieldPath, Call]]:
         """Yield this call and its fallback calls, each with its place in the topology."""
         yield place, self
         if isinstance(self.on_failure, Fallback) and self.on_failure.call:
@@ -163,7 +163,7 @@ def calls_of(step: Call | Parallel) -> tuple[Call, ...]:
     return step.parallel if isinstance(step, Parallel) else (step,)
 
 
-def every_call(steps: tuple[Call | Parallel, ...], place: Place) -> Iterator[tuple[Place, Call]]:
+def every_call(steps: tuple[Call | Parallel, ...], place: FieldPath) -> Iterator[tuple[FieldPath, Call]]:
     """Yield every call of these steps, fallbacks included, each with its place in the topology."""
     for index, step in enumerate(steps):
         if isinstance(step, Parallel):

@@ -10,7 +10,7 @@ from typing import Any
 
 from testbed.renamed import said as said_of
 from testbed.renamed import warn
-from testbed.spec.problems import Place, Problem, path_text, several
+from testbed.spec.problems import FieldPath, Problem, path_text, several
 from testbed.spec.reading import Document, Source
 
 TOPOLOGY = {"context": "contextHeaders", "forward": "forwardHeaders"}
@@ -34,7 +34,7 @@ VALUES = {("outbound", "proxy"): "httpProxy", ("onClientDisconnect", "stop"): "c
 class OldKey:
     """An old key in a topology: the part that it stands in, and what is written now."""
 
-    part: Place
+    part: FieldPath
     old: str
     new: str
     value: object
@@ -82,7 +82,7 @@ def made_in_python(data: object, names: Mapping[str, str]) -> object:
     return part
 
 
-def _part(data: object, names: Mapping[str, str], place: Place) -> tuple[Any, list[OldKey]]:
+def _part(data: object, names: Mapping[str, str], place: FieldPath) -> tuple[Any, list[OldKey]]:
     if not isinstance(data, Mapping):
         return data, []
     found = [OldKey(place, key, names[key], data[key], names[key] in data) for key in data if key in names]

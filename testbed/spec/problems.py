@@ -14,14 +14,14 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from testbed.errors import nearest
 
 Part = str | int
-Place = tuple[Part, ...]
+FieldPath = tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A problem at one place of the topology."""
 
-    place: Place
+    place: FieldPath
     message: str
     line: int = 0  # the exact line, if known; 0: the line of the place
 
@@ -49,7 +49,7 @@ def explain(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
     return [Problem(_place(e["loc"]), _wording(e, root)) for e in relevant]
 
 
-def path_text(place: Place) -> str:
+def path_text(place: FieldPath) -> str:
     """Write a place as `services.checkout.calls[0].to`; keys with special characters as `edges["a -> b"]`."""
     return "".join(_written(part) for part in place).removeprefix(".")
 
@@ -90,7 +90,7 @@ def _written(part: Part) -> str:
     return f".{part}" if re.fullmatch(r"[\w-]+", part) else f'["{part}"]'
 
 
-def _place(loc: Place) -> Place:
+def _place(loc: FieldPath) -> FieldPath:
     """Drop the parts that pydantic adds: "<Call>" for a member of a union, "[key]" for the key of a mapping."""
     return tuple(part for part in loc if not re.fullmatch(r"<\w+>|\[key\]", str(part)))
 
@@ -130,7 +130,7 @@ def _nearest_key(error: ErrorDetails, root: type[BaseModel]) -> str:
     return hint[1] if hint else ""
 
 
-def _keys_at(loc: Place, root: type[BaseModel]) -> list[str]:
+def _keys_at(loc: FieldPath, root: type[BaseModel]) -> list[str]:
     """The valid keys of the model that contains the last part of `loc`."""
     kinds: list[Any] = [root]
     for part in loc[:-1]:

@@ -12,7 +12,7 @@ from yaml.reader import ReaderError
 
 from testbed.errors import TopologyError, nearest
 from testbed.spec.edges import Edge
-from testbed.spec.problems import Place, Problem, shown
+from testbed.spec.problems import FieldPath, Problem, shown
 
 DEEPEST = 100  # mappings and lists inside each other
 MOST = 50_000  # parts of a file, each alias and merge counted as often as it is used
@@ -25,17 +25,17 @@ class Source:
     """The file and lines of a topology. All sources compare equal, so equality of topologies ignores them."""
 
     file: str = field(default="", compare=False)
-    lines: Mapping[Place, int] = field(default_factory=dict, compare=False)
+    lines: Mapping[FieldPath, int] = field(default_factory=dict, compare=False)
 
-    def line(self, place: Place) -> int:
+    def line(self, place: FieldPath) -> int:
         """The line of the innermost part of `place` in the file; 0 if it was not read from a file."""
         return next((self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines), 0)
 
-    def at(self, place: Place, text: str) -> str:
+    def at(self, place: FieldPath, text: str) -> str:
         """Write `file:line: text`, without the parts that are unknown."""
         return self._located(self.line(place), text)
 
-    def moved(self, old: Mapping[str, Place], new: Mapping[str, Place], same: Collection[str] = ()) -> Source:
+    def moved(self, old: Mapping[str, FieldPath], new: Mapping[str, FieldPath], same: Collection[str] = ()) -> Source:
         """Return the source of a changed topology: named parts may be removed, added or moved.
 
         Parts in `same` keep all their lines, other moved parts keep only their first line, added parts have none.
@@ -139,10 +139,10 @@ class _Walk:
         self._inside: list[yaml.Node] = []
         self._flat: set[int] = set()
         self._parts = 0
-        self.lines: dict[Place, int] = {}
+        self.lines: dict[FieldPath, int] = {}
         self.problems: list[Problem] = []
 
-    def value(self, node: yaml.Node, place: Place) -> object:
+    def value(self, node: yaml.Node, place: FieldPath) -> object:
         if any(node is outer for outer in self._inside):
             raise _refused("an alias that contains itself", node.start_mark)
         self._parts += 1
@@ -155,14 +155,14 @@ class _Walk:
         finally:
             self._inside.pop()
 
-    def _children(self, node: yaml.Node, place: Place) -> object:
+    def _children(self, node: yaml.Node, place: FieldPath) -> object:
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
         return self._loader.scalar(node)
 
-    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, object]:
+    def _mapping(self, node: yaml.MappingNode, place: FieldPath) -> dict[str, object]:
         if id(node) not in self._flat:
             self._flat.add(id(node))
             self._duplicates(node, place)
@@ -174,7 +174,7 @@ class _Walk:
             data[key] = self.value(value_node, (*place, key))
         return data
 
-    def _duplicates(self, node: yaml.MappingNode, place: Place) -> None:
+    def _duplicates(self, node: yaml.MappingNode, place: FieldPath) -> None:
         first: dict[str, int] = {}
         for key_node, _ in node.value:
             key, line = _key(key_node), _line(key_node)

@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from testbed.spec.calls import Call
-from testbed.spec.problems import Place
+from testbed.spec.problems import FieldPath
 from testbed.spec.services import DEFAULT_ROUTE
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def nodes_bottom_up(spec: Spec) -> list[Node]:
     return list(TopologicalSorter(graph).static_order())
 
 
-def calls_from(spec: Spec, node: Node) -> Iterator[tuple[Place, Call]]:
+def calls_from(spec: Spec, node: Node) -> Iterator[tuple[FieldPath, Call]]:
     """Yield the calls of one route, fallbacks included, each with its place in the topology."""
     for key, place, call in spec.services[node.service].every_call():
         if key == node.route:

@@ -13,7 +13,7 @@ from testbed.spec.calls import Call, Method, Path, Step, every_call
 from testbed.spec.durations import DURATION_SCHEMA, Millis, to_ms
 from testbed.spec.edges import CLIENT, Protocol
 from testbed.spec.old_keys import SERVICE, made_in_python
-from testbed.spec.problems import Place, wrong
+from testbed.spec.problems import FieldPath, wrong
 from testbed.spec.programs import Program, kinds_of
 
 METHODS: tuple[str, ...] = Method.__args__  # type: ignore[attr-defined]
@@ -201,9 +201,9 @@ class Service(Program, Route):
         table, plain = self.route_table, path.partition("?")[0]
         return next((key for key in (f"{method} {plain}", plain) if key in table), DEFAULT_ROUTE)
 
-    def every_call(self) -> Iterator[tuple[str, Place, Call]]:
+    def every_call(self) -> Iterator[tuple[str, FieldPath, Call]]:
         """Yield each call of the service: the key of the route, the place in the topology, the call."""
         for key, route in self.route_table.items():
-            place: Place = ("calls",) if key == DEFAULT_ROUTE else ("routes", key, "calls")
+            place: FieldPath = ("calls",) if key == DEFAULT_ROUTE else ("routes", key, "calls")
             for found, call in every_call(route.calls, place):
                 yield key, found, call

@@ -15,7 +15,7 @@ from testbed.spec.meshes import DEFAULT, MeshName
 from testbed.spec.old_keys import TOPOLOGY, made_in_python
 from testbed.spec.policies.policy import Policy
 from testbed.spec.ports import Ports
-from testbed.spec.problems import Place
+from testbed.spec.problems import FieldPath
 from testbed.spec.services import Header, Service, ServiceName
 
 
@@ -114,7 +114,7 @@ class Spec(Model):
         text = str(edge if isinstance(edge, Edge) else self.edge(edge))
         return next((policy for policy in self.policies if policy.edge == text), None)
 
-    def place_of(self, policy: Policy) -> Place:
+    def place_of(self, policy: Policy) -> FieldPath:
         """Where a policy is written, for messages."""
         return ("policies", self.policies.index(policy))
 

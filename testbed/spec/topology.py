@@ -13,7 +13,7 @@ from testbed.spec.lint.warnings import warnings_of
 from testbed.spec.overrides import Overrides, given
 from testbed.spec.overriding import objections, overridden
 from testbed.spec.policies.policy import Policy
-from testbed.spec.problems import Place, Problem, explain, several
+from testbed.spec.problems import FieldPath, Problem, explain, several
 from testbed.spec.reading import Source
 from testbed.spec.rules.consistency import broken_rules
 from testbed.spec.spec import Spec
@@ -46,11 +46,11 @@ class Topology(Spec):
         """The lint warnings, one sentence each, with file and line if the topology was read from a file."""
         return tuple(self._source.at(warning.place, warning.message) for warning in warnings_of(self))
 
-    def located(self, place: Place, message: str) -> str:
+    def located(self, place: FieldPath, message: str) -> str:
         """Write a message about one place, with file and line if the topology was read from a file."""
         return self._source.at(place, str(Problem(place, message)))
 
-    def error(self, place: Place, message: str) -> TopologyError:
+    def error(self, place: FieldPath, message: str) -> TopologyError:
         """Return an error about one place."""
         return TopologyError(self.located(place, message))
 
@@ -85,7 +85,7 @@ class Topology(Spec):
         return made
 
 
-def _numbers(topology: Topology) -> dict[str, Place]:
+def _numbers(topology: Topology) -> dict[str, FieldPath]:
     return {policy.edge: topology.place_of(policy) for policy in topology.policies}
 
 

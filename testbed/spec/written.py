@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from testbed.spec.problems import Place
+from testbed.spec.problems import FieldPath
 
 Data = dict[str, Any]
 
@@ -18,13 +18,13 @@ def written(model: BaseModel) -> Data:
     return {fields[name].alias or name: getattr(model, name) for name in fields if name in model.model_fields_set}
 
 
-def leaves(model: BaseModel) -> Iterator[Place]:
+def leaves(model: BaseModel) -> Iterator[FieldPath]:
     """The places of all values that were set in a model, at every depth."""
     for name, value in written(model).items():
         yield from ((name, *inner) for inner in leaves(value)) if isinstance(value, BaseModel) else [(name,)]
 
 
-def pruned(model: BaseModel, place: Place) -> Data:
+def pruned(model: BaseModel, place: FieldPath) -> Data:
     """The set fields of a model without the value at one place; a required value becomes 1."""
     data, (key, *rest) = written(model), place
     name = str(key)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from testbed import constant_rate, get
 from testbed.history.events import Evidence, Request, Sample
-from testbed.load.schedule import Planned
+from testbed.load.schedule import ScheduledRequest
 from testbed.runtime import Death
 from testbed.spec.topology import Topology
 
@@ -72,7 +72,7 @@ class Sender:
     def start(self) -> Sender:
         return self
 
-    def send(self, planned: Sequence[Planned], phase: str = "", start_at: float = 0.0) -> None:
+    def send(self, planned: Sequence[ScheduledRequest], phase: str = "", start_at: float = 0.0) -> None:
         due = [(start_at + one.offset_s, one) for one in planned]
         self.sent += [Request(one.id, one.user, "", at, at, 1.0, 200) for at, one in due]
 

@@ -14,11 +14,11 @@ from testbed.history.events import (
     Event,
     Evidence,
     FaultEvent,
-    Pace,
     Phase,
     Request,
     RunInfo,
     Sample,
+    ScheduleAdherence,
 )
 from testbed.history.file import History
 
@@ -95,7 +95,7 @@ class Story:
         ]
         self.events += [Phase(name, start, end), *requests]
         if pace:
-            self.events.append(replace(Pace(name, n, n, 1.0), **pace_changes))
+            self.events.append(replace(ScheduleAdherence(name, n, n, 1.0), **pace_changes))
         self.now = end
         return requests
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from testbed.campaigns.calibrate.findings import Kind
 from testbed.campaigns.calibrate.judgement import GOOD, Judgement, cell, is_scenario, judgement
-from testbed.campaigns.suite import SEED, Say, run_suite
+from testbed.campaigns.suite import SEED, OnProgress, run_suite
 from testbed.experiment.arm import Arm
 from testbed.report.outcome import TestOutcome, title
 
 Arms = dict[Arm, dict[str, TestOutcome]]
 
 
-def calibrate(args: Sequence[str], say: Say) -> list[Judgement]:
+def calibrate(args: Sequence[str], say: OnProgress) -> list[Judgement]:
     """Run the selected suite in all three arms with one seed, and judge every scenario. `args` are those of pytest."""
     seeded = [*args, *seed_for(args)]
     arms: Arms = {}
@@ -34,7 +34,7 @@ def seed_for(args: Sequence[str]) -> list[str]:
     return [] if given else [f"{SEED}={random.SystemRandom().randrange(10**6)}"]
 
 
-def _progress(say: Say, arm: Arm, test: TestOutcome, nth: int, of: int) -> None:
+def _progress(say: OnProgress, arm: Arm, test: TestOutcome, nth: int, of: int) -> None:
     """Print the outcome of one test when it ends."""
     count = f"{nth}/{of}" if of else str(nth)
     say(f"  {count:>7}  {test.seconds:5.1f} s  {title(test.test)}: {cell(test, arm)}")

@@ -42,14 +42,14 @@ def _warned(check: Check, view: View, verdict: Verdict) -> Verdict:
     found = timeout_by_overhead(check, view) if verdict.outcome == "violated" else None
     if found is None:
         return verdict
-    timeout = ms(view.index.wiring.patience_ms)
+    timeout = ms(view.index.facts.patience_ms)
     why = f"the count is exact, but the {timeout} timeout may have been caused by testbed overhead: {found.why}"
     return replace(verdict, next="; ".join(filter(None, (f"{why}; {found.next}", verdict.next))))
 
 
 def timeout_by_overhead(check: Check, view: View) -> Threat | None:
     """Return the overhead that may have caused a policy's timeout, None if there is none or for a claim about time."""
-    patience = view.index.wiring.patience_ms
+    patience = view.index.facts.patience_ms
     if check.slow_limit_ms() < math.inf or patience == math.inf:
         return None
     return next(_plane_was_slow([view], patience / 2), None)
@@ -94,7 +94,7 @@ def starved(index: Index) -> str:
         return ""
     times = [time for phase in index.phases for time in (phase.start, phase.end)]
     whole = View(index, EVERYONE, Window("the whole run", min(times), max(times), index.requests, ()))
-    limit = min(STARVED_MS, index.wiring.patience_ms / 2)
+    limit = min(STARVED_MS, index.facts.patience_ms / 2)
     return next((threat.why for threat in _plane_was_slow([whole], limit)), "")
 
 

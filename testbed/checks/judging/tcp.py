@@ -16,7 +16,7 @@ from testbed.spec.edges import Edge, no_requests
 
 def refuse_on_tcp(check: Check, index: Index) -> None:
     """Raise `CheckError` if a check of single requests is about a tcp edge, and name what works instead."""
-    edge = next(filter(index.wiring.is_tcp, check.on_edges(index)), None)
+    edge = next(filter(index.facts.is_tcp, check.on_edges(index)), None)
     if edge and not check.takes_tcp:
         instead = [*_above(check, index), "a check of the load's requests, such as availability"]
         raise CheckError(f"{check}: {no_requests(edge)}. Use {', or '.join(instead)}")
@@ -28,7 +28,7 @@ def _above(check: Check, index: Index) -> Iterator[str]:
         return
     caller = Edge.parse(check.on_edge()).caller
     for edge in index.edges:
-        if Edge.parse(edge).callee == caller and not index.wiring.is_tcp(edge) and _fits(check, edge, index):
+        if Edge.parse(edge).callee == caller and not index.facts.is_tcp(edge) and _fits(check, edge, index):
             yield f"{check.name} on {edge}"
 
 

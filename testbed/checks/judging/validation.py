@@ -51,7 +51,7 @@ def grpc_statuses(check: str, names: str | tuple[str, ...] | None) -> tuple[int,
 
 def carries(check: str, index: Index, edge: str, grpc: bool) -> None:
     """Raise `CheckError` if the answers on an edge have no status of this kind."""
-    protocol = index.wiring.protocols.get(edge, "")
+    protocol = index.facts.protocols.get(edge, "")
     if grpc and protocol not in ("", "grpc"):
         raise CheckError(f"{check}: {edge} carries {protocol}, which has no gRPC status; use status=")
     if not grpc and protocol == "grpc":

@@ -9,8 +9,8 @@ from itertools import product
 from testbed.checks.judging.base import Check
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View, latency
-from testbed.history.events import Evidence, FaultEvent, Pace
-from testbed.history.exposure import touch_source, touched, windows
+from testbed.history.events import Evidence, FaultEvent, ScheduleAdherence
+from testbed.history.exposure import fault_windows, touch_source, touched
 from testbed.history.index import Index
 from testbed.history.propagation import UnusedLink, blocking_loss, hit_requests_without_id, unused_links
 from testbed.spec.edges import Edge
@@ -80,7 +80,7 @@ def _ineffective_fault(check: Check, view: View) -> Iterator[Threat]:
 def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:
     """Yield a threat from the start of a fault that matched no request."""
     index = view.index
-    for part in windows(index):
+    for part in fault_windows(index):
         fault = part[0]
         judged = fault.start < view.window.end and not any(hit_requests_without_id(index, window) for window in part)
         if judged and fault.injected and all(index.request_ids.isdisjoint(touched(index, window)) for window in part):
@@ -154,18 +154,18 @@ def _load_missed_some(check: Check, view: View) -> Iterator[Threat]:
 ADVICE = "the machine is saturated: lower rps=, or stop other programs"
 
 
-def _sent(pace: Pace) -> str:
+def _sent(pace: ScheduleAdherence) -> str:
     return f"the load sent {count(pace.sent)} of {plural(pace.planned, 'planned request')} in {pace.phase}"
 
 
-def paces(views: Iterable[View]) -> Iterator[tuple[str, Pace | None]]:
+def paces(views: Iterable[View]) -> Iterator[tuple[str, ScheduleAdherence | None]]:
     """Yield each phase of these views with the schedule adherence of the load (the sum of several loads)."""
     for judged in views:
         for phase in judged.window.phases:
             found = [pace for pace in judged.index.paces if pace.phase == phase]
             planned, sent = sum(pace.planned for pace in found), sum(pace.sent for pace in found)
             late = max((pace.late_p99_ms for pace in found), default=0.0)
-            yield phase, Pace(phase, planned, sent, late) if found else None
+            yield phase, ScheduleAdherence(phase, planned, sent, late) if found else None
 
 
 def _empty_population(check: Check, view: View) -> Iterator[Threat]:
@@ -222,7 +222,7 @@ def _context_lost(check: Check, view: View) -> Iterator[Threat]:
     for source, edge in product(sorted(set(check.needs(view)) & joined.keys()), check.on_edges(index)):
         there = [e for e in joined[source].on(edge) if window.start <= e.start < window.end]  # type: ignore[attr-defined]
         lost = sum(1 for event in there if not event.request)
-        if lost and not index.wiring.is_tcp(edge):
+        if lost and not index.facts.is_tcp(edge):
             caller = Edge.parse(edge).caller
             why = f"{count(lost)} of {count(len(there))} {source} on {edge} carry no request id"
             yield Threat(why, f"does {caller} propagate baggage?", observer_of(index, source))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
 from testbed.history.exposure import touched
-from testbed.history.facts import Wiring, wiring
+from testbed.history.facts import TopologyFacts, facts_of
 from testbed.history.index import Index, Joined
 from testbed.history.propagation import first_fault
 
@@ -114,13 +114,13 @@ class View:
         return texts[0] if len(texts) == 1 else "\n".join(f"{e}: {text}" for e, text in zip(chosen, texts, strict=True))
 
     def _policies(self, edge: str) -> Iterable[str]:
-        known = map(wiring, self._in_force)
+        known = map(facts_of, self._in_force)
         return dict.fromkeys(one.policies.get(edge, "no policy: no timeout, no retries") for one in known)
 
     @cached_property
-    def wiring(self) -> Wiring:
+    def facts(self) -> TopologyFacts:
         """The facts of the topology in force. Raises `CheckError` if policies were changed in this window."""
-        return wiring(self._one_in_force)
+        return facts_of(self._one_in_force)
 
     @cached_property
     def topology(self) -> Topology:

@@ -30,7 +30,7 @@ from testbed.frontends.cli.support import (
     sources,
     targets,
 )
-from testbed.history.events import Arrival, Attempt, Call, Event, Evidence, Pace, Phase, Request, RunInfo
+from testbed.history.events import Arrival, Attempt, Call, Event, Evidence, Phase, Request, RunInfo, ScheduleAdherence
 from testbed.history.file import History
 from testbed.plan.make import Plan
 from testbed.spec.edges import CLIENT, Protocol
@@ -131,7 +131,7 @@ def run_over(protocol: str) -> History:
     info = RunInfo(0, "support", 0, "envoy", topology, {}, tuple(recorded))
     events: list[Event] = [info, *(Evidence(source, complete=True) for source in recorded)]
     for start, phase in enumerate(("baseline", "hold", "recover")):
-        events += [Phase(phase, start, start + 1), Pace(phase, EACH, EACH, 1.0)]
+        events += [Phase(phase, start, start + 1), ScheduleAdherence(phase, EACH, EACH, 1.0)]
         events += [event for n in range(EACH) for event in _one(f"{phase}-{n}", start + n / EACH, phase, protocol)]
     return History(events)
 

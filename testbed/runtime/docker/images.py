@@ -18,7 +18,7 @@ VARIABLE = "TESTBED_IMAGE"
 DEFAULT = "testbed-base"
 PACKAGES = ("libstdc++6", "iproute2", "ca-certificates")  # for Node, for pods with several addresses, and for TLS
 SUITE = "bookworm"  # if this machine is not Debian or Ubuntu; otherwise its release, for matching libraries
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def base_image() -> str:
@@ -38,7 +38,7 @@ def check(engine: Engine, own: dict[str, str]) -> None:
             )
 
 
-def build(say: Say) -> None:
+def build(say: OnProgress) -> None:
     """Build the base image from Debian packages, with progress. Raises `Unavailable` for a missing tool."""
     engine, name = Engine(timeout_s=300), base_image()
     mmdebstrap = program("mmdebstrap", f"building {name}")
@@ -62,7 +62,7 @@ def suite() -> str:
     return release.get("VERSION_CODENAME", SUITE) if release.get("ID") in ("debian", "ubuntu") else SUITE
 
 
-def _bootstrap(mmdebstrap: str, tar: Path, say: Say) -> None:
+def _bootstrap(mmdebstrap: str, tar: Path, say: OnProgress) -> None:
     words = [mmdebstrap, "--variant=minbase", f"--include={','.join(PACKAGES)}", suite(), str(tar)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as made:
         assert made.stdout is not None

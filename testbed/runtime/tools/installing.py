@@ -14,7 +14,7 @@ from testbed.runtime.tools.inventory import Extra, extras, missing
 
 CHECKOUT = Path(__file__).parents[3]
 QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def lines() -> list[str]:
@@ -36,7 +36,7 @@ def command(lacking: Sequence[Extra]) -> str:
     return " && ".join(steps)
 
 
-def install(say: Say, build_image: Callable[[Say], object]) -> None:
+def install(say: OnProgress, build_image: Callable[[OnProgress], object]) -> None:
     """Install the missing tools. Raises `TestbedError` if this user may not, or if it fails."""
     lacking = _lacking()
     packages = _packages(lacking)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from testbed.spec.calls import Call
 from testbed.spec.edges import Edge
-from testbed.spec.problems import Place
+from testbed.spec.problems import FieldPath
 from testbed.spec.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Layer:
     """One call that is tried more than once."""
 
-    place: Place
+    place: FieldPath
     edge: Edge
     tries: int  # of the application and its proxy together
     repeats_failures: bool  # whether this layer retries failures of lower layers
@@ -71,7 +71,7 @@ def _product(chain: Chain) -> int:
     return math.prod(layer.tries for layer in chain)
 
 
-def layer_of(spec: Spec, node: Node, place: Place, call: Call) -> Layer:
+def layer_of(spec: Spec, node: Node, place: FieldPath, call: Call) -> Layer:
     """Return how often one call of a route is tried, and how many tries may reach the callee."""
     edge = Edge(node.service, call.to)
     policy = spec.policy(edge)

@@ -13,7 +13,7 @@ from testbed.spec.lint.retry_layers import retry_chains
 from testbed.spec.lint.timing import Times, policy_time
 from testbed.spec.meshes import Capabilities, capabilities
 from testbed.spec.policies.policy import Policy
-from testbed.spec.problems import Place, Problem
+from testbed.spec.problems import FieldPath, Problem
 from testbed.spec.routes import Node, callee_of, calls_from, nodes
 from testbed.spec.rules.protocols import status_words
 from testbed.spec.services import EXPECTED
@@ -213,7 +213,7 @@ def unreachable_retry_condition(spec: Spec) -> Iterator[Problem]:
             yield Problem(place, f"{policy.edge}: retryOn {', '.join(words)} never matches on gRPC: {text}")
 
 
-def _policies(spec: Spec) -> Iterator[tuple[Place, Policy]]:
+def _policies(spec: Spec) -> Iterator[tuple[FieldPath, Policy]]:
     for index, policy in enumerate(spec.policies):
         yield ("policies", index), policy
 

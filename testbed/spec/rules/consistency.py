@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from testbed.errors import nearest
 from testbed.spec.edges import CLIENT, Edge, no_edge
 from testbed.spec.meshes import capabilities
-from testbed.spec.problems import Place, Problem
+from testbed.spec.problems import FieldPath, Problem
 from testbed.spec.routes import Node, callee_of, calls_from, nodes, nodes_bottom_up
 from testbed.spec.rules import custom
 from testbed.spec.rules.protocols import misfits
@@ -41,7 +41,7 @@ def _services(spec: Spec) -> Iterator[Problem]:
     for name, service in known.items():
         for _, place, call in service.every_call():
             if call.to not in known:
-                where: Place = ("services", name, *place, "to")
+                where: FieldPath = ("services", name, *place, "to")
                 yield Problem(where, f"no service {call.to!r}{nearest(call.to, known)}")
 
 
@@ -64,7 +64,7 @@ def _contradictions(spec: Spec) -> Iterator[Problem]:
             yield Problem(("policies", index, *place), message)
 
 
-def _contradiction(policy: Policy) -> Iterator[tuple[Place, str]]:
+def _contradiction(policy: Policy) -> Iterator[tuple[FieldPath, str]]:
     breaker, retries = policy.circuit_breaker, policy.retries
     if policy.retry_budget and breaker and breaker.max_retries is not None:
         yield (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.errors import nearest
 from testbed.spec.calls import Call
 from testbed.spec.ports import INLETS, LINKS
-from testbed.spec.problems import Place, Problem
+from testbed.spec.problems import FieldPath, Problem
 from testbed.spec.programs import KINDS, kinds_of, misplaced
 from testbed.spec.templates import names_of, unknown_placeholders
 
@@ -66,7 +66,7 @@ def _templates(spec: Spec, name: str, service: Service) -> Iterator[Problem]:
             yield Problem(place, problem)
 
 
-def texts_of(service: Service) -> Iterator[tuple[Place, str]]:
+def texts_of(service: Service) -> Iterator[tuple[FieldPath, str]]:
     """Yield every string that may contain placeholders, with its place."""
     yield from ((("env", key), value) for key, value in service.env.items())
     yield from ((("command", index), word) for index, word in enumerate(service.command or ()))

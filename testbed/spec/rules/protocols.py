@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed.spec.edges import CLIENT, Edge, Protocol
 from testbed.spec.meshes import capabilities
-from testbed.spec.problems import Place, Problem
+from testbed.spec.problems import FieldPath, Problem
 
 if TYPE_CHECKING:
     from testbed.spec.policies.policy import Policy
@@ -49,7 +49,7 @@ def _entry(spec: Spec) -> Iterator[Problem]:
 
 def _stubs(spec: Spec) -> Iterator[Problem]:
     for name, service in spec.services.items():
-        place: Place = ("services", name, "protocol")
+        place: FieldPath = ("services", name, "protocol")
         if service.protocol == "tcp" and service.language:
             yield Problem(place, "a stub cannot speak tcp: use a custom service (command, image or address)")
         if service.protocol == "http2" and service.language == "python":

@@ -13,14 +13,14 @@ import pytest
 
 from testbed.history.events import Request
 from testbed.load.driver import Driver
-from testbed.load.encoding import Spoken
-from testbed.load.schedule import Planned, Schedule
+from testbed.load.encoding import RequestEncoding
+from testbed.load.schedule import Schedule, ScheduledRequest
 from testbed.load.workload import constant_rate, poisson, unary
 from tests.kit.grpc_planes import CALL, Asked, RpcApp, echo
 
 pytestmark = pytest.mark.e2e
 
-GRPC = Spoken("grpc")
+GRPC = RequestEncoding("grpc")
 
 
 class App(RpcApp):
@@ -49,11 +49,13 @@ def app() -> Iterator[App]:
     made.close()
 
 
-def call(number: int = 1, body: bytes = b"", path: str = CALL, **headers: str) -> Planned:
-    return Planned(0.0, f"r{number}", "u0001", "", "POST", path, headers, body)
+def call(number: int = 1, body: bytes = b"", path: str = CALL, **headers: str) -> ScheduledRequest:
+    return ScheduledRequest(0.0, f"r{number}", "u0001", "", "POST", path, headers, body)
 
 
-def ask(binary: Path, url: str, *planned: Planned, timeout_s: float = 60, spoken: Spoken = GRPC) -> list[Request]:
+def ask(
+    binary: Path, url: str, *planned: ScheduledRequest, timeout_s: float = 60, spoken: RequestEncoding = GRPC
+) -> list[Request]:
     """Send requests one after the other; what became of them, in that order."""
     with Driver(binary, {"shop-1": url}, timeout_s, spoken=spoken) as driver:
         for one in planned:
@@ -203,7 +205,7 @@ def test_an_answer_that_is_not_grpcs_has_the_status_that_the_specification_gives
 ) -> None:
     """As with gRPC's own clients and with Envoy, so attempts and requests say the same. In HTTP/2 it is what it is."""
     broken = Broken("silent", SETTINGS + frame(HEADERS, b"\x08\x03503", END))  # :status 503
-    (request,) = ask(binary, broken.url, call(), spoken=Spoken(protocol))
+    (request,) = ask(binary, broken.url, call(), spoken=RequestEncoding(protocol))
     broken.close()
     assert (request.status, request.grpc_status, request.ok) == (503, status, False)
 

@@ -14,7 +14,7 @@ import pytest
 
 from testbed.errors import Unavailable
 from testbed.runtime.tools import binaries, golang, versions
-from testbed.runtime.tools.golang import Program, Say
+from testbed.runtime.tools.golang import OnProgress, Program
 
 pytestmark = pytest.mark.e2e
 
@@ -50,7 +50,7 @@ def write(folder: Path, greeting: str, name: str = "hello") -> None:
     (folder / "cmd" / name / "main.go").write_text(text)
 
 
-def built(program: Program, say: Say = print) -> Path:
+def built(program: Program, say: OnProgress = print) -> Path:
     golang.build([program], binaries.find("go"), say)
     return golang.cached(program)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from testbed.history.events import Request
 from testbed.load.driver import Driver
-from testbed.load.schedule import Planned
+from testbed.load.schedule import ScheduledRequest
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -154,8 +154,8 @@ def wait_until(done: Callable[[], bool], timeout_s: float = 60) -> None:
         time.sleep(0.01)
 
 
-def one(path: str, number: int = 1, at: float = 0.0) -> Planned:
-    return Planned(at, f"r{number}", "u0001", "", "GET", path, {})
+def one(path: str, number: int = 1, at: float = 0.0) -> ScheduledRequest:
+    return ScheduledRequest(at, f"r{number}", "u0001", "", "GET", path, {})
 
 
 def ask(

@@ -111,7 +111,7 @@ def test_what_fails_leaves_nothing(
 def test_a_proxy_that_refuses_its_configuration_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     machine = ready(monkeypatch, tmp_path, start=NotReady("web-1/proxy ended", "web-1/proxy"))
     monkeypatch.setattr(
-        launching, "explained", lambda error, plan: TopologyError(f"{error.process} of {len(plan.links)}")
+        launching, "explain", lambda error, plan: TopologyError(f"{error.process} of {len(plan.links)}")
     )
     with pytest.raises(TopologyError, match="web-1/proxy of 7"):
         launch(shop())

@@ -9,7 +9,7 @@ from testbed.errors import TopologyError
 from testbed.experiment import policy_override as swap
 from testbed.experiment.arm import Arm
 from testbed.experiment.planning import plan_for
-from testbed.experiment.policy_override import Swaps
+from testbed.experiment.policy_override import ActiveOverrides
 from testbed.mesh.envoy.config import EnvoyMesh
 from testbed.plan.values import AddressSpace
 from testbed.runtime import Death, NotReady
@@ -61,7 +61,7 @@ def told(monkeypatch):
         return answers["difference"]
 
     monkeypatch.setattr(EnvoyMesh, "drift", drift)
-    monkeypatch.setattr(swap, "explained", lambda error, plan: TopologyError(f"explained: {error}"))
+    monkeypatch.setattr(swap, "explain", lambda error, plan: TopologyError(f"explained: {error}"))
     return answers
 
 
@@ -73,7 +73,7 @@ def made(machine, arm=Arm.AS_WRITTEN):
         stills.append(names)
         yield
 
-    return Swaps(plan_for(SHOP, AddressSpace("127.9")), machine, still, arm), stills
+    return ActiveOverrides(plan_for(SHOP, AddressSpace("127.9")), machine, still, arm), stills
 
 
 def timeout(swaps):

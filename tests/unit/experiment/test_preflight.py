@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from testbed.errors import Inconclusive
-from testbed.experiment.preflight import MOST, foresee, in_doubt, note
+from testbed.experiment.preflight import MOST, foresee, needs_full_read, note
 from testbed.experiment.record import Record
 from testbed.experiment.run import Run
 from testbed.faults import kill, latency
@@ -36,7 +36,7 @@ class Logs:
 
 
 def asked(logs, *faults, requests=100, own=("web",)):
-    return in_doubt(faults, own, requests, logs.parts)
+    return needs_full_read(faults, own, requests, logs.parts)
 
 
 @pytest.mark.parametrize("fault", [FOR_SOME, replace(FOR_SOME, users=None, cohort="oslo"), FOR_ALL])

@@ -6,7 +6,7 @@ import pytest
 
 from testbed.envoy.validate import essence
 from testbed.experiment.planning import plan_for
-from testbed.experiment.rejected_config import culprit, explained
+from testbed.experiment.rejected_config import explain, minimal_cause
 from testbed.plan.values import AddressSpace
 from testbed.runtime import NotReady
 from testbed.spec.topology import Topology
@@ -34,18 +34,18 @@ def refuses(number: str) -> Any:
     ],
 )
 def test_the_smallest_part_is_named(number: str, place: tuple[str, ...]) -> None:
-    assert culprit(shop(**POLICY), refuses(number)) == ("policies", 1, *place)
+    assert minimal_cause(shop(**POLICY), refuses(number)) == ("policies", 1, *place)
 
 
 def test_what_is_wrong_in_two_places_of_a_policy_is_laid_on_the_whole() -> None:
     def both(topology: Topology) -> str:
         return refuses("attempts=7")(topology) or refuses("interval=3000.0")(topology)
 
-    assert culprit(shop(**POLICY), both) == ("policies", 1)
+    assert minimal_cause(shop(**POLICY), both) == ("policies", 1)
 
 
 def test_what_no_policy_causes_has_no_place() -> None:
-    assert culprit(shop(**POLICY), lambda topology: "no") is None
+    assert minimal_cause(shop(**POLICY), lambda topology: "no") is None
 
 
 def error(process: str = "api-1/proxy") -> NotReady:
@@ -54,14 +54,14 @@ def error(process: str = "api-1/proxy") -> NotReady:
 
 def test_the_error_has_the_proxys_words_and_the_field() -> None:
     plan = plan_for(shop(**POLICY), AddressSpace("127.9"))
-    told = explained(error(), plan, lambda config: "out of range" if '"32400s"' in config else "")
+    told = explain(error(), plan, lambda config: "out of range" if '"32400s"' in config else "")
     assert str(told) == "policies[1].timeout: api-1/proxy refuses it: out of range"
 
 
 @pytest.mark.parametrize("process", ["api-1/proxy", "api-1/app", "inlet"])
 def test_what_ended_for_another_reason_keeps_its_error(process: str) -> None:
     ended = error(process)
-    assert explained(ended, plan_for(shop(**POLICY), AddressSpace("127.9")), lambda config: "") is ended
+    assert explain(ended, plan_for(shop(**POLICY), AddressSpace("127.9")), lambda config: "") is ended
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_link_that_neighbours_share_is_met_by_each_of_them():
 
 
 def windows(*faults):
-    return [[(w.start, w.links) for w in part] for part in exposure.windows(History(faults).index)]
+    return [[(w.start, w.links) for w in part] for part in exposure.fault_windows(History(faults).index)]
 
 
 def test_the_windows_of_a_fault_are_together_unless_they_were_on_other_links():

@@ -1,4 +1,4 @@
-from testbed.history.facts import wiring
+from testbed.history.facts import facts_of
 from testbed.spec.edges import normal_edge
 
 NESTED = {
@@ -42,7 +42,7 @@ NESTED = {
 
 
 def test_every_call_is_an_edge_once_in_order_the_loads_own_first():
-    found = wiring(NESTED)
+    found = facts_of(NESTED)
     assert found.edges == (
         "client -> users",
         "users -> auth",
@@ -57,16 +57,16 @@ def test_every_call_is_an_edge_once_in_order_the_loads_own_first():
 
 
 def test_fallbacks_of_fallbacks_count_and_static_answers_are_not_read():
-    assert wiring(NESTED).fallbacks == {"second", "none", "static"}
+    assert facts_of(NESTED).fallbacks == {"second", "none", "static"}
 
 
 def test_replicas_are_numbered_and_one_by_default():
-    assert wiring(NESTED).replicas["users"] == ("users-1", "users-2")
-    assert wiring(NESTED).replicas["movies"] == ("movies-1",)
+    assert facts_of(NESTED).replicas["users"] == ("users-1", "users-2")
+    assert facts_of(NESTED).replicas["movies"] == ("movies-1",)
 
 
 def test_a_policy_reads_as_in_the_file():
-    policies = wiring(NESTED).policies
+    policies = facts_of(NESTED).policies
     assert policies["users -> auth"] == (
         "{timeout: 1.5s, retries: {attempts: 2, perTryTimeout: 150ms, retryOn: [5xx, reset], backoff: {base: 25ms}, "
         "retryIgnorePreviousHosts: true}, circuitBreaker: {maxRequests: 8}}"
@@ -76,7 +76,7 @@ def test_a_policy_reads_as_in_the_file():
 
 def test_an_empty_or_odd_topology_has_no_facts():
     for topology in ({}, {"services": None, "policies": 5, "entry": None}):
-        found = wiring(topology)
+        found = facts_of(topology)
         assert (found.edges, found.policies, found.fallbacks) == ((), {}, frozenset())
 
 
@@ -100,7 +100,7 @@ def test_a_real_topology_is_understood():
         },
         policies=[{"edge": "web -> api", "timeout": "500ms", "outlierDetection": {"consecutive5xxErrors": 3}}],
     )
-    found = wiring(topology.model_dump(mode="json", by_alias=True))
+    found = facts_of(topology.model_dump(mode="json", by_alias=True))
     assert found.edges == ("client -> web", "web -> api", "web -> auth")
     assert found.fallbacks == {"old"}
     assert found.replicas["auth"] == ("auth-1", "auth-2")
@@ -108,5 +108,5 @@ def test_a_real_topology_is_understood():
 
 
 def test_the_shortest_time_out_of_all_policies_is_known():
-    assert wiring(NESTED).patience_ms == 150
-    assert wiring({"entry": "users"}).patience_ms == float("inf")
+    assert facts_of(NESTED).patience_ms == 150
+    assert facts_of({"entry": "users"}).patience_ms == float("inf")

@@ -1,5 +1,5 @@
 from testbed.history.events import Call, Phase, PolicyEvent, RunInfo
-from testbed.history.facts import wiring as read
+from testbed.history.facts import facts_of as read
 from testbed.history.file import History
 from testbed.history.index import remembered
 from tests.kit.events import EDGE, arrival, attempt, fault, request, run_info
@@ -47,7 +47,7 @@ def test_a_stretch_has_the_policies_that_were_in_force_in_it():
     ).index
 
     def texts(start, end):
-        return [wiring.policies["a -> b"] for wiring in map(read, index.topologies(start, end))]
+        return [facts_of.policies["a -> b"] for facts_of in map(read, index.topologies(start, end))]
 
     assert texts(0, 9) == texts(21, 30) == texts(0, 10) == ["{timeout: 100ms}"]
     assert texts(10, 19) == ["{timeout: 200ms}"]

@@ -11,9 +11,9 @@ import pytest
 from testbed.errors import TestbedError
 from testbed.history.events import Request
 from testbed.load.driver_protocol import address, chunk_text, request_of, rounds
-from testbed.load.schedule import Planned
+from testbed.load.schedule import ScheduledRequest
 
-PLANNED = Planned(0.5, "r1", "u0001", "oslo", "POST", "/x", {"x-a": "b"}, b"\x00")
+PLANNED = ScheduledRequest(0.5, "r1", "u0001", "oslo", "POST", "/x", {"x-a": "b"}, b"\x00")
 
 
 def test_a_chunk_is_a_command_and_its_requests() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.load.encoding import spoken
-from testbed.load.schedule import Planned, Schedule
+from testbed.load.encoding import encoding_for
+from testbed.load.schedule import Schedule, ScheduledRequest
 from testbed.load.workload import RequestTemplate, constant_rate, get, post, unary
 from testbed.spec.topology import Topology
 
@@ -25,9 +25,9 @@ def own(protocol: str) -> Topology:
     return entry(protocol, command="front")
 
 
-def first(template: RequestTemplate, topology: Topology, **more: Any) -> Planned:
+def first(template: RequestTemplate, topology: Topology, **more: Any) -> ScheduledRequest:
     shape = constant_rate(template, rps=10, **more)
-    return spoken(shape, topology).wire(Schedule(shape, 1).take(0.1)[0])
+    return encoding_for(shape, topology).wire(Schedule(shape, 1).take(0.1)[0])
 
 
 @pytest.mark.parametrize("protocol", ["http", "http2"])
@@ -35,7 +35,7 @@ def first(template: RequestTemplate, topology: Topology, **more: Any) -> Planned
 def test_http_takes_requests_as_they_are(protocol: str, kind: Any) -> None:
     sent = first(post("/cart", b"x"), kind(protocol))
     assert (sent.method, sent.path, sent.body) == ("POST", "/cart", b"x")
-    assert spoken(constant_rate(get("/"), rps=1), kind(protocol)).protocol == protocol
+    assert encoding_for(constant_rate(get("/"), rps=1), kind(protocol)).protocol == protocol
 
 
 def test_a_stub_that_speaks_grpc_takes_the_same_requests_as_messages() -> None:
@@ -68,12 +68,12 @@ def test_a_service_of_ones_own_is_called_by_its_method_with_an_encoded_message()
 )
 def test_what_the_entry_does_not_know_is_refused(template: RequestTemplate, topology: Topology, words: str) -> None:
     with pytest.raises(TestbedError, match=words):
-        spoken(constant_rate(template, rps=1), topology)
+        encoding_for(constant_rate(template, rps=1), topology)
 
 
 def test_a_header_of_users_is_looked_at_as_well() -> None:
     with pytest.raises(TestbedError, match="which sets 'te' itself"):
-        spoken(constant_rate(get("/"), rps=1, user_headers={"te": "{user}"}), entry("grpc"))
+        encoding_for(constant_rate(get("/"), rps=1, user_headers={"te": "{user}"}), entry("grpc"))
 
 
 @pytest.mark.parametrize("method", ["shop.v1.Stock/Get", "/Get", "/shop.v1.Stock/", "/a/b/c", "/a b/c", ""])

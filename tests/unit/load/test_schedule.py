@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import TestbedError
-from testbed.load.schedule import Planned, Schedule
+from testbed.load.schedule import Schedule, ScheduledRequest
 from testbed.load.schedule import requests as endless
-from testbed.load.workload import Shape, constant_rate, get, poisson, post
+from testbed.load.workload import Workload, constant_rate, get, poisson, post
 
 PAGE = get("/checkout")
 SHOP = constant_rate(PAGE, rps=100, cohorts={"trondheim": "5%"}, cohort_rps={"trondheim": 50})
 rates = st.floats(0.5, 300, allow_nan=False)
 
 
-def plan(shape: Shape, for_s: float, seed: int = 1) -> list[Planned]:
+def plan(shape: Workload, for_s: float, seed: int = 1) -> list[ScheduledRequest]:
     return Schedule(shape, seed).take(for_s)
 
 

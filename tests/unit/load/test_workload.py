@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import TestbedError
-from testbed.load.workload import RequestTemplate, Shape, constant_rate, get, poisson, post, user_ids
+from testbed.load.workload import RequestTemplate, Workload, constant_rate, get, poisson, post, user_ids
 
 PAGE = get("/checkout")
 
@@ -31,13 +31,13 @@ def test_the_keywords_arrive() -> None:
         user_headers={"x-user": "{user}"},
         timeout_s=3,
     )
-    assert shape == Shape(
+    assert shape == Workload(
         PAGE, "constant", 100, 200, {"trondheim": 0.05, "oslo": 0.125}, {"oslo": 30}, {"x-user": "{user}"}, 3
     )
 
 
 def test_defaults() -> None:
-    assert poisson(PAGE, rps=10) == Shape(PAGE, "poisson", 10, 1000, {}, {}, {}, 10)
+    assert poisson(PAGE, rps=10) == Workload(PAGE, "poisson", 10, 1000, {}, {}, {}, 10)
 
 
 @pytest.mark.parametrize(

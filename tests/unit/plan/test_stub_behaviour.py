@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import TopologyError
-from testbed.history.facts import wiring
+from testbed.history.facts import facts_of
 from testbed.plan.stub_behaviour import behaviour
 from testbed.spec.services import EXPECTED
 from testbed.spec.topology import Topology
@@ -45,7 +45,7 @@ def test_a_stub_gets_its_whole_configuration() -> None:
 
 def test_a_stale_fallback_has_a_name_for_checks() -> None:
     recorded = shop(STALE, resetPath="/reset").model_dump(mode="json", by_alias=True)
-    assert wiring(recorded).fallbacks == {"last"}
+    assert facts_of(recorded).fallbacks == {"last"}
 
 
 @pytest.mark.parametrize(

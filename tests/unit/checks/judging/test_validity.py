@@ -16,7 +16,7 @@ from testbed.checks import (
     recovery,
     statuses,
 )
-from testbed.history.events import Arrival, Attempt, Evidence, Pace, Request
+from testbed.history.events import Arrival, Attempt, Evidence, Request, ScheduleAdherence
 from testbed.history.file import History
 from testbed.history.journal import Journal
 from tests.kit.story import EDGE, EPOCH, LINK, Story, faulty, quiet
@@ -208,9 +208,9 @@ def test_a_late_baseline_puts_in_doubt_only_what_held_compared_with_it():
 
 def test_several_loads_in_one_phase_are_added_up():
     story = quiet(400, planned=200, sent=200)
-    story.events.append(Pace("hold", 204, 200, 50.0))
+    story.events.append(ScheduleAdherence("hold", 204, 200, 50.0))
     assert "the load sent 400 of 404" in story.verdict(p50(under_ms=50)).why
-    story.events[-1] = Pace("hold", 200, 200, 50.0)
+    story.events[-1] = ScheduleAdherence("hold", 200, 200, 50.0)
     assert "late in hold: p99 50 ms" in story.verdict(p50(under_ms=10)).why
 
 

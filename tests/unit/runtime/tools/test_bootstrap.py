@@ -75,7 +75,7 @@ def test_a_failure_of_pip_is_reported_with_its_last_lines(checkout: Path) -> Non
 
 
 def test_a_build_that_fails_ends_pip(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(say: binaries.Say, step: golang.Step) -> None:
+    def fail(say: binaries.OnProgress, step: golang.Step) -> None:
         while not (checkout / "hanging").exists():
             time.sleep(0.001)
         raise TestbedError("Go says no")
@@ -87,7 +87,7 @@ def test_a_build_that_fails_ends_pip(checkout: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_pip_that_fails_ends_the_build(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(say: binaries.Say, step: golang.Step) -> None:
+    def build(say: binaries.OnProgress, step: golang.Step) -> None:
         while time.sleep(0.001) is None:
             step("1 of 270 packages", 0.1)
 
@@ -100,7 +100,7 @@ def test_pip_that_fails_ends_the_build(checkout: Path, monkeypatch: pytest.Monke
 def test_an_interrupted_setup_starts_over_and_a_finished_one_is_kept(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(say: binaries.Say, step: golang.Step) -> None:
+    def interrupt(say: binaries.OnProgress, step: golang.Step) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from testbed.errors import TopologyError
-from testbed.history.facts import wiring
+from testbed.history.facts import facts_of
 from testbed.spec.graph import policy_summary
 from testbed.spec.load import load_topology
 from testbed.spec.schema import schema
@@ -146,7 +146,7 @@ def test_a_policy_summary_describes_the_policy(policy: dict[str, Any], text: str
 
 def test_a_policy_summary_lists_what_is_on() -> None:
     recorded = shop(connectionPool={"connectTimeout": "1s", "idleTimeout": "500ms"}, loadBalancer="RANDOM")
-    found = wiring(recorded.model_dump(mode="json", by_alias=True)).policies["api -> db"]
+    found = facts_of(recorded.model_dump(mode="json", by_alias=True)).policies["api -> db"]
     assert found == "{connectionPool: {connectTimeout: 1s, idleTimeout: 500ms}, loadBalancer: RANDOM}"
 
 
