@@ -47,7 +47,7 @@ STRICT = {
     "outlierDetection": {"consecutive5xxErrors": 4, "baseEjectionTime": "60s", "maxEjectionPercent": 50},
 }
 LOAD = constant_rate(get("/"), rps=20, timeout_s=30)
-HURRIED = constant_rate(get("/hurried"), rps=20, timeout_s=30)
+HURRIED = constant_rate(get("/hurried"), rps=40, timeout_s=30)  # 12 in the baseline: each replica has its turn
 SHORT = {"warmup_s": 0.1, "baseline_s": 0.3, "hold_s": 0.5, "recover_s": 0.3}
 
 
