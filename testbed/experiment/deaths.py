@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from testbed.errors import TestbedError
+from testbed.history.deaths import is_finding
 from testbed.history.events import FaultEvent, ProcessEvent
 from testbed.runtime import Death, Runtime
 
@@ -28,7 +29,7 @@ class Deaths:
 
     def _finding(self, death: Death, first: float) -> ProcessEvent:
         words = self._runtime.log_tail(death.name)
-        if not death.name.endswith("/app") or death.at < first:
+        if not is_finding(death.name, death.at, first):
             raise TestbedError(f"{death.name} died ({death.how}); last lines of its log:\n{words}")
         return ProcessEvent(death.at, death.name, "died", f"{death.how}\n{words}")
 
