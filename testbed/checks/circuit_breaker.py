@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
@@ -12,6 +13,7 @@ from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, plural, seconds
 from testbed.checks.judging.proxies import Proxy, failed, faults_on, proxies
+from testbed.checks.judging.reach import attempts_per_call
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -112,6 +114,18 @@ class circuit_breaker(EdgeCheck):
             )
         n = sum(1 for proxy in busy for call in proxy.calls if start <= call.start < end)
         return combine(self, view, [one for proxy in busy for one in self._findings(proxy, start, end)], n, source)
+
+    def unbreakable(self, view: View) -> str:
+        """Return why an open breaker may send more than its callers made calls while the fault was in force."""
+        faults, each = faults_on(view, [self.edge]), attempts_per_call(view, self.edge)
+        if not self._counts or not faults or each == math.inf:
+            return ""
+        start, end = min(fault.start for fault in faults), max(fault.end for fault in faults)
+        made = [sum(start <= call.start < end for call in proxy.calls) for proxy in proxies(view.index, self.edge)]
+        most, given = int(max(made, default=0) * each), {"probes": self.probes}
+        given["attempts_while_open"] = None if self.attempts_while_open is None else self._while_open[1]
+        loose = [f"{name}={value}" for name, value in given.items() if value is not None and value >= most]
+        return f"{loose[0]}, and its calls are at most {plural(most, 'attempt')}" if loose else ""
 
     def _findings(self, proxy: Proxy, start: float, end: float) -> Iterator[Finding]:
         opened = next((at for at, _ in proxy.refusals if start <= at < end), None)

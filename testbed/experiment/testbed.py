@@ -64,6 +64,7 @@ class Testbed:
         self._injector = self._parts.injector
         self._cleaner = Cleaner(self._parts)
         self._runs = 0
+        self._has_client = False  # the URL is known to somebody
         self._stopped = False
 
     @property
@@ -171,6 +172,7 @@ class Testbed:
     @property
     def url(self) -> str:
         """The base URL of the entry (its first replica)."""
+        self._has_client = self.record.has_client = True
         return next(iter(self._parts.entries.values()))
 
     # -- what the plugin uses
@@ -208,6 +210,7 @@ class Testbed:
         services = {r.name: r.service for r in self.plan.replicas}
         self._cleaner.note_faulted(services[link.callee] for fault in resolved for link in fault.links)
         note(self.record, self.topology, resolved)
+        self.record.has_client |= self._has_client
         return injection
 
     def _context(self) -> FaultContext:
