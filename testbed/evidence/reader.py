@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from testbed.envoy.bootstrap import FLUSH_MS
 from testbed.evidence.access_log import Reading, TrafficEvent
 from testbed.evidence.completeness import Completeness, Counts
 from testbed.evidence.connections import is_open
 from testbed.evidence.source import Log, Tail
 from testbed.evidence.writer import WriterState
+from testbed.plan.values import FLUSH_MS
 
 STEP_S = FLUSH_MS / 2000
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from testbed.envoy.connection import KeepAliveClient
 from testbed.errors import Unsupported
 from testbed.faults.operations import PacketDrop, PacketOperation, PacketShaping
 from testbed.injection.engines import Engine
@@ -13,6 +12,7 @@ from testbed.injection.namespaces import LOAD, EnterCommandFor, NetworkNamespace
 from testbed.injection.packets.netem import Shaper
 from testbed.injection.packets.packets import Packets, Seen
 from testbed.plan.values import AddressMap, AddressSpace, Link, Process, as_planned
+from testbed.runtime.http import KeepAliveClient
 from testbed.runtime.sandbox import wire_like
 
 T = TypeVar("T")
