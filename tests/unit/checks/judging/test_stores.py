@@ -31,7 +31,7 @@ def test_a_connection_that_got_nothing_back_names_the_store():
 
 def test_refused_and_broken_connections_are_counted_and_the_failed_one_is_the_example():
     run = failing()
-    run.connection(EDGE, ms=1, outcome=CONNECT_FAILED, flags="UF", sent=0)
+    run.connection(EDGE, ms=1, at_ms=0.2, outcome=CONNECT_FAILED, flags="UF", sent=0)
     run.connection(EDGE, ms=9, at_ms=0.5, outcome=RESET, flags="UC", received=7)
     found = verdict(run)
     assert "api -> cache, cache-1: connection refused (UF), lasted 1 ms" in found.next
