@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks._table import machine
+from benchmarks.table import machine
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".testbed" / "nightly"
