@@ -4,7 +4,6 @@ import pytest
 
 from testbed import NotContained, constant_rate, get, statuses, topology
 
-
 CURE = {"front -> core": {"connectionPool": {"idleTimeout": "40ms"}}}
 FILE = "keep_alive/topology.yaml"
 
