@@ -15,7 +15,7 @@ from testbed.checks.judging.explain import more_load, request_trace
 from testbed.checks.judging.formatting import count, ms, outcomes, percent, plural, points, seconds, trim
 from testbed.checks.judging.view import View, after_first_fault, latency, outside_scope
 from testbed.errors import CheckError, nearest
-from testbed.history.events import Call, Request
+from testbed.history.events import Arrival, Call, Request
 from testbed.spec.edges import CLIENT, Edge
 
 
@@ -188,15 +188,20 @@ class contained(Check):
 
 
 def _where(view: View, request: Request) -> str:
-    """Return the deepest edge on which a request failed or spent most of its time; else the edge into the entry."""
-    calls = view.index.calls.by_request.get(request.id, ())
-    failed = [call for call in calls if not 200 <= call.as_http < 400]
+    """Return the deepest edge on which a request failed or spent most of its time; else the edge into the entry.
+
+    Where no calls are recorded, arrivals show it.
+    """
+    index = view.index
+    calls: Sequence[Call | Arrival] = index.calls.by_request.get(request.id, ())
+    calls = calls or index.arrivals.by_request.get(request.id, ())
+    failed = [call for call in calls if not call.ok]
     spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
     chosen = _deepest(failed) or (_deepest(spent) if request.ok else [])
     return chosen[0].edge if chosen else f"{CLIENT} -> {view.index.facts.entry or request.replica}"
 
 
-def _deepest(calls: Sequence[Call]) -> Sequence[Call]:
+def _deepest(calls: Sequence[Call | Arrival]) -> Sequence[Call | Arrival]:
     """Return the deepest of these calls."""
     edges = {call.edge: Edge.parse(call.edge) for call in calls}
     callers = {edge.caller for edge in edges.values()}
