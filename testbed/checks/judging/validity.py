@@ -10,7 +10,7 @@ from testbed.checks.judging.base import Check
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View, latency
 from testbed.history.events import Evidence, FaultEvent, ScheduleAdherence
-from testbed.history.exposure import fault_windows, touch_source, touched
+from testbed.history.exposure import fault_windows, touch_source, touched, touched_indirectly
 from testbed.history.index import Index
 from testbed.history.propagation import UnusedLink, blocking_loss, hit_requests_without_id, unused_links
 from testbed.spec.edges import Edge
@@ -57,6 +57,8 @@ def ineffective(index: Index, fault: FaultEvent) -> Threat | None:
     if loss := blocking_loss(index, fault):
         why = f"{fault.text} cannot match its requests: {loss}"
         return Threat(why, loss.remedy, observer_of(index, "attempts"))
+    if fault.plane == "process" and touched_indirectly(index, fault):
+        return None  # it is felt past the link, too
     return next((_bypassed(index, one) for one in unused_links(index) if set(fault.edges) == {one.edge}), None)
 
 
