@@ -15,6 +15,7 @@ TIMEOUT = "timeout"
 CLIENT_GONE = "client_gone"  # the caller closed its connection, or cancelled
 BROKEN_OFF = "broken_off"  # an answer began, and ended before it was whole: its status came, and not all of its body
 PROTOCOL = "protocol_error"  # what came was no answer in the protocol of the edge
+SKIPPED = "skipped"  # by the calling app itself: no event has it, a check concludes it from missing calls
 
 OUTCOMES = (NO_HOST, LIMIT, CONNECT_FAILED, RESET, TIMEOUT, CLIENT_GONE, BROKEN_OFF, PROTOCOL)
 REFUSED = (NO_HOST, LIMIT)  # the proxy answers by itself, without an attempt
