@@ -60,7 +60,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         own=_by_testbed(said, details),
         method=line["method"] or "",
         grpc_status=None if unanswered else grpc(line),
-        outcome=outcome(said),
+        outcome=outcome(said, begun=not unanswered and _begun(details)),
     )
 
 
