@@ -63,7 +63,7 @@ class LoadSession:
         say: OnProgress = no_progress,
     ) -> None:
         """`driver` and `sampler` have been started, the driver at `began` (epoch seconds)."""
-        self._parts, self.record, self._driver, self._sampler = parts, record, driver, sampler
+        self._parts, self.record, self._driver, self.sampler = parts, record, driver, sampler
         self._began, self._say = began, say
         self._topology, self._swaps_before = parts.plan.topology, len(parts.swaps.events)
         self.users = shape.population(record.seed)
@@ -92,7 +92,7 @@ class LoadSession:
 
     def _boundary(self) -> None:
         """Between two phases: raise an error if a fault has failed, because the evidence is then not valid."""
-        self._sampler.boundary()
+        self.sampler.boundary()
         self._parts.injector.check_timelines()
 
     def _news(self, before: float) -> None:
@@ -104,7 +104,7 @@ class LoadSession:
         self._journal.add(event for event in injector.events if event.end >= self._began)
         self._journal.add(event for event in injector.process_events if event.at >= self._began)
         self._journal.add(self._parts.swaps.events[self._swaps_before :])
-        self._journal.add(self._sampler.samples)
+        self._journal.add(self.sampler.samples)
 
     def _abandon(self) -> None:
         """Release everything, without a history."""
@@ -113,7 +113,7 @@ class LoadSession:
 
     def _release(self) -> None:
         self.over = True
-        self._sampler.stop()
+        self.sampler.stop()
         self._driver.close()
 
     def _finish(self, traffic: Traffic) -> Run:
@@ -133,14 +133,14 @@ class LoadSession:
             self._say("gathering the evidence")
             self._parts.runtime.deaths()  # a dead runtime gives a better error than its missing processes
             idle = self._driver.wait_idle()
-            self._sampler.boundary()
-            self._sampler.stop()
+            self.sampler.boundary()
+            self.sampler.stop()
             requests = traffic.requests()
             evidence = self._parts.recorder.collect(in_flight=not idle)
         finally:
             self._release()
         load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
-        mesh = [*self._parts.swaps.events[self._swaps_before :], *self._sampler.events()]
+        mesh = [*self._parts.swaps.events[self._swaps_before :], *self.sampler.events()]
         events: list[Event] = [self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()]
         return History(events)
 
@@ -163,5 +163,5 @@ class LoadSession:
             mesh=self._topology.mesh,
             topology=self._topology.model_dump(mode="json", by_alias=True),
             versions=binaries.versions(),
-            sources=("requests", "arrivals", *self._parts.plan.mesh.capabilities.sources, *self._sampler.sources),
+            sources=("requests", "arrivals", *self._parts.plan.mesh.capabilities.sources, *self.sampler.sources),
         )

@@ -20,7 +20,7 @@ class Run:
 
     def __init__(self, history: History, arm: Arm = Arm.AS_WRITTEN) -> None:
         self.history = history
-        self._arm = arm
+        self.arm = arm
         self.judged: list[Report] = []  # every report, in order
         self._given: list[LookedAt] = []  # the same, as the test has them
 
@@ -64,7 +64,7 @@ class Run:
         Populations: `all`, `affected` and `unaffected` (by the fixed scope of the faults: users or a cohort),
         `touched` and `untouched` (selected from the record, so only descriptive).
         """
-        if self._arm is not Arm.AS_WRITTEN:
+        if self.arm is not Arm.AS_WRITTEN:
             return self._judge_each(populations)
         from testbed.report.failure import raise_if_red
 
