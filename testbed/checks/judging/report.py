@@ -8,7 +8,10 @@ from testbed.checks.judging.base import PRINTED, Outcome, Verdict
 from testbed.checks.judging.formatting import count, plural
 
 NO_CHECK = "load without any check: nothing was verified. Add run.check(all=[...])"
-BLIND = "only the time before the fault was judged, so no check looked at what the fault did"
+BLIND = (
+    "only the time before the fault was judged, so no check looked at what the fault did: judge that in the same "
+    "run.check(...)"
+)
 
 
 @dataclass(frozen=True)
