@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     from testbed.spec.topology import Topology as Topology
 
 # The imports above are for type checkers. This table names the module that each public name is loaded from.
-_LAZY: dict[str, str] = {
+HOME_OF: dict[str, str] = {
     "at_most_once": "testbed.checks",
     "attempts": "testbed.checks",
     "availability": "testbed.checks",
@@ -170,7 +170,7 @@ _LAZY: dict[str, str] = {
     "Topology": "testbed.spec.topology",
 }
 
-__all__ = sorted(_LAZY)
+__all__ = sorted(HOME_OF)
 
 
 def __getattr__(name: str) -> object:
@@ -180,7 +180,7 @@ def __getattr__(name: str) -> object:
     """
     if name in renamed.NAMES:
         return renamed.by_old_name(__name__, renamed.NAMES, name)
-    home = _LAZY.get(name)
+    home = HOME_OF.get(name)
     value = getattr(import_module(home), name) if home else _third_party(name)
     if value is None:
         raise AttributeError(f"module 'testbed' has no attribute {name!r}")

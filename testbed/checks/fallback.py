@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import request_trace
+from testbed.checks.judging.explain import request_trace, worst
 from testbed.checks.judging.formatting import count, outcome, percent, plural, tally, trim
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
@@ -75,5 +75,5 @@ class fallback(Check):
             n,
             margin=f"{count(wanted - taken)} missing",
             why=f"{plural(len(without), 'answer')} came without {self.which}: {others}",
-            next=request_trace(view, without[0]),
+            next=request_trace(view, worst(without)),
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from testbed.plan.values import FLUSH_MS
+
 Json = dict[str, object]
 
 UNLIMITED = 4294967295  # a limit at its maximum: off
@@ -12,7 +14,6 @@ FOREVER = "86400s"  # a timeout longer than any test, where Envoy does not accep
 OFF = "0s"
 ORIGIN = "x-testbed-origin"  # see `trusting`
 CALL = "x-testbed-call"  # a name for each call on a multiplexed connection; removed at the inlet
-FLUSH_MS = 50  # the longest time of a log line in Envoy's buffer
 STAT_PREFIX = "testbed"  # for all listeners of one Envoy, so that their counters add up
 TCP_PREFIX = f"{STAT_PREFIX}_tcp"  # the same for all listeners of tcp edges
 

@@ -78,7 +78,7 @@ class LoadSession:
         say: OnProgress = no_progress,
     ) -> None:
         """`driver`, `sampler` and `prober` have been started, the driver at `began` (epoch seconds)."""
-        self._parts, self.record, self._driver, self._sampler, self._prober = parts, record, driver, sampler, prober
+        self._parts, self.record, self._driver, self.sampler, self._prober = parts, record, driver, sampler, prober
         self._began, self._say = began, say
         self._topology, self._swaps_before = parts.plan.topology, len(parts.swaps.events)
         self.users = shape.population(record.seed)
@@ -107,7 +107,7 @@ class LoadSession:
 
     def _boundary(self) -> None:
         """Between two phases: raise an error if a fault has failed, because the evidence is then not valid."""
-        self._sampler.boundary()
+        self.sampler.boundary()
         self._parts.injector.check_timelines()
 
     def _news(self, before: float) -> None:
@@ -119,7 +119,7 @@ class LoadSession:
         self._journal.add(event for event in injector.events if event.end >= self._began)
         self._journal.add(event for event in injector.process_events if event.at >= self._began)
         self._journal.add(self._parts.swaps.events[self._swaps_before :])
-        self._journal.add(self._sampler.samples)
+        self._journal.add(self.sampler.samples)
         self._journal.add([*self._prober.declared, *self._prober.readings])
 
     def _abandon(self) -> None:
@@ -129,7 +129,7 @@ class LoadSession:
 
     def _release(self) -> None:
         self.over = True
-        self._sampler.stop()
+        self.sampler.stop()
         self._prober.stop()
         self._driver.close()
 
@@ -150,15 +150,15 @@ class LoadSession:
             self._say("gathering the evidence")
             self._parts.runtime.deaths()  # a dead runtime gives a better error than its missing processes
             idle = self._driver.wait_idle()
-            self._sampler.boundary()
-            self._sampler.stop()
+            self.sampler.boundary()
+            self.sampler.stop()
             self._prober.finish()
             requests = traffic.requests()
             evidence = self._parts.recorder.collect(in_flight=not idle)
         finally:
             self._release()
         load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
-        mesh = [*self._parts.swaps.events[self._swaps_before :], *self._sampler.events(), *self._prober.events()]
+        mesh = [*self._parts.swaps.events[self._swaps_before :], *self.sampler.events(), *self._prober.events()]
         events: list[Event] = [self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()]
         return History(events)
 
@@ -181,5 +181,5 @@ class LoadSession:
             mesh=self._topology.mesh,
             topology=self._topology.model_dump(mode="json", by_alias=True),
             versions=binaries.versions(),
-            sources=("requests", "arrivals", *self._parts.plan.mesh.capabilities.sources, *self._sampler.sources),
+            sources=("requests", "arrivals", *self._parts.plan.mesh.capabilities.sources, *self.sampler.sources),
         )

@@ -90,6 +90,8 @@ class Attempt(_Answered):
     call: str = ""  # the same for all attempts of one call
     grpc_status: int | None = None  # of a gRPC answer
     outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" if it got one
+    sent: int | None = None  # bytes from the caller on a connection that has ended; None if unknown
+    received: int | None = None  # bytes to the caller on a connection that has ended; None if unknown
 
 
 @dataclass(frozen=True, slots=True)

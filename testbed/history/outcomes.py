@@ -12,6 +12,7 @@ CONNECT_FAILED = "connect_failed"
 RESET = "reset"  # the connection broke before the answer was whole
 TIMEOUT = "timeout"
 CLIENT_GONE = "client_gone"  # the caller closed its connection, or cancelled
+SKIPPED = "skipped"  # by the calling app itself: no event has it, a check concludes it from missing calls
 
 OUTCOMES = (NO_HOST, LIMIT, CONNECT_FAILED, RESET, TIMEOUT, CLIENT_GONE)
 REFUSED = (NO_HOST, LIMIT)  # the proxy answers by itself, without an attempt

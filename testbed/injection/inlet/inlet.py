@@ -20,13 +20,13 @@ from importlib.resources import files
 
 from testbed.envoy import bootstrap
 from testbed.envoy.bootstrap import Json, named, typed
-from testbed.envoy.connection import ask
 from testbed.envoy.reset_filter import HEADER as RESET
 from testbed.envoy.reset_filter import reset_filter
 from testbed.errors import TestbedError
 from testbed.faults.operations import Rule
 from testbed.injection.inlet.rules import decode, encode
 from testbed.plan.values import File, Link, Process, Ready
+from testbed.runtime.http import ask
 
 LOG = "inlet/arrivals.log"
 CONFIG = "inlet/envoy.json"

@@ -143,6 +143,7 @@ class _Line:
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:
     """Read a line of Envoy's `tcp_proxy`; the duration of an open connection is infinite."""
     (start, duration), said = times(line), flags(line["flags"])
+    ended = line["event"] == ENDED
     return Attempt(
         request="",
         edge=edge,
@@ -150,10 +151,12 @@ def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt
         callee=link.callee if link else "",
         number=1,
         start=start,
-        duration_ms=duration if line["event"] == ENDED else math.inf,
+        duration_ms=duration if ended else math.inf,
         status=0,
         flags=said,
         source=CONNECTION,
         call=f"{line['caller']}:{life}/tcp.{line['connection']}",
         outcome=outcome(said),
+        sent=int(line["sent"]) if ended else None,
+        received=int(line["received"]) if ended else None,
     )

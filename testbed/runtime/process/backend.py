@@ -34,11 +34,11 @@ class ProcessBackend:
 
     def __init__(self, directory: Path, lease: Lease, keep: bool) -> None:
         self.lives: Lives[ProcessLife] = Lives()
-        self._directory, self._lease, self._keep = directory.absolute(), lease, keep
+        self._directory, self.lease, self._keep = directory.absolute(), lease, keep
         self._processes: dict[str, Process] = {}
         self._tools: dict[str, str] = {}
         self._groups: dict[str, Group] = {}  # for the next starts of processes with a memory limit
-        self._memory = Memory(note=self._note_group)
+        self.memory = Memory(note=self._note_group)
         self._begun: ReaperClient | None = None
 
     # -- the whole run
@@ -51,7 +51,7 @@ class ProcessBackend:
 
     def begin(self, processes: Sequence[Process]) -> None:
         """Start the reaper."""
-        self._begun = ReaperClient(self.lives, self._directory, self._lease, self._keep)
+        self._begun = ReaperClient(self.lives, self._directory, self.lease, self._keep)
 
     @property
     def reaper(self) -> ReaperClient:
@@ -146,7 +146,7 @@ class ProcessBackend:
 
     def confine(self, name: str, mb: int) -> None:
         """Put the next starts of a process into a control group."""
-        self._groups[name] = self._memory.group(self._lease.block, mb)
+        self._groups[name] = self.memory.group(self.lease.block, mb)
 
     def free(self, name: str) -> None:
         """Remove the control group for the next starts. A CPU limit ended with the process."""
@@ -154,7 +154,7 @@ class ProcessBackend:
 
     def cannot(self, action: str) -> str:
         """Return why an action is not possible on this machine, "" if it is possible."""
-        return self._memory.missing if action == "memory" else ""
+        return self.memory.missing if action == "memory" else ""
 
     def _note_group(self, folder: str) -> None:
         """Record a control group, so that the reaper removes it even if this process dies."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -30,7 +31,7 @@ class Traffic:
 def whole(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> Testbed:
     """A mesh on whose planes faults do nothing, and whose loads send nothing."""
     monkeypatch.setattr(Testbed, "load", lambda bed, shape, probes: nullcontext(Traffic()))
-    bed._injector = injector(Plane())
+    bed.parts = replace(bed.parts, injector=injector(Plane()))
     return bed
 
 

@@ -4,7 +4,9 @@ import http.server
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from testbed.errors import TestbedError
 from testbed.evidence.probing.exposition import NoValue
 from testbed.evidence.probing.prober import Prober
-from testbed.evidence.probing.probes import command_probe, http_probe, metric_probe, promql_probe
+from testbed.evidence.probing.probes import Probe, command_probe, http_probe, metric_probe, promql_probe
 from testbed.evidence.probing.site import Site, fetch
 from testbed.plan.values import Replica
 
@@ -61,6 +63,20 @@ def site(address="127.0.0.1:1", tmp_path="."):
     )
     topology = SimpleNamespace(services={"orders": None, "db": None}, folder=tmp_path)
     return Site(SimpleNamespace(replicas=replicas, topology=topology), Shop())
+
+
+@dataclass(frozen=True)
+class Counting(Probe):
+    """Reads the next number."""
+
+    numbers: Iterator[int]
+
+    def readers(self, site):
+        return {"": lambda: float(next(self.numbers))}
+
+
+def reading_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "testbed-probe-n"]
 
 
 def read(probe, where, *, name="it"):
@@ -139,9 +155,7 @@ def test_a_program_that_is_not_there_is_a_failed_reading(tmp_path):
 
 def test_it_is_read_on_its_schedule_and_after_the_load():
     numbers = iter(range(1000))
-    prober = Prober({"n": http_probe("http://127.0.0.1:1", every_ms=10)}, site())
-    (series,) = prober._series
-    series._read = lambda: float(next(numbers))
+    prober = Prober({"n": Counting(numbers, every_ms=10)}, site())
     prober.start()
     while len(prober.readings) < 5:
         time.sleep(0.005)
@@ -151,15 +165,16 @@ def test_it_is_read_on_its_schedule_and_after_the_load():
     assert values == [float(n) for n in range(len(values))]
     assert len(values) > before
     assert len(values) <= (prober.readings[-1].at - prober.readings[0].at) / 0.010 + 3
-    assert not series.thread.is_alive()
+    assert not reading_threads()
 
 
 def test_after_stop_nothing_is_read():
     prober = Prober({"n": http_probe("http://127.0.0.1:1", every_ms=10)}, site())
     prober.start()
     prober.stop()
-    prober._series[0].thread.join(5)
-    assert not prober._series[0].thread.is_alive()
+    for thread in reading_threads():
+        thread.join(5)
+    assert not reading_threads()
 
 
 @pytest.mark.parametrize(
