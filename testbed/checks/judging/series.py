@@ -152,7 +152,7 @@ class ProbeCheck(Check):
     def fits(self, index: Index) -> None:
         """Raise `CheckError` if the run has no such probe."""
         if self.probed not in index.probes:
-            hint = nearest(self.probed, index.probes) or ': shop.experiment(..., probes={"name": http_probe(...)})'
+            hint = nearest(str(self.probed), index.probes) or ': shop.experiment(..., probes={"name": http_probe(...)})'
             raise CheckError(f"{self}: this run has no probe {self.probed!r}{hint}")
 
     def needs(self, view: View) -> tuple[str, ...]:
