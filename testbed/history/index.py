@@ -24,6 +24,7 @@ from testbed.history.events import (
     ScheduleAdherence,
 )
 from testbed.history.facts import TopologyFacts, facts_of
+from testbed.spec.edges import CLIENT
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -122,6 +123,12 @@ class Index:
         """Every edge of the topology, and every edge in the events."""
         seen = [edge for joined in (self.attempts, self.calls, self.arrivals) for edge in joined.by_edge]
         return tuple(dict.fromkeys([*self.facts.edges, *seen, *(e for f in self.faults for e in f.edges)]))
+
+    def is_used(self, edge: str) -> bool:
+        """Whether the record has traffic on an edge."""
+        if edge == f"{CLIENT} -> {self.facts.entry}":
+            return bool(self.requests)
+        return bool(self.attempts.on(edge) or self.calls.on(edge) or self.arrivals.on(edge))
 
     @cached_property
     def by_phase(self) -> Mapping[str, Sequence[Request]]:

@@ -183,7 +183,7 @@ def _evidence_missing(check: Check, view: View) -> Iterator[Threat]:
     for fault in view.population.faults:
         needed += [(touch_source(view.index, fault), edge) for edge in fault.edges]
     for source, edge in needed:
-        if missing := _missing(check.views(view), source, edge):
+        if missing := missing_record(check.views(view), source, edge):
             where = f" on {edge}" if edge else ""
             why = f"the record of {source}{where} is not complete: {missing}"
             there = source in view.index.sources
@@ -195,7 +195,8 @@ def _evidence_missing(check: Check, view: View) -> Iterator[Threat]:
             yield Threat(why, next, observer_of(view.index, source))
 
 
-def _missing(views: Sequence[View], source: str, edge: str) -> str:
+def missing_record(views: Sequence[View], source: str, edge: str) -> str:
+    """Return what is missing in the record of a source on an edge, "" if it is complete."""
     index = views[0].index
     if source not in index.sources:
         mesh = f"mesh {index.run.mesh}" if index.run else "this run"

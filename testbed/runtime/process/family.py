@@ -26,7 +26,7 @@ def children(pid: int) -> list[int]:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with suppress(FileNotFoundError), open(f"/proc/{pid}/task/{thread}/children") as file:
                 found += map(int, file.read().split())
-    return found if found or _tells_children() else _scan(pid)
+    return found if found or _tells_children() else scan(pid)
 
 
 def signal_all(pid: int, number: int) -> None:
@@ -69,7 +69,7 @@ def _tells_children() -> bool:
     return os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 
 
-def _scan(parent: int) -> list[int]:
+def scan(parent: int) -> list[int]:
     """Return the children of a process on a kernel without lists of children."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):

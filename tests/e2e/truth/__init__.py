@@ -1,5 +1,1 @@
-"""Systems with a planted fault and their sound twins: red for the right reason, and green where it should be."""
-
-from pathlib import Path
-
-HERE = Path(__file__).parent
+"""Systems with a planted bug and their fixed twins: is each verdict red or green for the right reason?"""

@@ -1,14 +1,15 @@
 """Process faults act on every descendant of a process, also on those that left its group and its first parent."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from testbed import Topology, cpu_limit, kill, pause, start
 from testbed.runtime import proc
 from testbed.runtime.process import family
-from tests.e2e.truth import HERE
 
+HERE = Path(__file__).parent
 APP = "pool-1/app"
 
 

@@ -35,7 +35,7 @@ def test_descendants_are_found_in_whatever_session(parent):
     assert len(found) == 3
     assert found[0] == parent
     assert {os.getsid(pid) for pid in found} == {parent, found[1]}
-    assert [family._scan(pid) for pid in found] == [family.children(pid) for pid in found]
+    assert [family.scan(pid) for pid in found] == [family.children(pid) for pid in found]
 
 
 def test_a_signal_reaches_them_all(parent):
