@@ -40,6 +40,10 @@ class SupervisedRuntime:
         """Return the words to run a command in the network of a process. Raises `Unsupported` if that is impossible."""
         return self.backend.inside(self._process(name).name)
 
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command beside a process that runs; return exit code, stdout and stderr."""
+        return self._alive(name).execute(name, words, timeout_s)
+
     # -- the whole run
 
     def start(self, processes: Sequence[Process], files: Sequence[File]) -> None:

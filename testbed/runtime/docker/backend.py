@@ -167,6 +167,10 @@ class DockerBackend:
         """Return the CPU time of a process, including its time before restarts, but not before unexpected deaths."""
         return self.containers.cpu_seconds(name)
 
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command in a container. The daemon cannot end it, so `timeout_s` is not used."""
+        return self.containers.execute(name, words)
+
     def reach(self, address: str) -> str:
         """Return the loopback address at which an address of the plan is published.
 

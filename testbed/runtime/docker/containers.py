@@ -139,11 +139,15 @@ class ContainerSet:
         if ready.log:
             return line_in(lambda: self.engine.log(handle.container).splitlines(), ready.log)
         if ready.command:
-            return lambda: said_by(*self.engine.run(handle.container, ready.command))
+            return lambda: _said(*self.engine.run(handle.container, ready.command))
         scheme, _, rest = ready.url.partition("://")
         address, slash, path = rest.partition("/")
         published = address if scheme == "tcp" else self.published.get(address, address)
         return health(published) if scheme == "grpc" else f"{scheme}://{published}{slash}{path}"
+
+    def execute(self, name: str, words: Sequence[str]) -> tuple[int, str, str]:
+        """Run a command in a container, and return exit code, stdout and stderr."""
+        return self.engine.run(self.handles[name].container, words)
 
     def log(self, name: str, lines: int | str) -> str:
         """Return the last log lines of a process, including those before restarts."""
@@ -214,3 +218,7 @@ class ContainerSet:
 
     def _tell_guard(self) -> None:
         self._lease.guard.watch(self.pids())
+
+
+def _said(code: int, out: str, err: str) -> str:
+    return said_by(code, err or out)

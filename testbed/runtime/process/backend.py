@@ -22,6 +22,7 @@ from testbed.runtime.process.lease import Lease
 from testbed.runtime.process.preflight import check_addresses
 from testbed.runtime.process.reaper_client import ProcessLife, ReaperClient
 from testbed.runtime.supervised import SEEN_S
+from testbed.runtime.tools import commands
 
 GRACE_S = 0.2  # time for the apps to end after SIGTERM when the run stops
 
@@ -188,6 +189,13 @@ class ProcessBackend:
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts (resolution 10 ms)."""
         return self.reaper.cpu_seconds(name)
+
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command with the environment and the folder of a process, and in its network."""
+        process = self._processes[name]
+        env, cwd = execution.environment(process, self._directory), Path(process.cwd or self._directory)
+        before = self._entering(name) if process.network else ()
+        return commands.run([*before, commands.program(words[0], cwd), *words[1:]], cwd, env, timeout_s)
 
     def reach(self, address: str) -> str:
         """Return the address unchanged: all addresses of the plan are on this machine."""
