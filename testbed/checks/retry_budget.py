@@ -134,7 +134,7 @@ class retry_budget(EdgeCheck):
         tries, retries = view.attempts(self.edge), attempts_per_call(view, self.edge) - 1
         if not self._from_policy and self._budget.floor >= len(tries):
             return f"floor={self.floor}, and there were only {plural(len(tries), 'attempt')}"
-        if self._is_total and self.window_s is None and 0 < retries <= self._budget.percent / 100:
+        if self._is_total and self.window_s is None and 0 < retries < self._budget.percent / 100:
             return f"the policy of {self.edge} makes at most {count(int(retries * 100))} retries for 100 first attempts"
         return ""
 

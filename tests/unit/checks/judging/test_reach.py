@@ -66,7 +66,7 @@ PAIRS = [
     (attempts(EDGE, at_most=4, per="request"), attempts(EDGE, at_most=3, per="request")),
     (retry_amplification("pricing", at_most=4), retry_amplification("pricing", at_most=3)),
     (at_most_once(EDGE, at_most=4), at_most_once(EDGE, at_most=3)),
-    (retry_budget(EDGE, percent=200), retry_budget(EDGE, percent=199)),
+    (retry_budget(EDGE, percent=201), retry_budget(EDGE, percent=200)),
     (retry_budget(EDGE, floor=800), retry_budget(EDGE, floor=799)),
     (p99(under_ms=FAR_OFF), p99(under_ms=FAR_OFF - 1)),
     (quantile(75, above_baseline_ms=FAR_OFF), quantile(75, above_baseline_ms=FAR_OFF - 1)),
