@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from testbed.evidence.access_log import TrafficEvent
 from testbed.experiment.record import Injected, Record
 from testbed.history.events import Arrival, FaultEvent
-from testbed.history.propagation import ENOUGH, FEW, whole
+from testbed.history.propagation import FEW, whole
+from testbed.history.unused_links import ENOUGH
 from testbed.spec.meshes import capabilities
 
 if TYPE_CHECKING:

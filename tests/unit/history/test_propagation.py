@@ -11,7 +11,8 @@ from testbed.checks import Report, attempts, ineffective_report, judge, statuses
 from testbed.errors import Inconclusive
 from testbed.history.events import Arrival
 from testbed.history.instrumentation import RECIPES, instructions
-from testbed.history.propagation import context_losses, unused_links
+from testbed.history.propagation import context_losses
+from testbed.history.unused_links import unused_links
 from testbed.report.failure import raise_if_red
 from tests.kit.story import EDGE, EPOCH, Story
 
