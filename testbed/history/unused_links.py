@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from testbed.history.index import Index, remembered
 from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
 from testbed.spec.edges import CLIENT
+from testbed.spec.meshes import capabilities
 
 ENOUGH = 20  # requests that are needed to call a link unused
 CONNECTIONS = "upstream_cx_total"  # a value of a proxy's sample: connections on the edge since its start
@@ -69,6 +70,8 @@ def _requests(index: Index, edge: str, caller: str) -> int:
 
     Where the caller's proxy records nothing, the inlet does, as long as no fault keeps a call from arriving.
     """
+    if index.facts.is_tcp(edge) and not (index.run and capabilities(index.run.mesh).is_proxy):
+        return 0  # nobody records connections
     until = math.inf
     if not _is_recorded(index, "attempts", edge):
         if index.facts.is_tcp(edge) or edge in index.facts.without_inlet or not _is_recorded(index, "arrivals", edge):

@@ -55,13 +55,10 @@ def hidden_attempts(view: View, edges: Sequence[str]) -> str:
 
 
 def ineffective(index: Index, fault: FaultEvent) -> Threat | None:
-    """Return why a fault cannot match any request: the requests carry no id there, or its only link is not used."""
-    if loss := blocking_loss(index, fault):
-        why = f"{fault.text} cannot match its requests: {loss}"
-        return Threat(why, loss.remedy, observer_of(index, "attempts"))
-    if fault.plane == "process" and touched_indirectly(index, fault):
-        return None  # it is felt past the link, too
-    return next((_bypassed(index, one) for one in unused_links(index) if set(fault.edges) == {one.edge}), None)
+    """Return why a fault cannot match any request: the requests carry no id there."""
+    if not (loss := blocking_loss(index, fault)):
+        return None
+    return Threat(f"{fault.text} cannot match its requests: {loss}", loss.remedy, observer_of(index, "attempts"))
 
 
 def _bypassed(index: Index, one: UnusedLink) -> Threat:
@@ -75,10 +72,17 @@ def _of_an_unused_link(check: Check, view: View) -> Iterator[Threat]:
 
 
 def _ineffective_fault(check: Check, view: View) -> Iterator[Threat]:
-    """Yield a threat from the start of a fault that cannot match any request."""
-    for fault in view.index.faults:
-        if fault.start < view.window.end and (found := ineffective(view.index, fault)):
+    """Yield a threat from the start of a fault that cannot match any request, or whose only link was never used."""
+    index = view.index
+    for fault in index.faults:
+        if fault.start >= view.window.end:
+            continue
+        if found := ineffective(index, fault):
             yield found
+        elif fault.plane != "process" or not touched_indirectly(
+            index, fault
+        ):  # such a fault is felt past the link, too
+            yield from (_bypassed(index, one) for one in unused_links(index) if set(fault.edges) == {one.edge})
 
 
 def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:

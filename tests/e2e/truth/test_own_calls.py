@@ -21,7 +21,7 @@ SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 1, "hold_s": 1, "recover
 def test_polls_and_a_watcher_spoil_no_record() -> None:
     with start(HERE / "topology.yaml") as shop:
         run = shop.experiment(abort(503).on(EDGE).for_users(percent=30), load=LOAD, **SHORT)
-        run.check(all=[attempts(EDGE, exactly=1)], affected=[statuses(502)], unaffected=[statuses(200)])
+        run.check(all=[attempts(EDGE, exactly=1)], affected=[statuses(503)], unaffected=[statuses(200)])
     said = narrative(run.history).own
     assert re.fullmatch(rf"\d+ calls of web's own on {EDGE}: no request caused them", said[0])
     assert not any("propagate" in warning for warning in run.warnings)
