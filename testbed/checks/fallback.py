@@ -55,7 +55,7 @@ class fallback(Check):
 
     def judge(self, view: View) -> Verdict:
         """Count the answers that carry the fallback."""
-        answered = [request for request in view.requests if request.status]
+        answered = [request for request in view.requests if request.answered]
         without = [request for request in answered if self.which not in request.fallbacks]
         n, taken = len(answered), len(answered) - len(without)
         if not answered:

@@ -86,4 +86,4 @@ class statuses(Check):
 
     def _as_expected(self, request: Request) -> bool:
         name = None if request.grpc_status is None else name_of(request.grpc_status)
-        return request.as_http in self.codes or name in self.codes
+        return request.whole and (request.as_http in self.codes or name in self.codes)

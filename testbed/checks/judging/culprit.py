@@ -32,8 +32,8 @@ def place_of(index: Index, request: Request) -> str:
 
 
 def is_bad(hop: Hop) -> bool:
-    """Whether a hop ended without an answer, or with an error."""
-    return not 200 <= hop.as_http < 400
+    """Whether a hop ended without a whole answer, or with an error."""
+    return not hop.ok
 
 
 def causes(index: Index, request: Request, hops: Sequence[Hop]) -> Sequence[Hop]:

@@ -22,7 +22,7 @@ MANY = 3  # from this attempt on, attempts that ended in the same way are one li
 
 def worst(requests: Iterable[Request]) -> Request:
     """Return the request that shows a failure best: one without an answer, else with an error, the longest of these."""
-    return max(requests, key=lambda one: (not one.status, not one.ok, one.latency_ms))
+    return max(requests, key=lambda one: (not one.answered, not one.ok, one.latency_ms))
 
 
 def request_trace(view: View, request: Request, first: Sequence[Hop] = ()) -> str:
@@ -126,14 +126,18 @@ def _number(hop: Hop) -> int:
 
 
 def answer(hop: Attempt | Arrival | Call | Request) -> str:
-    """Return how one hop or request ended: `503`, `UNAVAILABLE`, or `no answer`."""
-    return name_of(hop.grpc_status) if hop.grpc_status is not None else str(hop.status or "no answer")
+    """Return how one hop or request ended: `503`, `UNAVAILABLE`, `no answer`, or `200, answer broke off`."""
+    if isinstance(hop, Request):
+        return outcome(hop)
+    status = name_of(hop.grpc_status) if hop.grpc_status is not None else str(hop.status or "no answer")
+    return status if hop.whole or not hop.status else f"{status}, {WORDS[hop.outcome]}"
 
 
 def ending(hop: Attempt | Arrival | Call) -> str:
     """Return how one hop ended, with the raw flags in brackets: `503 (FI)`, `upstream timeout (UT)`."""
     cause = WORDS.get(hop.outcome, "")
-    status = cause if cause and not hop.status else " ".join(filter(None, (answer(hop), cause)))
+    status = cause if cause and not hop.status else answer(hop)
+    status += f" {cause}" if cause and hop.status and hop.whole else ""
     return f"{status} ({hop.flags})" if hop.flags else status
 
 

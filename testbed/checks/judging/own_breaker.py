@@ -140,12 +140,12 @@ def _reached(index: Index, edge: str, replica: str) -> Iterator[_Reached]:
     there = [one for one in arrivals_at(index, Edge.parse(edge).caller) if one.callee == replica and one.request]
     users = {request.id: request.user for request in index.requests}
     for one in there:
-        answered = one.status > 0 and not one.own and not one.fault
+        answered = one.answered and not one.own and not one.fault
         user = users.get(one.request, "")
         yield _Reached(one.start, one.request, user, one.path, _kind(one), answered, one.duration_ms)
     for request in index.requests if not there else ():
         if request.replica == replica:
-            answered, took = request.status > 0, request.latency_ms
+            answered, took = request.answered, request.latency_ms
             yield _Reached(request.sent, request.id, request.user, request.path, _kind(request), answered, took)
 
 
@@ -195,7 +195,7 @@ def _elsewhere(index: Index, edge: str, replica: str) -> set[str]:
     """Return the requests that may have ended early because another call of the same replica failed."""
     others = [one for one in index.edges if one.startswith(f"{Edge.parse(edge).caller} -> ") and one != edge]
     calls = [call for other in others for call in index.calls.on(other) if call.caller == replica]
-    return {call.request for call in calls if call.refused or not 200 <= call.as_http < 500}
+    return {call.request for call in calls if call.refused or not call.whole or not 200 <= call.as_http < 500}
 
 
 def _slow_ms(before: Sequence[_Reached], bad: Sequence[Attempt]) -> float:

@@ -13,7 +13,7 @@ from testbed.checks.judging.view import View
 from testbed.history.events import Attempt, Call, FaultEvent, Sample
 from testbed.history.facts import facts_of
 from testbed.history.index import Index
-from testbed.history.outcomes import CONNECT_FAILED
+from testbed.history.outcomes import BROKEN_OFF, CONNECT_FAILED
 from testbed.spec.edges import CLIENT
 from testbed.spec.meshes import capabilities
 
@@ -124,4 +124,4 @@ def failed(attempt: Attempt) -> bool:
     """Whether outlier detection counts this attempt as a failure."""
     if attempt.source == "connection":  # it has no status: only a failed connect counts
         return attempt.outcome == CONNECT_FAILED
-    return attempt.status == 0 or attempt.as_http >= 500
+    return attempt.status == 0 or attempt.as_http >= 500 or attempt.outcome == BROKEN_OFF

@@ -79,9 +79,7 @@ def _ineffective_fault(check: Check, view: View) -> Iterator[Threat]:
             continue
         if found := ineffective(index, fault):
             yield found
-        elif fault.plane != "process" or not touched_indirectly(
-            index, fault
-        ):  # such a fault is felt past the link, too
+        elif fault.plane != "process" or not touched_indirectly(index, fault):  # a process is felt past its link, too
             yield from (_bypassed(index, one) for one in unused_links(index) if set(fault.edges) == {one.edge})
 
 

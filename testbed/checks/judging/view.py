@@ -23,7 +23,7 @@ T = TypeVar("T", Attempt, Call, Arrival)
 
 def latency(request: Request) -> float:
     """Return the latency in milliseconds; infinite for a request without an answer."""
-    return request.latency_ms if request.status else math.inf
+    return request.latency_ms if request.answered else math.inf
 
 
 @dataclass(frozen=True)
