@@ -19,7 +19,7 @@ from testbed.history.deaths import is_finding
 from testbed.history.events import ProcessEvent
 from testbed.history.file import History
 from testbed.history.index import Index
-from testbed.history.propagation import first_fault
+from testbed.history.requests_at import first_fault
 
 
 def judge(
