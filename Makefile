@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE  # a test run starts hundreds of interpreters: 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools lacks demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive \
-  stability nightly install-matrix docs clean
+  stability truth nightly install-matrix docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -90,7 +90,10 @@ stability: setup  ## the whole suite RUNS=10 times with background load UNDER=id
 	@$(BIN)/python -m benchmarks.stability --runs $(RUNS) --under $(UNDER) --test '$(TEST)'
 
 STEPS ?=
-nightly: setup  ## before a release: install-matrix, stability, calibrate, soak, bench, with a summary file (hours)
+truth: setup  ## the corpus of verdicts, tests/e2e/truth, RUNS=10 times with background load UNDER=idle, loops or memory
+	@$(BIN)/python -m benchmarks.truth --runs $(RUNS) --under $(UNDER)
+
+nightly: setup  ## before a release: install-matrix, stability, truth, calibrate, soak, bench, with a summary file (hours)
 	@$(BIN)/python -m benchmarks.nightly $(STEPS)
 
 docs: setup  ## regenerate the schema part of docs/topology.md

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import testbed
 from benchmarks import containers, load_drivers, planes, protocols, whole
-from benchmarks._table import Figure, machine, render
+from benchmarks.table import Figure, machine, render
 
 
 def figures() -> Iterator[Figure]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from benchmarks import whole
-from benchmarks._table import Figure
+from benchmarks.table import Figure
 from testbed.runtime.docker.checkup import why_no_image
 
 ROUNDS = 5

@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks._table import machine
+from benchmarks.table import machine
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".testbed" / "nightly"
 STEPS = {
     "install-matrix": "installed from a checkout, a wheel, an sdist and git, with each installed Python",
     "stability": "the whole suite many times in a row",
+    "truth": "planted bugs are found, fixed twins and steady states are green, wrong tests are caught, each time",
     "calibrate": "every scenario in examples/ is sensitive to its fault and its policies",
     "soak": "50 rounds of the demo without changed verdicts; no process remains after kill -9 at random times",
     "bench": "the measured figures with their targets",

@@ -11,8 +11,8 @@ from statistics import median
 import httpx
 
 import testbed
-from benchmarks._table import Figure, took
-from benchmarks._turns import ROUNDS, added, in_turns, ratio
+from benchmarks.table import Figure, took
+from benchmarks.turns import ROUNDS, added, in_turns, ratio
 from testbed import abort, latency
 from testbed.faults import Fault
 from testbed.injection.injection import Injection

@@ -11,8 +11,8 @@ from functools import partial
 from statistics import median
 
 import testbed
-from benchmarks._table import Figure
-from benchmarks._turns import ROUNDS, added, in_turns, ratio
+from benchmarks.table import Figure
+from benchmarks.turns import ROUNDS, added, in_turns, ratio
 from testbed import constant_rate, get
 from testbed.load.stub_rpc import CALL
 from testbed.spec.topology import Topology

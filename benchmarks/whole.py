@@ -12,7 +12,7 @@ from statistics import median
 
 import testbed
 from benchmarks import load_drivers
-from benchmarks._table import Figure
+from benchmarks.table import Figure
 from testbed import constant_rate, get
 from testbed.spec.topology import Topology
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from testbed.errors import FaultError
 from testbed.faults.operations import Operation, Scope
 from testbed.faults.scope import Scoping
-from testbed.faults.target import FaultContext, Target, links_of
+from testbed.faults.target import FaultContext, Target, links_from_replicas, links_into, links_of
 from testbed.plan.values import Link
 from testbed.spec.edges import no_requests, normal_edge
 
@@ -179,6 +179,12 @@ class ProcessFault(Fault):
     """A fault of the process of a replica: it affects every caller of that replica."""
 
     plane: ClassVar[Plane] = "process"
+
+    def affected_links(self, context: FaultContext) -> tuple[Link, ...]:
+        """The links into its target; for a process that no service calls, the links of its own calls."""
+        if self.target.proxy:
+            return links_of(self.target, context, self)
+        return links_into(self.target, context, self) or links_from_replicas(self.target, context)
 
     def _unscopable(self, method: str) -> FaultError:
         return FaultError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from testbed.faults.base import ProcessFault, positive
 from testbed.faults.operations import LinkDown, Operation, ProcessAction, Toxic
-from testbed.faults.target import FaultContext, links_of, replicas_of
+from testbed.faults.target import FaultContext, links_into, replicas_of
 
 HELD_MS = 1000  # until SIGTERM has been sent and the inlet knows which connections the app has closed
 
@@ -36,7 +36,7 @@ class graceful_restart(ProcessFault):
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Hold new requests, send SIGTERM, close the links after the process has ended, and start it."""
         links, names = (
-            links_of(self.target, context, self),
+            links_into(self.target, context, self),
             [replica.name for replica in replicas_of(self.target, context, self)],
         )
         held = tuple(Toxic(link.name, "latency", "upstream", {"latency": HELD_MS}) for link in links)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from testbed.faults.base import ProcessFault
 from testbed.faults.operations import LinkDown, Operation
-from testbed.faults.target import FaultContext, links_of, process_actions
+from testbed.faults.target import FaultContext, links_into, process_actions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class kill(ProcessFault):
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Close the links first, so that the test proxies do not answer for the dead process."""
         closed = (
-            () if self.target.proxy else tuple(LinkDown(link.name) for link in links_of(self.target, context, self))
+            () if self.target.proxy else tuple(LinkDown(link.name) for link in links_into(self.target, context, self))
         )
         return closed + process_actions(self.target, context, self, "kill")
 

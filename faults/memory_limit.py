@@ -8,7 +8,7 @@ from typing import ClassVar
 from testbed.errors import FaultError
 from testbed.faults.base import ProcessFault
 from testbed.faults.operations import LinkDown, Operation, ProcessAction
-from testbed.faults.target import FaultContext, links_of, replicas_of
+from testbed.faults.target import FaultContext, links_into, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class memory_limit(ProcessFault):
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Close the links while the process starts."""
-        closed = tuple(LinkDown(link.name, during_restart=True) for link in links_of(self.target, context, self))
+        closed = tuple(LinkDown(link.name, during_restart=True) for link in links_into(self.target, context, self))
         return closed + tuple(
             ProcessAction(replica.name, "memory", amount=self.mb) for replica in replicas_of(self.target, context, self)
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from testbed.faults.base import ProcessFault, positive
 from testbed.faults.operations import LinkDown, Operation, ProcessAction
-from testbed.faults.target import FaultContext, links_of, replicas_of
+from testbed.faults.target import FaultContext, links_into, replicas_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class slow_start(ProcessFault):
 
     def operations(self, context: FaultContext, fault: str) -> tuple[Operation, ...]:
         """Close the links first; the process is ready before they open."""
-        closed = tuple(LinkDown(link.name) for link in links_of(self.target, context, self))
+        closed = tuple(LinkDown(link.name) for link in links_into(self.target, context, self))
         return closed + tuple(
             ProcessAction(replica.name, "restart") for replica in replicas_of(self.target, context, self)
         )

@@ -58,17 +58,38 @@ def links_of(target: Target, context: FaultContext, who: object) -> tuple[Link, 
         and target.replica in (None, link.callee)
         and target.service in (None, services[link.callee])
     )
+    if not found and target.edge is None:
+        raise FaultError(f"{who}: no service of the topology calls {target.service or target.replica}")
     if not found:
         raise FaultError(f"{who}: replica {target.replica!r} is not a callee on {target.edge}")
     return found
+
+
+def links_into(target: Target, context: FaultContext, who: object) -> tuple[Link, ...]:
+    """The links that a process fault's target names; () for a process that no service of the topology calls."""
+    names = {replica.name for replica in _named(target, context)}
+    if names and target.edge is None and not any(link.callee in names for link in context.links):
+        return ()
+    return links_of(target, context, who)
+
+
+def links_from_replicas(target: Target, context: FaultContext) -> tuple[Link, ...]:
+    """The links on which the replicas that a target names are the callers."""
+    names = {replica.name for replica in _named(target, context)}
+    return tuple(link for link in context.links if names.intersection(link.callers))
+
+
+def _named(target: Target, context: FaultContext) -> tuple[Replica, ...]:
+    """The replicas with the service or the name of a target."""
+    return tuple(r for r in context.replicas if target.service == r.service or target.replica == r.name)
 
 
 def replicas_of(target: Target, context: FaultContext, who: object) -> tuple[Replica, ...]:
     """The replicas that a process fault's target names."""
     if target.edge:
         raise FaultError(f"{who}: a process fault takes .on(replica=...) or .on(service=...), not an edge")
-    names = {link.callee for link in links_of(target, context, who)}
-    found = tuple(r for r in context.replicas if r.name in names)
+    names = {link.callee for link in links_into(target, context, who)}
+    found = tuple(r for r in context.replicas if r.name in names) or _named(target, context)
     if there := next((r for r in found if r.external), None):
         why = f"{there.service} is an external service at {there.app}, so the testbed cannot act on its process"
         raise FaultError(

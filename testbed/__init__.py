@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from testbed.checks import p50 as p50
     from testbed.checks import p90 as p90
     from testbed.checks import p99 as p99
+    from testbed.checks import probe as probe
+    from testbed.checks import probe_availability as probe_availability
+    from testbed.checks import probe_effects as probe_effects
+    from testbed.checks import probe_steady as probe_steady
     from testbed.checks import quantile as quantile
     from testbed.checks import recovery as recovery
     from testbed.checks import retry_amplification as retry_amplification
@@ -37,6 +41,10 @@ if TYPE_CHECKING:
     from testbed.errors import Inconclusive as Inconclusive
     from testbed.errors import NotContained as NotContained
     from testbed.errors import TestbedError as TestbedError
+    from testbed.evidence.probing.probes import command_probe as command_probe
+    from testbed.evidence.probing.probes import http_probe as http_probe
+    from testbed.evidence.probing.probes import metric_probe as metric_probe
+    from testbed.evidence.probing.probes import promql_probe as promql_probe
     from testbed.experiment.run import Run as Run
     from testbed.experiment.start import start as start
     from testbed.experiment.testbed import Testbed as Testbed
@@ -83,7 +91,7 @@ if TYPE_CHECKING:
     from testbed.spec.topology import Topology as Topology
 
 # The imports above are for type checkers. This table names the module that each public name is loaded from.
-_LAZY: dict[str, str] = {
+HOME_OF: dict[str, str] = {
     "at_most_once": "testbed.checks",
     "attempts": "testbed.checks",
     "availability": "testbed.checks",
@@ -100,6 +108,10 @@ _LAZY: dict[str, str] = {
     "p50": "testbed.checks",
     "p90": "testbed.checks",
     "p99": "testbed.checks",
+    "probe": "testbed.checks",
+    "probe_availability": "testbed.checks",
+    "probe_effects": "testbed.checks",
+    "probe_steady": "testbed.checks",
     "quantile": "testbed.checks",
     "recovery": "testbed.checks",
     "retry_amplification": "testbed.checks",
@@ -108,6 +120,10 @@ _LAZY: dict[str, str] = {
     "Inconclusive": "testbed.errors",
     "NotContained": "testbed.errors",
     "TestbedError": "testbed.errors",
+    "command_probe": "testbed.evidence.probing.probes",
+    "http_probe": "testbed.evidence.probing.probes",
+    "metric_probe": "testbed.evidence.probing.probes",
+    "promql_probe": "testbed.evidence.probing.probes",
     "Run": "testbed.experiment.run",
     "start": "testbed.experiment.start",
     "Testbed": "testbed.experiment.testbed",
@@ -154,7 +170,7 @@ _LAZY: dict[str, str] = {
     "Topology": "testbed.spec.topology",
 }
 
-__all__ = sorted(_LAZY)
+__all__ = sorted(HOME_OF)
 
 
 def __getattr__(name: str) -> object:
@@ -164,7 +180,7 @@ def __getattr__(name: str) -> object:
     """
     if name in renamed.NAMES:
         return renamed.by_old_name(__name__, renamed.NAMES, name)
-    home = _LAZY.get(name)
+    home = HOME_OF.get(name)
     value = getattr(import_module(home), name) if home else _third_party(name)
     if value is None:
         raise AttributeError(f"module 'testbed' has no attribute {name!r}")

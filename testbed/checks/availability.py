@@ -8,7 +8,7 @@ from typing import cast
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Outcome, Verdict
-from testbed.checks.judging.explain import more_load, request_trace
+from testbed.checks.judging.explain import more_load, request_trace, worst
 from testbed.checks.judging.formatting import count, outcomes, percent, plural, points, trim
 from testbed.checks.judging.view import View
 from testbed.history.events import Request
@@ -54,11 +54,11 @@ class availability(Check):
         if upper < self._share:
             why = f"{plural(len(failed), 'request')} failed: {outcomes(failed)}{self._at_most(upper)}"
             margin = f"{points(self._share - upper)} below"
-            return self._say(view, "violated", failed, margin=margin, why=why, next=request_trace(view, failed[0]))
+            return self._say(view, "violated", failed, margin=margin, why=why, next=request_trace(view, worst(failed)))
         why = f"{count(n - len(failed))} of {count(n)} prove only >= {percent(lower)} with 95 % confidence; "
         if failed:
             why += self._enough_with(failed)
-            return self._say(view, "inconclusive", failed, why=why, next=request_trace(view, failed[0]))
+            return self._say(view, "inconclusive", failed, why=why, next=request_trace(view, worst(failed)))
         needed = statistics.enough_requests(0, self._share)
         why += f"{self._limit} needs {count(needed)} requests, or use a count such as statuses"
         return self._say(view, "inconclusive", failed, why=why, next=more_load(view, needed))

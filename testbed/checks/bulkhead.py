@@ -87,14 +87,14 @@ class bulkhead(EdgeCheck):
 
     def _finding(self, view: View, edge: str) -> Finding:
         before, now = self._in_time(view.baseline, edge), self._in_time(view, edge)
-        usual = {call.as_http for call in before}
+        usual = {call.as_http for call in before if call.whole}
         expected = round(len(before) / len(view.baseline.requests) * len(view.requests))
-        kept = min(sum(1 for call in now if call.as_http in usual), expected)
+        kept = min(sum(1 for call in now if call.has_status(*usual)), expected)
         observed = f"{edge}: {count(kept)} of {count(expected)} ({percent(kept / max(expected, 1))})"
         lower, upper = self._bounds(kept, max(expected, 1))
         if lower >= self._share:
             return Finding("held", observed)
-        odd = [answer(call) for call in now if call.as_http not in usual]
+        odd = [answer(call) for call in now if not call.has_status(*usual)]
         late = len(view.calls(edge)) - len(now)
         why = f"{edge} kept {percent(kept / max(expected, 1))} of its rate: {plural(len(now), 'call')} in time"
         why += f", {count(late)} later" + (f", other statuses: {tally(odd)}" if odd else "")

@@ -90,4 +90,6 @@ class call_statuses(EdgeCheck):
         return self.verdict(view, "violated", observed, n, source=source, margin=margin, why=why, next=clue)
 
     def _as_expected(self, call: Call | Request) -> bool:
-        return call.grpc_status in self._grpc if self._grpc else call.grpc_status is None and call.status in self._http
+        if self._grpc:
+            return call.whole and call.grpc_status in self._grpc
+        return call.grpc_status is None and call.has_status(*self._http)

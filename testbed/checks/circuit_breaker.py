@@ -1,41 +1,46 @@
-"""Circuit breaker: a caller's proxy stops sending to a failing callee, and sends again after it has recovered."""
+"""Circuit breaker: a caller stops sending to a failing callee, and sends again after it has recovered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
 from typing import ClassVar, cast
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, plural, seconds
-from testbed.checks.judging.proxies import Proxy, failed, faults_on, proxies
-from testbed.checks.judging.validity import observer_of
+from testbed.checks.judging.own_breaker import FEWEST, OwnBreaker, own_breakers
+from testbed.checks.judging.proxies import Proxy, can_refuse, failed, faults_on, proxies
+from testbed.checks.judging.validity import missing_record, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
+from testbed.history.events import FaultEvent
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index
-from testbed.history.outcomes import LIMIT, NO_HOST
+from testbed.history.outcomes import LIMIT, NO_HOST, SKIPPED
+from testbed.spec.edges import Edge
 
 ENOUGH = 5  # calls after the deadline that are needed to see a closed breaker
-LAG_S = 1.0  # Envoy counts an ejection up to this long before it acts on it (update_merge_window)
 
 
 @dataclass(frozen=True)
 class circuit_breaker(EdgeCheck):
-    """The breaker in every caller's proxy on the edge opens and closes again. Each proxy is judged separately.
+    """The breaker of every caller on the edge opens and closes again. Each caller is judged separately.
 
-    A breaker is open from the first call that the proxy refuses without an attempt: flag UH (every host is ejected:
-    outlierDetection) or UO (a limit is reached: circuitBreaker). `opens_within_s` counts from the start of the fault on
-    the edge, `closes_within_s` from its end: after that no call is refused. A proxy that never refuses a call although
-    attempts fail has not opened; this violates all four claims.
+    The breaker of a proxy is open from the first call that the proxy refuses without an attempt: flag UH (every host is
+    ejected: outlierDetection) or UO (a limit is reached: circuitBreaker). Where no policy of the edge lets the proxy
+    refuse, the breaker of the app is judged: it is open from the first of several requests in a row that the app
+    answers without the call that such requests made before the fault (`OwnBreaker`).
+
+    `opens_within_s` counts from the start of the fault on the edge, `closes_within_s` from its end: after that no call
+    is refused. A caller that never refuses a call although attempts fail has not opened; this violates all four claims.
 
     The other two count attempts between the first refusal and the end of the fault. `probes` is the largest number of
     attempts in a row after ejected hosts came back (half-open), according to the counters of the proxy.
     `attempts_while_open` is the largest number of all other attempts, or a pair of smallest and largest. A limit has no
-    half-open state.
+    half-open state. An app has no such counters: `probes` is the largest number of attempts in a row, and each attempt
+    counts as sent while open, except the first `probes` of a row.
     """
 
     opens_within_s: float | None = field(default=None, kw_only=True)
@@ -92,6 +97,8 @@ class circuit_breaker(EdgeCheck):
 
     def needs(self, view: View) -> tuple[str, ...]:
         """Return attempts and calls, and samples if the check distinguishes half-open from open."""
+        if not can_refuse(view.index, self.edge):
+            return ("requests", "attempts", "calls")
         return ("requests", "attempts", "calls", *(["samples"] if self._counts else []))
 
     def judge(self, view: View) -> Verdict:
@@ -101,16 +108,33 @@ class circuit_breaker(EdgeCheck):
             why = f"no fault of {view.window.name} is on {self.edge}, so no breaker could open"
             return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")
         start, end = min(fault.start for fault in faults), max(fault.end for fault in faults)
-        busy = [p for p in proxies(view.index, self.edge) if any(start <= call.start < end for call in p.calls)]
+        if not can_refuse(view.index, self.edge) and (missing := self._unseen_requests(view)):
+            return self.verdict(view, "inconclusive", "", 0, source="inlet", why=missing, next="the log of the inlet")
+        busy = [one for one in self._breakers(view, faults) if any(start <= call.start < end for call in one.calls)]
         if not busy:
             why = f"no calls on {self.edge} while the fault was in force (at least 1 needed)"
             return self.verdict(
                 view, "inconclusive", "no call", 0, source=source, why=why, next="the paths of the load"
             )
-        n = sum(1 for proxy in busy for call in proxy.calls if start <= call.start < end)
-        return combine(self, view, [one for proxy in busy for one in self._findings(proxy, start, end)], n, source)
+        n = sum(1 for one in busy for call in one.calls if start <= call.start < end)
+        return combine(self, view, [found for one in busy for found in self._findings(one, start, end)], n, source)
 
-    def _findings(self, proxy: Proxy, start: float, end: float) -> Iterator[Finding]:
+    def _breakers(self, view: View, faults: Sequence[FaultEvent]) -> Sequence[Proxy | OwnBreaker]:
+        if can_refuse(view.index, self.edge):
+            return proxies(view.index, self.edge)
+        return own_breakers(view.index, self.edge, faults)
+
+    def _unseen_requests(self, view: View) -> str:
+        """Return what is missing in the record of the requests that reached the callers."""
+        caller = Edge.parse(self.edge).caller
+        into = [edge for edge in view.index.arrivals.by_edge if Edge.parse(edge).callee == caller]
+        missing = ((edge, missing_record((view,), "arrivals", edge)) for edge in into)
+        return next((f"the record of arrivals on {edge} is not complete: {why}" for edge, why in missing if why), "")
+
+    def _findings(self, proxy: Proxy | OwnBreaker, start: float, end: float) -> Iterator[Finding]:
+        if isinstance(proxy, OwnBreaker) and (why := proxy.doubt):
+            yield Finding("inconclusive", "", why, "a longer baseline_s=, more load, or paths that make this call")
+            return
         opened = next((at for at, _ in proxy.refusals if start <= at < end), None)
         if opened is None:
             yield self._never_opened(proxy, start, end)
@@ -122,7 +146,7 @@ class circuit_breaker(EdgeCheck):
         if self.closes_within_s is not None:
             yield self._closes(proxy, end)
 
-    def _never_opened(self, proxy: Proxy, start: float, end: float) -> Finding:
+    def _never_opened(self, proxy: Proxy | OwnBreaker, start: float, end: float) -> Finding:
         tried = [attempt for attempt in proxy.sent if start <= attempt.start < end]
         bad = sum(1 for attempt in tried if failed(attempt))
         observed = f"{proxy.name} never opened"
@@ -132,43 +156,55 @@ class circuit_breaker(EdgeCheck):
         if self.opens_within_s is not None and end - start < self.opens_within_s:
             why = f"the fault lasted {seconds(end - start)}, less than the {seconds(self.opens_within_s)} allowed"
             return Finding("inconclusive", observed, why, "a longer hold_s=")
+        if isinstance(proxy, OwnBreaker) and proxy.reached(start, end) < FEWEST:
+            why = f"only {plural(proxy.reached(start, end), 'request')} that make this call reached {proxy.name} after "
+            return Finding("inconclusive", observed, f"{why}a call had failed ({FEWEST} needed)", "a longer hold_s=")
         why = f"{proxy.name} refused no call: {count(bad)} of {plural(len(tried), 'attempt')} failed"
         why += f"; {account}" if (account := proxy.account(start, end)) else ""
+        if isinstance(proxy, OwnBreaker):
+            observed = f"{observed}: {account}"
         return Finding(
             "violated", observed, why, "outlierDetection, circuitBreaker; for one replica use outlier_ejection(...)"
         )
 
-    def _opens(self, proxy: Proxy, after_s: float) -> Finding:
+    def _opens(self, proxy: Proxy | OwnBreaker, after_s: float) -> Finding:
         limit, observed = cast(float, self.opens_within_s), f"{proxy.name} opened after {seconds(after_s)}"
         if after_s <= limit:
             return Finding("held", observed)
         why = f"{proxy.name} refused its first call {seconds(after_s - limit)} too late"
         return Finding("violated", observed, why, f"attempts of {proxy.name} before it opened", timed=True)
 
-    def _sends(self, proxy: Proxy, opened: float, end: float) -> Iterator[Finding]:
-        rows = list(_rows(proxy, opened, end))
+    def _sends(self, proxy: Proxy | OwnBreaker, opened: float, end: float) -> Iterator[Finding]:
+        rows = list(proxy.series(opened, end))
         trials = [number for number, trial in rows if trial]
         if self.probes is not None:
             yield self._probes(proxy, trials)
         if self.attempts_while_open is not None:
             sent = sum(number for number, trial in rows if not trial)
+            if isinstance(proxy, OwnBreaker):
+                sent = sum(max(0, number - (self.probes or 0)) for number in trials)
             (least, most), observed = self._while_open, f"{proxy.name} sent {plural(sent, 'attempt')} while open"
             why = f"{proxy.name} sent {plural(sent, 'attempt')} between its first refusal and the end of the fault"
             fine = least <= sent <= most
             yield Finding("held", observed) if fine else Finding("violated", observed, why, "its limits and timeouts")
 
-    def _probes(self, proxy: Proxy, trials: Sequence[int]) -> Finding:
+    def _probes(self, proxy: Proxy | OwnBreaker, trials: Sequence[int]) -> Finding:
         if not trials:
             why = f"{proxy.name} was never half-open: its counters show that no ejected host came back during the fault"
+            if isinstance(proxy, OwnBreaker):
+                why = f"{proxy.name} was never half-open: it sent nothing between its opening and the end of the fault"
             return Finding("inconclusive", "", why, "a longer hold_s=; a limit (UO) has no half-open state")
         most = max(trials)
         observed = f"{proxy.name} sent up to {plural(most, 'probe')} in a row ({plural(len(trials), 'trial')})"
         if most <= cast(int, self.probes):
             return Finding("held", observed)
+        if isinstance(proxy, OwnBreaker):
+            why = f"{proxy.name} sent {plural(most, 'attempt')} in a row between two series of refused calls"
+            return Finding("violated", observed, why, "how many trial calls its breaker allows when half-open")
         why = f"{proxy.name} sent {plural(most, 'attempt')} in a row after its hosts came back"
         return Finding("violated", observed, why, _MERGE)
 
-    def _closes(self, proxy: Proxy, healed: float) -> Finding:
+    def _closes(self, proxy: Proxy | OwnBreaker, healed: float) -> Finding:
         limit = cast(float, self.closes_within_s)
         refused = [(at - healed, outcome) for at, outcome in proxy.refusals if at >= healed]
         last, outcome = max(refused, default=(0.0, ""))
@@ -187,24 +223,6 @@ class circuit_breaker(EdgeCheck):
 _LINGERING = {
     NO_HOST: "baseEjectionTime and interval: the ejection time grows each time",
     LIMIT: "the limit: do calls queue up, or is it too low for normal load?",
+    SKIPPED: "how long the breaker of the app stays open, and what closes it",
 }
 _MERGE = "of several ejections in one second, Envoy applies the first at once, the others later (update_merge_window)"
-
-
-def _rows(proxy: Proxy, opened: float, end: float) -> Iterator[tuple[int, bool]]:
-    """Yield each series of attempts after the opening: its length, and whether hosts had come back before it."""
-    moments = [(at, False) for at, _ in proxy.refusals if opened <= at < end]
-    moments += [(attempt.start, True) for attempt in proxy.sent if opened < attempt.start < end]
-    since = opened
-    for sent, row in groupby(sorted(moments), key=lambda moment: moment[1]):
-        times = [at for at, _ in row]
-        if sent:
-            yield len(times), _came_back(proxy, since - LAG_S, times[-1])
-        else:
-            since = times[0]
-
-
-def _came_back(proxy: Proxy, start: float, end: float) -> bool:
-    """Whether the counters show that all hosts were ejected and that one came back."""
-    states = pairwise(proxy.hosts_ejected())
-    return any(before and not after and start <= at <= end for (_, before), (at, after) in states)

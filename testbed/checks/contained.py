@@ -11,12 +11,12 @@ from typing import ClassVar, Literal
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import more_load, request_trace
+from testbed.checks.judging.culprit import place_of
+from testbed.checks.judging.explain import more_load, request_trace, worst
 from testbed.checks.judging.formatting import count, ms, outcomes, percent, plural, points, seconds, trim
 from testbed.checks.judging.view import View, after_first_fault, latency, outside_scope
 from testbed.errors import CheckError, nearest
-from testbed.history.events import Call, Request
-from testbed.spec.edges import CLIENT, Edge
+from testbed.history.events import Request
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class contained(Check):
         observed = self._observed(judged, affected, len(hit), len(units))
         confidence = "exact" if self.at_most_percent is None else "95 %"
         say = partial(self.verdict, judged, observed=observed, n=len(units), confidence=confidence)
-        clue = request_trace(judged, affected[0]) if affected else ""
+        clue = request_trace(judged, worst(affected)) if affected else ""
         late = self._late(judged, affected)
         if len(hit) > self._most or late:
             off = len(hit) - self._most
@@ -118,7 +118,7 @@ class contained(Check):
                 "violated",
                 margin=margin,
                 why=self._why(judged, affected, late),
-                next=request_trace(judged, (late or affected)[0]),
+                next=request_trace(judged, worst(late or affected)),
             )
         if self.at_most_percent is not None:
             share, n = self.at_most_percent / 100, len(units)
@@ -150,7 +150,7 @@ class contained(Check):
             return f"0 of {count(n)} {what} affected"
         first = min(request.intended for request in affected)
         last = max(request.intended + request.latency_ms / 1000 for request in affected)
-        where = Counter(_where(view, request) for request in affected).most_common()
+        where = Counter(place_of(view.index, request) for request in affected).most_common()
         edges = f"all on {where[0][0]}" if len(where) == 1 else "on " + ", ".join(f"{e} ({count(k)})" for e, k in where)
         return f"{count(hit)} of {count(n)} {what} affected ({percent(hit / n)}), {edges}, for {seconds(last - first)}"
 
@@ -187,19 +187,3 @@ class contained(Check):
 
     def _spare(self, hit: int) -> str:
         return "" if self._most == math.inf else f"{count(int(self._most) - hit)} to spare"
-
-
-def _where(view: View, request: Request) -> str:
-    """Return the deepest edge on which a request failed or spent most of its time; else the edge into the entry."""
-    calls = view.index.calls.by_request.get(request.id, ())
-    failed = [call for call in calls if not 200 <= call.as_http < 400]
-    spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
-    chosen = _deepest(failed) or (_deepest(spent) if request.ok else [])
-    return chosen[0].edge if chosen else f"{CLIENT} -> {view.index.facts.entry or request.replica}"
-
-
-def _deepest(calls: Sequence[Call]) -> Sequence[Call]:
-    """Return the deepest of these calls."""
-    edges = {call.edge: Edge.parse(call.edge) for call in calls}
-    callers = {edge.caller for edge in edges.values()}
-    return [call for call in calls if edges[call.edge].callee not in callers]

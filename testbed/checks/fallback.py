@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import request_trace
+from testbed.checks.judging.explain import request_trace, worst
 from testbed.checks.judging.formatting import count, outcome, percent, plural, tally, trim
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
@@ -55,7 +55,7 @@ class fallback(Check):
 
     def judge(self, view: View) -> Verdict:
         """Count the answers that carry the fallback."""
-        answered = [request for request in view.requests if request.status]
+        answered = [request for request in view.requests if request.answered]
         without = [request for request in answered if self.which not in request.fallbacks]
         n, taken = len(answered), len(answered) - len(without)
         if not answered:
@@ -75,5 +75,5 @@ class fallback(Check):
             n,
             margin=f"{count(wanted - taken)} missing",
             why=f"{plural(len(without), 'answer')} came without {self.which}: {others}",
-            next=request_trace(view, without[0]),
+            next=request_trace(view, worst(without)),
         )

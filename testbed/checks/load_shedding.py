@@ -70,8 +70,8 @@ class load_shedding(EdgeCheck):
     def judge(self, view: View) -> Verdict:
         """Judge each rejected call by its duration, and the accepted calls by their p99."""
         calls, source = timed_calls(view, self.edge), observer_of(view.index, self.needs(view)[-1])
-        shed = [one for one in calls if one[1].as_http in self.statuses]
-        rest = [one for one in calls if one[1].as_http not in self.statuses]
+        shed = [one for one in calls if one[1].has_status(*self.statuses)]
+        rest = [one for one in calls if not one[1].has_status(*self.statuses)]
         return combine(self, view, list(self._findings(view, shed, rest)), len(calls), source)
 
     def _findings(self, view: View, shed: Timed, rest: Timed) -> Iterator[Finding]:
@@ -110,7 +110,7 @@ class load_shedding(EdgeCheck):
 
 
 def _waited(one: tuple[float, Request | Call]) -> float:
-    return one[0] if one[1].status else math.inf
+    return one[0] if one[1].answered else math.inf
 
 
 def _clue(view: View, slow: Request | Call) -> str:

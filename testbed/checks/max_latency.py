@@ -48,7 +48,7 @@ class max_latency(Check):
         if took < self._limit:
             return self.verdict(view, "held", ms(took), n, margin=f"{ms(self._limit - took)} to spare")
         over = [request for request in view.requests if latency(request) >= self._limit]
-        unanswered = sum(1 for request in over if not request.status)
+        unanswered = sum(1 for request in over if not request.answered)
         why = f"{plural(len(over), 'request')} of {count(n)} took {ms(self._limit)} or more"
         why += f", {count(unanswered)} of them without an answer" if unanswered else ""
         margin = f"{ms(took - self._limit)} over" if took < math.inf else "no answer"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.explain import request_trace
+from testbed.checks.judging.explain import request_trace, worst
 from testbed.checks.judging.formatting import count, outcomes, plural
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -80,8 +80,10 @@ class statuses(Check):
             return self.verdict(view, "held", observed, n, margin=f"all {self._names}")
         why = f"{plural(len(others), 'request')} of {count(n)} ended with another status: {outcomes(others)}"
         margin = f"{count(len(others))} {'non-' if len(self.codes) == 1 else 'not '}{self._names}"
-        return self.verdict(view, "violated", observed, n, margin=margin, why=why, next=request_trace(view, others[0]))
+        return self.verdict(
+            view, "violated", observed, n, margin=margin, why=why, next=request_trace(view, worst(others))
+        )
 
     def _as_expected(self, request: Request) -> bool:
         name = None if request.grpc_status is None else name_of(request.grpc_status)
-        return request.as_http in self.codes or name in self.codes
+        return request.whole and (request.as_http in self.codes or name in self.codes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from testbed.envoy.bootstrap import STAT_PREFIX, TCP_PREFIX
-from testbed.envoy.connection import ask
+from testbed.runtime.http import ask
 
 _WANTED = (
     f"http.{STAT_PREFIX}.downstream_rq_total",

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from testbed.envoy.connection import ask
 from testbed.errors import TestbedError
+from testbed.runtime.http import ask
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?s?")
 _FIRST_WORDS = ("ROUND_ROBIN", "STATIC", "DEFAULT")  # the zero values of enumerations

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from testbed.envoy.connection import KeepAliveClient
 from testbed.history.events import Sample
+from testbed.runtime.http import KeepAliveClient
 from testbed.runtime.proc import TICKS
 
 MACHINE = "machine"  # CPU seconds of all cores, used by any process

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from testbed.envoy.bootstrap import FLUSH_MS
 from testbed.evidence.access_log import Reading, TrafficEvent
 from testbed.evidence.completeness import Completeness, Counts
 from testbed.evidence.connections import is_open
 from testbed.evidence.source import Log, Tail
 from testbed.evidence.writer import WriterState
+from testbed.plan.values import FLUSH_MS
 
 STEP_S = FLUSH_MS / 2000
 
@@ -26,7 +26,7 @@ class LogReader:
     def __init__(self, log: Log, directory: Path) -> None:
         self.log, self._tail, self._parse = log, Tail(directory / log.path), log.reader(1)
         self.writer = WriterState(log.process, is_proxy=log.admin is not None)
-        self._completeness = Completeness(_counts(log))
+        self.completeness = Completeness(_counts(log))
         self.events: list[TrafficEvent] = []
 
     # -- changes of the writer
@@ -44,15 +44,15 @@ class LogReader:
         """The writer was killed."""
         self.read_on()
         self._tail.skip()  # an incomplete last line
-        self._completeness.expect_no_more_attempts()
+        self.completeness.expect_no_more_attempts()
         self.writer.killed()
 
     def started(self) -> None:
         """The writer was started again: its counters and the names of its calls begin again."""
         self.writer.started()
         self._parse = self.log.reader(self.writer.incarnation)
-        self._completeness.begin_again()
-        self.events += self._completeness.connections.cut(time.time())
+        self.completeness.begin_again()
+        self.events += self.completeness.connections.cut(time.time())
 
     def restarted(self) -> None:
         """The writer was restarted between two loads: its old lines are not evidence."""
@@ -66,7 +66,7 @@ class LogReader:
         for source, why in lacking.items():
             if why:
                 self.writer.lost(source, why)
-        self._completeness.forget()
+        self.completeness.forget()
         self.started()
 
     # -- the content of the log
@@ -74,7 +74,7 @@ class LogReader:
     def forget(self) -> None:
         """Forget everything logged so far."""
         self.events = []
-        self._completeness.forget()
+        self.completeness.forget()
         self.writer.forget()
 
     def read_on(self, most: int = -1) -> Sequence[TrafficEvent] | None:
@@ -86,39 +86,39 @@ class LogReader:
 
     def everything(self) -> list[TrafficEvent]:
         """Return the events and the open connections."""
-        return [*self.events, *self._completeness.connections.until(time.time())]
+        return [*self.events, *self.completeness.connections.until(time.time())]
 
     def is_whole(self) -> bool:
         """Read on; True if nothing is in flight and everything is logged, or no more lines will come."""
         if self.writer.tells_counters:
-            self._completeness.count()
+            self.completeness.count()
         self.read_on()
-        return self._completeness.is_whole(asked=self.writer.tells_counters)
+        return self.completeness.is_whole(asked=self.writer.tells_counters)
 
     def missing(self) -> str:
         """The missing part in words, "" if nothing is missing. Does not ask a paused writer."""
-        return self._with_name(self._completeness.lacks(asked=self.writer.tells_counters))
+        return self._with_name(self.completeness.lacks(asked=self.writer.tells_counters))
 
     def unconnected(self) -> str:
         """The missing connections of tcp edges in words, "" if nothing is missing."""
-        return self._with_name(self._completeness.lacks_connections() if self.writer.tells_counters else "")
+        return self._with_name(self.completeness.lacks_connections() if self.writer.tells_counters else "")
 
     def _with_name(self, lacking: str) -> str:
         return f"{self.log.process}: {lacking}" if lacking else ""
 
     def _take(self, reading: Reading) -> None:
         self.events += [event for event in reading.events if not is_open(event) and not self.log.unsent(event)]
-        self._completeness.take(reading)
+        self.completeness.take(reading)
 
     def _wait_until_logged(self, patience_s: float) -> bool:
         """Whether everything that ended before this call was logged in time."""
         if not self.writer.tells_counters:
             return False
-        counts, deadline = self._completeness.count(), time.monotonic() + patience_s
-        while not self._completeness.has(counts) and time.monotonic() < deadline:
+        counts, deadline = self.completeness.count(), time.monotonic() + patience_s
+        while not self.completeness.has(counts) and time.monotonic() < deadline:
             time.sleep(STEP_S)
             self.read_on()
-        return self._completeness.has(counts)
+        return self.completeness.has(counts)
 
 
 def _counts(log: Log) -> Callable[[], Counts] | None:

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbed.envoy.bootstrap import FLUSH_MS
 from testbed.evidence.access_log import TrafficEvent
 from testbed.evidence.reader import STEP_S, LogReader
 from testbed.evidence.source import Log
 from testbed.history.events import Evidence
+from testbed.plan.values import FLUSH_MS
 
 UNSEEN = "calls of a custom service are recorded only by its proxy, and this mesh has none"
 PATIENCE_S = 3.0  # to wait for the last answers and the last lines

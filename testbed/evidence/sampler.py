@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from testbed.envoy.connection import KeepAliveClient
 from testbed.evidence.overhead import CpuUsage, Probe
 from testbed.evidence.source import Log
 from testbed.history.events import Evidence, Sample
 from testbed.plan.values import Link
+from testbed.runtime.http import KeepAliveClient
 
 EVERY_S = 0.25  # between two samples of the proxies
 PROBE_EVERY_S = 0.1

@@ -44,7 +44,7 @@ class Replay:
             run.end(report)
         return run
 
-    def load(self, *shape: object) -> Replayed:
+    def load(self, *shape: object, **rest: object) -> Replayed:
         """Stand in for traffic; its result is the next recorded run."""
         return Replayed(self)
 
@@ -140,13 +140,13 @@ def read_runs(path: Path) -> list[History]:
 
 def _with_outcome(event: Any) -> Any:
     """Return an event with its outcome; a history from an older version has only flags."""
-    from testbed.envoy.flags import outcome
+    from testbed.envoy.flags import has_begun, outcome
     from testbed.history.events import Arrival, Attempt, Call
     from testbed.mesh.none.log import CODES
 
     if not isinstance(event, Attempt | Call | Arrival) or event.outcome or not event.flags:
         return event
-    if isinstance(event, Attempt) and event.status and event.source == "proxy":
-        return event  # it was answered
     refused = event.refused if isinstance(event, Call) else True
-    return replace(event, outcome=CODES.get(event.flags) or outcome(event.flags, refused=refused))
+    begun = has_begun(event.status, event.grpc_status) or (isinstance(event, Attempt) and event.status != 0)
+    said = "" if begun else CODES.get(event.flags)
+    return replace(event, outcome=said or outcome(event.flags, refused=refused, begun=begun))

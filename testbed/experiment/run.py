@@ -18,7 +18,7 @@ class Run:
 
     def __init__(self, history: History, arm: Arm = Arm.AS_WRITTEN) -> None:
         self.history = history
-        self._arm = arm
+        self.arm = arm
         self.reports: list[Report] = []
 
     @property
@@ -42,7 +42,7 @@ class Run:
         Populations: `all`, `affected` and `unaffected` (by the fixed scope of the faults: users or a cohort),
         `touched` and `untouched` (selected from the record, so only descriptive).
         """
-        if self._arm is not Arm.AS_WRITTEN:
+        if self.arm is not Arm.AS_WRITTEN:
             return self._judge_each(populations)
         from testbed.report.failure import raise_if_red
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import grpc
     import httpx
 
+    from testbed.evidence.probing.probes import Probe
     from testbed.faults.target import FaultContext
     from testbed.spec.overrides import PolicyOverrides
     from testbed.spec.topology import Topology
@@ -55,21 +56,22 @@ class Testbed:
         say: OnProgress = no_progress,
         record: Record | None = None,
     ) -> None:
-        """`record` is the record of the test; the plugin sets a new one for each test."""
+        """`record` is the record of the test; the plugin sets a new one for each test.
+
+        `parts` are for tools and tests of the testbed: its runtime, engines and recorder. They may change.
+        """
         self.say = say
         self.record = record or Record()
-        self._runtime = runtime
         self._session: recording.LoadSession | None = None  # the last load
-        self._parts = assemble(plan, runtime, directory, lease, self.record.arm, self._traffic)
-        self._injector = self._parts.injector
-        self._cleaner = Cleaner(self._parts)
+        self.parts = assemble(plan, runtime, directory, lease, self.record.arm, self._traffic)
+        self._cleaner = Cleaner(self.parts)
         self._runs = 0
         self._stopped = False
 
     @property
     def plan(self) -> Plan:
         """The running plan or topology, with the policies in force."""
-        return self._parts.plan
+        return self.parts.plan
 
     @property
     def topology(self) -> Topology:
@@ -86,21 +88,23 @@ class Testbed:
         warmup_s: float = 1,
         baseline_s: float | None = None,
         recover_s: float = 3,
+        probes: Mapping[str, Probe] = recording.NO_PROBES,
     ) -> Run:
         """Warm up, take a baseline, inject, hold, heal, recover; return the run for its checks.
 
         All times in seconds; `baseline_s` is `hold_s` but at most 5 unless given. Without faults it is a control
-        run: the same phases, no fault. Raises `TestbedError` without `load` and `FaultError` for a fault that does
-        not fit, both before anything is sent; `Inconclusive` like `inject`.
+        run: the same phases, no fault. `probes` are values of the system to read meanwhile, by name. Raises
+        `TestbedError` without `load` or for a probe whose place is unknown, and `FaultError` for a fault that does not
+        fit, all before anything is sent; `Inconclusive` like `inject`.
         """
         if load is None:
             raise TestbedError(
                 "experiment(...) without load=: no request would be sent. Add load=constant_rate(get('/'), rps=100)"
             )
         refuse_late(faults, hold_s)
-        context = self._parts.context(load.population(self.record.seed), self.record.seed)
-        resolved = self._injector.check(faults, context)
-        with self.load(load) as traffic:
+        context = self.parts.context(load.population(self.record.seed), self.record.seed)
+        resolved = self.parts.injector.check(faults, context)
+        with self.load(load, probes) as traffic:
             baseline_s = min(hold_s, 5) if baseline_s is None else baseline_s
             play(
                 traffic,
@@ -112,17 +116,17 @@ class Testbed:
             phase(traffic, recover_s, "recover")
         return traffic.result()
 
-    def load(self, shape: Workload) -> Traffic:
-        """Open-loop load on the entry.
+    def load(self, shape: Workload, probes: Mapping[str, Probe] = recording.NO_PROBES) -> Traffic:
+        """Open-loop load on the entry. `probes` are values of the system to read meanwhile, by name.
 
         with shop.load(constant_rate(get("/"), rps=100)) as traffic:
             traffic.run(for_s=5, phase="...")
         """
         self._must_run()
-        if self._load is not None:
+        if self.running_load is not None:
             raise TestbedError("there is a load already: one at a time, so that its schedule can be trusted")
         self._runs += 1
-        self._session = recording.begin(self._parts, self.record, shape, self._runs, self.say)
+        self._session = recording.begin(self.parts, self.record, shape, self._runs, self.say, probes)
         return self._session.traffic
 
     def inject(self, *faults: Fault) -> Injection:
@@ -134,7 +138,7 @@ class Testbed:
         self._must_run()
         if not faults:
             raise FaultError("inject() without a fault")
-        return self._inject(faults, lambda: self._injector.check(faults, self._context()))
+        return self._inject(faults, lambda: self.parts.injector.check(faults, self._context()))
 
     def override_policies(self, overrides: PolicyOverrides) -> PolicyOverride:
         """Change policies until the end of the `with` block (or until `restore()`), without a restart of the services.
@@ -145,7 +149,7 @@ class Testbed:
         """
         self._must_run()
         self.say("policies of " + ", ".join(map(str, overrides)))
-        return self._parts.swaps.begin(overrides)
+        return self.parts.swaps.begin(overrides)
 
     def policies(self, overrides: PolicyOverrides) -> PolicyOverride:
         """Do the same by its old name, with a warning."""
@@ -171,40 +175,40 @@ class Testbed:
     @property
     def url(self) -> str:
         """The base URL of the entry (its first replica)."""
-        return next(iter(self._parts.entries.values()))
+        return next(iter(self.parts.entries.values()))
 
     # -- what the plugin uses
 
     def clean(self) -> None:
         """Remove every toxic, rule, dead replica and policy state (rule 7); fast if all is clean."""
         self._must_run()
-        self._cleaner.clean(self._load)
+        self._cleaner.clean(self.running_load)
 
     def stop(self) -> None:
         """End every process of this mesh; a second call does nothing."""
         if not self._stopped:
             self._stopped = True
-            if self._load is not None:
-                self._load.end()
-            self._parts.close()
+            if self.running_load is not None:
+                self.running_load.end()
+            self.parts.close()
 
     # -- how it is done
 
     @property
-    def _load(self) -> recording.LoadSession | None:
+    def running_load(self) -> recording.LoadSession | None:
         """The load that is on."""
         return None if self._session is None or self._session.over else self._session
 
     def _traffic(self) -> Traffic | None:
-        return self._load.traffic if self._load is not None else None
+        return self.running_load.traffic if self.running_load is not None else None
 
     def _inject(self, faults: Sequence[Fault], check: Callable[[], Sequence[ResolvedFault]]) -> Injection:
         self._must_run()
         self.say("inject " + ", ".join(map(str, faults)))
         resolved = check()
-        if self._load is not None:
-            foresee(self._parts, self._load, resolved)
-        injection = self._injector.inject(resolved)
+        if self.running_load is not None:
+            foresee(self.parts, self.running_load, resolved)
+        injection = self.parts.injector.inject(resolved)
         services = {r.name: r.service for r in self.plan.replicas}
         self._cleaner.note_faulted(services[link.callee] for fault in resolved for link in fault.links)
         note(self.record, self.topology, resolved)
@@ -212,7 +216,7 @@ class Testbed:
 
     def _context(self) -> FaultContext:
         """The present context of faults."""
-        return self._parts.context(self._load.users if self._load is not None else {}, self.record.seed)
+        return self.parts.context(self.running_load.users if self.running_load is not None else {}, self.record.seed)
 
     def _endpoint(self, protocol: str) -> str:
         """The URL of the entry, for a client that speaks this protocol."""

@@ -64,7 +64,7 @@ class Traffic:
         self._stop = threading.Event()
         self._feeding = threading.Lock()  # held while requests go to the driver, and by `pause` to prevent this
         self._resumes = 0.0  # no request is due before this
-        self._planned: list[tuple[float, str]] = []  # when each request was due, and its id
+        self.planned: list[tuple[float, str]] = []  # when each request was due, and its id
         self._until = math.inf  # later requests are not sent
         self._trouble: Exception | None = None
         self._run: Run | None = None
@@ -101,7 +101,7 @@ class Traffic:
         begun = time.time()
         with self._feeding:
             try:
-                if left := self._wait_for({name for _, name in self._planned}, time.time() + AHEAD_S):
+                if left := self._wait_for({name for _, name in self.planned}, time.time() + AHEAD_S):
                     raise TestbedError(f"{len(left)} requests do not end, so the policies cannot be changed")
                 yield
             finally:
@@ -110,7 +110,7 @@ class Traffic:
 
     def _drain(self, end: float) -> None:
         """Keep the load on until every request that was due before `end` has ended, or is overdue."""
-        self._wait_for({name for moment, name in list(self._planned) if moment < end}, end)
+        self._wait_for({name for moment, name in list(self.planned) if moment < end}, end)
         self._raise_trouble()
         self._news(end)
         self.mark(DRAIN, end)
@@ -156,7 +156,7 @@ class Traffic:
 
     def completeness(self, requests: Sequence[Request]) -> Evidence:
         """Whether every request of the driver has a result."""
-        left = len({name for due, name in self._planned if due < self._until} - {r.id for r in requests})
+        left = len({name for due, name in self.planned if due < self._until} - {r.id for r in requests})
         return Evidence("requests", left == 0, f"{left} requests have not ended" if left else "")
 
     def phase_at(self, moment: float) -> str:
@@ -164,7 +164,7 @@ class Traffic:
         return next((p.name for p in self.phases if p.start <= moment < p.end), "")
 
     def _pace(self, phase: Phase, requests: Sequence[Request]) -> ScheduleAdherence:
-        planned = sum(1 for due, _ in self._planned if phase.start <= due < phase.end)
+        planned = sum(1 for due, _ in self.planned if phase.start <= due < phase.end)
         late = sorted((r.sent - r.intended) * 1000 for r in requests if phase.start <= r.intended < phase.end)
         p99 = late[min(len(late) - 1, int(len(late) * 0.99))] if late else 0.0
         return ScheduleAdherence(phase.name, planned, len(late), p99)
@@ -186,7 +186,7 @@ class Traffic:
                 with self._feeding:
                     due = max(due, self._resumes)
                     planned = self._schedule.take(CHUNK_S)
-                    self._planned += [(due + p.offset_s, p.id) for p in planned]
+                    self.planned += [(due + p.offset_s, p.id) for p in planned]
                     self._sender.send(planned, start_at=due)
                 due += CHUNK_S
                 self._stop.wait(max(0.0, due - AHEAD_S - time.time()))

@@ -5,21 +5,42 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from testbed.history.outcomes import PARTIAL
 from testbed.spec.grpc_status import as_http
 
 
 class _Answered:
-    """An event with an HTTP status, and with a gRPC status if the answer is gRPC."""
+    """An event with an HTTP status, a gRPC status if the answer is gRPC, and an outcome if it was not whole."""
 
     __slots__ = ()  # so that the events below have no dictionary
 
     status: int
     grpc_status: int | None
+    outcome: str
 
     @property
     def as_http(self) -> int:
         """The HTTP status for checks: the status itself, or the one that corresponds to the gRPC status."""
         return self.status if self.grpc_status is None else as_http(self.grpc_status)
+
+    @property
+    def whole(self) -> bool:
+        """Whether its answer, if one came, came to its end: it did not break off, and the caller was still there."""
+        return self.outcome not in PARTIAL
+
+    @property
+    def answered(self) -> bool:
+        """Whether a whole answer came, with any status."""
+        return self.status != 0 and self.whole
+
+    @property
+    def ok(self) -> bool:
+        """Whether a good answer came: a whole one with a status from 200 to 399, for gRPC only OK."""
+        return self.whole and 200 <= self.as_http < 400
+
+    def has_status(self, *statuses: int) -> bool:
+        """Whether a whole answer with one of these HTTP statuses came (for gRPC, with one that corresponds to it)."""
+        return self.answered and self.as_http in statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +69,10 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Request(_Answered):
-    """One request of the load, as its user saw it. `status` 0 means no answer; `error` is then the reason."""
+    """One request of the load, as its user saw it.
+
+    `status` 0 means no whole answer; `error` is then the reason, and `begun` the status of an answer that broke off.
+    """
 
     type: ClassVar[str] = "request"
     id: str
@@ -65,11 +89,8 @@ class Request(_Answered):
     replica: str = ""  # the entry replica that got it
     phase: str = ""
     grpc_status: int | None = None  # of a gRPC answer
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is a good answer: a status from 200 to 399, for gRPC only OK."""
-        return 200 <= self.as_http < 400
+    outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
+    begun: int = 0  # the status of an answer that broke off
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +110,9 @@ class Attempt(_Answered):
     source: str = "proxy"  # "proxy" or "app"; "connection": a connection of a tcp edge, without status and request
     call: str = ""  # the same for all attempts of one call
     grpc_status: int | None = None  # of a gRPC answer
-    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" if it got one
+    outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
+    sent: int | None = None  # bytes from the caller on a connection that has ended; None if unknown
+    received: int | None = None  # bytes to the caller on a connection that has ended; None if unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +131,7 @@ class Call(_Answered):
     call: str = ""
     refused: bool = False  # the proxy answered without a (further) attempt: no host, or a limit was reached
     grpc_status: int | None = None  # of a gRPC answer, also from the proxy
-    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" if it got one
+    outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +153,7 @@ class Arrival(_Answered):
     own: bool = False  # True: answered by the test proxy (UF, UC, UO, UH) and not by the callee
     method: str = ""  # "" in a history from an older version
     grpc_status: int | None = None  # of a gRPC answer
-    outcome: str = ""  # why it got no answer (see `testbed.history.outcomes`); "" if it got one
+    outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +245,37 @@ class Sample:
     life: int = 1  # number of restarts plus 1; a restart sets counters to zero
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeEvent:
+    """A probe of the run: what it reads, how often, and where."""
+
+    type: ClassVar[str] = "probe"
+    name: str  # as the test calls it: "pool_idle"
+    text: str  # as written in the test: "http_probe('orders', '/stats', json='pool.idle')"
+    every_ms: float
+    unit: str = ""
+    places: tuple[str, ...] = ()  # the replicas that it reads; empty: one place outside the services
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReading:
+    """One reading of a probe: a number, a text, or the reason why there is neither."""
+
+    type: ClassVar[str] = "reading"
+    at: float  # when it began
+    probe: str
+    took_ms: float
+    place: str = ""  # the replica, "" outside the services
+    value: float | None = None  # None: it is a text, or the reading failed
+    text: str = ""  # the value as it was read, at most 200 characters
+    error: str = ""  # why there is no value
+
+    @property
+    def end(self) -> float:
+        """When it ended: the value is from a moment between `at` and this."""
+        return self.at + self.took_ms / 1000
+
+
 _Traffic = Request | Attempt | Call | Arrival
 _Change = Phase | FaultEvent | PolicyEvent | ProcessEvent
-Event = RunInfo | _Traffic | _Change | ScheduleAdherence | Evidence | Sample
+Event = RunInfo | _Traffic | _Change | ScheduleAdherence | Evidence | Sample | ProbeEvent | ProbeReading

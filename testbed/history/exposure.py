@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from testbed.history.events import Arrival, Attempt, FaultEvent, Request
 from testbed.history.index import Index, Joined, remembered
+from testbed.history.indirect import Indirect, indirect, overlap, under_way
 from testbed.spec.edges import CLIENT
 
 
@@ -31,7 +32,23 @@ def touched(index: Index, fault: FaultEvent) -> frozenset[str]:
     - A fault of a tcp edge: the requests at a replica with a connection on this edge.
     - Any other fault: the requests with an attempt (or an arrival, if attempts are not recorded) on one of its links
       during its window, or while it was injected or healed.
+    - A fault that met none of these, but had an effect on a path without request ids: the requests that were under way
+      and could reach it (see `testbed.history.indirect`).
     """
+    found, by_time = _directly(index, fault), touched_indirectly(index, fault)
+    return found | by_time.requests if by_time else found
+
+
+@remembered
+def touched_indirectly(index: Index, fault: FaultEvent) -> Indirect | None:
+    """Return the requests that are taken as touched by time and effect; None where request ids show what it touched."""
+    if not index.request_ids.isdisjoint(_directly(index, fault)):
+        return None
+    return indirect(index, fault, tuple(_hops_met(index, fault)))
+
+
+@remembered
+def _directly(index: Index, fault: FaultEvent) -> frozenset[str]:
     return frozenset(_touches(index, fault))
 
 
@@ -61,28 +78,38 @@ def _touches(index: Index, fault: FaultEvent) -> Iterable[str]:
     links = frozenset(fault.links)
     if fault.edges and all(map(index.facts.is_tcp, fault.edges)):
         return _near_connections(index, fault, links)
+    ids = {hop.request for hop in _hops_met(index, fault)}
+    if fault.plane == "inlet":
+        return ids
+    return ids | {request.id for request in _of_the_load(index, links) if under_way(fault, request)}
+
+
+def _hops_met(index: Index, fault: FaultEvent) -> Iterator[Attempt | Arrival]:
+    """Yield the attempts, connections or arrivals that a fault met on its own links, with and without an id."""
+    links = frozenset(fault.links)
     if fault.plane == "inlet":
         marked = (arrival for arrival in index.arrivals.all if fault.id in arrival.fault.split(","))
-        return (arrival.request for arrival in marked if f"{arrival.caller}--{arrival.callee}" in links)
+        yield from (arrival for arrival in marked if f"{arrival.caller}--{arrival.callee}" in links)
+        return
+    tcp = bool(fault.edges) and all(map(index.facts.is_tcp, fault.edges))
     seen: Joined[Attempt] | Joined[Arrival]
-    seen = index.attempts if touch_source(index, fault) == "attempts" else index.arrivals
+    seen = index.attempts if tcp or touch_source(index, fault) == "attempts" else index.arrivals
     hops = (hop for edge in fault.edges or index.edges for hop in seen.on(edge))
-    ids = {hop.request for hop in hops if _met(fault, links, hop)}
-    return ids | {request.id for request in _of_the_load(index, links) if _while(fault, request)}
+    yield from (hop for hop in hops if _met(fault, links, hop))
 
 
 def _near_connections(index: Index, fault: FaultEvent, links: frozenset[str]) -> Iterable[str]:
     """Return the requests at a replica with a faulted connection; the requests that used it are unknown."""
     met = {hop.caller for edge in fault.edges for hop in index.attempts.on(edge) if _met(fault, links, hop)}
     there = {hop.request for hop in index.arrivals.all if hop.callee in met and _under_way(fault, hop)}
-    return there | {r.id for r in index.requests if r.replica in met and _while(fault, r)}
+    return there | {r.id for r in index.requests if r.replica in met and under_way(fault, r)}
 
 
 def _behind(index: Index, fault: FaultEvent) -> Iterable[str]:
     """Return the requests at a replica behind the faulted proxy while the fault was in force."""
     hops: list[Arrival | Attempt] = [*index.arrivals.all, *index.attempts.all]
     there = {hop.request for hop in hops if hop.callee in fault.behind and _under_way(fault, hop)}
-    return there | {r.id for r in index.requests if r.replica in fault.behind and _while(fault, r)}
+    return there | {r.id for r in index.requests if r.replica in fault.behind and under_way(fault, r)}
 
 
 def _of_the_load(index: Index, links: frozenset[str]) -> Iterable[Request]:
@@ -97,16 +124,8 @@ def _met(fault: FaultEvent, links: frozenset[str], hop: _Hop) -> bool:
 
 
 def _under_way(fault: FaultEvent, hop: _Hop) -> bool:
-    return _overlap(fault, hop.start, hop.start + hop.duration_ms / 1000)
+    return overlap(fault, hop.start, hop.start + hop.duration_ms / 1000)
 
 
 def _lasted(fault: FaultEvent) -> float:
     return fault.end - fault.start
-
-
-def _while(fault: FaultEvent, request: Request) -> bool:
-    return _overlap(fault, request.sent, request.intended + request.latency_ms / 1000)
-
-
-def _overlap(fault: FaultEvent, start: float, end: float) -> bool:
-    return start < fault.end + fault.healing_s and end > fault.start - fault.rising_s

@@ -30,6 +30,7 @@ class TopologyFacts:
     replicas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # service -> replica names
     policies: Mapping[str, str] = field(default_factory=dict)  # edge -> the policy as one line of YAML
     budgets: Mapping[str, Budget] = field(default_factory=dict)  # edge -> retries under way at once, by its policy
+    refusing: frozenset[str] = frozenset()  # edges with a policy by which the caller's proxy can refuse a call
     protocols: Mapping[str, str] = field(default_factory=dict)  # edge -> what it carries: "http", "grpc", ...
     fallbacks: frozenset[str] = frozenset()  # every fallback of a stub
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # custom services -> their commands
@@ -55,6 +56,7 @@ def facts_of(topology: Mapping[str, object]) -> TopologyFacts:
         replicas={name: _replicas(name, service) for name, service in services.items()},
         policies={normal_edge(str(policy.get("edge"))): _policy_text(policy) for policy in policies},
         budgets={normal_edge(str(policy.get("edge"))): b for policy in policies if (b := _budget(policy))},
+        refusing=frozenset(normal_edge(str(policy.get("edge"))) for policy in policies if _can_refuse(policy)),
         protocols={edge: str(services.get(edge.partition(" -> ")[2], {}).get("protocol", "http")) for edge in edges},
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
         own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
@@ -121,6 +123,13 @@ def _budget(policy: Mapping[str, object]) -> Budget | None:
     breaker = _mapping(policy.get("circuitBreaker", policy.get("circuit_breaker")))
     most = breaker.get("maxRetries", breaker.get("max_retries"))
     return None if most is None else Budget(0.0, int(_number(most)))
+
+
+def _can_refuse(policy: Mapping[str, object]) -> bool:
+    """Whether a policy ejects hosts, or limits more than retries."""
+    limits = _mapping(policy.get("circuitBreaker", policy.get("circuit_breaker")))
+    limited = any(value is not None and key not in ("maxRetries", "max_retries") for key, value in limits.items())
+    return limited or bool(policy.get("outlierDetection", policy.get("outlier_detection")))
 
 
 def _timeouts(policy: Mapping[str, object]) -> Iterator[float]:

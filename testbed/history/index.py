@@ -17,6 +17,8 @@ from testbed.history.events import (
     FaultEvent,
     Phase,
     PolicyEvent,
+    ProbeEvent,
+    ProbeReading,
     ProcessEvent,
     Request,
     RunInfo,
@@ -24,6 +26,7 @@ from testbed.history.events import (
     ScheduleAdherence,
 )
 from testbed.history.facts import TopologyFacts, facts_of
+from testbed.spec.edges import CLIENT
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology
@@ -74,7 +77,8 @@ class Index:
 
     def __init__(self, events: Iterable[Event]) -> None:
         kinds: dict[type, list[Event]] = defaultdict(list)
-        for event in events:
+        self._events = list(events)
+        for event in self._events:
             kinds[type(event)].append(event)
 
         def of(kind: type[E]) -> list[E]:
@@ -84,10 +88,15 @@ class Index:
         self.phases, self.requests, self.faults = of(Phase), of(Request), of(FaultEvent)
         self.paces, self.evidence, self.processes = of(ScheduleAdherence), of(Evidence), of(ProcessEvent)
         self.samples, self.swaps = of(Sample), of(PolicyEvent)
+        self.probes, self.readings = {probe.name: probe for probe in of(ProbeEvent)}, of(ProbeReading)
         self.attempts: Joined[Attempt] = Joined(of(Attempt))
         self.calls: Joined[Call] = Joined(of(Call))
         self.arrivals: Joined[Arrival] = Joined(of(Arrival))
         self.answers: dict[tuple[object, ...], object] = {}  # of `remembered` functions
+
+    def changed(self, change: Callable[[Event], Event | None]) -> Index:
+        """Return the index of the same run with each event as changed; None leaves it out."""
+        return Index(new for event in self._events if (new := change(event)) is not None)
 
     @cached_property
     def facts(self) -> TopologyFacts:
@@ -122,6 +131,12 @@ class Index:
         """Every edge of the topology, and every edge in the events."""
         seen = [edge for joined in (self.attempts, self.calls, self.arrivals) for edge in joined.by_edge]
         return tuple(dict.fromkeys([*self.facts.edges, *seen, *(e for f in self.faults for e in f.edges)]))
+
+    def is_used(self, edge: str) -> bool:
+        """Whether the record has traffic on an edge."""
+        if edge == f"{CLIENT} -> {self.facts.entry}":
+            return bool(self.requests)
+        return bool(self.attempts.on(edge) or self.calls.on(edge) or self.arrivals.on(edge))
 
     @cached_property
     def by_phase(self) -> Mapping[str, Sequence[Request]]:

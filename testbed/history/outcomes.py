@@ -1,7 +1,8 @@
-"""Why a call, an attempt or an arrival got no answer, in words that do not depend on the proxy.
+"""How a call, attempt, arrival or request ended without a whole answer, in words that do not depend on the proxy.
 
-Each is the `outcome` of such an event, next to the raw flags of the proxy that recorded it. It is "" where an answer
-came, or where the reason is not recorded.
+Each is the `outcome` of such an event, next to the raw flags of the proxy that recorded it. It is "" where a whole
+answer came, or where the reason is not recorded. A check never reads a status alone: `ok`, `answered` and `has_status`
+of an event read the outcome, too.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 NO_HOST = "no_healthy_upstream"  # every host is ejected
 LIMIT = "breaker_open"  # a limit of the circuit breaker was reached
 CONNECT_FAILED = "connect_failed"
-RESET = "reset"  # the connection broke before the answer was whole
+RESET = "reset"  # the connection broke before an answer began
 TIMEOUT = "timeout"
 CLIENT_GONE = "client_gone"  # the caller closed its connection, or cancelled
+BROKEN_OFF = "broken_off"  # an answer began, and ended before it was whole: its status came, and not all of its body
+PROTOCOL = "protocol_error"  # what came was no answer in the protocol of the edge
+SKIPPED = "skipped"  # by the calling app itself: no event has it, a check concludes it from missing calls
 
-OUTCOMES = (NO_HOST, LIMIT, CONNECT_FAILED, RESET, TIMEOUT, CLIENT_GONE)
+OUTCOMES = (NO_HOST, LIMIT, CONNECT_FAILED, RESET, TIMEOUT, CLIENT_GONE, BROKEN_OFF, PROTOCOL)
 REFUSED = (NO_HOST, LIMIT)  # the proxy answers by itself, without an attempt
+PARTIAL = (BROKEN_OFF, CLIENT_GONE)  # the caller did not get the whole answer, whatever its status is
 
 WORDS = {
     NO_HOST: "no healthy upstream",
@@ -23,4 +28,6 @@ WORDS = {
     RESET: "connection reset",
     TIMEOUT: "upstream timeout",
     CLIENT_GONE: "client disconnected",
+    BROKEN_OFF: "answer broke off",
+    PROTOCOL: "protocol error",
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from testbed.history.events import Arrival, Attempt, FaultEvent
-from testbed.history.exposure import touched
+from testbed.history.exposure import touched, touched_indirectly
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import instructions
@@ -127,7 +127,11 @@ def _unused_links(index: Index) -> Iterator[UnusedLink]:
 def notes(index: Index) -> list[str]:
     """Return warnings about the services, for every reader of the verdicts."""
     found: list[UnusedLink | ContextLoss] = [*unused_links(index), *context_losses(index)]
-    return [f"{one}. {one.remedy}" for one in found]
+    indirectly = [(fault, touched_indirectly(index, fault)) for fault in index.faults]
+    return [
+        *(f"{one}. {one.remedy}" for one in found),
+        *dict.fromkeys(one.sentence(fault) for fault, one in indirectly if one),
+    ]
 
 
 def first_fault(index: Index) -> float:

@@ -27,7 +27,7 @@ class Injector:
         self._engines, self._dry, self.ledger = engines, dry, FaultLedger()
         self._active = ActiveFaults(engines, self.ledger, dry=dry)
         self._injected: dict[str, ResolvedFault] = {}  # all faults that are not healed, in force now or later
-        self._timelines: dict[str, FaultTimeline] = {}
+        self.timelines: dict[str, FaultTimeline] = {}
 
     @property
     def events(self) -> Sequence[FaultEvent]:
@@ -77,7 +77,7 @@ class Injector:
 
     def check_timelines(self) -> None:
         """Raise `TestbedError` if a fault that comes and goes has failed."""
-        for timeline in list(self._timelines.values()):
+        for timeline in list(self.timelines.values()):
             timeline.check()
 
     def count_hits(self) -> None:
@@ -106,7 +106,7 @@ class Injector:
         begin, end = self._activate_part, self._active.deactivate
         steps = fault.fault.steps(fault.context)
         timeline = FaultTimeline(str(fault), steps, partial(begin, fault), partial(end, fault))
-        self._timelines[fault.id] = timeline
+        self.timelines[fault.id] = timeline
         timeline.start()
 
     def _activate_part(self, whole: ResolvedFault, part: Fault) -> None:
@@ -120,5 +120,5 @@ class Injector:
 
     def _stop_timeline(self, id: str) -> None:
         """End the timeline of a fault, which heals the part in force."""
-        if timeline := self._timelines.pop(id, None):
+        if timeline := self.timelines.pop(id, None):
             timeline.stop()

@@ -32,6 +32,11 @@ class FaultTimeline:
         self._ends_at = time.monotonic()
         self._thread.start()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the last step has ended, or one has failed."""
+        return self._thread.ident is not None and not self._thread.is_alive()
+
     def stop(self) -> None:
         """End the part in force and the thread; raise `TestbedError` for an error in the thread."""
         self._stop.set()

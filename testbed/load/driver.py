@@ -134,6 +134,16 @@ class Driver:
                 self._results.append(request_of(result, planned, phase, self._replicas[result["target"]]))
             return list(self._results)
 
+    @property
+    def pid(self) -> int | None:
+        """The pid of the driver, None before its start."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the driver, None before its end."""
+        return None if self._process is None else self._process.returncode
+
     def cpu_seconds(self) -> float:
         """Return the CPU time of the process, up to its last report."""
         return self._cpu_s

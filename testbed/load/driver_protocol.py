@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from testbed.errors import TestbedError
 from testbed.history.events import Request
+from testbed.history.outcomes import BROKEN_OFF, CONNECT_FAILED, RESET, TIMEOUT
 from testbed.load.schedule import ScheduledRequest
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -40,7 +41,7 @@ def _request_line(planned: ScheduledRequest, target: int) -> str:
 
 def request_of(result: Mapping[str, Any], planned: ScheduledRequest, phase: str, replica: str) -> Request:
     """Turn a result line into the history's event; an unusual error is "other: " and the message of the system."""
-    error = result.get("error", "")
+    error, begun = result.get("error", ""), result.get("begun", 0)
     return Request(
         id=planned.id,
         user=planned.user,
@@ -56,7 +57,12 @@ def request_of(result: Mapping[str, Any], planned: ScheduledRequest, phase: str,
         replica=replica,
         phase=phase,
         grpc_status=result.get("grpc"),
+        outcome=BROKEN_OFF if begun else _OUTCOMES.get(error, ""),
+        begun=begun,
     )
+
+
+_OUTCOMES = {"refused": CONNECT_FAILED, "reset": RESET, "eof": RESET, "timeout": TIMEOUT}
 
 
 def address(url: str) -> str:

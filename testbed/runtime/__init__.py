@@ -88,6 +88,12 @@ class Runtime(Protocol):
         () if the test process is in the same network. Raises `Unsupported` with the reason if it is impossible.
         """
 
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command beside a process: in its container, or with its environment, folder and network.
+
+        Return exit code, stdout and stderr. Raises `TimeoutError` after `timeout_s`, where the runtime can end it.
+        """
+
     def start(self, processes: Sequence[Process], files: Sequence[File]) -> None:
         """Write the files, start all processes, and return when all are ready. After a failure nothing is left."""
 

@@ -69,6 +69,9 @@ class Backend(Protocol):
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts."""
 
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command beside a process, and return exit code, stdout and stderr."""
+
     def reach(self, address: str) -> str:
         """Return the address at which the test process reaches an address of the plan."""
 

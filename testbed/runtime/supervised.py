@@ -23,19 +23,23 @@ class SupervisedRuntime:
     """
 
     def __init__(self, directory: Path, backend: Backend, ready_s: float) -> None:
-        self._directory, self._backend, self._ready_s = directory.absolute(), backend, ready_s
-        self._processes: dict[str, Process] = {}
+        self.directory, self.backend, self._ready_s = directory.absolute(), backend, ready_s
+        self.processes: dict[str, Process] = {}
         self._started = self._stopped = False
 
     # -- where it runs
 
     def reach(self, address: str) -> str:
         """Return the address at which the test process reaches an "ip:port" of the plan."""
-        return self._backend.reach(address)
+        return self.backend.reach(address)
 
     def inside(self, name: str) -> tuple[str, ...]:
         """Return the words to run a command in the network of a process. Raises `Unsupported` if that is impossible."""
-        return self._backend.inside(self._process(name).name)
+        return self.backend.inside(self._process(name).name)
+
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command beside a process that runs; return exit code, stdout and stderr."""
+        return self._alive(name).execute(name, words, timeout_s)
 
     # -- the whole run
 
@@ -47,27 +51,27 @@ class SupervisedRuntime:
         """
         if self._started:
             raise TestbedError("this runtime is already started")
-        self._processes = {process.name: process for process in processes}
-        self._backend.require(processes)
-        folder.make(self._directory)
+        self.processes = {process.name: process for process in processes}
+        self.backend.require(processes)
+        folder.make(self.directory)
         self._started = True
         try:
-            self._backend.begin(processes)
+            self.backend.begin(processes)
             self.write(files)
-            self._launch(self._processes)
+            self._launch(self.processes)
         except BaseException:
             self.stop()
             raise
 
     def write(self, files: Iterable[File]) -> None:
         """Write files into the folder of the run, replacing existing ones."""
-        folder.write(self._directory, files)
+        folder.write(self.directory, files)
 
     def stop(self) -> None:
         """Stop everything, verify it, and remove the directory unless it is kept. A second call does nothing."""
         if self._started and not self._stopped:
             self._stopped = True
-            self._backend.close()
+            self.backend.close()
 
     # -- one process
 
@@ -93,7 +97,7 @@ class SupervisedRuntime:
         again = {name: self._process(name) for name in names}
         self._kill_all(again)
         for name in again:
-            self._backend.free(name)
+            self.backend.free(name)
         self._launch(again)
 
     def terminate(self, name: str, within_s: float) -> None:
@@ -110,7 +114,7 @@ class SupervisedRuntime:
     def unthrottle(self, name: str) -> None:
         """Remove the CPU limit. Does nothing if the process has died."""
         if self.alive(name):
-            self._backend.throttle(name, 1)
+            self.backend.throttle(name, 1)
 
     def confine(self, name: str, mb: int) -> None:
         """Restart a process with a memory limit (MiB, including swap). Return when it is ready.
@@ -123,7 +127,7 @@ class SupervisedRuntime:
         self._kill_all([name])
         known = len(lives.deaths)
         try:
-            self._backend.confine(name, mb)
+            self.backend.confine(name, mb)
             self._launch({name: process})
         except TestbedError as error:
             lives.forget_deaths(name, known)  # the error below reports it
@@ -131,7 +135,7 @@ class SupervisedRuntime:
 
     def cannot(self, action: str) -> str:
         """Return why "cpu" or "memory" cannot be limited here, "" if it can."""
-        return self._backend.cannot(action)
+        return self.backend.cannot(action)
 
     def alive(self, name: str) -> bool:
         """Whether a process runs. A paused process runs."""
@@ -169,31 +173,31 @@ class SupervisedRuntime:
     def _running(self) -> Backend:
         if not self._started:
             raise TestbedError("this runtime is not started")
-        return self._backend
+        return self.backend
 
     def _process(self, name: str) -> Process:
-        if name not in self._processes:
-            raise TestbedError(f"no process called {name!r}{nearest(name, self._processes)}")
-        return self._processes[name]
+        if name not in self.processes:
+            raise TestbedError(f"no process called {name!r}{nearest(name, self.processes)}")
+        return self.processes[name]
 
     def _active(self) -> Backend:
         """Return the backend, or raise if it accepts no orders."""
         if self._stopped:
             raise TestbedError("this run is stopped")
         self._running().check()
-        return self._backend
+        return self.backend
 
     def _alive(self, name: str) -> Backend:
         """Return the backend, or raise if the process does not run."""
         self._process(name)
         self._active().lives.require(name)
-        return self._backend
+        return self.backend
 
     def _launch(self, processes: Mapping[str, Process]) -> None:
         launch(self._active, processes, self._ready_s)
 
     def _kill_all(self, names: Iterable[str]) -> None:
-        backend, lives, names = self._active(), self._backend.lives, list(names)
+        backend, lives, names = self._active(), self.backend.lives, list(names)
         backend.end(filter(lives.alive, names))
         if not lives.wait(lambda: not any(map(lives.alive, names)), SEEN_S):
             backend.check()

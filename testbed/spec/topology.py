@@ -67,7 +67,7 @@ class Topology(Spec):
             return self
         if problems := objections(self, wanted):
             raise _override_error(problems)
-        return self._derived(overridden(self, wanted))
+        return self.derived(overridden(self, wanted))
 
     def without_policies(self) -> Self:
         """Return a copy without policies."""
@@ -75,7 +75,8 @@ class Topology(Spec):
         bare._source = self._source.moved(_numbers(self), {})
         return bare
 
-    def _derived(self, data: dict[str, Any]) -> Topology:
+    def derived(self, data: dict[str, Any]) -> Topology:
+        """Return a topology with these fields. Raises `TopologyError` that names the override."""
         try:
             made = Topology.model_validate(data)
         except ValidationError as error:

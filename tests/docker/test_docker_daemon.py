@@ -149,7 +149,7 @@ def only_sleep(folder: Path) -> Path:
 @of_its_own
 def test_a_daemon_that_dies_in_mid_test_is_one_message_and_nothing_goes_on(daemon: Daemon) -> None:
     with testbed.start(ONE, runtime="docker") as bed:
-        pids = list(bed._runtime._backend.containers._pids())  # type: ignore[attr-defined]
+        pids = list(bed.parts.runtime.backend.containers.pids())  # type: ignore[attr-defined]
         assert len(pids) == 5
         traffic = bed.load(
             constant_rate(get("/"), rps=10, timeout_s=1)
@@ -176,7 +176,7 @@ def test_a_published_port_that_somebody_else_has_is_passed_over(daemon: Daemon) 
             with suppress(OSError):  # in use already is what we want
                 taken.enter_context(socket.create_server(("127.0.0.1", port)))
         with testbed.start(ONE, runtime="docker") as bed:
-            doors = bed._runtime._backend.containers.published.values()  # type: ignore[attr-defined]
+            doors = bed.parts.runtime.backend.containers.published.values()  # type: ignore[attr-defined]
             assert max(int(door.rpartition(":")[2]) for door in doors) >= first + 15
 
 

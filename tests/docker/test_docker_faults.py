@@ -89,7 +89,7 @@ def test_abort(small, client):
 def test_kill(small, client):
     with small.inject(kill().on(replica="back-1")):
         assert sorted(statuses_of(client)) == [200] * 5 + [502] * 5
-    assert small._runtime.deaths() == []
+    assert small.parts.runtime.deaths() == []
 
 
 @pytest.mark.parametrize("fault", [pause(), node_failure()])
@@ -101,10 +101,10 @@ def test_a_process_that_stands_still(small, client, fault):
 
 
 def test_restart(small, client):
-    before = small._runtime._backend.containers.facts("back-1/app").pid
+    before = small.parts.runtime.backend.containers.facts("back-1/app").pid
     with small.inject(restart().on(replica="back-1")):
         assert statuses_of(client)[4:] == [200] * 6
-    assert small._runtime._backend.containers.facts("back-1/app").pid != before
+    assert small.parts.runtime.backend.containers.facts("back-1/app").pid != before
 
 
 def test_a_graceful_end_loses_nothing(small):
@@ -144,8 +144,8 @@ def test_a_partition_is_silence_and_packet_loss_a_step_in_latency(small, client)
 def test_packets_of_the_load_are_lost_behind_the_published_port(small, client, direction):
     with small.inject(packet_loss(percent=20, direction=direction).on("client -> front")):
         assert set(statuses_of(client, 40)) == {200}
-        (fault,) = small._parts.packets.left()
-        seen = small._parts.packets._packets.seen(fault)
+        (fault,) = small.parts.packets.left()
+        seen = small.parts.packets.counted(fault)
     assert 1 <= seen.dropped < seen.packets
 
 
@@ -156,9 +156,9 @@ def test_an_outage_of_one_replica_is_refused(small, client):
 
 def test_a_share_of_the_processor(heavy, heavy_client):
     with heavy.inject(cpu_limit(share=0.1).on(service="back")):
-        begun, used = time.perf_counter(), heavy._runtime.cpu_seconds("back-1/app")
+        begun, used = time.perf_counter(), heavy.parts.runtime.cpu_seconds("back-1/app")
         assert {status for status, _ in timed(heavy_client, 10, "/hard")} == {200}
-        took, spent = time.perf_counter() - begun, heavy._runtime.cpu_seconds("back-1/app") - used
+        took, spent = time.perf_counter() - begun, heavy.parts.runtime.cpu_seconds("back-1/app") - used
     assert spent > 0.03
     assert took >= 0.85 * (spent - 0.02) / 0.1
 
@@ -168,12 +168,12 @@ def test_who_needs_more_memory_is_dead_until_it_is_healed(heavy, heavy_client):
         assert statuses_of(heavy_client, 10) == [200] * 10
         assert heavy_client.get("/big").status_code == 502
         assert statuses_of(heavy_client, 10) == [502] * 10
-        eventually(heavy._runtime.deaths, within_s=60)
-    (death,) = heavy._runtime.deaths()
+        eventually(heavy.parts.runtime.deaths, within_s=60)
+    (death,) = heavy.parts.runtime.deaths()
     assert (death.name, death.how) == ("back-1/app", "killed by SIGKILL (out of memory)")
 
 
 def test_what_the_daemon_cannot_do_is_refused_before_anything_is_sent(heavy, monkeypatch):
-    monkeypatch.setitem(heavy._parts.lease.engine.info, "MemoryLimit", False)
+    monkeypatch.setitem(heavy.parts.lease.engine.info, "MemoryLimit", False)
     with pytest.raises(FaultError, match=r"memory_limit\(mb=24\).*cannot limit the memory of a container here"):
         heavy.experiment(memory_limit(mb=24).on(service="back"), load=constant_rate(get("/"), rps=20))

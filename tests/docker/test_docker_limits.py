@@ -36,7 +36,7 @@ def running(started: DockerRuntime) -> Iterator[DockerRuntime]:
 
 def work(running: DockerRuntime, ms: int) -> float:
     """The seconds that so much processor time takes, as its caller sees it."""
-    (address,) = running._processes[ONE].listens
+    (address,) = running.processes[ONE].listens
     begun = time.perf_counter()
     assert httpx.get(f"http://{running.reach(address)}/{ms}", timeout=60, trust_env=False).status_code == 200
     return time.perf_counter() - begun
@@ -73,8 +73,8 @@ def test_a_limit_of_memory_is_of_one_life(running: DockerRuntime) -> None:
 
 
 def limit_of(running: DockerRuntime) -> int:
-    containers = running._backend.containers
-    found = containers._engine._api.inspect_container(containers._handles[ONE].container)
+    containers = running.backend.containers
+    found = containers.engine.api.inspect_container(containers.handles[ONE].container)
     return int(found["HostConfig"]["Memory"])
 
 

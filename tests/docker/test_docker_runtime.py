@@ -128,9 +128,9 @@ def own_image(engine: Engine) -> Iterator[str]:
     tar, name = io.BytesIO(), f"testbed-test-own-{os.getpid()}:1"
     with tarfile.open(fileobj=tar, mode="w") as file:
         file.add(binaries.find("stub-go").resolve(), "serve")
-    engine._api.import_image_from_data(tar.getvalue(), *name.split(":"), changes='ENTRYPOINT ["/serve"]')
+    engine.api.import_image_from_data(tar.getvalue(), *name.split(":"), changes='ENTRYPOINT ["/serve"]')
     yield name
-    engine._api.remove_image(name, force=True)
+    engine.api.remove_image(name, force=True)
 
 
 # -- what does not start
@@ -198,7 +198,7 @@ def running(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_kill_and_restart(running: DockerRuntime) -> None:
-    one = running._processes["s1-1/app"]
+    one = running.processes["s1-1/app"]
     (address,) = one.listens
     door = running.reach(address)
     assert door.startswith("127.0.0.1:")
@@ -234,7 +234,7 @@ def test_who_is_asked_to_end_may_end_by_itself_or_is_killed(
 
 
 def test_pause_and_resume_and_the_end_of_a_paused_one(running: DockerRuntime) -> None:
-    one = running._processes["s1-1/app"]
+    one = running.processes["s1-1/app"]
     running.pause(one.name)
     assert running.alive(one.name)
     with pytest.raises(httpx.ReadTimeout):
@@ -257,7 +257,7 @@ def test_a_tool_of_ours_runs_in_the_network_of_a_process(running: DockerRuntime)
     running.restart("s2-1/app")
     assert running.inside("s2-1/app") == told
     seen = subprocess.run([*told, "ip", "-4", "addr"], capture_output=True, text=True, check=True)
-    assert f"inet {running._backend._lease.space.network}.2.1/16" in seen.stdout
+    assert f"inet {running.backend.lease.space.network}.2.1/16" in seen.stdout
 
 
 def test_no_process_of_that_name(running: DockerRuntime) -> None:

@@ -20,7 +20,7 @@ class Plane:
     def __init__(self, fails=(), lacks=()):
         self.done, self.fails, self.lacks = [], fails, lacks
 
-    def _do(self, *what):
+    def do(self, *what):
         if what[0] in self.fails:
             raise TestbedError(f"cannot {what[0]}")
         self.done.append(what)
@@ -30,37 +30,37 @@ class Plane:
             raise Unsupported("no way into the network of the links")
 
     def apply(self, op):
-        self._do("apply", op.link)
+        self.do("apply", op.link)
 
     def undo(self, op):
-        self._do("undo", op.link)
+        self.do("undo", op.link)
 
     def set(self, rules):
-        self._do("rules", *(rule.fault for rule in rules))
+        self.do("rules", *(rule.fault for rule in rules))
 
     def kill(self, name):
-        self._do("kill", name)
+        self.do("kill", name)
 
     def pause(self, name):
-        self._do("pause", name)
+        self.do("pause", name)
 
     def resume(self, name):
-        self._do("resume", name)
+        self.do("resume", name)
 
     def restart(self, name):
-        self._do("restart", name)
+        self.do("restart", name)
 
     def terminate(self, name, within_s):
-        self._do("terminate", name, within_s)
+        self.do("terminate", name, within_s)
 
     def throttle(self, name, share):
-        self._do("throttle", name, share)
+        self.do("throttle", name, share)
 
     def unthrottle(self, name):
-        self._do("unthrottle", name)
+        self.do("unthrottle", name)
 
     def confine(self, name, mb):
-        self._do("confine", name, mb)
+        self.do("confine", name, mb)
 
     def cannot(self, action):
         return "this machine has no brakes" if action in self.lacks else ""
@@ -76,19 +76,19 @@ class Packets(Engine):
 
     def require(self, operations, *, dry):
         if not dry:
-            self.plane._do("ready")
+            self.plane.do("ready")
 
     def caveat(self, operations):
         return " (roughly)"
 
     def apply(self, operations):
-        self.plane._do("drop", *(op.link for op in operations))
+        self.plane.do("drop", *(op.link for op in operations))
 
     def hits(self, operations):
         return 7
 
     def undo(self, operations):
-        self.plane._do("let through", *(op.link for op in operations))
+        self.plane.do("let through", *(op.link for op in operations))
 
 
 def injector(plane, dry=False):

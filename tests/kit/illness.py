@@ -18,7 +18,7 @@ PERIOD_S = 0.25
 def starved(bed: Testbed, process: str, stopped_s: float) -> Iterator[None]:
     """Stop a process of the testbed for so long in every quarter of a second."""
     over = threading.Event()
-    thread = threading.Thread(target=_take_turns, args=(bed._runtime.pid(process), stopped_s, over))
+    thread = threading.Thread(target=_take_turns, args=(bed.parts.runtime.pid(process), stopped_s, over))
     thread.start()
     try:
         yield

@@ -57,11 +57,11 @@ class Meter:
     def __init__(self) -> None:
         self._worst_s = 0.0
         self._over = threading.Event()
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert self._process.stdout is not None
-        self._process.stdout.readline()  # it measures from here on, not its own start
+        assert self.process.stdout is not None
+        self.process.stdout.readline()  # it measures from here on, not its own start
         self._thread = threading.Thread(target=self._nap, daemon=True)
         self._thread.start()
 
@@ -69,7 +69,7 @@ class Meter:
         """End the thread and the process, and return what they met."""
         self._over.set()
         self._thread.join()
-        said, _ = self._process.communicate()
+        said, _ = self.process.communicate()
         return Lateness(self._worst_s, float(said or 0))
 
     def _nap(self) -> None:

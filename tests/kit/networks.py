@@ -228,7 +228,7 @@ class PodRuntime(ProcessRuntime):
 
     def __init__(self, directory: Path, lease: PodLease, *, keep: bool = False) -> None:
         super().__init__(directory, lease.hub.lease, keep=keep)
-        self._backend = _PodBackend(directory, lease.hub.lease, keep, self.inside)
+        self.backend = _PodBackend(directory, lease.hub.lease, keep, self.inside)
         self._hub, self._at = lease.hub, dict[str, str]()
         self._published: Published | None = None
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from testbed.envoy.flags import outcome
 from testbed.history.events import Attempt, Call, Evidence, Sample
-from tests.kit.story import EDGE, EPOCH, Story
+from tests.kit.story import EDGE, EPOCH, SHOP, Story
 
 HOSTS = ("pricing-1", "pricing-2")
+PROTECTED = SHOP | {"policies": [{"edge": EDGE, "outlierDetection": {"maxEjectionPercent": 10}}]}
 SOURCES = ("requests", "attempts", "calls", "arrivals", "samples")
 
 
@@ -14,7 +15,7 @@ class Told:
     """A run with a fault on the edge from 2 s to 6 s; calls at given moments, each answered, failed or refused."""
 
     def __init__(self, caller: str = "checkout-1", **fault: object) -> None:
-        self.story, self.caller = Story(sources=SOURCES), caller
+        self.story, self.caller = Story(sources=SOURCES, topology=PROTECTED), caller
         self.requests = [
             *self.story.phase("baseline", 200),
             *self.story.phase("hold", 400),

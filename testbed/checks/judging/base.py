@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from testbed.checks.judging.culprit import policies_of
 from testbed.errors import CheckError, nearest
 from testbed.spec.edges import normal_edge
 
@@ -138,7 +139,8 @@ class Check(ABC):
         timed: bool = True,
     ) -> Verdict:
         """Return a verdict of this check on this view, with check, population, phase, edges and policies filled in."""
-        edges = self.on_edges(view.index) or view.edges()
+        edges = self.on_edges(view.index)
+        policy = view.policies(edges) if edges else policies_of(view, view.edges())
         return Verdict(
             check=str(self),
             population=str(view.population),
@@ -150,8 +152,8 @@ class Check(ABC):
             margin=margin,
             confidence=confidence,
             source=source,
-            edge=", ".join(edges),
-            policy=view.policies(edges),
+            edge=", ".join(edges or view.edges()),
+            policy=policy,
             why=why,
             next=next,
             timed=timed,

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 
 from testbed.checks.judging.plane import Plane, plane_of
 from testbed.history.events import Arrival, Attempt, Call, Event, FaultEvent, Request
@@ -42,12 +41,17 @@ def without_doubt(index: Index, scope: Collection[str], baseline: Collection[str
     doubts = Doubts(index)
     out = {request.id for request in index.requests if request.id in scope and doubts.concerns(request)}
     quick = (set(scope) | set(baseline)) - out
-    requests = [doubts.quicker(r) if r.id in quick else r for r in index.requests if r.id not in out]
-    calls = [doubts.quicker_call(c) if c.request in quick else c for c in index.calls.all if c.request not in out]
-    tries: Iterator[Hop] = chain(index.attempts.all, index.arrivals.all)
-    rest = [hop for hop in tries if hop.request not in out]
-    told: list[Event] = [*index.phases, *index.faults, *index.paces, *index.evidence, *index.processes, *index.swaps]
-    return Index([*([index.run] if index.run else []), *told, *index.samples, *requests, *calls, *rest])
+
+    def change(event: Event) -> Event | None:
+        if isinstance(event, Request):
+            return None if event.id in out else doubts.quicker(event) if event.id in quick else event
+        if not isinstance(event, Hop):
+            return event
+        if event.request in out:
+            return None
+        return doubts.quicker_call(event) if isinstance(event, Call) and event.request in quick else event
+
+    return index.changed(change)
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,8 @@ class Doubts:
         """Return a request as a call of the load."""
         edge, lasted = f"{CLIENT} -> {self.index.facts.entry}", request.latency_ms
         lasted -= (request.sent - request.intended) * 1000
-        status, grpc = request.status, request.grpc_status
-        return Call(request.id, edge, CLIENT, 1, request.sent, max(0.0, lasted), status, grpc_status=grpc)
+        call = Call(request.id, edge, CLIENT, 1, request.sent, max(0.0, lasted), request.status)
+        return replace(call, grpc_status=request.grpc_status, outcome=request.outcome)
 
     def _in_doubt(self, hop: Hop, bad: Sequence[Hop]) -> bool:
         """Whether slowness explains a failed hop, and nothing below it does."""
@@ -189,11 +193,11 @@ def slows_by_ms(fault: FaultEvent) -> float:
 
 
 def _failed(hop: Hop) -> bool:
-    return hop.status == 0 or hop.as_http >= 500
+    return not hop.answered or hop.as_http >= 500
 
 
 def _answered(hop: Hop) -> bool:
-    return hop.status != 0 and not hop.outcome
+    return hop.answered and not hop.outcome
 
 
 def _end(hop: Hop) -> float:

@@ -57,12 +57,13 @@ def spread(numbers: Sequence[int], unit: str) -> str:
 
 
 def outcome(request: Request) -> str:
-    """Return how a request ended: `503`, `UNAVAILABLE`, or `no answer (timeout)`."""
+    """Return how a request ended: `503`, `UNAVAILABLE`, `no answer (timeout)`, or `200 broke off (eof)`."""
     if request.grpc_status is not None:
         return name_of(request.grpc_status)
     if request.status:
         return str(request.status)
-    return f"no answer ({request.error})" if request.error else "no answer"
+    begun = f"{request.begun} broke off" if request.begun else "no answer"
+    return f"{begun} ({request.error})" if request.error else begun
 
 
 def outcomes(requests: Iterable[Request], most: int = 4) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from testbed.checks.judging.formatting import count
 from testbed.checks.judging.view import View
 from testbed.history.events import Attempt, Call, FaultEvent, Sample
+from testbed.history.facts import facts_of
 from testbed.history.index import Index
-from testbed.history.outcomes import CONNECT_FAILED
+from testbed.history.outcomes import BROKEN_OFF, CONNECT_FAILED
 from testbed.spec.edges import CLIENT
+from testbed.spec.meshes import capabilities
+
+LAG_S = 1.0  # Envoy counts an ejection up to this long before it acts on it (update_merge_window)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,23 @@ class Proxy:
         for sample in self.samples:
             hosts = sum(1 for key in sample.values if key.startswith("ejected."))
             yield sample.at, 0 < hosts <= sample.values.get("ejections_active", 0.0)
+
+    def series(self, opened: float, end: float) -> Iterator[tuple[int, bool]]:
+        """Yield each series of attempts after the opening: its length, and whether hosts had come back before it."""
+        moments = [(at, False) for at, _ in self.refusals if opened <= at < end]
+        moments += [(attempt.start, True) for attempt in self.sent if opened < attempt.start < end]
+        since = opened
+        for sent, row in groupby(sorted(moments), key=lambda moment: moment[1]):
+            times = [at for at, _ in row]
+            if sent:
+                yield len(times), self._came_back(since - LAG_S, times[-1])
+            else:
+                since = times[0]
+
+    def _came_back(self, start: float, end: float) -> bool:
+        """Whether the counters show that all hosts were ejected and that one came back."""
+        states = pairwise(self.hosts_ejected())
+        return any(before and not after and start <= at <= end for (_, before), (at, after) in states)
 
     def increase(self, counter: str, start: float, end: float) -> int:
         """Return the increase of a counter, at least; a restarted proxy counts from zero."""
@@ -84,6 +106,15 @@ def proxies(index: Index, edge: str) -> list[Proxy]:
     ]
 
 
+def can_refuse(index: Index, edge: str) -> bool:
+    """Whether a proxy on the edge could refuse a call: by a policy at some time of the run, or because one did."""
+    enforced = index.run is None or capabilities(index.run.mesh).enforces_policies
+    in_force = map(facts_of, index.topologies(-math.inf, math.inf))
+    return any(call.refused for call in index.calls.on(edge)) or (
+        enforced and any(edge in facts.refusing for facts in in_force)
+    )
+
+
 def faults_on(view: View, edges: Sequence[str]) -> tuple[FaultEvent, ...]:
     """Return the faults of a view that hit one of these edges."""
     return tuple(fault for fault in view.faults if set(edges) & set(fault.edges))
@@ -93,4 +124,4 @@ def failed(attempt: Attempt) -> bool:
     """Whether outlier detection counts this attempt as a failure."""
     if attempt.source == "connection":  # it has no status: only a failed connect counts
         return attempt.outcome == CONNECT_FAILED
-    return attempt.status == 0 or attempt.as_http >= 500
+    return attempt.status == 0 or attempt.as_http >= 500 or attempt.outcome == BROKEN_OFF

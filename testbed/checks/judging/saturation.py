@@ -39,7 +39,8 @@ def discount_overhead(check: Check, view: View, verdict: Verdict) -> Verdict:
         scope = view.index.request_ids if check.reaction else frozenset()
         return _confirmed(check, view, verdict, _remaining(view, without_doubt(view.index, scope, compared)))
     rest = _remaining(view, without_doubt(view.index, view.index.request_ids.difference(compared)))
-    return _confirmed(check.relaxed(_most_added_ms(view)), view, verdict, rest)
+    later = check.relaxed(_most_added_ms(view)) if verdict.timed else check
+    return _confirmed(later, view, verdict, rest)
 
 
 def _remaining(view: View, index: Index) -> View:

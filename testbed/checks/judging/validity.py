@@ -10,7 +10,7 @@ from testbed.checks.judging.base import Check
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View, latency
 from testbed.history.events import Evidence, FaultEvent, ScheduleAdherence
-from testbed.history.exposure import fault_windows, touch_source, touched
+from testbed.history.exposure import fault_windows, touch_source, touched, touched_indirectly
 from testbed.history.index import Index
 from testbed.history.propagation import UnusedLink, blocking_loss, hit_requests_without_id, unused_links
 from testbed.spec.edges import Edge
@@ -57,6 +57,8 @@ def ineffective(index: Index, fault: FaultEvent) -> Threat | None:
     if loss := blocking_loss(index, fault):
         why = f"{fault.text} cannot match its requests: {loss}"
         return Threat(why, loss.remedy, observer_of(index, "attempts"))
+    if fault.plane == "process" and touched_indirectly(index, fault):
+        return None  # it is felt past the link, too
     return next((_bypassed(index, one) for one in unused_links(index) if set(fault.edges) == {one.edge}), None)
 
 
@@ -181,7 +183,7 @@ def _evidence_missing(check: Check, view: View) -> Iterator[Threat]:
     for fault in view.population.faults:
         needed += [(touch_source(view.index, fault), edge) for edge in fault.edges]
     for source, edge in needed:
-        if missing := _missing(check.views(view), source, edge):
+        if missing := missing_record(check.views(view), source, edge):
             where = f" on {edge}" if edge else ""
             why = f"the record of {source}{where} is not complete: {missing}"
             there = source in view.index.sources
@@ -193,7 +195,8 @@ def _evidence_missing(check: Check, view: View) -> Iterator[Threat]:
             yield Threat(why, next, observer_of(view.index, source))
 
 
-def _missing(views: Sequence[View], source: str, edge: str) -> str:
+def missing_record(views: Sequence[View], source: str, edge: str) -> str:
+    """Return what is missing in the record of a source on an edge, "" if it is complete."""
     index = views[0].index
     if source not in index.sources:
         mesh = f"mesh {index.run.mesh}" if index.run else "this run"

@@ -23,7 +23,7 @@ T = TypeVar("T", Attempt, Call, Arrival)
 
 def latency(request: Request) -> float:
     """Return the latency in milliseconds; infinite for a request without an answer."""
-    return request.latency_ms if request.status else math.inf
+    return request.latency_ms if request.answered else math.inf
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,13 @@ class View:
         return len(self.requests) / lasted if lasted > 0 else 0.0
 
     def edges(self) -> tuple[str, ...]:
-        """Return the edges of the faults: a verdict is about these if its check names no edge."""
+        """Return the edges of the faults that carried traffic: a verdict is about these if its check names no edge.
+
+        A fault of a service acts on every edge to it, also on those that no request used. If none was used: all.
+        """
         faults = self.faults or [fault for fault in self.index.faults if fault.end <= self.window.start]
-        return tuple(dict.fromkeys(edge for fault in faults for edge in fault.edges))
+        hit = tuple(dict.fromkeys(edge for fault in faults for edge in fault.edges))
+        return tuple(edge for edge in hit if self.index.is_used(edge)) or hit
 
     def policies(self, edges: Iterable[str]) -> str:
         """Return the policies of these edges as in the topology, each with its edge if there are several.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from testbed.envoy.connection import KeepAliveClient
 from testbed.errors import Unsupported
 from testbed.faults.operations import PacketDrop, PacketOperation, PacketShaping
 from testbed.injection.engines import Engine
 from testbed.injection.namespaces import LOAD, EnterCommandFor, NetworkNamespaces, same_namespace
 from testbed.injection.packets.netem import Shaper
-from testbed.injection.packets.packets import Packets
+from testbed.injection.packets.packets import Packets, Seen
 from testbed.plan.values import AddressMap, AddressSpace, Link, Process, as_planned
+from testbed.runtime.http import KeepAliveClient
 from testbed.runtime.sandbox import wire_like
 
 T = TypeVar("T")
@@ -83,7 +83,11 @@ class PacketEngine(Engine[PacketOperation]):
 
     def hits(self, operations: Sequence[PacketOperation]) -> int:
         """Return the number of packets dropped or shaped by one fault in force."""
-        return sum(self._each(operations, lambda fault: self._packets.seen(fault).dropped, self._shaper.seen))
+        return sum(self._each(operations, lambda fault: self.counted(fault).dropped, self._shaper.seen))
+
+    def counted(self, fault: str) -> Seen:
+        """Return how many packets the rules of a fault in force have seen and dropped."""
+        return self._packets.seen(fault)
 
     def undo(self, operations: Sequence[PacketOperation]) -> None:
         """Undo the operations of one fault, and verify it."""

@@ -27,7 +27,7 @@ class Session:
     """One `nft` in interactive mode; each line is a transaction. `enter` is the prefix of the command."""
 
     def __init__(self, enter: Sequence[str], table: str) -> None:
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [*enter, program("nft", "dropping packets"), "-j", "-i"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -57,19 +57,19 @@ class Session:
 
     def close(self) -> None:
         """End it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        child.end(self._process, ANSWER_S)
-        self._process.stdout.close()
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        child.end(self.process, ANSWER_S)
+        self.process.stdout.close()
 
     def _ask(self, steps: str, question: str) -> list[dict[str, Any]]:
         """Write steps and a question; the answer is one line of JSON, anything before it is an error."""
-        assert self._process.stdin is not None
+        assert self.process.stdin is not None
         text = f"{steps}\n{question}\n" if steps else f"{question}\n"
         try:
-            self._process.stdin.write(text.encode())
-            self._process.stdin.flush()
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
             complaint, answer = self._read()
         except OSError as problem:
             raise TestbedError(f"nft has ended: {problem}") from problem
@@ -80,12 +80,12 @@ class Session:
 
     def _read(self) -> tuple[str, str]:
         """Return the text before the answer, and the answer ("" if there is none)."""
-        assert self._process.stdout is not None
+        assert self.process.stdout is not None
         output, deadline = b"", time.monotonic() + ANSWER_S
         while (left := deadline - time.monotonic()) > 0:
-            if not select.select([self._process.stdout], [], [], left)[0]:
+            if not select.select([self.process.stdout], [], [], left)[0]:
                 break
-            data = os.read(self._process.stdout.fileno(), 1 << 16)
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
             output += data
             *said, last = output.decode(errors="replace").splitlines() or [""]
             if output.endswith(b"\n") and last.startswith("{"):

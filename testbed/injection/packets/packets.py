@@ -42,8 +42,8 @@ class Packets:
 
     def __init__(self, links: Iterable[Link], space: AddressSpace, namespaces: NetworkNamespaces) -> None:
         self._links, self._space, self._namespaces = {link.name: link for link in links}, space, namespaces
-        self._table = f"testbed_{space.network.replace('.', '_')}_{os.getpid()}_{next(_NUMBER)}"
-        self._sessions: dict[EnterCommand, Session] = {}
+        self.table = f"testbed_{space.network.replace('.', '_')}_{os.getpid()}_{next(_NUMBER)}"
+        self.sessions: dict[EnterCommand, Session] = {}
         self._active: dict[str, list[Session]] = {}  # the sessions of each fault in force
         self._lock = threading.Lock()
 
@@ -59,7 +59,7 @@ class Packets:
     def look(self, address: str, act: Callable[[], object]) -> int:
         """Return the number of packets from an address of the run into our network during `act`."""
         with self._lock:
-            session, chain = self._started(()), f"inet {self._table} look"
+            session, chain = self._started(()), f"inet {self.table} look"
             rule = f"{matched('answers', self._own(address))} counter"
             session.chain(f"{_added(chain)}; add rule {chain} {rule}", chain)
             try:
@@ -91,21 +91,21 @@ class Packets:
         with self._lock:
             chain, left = self._chain(fault), []
             for session in self._active.pop(fault, []):
-                left += session.chains(_removed(chain)).get(self._table, [])
+                left += session.chains(_removed(chain)).get(self.table, [])
             if fault in left:
                 raise TestbedError(f"the packet rules of {fault} were removed, but they are still there")
 
     def left(self) -> list[str]:
         """Return the faults with rules in force."""
         with self._lock:
-            found = [session.chains("").get(self._table, []) for session in self._sessions.values()]
+            found = [session.chains("").get(self.table, []) for session in self.sessions.values()]
             return sorted({fault for faults in found for fault in faults})
 
     def close(self) -> None:
         """End the processes that own the rules and verify it: the kernel then removes every rule."""
         with self._lock:
-            while self._sessions:
-                self._sessions.popitem()[1].close()
+            while self.sessions:
+                self.sessions.popitem()[1].close()
             self._active.clear()
 
     def _placed(self, drops: Sequence[PacketDrop]) -> dict[EnterCommand, list[str]]:
@@ -125,12 +125,12 @@ class Packets:
             raise TestbedError(f"{len(texts)} packet rules were added, but the kernel has {len(found)}")
 
     def _chain(self, fault: str) -> str:
-        return f"inet {self._table} {fault}"
+        return f"inet {self.table} {fault}"
 
     def _started(self, enter: EnterCommand) -> Session:
-        if enter not in self._sessions:
-            self._sessions[enter] = Session(enter, self._table)
-        return self._sessions[enter]
+        if enter not in self.sessions:
+            self.sessions[enter] = Session(enter, self.table)
+        return self.sessions[enter]
 
     def _link(self, name: str) -> Link:
         if name not in self._links:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from testbed.envoy.flags import flags, outcome
+from testbed.envoy.flags import flags, has_begun, outcome
 from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, grpc, read, request_id, times
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
@@ -119,11 +119,12 @@ class _Line:
             flags=said,
             call=self.key,
             grpc_status=grpc(self.fields),
-            outcome=outcome(said) if status == 0 else "",
+            outcome=outcome(said, begun=status != 0),
         )
 
     def call(self, edge: str) -> Call:
-        said = flags(self.fields["flags"])
+        said, status, status_grpc = flags(self.fields["flags"]), int(self.fields["status"]), grpc(self.fields)
+        begun = has_begun(status, status_grpc, str(self.fields.get("details", "")))
         return Call(
             request=request_id(self.fields["baggage"]),
             edge=edge,
@@ -131,18 +132,19 @@ class _Line:
             attempts=int(self.fields["attempts"]) - self.unsent,
             start=self.start,
             duration_ms=self.duration_ms,
-            status=int(self.fields["status"]),
+            status=status,
             flags=said,
             call=self.key,
             refused=self.unsent,
-            grpc_status=grpc(self.fields),
-            outcome=outcome(said, refused=self.unsent),
+            grpc_status=status_grpc,
+            outcome=outcome(said, refused=self.unsent, begun=begun),
         )
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:
     """Read a line of Envoy's `tcp_proxy`; the duration of an open connection is infinite."""
     (start, duration), said = times(line), flags(line["flags"])
+    ended = line["event"] == ENDED
     return Attempt(
         request="",
         edge=edge,
@@ -150,10 +152,12 @@ def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt
         callee=link.callee if link else "",
         number=1,
         start=start,
-        duration_ms=duration if line["event"] == ENDED else math.inf,
+        duration_ms=duration if ended else math.inf,
         status=0,
         flags=said,
         source=CONNECTION,
         call=f"{line['caller']}:{life}/tcp.{line['connection']}",
         outcome=outcome(said),
+        sent=int(line["sent"]) if ended else None,
+        received=int(line["received"]) if ended else None,
     )

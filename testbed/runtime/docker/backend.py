@@ -34,7 +34,7 @@ class DockerBackend:
 
     def __init__(self, directory: Path, lease: DockerLease, keep: bool) -> None:
         self.lives: Lives[ContainerLife] = Lives()
-        self._directory, self._lease, self._keep = directory.absolute(), lease, keep
+        self._directory, self.lease, self._keep = directory.absolute(), lease, keep
         self._processes: dict[str, Process] = {}
         self._tools: dict[str, Path] = {}
         self._begun: ContainerSet | None = None
@@ -46,23 +46,23 @@ class DockerBackend:
         """Find programs and images. Raise if one is missing."""
         self._processes = {process.name: process for process in processes}
         self._tools = {tool: binaries.find(tool) for tool in {one.argv[0] for one in processes if not one.image}}
-        images.check(self._lease.engine, {process.image: process.name for process in processes if process.image})
+        images.check(self.lease.engine, {process.image: process.name for process in processes if process.image})
 
     def begin(self, processes: Sequence[Process]) -> None:
         """Create the pods, then the containers in them."""
         if not self._keep:
-            self._lease.guard.folder(self._directory)
-        self._begun = ContainerSet(self.lives, self._lease)
+            self.lease.guard.folder(self._directory)
+        self._begun = ContainerSet(self.lives, self.lease)
         context, environment = self._context(), folder.environment(self._directory)
-        all_pods = pods(processes, self._lease.routed)
+        all_pods = pods(processes, self.lease.routed)
         self.containers.hold(all_pods, {pod.name: holder(pod, context) for pod in all_pods})
         members = [(self._processes[name], pod) for pod in all_pods for name in pod.processes]
         self.containers.make({process.name: container(process, pod, context, environment) for process, pod in members})
 
     def _context(self) -> RunContext:
         return RunContext(
-            network=self._lease.name,
-            labels=self._lease.labels,
+            network=self.lease.name,
+            labels=self.lease.labels,
             image=images.base_image(),
             user=f"{os.getuid()}:{os.getgid()}",
             folder=self._directory,
@@ -149,7 +149,7 @@ class DockerBackend:
 
     def cannot(self, action: str) -> str:
         """Why the daemon cannot limit "cpu" or "memory", "" if it can."""
-        return refuse_to_limit(self._lease.engine.info, action)
+        return refuse_to_limit(self.lease.engine.info, action)
 
     def pid(self, name: str) -> int:
         """Return the pid of the first process of a container, on the machine of the daemon."""
@@ -162,6 +162,10 @@ class DockerBackend:
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts, but not before unexpected deaths."""
         return self.containers.cpu_seconds(name)
+
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command in a container. The daemon cannot end it, so `timeout_s` is not used."""
+        return self.containers.execute(name, words)
 
     def reach(self, address: str) -> str:
         """Return the loopback address at which an address of the plan is published.

@@ -54,9 +54,9 @@ class ContainerSet:
     """
 
     def __init__(self, lives: Lives[ContainerLife], lease: DockerLease) -> None:
-        self._lives, self._lease, self._engine = lives, lease, lease.engine
-        self.watch = Watch(lives, self._engine, lease.run)
-        self._handles: dict[str, ContainerHandle] = {}
+        self._lives, self._lease, self.engine = lives, lease, lease.engine
+        self.watch = Watch(lives, self.engine, lease.run)
+        self.handles: dict[str, ContainerHandle] = {}
         self._holders: dict[str, ContainerHandle] = {}
         self._homes: dict[str, str] = {}  # process -> pod
         self.published: dict[str, str] = {}  # "10.213.1.1:8080" -> "127.0.0.1:32768"
@@ -69,9 +69,9 @@ class ContainerSet:
         self._tell_guard()
 
     def _hold(self, pod: Pod, spec: Spec) -> None:
-        handle = self._holders[pod.name] = ContainerHandle(self._engine.create(spec))
-        self._engine.start(handle.container)
-        facts = self._engine.facts(handle.container)
+        handle = self._holders[pod.name] = ContainerHandle(self.engine.create(spec))
+        self.engine.start(handle.container)
+        facts = self.engine.facts(handle.container)
         handle.begin(facts.pid)
         self._homes |= dict.fromkeys(pod.processes, pod.name)
         self.published |= {f"{pod.addresses[0]}:{port}": published for port, published in facts.ports.items()}
@@ -80,13 +80,13 @@ class ContainerSet:
         """Create the containers of processes without starting them."""
 
         def one(name: str) -> None:
-            self._handles[name] = ContainerHandle(self._engine.create(specs[name]))
+            self.handles[name] = ContainerHandle(self.engine.create(specs[name]))
 
         at_once(one, specs)
 
     def made(self) -> list[str]:
         """Return the processes that have a container."""
-        return list(self._handles)
+        return list(self.handles)
 
     def start(self, names: Sequence[str]) -> None:
         """Start containers that do not run. Raises `NotReady` if the daemon cannot start one."""
@@ -97,13 +97,13 @@ class ContainerSet:
             self._tell_guard()
 
     def _start(self, name: str) -> None:
-        handle = self._handles[name]
+        handle = self.handles[name]
         try:
-            self._engine.start(handle.container)
+            self.engine.start(handle.container)
         except Refused as refusal:
             self.watch.never_began(name)
             raise NotReady(f"{name} could not be started: {refusal}", name) from refusal
-        handle.begin(self._engine.facts(handle.container).pid)
+        handle.begin(self.engine.facts(handle.container).pid)
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to containers that are expected to end. `watch` reports their end."""
@@ -113,16 +113,16 @@ class ContainerSet:
 
     def _end(self, name: str, number: signal.Signals) -> None:
         if number == signal.SIGKILL:
-            self._handles[name].spent_s = self.cpu_seconds(name)
-        self._engine.signal(self._handles[name].container, number)
+            self.handles[name].spent_s = self.cpu_seconds(name)
+        self.engine.signal(self.handles[name].container, number)
 
     def remove(self) -> None:
         """Kill and remove everything. If the daemon is gone, kill the processes that this user may kill."""
         self.watch.close()
         try:
-            remove_run(self._engine, self._lease.run)
+            remove_run(self.engine, self._lease.run)
         except EngineGone:
-            for pid, started in self._pids().items():
+            for pid, started in self.pids().items():
                 if proc.started(pid) == started:
                     with suppress(OSError):
                         os.kill(pid, signal.SIGKILL)
@@ -135,31 +135,35 @@ class ContainerSet:
         A published port accepts connections even if no process listens behind it. So a tcp check uses the address in
         the network of the run.
         """
-        handle, ready = self._handles[process.name], process.ready
+        handle, ready = self.handles[process.name], process.ready
         if ready.log:
-            return line_in(lambda: self._engine.log(handle.container).splitlines(), ready.log)
+            return line_in(lambda: self.engine.log(handle.container).splitlines(), ready.log)
         if ready.command:
-            return lambda: said_by(*self._engine.run(handle.container, ready.command))
+            return lambda: _said(*self.engine.run(handle.container, ready.command))
         scheme, _, rest = ready.url.partition("://")
         address, slash, path = rest.partition("/")
         published = address if scheme == "tcp" else self.published.get(address, address)
         return health(published) if scheme == "grpc" else f"{scheme}://{published}{slash}{path}"
 
+    def execute(self, name: str, words: Sequence[str]) -> tuple[int, str, str]:
+        """Run a command in a container, and return exit code, stdout and stderr."""
+        return self.engine.run(self.handles[name].container, words)
+
     def log(self, name: str, lines: int | str) -> str:
         """Return the last log lines of a process, including those before restarts."""
-        return self._engine.log(self._handles[name].container, lines)
+        return self.engine.log(self.handles[name].container, lines)
 
     def facts(self, name: str) -> Facts:
         """Return the state of a container."""
-        return self._engine.facts(self._handles[name].container)
+        return self.engine.facts(self.handles[name].container)
 
     def freeze(self, name: str) -> None:
         """Pause a container."""
-        self._engine.pause(self._handles[name].container)
+        self.engine.pause(self.handles[name].container)
 
     def thaw(self, name: str) -> None:
         """Resume a container."""
-        self._engine.unpause(self._handles[name].container)
+        self.engine.unpause(self.handles[name].container)
 
     def throttle(self, name: str, share: float) -> None:
         """Limit a container to this share of one CPU."""
@@ -171,21 +175,21 @@ class ContainerSet:
 
     def free(self, name: str) -> None:
         """Remove all limits from a container."""
-        if self._handles[name].limited:
+        if self.handles[name].limited:
             self._limit(name, limits.NONE)
-            self._handles[name].limited = False
+            self.handles[name].limited = False
 
     def _limit(self, name: str, wanted: Mapping[str, int]) -> None:
-        self._handles[name].limited = True
-        self._engine.limit(self._handles[name].container, **wanted)
+        self.handles[name].limited = True
+        self.engine.limit(self.handles[name].container, **wanted)
 
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts, but not of an unexpected death."""
-        handle = self._handles[name]
+        handle = self.handles[name]
         if not self._lives.alive(name):
             return handle.spent_s
         here = handle.is_here
-        return handle.spent_s + (proc.cpu_seconds(handle.pid) if here else self._engine.cpu_seconds(handle.container))
+        return handle.spent_s + (proc.cpu_seconds(handle.pid) if here else self.engine.cpu_seconds(handle.container))
 
     def inside(self, name: str) -> tuple[str, ...]:
         """Return the words to run a command in the network of a process, which is that of its holder."""
@@ -201,13 +205,15 @@ class ContainerSet:
             )
         return (program("nsenter", f"entering the network of {name}"), f"--net=/proc/{handle.pid}/ns/net")
 
-    def _pids(self) -> dict[int, int]:
+    def pids(self) -> dict[int, int]:
         """All processes of the run on this machine, with their start times."""
         return {
-            handle.pid: handle.started
-            for handle in (*self._holders.values(), *self._handles.values())
-            if handle.started
+            handle.pid: handle.started for handle in (*self._holders.values(), *self.handles.values()) if handle.started
         }
 
     def _tell_guard(self) -> None:
-        self._lease.guard.watch(self._pids())
+        self._lease.guard.watch(self.pids())
+
+
+def _said(code: int, out: str, err: str) -> str:
+    return said_by(code, err or out)

@@ -87,19 +87,19 @@ class Engine:
         self.address = settings.get("base_url") or "unix:///var/run/docker.sock"
         try:
             check_listening(self.address)
-            self._api = docker.APIClient(version="auto", timeout=timeout_s, max_pool_size=4 * AT_ONCE, **settings)
+            self.api = docker.APIClient(version="auto", timeout=timeout_s, max_pool_size=4 * AT_ONCE, **settings)
         except Exception as problem:
             raise Unavailable(why_not(self.address, problem) + WITHOUT) from problem
 
     def close(self) -> None:
         """Close the connections."""
-        self._api.close()
+        self.api.close()
 
     @cached_property
     def info(self) -> Mapping[str, Any]:
         """The daemon's description of itself and its machine."""
         with self._asking("its description"):
-            found: Mapping[str, Any] = self._api.info()
+            found: Mapping[str, Any] = self.api.info()
             return found
 
     # -- images and networks
@@ -108,7 +108,7 @@ class Engine:
         """Whether the daemon has an image locally."""
         try:
             with self._asking(f"the image {name}"):
-                self._api.inspect_image(name)
+                self.api.inspect_image(name)
         except Refused as refusal:
             if refusal.status != 404:
                 raise
@@ -119,7 +119,7 @@ class Engine:
         """Create an image from a root file system."""
         repository, _, tag = name.partition(":")
         with self._asking(f"the image {name}"):
-            self._api.import_image_from_file(str(tar), repository=repository, tag=tag or "latest")
+            self.api.import_image_from_file(str(tar), repository=repository, tag=tag or "latest")
 
     def create_network(self, name: str, subnet: str, gateway: str, labels: Mapping[str, str]) -> None:
         """Create a network. Raises `Refused` if the subnet overlaps with another network."""
@@ -128,24 +128,24 @@ class Engine:
         pool = types.IPAMPool(subnet=subnet, gateway=gateway)
         with self._asking(f"the network {subnet}"):
             ipam = types.IPAMConfig(pool_configs=[pool])
-            self._api.create_network(name, driver="bridge", ipam=ipam, labels=dict(labels))
+            self.api.create_network(name, driver="bridge", ipam=ipam, labels=dict(labels))
 
     def remove_network(self, name: str) -> None:
         """Remove a network if it exists."""
         with self._unless_gone(), self._asking(f"the network {name}"):
-            self._api.remove_network(name)
+            self.api.remove_network(name)
 
     def networks(self, filters: Mapping[str, str]) -> list[tuple[str, dict[str, str]]]:
         """Return id and labels of networks."""
         with self._asking("its networks"):
-            return [(one["Id"], one.get("Labels") or {}) for one in self._api.networks(filters=dict(filters))]
+            return [(one["Id"], one.get("Labels") or {}) for one in self.api.networks(filters=dict(filters))]
 
     # -- containers
 
     def containers(self, filters: Mapping[str, str]) -> list[tuple[str, dict[str, str]]]:
         """Return id and labels of containers, including stopped ones."""
         with self._asking("its containers"):
-            listed = self._api.containers(all=True, filters=dict(filters))
+            listed = self.api.containers(all=True, filters=dict(filters))
         return [(one["Id"], one.get("Labels") or {}) for one in listed]
 
     def create(self, spec: Spec) -> str:
@@ -154,7 +154,7 @@ class Engine:
 
         mounts = [types.Mount(path, path, type="bind", read_only=not w) for path, w in spec.folders.items()]
         with self._asking(spec.name):
-            host = self._api.create_host_config(
+            host = self.api.create_host_config(
                 network_mode=spec.network,
                 mounts=mounts,
                 port_bindings=dict.fromkeys(spec.ports, (LOOPBACK,)),
@@ -162,8 +162,8 @@ class Engine:
                 sysctls=dict(spec.sysctls),
                 log_config=types.LogConfig(type="json-file"),
             )
-            own = {spec.network: self._api.create_endpoint_config(ipv4_address=spec.address)} if spec.address else None
-            made = self._api.create_container(
+            own = {spec.network: self.api.create_endpoint_config(ipv4_address=spec.address)} if spec.address else None
+            made = self.api.create_container(
                 spec.image,
                 name=spec.name,
                 entrypoint=list(spec.argv) or None,
@@ -173,7 +173,7 @@ class Engine:
                 ports=list(spec.ports),
                 labels=dict(spec.labels),
                 host_config=host,
-                networking_config=self._api.create_networking_config(own) if own else None,
+                networking_config=self.api.create_networking_config(own) if own else None,
             )
         return str(made["Id"])
 
@@ -186,7 +186,7 @@ class Engine:
         for left in reversed(range(PORT_TRIES)):
             try:
                 with self._asking("a start"):
-                    self._api.start(container)
+                    self.api.start(container)
                 return
             except Refused as refusal:
                 if "address already in use" not in str(refusal) or not left:
@@ -195,27 +195,27 @@ class Engine:
     def signal(self, container: str, number: int) -> None:
         """Send a signal to its first process, if it runs."""
         with self._unless_gone(), self._asking(f"signal {number}"):
-            self._api.kill(container, number)
+            self.api.kill(container, number)
 
     def pause(self, container: str) -> None:
         """Pause a container."""
         with self._asking("a pause"):
-            self._api.pause(container)
+            self.api.pause(container)
 
     def unpause(self, container: str) -> None:
         """Resume a container."""
         with self._asking("an unpause"):
-            self._api.unpause(container)
+            self.api.unpause(container)
 
     def limit(self, container: str, **limits: int) -> None:
         """Set limits (`cpu_period`, `cpu_quota`, `mem_limit`, `memswap_limit`; -1 is none)."""
         with self._asking("a limit"):
-            self._api.update_container(container, **limits)
+            self.api.update_container(container, **limits)
 
     def facts(self, container: str) -> Facts:
         """Return the state of a container."""
         with self._asking("a container's state"):
-            found = self._api.inspect_container(container)
+            found = self.api.inspect_container(container)
         state, published = found["State"], found["NetworkSettings"]["Ports"] or {}
         ports = {
             int(inside.partition("/")[0]): _published_at(bindings[0])
@@ -227,31 +227,31 @@ class Engine:
     def log(self, container: str, lines: int | str = "all") -> str:
         """Return the last log lines of a container; "" if it is removed."""
         with suppress(Refused), self._asking("a log"):
-            return str(self._api.logs(container, tail=lines).decode(errors="replace"))
+            return str(self.api.logs(container, tail=lines).decode(errors="replace"))
         return ""
 
     def cpu_seconds(self, container: str) -> float:
         """Return the CPU time since its last start; 0 if it does not run."""
         with self._asking("a container's statistics"):
-            stats = self._api.stats(container, stream=False, one_shot=True)
+            stats = self.api.stats(container, stream=False, one_shot=True)
         return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
 
-    def run(self, container: str, words: Sequence[str]) -> tuple[int, str]:
-        """Run a command in a container to its end. Return exit code and output."""
+    def run(self, container: str, words: Sequence[str]) -> tuple[int, str, str]:
+        """Run a command in a container to its end. Return exit code, stdout and stderr."""
         with self._asking("a command in a container"):
-            made = self._api.exec_create(container, list(words))["Id"]
-            output = self._api.exec_start(made)
-            return self._api.exec_inspect(made)["ExitCode"], output.decode(errors="replace")
+            made = self.api.exec_create(container, list(words))["Id"]
+            out, err = ((part or b"").decode(errors="replace") for part in self.api.exec_start(made, demux=True))
+            return self.api.exec_inspect(made)["ExitCode"], out, err
 
     def remove(self, container: str) -> None:
         """Kill and remove a container with its anonymous volumes, if it exists."""
         with self._unless_gone(), self._asking("a removal"):
-            self._api.remove_container(container, force=True, v=True)
+            self.api.remove_container(container, force=True, v=True)
 
     def events(self, run: Mapping[str, str]) -> Any:
         """Return a stream of decoded container events from now on. It has a `close()`."""
         with self._asking("its events"):
-            return self._api.events(filters={"type": "container", **run}, decode=True)
+            return self.api.events(filters={"type": "container", **run}, decode=True)
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:

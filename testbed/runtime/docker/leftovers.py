@@ -41,7 +41,7 @@ def sweep(engine: Engine) -> None:
     dead = {owner for owner in owners.values() if owner is not None and state(owner) is State.DEAD}
     if dead:
         try:
-            _remove(engine, [one for one in left if owners[one[1]] in dead], patience_s=0)
+            remove_things(engine, [one for one in left if owners[one[1]] in dead], patience_s=0)
         except Refused as refusal:
             if refusal.status != IN_USE:
                 raise
@@ -51,7 +51,7 @@ def remove(*ids: str) -> None:
     """Remove containers and networks by their ids, if they still exist."""
     engine = Engine()
     try:
-        _remove(engine, [one for one in _listed(engine, {"label": labels.RUN}) if one[1] in ids])
+        remove_things(engine, [one for one in _listed(engine, {"label": labels.RUN}) if one[1] in ids])
     finally:
         engine.close()
 
@@ -63,7 +63,7 @@ def remove_run(engine: Engine, run: str) -> None:
         if time.monotonic() > deadline:
             what = ", ".join(f"{kind} {name[:12]}" for kind, name, _ in left)
             raise TestbedError(f"removed, but still present after {PATIENCE_S:g} s: {what}")
-        _remove(engine, left)
+        remove_things(engine, left)
 
 
 def _listed(engine: Engine, filters: dict[str, str]) -> list[Found]:
@@ -71,7 +71,7 @@ def _listed(engine: Engine, filters: dict[str, str]) -> list[Found]:
     return [*containers, *(("network", name, marks) for name, marks in engine.networks(filters))]
 
 
-def _remove(engine: Engine, things: list[Found], patience_s: float = PATIENCE_S) -> None:
+def remove_things(engine: Engine, things: list[Found], patience_s: float = PATIENCE_S) -> None:
     """Containers first: a network with containers in it cannot be removed."""
     at_once(engine.remove, [name for kind, name, _ in things if kind == "container"])
     at_once(partial(_remove_network, engine, patience_s), [name for kind, name, _ in things if kind == "network"])

@@ -21,6 +21,7 @@ from testbed.runtime.process.lease import Lease
 from testbed.runtime.process.preflight import check_addresses
 from testbed.runtime.process.reaper_client import ProcessLife, ReaperClient
 from testbed.runtime.supervised import SEEN_S
+from testbed.runtime.tools import commands
 
 GRACE_S = 0.2  # time for the apps to end after SIGTERM when the run stops
 
@@ -33,11 +34,11 @@ class ProcessBackend:
 
     def __init__(self, directory: Path, lease: Lease, keep: bool) -> None:
         self.lives: Lives[ProcessLife] = Lives()
-        self._directory, self._lease, self._keep = directory.absolute(), lease, keep
+        self._directory, self.lease, self._keep = directory.absolute(), lease, keep
         self._processes: dict[str, Process] = {}
         self._tools: dict[str, str] = {}
         self._groups: dict[str, Group] = {}  # for the next starts of processes with a memory limit
-        self._memory = Memory(note=self._note_group)
+        self.memory = Memory(note=self._note_group)
         self._begun: ReaperClient | None = None
 
     # -- the whole run
@@ -50,7 +51,7 @@ class ProcessBackend:
 
     def begin(self, processes: Sequence[Process]) -> None:
         """Start the reaper."""
-        self._begun = ReaperClient(self.lives, self._directory, self._lease, self._keep)
+        self._begun = ReaperClient(self.lives, self._directory, self.lease, self._keep)
 
     @property
     def reaper(self) -> ReaperClient:
@@ -145,7 +146,7 @@ class ProcessBackend:
 
     def confine(self, name: str, mb: int) -> None:
         """Put the next starts of a process into a control group."""
-        self._groups[name] = self._memory.group(self._lease.block, mb)
+        self._groups[name] = self.memory.group(self.lease.block, mb)
 
     def free(self, name: str) -> None:
         """Remove the control group for the next starts. A CPU limit ended with the process."""
@@ -153,7 +154,7 @@ class ProcessBackend:
 
     def cannot(self, action: str) -> str:
         """Return why an action is not possible on this machine, "" if it is possible."""
-        return self._memory.missing if action == "memory" else ""
+        return self.memory.missing if action == "memory" else ""
 
     def _note_group(self, folder: str) -> None:
         """Record a control group, so that the reaper removes it even if this process dies."""
@@ -180,6 +181,13 @@ class ProcessBackend:
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts (resolution 10 ms)."""
         return self.reaper.cpu_seconds(name)
+
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command with the environment and the folder of a process, and in its network."""
+        process = self._processes[name]
+        env, cwd = execution.environment(process, self._directory), Path(process.cwd or self._directory)
+        before = self._entering(name) if process.network else ()
+        return commands.run([*before, commands.program(words[0], cwd), *words[1:]], cwd, env, timeout_s)
 
     def reach(self, address: str) -> str:
         """Return the address unchanged: all addresses of the plan are on this machine."""

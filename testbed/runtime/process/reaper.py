@@ -199,7 +199,7 @@ class Worker:
 def sweep() -> None:
     """Kill and reap until this process has no child left and therefore, as a subreaper, no descendant."""
     while True:
-        for pid in _children():
+        for pid in children():
             _signal_group(pid, signal.SIGKILL)
             _signal(pid, signal.SIGKILL)
         try:
@@ -334,16 +334,18 @@ def _ended() -> int | None:
     return found.si_pid if found else None
 
 
-def _children() -> Iterable[int]:
+def children() -> Iterable[int]:
+    """Return the children of this process."""
     me = os.getpid()
     try:
         with open(f"/proc/self/task/{me}/children") as file:
             return [int(word) for word in file.read().split()]
     except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        return _scan(me)
+        return scan(me)
 
 
-def _scan(parent: int) -> list[int]:
+def scan(parent: int) -> list[int]:
+    """Return the children of a process, found in the list of all processes."""
     return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == parent]
 
 

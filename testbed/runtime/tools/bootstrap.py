@@ -40,12 +40,12 @@ class Pip:
             0.0  # megabytes of finished files, of the current file, and its downloaded part
         )
         self._packages = 0  # number of packages to install
-        self._is_first = True
+        self.is_first = True
 
     def first(self) -> None:
         """Install the packages of `FIRST` with the initial pip of .venv."""
         self._install("--progress-bar", "off", *FIRST)
-        self._packages, self._is_first = 0, False
+        self._packages, self.is_first = 0, False
 
     def rest(self) -> None:
         """Install the checkout and its dependencies."""
@@ -58,7 +58,7 @@ class Pip:
 
     def state(self) -> tuple[str, float]:
         """Return the progress."""
-        if self._packages == 0 or self._is_first:
+        if self._packages == 0 or self.is_first:
             done = self._before + self._part
             then = ", installing Go" if self._packages else ""
             return f"{done:.0f} of {max(done, WHEELS_MB):.0f} MB of wheels{then}", min(done / WHEELS_MB, 1) / 2
@@ -71,12 +71,13 @@ class Pip:
         last: list[str] = []
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as self._process:
             for line in self._process.stdout or ():
-                if not self._is_progress(line):
+                if not self.is_progress(line):
                     last = [*last, line.rstrip()][-TAIL:]
         if self._process.returncode != 0:
             raise TestbedError(_quoted("pip could not install the dependencies", last, command))
 
-    def _is_progress(self, line: str) -> bool:
+    def is_progress(self, line: str) -> bool:
+        """Take a line of pip, and return whether it says how far pip is."""
         if progress := _PROGRESS.match(line):
             self._part = int(progress[1]) / 1e6
             return True

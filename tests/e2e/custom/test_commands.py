@@ -129,7 +129,7 @@ def test_a_service_starts_when_what_it_needs_is_ready(tmp_path: Path) -> None:
 
 def born_at(shop: Any, service: str) -> float:
     """When the process of a service began (to a hundredth of a second)."""
-    pid = shop._runtime.pid(f"{service}-1/app")
+    pid = shop.parts.runtime.pid(f"{service}-1/app")
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     boot = next(float(line.split()[1]) for line in Path("/proc/stat").read_text().splitlines() if "btime" in line)
     return boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
@@ -142,7 +142,7 @@ def born_at(shop: Any, service: str) -> float:
 def test_ways_to_see_that_it_is_ready(tmp_path: Path, ready: dict[str, Any]) -> None:
     web = command() | {"ready": ready, "env": {"LATE": "0.3"}}
     with start(written(tmp_path, {"web": web})) as shop:
-        shop._runtime.restart("web-1/app")
+        shop.parts.runtime.restart("web-1/app")
         if "command" not in ready:
             assert answer_of(shop) == 200
 

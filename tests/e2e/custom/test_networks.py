@@ -96,7 +96,7 @@ def test_several_services_and_replicas_take_the_same_port_on_all_addresses(runni
     with start(running.topology) as other:
         for each in (running, other):
             for name in ("web-1", "web-2", "back-1"):
-                assert "0.0.0.0:8080" in proc.listening(each._runtime.pid(f"{name}/app"))
+                assert "0.0.0.0:8080" in proc.listening(each.parts.runtime.pid(f"{name}/app"))
                 assert httpx.get(f"http://{address(each, name)}/env", trust_env=False, timeout=60).status_code == 200
         run = running.experiment(latency(ms=50).on("front -> web"), load=LOAD, **SHORT)
         assert answer_of(other) == 200
@@ -129,7 +129,7 @@ def test_its_process_can_be_paused_throttled_and_limited(running: Testbed) -> No
     assert took >= 1
     with running.inject(cpu_limit(share=0.5).on(service="back")):
         assert answer_of(running) == 200
-    if not running._runtime.cannot("memory"):
+    if not running.parts.runtime.cannot("memory"):
         with running.inject(memory_limit(mb=64).on(service="back")):
             assert answer_of(running) == 200
     assert answer_of(running) == 200
@@ -155,9 +155,9 @@ def test_packets_are_lost_on_its_edges(running: Testbed) -> None:
 def test_one_that_dies_by_itself_is_found_dead(tmp_path: Path) -> None:
     with start(alone(tmp_path)) as running:
         ip, _, port = address(running, "web-1").rpartition(":")
-        os.kill(running._runtime.pid("web-1/app"), signal.SIGKILL)
-        eventually(running._runtime.deaths, within_s=60)
-        assert [death.name for death in running._runtime.deaths()] == ["web-1/app"]
+        os.kill(running.parts.runtime.pid("web-1/app"), signal.SIGKILL)
+        eventually(running.parts.runtime.deaths, within_s=60)
+        assert [death.name for death in running.parts.runtime.deaths()] == ["web-1/app"]
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((ip, int(port)))
 
@@ -178,7 +178,7 @@ def test_it_is_ready_when_it_listens_and_not_before(tmp_path: Path, ready: dict[
         for again in range(2):
             if again:
                 began = time.monotonic()
-                running._runtime.restart("web-1/app")
+                running.parts.runtime.restart("web-1/app")
                 assert time.monotonic() - began >= 0.6
             assert answer_of(running) == 200
 

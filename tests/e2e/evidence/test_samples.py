@@ -25,7 +25,7 @@ def test_counters_are_there_at_both_ends_of_every_phase_and_a_new_life_begins_at
     with bed.load(constant_rate(get("/"), rps=50, timeout_s=30)) as traffic:
         with bed.inject(outage("back", replicas=1, kind="erroring")):
             traffic.run(for_s=0.7, phase="broken")
-        bed._runtime.restart("front-1/proxy")
+        bed.parts.runtime.restart("front-1/proxy")
         traffic.run(for_s=0.3, phase="again")
     run = traffic.result()
     run.judge(all=[statuses(200, 502, 503)])
@@ -49,8 +49,8 @@ def test_counters_are_there_at_both_ends_of_every_phase_and_a_new_life_begins_at
 def test_a_testbed_that_stalls_is_not_taken_for_a_slow_mesh(bed):
     with bed.load(constant_rate(get("/"), rps=50, timeout_s=30)) as traffic:
         traffic.run(for_s=0.3, phase="well")
-        bed._runtime.pause("inlet")
-        threading.Timer(0.5, bed._runtime.resume, ["inlet"]).start()
+        bed.parts.runtime.pause("inlet")
+        threading.Timer(0.5, bed.parts.runtime.resume, ["inlet"]).start()
         traffic.run(for_s=0.8, phase="stalled")
     run = traffic.result()
     late, count = run.judge(all=[max_latency(under_ms=150).during("stalled"), statuses(200).during("stalled")]).verdicts

@@ -21,7 +21,7 @@ LOAD = constant_rate(get("/"), rps=50)
 
 
 def kept(bed: Testbed) -> History:
-    return History.read(Path(bed._parts.directory) / NAME)
+    return History.read(Path(bed.parts.directory) / NAME)
 
 
 def all_of(history: History) -> list[str]:

@@ -19,7 +19,7 @@ LOAD = constant_rate(get("/"), rps=50, timeout_s=30)
 
 
 def pids(mesh):
-    return {p.name: mesh._runtime.pid(p.name) for p in mesh.plan.processes}
+    return {p.name: mesh.parts.runtime.pid(p.name) for p in mesh.plan.processes}
 
 
 def assert_tried(mesh, times):

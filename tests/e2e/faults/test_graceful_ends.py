@@ -42,14 +42,14 @@ def pool():
 @contextmanager
 def in_hand(bed, pool, client, path):
     """A request that the service has in hand, for the one that it calls stands still until the end of the block."""
-    bed._runtime.pause(GATE)
+    bed.parts.runtime.pause(GATE)
     try:
         asked = pool.submit(client.get, path)
-        inlet = bed._runtime.reach(bed.plan.inlet_admin)
+        inlet = bed.parts.runtime.reach(bed.plan.inlet_admin)
         eventually(lambda: counts(inlet).active == 3, within_s=30)
         yield asked
     finally:
-        bed._runtime.resume(GATE)
+        bed.parts.runtime.resume(GATE)
 
 
 def test_what_is_in_hand_is_answered_and_who_comes_meanwhile_is_turned_away(bed, pool, client):

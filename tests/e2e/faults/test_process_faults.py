@@ -59,8 +59,8 @@ def heavy_client(heavy):
 @pytest.mark.parametrize("share", [0.2, 0.05])
 def test_work_takes_longer_by_the_share_of_the_processor_that_it_gets(heavy, heavy_client, share):
     with heavy.inject(cpu_limit(share=share).on(service="back")):
-        begun, used = time.perf_counter(), heavy._runtime.cpu_seconds("back-1/app")
-        while (spent := heavy._runtime.cpu_seconds("back-1/app") - used) < 0.1:
+        begun, used = time.perf_counter(), heavy.parts.runtime.cpu_seconds("back-1/app")
+        while (spent := heavy.parts.runtime.cpu_seconds("back-1/app") - used) < 0.1:
             assert heavy_client.get("/hard").status_code == 200
         took = time.perf_counter() - begun
     assert took >= 0.85 * (spent - 0.02) / share  # the spent time is counted in steps of 10 ms
@@ -106,7 +106,7 @@ def test_an_app_that_does_not_even_start_with_so_little_is_our_trouble(heavy, he
 
 
 def test_where_memory_cannot_be_limited_it_is_refused_before_anything_is_sent(heavy, monkeypatch):
-    monkeypatch.setattr(heavy._runtime._backend._memory, "missing", "this machine has no memory controller")
+    monkeypatch.setattr(heavy.parts.runtime.backend.memory, "missing", "this machine has no memory controller")
     with pytest.raises(FaultError, match=r"memory_limit\(mb=24\).*no memory controller\. Use kill\(\) or crash_loop"):
         heavy.experiment(memory_limit(mb=24).on(service="back"), load=constant_rate(get("/"), rps=20))
 
@@ -170,7 +170,7 @@ def test_one_replica_after_the_other_is_down_and_never_both(patient, client):
 
 
 def windows(bed, fault):
-    return [event for event in bed._injector.events if event.text == str(fault)]
+    return [event for event in bed.parts.injector.events if event.text == str(fault)]
 
 
 def test_a_rolling_outage_is_judged_window_by_window_and_again_from_its_file(patient, tmp_path):
@@ -220,10 +220,10 @@ def test_trouble_in_the_middle_of_a_fault_is_an_error_of_the_test(heavy):
     """The back dies of its own accord between two stops, so that there is nothing to stop."""
     fault = flapping(pause().on(service="back"), up_s=1, down_s=0.05)
     injection = heavy.inject(fault)
-    (timeline,) = heavy._injector._timelines.values()
+    (timeline,) = heavy.parts.injector.timelines.values()
     eventually(lambda: windows(heavy, fault)[-1].healing_s, within_s=30)
-    heavy._runtime.kill("back-1/app")
-    eventually(lambda: not timeline._thread.is_alive(), within_s=30)
+    heavy.parts.runtime.kill("back-1/app")
+    eventually(lambda: timeline.is_over, within_s=30)
     with pytest.raises(TestbedError, match="flapping.* failed while it was in force.* back-1/app is not running"):
         injection.heal()
 

@@ -111,6 +111,8 @@ def test_broken_answers_are_told_apart(binary: Path, server: Server, path: str, 
     """On a new connection and on a kept one: a kept one must not be tried again in silence."""
     requests = ask(binary, server.url, path, "/", path)
     assert [(request.status, request.error) for request in requests] == [(0, error), (200, ""), (0, error)]
+    outcome, begun = ("broken_off", 200) if "half" in path else ("reset", 0)
+    assert [(request.outcome, request.begun) for request in requests] == [(outcome, begun), ("", 0), (outcome, begun)]
     assert [head.split()[1] for head in server.heads] == [path, "/", path]
 
 

@@ -181,6 +181,20 @@ def test_a_request_that_the_peer_ends_alone_is_a_reset(binary: Path) -> None:
     assert (request.status, request.error) == (0, "reset")
 
 
+@pytest.mark.parametrize("protocol", ["grpc", "http2"])
+@pytest.mark.parametrize(("last", "error"), [("close", "eof"), ("silent", "reset")])
+def test_a_stream_that_breaks_off_after_its_head_is_no_answer(
+    binary: Path, protocol: str, last: str, error: str
+) -> None:
+    """The head said 200; neither the rest of the body nor the trailers come."""
+    begun = SETTINGS + frame(HEADERS, b"\x88", END_HEADERS) + frame(DATA, b"\0" * 5)
+    broken = Broken(last, begun + (frame(RST_STREAM, b"\0\0\0\x02") if last == "silent" else b""))
+    (request,) = ask(binary, broken.url, call(), spoken=RequestEncoding(protocol))
+    broken.close()
+    assert (request.status, request.grpc_status, request.error) == (0, None, error)
+    assert (request.outcome, request.begun, request.ok) == ("broken_off", 200, False)
+
+
 def test_a_connection_without_answers_is_left(binary: Path) -> None:
     """Nobody would notice that it is dead; later users come over a new one, as they do over HTTP/1.1."""
     broken = Broken("silent")
@@ -190,7 +204,13 @@ def test_a_connection_without_answers_is_left(binary: Path) -> None:
     assert broken.taken == 2
 
 
-HEADERS, RST_STREAM, END = 1, 3, 5  # types of frames of HTTP/2; flags of one that is the whole answer
+DATA, HEADERS, RST_STREAM, END_HEADERS, END = (
+    0,
+    1,
+    3,
+    4,
+    5,
+)  # types of frames of HTTP/2; flags of one that is the whole answer
 SETTINGS = b"\0\0\0\x04" + b"\0" * 5
 
 

@@ -58,7 +58,7 @@ def configurations(plan: Plan) -> dict[str, str]:
 
 def drifts(shop: Testbed, mesh: Mesh, plan: Plan) -> list[str]:
     """Where each running proxy differs from what a plan says."""
-    return [mesh.drift(shop._runtime.reach(admin), text) for admin, text in configurations(plan).items()]
+    return [mesh.drift(shop.parts.runtime.reach(admin), text) for admin, text in configurations(plan).items()]
 
 
 def load(shop: Testbed) -> Run:
@@ -74,7 +74,7 @@ def gaps(run: Run) -> list[str]:
 
 
 def proxy_log(shop: Testbed) -> Log:
-    (log,) = (log for log in logs(shop.plan, shop._runtime.reach) if log.tells("attempts"))
+    (log,) = (log for log in logs(shop.plan, shop.parts.runtime.reach) if log.tells("attempts"))
     return log
 
 

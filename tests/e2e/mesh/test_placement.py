@@ -145,7 +145,7 @@ def test_both_lives_of_a_proxy_are_evidence(plain):
 def lose_a_proxy(bed):
     with bed.load(LOAD) as traffic:
         traffic.run(for_s=0.3)
-        os.kill(bed._runtime.pid("node-2/proxy"), signal.SIGKILL)
+        os.kill(bed.parts.runtime.pid("node-2/proxy"), signal.SIGKILL)
         traffic.run(for_s=0.3, phase="after")
 
 
@@ -195,11 +195,11 @@ def test_a_proxy_that_is_not_there_is_refused(plain):
 def test_policies_are_swapped_in_every_proxy_that_holds_the_edge(plain):
     retry = {EDGE: {"retries": {"attempts": 2, "retryOn": ["5xx"], "backoff": "5ms"}}}
     names = {process.name for process in plain.plan.processes}
-    before = {name: plain._runtime.pid(name) for name in names}
+    before = {name: plain.parts.runtime.pid(name) for name in names}
     with plain.load(LOAD) as traffic, plain.inject(abort(503).on(EDGE)):
         traffic.run(for_s=0.2, phase="bare")
         with plain.override_policies(retry):
-            renewed = {name for name in names if plain._runtime.pid(name) != before[name]}
+            renewed = {name for name in names if plain.parts.runtime.pid(name) != before[name]}
             traffic.run(for_s=0.2, phase="retrying")
         traffic.run(for_s=0.2, phase="restored")
     wanted = {"bare": 1, "retrying": 3, "restored": 1}

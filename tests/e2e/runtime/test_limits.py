@@ -119,5 +119,5 @@ def groups(lease: Lease) -> list[Path]:
 def test_the_group_that_tries_it_out_is_noted_first_and_gone_afterwards(runtime: ProcessRuntime) -> None:
     runtime.start([], [])
     assert runtime.cannot("memory") == ""
-    (tried,) = (runtime._directory / "cgroups").read_text().split()
+    (tried,) = (runtime.directory / "cgroups").read_text().split()
     assert not Path(tried).exists()

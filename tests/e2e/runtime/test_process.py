@@ -334,7 +334,7 @@ def test_an_unknown_name_gets_the_nearest(runtime: ProcessRuntime, lease: Lease)
 def test_the_death_of_the_reaper_is_the_testbeds_own_trouble(runtime: ProcessRuntime, lease: Lease) -> None:
     process = server(lease)
     runtime.start([process], [])
-    backend = runtime._backend
+    backend = runtime.backend
     assert isinstance(backend, ProcessBackend)
     os.kill(backend.reaper.reaper_pids[1], signal.SIGKILL)
     eventually(lambda: not runtime.alive(process.name))

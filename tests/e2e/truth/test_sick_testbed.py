@@ -41,7 +41,7 @@ def test_a_fallback_and_a_failure_because_of_a_starved_inlet_prove_nothing(bed):
 
 
 def test_missing_answers_while_the_link_proxy_is_stopped_prove_nothing(bed):
-    with stopped([bed._runtime.pid("links")], after_s=1.3, for_s=2.5):
+    with stopped([bed.parts.runtime.pid("links")], after_s=1.3, for_s=2.5):
         run = bed.experiment(NOTHING, load=load(), hold_s=1.5, **SHORT)
     report = run.judge(all=[statuses(200), contained()])
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive", "inconclusive"]
@@ -49,7 +49,7 @@ def test_missing_answers_while_the_link_proxy_is_stopped_prove_nothing(bed):
 
 
 def test_missing_answers_while_everything_is_stopped_prove_nothing(bed):
-    pids = [bed._runtime.pid(process.name) for process in bed.plan.processes]
+    pids = [bed.parts.runtime.pid(process.name) for process in bed.plan.processes]
     with stopped(pids, after_s=1.3, for_s=2.5):
         run = bed.experiment(NOTHING, load=load(), hold_s=1.5, **SHORT)
     report = run.judge(all=[statuses(200), contained()])

@@ -16,7 +16,7 @@ def main(directory: str) -> None:
     lease = lease_network()
     runtime = DockerRuntime(Path(directory), lease)
     runtime.start([server(lease, 1), server(lease, 2)], [])
-    told = {"run": lease.run, "reaper": lease.guard.pid, "pids": list(runtime._backend.containers._pids())}
+    told = {"run": lease.run, "reaper": lease.guard.pid, "pids": list(runtime.backend.containers.pids())}
     print(json.dumps(told), flush=True)
     time.sleep(120)
 

@@ -135,8 +135,8 @@ asyncio.run(main())
 
 
 def pid_of(driver: Driver) -> int:
-    assert driver._process is not None
-    return driver._process.pid
+    assert driver.pid is not None
+    return driver.pid
 
 
 def alive(pid: int) -> bool:

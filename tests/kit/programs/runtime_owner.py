@@ -29,7 +29,7 @@ def main(ending: str, directory: str, mark: str) -> None:
             os._exit(0)
     else:
         child = 0
-    backend = runtime._backend
+    backend = runtime.backend
     assert isinstance(backend, ProcessBackend)
     print(json.dumps({"block": lease.block, "reaper": backend.reaper.reaper_pids, "child": child}), flush=True)
     if ending == "raise":

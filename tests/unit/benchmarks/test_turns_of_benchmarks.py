@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks._turns import ROUNDS, WARMING, added, in_turns, ratio
+from benchmarks.turns import ROUNDS, WARMING, added, in_turns, ratio
 
 
 def test_every_variant_runs_once_per_round_and_warm_up_rounds_do_not_count():

@@ -48,7 +48,7 @@ def test_a_violation_tells_the_policy_the_numbers_and_the_worst_request():
     lines = verdict.next.splitlines()
     assert lines[0] == "request hold-3 (GET /, user u3): 200 after 20 ms"
     assert lines[1] == "  checkout -> pricing, pricing-1, attempt 1: 200 after 5 ms"
-    assert lines[-1] == "  ... 2 more"
+    assert lines[-1] == "  checkout -> pricing, pricing-1, attempt 3: 200 after 5 ms, and 4 more like this"
 
 
 def test_too_few_points_at_the_request_with_the_fewest():

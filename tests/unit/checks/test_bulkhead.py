@@ -49,6 +49,17 @@ def test_other_statuses_violate_it():
     assert verdict.why.endswith("400 calls in time, 0 later, other statuses: 503 x 400")
 
 
+def test_answers_that_broke_off_are_not_kept():
+    story = run()
+    story.events = [
+        replace(event, outcome="broken_off") if isinstance(event, Call) and event.request.startswith("hold") else event
+        for event in story.events
+    ]
+    verdict = story.verdict(bulkhead(EDGE))
+    assert verdict.outcome == "violated"
+    assert verdict.why.endswith("other statuses: 200, answer broke off x 400")
+
+
 def test_calls_that_come_too_late_are_not_kept():
     assert run(late_s=0.4).verdict(bulkhead(EDGE)).outcome == "held"
     verdict = run(late_s=2.5).verdict(bulkhead(EDGE))

@@ -1,5 +1,7 @@
 """Statuses of an edge: `call_statuses`, and attempts that are counted by how they ended."""
 
+from dataclasses import replace
+
 import pytest
 
 from testbed.checks import attempts, call_statuses
@@ -42,6 +44,13 @@ def test_one_that_ended_otherwise_violates_and_is_shown():
 def test_http_statuses_on_an_edge_that_carries_http():
     assert told([200], [404], topology=SHOP).verdict(call_statuses(EDGE, status=(200, 404))).outcome == "held"
     assert told([200], [503], topology=SHOP).verdict(call_statuses(EDGE, status=200)).outcome == "violated"
+
+
+def test_a_status_whose_answer_broke_off_is_not_that_status():
+    story = told([200], [200], topology=SHOP)
+    story.events[-1] = replace(story.events[-1], outcome="broken_off", flags="UPE")
+    verdict = story.verdict(call_statuses(EDGE, status=200))
+    assert (verdict.outcome, verdict.observed) == ("violated", "200 x 1, 200, answer broke off x 1")
 
 
 def test_on_the_loads_own_edge_the_calls_are_its_requests():

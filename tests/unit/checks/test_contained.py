@@ -4,7 +4,7 @@ import pytest
 
 from testbed.checks import contained
 from testbed.errors import CheckError
-from testbed.history.events import Call, FaultEvent, Request
+from testbed.history.events import Arrival, Call, FaultEvent, Request
 from tests.kit.story import EDGE, Story, quiet
 
 
@@ -163,3 +163,30 @@ def test_without_a_fault_all_but_the_warm_up_is_judged():
 def test_bad_bounds_are_refused(bounds, message):
     with pytest.raises(CheckError, match=message):
         contained(**bounds)
+
+
+def broken_off(story, ids):
+    """Let the calls of these requests break off on the edge; the service above answers 200 and breaks off, too."""
+    story.events += [
+        Call(one, on, "checkout-1", 1, story.now, 5.0, 200, "UPE", call=f"{one}-{on}", outcome="broken_off")
+        for one in ids
+        for on in (EDGE, "frontend -> checkout")
+    ]
+    return story
+
+
+def test_the_edge_is_named_where_an_answer_broke_off():
+    story = told(failed=(10, 20))
+    story.events = [event for event in story.events if not isinstance(event, Call)]
+    broken_off(story, ["hold-10", "hold-20"])
+    assert "all on checkout -> pricing" in story.verdict(contained()).observed
+
+
+def test_without_calls_the_edge_is_named_by_arrivals():
+    story = told(failed=(10,))
+    story.events = [event for event in story.events if not isinstance(event, Call)]
+    story.events += [
+        Arrival("hold-10", EDGE, "checkout-1", "pricing-1", 1, story.now, 5.0, 200, "UC", outcome="broken_off"),
+        Arrival("hold-10", "frontend -> checkout", "frontend-1", "checkout-1", 1, story.now, 6.0, 502),
+    ]
+    assert "all on checkout -> pricing" in story.verdict(contained()).observed

@@ -41,7 +41,8 @@ def test_grpc_statuses_go_by_their_names():
     verdict = rpc(0, 8, None).verdict(statuses("OK"))
     assert (verdict.outcome, verdict.margin) == ("violated", "2 non-OK")
     assert verdict.why == "2 requests of 3 ended with another status: RESOURCE_EXHAUSTED x 1, no answer x 1"
-    assert "RESOURCE_EXHAUSTED after" in verdict.next
+    assert verdict.next.startswith("request hold-2 (GET /, user u2): no answer after")
+    assert "RESOURCE_EXHAUSTED after" in rpc(0, 8).verdict(statuses("OK")).next
 
 
 @pytest.mark.parametrize(("code", "number"), [(0, 200), (14, 503), (5, 404), (13, 500), (4, 504)])

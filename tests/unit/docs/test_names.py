@@ -20,7 +20,7 @@ from tests.kit import ROOT
 
 @pytest.mark.parametrize(("home", "registered"), [("testbed.faults", FAULTS), ("testbed.checks", CHECKS)])
 def test_everything_registered_can_be_imported_from_testbed(home, registered):
-    offered = {name: getattr(testbed, name) for name in testbed.__all__ if testbed._LAZY[name] == home}
+    offered = {name: getattr(testbed, name) for name in testbed.__all__ if testbed.HOME_OF[name] == home}
     assert offered == registered
 
 
@@ -36,7 +36,7 @@ IMPORT = re.compile(r"^    from (\S+) import (\w+) as \2$", re.MULTILINE)
 
 def test_names_are_loaded_from_where_type_checkers_look_for_them():
     block = Path(testbed.__file__).read_text().partition("if TYPE_CHECKING:\n")[2]
-    assert [(name, home) for home, name in IMPORT.findall(block)] == list(testbed._LAZY.items())
+    assert [(name, home) for home, name in IMPORT.findall(block)] == list(testbed.HOME_OF.items())
 
 
 def test_names_are_found_where_there_are_no_source_files(tmp_path):
@@ -55,7 +55,7 @@ def test_names_are_found_where_there_are_no_source_files(tmp_path):
 
 def test_every_public_name_is_there():
     for name in testbed.__all__:
-        assert getattr(testbed, name) is getattr(import_module(testbed._LAZY[name]), name)
+        assert getattr(testbed, name) is getattr(import_module(testbed.HOME_OF[name]), name)
     assert dir(testbed) == testbed.__all__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = testbed.nothing

@@ -2,7 +2,7 @@
 
 import pytest
 
-from testbed.envoy.flags import flags, outcome
+from testbed.envoy.flags import flags, has_begun, outcome
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from testbed.envoy.flags import flags, outcome
         ("UR", "reset"),
         ("DC", "client_gone"),
         ("DI,DR", "client_gone"),
+        ("UPE", "protocol_error"),
         ("UTX,DCX", ""),  # a flag is a whole word
     ],
 )
@@ -35,3 +36,34 @@ def test_a_limit_that_forbade_only_a_retry_is_not_the_outcome() -> None:
 
 def test_a_dash_is_no_flag() -> None:
     assert [flags(text) for text in ("-", None, "UF,URX")] == ["", "", "UF,URX"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        ("", ""),
+        ("URX", ""),
+        ("UO", ""),  # a limit that forbade a retry: the answer itself is whole
+        ("FI", ""),
+        *((flag, "broken_off") for flag in ("UPE", "UC", "UR", "LR", "UT", "UMSDR", "SI", "UC,DC")),
+        ("DC", "client_gone"),
+        ("DR", "client_gone"),
+    ],
+)
+def test_a_flag_that_ends_an_answer_that_had_begun_means_that_it_broke_off(flags: str, code: str) -> None:
+    assert outcome(flags, begun=True) == code
+
+
+@pytest.mark.parametrize(
+    ("status", "grpc", "details", "begun"),
+    [
+        (200, None, "", True),
+        (0, None, "", False),
+        (503, None, "upstream_reset_before_response_started{connection_termination}", False),
+        (503, None, "upstream_reset_after_response_started{connection_termination}", True),
+        (200, 14, "upstream_reset_before_response_started{connection_failure}", False),  # Envoy itself, in gRPC
+        (200, 2, "upstream_reset_after_response_started{connection_termination}", True),  # a stream without trailers
+    ],
+)
+def test_whether_the_callee_had_begun_to_answer(status: int, grpc: int | None, details: str, begun: bool) -> None:
+    assert has_begun(status, grpc, details) is begun

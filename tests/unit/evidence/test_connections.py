@@ -65,4 +65,4 @@ def test_a_connection_leaves_calls_and_requests_of_the_log_whole(tmp_path):
 def test_one_that_was_refused_by_a_limit_has_ended_and_is_no_attempt(tmp_path):
     made = reader(tmp_path, line("TcpConnectionStart", host=None), line(host=None, flags="UO"))
     assert made.everything() == []
-    assert made._completeness.connections.lacks(total=1, active=0) == ""
+    assert made.completeness.connections.lacks(total=1, active=0) == ""

@@ -31,26 +31,26 @@ class Machine:
         self.directory, self.kept = directory, keep
         return self
 
-    def _step(self, name: str) -> None:
+    def step(self, name: str) -> None:
         self.told.append(name)
         if name in self.trouble:
             raise self.trouble[name]
 
     def prepare(self, topology: object, tell: object) -> None:
-        self._step("prepare")
+        self.step("prepare")
 
     def lease(self) -> Machine:
-        self._step("lease")
+        self.step("lease")
         return self
 
     def address_space(self, space: AddressSpace, topology: object) -> AddressSpace:
-        self._step("address_space")
+        self.step("address_space")
         return replace(space, wildcard_ports=(22_360,))
 
     def start(self, processes: Any, files: Any) -> None:
         self.files = [file.path for file in files]
         self.directory.mkdir()
-        self._step("start")
+        self.step("start")
 
     def stop(self) -> None:
         self.told.append("stop")
@@ -64,7 +64,7 @@ def ready(monkeypatch: pytest.MonkeyPatch, folder: Path, **trouble: Exception) -
     machine = Machine(trouble)
 
     def assembled(plan: Plan, *rest: object) -> Plan:
-        machine._step("assemble")
+        machine.step("assemble")
         return plan
 
     monkeypatch.setattr(launching, "runtime_class", lambda name: machine)

@@ -13,6 +13,7 @@ from testbed.faults import kill, latency
 from testbed.faults.resolved import resolve
 from testbed.history.events import Arrival, Attempt, FaultEvent, Request, RunInfo
 from testbed.history.file import History
+from testbed.injection.injector import Injector
 
 EDGE = "web -> back"
 FOR_SOME = FaultEvent("f1", "abort", "abort()", "inlet", (), (EDGE,), 1, 2, users=("u1",), injected=False)
@@ -111,11 +112,11 @@ def parts_of(bed, read):
     own = bed.topology.services["a"].model_copy(update={"command": ("x",), "language": None})
     bed.topology.services["a"] = own
     recorder = SimpleNamespace(read_in_parts=lambda edges: iter(read))
-    return SimpleNamespace(plan=bed.plan, injector=bed._injector, recorder=recorder)
+    return SimpleNamespace(plan=bed.plan, injector=bed.parts.injector, recorder=recorder)
 
 
 def resolved(bed, *faults):
-    return [resolve(fault, bed._parts.context({}, 1), f"f{n}") for n, fault in enumerate(faults, 1)]
+    return [resolve(fault, bed.parts.context({}, 1), f"f{n}") for n, fault in enumerate(faults, 1)]
 
 
 UNUSED = [replace(ABOVE, edge="client -> a", callee="a-1", request=f"r{n}") for n in range(30)]
@@ -141,9 +142,9 @@ def test_a_fault_that_will_be_felt_ends_nothing(bed):
     assert load.record.injected == load.record.runs == []
 
 
-def test_nothing_is_foreseen_while_something_is_broken(bed):
+def test_nothing_is_foreseen_while_something_is_broken(bed, monkeypatch):
     parts, load = parts_of(bed, [UNUSED]), Load(*SENT, *UNUSED)
-    bed._injector._injected["f0"] = None
+    monkeypatch.setattr(Injector, "is_idle", False)
     foresee(parts, load, resolved(bed, latency(ms=5).on("a -> b")))
     assert load.record.injected == load.record.runs == []
 

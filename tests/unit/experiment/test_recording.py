@@ -25,7 +25,7 @@ WHOLE = ("warm-up", "hold")
 
 
 def session(bed: Testbed, number: int = 1) -> LoadSession:
-    return recording.begin(bed._parts, bed.record, SHAPE, number)
+    return recording.begin(bed.parts, bed.record, SHAPE, number)
 
 
 def ran(one: LoadSession) -> LoadSession:
@@ -61,7 +61,7 @@ def test_an_ended_load_lets_go_of_everything(
     finish(one)
     assert one.over
     assert drivers[0].closed
-    assert one._sampler.stopped  # type: ignore[attr-defined]
+    assert one.sampler.stopped  # type: ignore[attr-defined]
 
 
 def test_a_load_that_is_given_up_is_on_no_record(bed: Testbed) -> None:
@@ -71,7 +71,7 @@ def test_a_load_that_is_given_up_is_on_no_record(bed: Testbed) -> None:
 
 def test_trouble_at_the_end_leaves_no_driver(bed: Testbed, drivers: Drivers, monkeypatch: pytest.MonkeyPatch) -> None:
     one = ran(session(bed))
-    monkeypatch.setattr(bed._parts.recorder, "collect", lambda in_flight: 1 / 0)
+    monkeypatch.setattr(bed.parts.recorder, "collect", lambda in_flight: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         one.traffic.result()
     assert one.over
@@ -82,9 +82,9 @@ def test_trouble_at_the_end_leaves_no_driver(bed: Testbed, drivers: Drivers, mon
 def test_only_faults_and_policies_of_its_own_time_are_in_a_history(bed: Testbed) -> None:
     def broken(percent: int) -> None:
         fault = delay(ms=percent).on("a -> b")
-        ledger, resolved = bed._injector.ledger, bed._injector.check([fault], bed._parts.context({}, 7))
+        ledger, resolved = bed.parts.injector.ledger, bed.parts.injector.check([fault], bed.parts.context({}, 7))
         ledger.record_skipped(ledger.planned(resolved))
-        bed._parts.swaps.events.append(PolicyEvent(float(percent), str(percent), {}))
+        bed.parts.swaps.events.append(PolicyEvent(float(percent), str(percent), {}))
 
     broken(1)
     one = ran(session(bed))
@@ -98,9 +98,9 @@ def test_what_is_on_record_so_far_holds_the_faults_that_are_to_come(
     bed: Testbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = ran(session(bed))
-    monkeypatch.setattr(bed._parts.recorder, "so_far", list)
-    resolved = bed._injector.check([delay(ms=1).on("a -> b")], bed._parts.context(one.users, 7))
-    index = one.so_far(bed._injector.ledger.planned(resolved))
+    monkeypatch.setattr(bed.parts.recorder, "so_far", list)
+    resolved = bed.parts.injector.check([delay(ms=1).on("a -> b")], bed.parts.context(one.users, 7))
+    index = one.so_far(bed.parts.injector.ledger.planned(resolved))
     assert [fault.text for fault in index.faults] == ["delay(ms=1).on('a -> b')"]
     assert len(index.requests) == one.answered > 0
     one.end()
@@ -109,7 +109,7 @@ def test_what_is_on_record_so_far_holds_the_faults_that_are_to_come(
 def test_a_run_is_judged_as_the_arm_of_its_test_says(make: Make) -> None:
     arms = [Arm.AS_WRITTEN, Arm.WITHOUT_FAULT]
     runs = [ran(session(make(Record(arm=arm)))).traffic.result() for arm in arms]
-    assert [run._arm for run in runs] == arms
+    assert [run.arm for run in runs] == arms
 
 
 def test_loads_of_two_meshes_at_once_are_each_on_the_record_of_their_own_test(make: Make) -> None:
@@ -141,7 +141,7 @@ def test_a_driver_that_does_not_start_is_no_load(bed: Testbed, monkeypatch: pyte
     with pytest.raises(TestbedError, match="no driver"):
         bed.load(SHAPE)
     monkeypatch.undo()
-    assert bed._load is None
+    assert bed.running_load is None
 
 
 def test_a_load_that_cannot_begin_leaves_no_sampler(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_a_journal_of_a_run_that_could_not_be_recorded_is_not_complete(
     bed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = ran(session(bed))
-    monkeypatch.setattr(bed._parts.recorder, "collect", lambda in_flight: 1 / 0)
+    monkeypatch.setattr(bed.parts.recorder, "collect", lambda in_flight: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         one.traffic.result()
     assert not kept(tmp_path).complete

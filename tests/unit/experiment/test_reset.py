@@ -12,7 +12,7 @@ from tests.kit.idle_mesh import SHAPE, Machine
 
 @pytest.fixture
 def cleaner(bed: Testbed) -> Cleaner:
-    return Cleaner(bed._parts)
+    return Cleaner(bed.parts)
 
 
 def test_a_clean_mesh_is_left_alone(cleaner: Cleaner, machine: Machine) -> None:
@@ -57,7 +57,7 @@ def test_a_fault_that_stays_in_force_is_reported_and_healed_again(
 ) -> None:
     cleaner.note_faulted(["b"])
     with monkeypatch.context() as patch:
-        patch.setattr(getattr(bed._parts, part), method, lambda: ["one"])
+        patch.setattr(getattr(bed.parts, part), method, lambda: ["one"])
         with pytest.raises(TestbedError, match=f"{said}.* after healing: one"):
             cleaner.clean(None)
     machine.restarted.clear()

@@ -28,7 +28,7 @@ def test_the_arm_without_policies() -> None:
 @pytest.mark.parametrize("overrides", [{}, {"replicas": {"db": 3}, "mesh": "none"}])
 def test_it_is_derived_at_most_once(overrides: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     read, derived = shop(), []
-    original = Topology._derived
-    monkeypatch.setattr(Topology, "_derived", lambda self, data: derived.append(data) or original(self, data))
+    original = Topology.derived
+    monkeypatch.setattr(Topology, "derived", lambda self, data: derived.append(data) or original(self, data))
     resolve(read, overrides, BARE)  # type: ignore[arg-type]
     assert len(derived) == bool(overrides)

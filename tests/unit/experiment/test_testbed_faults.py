@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -29,8 +30,8 @@ class Traffic:
 @pytest.fixture
 def whole(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> Testbed:
     """A mesh on whose planes faults do nothing, and whose loads send nothing."""
-    monkeypatch.setattr(Testbed, "load", lambda bed, shape: nullcontext(Traffic()))
-    bed._injector = injector(Plane())
+    monkeypatch.setattr(Testbed, "load", lambda bed, shape, probes: nullcontext(Traffic()))
+    bed.parts = replace(bed.parts, injector=injector(Plane()))
     return bed
 
 

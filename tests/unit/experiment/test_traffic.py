@@ -35,16 +35,17 @@ def traffic(sender, patience_s=60.0):
 
 
 def test_a_phase_ends_when_its_last_request_has_ended():
-    one = traffic(SlowAnswers(after_s=0.3))
+    sender = SlowAnswers(after_s=0.3)
+    one = traffic(sender)
     one.run(for_s=0.2, phase="hold")
     hold, drain = one.phases
-    ended = {request.id for request in one._sender.results()}
+    ended = {request.id for request in sender.results()}
     one.stop()
     assert (hold.name, drain.name) == ("hold", DRAIN)
     assert hold.end - hold.start == pytest.approx(0.2)
     assert drain.start == hold.end
     assert drain.end - drain.start >= 0.28
-    assert {name for due, name in one._planned if due < hold.end} <= ended
+    assert {name for due, name in one.planned if due < hold.end} <= ended
 
 
 def test_requests_after_the_end_are_not_sent_and_not_missing():
@@ -53,7 +54,7 @@ def test_requests_after_the_end_are_not_sent_and_not_missing():
     one.run(for_s=0.2, phase="hold")
     one.stop()
     time.sleep(0.02)
-    assert len(one._planned) > len(sender.sent) == len(one.requests())
+    assert len(one.planned) > len(sender.sent) == len(one.requests())
     assert one.completeness(one.requests()).complete
     assert not one.completeness(one.requests()[1:]).complete
 

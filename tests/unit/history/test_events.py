@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from testbed.history.events import Arrival, Attempt, Call, Request
@@ -17,6 +19,20 @@ ANSWERS = {
 )
 def test_an_answer_is_judged_by_its_own_status_or_by_its_grpc_status(kind, status, grpc, judged):
     assert ANSWERS[kind](status, grpc).as_http == judged
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("outcome", ["broken_off", "client_gone"])
+def test_an_answer_that_was_not_whole_is_no_answer(kind, outcome):
+    whole = ANSWERS[kind](200, None)
+    partial = replace(whole, outcome=outcome)
+    assert (whole.ok, whole.answered, whole.has_status(200)) == (True, True, True)
+    assert (partial.ok, partial.answered, partial.has_status(200)) == (False, False, False)
+
+
+def test_an_error_of_the_proxy_itself_is_an_answer():
+    call = replace(ANSWERS[Call](504, None), outcome="timeout")
+    assert (call.ok, call.answered, call.has_status(504)) == (False, True, True)
 
 
 def test_a_request_is_ok_from_200_to_399():

@@ -42,9 +42,9 @@ pytest_plugins = ["tests.kit.reruns"]
 def stopped(begins_s: float) -> Lateness:
     meter = Meter()
     time.sleep(begins_s)
-    os.kill(meter._process.pid, signal.SIGSTOP)
+    os.kill(meter.process.pid, signal.SIGSTOP)
     time.sleep(0.4)
-    os.kill(meter._process.pid, signal.SIGCONT)
+    os.kill(meter.process.pid, signal.SIGCONT)
     return meter.end()
 
 
@@ -56,7 +56,7 @@ def test_it_ends_its_thread_and_its_process() -> None:
     before = threading.active_count()
     meter = Meter()
     meter.end()
-    assert (meter._process.returncode, threading.active_count()) == (0, before)
+    assert (meter.process.returncode, threading.active_count()) == (0, before)
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def test_the_user_of_a_hidden_process_is_reported() -> None:
 def test_the_reaper_finds_children_without_the_kernels_list_too() -> None:
     child = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
     try:
-        assert child in reaper._scan(os.getpid())
-        assert child in reaper._children()
+        assert child in reaper.scan(os.getpid())
+        assert child in reaper.children()
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)

@@ -164,7 +164,7 @@ def test_a_packet_is_dropped_in_the_network_that_it_comes_into(wired: PacketTopo
     assert {way: "testbed_10" in tables(one.enter) for way, one in there.items()} == {
         way: way == packets for way in there
     }
-    assert f"_{wired.packets._table}" not in tables()
+    assert f"_{wired.packets.table}" not in tables()
     with pytest.raises(TimeoutError):
         wired.echo(0, 0.3)
     assert wired.echo(1) == b"hello"
@@ -253,8 +253,8 @@ def test_nobody_answers_at_an_unreachable_replica(bed) -> None:
 def test_answers_to_the_load_are_lost_where_they_come_through_our_network(bed) -> None:
     with bed.client() as client, bed.inject(packet_loss(percent=20, direction="answers").on(INTO_FRONT)):
         assert {client.get("/").status_code for _ in range(40)} == {200}
-        (fault,) = bed._parts.packets.left()
-        assert bed._parts.packets._packets.seen(fault).dropped >= 1
+        (fault,) = bed.parts.packets.left()
+        assert bed.parts.packets.counted(fault).dropped >= 1
 
 
 def test_everything_is_asked_where_it_is_published(far_bed) -> None:
@@ -277,8 +277,8 @@ def test_policies_are_read_back_and_a_killed_replica_comes_back(far_bed) -> None
 def test_answers_that_do_not_come_through_our_network_are_not_lost_and_requests_are(far_bed) -> None:
     with pytest.raises(Unsupported, match="do not come through the network of this machine.*direction='requests'"):
         far_bed.inject(packet_loss(percent=20, direction="answers").on(INTO_FRONT))
-    assert far_bed._parts.packets.left() == []
+    assert far_bed.parts.packets.left() == []
     with far_bed.client() as client, far_bed.inject(packet_loss(percent=20, direction="requests").on(INTO_FRONT)):
         assert {client.get("/").status_code for _ in range(40)} == {200}
-        (fault,) = far_bed._parts.packets.left()
-        assert far_bed._parts.packets._packets.seen(fault).dropped >= 1
+        (fault,) = far_bed.parts.packets.left()
+        assert far_bed.parts.packets.counted(fault).dropped >= 1

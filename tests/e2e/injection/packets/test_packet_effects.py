@@ -71,8 +71,8 @@ def test_the_kernel_drops_the_share_that_was_asked_for_and_a_loss_is_a_step_in_l
     with small.client() as client:
         with small.inject(packet_loss(percent=5).on(INTO_FRONT)):
             seen = timed(client, 150)
-            (fault,) = small._parts.packets.left()
-            counted = small._parts.packets._packets.seen(fault)
+            (fault,) = small.parts.packets.left()
+            counted = small.parts.packets.counted(fault)
         healed = timed(client, 10)
     assert {status for status, _ in seen + healed} == {200}
     assert max(ms for _, ms in seen) >= 190  # Linux waits 200 ms before it sends again for the first time
@@ -154,7 +154,7 @@ def test_the_rules_go_with_their_owner(small):
     """The kernel removes the table when the process that holds it ends, however it ends."""
     packets = Packets(small.plan.links, small.plan.space, NetworkNamespaces(()))
     packets.ready()
-    table, holder = packets._table, packets._sessions[()]._process
+    table, holder = packets.table, packets.sessions[()].process
     assert table in tables()
     holder.kill()
     holder.wait()

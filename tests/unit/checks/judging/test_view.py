@@ -201,9 +201,10 @@ def test_after_healing_it_still_names_where_the_fault_was_and_before_it_nothing(
     assert faulty(5).verdict(statuses(200).during("baseline")).edge == ""
 
 
-def test_several_edges_each_with_its_policy():
+def test_several_used_edges_each_with_its_policy():
     story = faulty(5)
-    story.fault(4.0, 4.05, id="f2", edges=(EDGE, "frontend -> checkout"), links=(LINK,))
+    story.fault(4.0, 4.05, id="f2", edges=(EDGE, "frontend -> checkout", "search -> pricing"), links=(LINK,))
+    story.events.append(Arrival("hold-0", "frontend -> checkout", "frontend-1", "checkout-1", 1, EPOCH + 4, 5.0, 200))
     verdict = story.verdict(availability(at_least_percent=90))
     assert verdict.edge == f"{EDGE}, frontend -> checkout"
     first, second = verdict.policy.splitlines()

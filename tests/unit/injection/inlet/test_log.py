@@ -65,6 +65,22 @@ def test_whose_answer_it_was(status: int, flags: str, details: str, seen: int, o
     assert (found.status, found.own) == (seen, own)
 
 
+@pytest.mark.parametrize(
+    ("status", "flags", "details", "outcome"),
+    [
+        (200, "UPE", AFTER, "broken_off"),
+        (200, "UC", AFTER, "broken_off"),
+        (503, "UC", BEFORE, "reset"),
+        (502, "UPE", BEFORE, "protocol_error"),
+        (200, "DC", "via_upstream", "client_gone"),
+        (200, "-", "via_upstream", ""),
+    ],
+)
+def test_how_it_ended(status: int, flags: str, details: str, outcome: str) -> None:
+    found = arrival(status=status, flags=flags, details=details)
+    assert (found.outcome, found.ok) == (outcome, not outcome)
+
+
 def test_the_fault_is_named() -> None:
     assert arrival(fault="f1", flags="FI", details="fault_filter_abort", status=503).fault == "f1"
     assert arrival(fault="").fault == ""

@@ -161,3 +161,17 @@ def test_a_second_life_has_call_keys_of_its_own() -> None:
     both = [line("attempt", 1, 2), line("call", 1, 2)]
     keys = {event.call for life in (1, 2) for event in ProxyLog(LINKS, life).read(both).events}  # type: ignore[union-attr]
     assert keys == {"a-1:7.1", "a-1:2/7.1"}
+
+
+def test_an_answer_that_broke_off_is_told_for_attempt_and_call() -> None:
+    after = "upstream_reset_after_response_started{protocol_error}"
+    lines = [line("attempt", 1, 2, flags="UPE"), line("call", 1, 2, flags="UPE", details=after)]
+    attempt, call = parse(lines, LINKS).events
+    assert [(one.status, one.outcome, one.answered, one.ok) for one in (attempt, call)] == [
+        (200, "broken_off", False, False)
+    ] * 2
+
+
+def test_a_call_that_its_own_app_left_has_no_whole_answer() -> None:
+    (call,) = parse([line("call", 1, 2, flags="DC", details="downstream_remote_disconnect")], LINKS).events
+    assert (call.outcome, call.ok, call.has_status(200)) == ("client_gone", False, False)

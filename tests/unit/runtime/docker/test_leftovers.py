@@ -27,20 +27,20 @@ THINGS = [("network", "n", {}), ("container", "c", {})]
 
 def test_a_network_in_use_is_removed_when_it_is_free() -> None:
     engine = Busy(3)
-    leftovers._remove(engine, THINGS)
+    leftovers.remove_things(engine, THINGS)
     assert engine.removed == ["c", "n"]
 
 
 def test_any_other_refusal_is_an_error_at_once() -> None:
     engine = Busy(3, status=500)
     with pytest.raises(Refused, match="active endpoints"):
-        leftovers._remove(engine, THINGS)
+        leftovers.remove_things(engine, THINGS)
     assert engine.times == 2
 
 
 def test_a_network_that_stays_in_use_is_an_error() -> None:
     with pytest.raises(Refused, match="active endpoints"):
-        leftovers._remove(Busy(10**6), THINGS, patience_s=0)
+        leftovers.remove_things(Busy(10**6), THINGS, patience_s=0)
 
 
 def test_a_network_of_a_dead_owner_in_use_does_not_stop_a_start(monkeypatch: pytest.MonkeyPatch) -> None:

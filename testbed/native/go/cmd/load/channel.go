@@ -40,7 +40,7 @@ func (c *channel) transport() *http.Transport {
 	}
 }
 
-// exchange sends one request and reads its whole answer; an error means that there was none.
+// exchange sends one request and reads its whole answer; an error means that there was no whole one.
 func (c *channel) exchange(next *request, deadline time.Time) (answer, error) {
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
@@ -50,13 +50,16 @@ func (c *channel) exchange(next *request, deadline time.Time) (answer, error) {
 	}
 	through := c.current()
 	response, err := whole(through.RoundTrip(sent))
-	if err != nil {
-		if ctx.Err() == context.DeadlineExceeded {
-			c.leave(through)
-		}
-		return answer{}, err
+	if err == nil {
+		return c.read(response), nil
 	}
-	return c.read(response), nil
+	if ctx.Err() == context.DeadlineExceeded {
+		c.leave(through)
+	}
+	if response != nil {
+		return answer{begun: response.StatusCode}, err
+	}
+	return answer{}, err
 }
 
 // whole reads a response to its end, where its trailers are.

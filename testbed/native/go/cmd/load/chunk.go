@@ -134,6 +134,7 @@ func (c *chunk) send(next *request, ending *sync.WaitGroup) {
 		Sent:     intended + sent.Sub(due).Seconds(),
 		End:      intended + time.Since(due).Seconds(),
 		Status:   answer.status,
+		Begun:    answer.begun,
 		Fallback: answer.fallback,
 		GRPC:     answer.grpc,
 	}

@@ -42,11 +42,12 @@ type server interface {
 
 type answer struct {
 	status   int
+	begun    int // the status of an answer that broke off; status is then 0
 	fallback string
 	grpc     *int // the status of a gRPC answer
 }
 
-// exchange sends one request and reads its whole answer; an error means that there was none.
+// exchange sends one request and reads its whole answer; an error means that there was no whole one.
 func (t *target) exchange(next *request, deadline time.Time) (answer, error) {
 	c, err := t.take(deadline)
 	if err != nil {
@@ -74,7 +75,7 @@ func (c *conn) exchange(next *request, address string) (got answer, keep bool, e
 	}
 	defer response.Body.Close()
 	if _, err = io.Copy(io.Discard, response.Body); err != nil {
-		return answer{}, false, err
+		return answer{begun: response.StatusCode}, false, err
 	}
 	return answer{status: response.StatusCode, fallback: response.Header.Get(fallbacks)}, !response.Close, nil
 }

@@ -11,7 +11,8 @@ import (
 
 const flushEvery = 50 * time.Millisecond
 
-// result is one request's end; times in epoch seconds, status 0 and an error where there was no whole answer.
+// result is one request's end; times in epoch seconds, status 0 and an error where there was no whole answer. Begun is
+// then the status of an answer that broke off.
 type result struct {
 	ID       string  `json:"id"`
 	Target   int     `json:"target"`
@@ -19,6 +20,7 @@ type result struct {
 	Sent     float64 `json:"sent"`
 	End      float64 `json:"end"`
 	Status   int     `json:"status"`
+	Begun    int     `json:"begun,omitempty"`
 	Error    string  `json:"error,omitempty"`
 	Detail   string  `json:"detail,omitempty"`
 	Fallback string  `json:"fallback,omitempty"`

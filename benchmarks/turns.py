@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
-from benchmarks._table import took
+from benchmarks.table import took
 
 ROUNDS, WARMING = 600, 50
 

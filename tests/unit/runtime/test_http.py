@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from testbed.envoy.connection import KeepAliveClient, ask
 from testbed.errors import TestbedError
+from testbed.runtime.http import KeepAliveClient, ask
 
 
 class Server:

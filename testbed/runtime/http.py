@@ -1,4 +1,4 @@
-"""HTTP requests to an Envoy: one request on a new connection, or many on a kept one."""
+"""HTTP requests to the control address of a process: one on a new connection, or many on a kept one."""
 
 from __future__ import annotations
 

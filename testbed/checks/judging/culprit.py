@@ -1,0 +1,155 @@
+"""Where requests failed, and which policies acted on them: the deepest edge whose failure reached the user."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from testbed.checks.judging.formatting import count, plural
+from testbed.checks.judging.stores import stalled_store
+from testbed.checks.judging.view import View
+from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
+from testbed.history.index import Index
+from testbed.history.outcomes import CLIENT_GONE, LIMIT, NO_HOST, TIMEOUT
+from testbed.spec.edges import CLIENT, Edge
+
+Hop = Attempt | Arrival | Call
+PROMPT_S = 0.1  # a service cancels its other calls this soon after one of them has failed
+
+
+def place_of(index: Index, request: Request) -> str:
+    """Return the edge on which a request failed or spent most of its time; else the edge into the entry.
+
+    Below the deepest failed call, a tcp edge is named if its connections show that the service waited there.
+    """
+    calls = index.calls.by_request.get(request.id, ()) or index.arrivals.by_request.get(request.id, ())
+    found = next(iter(causes(index, request, calls)), None)
+    if found is None and request.ok:
+        spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
+        found = next(iter(_deepest(spent)), None)
+    edge = found.edge if found else f"{CLIENT} -> {index.facts.entry or request.replica}"
+    return stalled_store(index, request, edge) or edge
+
+
+def is_bad(hop: Hop) -> bool:
+    """Whether a hop ended without a whole answer, or with an error."""
+    return not hop.ok
+
+
+def causes(index: Index, request: Request, hops: Sequence[Hop]) -> Sequence[Hop]:
+    """Return the failed hops of a request that have no failed hop below them, the most likely cause first.
+
+    A failure that reached the user comes before one that a service handled, a hop under a fault before others, and a
+    long one before a short one. Left out are calls that were cancelled because another call had failed.
+    """
+    bad = _not_cancelled(index, [hop for hop in hops if is_bad(hop)])
+    handled = _handled(index, bad)
+    return sorted(_deepest(bad), key=lambda hop: (hop.edge in handled, not under_fault(index, hop), -hop.duration_ms))
+
+
+def _not_cancelled(index: Index, bad: Sequence[Hop]) -> Sequence[Hop]:
+    """Leave out what a caller cancelled soon after a failure elsewhere, which does not depend on that call."""
+    failed = [(Edge.parse(hop.edge).callee, _end(hop)) for hop in bad if hop.outcome != CLIENT_GONE]
+
+    def cancelled(hop: Hop) -> bool:
+        above = _above(index, Edge.parse(hop.edge).caller)
+        return any(callee not in above and abs(_end(hop) - end) < PROMPT_S for callee, end in failed)
+
+    return [hop for hop in bad if hop.outcome != CLIENT_GONE or not cancelled(hop)]
+
+
+def _end(hop: Hop) -> float:
+    return hop.start + hop.duration_ms / 1000
+
+
+def _above(index: Index, service: str) -> set[str]:
+    """Return a service and every service from which it can be reached."""
+    found, todo = {service}, [service]
+    while todo:
+        callee = todo.pop()
+        new = {e.caller for e in map(Edge.parse, index.edges) if e.callee == callee} - found
+        found |= new
+        todo += new
+    return found
+
+
+def _handled(index: Index, bad: Sequence[Hop]) -> set[str]:
+    """Return the edges of failures after which their caller nevertheless answered well."""
+    failed = {Edge.parse(hop.edge).callee for hop in bad} | {index.facts.entry, CLIENT}
+    return {hop.edge for hop in bad if Edge.parse(hop.edge).caller not in failed}
+
+
+def _deepest(hops: Sequence[Hop]) -> Sequence[Hop]:
+    """Return the hops below which there is no other of them."""
+    callers = {Edge.parse(hop.edge).caller for hop in hops}
+    return [hop for hop in hops if Edge.parse(hop.edge).callee not in callers]
+
+
+def under_fault(index: Index, hop: Hop) -> bool:
+    """Whether a fault was in force on the link of a hop; for a request fault, whether it matched the request there."""
+    return any(
+        hop.edge in fault.edges
+        and _meets(fault, hop)
+        and _on_link(hop, fault.links)
+        and (fault.plane != "inlet" or _matched(index, hop, fault.id))
+        for fault in index.faults
+        if fault.injected
+    )
+
+
+def _meets(fault: FaultEvent, hop: Hop) -> bool:
+    return hop.start < fault.end + fault.healing_s and _end(hop) > fault.start - fault.rising_s
+
+
+def _on_link(hop: Hop, links: Sequence[str]) -> bool:
+    if isinstance(hop, Call) or not hop.callee:
+        return any(link.startswith(f"{hop.caller}--") for link in links)
+    return f"{hop.caller}--{hop.callee}" in links
+
+
+def _matched(index: Index, hop: Hop, fault: str) -> bool:
+    there = [a for a in index.arrivals.by_request.get(hop.request, ()) if a.edge == hop.edge]
+    return any(fault in arrival.fault.split(",") for arrival in there)
+
+
+def policies_of(view: View, edges: Sequence[str]) -> str:
+    """Return the policies that acted on the requests of a view, each with what it did; else those of these edges."""
+    found = acted(view)
+    if not found:
+        return view.policies(edges)
+    several = [*found] != [*edges]
+    lines = [(edge, f"{view.policies((edge,))} ({', '.join(words)})") for edge, words in found.items()]
+    return "\n".join(f"{edge}: {text}" if several else text for edge, text in lines)
+
+
+def acted(view: View) -> Mapping[str, Sequence[str]]:
+    """Return each edge whose policy acted on the requests of a view, with words for what it did: timeouts first."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for request in view.ids:
+        for call in view.index.calls.by_request.get(request, ()):
+            found[call.edge].update(_deeds(call))
+    ranked = sorted(found.items(), key=lambda one: [-one[1][deed] for deed in _WORDS])
+    return {edge: [_said(deed, deeds[deed]) for deed in _WORDS if deeds[deed]] for edge, deeds in ranked if deeds}
+
+
+_WORDS = {
+    TIMEOUT: "its timeout ended {}",
+    LIMIT: "its circuit breaker refused {}",
+    NO_HOST: "all hosts were ejected for {}",
+    "retries": "{}",
+}
+
+
+def _said(deed: str, number: int) -> str:
+    return _WORDS[deed].format(plural(number, "call")) if deed != "retries" else _retries(number)
+
+
+def _retries(number: int) -> str:
+    return "1 retry" if number == 1 else f"{count(number)} retries"
+
+
+def _deeds(call: Call) -> Iterator[str]:
+    """Yield what the policy of its edge did to a call."""
+    if call.outcome == TIMEOUT or (call.refused and call.outcome in (LIMIT, NO_HOST)):
+        yield call.outcome
+    yield from ("retries" for _ in range(call.attempts - 1))

@@ -1,0 +1,141 @@
+"""The place of a failure in small systems with one bug each, and the policy that acted there."""
+
+from dataclasses import replace
+
+import pytest
+
+from testbed.checks import contained, max_latency, statuses
+from testbed.history.outcomes import CLIENT_GONE, LIMIT, NO_HOST, TIMEOUT
+from tests.kit.blame import Planted, system
+from tests.kit.story import EDGE, faulty
+
+CHAIN = ("front -> mid", "mid -> deep")
+FAN = ("front -> a", "front -> b", "a -> c")
+
+
+def unanswered(topology, fault, **changes):
+    """A run whose first request of the hold got no answer within two seconds."""
+    gone = {"status": lambda i: 0 if i == 0 else 200, "latency": lambda i: 2000.0 if i == 0 else 20.0}
+    return Planted(topology, fault, **gone | changes)
+
+
+def place(run):
+    """The place in the verdict of `contained`."""
+    return run.red(contained()).observed.partition("all on ")[2].partition(", for")[0]
+
+
+def test_a_service_two_hops_below_the_client_without_a_timeout():
+    run = unanswered(system(*CHAIN), "mid -> deep")
+    run.hop("front -> mid", ms=2000, status=0, outcome=CLIENT_GONE)
+    run.hop("mid -> deep", ms=1999, status=0, outcome=CLIENT_GONE)
+    assert place(run) == "mid -> deep"
+    assert run.red(contained()).policy == "no policy: no timeout, no retries"  # nothing acted: that is the bug
+
+
+def test_a_timeout_above_a_slow_hop_is_the_policy_that_acted():
+    run = Planted(
+        system(*CHAIN, front_mid=500.0, mid_deep=2000.0), "mid -> deep", status=lambda i: 504 if i == 0 else 200
+    )
+    run.hop("front -> mid", ms=500, status=504, outcome=TIMEOUT)
+    run.hop("mid -> deep", ms=499, status=0, outcome=CLIENT_GONE)
+    verdict = run.red(statuses(200))
+    assert place(run) == verdict.edge == "mid -> deep"
+    assert verdict.policy == "front -> mid: {timeout: 500ms} (its timeout ended 1 call)"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [(LIMIT, "its circuit breaker refused 1 call"), (NO_HOST, "all hosts were ejected for 1 call")],
+)
+def test_a_refusal_by_the_proxy_is_named(outcome, words):
+    run = Planted(system(*CHAIN, front_mid=500.0), "mid -> deep", status=lambda i: 503 if i == 0 else 200)
+    run.hop("front -> mid", ms=1, status=503, outcome=outcome, tries=0, refused=True)
+    verdict = run.red(statuses(200))
+    assert place(run) == "front -> mid"
+    assert verdict.policy == f"front -> mid: {{timeout: 500ms}} ({words})"
+    assert "front -> mid from front-1" in verdict.next
+
+
+def test_retries_are_the_policy_that_acted_on_the_edge_of_the_fault():
+    verdict = faulty(5, tries=3, status=503).verdict(statuses(200))
+    assert verdict.edge == EDGE
+    assert verdict.policy.endswith("retryOn: [5xx, reset]}} (10 retries)")
+
+
+def test_a_fallback_that_calls_the_same_broken_store_is_not_the_place_of_the_healthy_one():
+    run = unanswered(system("front -> main", "front -> spare", "main -> store", "spare -> store"), "main -> store")
+    run.hop("front -> main", ms=900, status=504, outcome=TIMEOUT)
+    run.hop("main -> store", ms=899, status=0, outcome=CLIENT_GONE)
+    run.hop("front -> spare", ms=1000, status=0, outcome=CLIENT_GONE, at_ms=901)
+    run.hop("spare -> store", ms=999, status=0, outcome=CLIENT_GONE, at_ms=902)
+    assert place(run) == "main -> store"  # both fail there; the fault is on this one
+
+
+def test_one_branch_of_a_fan_out_hangs():
+    run = unanswered(system(*FAN), "front -> b")
+    run.hop("front -> a", ms=10)
+    run.hop("a -> c", ms=8)
+    run.hop("front -> b", ms=2000, status=0, outcome=CLIENT_GONE)
+    assert place(run) == "front -> b"
+
+
+def test_a_branch_that_was_cancelled_because_another_failed_is_not_the_place():
+    run = Planted(system(*FAN), "front -> b", status=lambda i: 503 if i == 0 else 200)
+    run.hop("front -> a", ms=30, status=0, outcome=CLIENT_GONE)
+    run.hop("a -> c", ms=29, status=0, outcome=CLIENT_GONE)
+    run.hop("front -> b", ms=28, status=503)
+    assert place(run) == "front -> b"
+
+
+def test_a_failure_that_a_service_handled_is_not_the_place_of_one_that_reached_the_user():
+    run = unanswered(system("front -> shop", "shop -> ads", "front -> pay"), "front -> pay")
+    run.hop("front -> shop", ms=60)
+    run.hop("shop -> ads", ms=50, status=503)
+    run.hop("front -> pay", ms=2000, status=0, outcome=CLIENT_GONE)
+    assert place(run) == "front -> pay"
+
+
+def test_an_app_that_swallows_errors_is_below_the_place():
+    run = Planted(system(*CHAIN), "mid -> deep", latency=lambda i: 900.0 if i == 0 else 20.0)
+    run.hop("front -> mid", ms=890)
+    run.hop("mid -> deep", ms=880, status=503)
+    verdict = run.red(contained(slower_than_ms=500))
+    assert "all on mid -> deep" in verdict.observed
+    assert "mid -> deep, deep-1, attempt 1: 503 after 880 ms" in verdict.next.splitlines()[1]
+
+
+def test_an_app_that_gives_up_before_its_proxy_is_at_its_own_call():
+    run = Planted(system(*CHAIN, mid_deep=1000.0), "mid -> deep", status=lambda i: 502 if i == 0 else 200)
+    run.hop("front -> mid", ms=310, status=502)
+    run.hop("mid -> deep", ms=300, status=0, outcome=CLIENT_GONE)
+    assert place(run) == "mid -> deep"
+    assert "(DC) after 300 ms" in run.red(statuses(200)).next
+
+
+def test_a_slow_request_is_at_the_deepest_hop_that_took_its_time():
+    run = Planted(system(*CHAIN), "mid -> deep", latency=lambda i: 900.0 if i == 0 else 20.0)
+    run.hop("front -> mid", ms=890)
+    run.hop("mid -> deep", ms=880)
+    assert "all on mid -> deep" in run.red(contained(slower_than_ms=500)).observed
+    assert run.red(max_latency(under_ms=500)).next.splitlines()[1].startswith("  mid -> deep")
+
+
+def test_arrivals_show_the_place_where_no_calls_are_recorded():
+    run = unanswered(system(*CHAIN), "mid -> deep", sources=("requests", "arrivals"))
+    run.hop("front -> mid", ms=2000, status=0, outcome=CLIENT_GONE)
+    run.hop("mid -> deep", ms=1999, status=0, outcome=CLIENT_GONE)
+    run.events = [one for one in run.events if one.type not in ("call", "attempt")]
+    assert place(run) == "mid -> deep"
+
+
+def test_a_fault_of_a_service_names_the_edges_to_it_that_were_used():
+    run = Planted(system(*CHAIN, "front -> deep"), "mid -> deep", status=lambda i: 503 if i == 0 else 200)
+    both = {"edges": ("front -> deep", "mid -> deep"), "links": ("front-1--deep-1", "mid-1--deep-1")}
+    run.events = [replace(one, **both, plane="process") if one.type == "fault" else one for one in run.events]
+    run.hop("front -> mid", ms=10, status=503)
+    run.hop("mid -> deep", ms=9, status=503)
+    assert run.red(statuses(200)).edge == "mid -> deep"
+
+
+def test_without_any_failed_hop_it_is_the_entry():
+    assert place(unanswered(system(*CHAIN), "mid -> deep")) == "client -> front"
