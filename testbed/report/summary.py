@@ -96,6 +96,7 @@ def _facts(test: TestOutcome) -> Table:
     _several(table, "policies in effect", (text for one in test.reports for text in one.narrative.against))
     _several(table, "probe", (text for one in test.reports for text in one.narrative.probes))
     _several(table, "warning", test.notes)
+    _several(table, "own calls", (text for one in test.reports for text in one.narrative.own))
     for verdict in test.verdicts:
         word = PRINTED[verdict.outcome]
         table.add_row(plain(word, COLOURS[word]), plain(_sentence(verdict)))
