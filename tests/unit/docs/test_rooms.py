@@ -44,6 +44,7 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.frontends.cli.main": "plugin/test_plugin_own.py",
     "testbed.frontends.cli.protocol_support": "unit/frontends/cli/test_support.py",
     "testbed.frontends.cli.runs_table": "unit/runtime/orphans/test_found.py",
+    "testbed.frontends.plugin.attach": "plugin/test_output_that_cannot_be_written.py",
     "testbed.frontends.plugin.fixtures": "plugin/test_plugin_runs.py",
     "testbed.frontends.plugin.hooks": "plugin/test_plugin_runs.py",
     "testbed.frontends.plugin.progress": "unit/report/test_summary.py",
