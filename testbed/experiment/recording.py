@@ -16,6 +16,7 @@ from testbed.history.events import Event, FaultEvent, ProcessEvent, RunInfo
 from testbed.history.file import History
 from testbed.injection.ledger import FOREVER
 from testbed.load.encoding import encoding_for
+from testbed.load.recording import AnswerRecording
 from testbed.load.schedule import Schedule
 from testbed.runtime.tools import binaries
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from testbed.history.index import Index
     from testbed.load.driver import Driver
     from testbed.load.workload import Workload
+    from testbed.spec.topology import Topology
 
 
 def begin(parts: Parts, record: Record, shape: Workload, number: int, say: OnProgress = no_progress) -> LoadSession:
@@ -37,7 +39,7 @@ def begin(parts: Parts, record: Record, shape: Workload, number: int, say: OnPro
     schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context_headers)
     parts.recorder.begin()
     with ExitStack() as undo:
-        driver = parts.driver(shape.timeout_s, record.seed, said).start()
+        driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology)).start()
         undo.callback(driver.close)
         began = time.time()
         sampler = parts.sampler(driver)
@@ -46,6 +48,10 @@ def begin(parts: Parts, record: Record, shape: Workload, number: int, say: OnPro
         session = LoadSession(parts, record, shape, schedule, driver, sampler, began, say)
         undo.pop_all()
     return session
+
+
+def _recorded(shape: Workload, topology: Topology) -> AnswerRecording:
+    return AnswerRecording(topology.recorded_headers, shape.bodies_kb, shape.follow_redirects)
 
 
 class LoadSession:
@@ -135,11 +141,11 @@ class LoadSession:
             idle = self._driver.wait_idle()
             self.sampler.boundary()
             self.sampler.stop()
-            requests = traffic.requests()
+            requests, bodies = traffic.requests(), self._driver.bodies()
             evidence = self._parts.recorder.collect(in_flight=not idle)
         finally:
             self._release()
-        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
+        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *bodies, *evidence]
         mesh = [*self._parts.swaps.events[self._swaps_before :], *self.sampler.events()]
         events: list[Event] = [self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()]
         return History(events)
