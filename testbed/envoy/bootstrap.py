@@ -30,6 +30,16 @@ def named(name: str, config: Json) -> Json:
     return {"name": name, "typed_config": config}
 
 
+_RAW = named("envoy.transport_sockets.raw_buffer", typed("extensions.transport_sockets.raw_buffer.v3.RawBuffer"))
+_PASSING_ON = typed(
+    "extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport", transport_socket=_RAW
+)
+INSIDE: Json = {"transport_socket": named("envoy.transport_sockets.internal_upstream", _PASSING_ON)}
+_INTERNAL_LISTENERS = named(
+    "envoy.bootstrap.internal_listener", typed("extensions.bootstrap.internal_listener.v3.InternalListener")
+)
+
+
 def socket_address(address: str) -> Json:
     """Return the address message of "ip:port"."""
     ip, _, port = address.rpartition(":")
@@ -114,6 +124,12 @@ def endpoints(cluster: str, addresses: Sequence[str]) -> Json:
     return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": hosts}]}
 
 
+def inside(listener: str) -> Json:
+    """Return the load assignment of a cluster that leads to an internal listener of this Envoy."""
+    host = {"endpoint": {"address": {"envoy_internal_address": {"server_listener_name": listener}}}}
+    return {"cluster_name": listener, "endpoints": [{"lb_endpoints": [host]}]}
+
+
 def thresholds(**limits: int | None) -> Json:
     """Return the limits of a cluster; one that is None or missing is off (at its maximum), never Envoy's default."""
     names = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
@@ -124,7 +140,9 @@ def thresholds(**limits: int | None) -> Json:
 def bootstrap(admin: str, listeners: Sequence[Json], clusters: Sequence[Json]) -> str:
     """Return the whole configuration as JSON text."""
     static = {"listeners": list(listeners), "clusters": list(clusters)}
-    return json.dumps({"admin": {"address": socket_address(admin)}, "static_resources": static})
+    inside = any("internal_listener" in listener for listener in listeners)
+    more = {"bootstrap_extensions": [_INTERNAL_LISTENERS]} if inside else {}
+    return json.dumps({"admin": {"address": socket_address(admin)}, "static_resources": static} | more)
 
 
 def command(config: str) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class Replay:
             run.end(report)
         return run
 
-    def load(self, *shape: object) -> Replayed:
+    def load(self, *shape: object, **rest: object) -> Replayed:
         """Stand in for traffic; its result is the next recorded run."""
         return Replayed(self)
 

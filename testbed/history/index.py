@@ -18,6 +18,8 @@ from testbed.history.events import (
     FaultEvent,
     Phase,
     PolicyEvent,
+    ProbeEvent,
+    ProbeReading,
     ProcessEvent,
     Request,
     RunInfo,
@@ -87,6 +89,7 @@ class Index:
         self.paces, self.evidence, self.processes = of(ScheduleAdherence), of(Evidence), of(ProcessEvent)
         self.samples, self.swaps = of(Sample), of(PolicyEvent)
         self.bodies: Mapping[str, AnswerBody] = {body.digest: body for body in of(AnswerBody)}
+        self.probes, self.readings = {probe.name: probe for probe in of(ProbeEvent)}, of(ProbeReading)
         self.attempts: Joined[Attempt] = Joined(of(Attempt))
         self.calls: Joined[Call] = Joined(of(Call))
         self.arrivals: Joined[Arrival] = Joined(of(Arrival))

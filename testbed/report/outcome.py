@@ -25,6 +25,7 @@ class Narrative:
     against: tuple[str, ...] = ()  # the policies in effect
     warnings: tuple[str, ...] = ()  # about the topology's policies
     notes: tuple[str, ...] = ()  # about the services
+    probes: tuple[str, ...] = ()  # the series of each probe
 
 
 @dataclass(frozen=True, slots=True)

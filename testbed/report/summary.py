@@ -94,6 +94,7 @@ def _facts(test: TestOutcome) -> Table:
     table = _pairs()
     _several(table, "fault", (text for one in test.reports for text in one.narrative.broken))
     _several(table, "policies in effect", (text for one in test.reports for text in one.narrative.against))
+    _several(table, "probe", (text for one in test.reports for text in one.narrative.probes))
     _several(table, "warning", test.notes)
     for verdict in test.verdicts:
         word = PRINTED[verdict.outcome]

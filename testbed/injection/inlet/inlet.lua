@@ -236,3 +236,15 @@ function envoy_on_request(handle)
     metadata:set("testbed", "fault", apply(headers, found, request))
   end
 end
+
+-- An app that ends the connection with its answer says so by a header, or by HTTP/1.0: the caller has to know as well.
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local connection = headers:get("connection")
+  if headers:get("x-testbed-close") ~= nil then
+    headers:remove("x-testbed-close")
+  elseif connection == nil or not connection:lower():find("close", 1, true) then
+    return
+  end
+  handle:streamInfo():drainConnectionUponCompletion()
+end

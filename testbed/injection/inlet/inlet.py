@@ -3,25 +3,23 @@
 How it is made transparent (tests/e2e/injection/test_inlet_transparent.py proves it, with and without the inlet):
 
 - every limit is at its maximum, every timeout is off (a connection without an answer: a day);
-- if the callee closes, resets or refuses the connection before its answer, Envoy would answer 503; here such an answer
-  is marked, and `reset_filter` closes the caller's connection instead;
+- a caller's connection and its connection to the app end together (`connection_filter`): idle, after a last answer
+  (`connection: close`, HTTP/1.0), or before an answer, where Envoy alone would answer 503. For that, calls to an app
+  that speaks HTTP/1 pass through an internal listener: a caller -> HTTP -> internal listener -> app;
 - headers pass in both directions with their case, `server` and `date`; Envoy adds no `x-envoy-*`. Request headers that
   would control this Envoy (`CONTROL_HEADERS`) are dropped, and a `date` is added to an answer without one.
 
-Remaining differences: an answer that is not HTTP becomes a 502 of the inlet; `connection: close` of an app ends the
-connection between inlet and app, not the connection of the caller.
+Remaining differences: an answer that is not HTTP becomes a 502 of the inlet; an answer without a length arrives in
+chunks; an HTTP/2 app's connection and its GOAWAY end at the inlet.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
-from testbed.envoy import bootstrap
+from testbed.envoy import bootstrap, connection_filter
 from testbed.envoy.bootstrap import Json, named, typed
-from testbed.envoy.reset_filter import HEADER as RESET
-from testbed.envoy.reset_filter import reset_filter
 from testbed.errors import TestbedError
 from testbed.faults.operations import Rule
 from testbed.injection.inlet.rules import decode, encode
@@ -44,6 +42,7 @@ CONTROL_HEADERS = tuple(f"x-envoy-{name}" for name in _STEERING)
 
 _PROTO, _INTERNAL = "x-forwarded-proto", "x-envoy-internal"  # Envoy adds these two if the caller sent none
 _KEPT = {_PROTO: "x-testbed-proto", _INTERNAL: "x-testbed-internal"}  # present if the caller sent one
+_DIRECT = "/app"  # after the name of a callee: the cluster of its app, behind the internal listener
 _APP = "x-testbed-app"  # names the cluster; never leaves the inlet
 _FAULT_WORDS = ("abort-request", "abort-grpc-request", "delay-request", "throughput-response")
 _FAULTS = tuple(f"x-envoy-fault-{what}" for what in _FAULT_WORDS)
@@ -60,6 +59,7 @@ FIELDS = {
     "grpc": "%GRPC_STATUS_NUMBER%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
+    "refused": f"%FILTER_STATE({connection_filter.REFUSED}:PLAIN)%",
     "method": "%REQ(:METHOD)%",
     "path": "%REQ(:PATH)%",
 }
@@ -75,7 +75,7 @@ def inlet_process(
     """
     mine = [link for link in links if link.inlet]
     listens = (admin, control, *(link.inlet for link in mine if link.inlet))
-    text = bootstrap.bootstrap(admin, [_listener(mine, control, context, answers)], _clusters(mine))
+    text = bootstrap.bootstrap(admin, [_listener(mine, control, context, answers), *_apps(mine)], _clusters(mine))
     ready, reached = Ready(f"http://{admin}/ready"), (admin, control)
     process = Process("inlet", "inlet", bootstrap.command(CONFIG), ready, listens, reached=reached)
     return process, [File(CONFIG, text)]
@@ -96,8 +96,12 @@ def _listener(links: Sequence[Link], control: str, context: Sequence[str], answe
         "address": bootstrap.socket_address(control),
         "additional_addresses": [{"address": bootstrap.socket_address(inlet)} for inlet in inlets],
         "enable_reuse_port": False,  # with it, an address in use would not be detected
-        "filter_chains": [{"filters": [_connection_manager(links, control, context, answers)]}],
+        "filter_chains": [{"filters": [*_ends(), _connection_manager(links, control, context, answers)]}],
     }
+
+
+def _ends() -> list[Json]:
+    return [connection_filter.naming_callers(), connection_filter.on_connections()]
 
 
 def _connection_manager(links: Sequence[Link], control: str, context: Sequence[str], answers: Sequence[str]) -> Json:
@@ -111,7 +115,7 @@ def _connection_manager(links: Sequence[Link], control: str, context: Sequence[s
         common_http_protocol_options={"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000},
         http_protocol_options=_http1() | {"accept_http_10": True},
         **bootstrap.trusting(*_early_headers()),
-        http_filters=[_lua(links, control, context), _fault(), _reset(), _router()],
+        http_filters=[_lua(links, control, context), _fault(), connection_filter.on_requests(), _router()],
         route_config={"virtual_hosts": [{"name": "apps", "domains": ["*"], "routes": _routes()}]},
         local_reply_config={"mappers": [_mark_broken()]},
         access_log=[bootstrap.json_log(f"{{dir}}/{LOG}", fields)],
@@ -145,19 +149,13 @@ def _fault() -> Json:
     return named("envoy.filters.http.fault", config)
 
 
-def _reset() -> Json:
-    code = {"local": {"inline_bytes": base64.b64encode(reset_filter()).decode()}}
-    config = {"name": "reset", "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": code}}
-    return named("envoy.filters.http.wasm", typed("extensions.filters.http.wasm.v3.Wasm", config=config))
-
-
 def _router() -> Json:
     kind = "extensions.filters.http.router.v3.Router"
     return named("envoy.filters.http.router", typed(kind, suppress_envoy_headers=True))
 
 
 def _mark_broken() -> Json:
-    header = {"header": {"key": RESET, "value": "1"}}
+    header = {"header": {"key": connection_filter.RESET, "value": "1"}}
     return {"filter": {"response_flag_filter": {"flags": _BROKEN}}, "headers_to_add": [header]}
 
 
@@ -175,23 +173,53 @@ def _route(match: Json, *removed: str) -> Json:
     }
 
 
+def _apps(links: Iterable[Link]) -> list[Json]:
+    """The internal listeners of apps that speak HTTP/1; they see the end of an idle connection."""
+    return [_app(name) for name, link in _callees(links).items() if link.protocol == "http"]
+
+
+def _app(name: str) -> Json:
+    kind = "extensions.filters.network.tcp_proxy.v3.TcpProxy"
+    ways = typed(kind, stat_prefix="apps", cluster=f"{name}{_DIRECT}", idle_timeout=bootstrap.OFF)
+    filters = [connection_filter.on_connections(), named("envoy.filters.network.tcp_proxy", ways)]
+    return {"name": name, "internal_listener": {}, "filter_chains": [{"filters": filters}]}
+
+
 def _clusters(links: Iterable[Link]) -> list[Json]:
-    return [_cluster(name, app) for name, app in {link.callee: link.app for link in links}.items()]
+    return [cluster for name, link in _callees(links).items() for cluster in _ways(name, link)]
 
 
-def _cluster(name: str, app: str) -> Json:
-    same = {"http_protocol_options": _http1(), "http2_protocol_options": bootstrap.HTTP2}
-    common = {"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000, "max_response_headers_kb": 8192}
+def _callees(links: Iterable[Link]) -> dict[str, Link]:
+    return {link.callee: link for link in links}
+
+
+def _ways(name: str, link: Link) -> list[Json]:
+    """HTTP/1: each connection of a caller has its own to the app, and they end together."""
+    if link.protocol != "http":
+        return [_cluster(name, bootstrap.endpoints(name, [link.app])) | _spoken()]
+    pair = _cluster(name, bootstrap.inside(name)) | bootstrap.INSIDE | _spoken()
+    direct = f"{name}{_DIRECT}"
+    return [
+        pair | {"connection_pool_per_downstream_connection": True},
+        _cluster(direct, bootstrap.endpoints(direct, [link.app])),
+    ]
+
+
+def _cluster(name: str, endpoints: Json) -> Json:
     return {
         "name": name,
         "type": "STATIC",
         "connect_timeout": bootstrap.FOREVER,
-        "load_assignment": bootstrap.endpoints(name, [app]),
+        "load_assignment": endpoints,
         "circuit_breakers": {"thresholds": [bootstrap.thresholds()]},
-        "typed_extension_protocol_options": bootstrap.upstream_options(
-            common_http_protocol_options=common, use_downstream_protocol_config=same
-        ),
     }
+
+
+def _spoken() -> Json:
+    same = {"http_protocol_options": _http1(), "http2_protocol_options": bootstrap.HTTP2}
+    common = {"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000, "max_response_headers_kb": 8192}
+    options = bootstrap.upstream_options(common_http_protocol_options=common, use_downstream_protocol_config=same)
+    return {"typed_extension_protocol_options": options}
 
 
 class InletControl:

@@ -43,7 +43,7 @@ def counts(admin: str) -> Counts:
 
 def _arrival(line: Fields, link: Link) -> Arrival:
     start, duration = times(line)
-    said, details = flags(line["flags"]), str(line["details"])
+    said, details = _flags(line), str(line["details"])
     unanswered = _unanswered(said, details)
     return Arrival(
         request=request_id(line["baggage"]),
@@ -63,6 +63,12 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         outcome=outcome(said, begun=not unanswered and _begun(details)),
         **content(line),
     )
+
+
+def _flags(line: Fields) -> str:
+    """The flags; an internal listener is between this Envoy and the app, so that UC may mean UF."""
+    said = flags(line["flags"])
+    return ",".join("UF" if flag == "UC" else flag for flag in said.split(",")) if line.get("refused") else said
 
 
 def _unanswered(said: str, details: str) -> bool:

@@ -1,6 +1,7 @@
 """Facts of the inlet's and the links' configuration that the transparency rests on; real programs prove the rest."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from testbed.injection.inlet.inlet import CONTROL_HEADERS, inlet_process, script
@@ -20,12 +21,12 @@ def inlet() -> dict[str, Any]:
 
 
 def manager() -> dict[str, Any]:
-    found: dict[str, Any] = inlet()["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    found: dict[str, Any] = inlet()["listeners"][0]["filter_chains"][0]["filters"][-1]["typed_config"]
     return found
 
 
 def test_one_listener_has_every_inlet_address_and_the_control_address() -> None:
-    (listener,) = inlet()["listeners"]
+    listener = inlet()["listeners"][0]
     more = [one["address"]["socket_address"] for one in listener["additional_addresses"]]
     assert listener["address"]["socket_address"] == {"address": "127.9.0.2", "port_value": 9991}
     assert more == [{"address": "127.9.2.1", "port_value": 20001}, {"address": "127.9.2.1", "port_value": 20002}]
@@ -39,13 +40,30 @@ def test_the_process_says_what_it_binds() -> None:
 
 
 def test_one_app_is_one_cluster_without_limits_or_timeouts() -> None:
-    (cluster,) = inlet()["clusters"]
-    limits = cluster["circuit_breakers"]["thresholds"][0]
-    assert cluster["name"] == "b-1"
-    assert {limits[k] for k in ("max_connections", "max_pending_requests", "max_requests", "max_retries")} == {
-        2**32 - 1
-    }
-    assert cluster["connect_timeout"] == "86400s"
+    clusters = inlet()["clusters"]
+    assert [one["name"] for one in clusters] == ["b-1", "b-1/app"]
+    for cluster in clusters:
+        limits = cluster["circuit_breakers"]["thresholds"][0]
+        names = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+        assert {limits[name] for name in names} == {2**32 - 1}
+        assert cluster["connect_timeout"] == "86400s"
+
+
+def test_each_connection_of_a_caller_has_its_own_to_the_app_behind_an_internal_listener() -> None:
+    _, listener = inlet()["listeners"]
+    pair, direct = inlet()["clusters"]
+    (host,) = pair["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    assert host["endpoint"]["address"] == {"envoy_internal_address": {"server_listener_name": listener["name"]}}
+    assert listener["filter_chains"][0]["filters"][-1]["typed_config"]["cluster"] == direct["name"]
+    assert pair["connection_pool_per_downstream_connection"]
+
+
+def test_an_app_that_speaks_http2_shares_its_connections() -> None:
+    _, files = inlet_process([replace(PLAIN, protocol="grpc")], admin="127.9.0.2:9990", control="127.9.0.2:9991")
+    config = json.loads(files[0].text)
+    (cluster,) = config["static_resources"]["clusters"]
+    assert "connection_pool_per_downstream_connection" not in cluster
+    assert "bootstrap_extensions" not in config
 
 
 def test_nothing_times_out() -> None:
