@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
@@ -52,6 +52,8 @@ class contained(Check):
     per: Literal["users", "requests"] = field(default="users", kw_only=True)
     unless: Predicate | None = field(default=None, kw_only=True)
 
+    slack: ClassVar[tuple[str, ...]] = ("within_s",)
+
     def validate(self) -> None:
         """Raise `CheckError` for two bounds on the number, or an impossible one."""
         if self.at_most is not None and self.at_most_percent is not None:
@@ -92,9 +94,9 @@ class contained(Check):
         """Return the name, and what counts as affected."""
         return (self.name, self.slower_than_ms, self.fallbacks, self.per, self.unless)
 
-    def late_limit_ms(self) -> float:
-        """Return 10 ms, or a tenth of slower_than_ms if that is more; no limit if only failures count."""
-        return math.inf if self.slower_than_ms is None else max(10.0, self.slower_than_ms / 10)
+    def bounds_latency(self) -> bool:
+        """Return whether slow answers count, and not only failures."""
+        return self.slower_than_ms is not None
 
     def views(self, view: View) -> tuple[View, ...]:
         """Return the window and the population that are really judged."""

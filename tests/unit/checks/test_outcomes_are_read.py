@@ -14,6 +14,7 @@ READ_WITH_THE_OUTCOME = {  # each asks for the outcome beside the status, or wri
     "judging/contents.py",
     "statuses.py",
     "bulkhead.py",
+    "judging/doubt.py",
     "judging/explain.py",
     "judging/formatting.py",
     "judging/proxies.py",
