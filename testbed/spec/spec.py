@@ -51,6 +51,8 @@ class Spec(Model):
     """Headers that every stub forwards, besides traceparent, tracestate, baggage, x-request-id and contextHeaders."""
     context_headers: tuple[Header, ...] = ()
     """Headers that carry the request id, user and cohort besides baggage, for services that forward one of these."""
+    telemetry: Literal["off", "otlp"] = "off"
+    """Whether services send spans to the testbed: with otlp they get the OTEL_ variables for it."""
 
     @model_validator(mode="before")
     @classmethod
