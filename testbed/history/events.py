@@ -202,6 +202,7 @@ class ProcessEvent:
     process: str  # "pricing-1/app"
     event: str
     detail: str = ""
+    left: tuple[str, ...] = ()  # its descendants that still ran when it ended after SIGTERM: "node (pid 12)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,16 @@ Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process ended after SIGTERM."""
+
+    at: float  # epoch seconds
+    event: str  # "ended" by itself, or "killed" after the time limit
+    detail: str
+    left: tuple[str, ...] = ()  # its descendants that still ran, and were killed: "node (pid 12)"
+
+
+@dataclass(frozen=True, slots=True)
 class Death:
     """The unexpected end of a process."""
 
@@ -118,8 +128,8 @@ class Runtime(Protocol):
     def restart_all(self, names: Iterable[str]) -> None:
         """Restart several processes at the same time."""
 
-    def terminate(self, name: str, within_s: float) -> None:
-        """Send SIGTERM to a process, and SIGKILL if it has not ended within this time."""
+    def terminate(self, name: str, within_s: float) -> Ending:
+        """Send SIGTERM to a process as to PID 1 of a container, and SIGKILL if it has not ended within this time."""
 
     def throttle(self, name: str, share: float) -> None:
         """Limit a process to this share (0 to 1) of one CPU."""

@@ -42,6 +42,9 @@ class Backend(Protocol):
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to processes that are expected to end."""
 
+    def handles_sigterm(self, name: str) -> bool:
+        """Return whether a process has a handler for SIGTERM; PID 1 of a container does not get it without one."""
+
     def pause(self, name: str) -> None:
         """Pause a process."""
 

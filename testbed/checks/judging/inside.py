@@ -36,7 +36,7 @@ def _line(same: Sequence[SpanEvent]) -> str:
     reasons = _tally([span.why for span in failed if span.why])
     ended = f", {count(len(failed))} failed" if len(same) > 1 else ", failed"
     said = f"{took}{ended if failed else ''}{f' ({reasons})' if reasons else ''}"
-    notes = _tally([note for span in same for note in span.notes])
+    notes = _tally([note for span in same for note in span.notes if not (reasons and note.startswith("exception "))])
     return f"inside {one.place or one.service or 'a service'}: {text}: {said}{f'; {notes}' if notes else ''}"
 
 

@@ -118,6 +118,10 @@ class DockerBackend:
         """Send a signal to containers."""
         self.containers.end(names, number)
 
+    def handles_sigterm(self, name: str) -> bool:
+        """Return whether PID 1 of a container has a handler for SIGTERM; True if its /proc is on another machine."""
+        return self.containers.handles_sigterm(name)
+
     def pause(self, name: str) -> None:
         """Pause a container. Return when it is paused."""
         self.containers.freeze(name)

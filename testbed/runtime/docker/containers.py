@@ -157,6 +157,11 @@ class ContainerSet:
         """Return the state of a container."""
         return self.engine.facts(self.handles[name].container)
 
+    def handles_sigterm(self, name: str) -> bool:
+        """Return whether PID 1 of a container has a handler for SIGTERM; True if it is not on this machine."""
+        handle = self.handles[name]
+        return not handle.is_here or proc.handles(handle.pid, signal.SIGTERM)
+
     def freeze(self, name: str) -> None:
         """Pause a container."""
         self.engine.pause(self.handles[name].container)
