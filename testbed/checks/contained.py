@@ -57,6 +57,8 @@ class contained(Check):
             validation.whole(str(self), at_most=self.at_most)
         if self.at_most_percent is not None:
             validation.percentage(str(self), at_most_percent=self.at_most_percent)
+            if self.at_most_percent == 100:
+                raise CheckError(f"{self}: at_most_percent=100 would always hold: give a lower one")
         for name in ("within_s", "slower_than_ms"):
             if (value := getattr(self, name)) is not None:
                 validation.positive(str(self), **{name: value})
@@ -131,6 +133,15 @@ class contained(Check):
         if self.within_s is not None and (short := self._too_short(judged)):
             return say("inconclusive", why=short, next="let the phase last longer (hold_s=, recover_s=)")
         return say("held", margin=self._spare(len(hit)))
+
+    def unbreakable(self, view: View) -> str:
+        """Return why a count of all users, or more, cannot be exceeded."""
+        judged = self._judged(view)
+        n = len(self._units(judged.requests))
+        if self.at_most is None or self.within_s is not None or self.at_most < n:
+            return ""
+        what = "users" if self._by_user(judged.requests[0]) else "requests"
+        return f"at_most={self.at_most}, and there were only {count(n)} {what}"
 
     def _is_affected(self, request: Request) -> bool:
         slow = self.slower_than_ms is not None and latency(request) > self.slower_than_ms

@@ -103,6 +103,13 @@ class Check(ABC):
     def fits(self, index: Index) -> None:  # noqa: B027 (a hook, not a duty)
         """Raise `CheckError` if the run has no such edge, fallback or phase."""
 
+    def unbreakable(self, view: View) -> str:
+        """Return why nothing that could happen in this view would violate the bound, "" if something would.
+
+        A check that holds by such a bound is inconclusive. `testbed.checks.judging.reach` has the arithmetic.
+        """
+        return ""
+
     @property
     def reaction(self) -> bool:
         """Whether the claim is about a reaction to a fault, such as a fallback. Without a fault it cannot hold."""
