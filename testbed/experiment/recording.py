@@ -16,6 +16,7 @@ from testbed.history.events import Event, Evidence, FaultEvent, ProcessEvent, Re
 from testbed.history.file import History
 from testbed.injection.ledger import FOREVER
 from testbed.load.encoding import encoding_for
+from testbed.load.recording import AnswerRecording
 from testbed.load.schedule import Schedule, trace_id
 from testbed.runtime.tools import binaries
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from testbed.history.index import Index
     from testbed.load.driver import Driver
     from testbed.load.workload import Workload
+    from testbed.spec.topology import Topology
 
 NO_PROBES: Mapping[str, Probe] = {}
 
@@ -51,7 +53,7 @@ def begin(
     if parts.receiver is not None:
         parts.receiver.begin()
     with ExitStack() as undo:
-        driver = parts.driver(shape.timeout_s, record.seed, said).start()
+        driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology)).start()
         undo.callback(driver.close)
         began = time.time()
         sampler = parts.sampler(driver)
@@ -62,6 +64,10 @@ def begin(
         session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say)
         undo.pop_all()
     return session
+
+
+def _recorded(shape: Workload, topology: Topology) -> AnswerRecording:
+    return AnswerRecording(topology.recorded_headers, shape.bodies_kb, shape.follow_redirects)
 
 
 class LoadSession:
@@ -155,12 +161,12 @@ class LoadSession:
             self.sampler.boundary()
             self.sampler.stop()
             self._prober.finish()
-            requests = traffic.requests()
+            requests, bodies = traffic.requests(), self._driver.bodies()
             evidence = self._parts.recorder.collect(in_flight=not idle)
             inside = self._spans(requests)
         finally:
             self._release()
-        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
+        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *bodies, *evidence]
         mesh = [
             *self._parts.swaps.events[self._swaps_before :],
             *self.sampler.events(),
