@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
@@ -47,6 +47,8 @@ class contained(Check):
     fallbacks: bool = field(default=False, kw_only=True)
     per: Literal["users", "requests"] = field(default="users", kw_only=True)
 
+    slack: ClassVar[tuple[str, ...]] = ("within_s",)
+
     def validate(self) -> None:
         """Raise `CheckError` for two bounds on the number, or an impossible one."""
         if self.at_most is not None and self.at_most_percent is not None:
@@ -55,6 +57,8 @@ class contained(Check):
             validation.whole(str(self), at_most=self.at_most)
         if self.at_most_percent is not None:
             validation.percentage(str(self), at_most_percent=self.at_most_percent)
+            if self.at_most_percent == 100:
+                raise CheckError(f"{self}: at_most_percent=100 would always hold: give a lower one")
         for name in ("within_s", "slower_than_ms"):
             if (value := getattr(self, name)) is not None:
                 validation.positive(str(self), **{name: value})
@@ -86,9 +90,9 @@ class contained(Check):
         """Return the name, and what counts as affected."""
         return (self.name, self.slower_than_ms, self.fallbacks, self.per)
 
-    def late_limit_ms(self) -> float:
-        """Return 10 ms, or a tenth of slower_than_ms if that is more; no limit if only failures count."""
-        return math.inf if self.slower_than_ms is None else max(10.0, self.slower_than_ms / 10)
+    def bounds_latency(self) -> bool:
+        """Return whether slow answers count, and not only failures."""
+        return self.slower_than_ms is not None
 
     def views(self, view: View) -> tuple[View, ...]:
         """Return the window and the population that are really judged."""
@@ -129,6 +133,15 @@ class contained(Check):
         if self.within_s is not None and (short := self._too_short(judged)):
             return say("inconclusive", why=short, next="let the phase last longer (hold_s=, recover_s=)")
         return say("held", margin=self._spare(len(hit)))
+
+    def unbreakable(self, view: View) -> str:
+        """Return why a count of all users, or more, cannot be exceeded."""
+        judged = self._judged(view)
+        n = len(self._units(judged.requests))
+        if self.at_most is None or self.within_s is not None or self.at_most < n:
+            return ""
+        what = "users" if self._by_user(judged.requests[0]) else "requests"
+        return f"at_most={self.at_most}, and there were only {count(n)} {what}"
 
     def _is_affected(self, request: Request) -> bool:
         slow = self.slower_than_ms is not None and latency(request) > self.slower_than_ms

@@ -66,6 +66,7 @@ class Testbed:
         self.parts = assemble(plan, runtime, directory, lease, self.record.arm, self._traffic)
         self._cleaner = Cleaner(self.parts)
         self._runs = 0
+        self._has_client = False  # the URL is known to somebody
         self._stopped = False
 
     @property
@@ -175,6 +176,7 @@ class Testbed:
     @property
     def url(self) -> str:
         """The base URL of the entry (its first replica)."""
+        self._has_client = self.record.has_client = True
         return next(iter(self.parts.entries.values()))
 
     # -- what the plugin uses
@@ -212,6 +214,7 @@ class Testbed:
         services = {r.name: r.service for r in self.plan.replicas}
         self._cleaner.note_faulted(services[link.callee] for fault in resolved for link in fault.links)
         note(self.record, self.topology, resolved)
+        self.record.has_client |= self._has_client
         return injection
 
     def _context(self) -> FaultContext:

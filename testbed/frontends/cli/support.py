@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, fields
 from itertools import product
-from types import SimpleNamespace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from testbed.checks import CHECKS, Check, View
+from testbed.checks.judging.view import EVERYONE, after_warm_up
 from testbed.errors import CheckError, FaultError
 from testbed.experiment.planning import plan_for
 from testbed.faults import FAULTS, Fault, latency
 from testbed.faults.base import LinkFault, RequestFault
 from testbed.faults.operations import Operation, PacketDrop, PacketShaping, ProcessAction
 from testbed.faults.target import FaultContext
+from testbed.history.index import Index
 from testbed.plan.make import Plan
 from testbed.plan.values import AddressSpace
 from testbed.spec.meshes import DEFAULT, MESHES, capabilities
@@ -172,7 +173,9 @@ def sources(mesh: str) -> frozenset[str]:
 
 
 def _lacking(judged: Iterable[Check], recorded: frozenset[str]) -> str:
-    view = cast(View, SimpleNamespace(index=SimpleNamespace(sources=recorded)))
+    index = Index(())
+    index.sources = recorded
+    view = View(index, EVERYONE, after_warm_up(index))
     lacks = [set(check.needs(view)) - recorded for check in judged]
     missing = ", ".join(sorted(set().union(*lacks)))
     return "yes" if not missing else f"{'in part' if not all(lacks) else 'no'}: does not record {missing}"

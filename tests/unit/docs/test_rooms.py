@@ -22,6 +22,8 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.campaigns.suite": "plugin/test_calibrate.py",
     "testbed.checks": "unit/docs/test_names.py",
     "testbed.checks.judging.base": "unit/checks/judging/test_judge.py",
+    "testbed.checks.judging.doubt": "unit/checks/judging/test_saturation.py",
+    "testbed.checks.judging.plane": "unit/checks/judging/test_saturation.py",
     "testbed.checks.judging.formatting": "unit/report/test_verdict_table.py",
     "testbed.checks.judging.ineffective": "unit/history/test_propagation.py",
     "testbed.checks.judging.proxies": "unit/checks/test_circuit_breaker.py",
