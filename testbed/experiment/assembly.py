@@ -32,6 +32,7 @@ from testbed.injection.toxiproxy.engine import LinkEngine
 from testbed.injection.toxiproxy.links import Links
 from testbed.load.driver import Driver
 from testbed.load.encoding import RequestEncoding
+from testbed.load.recording import AnswerRecording
 from testbed.mesh import mesh_named
 from testbed.plan.make import Plan
 from testbed.runtime import Lease, Runtime
@@ -67,9 +68,9 @@ class Parts:
         """Return the context that faults are resolved in, with these users of the load."""
         return FaultContext(self.plan.links, self.plan.replicas, users, seed, self.plan.proxies)
 
-    def driver(self, timeout_s: float, seed: int, said: RequestEncoding) -> Driver:
+    def driver(self, timeout_s: float, seed: int, said: RequestEncoding, recorded: AnswerRecording) -> Driver:
         """Return a load driver that sends to the entry; it is not started."""
-        return Driver(binaries.find("load"), self.entries, timeout_s, seed, said)
+        return Driver(binaries.find("load"), self.entries, timeout_s, seed, said, recorded)
 
     def sampler(self, driver: Driver) -> Sampler:
         """Return a sampler of the callers' proxies and of testbed overhead; it is not started."""

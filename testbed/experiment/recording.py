@@ -16,6 +16,7 @@ from testbed.history.events import Event, FaultEvent, ProcessEvent, RunInfo
 from testbed.history.file import History
 from testbed.injection.ledger import FOREVER
 from testbed.load.encoding import encoding_for
+from testbed.load.recording import AnswerRecording
 from testbed.load.schedule import Schedule
 from testbed.runtime.tools import binaries
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from testbed.history.index import Index
     from testbed.load.driver import Driver
     from testbed.load.workload import Workload
+    from testbed.spec.topology import Topology
 
 NO_PROBES: Mapping[str, Probe] = {}
 
@@ -49,7 +51,7 @@ def begin(
     schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context_headers)
     parts.recorder.begin()
     with ExitStack() as undo:
-        driver = parts.driver(shape.timeout_s, record.seed, said).start()
+        driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology)).start()
         undo.callback(driver.close)
         began = time.time()
         sampler = parts.sampler(driver)
@@ -60,6 +62,10 @@ def begin(
         session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say)
         undo.pop_all()
     return session
+
+
+def _recorded(shape: Workload, topology: Topology) -> AnswerRecording:
+    return AnswerRecording(topology.recorded_headers, shape.bodies_kb, shape.follow_redirects)
 
 
 class LoadSession:
@@ -153,11 +159,11 @@ class LoadSession:
             self.sampler.boundary()
             self.sampler.stop()
             self._prober.finish()
-            requests = traffic.requests()
+            requests, bodies = traffic.requests(), self._driver.bodies()
             evidence = self._parts.recorder.collect(in_flight=not idle)
         finally:
             self._release()
-        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
+        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *bodies, *evidence]
         mesh = [*self._parts.swaps.events[self._swaps_before :], *self.sampler.events(), *self._prober.events()]
         events: list[Event] = [self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()]
         return History(events)

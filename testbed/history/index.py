@@ -9,6 +9,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, TypeVarTuple, cast
 
 from testbed.history.events import (
+    AnswerBody,
     Arrival,
     Attempt,
     Call,
@@ -88,6 +89,7 @@ class Index:
         self.phases, self.requests, self.faults = of(Phase), of(Request), of(FaultEvent)
         self.paces, self.evidence, self.processes = of(ScheduleAdherence), of(Evidence), of(ProcessEvent)
         self.samples, self.swaps = of(Sample), of(PolicyEvent)
+        self.bodies: Mapping[str, AnswerBody] = {body.digest: body for body in of(AnswerBody)}
         self.probes, self.readings = {probe.name: probe for probe in of(ProbeEvent)}, of(ProbeReading)
         self.attempts: Joined[Attempt] = Joined(of(Attempt))
         self.calls: Joined[Call] = Joined(of(Call))

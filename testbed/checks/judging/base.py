@@ -173,7 +173,8 @@ class Check(ABC):
         for one in fields(self):
             value = getattr(self, one.name)
             if one.name != "phase" and (not one.kw_only or value != one.default):
-                yield f"{one.name}={value!r}" if one.kw_only else repr(value)
+                text = str(getattr(value, "__name__", "...")) if callable(value) else repr(value)
+                yield f"{one.name}={text}" if one.kw_only else text
 
     @property
     def title(self) -> str:

@@ -16,6 +16,7 @@ from testbed.faults import FAULTS, Fault, latency
 from testbed.faults.base import LinkFault, RequestFault
 from testbed.faults.operations import Operation, PacketDrop, PacketShaping, ProcessAction
 from testbed.faults.target import FaultContext
+from testbed.history.events import RunInfo
 from testbed.history.index import Index
 from testbed.plan.make import Plan
 from testbed.plan.values import AddressSpace
@@ -163,7 +164,7 @@ def checks(others: Mapping[str, Callable[..., Check]] = NO_OTHERS) -> list[dict[
 
 def _row_of_check(name: str, made: Callable[..., Check]) -> dict[str, str]:
     judged = examples(made)
-    return {"check": name} | {f"mesh: {mesh}": _lacking(judged, sources(mesh)) for mesh in MESHES}
+    return {"check": name} | {f"mesh: {mesh}": _lacking(judged, mesh) for mesh in MESHES}
 
 
 def sources(mesh: str) -> frozenset[str]:
@@ -172,9 +173,9 @@ def sources(mesh: str) -> frozenset[str]:
     return frozenset(["requests", "arrivals", *capabilities(mesh).sources, *counters])
 
 
-def _lacking(judged: Iterable[Check], recorded: frozenset[str]) -> str:
-    index = Index(())
-    index.sources = recorded
+def _lacking(judged: Iterable[Check], mesh: str) -> str:
+    recorded = sources(mesh)
+    index = Index([RunInfo(0.0, "", 0, mesh, {}, {}, tuple(sorted(recorded)))])
     view = View(index, EVERYONE, after_warm_up(index))
     lacks = [set(check.needs(view)) - recorded for check in judged]
     missing = ", ".join(sorted(set().union(*lacks)))
