@@ -85,13 +85,13 @@ class _Group:
 def _groups(index: Index, request: Request, first: Sequence[Hop]) -> Iterator[_Group]:
     hops = [*first, *(hop for hop in _hops(index, request) if hop not in first)]
     order = {hop.edge: place for place, hop in reversed(list(enumerate(causes(index, request, hops))))}
-    depth = _depths(index)
+    depth, place = _depths(index), place_of(index, request)
 
     def rank(hop: Hop) -> tuple[object, ...]:
         cause = is_bad(hop) and hop.edge in order
         slow = hop.duration_ms > request.latency_ms / 2
-        kind = 0 if cause else 1 if is_bad(hop) else 2 if slow else 3
-        return (hop not in first, kind, order.get(hop.edge, 0) if cause else -depth.get(hop.edge, 0))
+        kind = 0 if cause or (slow and hop.edge == place) else 1 if is_bad(hop) else 2 if slow else 3
+        return (hop not in first, kind, order.get(hop.edge, -1) if kind == 0 else -depth.get(hop.edge, 0))
 
     def alike(hop: Hop) -> tuple[object, ...]:
         return (*rank(hop), hop.edge, min(_number(hop), MANY), ending(hop), under_fault(index, hop))
