@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from testbed.history.endings import endings
 from testbed.history.events import Arrival, Attempt, FaultEvent
 from testbed.history.exposure import touched, touched_indirectly
 from testbed.history.facts import of_the_load
@@ -131,6 +132,7 @@ def notes(index: Index) -> list[str]:
     return [
         *(f"{one}. {one.remedy}" for one in found),
         *dict.fromkeys(one.sentence(fault) for fault, one in indirectly if one),
+        *endings(index),
     ]
 
 
