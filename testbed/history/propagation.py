@@ -11,7 +11,7 @@ from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import instructions
 from testbed.history.own_calls import own_calls
 from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
-from testbed.history.unused_links import UnusedLink, unused_links
+from testbed.history.unused_links import RejectedCalls, UnusedLink, rejected_calls, unused_links
 
 FEW = 3  # calls without a context that are needed to accuse a service
 SOME = 0.1  # of the calls of a service: what it must lose if it hands on the others
@@ -93,7 +93,8 @@ def _loss_before(index: Index, fault: FaultEvent) -> ContextLoss | None:
 
 def notes(index: Index) -> list[str]:
     """Return warnings about the services, for every reader of the verdicts."""
-    found: list[UnusedLink | ContextLoss] = [*unused_links(index), *context_losses(index)]
+    found: list[UnusedLink | ContextLoss | RejectedCalls]
+    found = [*unused_links(index), *rejected_calls(index), *context_losses(index)]
     indirectly = [(fault, touched_indirectly(index, fault)) for fault in index.faults]
     return [
         *(f"{one}. {one.remedy}" for one in found),

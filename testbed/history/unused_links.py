@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from testbed.history.events import Call
 from testbed.history.index import Index, remembered
+from testbed.history.outcomes import REJECTED
 from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
 from testbed.spec.edges import CLIENT
 from testbed.spec.meshes import capabilities
@@ -39,6 +42,55 @@ class UnusedLink:
             f"does {caller} take {name}_URL or {name}_ADDR from its environment, or a variable of its own with "
             f"{{{{upstream.{callee}.address}}}}? If these requests do not need {callee}, send some that do"
         )
+
+
+WHAT = {  # by Envoy's details of the answer
+    "low_version": "HTTP/1.0",
+    "upgrade": "an upgrade of the connection (WebSocket)",
+    "headers_too_large": "a head that is too large",
+    "too_many_headers": "too many headers",
+}
+
+
+@dataclass(frozen=True)
+class RejectedCalls:
+    """Calls that the caller's proxy answered itself, because it does not accept what the app sends."""
+
+    edge: str
+    rejected: int
+    calls: int
+    statuses: tuple[tuple[str, int], ...]  # "426 (low_version: HTTP/1.0)" and how often
+
+    def __str__(self) -> str:
+        """Return it as a sentence."""
+        said = ", ".join(f"{status} x {number}" for status, number in self.statuses)
+        return f"the caller's proxy did not accept {self.rejected} of {self.calls} calls on {self.edge}: {said}"
+
+    @property
+    def remedy(self) -> str:
+        """What to look at."""
+        caller = self.edge.partition(" -> ")[0]
+        return (
+            f"they never left the proxy of {caller}, so no fault or policy acts on them: what does {caller} send?"
+        )
+
+
+@remembered
+def rejected_calls(index: Index) -> Sequence[RejectedCalls]:
+    """Return the edges on which the caller's proxy did not accept calls."""
+    return tuple(found for edge in inner_edges(index) if (found := _rejected(index, edge)))
+
+
+def _rejected(index: Index, edge: str) -> RejectedCalls | None:
+    calls = index.calls.on(edge)
+    found = Counter(_answer(call) for call in calls if call.outcome == REJECTED)
+    return RejectedCalls(edge, found.total(), len(calls), tuple(found.most_common())) if found else None
+
+
+def _answer(call: Call) -> str:
+    what = next((words for sign, words in WHAT.items() if sign in call.flags), "")
+    about = ": ".join(filter(None, (call.flags, what)))
+    return f"{call.status} ({about})" if about else str(call.status)
 
 
 @remembered

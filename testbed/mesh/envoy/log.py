@@ -10,7 +10,7 @@ from testbed.envoy.flags import flags, has_begun, outcome
 from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, grpc, read, request_id, times
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
-from testbed.history.outcomes import NO_HOST, REFUSED
+from testbed.history.outcomes import NO_HOST, REFUSED, REJECTED
 from testbed.plan.values import Link
 
 OUT_OF_TIME = "UT"  # Envoy flags the call and not the attempt when the timeout of the call ends it
@@ -57,6 +57,9 @@ class ProxyLog:
             if line["kind"] == "connection":
                 return connection(line, edge, hosts.get(line["host"]), self.life) if edge else None
             seen = self._placed(line)
+            if edge is None and line["kind"] == "call" and not _callee(line["service"]).strip("-"):
+                edge = line.get("edge") or edges.get((str(line["caller"]), str(line["host"]).partition(":")[0]))
+                return seen.rejected(edge) if edge else None
             if edge is None:
                 return None
             return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
@@ -83,8 +86,8 @@ class ProxyLog:
 
 
 def _callee(cluster: str | None) -> str:
-    """The callee of a cluster: the last part of "checkout.pricing"."""
-    return str(cluster).rpartition(".")[2]
+    """The callee of a cluster: the last part of "checkout.pricing"; "" without a cluster."""
+    return (cluster or "").rpartition(".")[2]
 
 
 def unsent(event: TrafficEvent) -> bool:
@@ -139,6 +142,12 @@ class _Line:
             grpc_status=status_grpc,
             outcome=outcome(said, refused=self.unsent, begun=begun),
         )
+
+    def rejected(self, edge: str) -> Call:
+        """Return a call that the proxy answered before it had a route: it did not accept what the app sent."""
+        details = str(self.fields.get("details") or "")
+        call = replace(self, fields=self.fields | {"attempts": "0", "grpc": None}).call(edge)
+        return replace(call, refused=False, flags=call.flags or details, outcome=REJECTED)
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:
