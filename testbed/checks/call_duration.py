@@ -44,13 +44,9 @@ class call_duration(EdgeCheck):
         """Return requests, and calls unless the load is the caller."""
         return ("requests",) if of_the_load(self.edge) else ("requests", "calls")
 
-    def late_limit_ms(self) -> float:
-        """Return the limit if the load is the caller; no limit for calls that a proxy timed."""
-        return self.slow_limit_ms() if of_the_load(self.edge) else super().late_limit_ms()
-
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the bound, at least 10 ms."""
-        return max(10.0, self._limit / 10)
+    def bounds_latency(self) -> bool:
+        """Return whether the load is the caller: a proxy timed the other calls."""
+        return of_the_load(self.edge)
 
     def judge(self, view: View) -> Verdict:
         """Compare the longest call with the bound."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
@@ -48,6 +48,8 @@ class circuit_breaker(EdgeCheck):
     attempts_while_open: int | tuple[int, int] | None = field(default=None, kw_only=True)
     probes: int | None = field(default=None, kw_only=True)
     closes_within_s: float | None = field(default=None, kw_only=True)
+
+    slack: ClassVar[tuple[str, ...]] = ("opens_within_s", "closes_within_s")
 
     def validate(self) -> None:
         """Raise `CheckError` unless there is a bound, with times above 0 and whole numbers in order."""
@@ -99,11 +101,6 @@ class circuit_breaker(EdgeCheck):
         if not can_refuse(view.index, self.edge):
             return ("requests", "attempts", "calls")
         return ("requests", "attempts", "calls", *(["samples"] if self._counts else []))
-
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the shortest time bound, at least 10 ms; no limit without a time bound."""
-        given = [time for time in (self.opens_within_s, self.closes_within_s) if time is not None]
-        return max(10.0, min(given) * 100) if given else super().slow_limit_ms()
 
     def judge(self, view: View) -> Verdict:
         """Judge the proxy of every caller that called while the fault was in force."""

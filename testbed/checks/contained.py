@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
@@ -46,6 +46,8 @@ class contained(Check):
     slower_than_ms: float | None = field(default=None, kw_only=True)
     fallbacks: bool = field(default=False, kw_only=True)
     per: Literal["users", "requests"] = field(default="users", kw_only=True)
+
+    slack: ClassVar[tuple[str, ...]] = ("within_s",)
 
     def validate(self) -> None:
         """Raise `CheckError` for two bounds on the number, or an impossible one."""
@@ -86,9 +88,9 @@ class contained(Check):
         """Return the name, and what counts as affected."""
         return (self.name, self.slower_than_ms, self.fallbacks, self.per)
 
-    def late_limit_ms(self) -> float:
-        """Return 10 ms, or a tenth of slower_than_ms if that is more; no limit if only failures count."""
-        return math.inf if self.slower_than_ms is None else max(10.0, self.slower_than_ms / 10)
+    def bounds_latency(self) -> bool:
+        """Return whether slow answers count, and not only failures."""
+        return self.slower_than_ms is not None
 
     def views(self, view: View) -> tuple[View, ...]:
         """Return the window and the population that are really judged."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ClassVar
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
@@ -41,6 +42,8 @@ class deadline_propagation(EdgeCheck):
     wasted_percent: float | None = field(default=None, kw_only=True)
     grace_ms: float = field(default=10.0, kw_only=True)
 
+    slack: ClassVar[tuple[str, ...]] = ("grace_ms",)
+
     def validate(self) -> None:
         """Raise `CheckError` unless the percentage is above 0 and at most 100, and the grace above 0."""
         if self.wasted_percent is not None:
@@ -65,10 +68,6 @@ class deadline_propagation(EdgeCheck):
     def on_edges(self, index: Index) -> tuple[str, ...]:
         """Return the edge, or every one that carries requests."""
         return (self.edge,) if self.edge else tuple(edge for edge in index.edges if not index.facts.is_tcp(edge))
-
-    def slow_limit_ms(self) -> float:
-        """Return the grace time: if link and inlet take longer, they may be the reason for a late request."""
-        return self.grace_ms
 
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests, arrivals and attempts."""

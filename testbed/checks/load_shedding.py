@@ -63,13 +63,9 @@ class load_shedding(EdgeCheck):
         """Return requests, and calls unless the load is the caller."""
         return ("requests",) if of_the_load(self.edge) else ("requests", "calls")
 
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the shortest bound, at least 10 ms."""
-        return max(10.0, min(self._limits.values()) / 10)
-
-    def late_limit_ms(self) -> float:
-        """Return the same if the load is the caller; no limit for calls that a proxy timed."""
-        return self.slow_limit_ms() if of_the_load(self.edge) else super().late_limit_ms()
+    def bounds_latency(self) -> bool:
+        """Return whether the load is the caller: a proxy timed the other calls."""
+        return of_the_load(self.edge)
 
     def judge(self, view: View) -> Verdict:
         """Judge each rejected call by its duration, and the accepted calls by their p99."""

@@ -42,6 +42,7 @@ class outlier_ejection(Check):
     probes_each: int | None = field(default=None, kw_only=True)
 
     takes_tcp: ClassVar[bool] = True
+    slack: ClassVar[tuple[str, ...]] = ("within_s", "back_within_s")
 
     def __post_init__(self) -> None:
         """Write the edge with single spaces."""
@@ -96,10 +97,6 @@ class outlier_ejection(Check):
     def needs(self, view: View) -> tuple[str, ...]:
         """Return attempts."""
         return ("requests", "attempts")
-
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the shortest bound, at least 10 ms."""
-        return max(10.0, min(time for time in (self.within_s, self.back_within_s) if time is not None) * 100)
 
     def judge(self, view: View) -> Verdict:
         """Judge the proxy of every caller on every edge."""

@@ -69,9 +69,9 @@ class quantile(Check):
         """Return the view, and its baseline if the bound is relative."""
         return (view,) if self.under_ms is not None else (view, view.baseline)
 
-    def late_limit_ms(self) -> float:
-        """Return 10 ms, or a tenth of the bound if that is more."""
-        return max(10.0, self._limit / 10)
+    def bounds_latency(self) -> bool:
+        """Always."""
+        return True
 
     @property
     def _limit(self) -> float:

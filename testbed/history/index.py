@@ -77,7 +77,8 @@ class Index:
 
     def __init__(self, events: Iterable[Event]) -> None:
         kinds: dict[type, list[Event]] = defaultdict(list)
-        for event in events:
+        self._events = list(events)
+        for event in self._events:
             kinds[type(event)].append(event)
 
         def of(kind: type[E]) -> list[E]:
@@ -92,6 +93,10 @@ class Index:
         self.calls: Joined[Call] = Joined(of(Call))
         self.arrivals: Joined[Arrival] = Joined(of(Arrival))
         self.answers: dict[tuple[object, ...], object] = {}  # of `remembered` functions
+
+    def changed(self, change: Callable[[Event], Event | None]) -> Index:
+        """Return the index of the same run with each event as changed; None leaves it out."""
+        return Index(new for event in self._events if (new := change(event)) is not None)
 
     @cached_property
     def facts(self) -> TopologyFacts:

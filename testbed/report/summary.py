@@ -57,8 +57,11 @@ def write_summary(terminal: pytest.TerminalReporter, tests: Sequence[TestOutcome
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
         from testbed.report.markdown import step_summary
 
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(step_summary(tests))
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(step_summary(tests))
+        except OSError as error:
+            terminal.write_line(f"warning: no step summary: cannot write {path}: {error.strerror}", yellow=True)
 
 
 def tally(tests: Sequence[TestOutcome]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from testbed.checks.judging.culprit import Hop, causes, is_bad, place_of, under_fault
+from testbed.checks.judging.culprit import Hop, causes, is_bad, kept_busy, place_of, under_fault
 from testbed.checks.judging.formatting import count, ms, outcome, plural, seconds
 from testbed.checks.judging.stores import account, connection_text, connections_of
 from testbed.checks.judging.view import View
@@ -34,15 +34,19 @@ def request_trace(view: View, request: Request, first: Sequence[Hop] = ()) -> st
     user = f", user {request.user}" if request.user else ""
     head = f"request {request.id} ({request.method} {request.path}{user}): {outcome(request)}"
     head += f" after {ms(request.latency_ms)}"
-    return "\n  ".join([head, *_stores(view.index, request), *_lines(view.index, request, first)])
+    return "\n  ".join([head, *_waited_for(view.index, request), *_lines(view.index, request, first)])
 
 
-def _stores(index: Index, request: Request) -> Iterator[str]:
-    """Yield the connections of the store for which the request waited, if there is one."""
+def _waited_for(index: Index, request: Request) -> Iterator[str]:
+    """Yield what the request waited for without a hop of its own: the connections of a store, calls of others."""
     edge = place_of(index, request)
     if index.facts.is_tcp(edge):
         yield from map(connection_text, connections_of(index, request, edge)[:1])
         yield account(index, edge)
+    elif busy := kept_busy(index, request, caller := Edge.parse(edge).caller):
+        longest = ms(busy[0].duration_ms)
+        held = f"{count(len(busy))} attempts of other requests on {edge}, the longest for {longest}"
+        yield f"{caller} was busy meanwhile: {held}"
 
 
 def _lines(index: Index, request: Request, first: Sequence[Hop]) -> Iterator[str]:

@@ -169,7 +169,7 @@ def _load_was_short(check: Check, view: View) -> Iterator[Threat]:
 
 def _load_missed_some(check: Check, view: View) -> Iterator[Threat]:
     for _, pace in paces(check.views(view)):
-        if pace and check.late_limit_ms() < float("inf") and pace.sent < pace.planned:
+        if pace and check.bounds_latency() and pace.sent < pace.planned:
             yield Threat(f"{_sent(pace)}: the latencies of the other requests are unknown", ADVICE, "load")
 
 

@@ -12,6 +12,7 @@ RAW = {"status", "as_http"}
 READ_WITH_THE_OUTCOME = {  # each asks for the outcome beside the status, or writes both
     "statuses.py",
     "bulkhead.py",
+    "judging/doubt.py",
     "judging/explain.py",
     "judging/formatting.py",
     "judging/proxies.py",

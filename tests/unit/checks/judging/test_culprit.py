@@ -120,6 +120,29 @@ def test_a_slow_request_is_at_the_deepest_hop_that_took_its_time():
     assert run.red(max_latency(under_ms=500)).next.splitlines()[1].startswith("  mid -> deep")
 
 
+def test_a_service_whose_pool_is_full_of_calls_to_a_slow_one_is_not_the_place():
+    run = Planted(
+        system(*CHAIN, "front -> other", mid_deep=2000.0),
+        "mid -> deep",
+        lasts_s=0.4,
+        status=lambda i: 503 if i == 3 else 200,
+        latency=lambda i: 50.0 if i == 3 else 300.0,
+    )
+    for number in range(3):
+        run.hop("front -> mid", of=number, ms=290)
+        run.hop("mid -> deep", of=number, ms=280)
+    run.hop("front -> mid", of=3, ms=49, status=503)
+    run.events = [one for one in run.events if getattr(one, "edge", "") == "front -> mid" or not _last_deep(one)]
+    verdict = run.red(contained())
+    assert "all on mid -> deep" in verdict.observed
+    assert "mid was busy meanwhile: 2 attempts of other requests on mid -> deep, the longest for 280 ms" in verdict.next
+
+
+def _last_deep(event):
+    """Whether it is the healthy call with which the kit lets the fault touch something."""
+    return getattr(event, "request", "") == "hold-3"
+
+
 def test_arrivals_show_the_place_where_no_calls_are_recorded():
     run = unanswered(system(*CHAIN), "mid -> deep", sources=("requests", "arrivals"))
     run.hop("front -> mid", ms=2000, status=0, outcome=CLIENT_GONE)
