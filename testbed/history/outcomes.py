@@ -31,5 +31,5 @@ WORDS = {
     CLIENT_GONE: "client disconnected",
     BROKEN_OFF: "answer broke off",
     PROTOCOL: "protocol error",
-    REJECTED: "not accepted by the caller's proxy",
+    REJECTED: "not accepted by the proxy",
 }

@@ -91,10 +91,13 @@ def _loss_before(index: Index, fault: FaultEvent) -> ContextLoss | None:
     return next((one for one in context_losses(index) for edge in fault.edges if _has_no_ids(index, one, edge)), None)
 
 
-def notes(index: Index) -> list[str]:
-    """Return warnings about the services, for every reader of the verdicts."""
+def notes(index: Index, *, unused: bool = True) -> list[str]:
+    """Return warnings about the services, for every reader of the verdicts; those about unused links can be left out.
+
+    A reader of several runs knows better which links are never used.
+    """
     found: list[UnusedLink | ContextLoss | RejectedCalls]
-    found = [*unused_links(index), *rejected_calls(index), *context_losses(index)]
+    found = [*(unused_links(index) if unused else ()), *rejected_calls(index), *context_losses(index)]
     indirectly = [(fault, touched_indirectly(index, fault)) for fault in index.faults]
     return [
         *(f"{one}. {one.remedy}" for one in found),

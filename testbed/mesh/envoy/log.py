@@ -62,7 +62,9 @@ class ProxyLog:
                 return seen.rejected(edge) if edge else None
             if edge is None:
                 return None
-            return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
+            if line["kind"] == "attempt":
+                return seen.attempt(edge, hosts.get(line["host"]))
+            return seen.rejected(edge) if seen.is_rejected else seen.call(edge)
 
         reading = read(lines, event)
         return replace(reading, events=tuple(one for one in reading.events if is_connection(one) or not unsent(one)))
@@ -147,7 +149,13 @@ class _Line:
         """Return a call that the proxy answered before it had a route: it did not accept what the app sent."""
         details = str(self.fields.get("details") or "")
         call = replace(self, fields=self.fields | {"attempts": "0", "grpc": None}).call(edge)
-        return replace(call, refused=False, flags=call.flags or details, outcome=REJECTED)
+        return replace(call, refused=False, flags=details or call.flags, outcome=REJECTED)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the proxy itself answered, without an attempt and without a limit or a missing host."""
+        untold = not int(self.fields["attempts"]) and not flags(self.fields["flags"]) and not self.unsent
+        return untold and int(self.fields["status"]) >= 400 and self.fields.get("details") != "via_upstream"
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:

@@ -10,7 +10,7 @@ import pytest
 from testbed.checks import attempts, judge, statuses
 from testbed.history.events import Call, Evidence, Sample
 from testbed.history.propagation import context_losses, notes
-from testbed.history.unused_links import unused_links
+from testbed.history.unused_links import links_used, unused_links
 from tests.kit.story import EDGE, EPOCH, Story
 from tests.unit.history.test_propagation import TO_CHECKOUT, shop, told
 
@@ -98,7 +98,7 @@ def test_a_link_with_a_refused_call_or_a_connection_was_used() -> None:
 def test_calls_that_the_proxy_did_not_accept_are_named_as_that() -> None:
     story = told(calls=0, scope={"users": None})
     for n in range(20):
-        flags = dict(flags="low_version", outcome="rejected")
+        flags = {"flags": "low_version", "outcome": "rejected"}
         story.events.append(
             Call("" if n else "hold-1", EDGE, "checkout-1", 0, EPOCH + 1.5 + n / 100, 1.0, 426, **flags)
         )
@@ -106,3 +106,10 @@ def test_calls_that_the_proxy_did_not_accept_are_named_as_that() -> None:
     assert notes(story.history.index)[0].startswith(said)
     assert said in story.verdict(statuses(200)).why
     assert said in story.verdict(attempts(EDGE, at_most=1)).why
+
+
+def test_a_reader_of_several_runs_asks_which_links_were_used() -> None:
+    assert links_used(told().history.index) == {EDGE: ""}
+    (said,) = links_used(told(calls=0).history.index).values()
+    assert said.startswith("checkout never used its link to pricing in 200 requests")
+    assert notes(told(calls=0).history.index, unused=False) == []
