@@ -11,6 +11,7 @@ from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.call_times import timed_calls
 from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.reach import longest_call_ms, too_far
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.history.events import Call, Request
@@ -47,6 +48,10 @@ class call_duration(EdgeCheck):
     def bounds_latency(self) -> bool:
         """Return whether the load is the caller: a proxy timed the other calls."""
         return of_the_load(self.edge)
+
+    def unbreakable(self, view: View) -> str:
+        """Return why no call can take that long: the policy's timeout ends it much earlier."""
+        return too_far(self._limit, longest_call_ms(view, self.edge), f"every call on {self.edge}")
 
     def judge(self, view: View) -> Verdict:
         """Compare the longest call with the bound."""

@@ -10,6 +10,7 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.reach import longest_request_ms, too_far
 from testbed.checks.judging.view import View, latency
 
 
@@ -40,6 +41,10 @@ class max_latency(Check):
     def bounds_latency(self) -> bool:
         """Always."""
         return True
+
+    def unbreakable(self, view: View) -> str:
+        """Return why no request can take that long: the policies cut off all calls of the entry much earlier."""
+        return too_far(self._limit, longest_request_ms(view), "every request")
 
     def judge(self, view: View) -> Verdict:
         """Compare the slowest request with the bound."""

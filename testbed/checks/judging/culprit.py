@@ -28,9 +28,25 @@ def place_of(index: Index, request: Request) -> str:
     if found is None and request.ok:
         spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
         found = next(iter(_deepest(spent)), None)
+    found = _waiting_below(found, calls) if found else None
     edge = found.edge if found else f"{CLIENT} -> {index.facts.entry or request.replica}"
     busy = kept_busy(index, request, Edge.parse(edge).callee)
     return stalled_store(index, request, edge) or (busy[0].edge if busy else edge)
+
+
+def _waiting_below(found: Hop, hops: Sequence[Hop]) -> Hop:
+    """Return the hop for which a call waited until its time was over; the call itself if there is none.
+
+    Such a hop may end well, long after its caller has given up.
+    """
+    while found.outcome in (TIMEOUT, CLIENT_GONE) or found.ok:
+        callee = Edge.parse(found.edge).callee
+        below = [hop for hop in hops if Edge.parse(hop.edge).caller == callee and _end(hop) >= _end(found) - PROMPT_S]
+        long = [hop for hop in below if hop.start < _end(found) and hop.duration_ms > found.duration_ms / 2]
+        if not long:
+            break
+        found = max(long, key=lambda hop: hop.duration_ms)
+    return found
 
 
 def kept_busy(index: Index, request: Request, service: str) -> Sequence[Attempt]:

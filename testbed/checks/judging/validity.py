@@ -9,6 +9,7 @@ from itertools import product
 from testbed.checks.judging.base import Check
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View, latency
+from testbed.checks.judging.windows import without_a_fault
 from testbed.history.events import Evidence, FaultEvent, ScheduleAdherence
 from testbed.history.exposure import fault_windows, touch_source, touched, touched_indirectly
 from testbed.history.index import Index
@@ -102,6 +103,11 @@ def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:
                 next if fault.links else "heal the fault later, or make its wait shorter",
                 observer_of(index, source),
             )
+
+
+def _window_without_a_fault(check: Check, view: View) -> Iterator[Threat]:
+    """Yield a threat if no fault was in force in the window, or a fault that was met no request of it."""
+    yield from (Threat(why, next, "testbed") for why, next in without_a_fault(check, view))
 
 
 def _hit_no_packet(check: Check, view: View) -> Iterator[Threat]:
@@ -263,6 +269,7 @@ _RULES = (
     _ineffective_fault,
     _touched_nothing,
     _hit_no_packet,
+    _window_without_a_fault,
     _same_id,
     _load_was_short,
     _empty_population,

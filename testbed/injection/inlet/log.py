@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 
 from testbed.envoy.admin import counters
 from testbed.envoy.flags import flags, outcome
-from testbed.evidence.access_log import Fields, Reading, TrafficEvent, grpc, read, request_id, times
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, content, grpc, read, request_id, times
 from testbed.evidence.completeness import Counts
 from testbed.history.events import Arrival
 from testbed.history.outcomes import REJECTED
@@ -62,6 +62,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         method=line["method"] or "",
         grpc_status=None if unanswered else grpc(line),
         outcome=REJECTED if rejected else outcome(said, begun=not unanswered and _begun(details)),
+        **content(line),
     )
 
 

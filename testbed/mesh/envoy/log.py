@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from testbed.envoy.flags import flags, has_begun, outcome
-from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, grpc, read, request_id, times
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, content, grpc, read, request_id, times
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
 from testbed.history.outcomes import NO_HOST, REFUSED, REJECTED
@@ -143,6 +143,7 @@ class _Line:
             refused=self.unsent,
             grpc_status=status_grpc,
             outcome=outcome(said, refused=self.unsent, begun=begun),
+            **content(self.fields),
         )
 
     def rejected(self, edge: str) -> Call:

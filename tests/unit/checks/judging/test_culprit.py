@@ -43,6 +43,16 @@ def test_a_timeout_above_a_slow_hop_is_the_policy_that_acted():
     assert verdict.policy == "front -> mid: {timeout: 500ms} (its timeout ended 1 call)"
 
 
+def test_a_hop_that_ends_well_after_its_caller_gave_up_is_the_place():
+    run = Planted(system(*CHAIN, front_mid=500.0), "mid -> deep", status=lambda i: 504 if i == 0 else 200)
+    run.hop("front -> mid", ms=500, status=504, outcome=TIMEOUT)
+    run.hop("mid -> deep", ms=2000)
+    assert place(run) == "mid -> deep"
+    assert (
+        run.red(statuses(200)).next.splitlines()[1].startswith("  mid -> deep, deep-1, attempt 1: 200 after 2,000 ms")
+    )
+
+
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [(LIMIT, "its circuit breaker refused 1 call"), (NO_HOST, "all hosts were ejected for 1 call")],
