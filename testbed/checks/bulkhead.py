@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
-from testbed.checks.judging.explain import answer, more_load
+from testbed.checks.judging.explain import answer, hop_text, more_load
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, percent, plural, tally, trim
 from testbed.checks.judging.validity import observer_of
@@ -18,25 +18,26 @@ from testbed.history.events import Call
 from testbed.history.index import Index
 from testbed.spec.edges import Edge
 
-GRACE_S = 0.5  # a call counts as in time until this long after the end of the phase
-
 
 @dataclass(frozen=True)
 class bulkhead(EdgeCheck):
     """While this dependency fails, the caller's other edges keep this share of their rate, with the same statuses.
 
     The check compares every other edge of the same caller with the baseline: calls per request that began in the phase
-    (or half a second later) and got a status that occurs in the baseline. It leaves out edges that the baseline does
+    (or up to `grace_s` later) and got a status that occurs in the baseline. It leaves out edges that the baseline does
     not use (a fallback) and tcp edges. Exact at 100 %, else by Clopper-Pearson bounds at 95 % confidence. A call that
     is later, because the caller's threads or connections were blocked, does not count.
     """
 
     keeps_percent: float = field(default=95, kw_only=True)
+    grace_s: float = field(default=0.5, kw_only=True)
 
     takes_tcp: ClassVar[bool] = True  # because the other edges are judged
+    slack: ClassVar[tuple[str, ...]] = ("grace_s",)
 
     def validate(self) -> None:
-        """Raise `CheckError` unless the percentage is above 0 and at most 100."""
+        """Raise `CheckError` unless the percentage is above 0 and at most 100, and the grace above 0."""
+        validation.positive(str(self), grace_s=self.grace_s)
         validation.percentage(str(self), keeps_percent=self.keeps_percent)
 
     def fits(self, index: Index) -> None:
@@ -62,17 +63,13 @@ class bulkhead(EdgeCheck):
         """Return calls, on every edge of the caller."""
         return ("requests", "calls")
 
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the grace time: calls may be late because of testbed overhead."""
-        return GRACE_S * 1000 / 10
-
     def judge(self, view: View) -> Verdict:
         """Compare each other edge with its own baseline."""
         source = observer_of(view.index, "calls")
         if view.faults and not any(self.edge in fault.edges for fault in view.faults):
             why = f"no fault of {view.window.name} is on {self.edge}, so there was no failure to isolate"
             return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")
-        used = [edge for edge in self._others(view.index) if _in_time(view.baseline, edge)]
+        used = [edge for edge in self._others(view.index) if self._in_time(view.baseline, edge)]
         if not used:
             why = "the caller used no other dependency in the baseline (at least 1 call needed)"
             return self.verdict(
@@ -89,7 +86,7 @@ class bulkhead(EdgeCheck):
         return [edge for edge in index.edges if edge != self.edge and Edge.parse(edge).caller == caller]
 
     def _finding(self, view: View, edge: str) -> Finding:
-        before, now = _in_time(view.baseline, edge), _in_time(view, edge)
+        before, now = self._in_time(view.baseline, edge), self._in_time(view, edge)
         usual = {call.as_http for call in before if call.whole}
         expected = round(len(before) / len(view.baseline.requests) * len(view.requests))
         kept = min(sum(1 for call in now if call.has_status(*usual)), expected)
@@ -97,12 +94,15 @@ class bulkhead(EdgeCheck):
         lower, upper = self._bounds(kept, max(expected, 1))
         if lower >= self._share:
             return Finding("held", observed)
-        odd = [answer(call) for call in now if not call.has_status(*usual)]
+        odd = [call for call in now if not call.has_status(*usual)]
         late = len(view.calls(edge)) - len(now)
         why = f"{edge} kept {percent(kept / max(expected, 1))} of its rate: {plural(len(now), 'call')} in time"
-        why += f", {count(late)} later" + (f", other statuses: {tally(odd)}" if odd else "")
+        why += f", {count(late)} later" + (f", other statuses: {tally([answer(call) for call in odd])}" if odd else "")
         if upper < self._share:
-            return Finding("violated", observed, why, "what the dependencies share: threads, connections", late > 0)
+            # with all calls in time nothing was blocked: these calls failed by themselves
+            blocked = late > 0 or len(now) < expected or not odd
+            clue = "what the dependencies share: threads, connections" if blocked else hop_text(odd[0])
+            return Finding("violated", observed, why, clue, late > 0)
         needed = statistics.enough_requests(expected - kept, self._share)
         return Finding("inconclusive", observed, f"{why}; {count(needed)} calls needed", more_load(view, needed))
 
@@ -115,6 +115,5 @@ class bulkhead(EdgeCheck):
             return kept / expected, kept / expected
         return statistics.share_lower(kept, expected), statistics.share_upper(kept, expected)
 
-
-def _in_time(view: View, edge: str) -> Sequence[Call]:
-    return [call for call in view.calls(edge) if call.start < view.window.end + GRACE_S]
+    def _in_time(self, view: View, edge: str) -> Sequence[Call]:
+        return [call for call in view.calls(edge) if call.start < view.window.end + self.grace_s]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.ejections import kept_closed
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, plural, seconds
 from testbed.checks.judging.own_breaker import FEWEST, OwnBreaker, own_breakers
 from testbed.checks.judging.proxies import Proxy, can_refuse, failed, faults_on, proxies
+from testbed.checks.judging.reach import attempts_per_call
 from testbed.checks.judging.validity import missing_record, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -47,6 +50,8 @@ class circuit_breaker(EdgeCheck):
     attempts_while_open: int | tuple[int, int] | None = field(default=None, kw_only=True)
     probes: int | None = field(default=None, kw_only=True)
     closes_within_s: float | None = field(default=None, kw_only=True)
+
+    slack: ClassVar[tuple[str, ...]] = ("opens_within_s", "closes_within_s")
 
     def validate(self) -> None:
         """Raise `CheckError` unless there is a bound, with times above 0 and whole numbers in order."""
@@ -99,11 +104,6 @@ class circuit_breaker(EdgeCheck):
             return ("requests", "attempts", "calls")
         return ("requests", "attempts", "calls", *(["samples"] if self._counts else []))
 
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the shortest time bound, at least 10 ms; no limit without a time bound."""
-        given = [time for time in (self.opens_within_s, self.closes_within_s) if time is not None]
-        return max(10.0, min(given) * 100) if given else super().slow_limit_ms()
-
     def judge(self, view: View) -> Verdict:
         """Judge the proxy of every caller that called while the fault was in force."""
         source, faults = observer_of(view.index, "calls"), faults_on(view, [self.edge])
@@ -120,7 +120,21 @@ class circuit_breaker(EdgeCheck):
                 view, "inconclusive", "no call", 0, source=source, why=why, next="the paths of the load"
             )
         n = sum(1 for one in busy for call in one.calls if start <= call.start < end)
-        return combine(self, view, [found for one in busy for found in self._findings(one, start, end)], n, source)
+        return combine(
+            self, view, [found for one in busy for found in self._findings(view, one, start, end)], n, source
+        )
+
+    def unbreakable(self, view: View) -> str:
+        """Return why an open breaker may send more than its callers made calls while the fault was in force."""
+        faults, each = faults_on(view, [self.edge]), attempts_per_call(view, self.edge)
+        if not self._counts or not faults or each == math.inf or not can_refuse(view.index, self.edge):
+            return ""
+        start, end = min(fault.start for fault in faults), max(fault.end for fault in faults)
+        made = [sum(start <= call.start < end for call in proxy.calls) for proxy in proxies(view.index, self.edge)]
+        most, given = int(max(made, default=0) * each), {"probes": self.probes}
+        given["attempts_while_open"] = None if self.attempts_while_open is None else self._while_open[1]
+        loose = [f"{name}={value}" for name, value in given.items() if value is not None and value >= most]
+        return f"{loose[0]}, and its calls are at most {plural(most, 'attempt')}" if loose else ""
 
     def _breakers(self, view: View, faults: Sequence[FaultEvent]) -> Sequence[Proxy | OwnBreaker]:
         if can_refuse(view.index, self.edge):
@@ -134,13 +148,13 @@ class circuit_breaker(EdgeCheck):
         missing = ((edge, missing_record((view,), "arrivals", edge)) for edge in into)
         return next((f"the record of arrivals on {edge} is not complete: {why}" for edge, why in missing if why), "")
 
-    def _findings(self, proxy: Proxy | OwnBreaker, start: float, end: float) -> Iterator[Finding]:
+    def _findings(self, view: View, proxy: Proxy | OwnBreaker, start: float, end: float) -> Iterator[Finding]:
         if isinstance(proxy, OwnBreaker) and (why := proxy.doubt):
             yield Finding("inconclusive", "", why, "a longer baseline_s=, more load, or paths that make this call")
             return
         opened = next((at for at, _ in proxy.refusals if start <= at < end), None)
         if opened is None:
-            yield self._never_opened(proxy, start, end)
+            yield self._never_opened(view, proxy, start, end)
             return
         if self.opens_within_s is not None:
             yield self._opens(proxy, opened - start)
@@ -149,7 +163,7 @@ class circuit_breaker(EdgeCheck):
         if self.closes_within_s is not None:
             yield self._closes(proxy, end)
 
-    def _never_opened(self, proxy: Proxy | OwnBreaker, start: float, end: float) -> Finding:
+    def _never_opened(self, view: View, proxy: Proxy | OwnBreaker, start: float, end: float) -> Finding:
         tried = [attempt for attempt in proxy.sent if start <= attempt.start < end]
         bad = sum(1 for attempt in tried if failed(attempt))
         observed = f"{proxy.name} never opened"
@@ -165,10 +179,8 @@ class circuit_breaker(EdgeCheck):
         why = f"{proxy.name} refused no call: {count(bad)} of {plural(len(tried), 'attempt')} failed"
         why += f"; {account}" if (account := proxy.account(start, end)) else ""
         if isinstance(proxy, OwnBreaker):
-            observed = f"{observed}: {account}"
-        return Finding(
-            "violated", observed, why, "outlierDetection, circuitBreaker; for one replica use outlier_ejection(...)"
-        )
+            return Finding("violated", f"{observed}: {account}", why, f"the breaker of {proxy.name} itself")
+        return Finding("violated", observed, why, kept_closed(view, self.edge, proxy, start, end))
 
     def _opens(self, proxy: Proxy | OwnBreaker, after_s: float) -> Finding:
         limit, observed = cast(float, self.opens_within_s), f"{proxy.name} opened after {seconds(after_s)}"

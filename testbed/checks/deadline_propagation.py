@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ClassVar
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
@@ -13,6 +14,7 @@ from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, percent, plural, tally, trim
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
+from testbed.errors import CheckError, TestbedError
 from testbed.history.events import Arrival, Attempt, Request
 from testbed.history.index import Index
 from testbed.history.outcomes import CLIENT_GONE
@@ -40,10 +42,14 @@ class deadline_propagation(EdgeCheck):
     wasted_percent: float | None = field(default=None, kw_only=True)
     grace_ms: float = field(default=10.0, kw_only=True)
 
+    slack: ClassVar[tuple[str, ...]] = ("grace_ms",)
+
     def validate(self) -> None:
-        """Raise `CheckError` unless the percentage is above 0 and at most 100, and the grace above 0."""
+        """Raise `CheckError` unless the percentage is above 0 and below 100, and the grace above 0."""
         if self.wasted_percent is not None:
             validation.percentage(str(self), wasted_percent=self.wasted_percent)
+            if self.wasted_percent == 100:
+                raise CheckError(f"{self}: wasted_percent=100 would always hold: give a lower one, or none")
         validation.positive(str(self), grace_ms=self.grace_ms)
 
     def fits(self, index: Index) -> None:
@@ -65,10 +71,6 @@ class deadline_propagation(EdgeCheck):
         """Return the edge, or every one that carries requests."""
         return (self.edge,) if self.edge else tuple(edge for edge in index.edges if not index.facts.is_tcp(edge))
 
-    def slow_limit_ms(self) -> float:
-        """Return the grace time: if link and inlet take longer, they may be the reason for a late request."""
-        return self.grace_ms
-
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests, arrivals and attempts."""
         return ("requests", "arrivals", "attempts")
@@ -80,9 +82,7 @@ class deadline_propagation(EdgeCheck):
         if not arrivals:
             on = self.edge or "any edge"
             why = f"0 of {plural(len(view.requests), 'request')} arrived on {on} (at least 1 needed)"
-            return say(
-                "inconclusive", "no arrival", why=why, next="the paths of the load; requestFaults: off hides arrivals"
-            )
+            return say("inconclusive", "no arrival", why=why, next=self._unseen(view))
         patience = _Patience(view)
         late = [a for a in arrivals if patience.over(a, a.start - self.grace_ms / 1000)]
         wasted = [a for a in arrivals if patience.over(a, _end(a) - self.grace_ms / 1000) or _client_disconnected(a)]
@@ -102,6 +102,16 @@ class deadline_propagation(EdgeCheck):
             else f"{trim(f'{self.wasted_percent - share * 100:.2f}')} percentage points to spare"
         )
         return say("held", margin=spare or "0 late")
+
+    def _unseen(self, view: View) -> str:
+        """Return what to look at where nothing arrived: the edges without an inlet, if there are any."""
+        try:
+            topology = view.topology
+        except TestbedError:
+            return "the paths of the load"
+        here = [edge for edge in map(str, topology.edges()) if edge in self.on_edges(view.index)]
+        off = [edge for edge in here if not topology.has_request_faults(edge)]
+        return f"requestFaults: off hides the arrivals on {', '.join(off)}" if off else "the paths of the load"
 
     def _late(self, view: View, verdict: Verdict, late: Sequence[Arrival], patience: _Patience) -> Verdict:
         ended = sum(1 for arrival in late if patience.request_over(arrival, arrival.start))

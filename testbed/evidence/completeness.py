@@ -29,6 +29,7 @@ class Completeness:
         self._ask = counts
         self._counts = Counts()
         self._ended = 0  # requests logged since the last start of the writer
+        self._standing: int | None = None  # calls of the apps' own that never end, such as the wait of a watcher
         self.connections = OpenConnections()
         self.forget()
 
@@ -36,6 +37,11 @@ class Completeness:
         """Forget the problems so far."""
         self._garbage = 0
         self._open: dict[str, int] = {}  # calls with fewer attempts in the log than they report
+
+    def before_load(self) -> None:
+        """No request of a load is under way: what is in flight now and was before the first load is the apps' own."""
+        active = self._counts.active
+        self._standing = active if self._standing is None else min(active, self._standing)
 
     def begin_again(self) -> None:
         """The writer has restarted: its counters start at zero."""
@@ -72,16 +78,20 @@ class Completeness:
             return not self._open
         counts = self._counts
         return not asked or (
-            not self._open and counts.active == 0 and self._ended == counts.total and not self.lacks_connections()
+            not self._open
+            and counts.active <= (self._standing or 0)
+            and self._ended == counts.total - counts.active
+            and not self.lacks_connections()
         )
 
     def lacks(self, *, asked: bool) -> str:
         """The missing part in words, "" if nothing is missing."""
         active = self._counts.active
         answered = self._counts.total - active
+        waited_for = max(0, active - (self._standing or 0))
         problems = {
             f"{self._garbage} unreadable lines": self._garbage,
-            f"{active} requests still in flight": asked and active,
+            f"{waited_for} requests still in flight": asked and waited_for,
             f"{self._ended} of {answered} requests logged": asked and self._ended != answered,
             f"{len(self._open)} calls with missing attempts": self._open,
         }

@@ -74,6 +74,7 @@ class LogReader:
     def forget(self) -> None:
         """Forget everything logged so far."""
         self.events = []
+        self.completeness.before_load()
         self.completeness.forget()
         self.writer.forget()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks.judging.series import summary, whole_run
 from testbed.errors import TopologyError
+from testbed.history.own_calls import own_call_notes
 from testbed.history.propagation import notes
 from testbed.report.outcome import Narrative
 
@@ -30,14 +31,16 @@ def narrative(history: History, phases: Collection[str] = ()) -> Narrative:
     broken = tuple(as_phrase(text) for text in dict.fromkeys(fault.text for fault in index.faults))
     topologies = _in_force(index, phases)
     if not topologies:
-        return Narrative(broken, notes=tuple(notes(index)), probes=_probes(index))
+        own = tuple(own_call_notes(index))
+        return Narrative(broken, notes=tuple(notes(index, unused=False)), own=own, probes=_probes(index))
     hit = {edge for fault in index.faults for edge in fault.edges}
     known = [edge for edge in map(str, topologies[0].edges()) if edge in hit]
     return Narrative(
         broken=broken or ("none: a control run",),
         against=tuple(f"{edge}: {_policies_on(topologies, edge)}" for edge in known[:MOST]),
         warnings=tuple(dict.fromkeys(text for topology in topologies for text in topology.warnings())),
-        notes=tuple(notes(index)),
+        notes=tuple(notes(index, unused=False)),
+        own=tuple(own_call_notes(index)),
         probes=_probes(index),
     )
 
