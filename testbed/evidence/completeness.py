@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from testbed.evidence.access_log import Reading
 from testbed.evidence.connections import CONNECTION, OpenConnections
+from testbed.evidence.in_flight import InFlight, is_in_flight
 from testbed.history.events import Attempt, Call
 
 
@@ -30,16 +32,19 @@ class Completeness:
         self._counts = Counts()
         self._ended = 0  # requests logged since the last start of the writer
         self.connections = OpenConnections()
+        self.in_flight = InFlight()
         self.forget()
 
     def forget(self) -> None:
         """Forget the problems so far."""
         self._garbage = 0
+        self.in_flight.forget(time.time())
         self._open: dict[str, int] = {}  # calls with fewer attempts in the log than they report
 
     def begin_again(self) -> None:
         """The writer has restarted: its counters start at zero."""
         self._ended, self._counts = 0, Counts()
+        self.in_flight.clear()
 
     def expect_no_more_attempts(self) -> None:
         """The writer is dead: incomplete calls stay incomplete."""
@@ -58,7 +63,9 @@ class Completeness:
         for event in reading.events:
             if isinstance(event, Attempt) and event.source == CONNECTION:
                 self.connections.note(event)
-            elif isinstance(event, Attempt | Call):
+                continue
+            self.in_flight.note(event)
+            if not is_in_flight(event) and isinstance(event, Attempt | Call):
                 self._join(event)
 
     def has(self, counts: Counts) -> bool:
@@ -75,15 +82,20 @@ class Completeness:
             not self._open and counts.active == 0 and self._ended == counts.total and not self.lacks_connections()
         )
 
+    def is_accounted_for(self, *, asked: bool) -> bool:
+        """Whether each request that is under way has a line."""
+        return self._ask is None or not asked or self.in_flight.requests >= self._counts.active
+
     def lacks(self, *, asked: bool) -> str:
         """The missing part in words, "" if nothing is missing."""
-        active = self._counts.active
+        active, known = self._counts.active, self.in_flight.requests
+        joined = self._open.keys() - self.in_flight.calls
         answered = self._counts.total - active
         problems = {
             f"{self._garbage} unreadable lines": self._garbage,
-            f"{active} requests still in flight": asked and active,
+            f"{active - known} requests in flight without a line": asked and active > known,
             f"{self._ended} of {answered} requests logged": asked and self._ended != answered,
-            f"{len(self._open)} calls with missing attempts": self._open,
+            f"{len(joined)} calls with missing attempts": joined,
         }
         return ", ".join(text for text, there in problems.items() if there)
 

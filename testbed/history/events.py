@@ -8,6 +8,8 @@ from typing import ClassVar
 from testbed.history.outcomes import PARTIAL
 from testbed.spec.grpc_status import as_http
 
+SWITCHED = 101  # the answer to an upgrade: from then on the connection carries another protocol
+
 
 class _Answered:
     """An event with an HTTP status, a gRPC status if the answer is gRPC, and an outcome if it was not whole."""
@@ -35,8 +37,8 @@ class _Answered:
 
     @property
     def ok(self) -> bool:
-        """Whether a good answer came: a whole one with a status from 200 to 399, for gRPC only OK."""
-        return self.whole and 200 <= self.as_http < 400
+        """Whether a good answer came: a whole one with a status from 200 to 399 or 101, for gRPC only OK."""
+        return self.whole and (200 <= self.as_http < 400 or self.status == SWITCHED)
 
     def has_status(self, *statuses: int) -> bool:
         """Whether a whole answer with one of these HTTP statuses came (for gRPC, with one that corresponds to it)."""
@@ -132,11 +134,12 @@ class Call(_Answered):
     refused: bool = False  # the proxy answered without a (further) attempt: no host, or a limit was reached
     grpc_status: int | None = None  # of a gRPC answer, also from the proxy
     outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
+    detail: str = ""  # why the proxy rejected it, in words of Envoy
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival(_Answered):
-    """One request at the inlet of a callee replica, recorded when it ended."""
+    """One request at the inlet of a callee replica, recorded while it is under way and when it ended."""
 
     type: ClassVar[str] = "arrival"
     request: str
@@ -154,6 +157,7 @@ class Arrival(_Answered):
     method: str = ""  # "" in a history from an older version
     grpc_status: int | None = None  # of a gRPC answer
     outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
+    detail: str = ""  # why the test proxy answered by itself, in words of Envoy
 
 
 @dataclass(frozen=True, slots=True)

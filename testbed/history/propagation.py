@@ -11,6 +11,7 @@ from testbed.history.exposure import touched, touched_indirectly
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import instructions
+from testbed.history.planes import plane_notes, rejected
 from testbed.spec.edges import CLIENT
 from testbed.spec.meshes import capabilities
 
@@ -118,7 +119,7 @@ def _unused_links(index: Index) -> Iterator[UnusedLink]:
     for edge in inner_edges(index):
         caller = edge.partition(" -> ")[0]
         seen = not index.facts.is_tcp(edge) or (index.run is not None and capabilities(index.run.mesh).is_proxy)
-        if caller in index.facts.own and seen and not _sent(index, edge):
+        if caller in index.facts.own and seen and not _sent(index, edge) and edge not in rejected(index):
             requests = len(arrivals_at(index, caller)) or _entered(index, caller)
             if requests >= ENOUGH:
                 yield UnusedLink(edge, requests)
@@ -130,6 +131,7 @@ def notes(index: Index) -> list[str]:
     indirectly = [(fault, touched_indirectly(index, fault)) for fault in index.faults]
     return [
         *(f"{one}. {one.remedy}" for one in found),
+        *plane_notes(index),
         *dict.fromkeys(one.sentence(fault) for fault, one in indirectly if one),
     ]
 

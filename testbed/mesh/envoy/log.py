@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from testbed.envoy.flags import flags, has_begun, outcome
+from testbed.envoy.flags import flags, has_begun, is_end, outcome
 from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, grpc, read, request_id, times
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
-from testbed.history.outcomes import NO_HOST, REFUSED
+from testbed.history.outcomes import IN_FLIGHT, NO_HOST, REFUSED, REJECTED
 from testbed.plan.values import Link
 
 OUT_OF_TIME = "UT"  # Envoy flags the call and not the attempt when the timeout of the call ends it
@@ -53,7 +53,7 @@ class ProxyLog:
         edges = {(caller, link.edge.partition(" -> ")[2]): link.edge for link in self.links for caller in link.callers}
 
         def event(line: Fields) -> TrafficEvent | None:
-            edge = edges.get((str(line["caller"]), _callee(line["service"])))
+            edge = edges.get((str(line["caller"]), _callee(line)))
             if line["kind"] == "connection":
                 return connection(line, edge, hosts.get(line["host"]), self.life) if edge else None
             seen = self._placed(line)
@@ -61,7 +61,7 @@ class ProxyLog:
                 return None
             return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
 
-        reading = read(lines, event)
+        reading = read(lines, event, is_end)
         return replace(reading, events=tuple(one for one in reading.events if is_connection(one) or not unsent(one)))
 
     def _placed(self, line: Fields) -> _Line:
@@ -70,21 +70,27 @@ class ProxyLog:
         connection = self._connections.setdefault(str(line["connection"]), _Connection())
         late = start < connection.ended
         said, unsent = flags(line["flags"]), False
-        if line["kind"] == "call":
+        ends_call = line["kind"] == "call" and is_end(line)
+        if ends_call:
             unsent, connection.unsent = connection.unsent or outcome(said) == NO_HOST, False
             connection.ended, connection.flags = float(line["end"]), said
             connection.calls += 1
         elif not late:
             connection.unsent |= outcome(said) in REFUSED
-        number = connection.calls + (line["kind"] == "attempt" and not late)
+        number = connection.calls + (not ends_call and not late)
         caller, life = str(line["caller"]), f"{self.life}/" if self.life > 1 else ""
         key = f"{caller}:{life}{line['connection']}.{number}"
         return _Line(line, caller, key, start, duration, connection.flags if late else OUT_OF_TIME, unsent)
 
 
-def _callee(cluster: str | None) -> str:
-    """The callee of a cluster: the last part of "checkout.pricing"."""
-    return str(cluster).rpartition(".")[2]
+def _callee(line: Fields) -> str:
+    """The callee of a line: that of its cluster, the last part of "checkout.pricing".
+
+    A call that the proxy rejects has no cluster. Its listener (`to`) or the name that was asked for shows its callee.
+    """
+    if line["service"] or line["kind"] != "call":
+        return str(line["service"]).rpartition(".")[2]
+    return str(line.get("to") or str(line["host"]).partition(":")[0])
 
 
 def unsent(event: TrafficEvent) -> bool:
@@ -106,7 +112,7 @@ class _Line:
 
     def attempt(self, edge: str, link: Link | None) -> Attempt:
         status, said = int(self.fields["status"]), flags(self.fields["flags"])
-        said = said or (self.unsaid if status == 0 else "")
+        said = said or (self.unsaid if status == 0 and is_end(self.fields) else "")
         return Attempt(
             request=request_id(self.fields["baggage"]),
             edge=edge,
@@ -119,7 +125,7 @@ class _Line:
             flags=said,
             call=self.key,
             grpc_status=grpc(self.fields),
-            outcome=outcome(said, begun=status != 0),
+            outcome=self._outcome(said, begun=status != 0, status=status),
         )
 
     def call(self, edge: str) -> Call:
@@ -137,8 +143,20 @@ class _Line:
             call=self.key,
             refused=self.unsent,
             grpc_status=status_grpc,
-            outcome=outcome(said, refused=self.unsent, begun=begun),
+            outcome=REJECTED
+            if self._is_rejected
+            else self._outcome(said, refused=self.unsent, begun=begun, status=status),
+            detail=str(self.fields["details"]) if self._is_rejected else "",
         )
+
+    @property
+    def _is_rejected(self) -> bool:
+        """Whether the proxy answered by itself, and no policy was the reason."""
+        said, answered = flags(self.fields["flags"]), int(self.fields["status"]) >= 400
+        return answered and is_end(self.fields) and not int(self.fields["attempts"]) and not outcome(said)
+
+    def _outcome(self, said: str, *, refused: bool = True, begun: bool, status: int) -> str:
+        return outcome(said, refused=refused, begun=begun, status=status) if is_end(self.fields) else IN_FLIGHT
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:

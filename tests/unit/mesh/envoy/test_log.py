@@ -175,3 +175,26 @@ def test_an_answer_that_broke_off_is_told_for_attempt_and_call() -> None:
 def test_a_call_that_its_own_app_left_has_no_whole_answer() -> None:
     (call,) = parse([line("call", 1, 2, flags="DC", details="downstream_remote_disconnect")], LINKS).events
     assert (call.outcome, call.ok, call.has_status(200)) == ("client_gone", False, False)
+
+
+def test_a_call_under_way_has_the_name_that_it_has_at_its_end() -> None:
+    log = ProxyLog(LINKS)
+    under_way = [
+        line("attempt", 100.0, 100.5, type="UpstreamPeriodic", status=0),
+        line("call", 100.0, 100.5, type="DownstreamPeriodic", status=0),
+    ]
+    ends = [line("attempt", 100.0, 101.0, type="UpstreamEnd"), line("call", 100.0, 101.0, type="DownstreamEnd")]
+    first, last = log.read(under_way), log.read(ends)
+    assert [event.outcome for event in first.events] == ["in_flight", "in_flight"]
+    assert {event.call for event in (*first.events, *last.events)} == {"a-1:7.1"}  # type: ignore[union-attr]
+    assert (first.ended, last.ended) == (0, 1)
+
+
+def test_a_call_that_the_proxy_rejects_is_on_record_with_its_reason() -> None:
+    rejected = {"service": None, "attempts": 0, "status": 403, "details": "upgrade_failed"}
+    for known in ({"to": "b", "host": None}, {"host": "b:8080"}):
+        (found,) = parse([line("call", 100.0, 100.5, **rejected, **known)], LINKS).events
+        assert isinstance(found, Call)
+        assert (found.edge, found.status, found.outcome) == ("a -> b", 403, "rejected")
+        assert (found.attempts, found.detail, found.refused) == (0, "upgrade_failed", False)
+    assert parse([line("call", 100.0, 100.5, **rejected, host="elsewhere")], LINKS).events == ()
