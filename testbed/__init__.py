@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from testbed.checks import p50 as p50
     from testbed.checks import p90 as p90
     from testbed.checks import p99 as p99
+    from testbed.checks import probe as probe
+    from testbed.checks import probe_availability as probe_availability
+    from testbed.checks import probe_effects as probe_effects
+    from testbed.checks import probe_steady as probe_steady
     from testbed.checks import quantile as quantile
     from testbed.checks import recovery as recovery
     from testbed.checks import retry_amplification as retry_amplification
@@ -37,6 +41,10 @@ if TYPE_CHECKING:
     from testbed.errors import Inconclusive as Inconclusive
     from testbed.errors import NotContained as NotContained
     from testbed.errors import TestbedError as TestbedError
+    from testbed.evidence.probing.probes import command_probe as command_probe
+    from testbed.evidence.probing.probes import http_probe as http_probe
+    from testbed.evidence.probing.probes import metric_probe as metric_probe
+    from testbed.evidence.probing.probes import promql_probe as promql_probe
     from testbed.experiment.run import Run as Run
     from testbed.experiment.start import start as start
     from testbed.experiment.testbed import Testbed as Testbed
@@ -100,6 +108,10 @@ HOME_OF: dict[str, str] = {
     "p50": "testbed.checks",
     "p90": "testbed.checks",
     "p99": "testbed.checks",
+    "probe": "testbed.checks",
+    "probe_availability": "testbed.checks",
+    "probe_effects": "testbed.checks",
+    "probe_steady": "testbed.checks",
     "quantile": "testbed.checks",
     "recovery": "testbed.checks",
     "retry_amplification": "testbed.checks",
@@ -108,6 +120,10 @@ HOME_OF: dict[str, str] = {
     "Inconclusive": "testbed.errors",
     "NotContained": "testbed.errors",
     "TestbedError": "testbed.errors",
+    "command_probe": "testbed.evidence.probing.probes",
+    "http_probe": "testbed.evidence.probing.probes",
+    "metric_probe": "testbed.evidence.probing.probes",
+    "promql_probe": "testbed.evidence.probing.probes",
     "Run": "testbed.experiment.run",
     "start": "testbed.experiment.start",
     "Testbed": "testbed.experiment.testbed",

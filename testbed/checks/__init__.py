@@ -24,10 +24,15 @@ from testbed.checks.judging.judge import judge as judge
 from testbed.checks.judging.judge import judge_each as judge_each
 from testbed.checks.judging.report import Report as Report
 from testbed.checks.judging.saturation import SATURATED as SATURATED
+from testbed.checks.judging.series import ProbeCheck as ProbeCheck
 from testbed.checks.judging.view import View as View
 from testbed.checks.load_shedding import load_shedding as load_shedding
 from testbed.checks.max_latency import max_latency as max_latency
 from testbed.checks.outlier_ejection import outlier_ejection as outlier_ejection
+from testbed.checks.probe import probe as probe
+from testbed.checks.probe_availability import probe_availability as probe_availability
+from testbed.checks.probe_effects import probe_effects as probe_effects
+from testbed.checks.probe_steady import probe_steady as probe_steady
 from testbed.checks.quantile import p50 as p50
 from testbed.checks.quantile import p90 as p90
 from testbed.checks.quantile import p99 as p99
@@ -43,7 +48,7 @@ CHECKS: dict[str, Callable[..., Check]] = {
     name: value
     for name, value in list(globals().items())
     for made in [getattr(value, "func", value)]  # p99 is quantile with one argument filled in
-    if isinstance(made, type) and issubclass(made, Check) and made not in (Check, EdgeCheck)
+    if isinstance(made, type) and issubclass(made, Check) and made not in (Check, EdgeCheck, ProbeCheck)
 }
 
 if not TYPE_CHECKING:  # to a type checker an old name is unknown

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
-from testbed.checks.judging.explain import answer, more_load
+from testbed.checks.judging.explain import answer, hop_text, more_load
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, percent, plural, tally, trim
 from testbed.checks.judging.validity import observer_of
@@ -97,12 +97,15 @@ class bulkhead(EdgeCheck):
         lower, upper = self._bounds(kept, max(expected, 1))
         if lower >= self._share:
             return Finding("held", observed)
-        odd = [answer(call) for call in now if not call.has_status(*usual)]
+        odd = [call for call in now if not call.has_status(*usual)]
         late = len(view.calls(edge)) - len(now)
         why = f"{edge} kept {percent(kept / max(expected, 1))} of its rate: {plural(len(now), 'call')} in time"
-        why += f", {count(late)} later" + (f", other statuses: {tally(odd)}" if odd else "")
+        why += f", {count(late)} later" + (f", other statuses: {tally([answer(call) for call in odd])}" if odd else "")
         if upper < self._share:
-            return Finding("violated", observed, why, "what the dependencies share: threads, connections", late > 0)
+            # with all calls in time nothing was blocked: these calls failed by themselves
+            blocked = late > 0 or len(now) < expected or not odd
+            clue = "what the dependencies share: threads, connections" if blocked else hop_text(odd[0])
+            return Finding("violated", observed, why, clue, late > 0)
         needed = statistics.enough_requests(expected - kept, self._share)
         return Finding("inconclusive", observed, f"{why}; {count(needed)} calls needed", more_load(view, needed))
 

@@ -8,6 +8,7 @@ from typing import cast
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.ejections import kept_closed
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, plural, seconds
 from testbed.checks.judging.own_breaker import FEWEST, OwnBreaker, own_breakers
@@ -120,7 +121,9 @@ class circuit_breaker(EdgeCheck):
                 view, "inconclusive", "no call", 0, source=source, why=why, next="the paths of the load"
             )
         n = sum(1 for one in busy for call in one.calls if start <= call.start < end)
-        return combine(self, view, [found for one in busy for found in self._findings(one, start, end)], n, source)
+        return combine(
+            self, view, [found for one in busy for found in self._findings(view, one, start, end)], n, source
+        )
 
     def _breakers(self, view: View, faults: Sequence[FaultEvent]) -> Sequence[Proxy | OwnBreaker]:
         if can_refuse(view.index, self.edge):
@@ -134,13 +137,13 @@ class circuit_breaker(EdgeCheck):
         missing = ((edge, missing_record((view,), "arrivals", edge)) for edge in into)
         return next((f"the record of arrivals on {edge} is not complete: {why}" for edge, why in missing if why), "")
 
-    def _findings(self, proxy: Proxy | OwnBreaker, start: float, end: float) -> Iterator[Finding]:
+    def _findings(self, view: View, proxy: Proxy | OwnBreaker, start: float, end: float) -> Iterator[Finding]:
         if isinstance(proxy, OwnBreaker) and (why := proxy.doubt):
             yield Finding("inconclusive", "", why, "a longer baseline_s=, more load, or paths that make this call")
             return
         opened = next((at for at, _ in proxy.refusals if start <= at < end), None)
         if opened is None:
-            yield self._never_opened(proxy, start, end)
+            yield self._never_opened(view, proxy, start, end)
             return
         if self.opens_within_s is not None:
             yield self._opens(proxy, opened - start)
@@ -149,7 +152,7 @@ class circuit_breaker(EdgeCheck):
         if self.closes_within_s is not None:
             yield self._closes(proxy, end)
 
-    def _never_opened(self, proxy: Proxy | OwnBreaker, start: float, end: float) -> Finding:
+    def _never_opened(self, view: View, proxy: Proxy | OwnBreaker, start: float, end: float) -> Finding:
         tried = [attempt for attempt in proxy.sent if start <= attempt.start < end]
         bad = sum(1 for attempt in tried if failed(attempt))
         observed = f"{proxy.name} never opened"
@@ -165,10 +168,8 @@ class circuit_breaker(EdgeCheck):
         why = f"{proxy.name} refused no call: {count(bad)} of {plural(len(tried), 'attempt')} failed"
         why += f"; {account}" if (account := proxy.account(start, end)) else ""
         if isinstance(proxy, OwnBreaker):
-            observed = f"{observed}: {account}"
-        return Finding(
-            "violated", observed, why, "outlierDetection, circuitBreaker; for one replica use outlier_ejection(...)"
-        )
+            return Finding("violated", f"{observed}: {account}", why, f"the breaker of {proxy.name} itself")
+        return Finding("violated", observed, why, kept_closed(view, self.edge, proxy, start, end))
 
     def _opens(self, proxy: Proxy | OwnBreaker, after_s: float) -> Finding:
         limit, observed = cast(float, self.opens_within_s), f"{proxy.name} opened after {seconds(after_s)}"

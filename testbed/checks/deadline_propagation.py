@@ -13,6 +13,7 @@ from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, percent, plural, tally, trim
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
+from testbed.errors import TestbedError
 from testbed.history.events import Arrival, Attempt, Request
 from testbed.history.index import Index
 from testbed.history.outcomes import CLIENT_GONE
@@ -80,9 +81,7 @@ class deadline_propagation(EdgeCheck):
         if not arrivals:
             on = self.edge or "any edge"
             why = f"0 of {plural(len(view.requests), 'request')} arrived on {on} (at least 1 needed)"
-            return say(
-                "inconclusive", "no arrival", why=why, next="the paths of the load; requestFaults: off hides arrivals"
-            )
+            return say("inconclusive", "no arrival", why=why, next=self._unseen(view))
         patience = _Patience(view)
         late = [a for a in arrivals if patience.over(a, a.start - self.grace_ms / 1000)]
         wasted = [a for a in arrivals if patience.over(a, _end(a) - self.grace_ms / 1000) or _client_disconnected(a)]
@@ -102,6 +101,16 @@ class deadline_propagation(EdgeCheck):
             else f"{trim(f'{self.wasted_percent - share * 100:.2f}')} percentage points to spare"
         )
         return say("held", margin=spare or "0 late")
+
+    def _unseen(self, view: View) -> str:
+        """Return what to look at where nothing arrived: the edges without an inlet, if there are any."""
+        try:
+            topology = view.topology
+        except TestbedError:
+            return "the paths of the load"
+        here = [edge for edge in map(str, topology.edges()) if edge in self.on_edges(view.index)]
+        off = [edge for edge in here if not topology.has_request_faults(edge)]
+        return f"requestFaults: off hides the arrivals on {', '.join(off)}" if off else "the paths of the load"
 
     def _late(self, view: View, verdict: Verdict, late: Sequence[Arrival], patience: _Patience) -> Verdict:
         ended = sum(1 for arrival in late if patience.request_over(arrival, arrival.start))

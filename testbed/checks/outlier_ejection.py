@@ -8,18 +8,17 @@ from typing import ClassVar
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.ejections import ENOUGH, Host, one_by_one, reason, stays_away
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import plural, seconds
-from testbed.checks.judging.proxies import Proxy, failed, faults_on, proxies
+from testbed.checks.judging.proxies import faults_on, proxies
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
-from testbed.history.events import Attempt, FaultEvent
+from testbed.history.events import FaultEvent
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index
 from testbed.spec.edges import Edge, normal_edge
-
-ENOUGH = 3  # attempts for each host of the edge that are needed to see that one gets none
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,11 @@ class outlier_ejection(Check):
 
     Name the edge, the replica, or both. Without `replica`, the replicas with a fault are judged; without `edge`, every
     edge to the replica. Later than `within_s` after the start of the fault, the replica gets at most `probes` (default
-    0) attempts: Envoy lets an ejected host come back after its ejection time and tries it again. After the end of the
-    fault it gets an attempt within `back_within_s`. Each caller's proxy counts and is judged separately. On a tcp edge
-    an attempt is a new connection; existing connections may stay open.
+    0) attempts: Envoy lets an ejected host come back after its ejection time and tries it again. `probes_each` bounds
+    the attempts of each return instead of their sum: Envoy counts errors anew after each ejection, so a replica that
+    comes back may get as many attempts as before the first one. After the end of the fault it gets an attempt within
+    `back_within_s`. Each caller's proxy counts and is judged separately. On a tcp edge an attempt is a new connection;
+    existing connections may stay open.
     """
 
     edge: str = ""
@@ -38,6 +39,7 @@ class outlier_ejection(Check):
     within_s: float | None = field(default=None, kw_only=True)
     back_within_s: float | None = field(default=None, kw_only=True)
     probes: int = field(default=0, kw_only=True)
+    probes_each: int | None = field(default=None, kw_only=True)
 
     takes_tcp: ClassVar[bool] = True
 
@@ -55,7 +57,9 @@ class outlier_ejection(Check):
         if not known:
             raise CheckError(f"{self}: give within_s=, back_within_s= or both; there is no bound")
         validation.positive(str(self), **known)
-        validation.whole(str(self), probes=self.probes)
+        validation.whole(str(self), probes=self.probes, probes_each=self.probes_each or 0)
+        if self.probes and self.probes_each is not None:
+            raise CheckError(f"{self}: give probes= (all together) or probes_each= (for each return), not both")
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for an unknown edge or replica, or a replica that is not on the edge."""
@@ -72,6 +76,7 @@ class outlier_ejection(Check):
         """The bounds in words."""
         gone = f"ejected within {seconds(self.within_s or 0)}"
         gone += f" except {plural(self.probes, 'attempt')}" if self.probes else ""
+        gone += "" if self.probes_each is None else f" except {plural(self.probes_each, 'attempt')} for each return"
         said = {gone: self.within_s, f"back within {seconds(self.back_within_s or 0)}": self.back_within_s}
         return ", ".join(text for text, given in said.items() if given is not None)
 
@@ -111,7 +116,7 @@ class outlier_ejection(Check):
             hosts = len(_hosts(view.index, edge))
             for proxy in proxies(view.index, edge):
                 n += sum(1 for attempt in proxy.sent if start <= attempt.start < end)
-                findings += self._findings(_Host(proxy, name, hosts, start, end))
+                findings += self._findings(view, edge, Host(proxy, name, hosts, start, end))
         if not findings:
             why = f"no calls on {', '.join(edges)} (at least 1 needed)"
             return self.verdict(
@@ -129,30 +134,38 @@ class outlier_ejection(Check):
         chosen = [name for name in _hosts(index, edge) if name in hit]
         return [name for name in chosen if name == self.replica] if self.replica else chosen
 
-    def _findings(self, host: _Host) -> Iterator[Finding]:
+    def _findings(self, view: View, edge: str, host: Host) -> Iterator[Finding]:
         if self.within_s is not None:
-            yield self._sent_after(host, self.within_s)
+            yield self._sent_after(view, edge, host, self.within_s)
         if self.back_within_s is not None:
-            yield self._back(host, self.back_within_s)
+            yield self._back(view, edge, host, self.back_within_s)
 
-    def _sent_after(self, host: _Host, limit: float) -> Finding:
-        who, during = f"{host.proxy.name} to {host.name}", host.between(host.start, host.end)
+    def _too_many(self, host: Host, late: int, limit: float) -> bool:
+        """Whether more attempts came after the deadline than allowed: all together, or before one ejection."""
+        if self.probes_each is None:
+            return late > self.probes
+        return max(host.series(host.start + limit)) > self.probes_each
+
+    def _sent_after(self, view: View, edge: str, host: Host, limit: float) -> Finding:
+        who, during = f"{host.proxy.name} to {host.name}", host.during
         last = f"last after {seconds(during[-1].start - host.start)}" if during else "last at the start of the fault"
         late = [attempt for attempt in during if attempt.start > host.start + limit]
         observed = f"{who}: {plural(len(late), 'attempt')} later than {seconds(limit)}, {last}"
+        observed += f" ({one_by_one(host)})" if late and host.ejections else ""
         if not during and not host.failed_before_start:
             why = f"{who}: no attempt while the fault was in force, so the proxy could not detect it"
             return Finding("inconclusive", f"{who}: no attempt", why, "more load, or an earlier ejection")
-        if len(late) > self.probes:
+        if self._too_many(host, len(late), limit):
             why = f"{who}: {plural(len(late), 'attempt')} later than {seconds(limit)} after the fault began"
             why += f"; {account}" if (account := host.proxy.account(host.start, host.end)) else ""
-            timed = len(late) < len(during)
-            return Finding("violated", observed, why, "outlierDetection: maxEjectionPercent, minHealthPercent", timed)
+            cause, hint = reason(view, edge, host)
+            why += f"; {cause}" if cause else ""
+            return Finding("violated", observed, why, hint, timed=len(late) < len(during))
         if (seen := host.others(host.start + limit, host.end)) < ENOUGH * host.hosts:
             return self._too_few(observed, host, seen, "hold_s")
         return Finding("held", observed)
 
-    def _back(self, host: _Host, limit: float) -> Finding:
+    def _back(self, view: View, edge: str, host: Host, limit: float) -> Finding:
         who, after = f"{host.proxy.name} to {host.name}", host.between(host.end, float("inf"))
         first = min((attempt.start - host.end for attempt in after), default=None)
         observed = f"{who}: {'not back' if first is None else f'back after {seconds(first)}'}"
@@ -161,39 +174,12 @@ class outlier_ejection(Check):
         if first is None and (seen := host.others(host.end + limit, float("inf"))) < ENOUGH * host.hosts:
             return self._too_few(observed, host, seen, "recover_s")
         why = f"{who}: no attempt within {seconds(limit)} after healing"
-        return Finding(
-            "violated", observed, why, "baseEjectionTime and interval: the ejection time grows each time", timed=True
-        )
+        return Finding("violated", observed, why, stays_away(view, edge, host), timed=True)
 
-    def _too_few(self, observed: str, host: _Host, seen: int, longer: str) -> Finding:
+    def _too_few(self, observed: str, host: Host, seen: int, longer: str) -> Finding:
         why = f"{host.proxy.name} made only {plural(seen, 'attempt')} after the deadline "
         why += f"({ENOUGH * host.hosts} needed for {plural(host.hosts, 'host')})"
         return Finding("inconclusive", observed, why, f"a longer {longer}=, or more load")
-
-
-@dataclass(frozen=True)
-class _Host:
-    """One replica as seen by one proxy, and the window of the fault."""
-
-    proxy: Proxy
-    name: str
-    hosts: int  # replicas on the edge, including this one
-    start: float
-    end: float
-
-    def between(self, start: float, end: float) -> list[Attempt]:
-        """The attempts at this replica."""
-        return [one for one in self.proxy.sent if one.callee == self.name and start <= one.start < end]
-
-    @property
-    def failed_before_start(self) -> bool:
-        """Whether the last attempt before the window failed: a window opens only after the fault has been verified."""
-        before = self.between(float("-inf"), self.start)
-        return bool(before) and failed(before[-1])
-
-    def others(self, start: float, end: float) -> int:
-        """The number of attempts that the proxy sent to any replica."""
-        return sum(1 for one in self.proxy.sent if start <= one.start < end)
 
 
 def _inner(index: Index) -> Sequence[str]:

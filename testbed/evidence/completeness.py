@@ -31,6 +31,7 @@ class Completeness:
         self._ask = counts
         self._counts = Counts()
         self._ended = 0  # requests logged since the last start of the writer
+        self._standing: int | None = None  # calls of the apps' own that never end, such as the wait of a watcher
         self.connections = OpenConnections()
         self.in_flight = InFlight()
         self.forget()
@@ -40,6 +41,11 @@ class Completeness:
         self._garbage = 0
         self.in_flight.forget(time.time())
         self._open: dict[str, int] = {}  # calls with fewer attempts in the log than they report
+
+    def before_load(self) -> None:
+        """No request of a load is under way: what is in flight now and was before the first load is the apps' own."""
+        active = self._counts.active
+        self._standing = active if self._standing is None else min(active, self._standing)
 
     def begin_again(self) -> None:
         """The writer has restarted: its counters start at zero."""
@@ -79,7 +85,10 @@ class Completeness:
             return not self._open
         counts = self._counts
         return not asked or (
-            not self._open and counts.active == 0 and self._ended == counts.total and not self.lacks_connections()
+            not self._open
+            and counts.active <= (self._standing or 0)
+            and self._ended == counts.total - counts.active
+            and not self.lacks_connections()
         )
 
     def is_accounted_for(self, *, asked: bool) -> bool:
@@ -91,9 +100,10 @@ class Completeness:
         active, known = self._counts.active, self.in_flight.requests
         joined = self._open.keys() - self.in_flight.calls
         answered = self._counts.total - active
+        silent = max(0, active - max(known, self._standing or 0))
         problems = {
             f"{self._garbage} unreadable lines": self._garbage,
-            f"{active - known} requests in flight without a line": asked and active > known,
+            f"{silent} requests in flight without a line": asked and silent,
             f"{self._ended} of {answered} requests logged": asked and self._ended != answered,
             f"{len(joined)} calls with missing attempts": joined,
         }

@@ -76,6 +76,7 @@ class LogReader:
     def forget(self) -> None:
         """Forget everything logged so far."""
         self.events = []
+        self.completeness.before_load()
         self.completeness.forget()
         self.writer.forget()
 

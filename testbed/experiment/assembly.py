@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from testbed.evidence.overhead import CpuUsage, Probe
+from testbed.evidence.probing.prober import Prober
+from testbed.evidence.probing.probes import Probe as SystemProbe
+from testbed.evidence.probing.site import Site
 from testbed.evidence.recorder import Recorder
 from testbed.evidence.sampler import Sampler
 from testbed.evidence.source import Log
@@ -78,6 +81,10 @@ class Parts:
         reach = self.runtime.reach
         probe = Probe(reach(self.plan.inlet_control), reach(self.plan.probe.listen))
         return Sampler(proxies, mesh_named(self.plan.topology.mesh).monitor, spent, probe, self.recorder.is_unreachable)
+
+    def prober(self, probes: Mapping[str, SystemProbe]) -> Prober:
+        """Return a prober of these probes; it is not started. Raises `TestbedError` for a place that is not there."""
+        return Prober(probes, Site(self.plan, self.runtime))
 
     def close(self) -> None:
         """End every process and release the addresses."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from testbed.evidence.access_log import TrafficEvent
 from testbed.experiment.record import Injected, Record
 from testbed.history.events import Arrival, FaultEvent
-from testbed.history.propagation import ENOUGH, FEW, whole
+from testbed.history.propagation import FEW, whole
 from testbed.spec.meshes import capabilities
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from testbed.faults.resolved import ResolvedFault
     from testbed.spec.topology import Topology
 
-MOST = 40  # parts of logs; without a call in them, a link counts as possibly unused
+MOST = 40  # parts of logs
 
 Read = Callable[[Collection[str]], Iterable[Sequence[TrafficEvent]]]
 
@@ -32,8 +32,7 @@ def foresee(parts: Parts, load: LoadSession, faults: Sequence[ResolvedFault]) ->
     if not parts.injector.is_idle:
         return
     topology, planned = parts.plan.topology, parts.injector.ledger.planned(faults)
-    own = [name for name, service in topology.services.items() if service.is_own]
-    if not needs_full_read(planned, own, load.answered, parts.recorder.read_in_parts):
+    if not needs_full_read(planned, load.answered, parts.recorder.read_in_parts):
         return
     from testbed.checks import ineffective_report  # slow to import: not before every fault
 
@@ -51,34 +50,24 @@ def note(record: Record, topology: Topology, faults: Iterable[ResolvedFault]) ->
         record.injected.append(Injected(str(fault), fault.edges, topology.mesh, protected))
 
 
-def needs_full_read(planned: Sequence[FaultEvent], own: Collection[str], requests: int, read: Read) -> bool:
+def needs_full_read(planned: Sequence[FaultEvent], requests: int, read: Read) -> bool:
     """Whether all logs must be read, because there is no sign yet that these faults can match requests.
 
-    A sign is a request with an id on the edge of a fault for some users or a cohort, or any call on the only link of a
-    fault below a custom service (`own`). Reading stops after the last sign: normally in the first part of a log. With
-    too few `requests` for a conclusion, nothing is read.
+    A sign is a request with an id on the edge of a fault for some users or a cohort. Reading stops after the last sign:
+    normally in the first part of a log. With too few `requests` for a conclusion, nothing is read. A link without a
+    call is no reason to end a run: no record is not no event.
     """
     nameless = _for_some(planned) if requests >= FEW else set()
-    unused = _on_one_link(planned, own) if requests >= ENOUGH else set()
-    if not nameless | unused:
+    if not nameless:
         return False
     lost: Counter[str] = Counter()
-    seen = 0
-    for part in islice(read(nameless | unused), MOST):
-        seen += len(part)
-        unused -= {event.edge for event in part}
+    for part in islice(read(frozenset(nameless)), MOST):
         nameless -= {event.edge for event in part if isinstance(event, Arrival) and event.request}
         lost.update(event.edge for event in part if isinstance(event, Arrival) and not event.request)
-        if not nameless | unused:
+        if not nameless:
             return False
-    return bool(seen and unused) or any(lost[edge] >= FEW for edge in nameless)
+    return any(lost[edge] >= FEW for edge in nameless)
 
 
 def _for_some(planned: Sequence[FaultEvent]) -> set[str]:
     return {edge for fault in planned if not whole(fault) for edge in fault.edges}
-
-
-def _on_one_link(planned: Sequence[FaultEvent], own: Collection[str]) -> set[str]:
-    """Return the edges of faults on a single edge, without process faults, which also act outside the mesh."""
-    alone = [fault.edges[0] for fault in planned if len(fault.edges) == 1 and fault.plane != "process"]
-    return {edge for edge in alone if edge.partition(" -> ")[0] in own}

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from testbed.evidence.reader import LogReader
 from testbed.evidence.recorder import Recorder
 from testbed.injection.processes import ProcessControl
+from testbed.runtime import Ending
 
 ON_THE_WAY_S = 0.15  # for the last requests and answers of an app to pass links and inlet
 
@@ -45,17 +46,17 @@ class RecordedProcesses:
         with self._renewing(name):
             self._processes.restart(name)
 
-    def terminate(self, name: str, within_s: float) -> None:
-        """Send SIGTERM to an app after the requests on the way to it have arrived, and kill it after this time."""
-        time.sleep(ON_THE_WAY_S)
-        reader, patient_until = self._recorder.reader(name), time.time() + within_s
-        self._processes.terminate(name, within_s)
-        if reader and time.time() < patient_until:
+    def terminate(self, name: str, within_s: float) -> Ending:
+        """Send SIGTERM to an app while requests still come, and kill it after this time. Return how it ended."""
+        reader = self._recorder.reader(name)
+        ending = self._processes.terminate(name, within_s)
+        if reader and ending.event == "ended":
             reader.writer.exited()
         elif reader:  # it was killed after the time
             reader.flush()
             reader.killed()
         time.sleep(ON_THE_WAY_S)
+        return ending
 
     def throttle(self, name: str, share: float) -> None:
         """Give an app only this share of one CPU."""

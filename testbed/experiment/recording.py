@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ from testbed.load.schedule import Schedule
 from testbed.runtime.tools import binaries
 
 if TYPE_CHECKING:
+    from testbed.evidence.probing.prober import Prober
+    from testbed.evidence.probing.probes import Probe
     from testbed.evidence.sampler import Sampler
     from testbed.experiment.assembly import Parts
     from testbed.experiment.record import Record
@@ -27,12 +29,22 @@ if TYPE_CHECKING:
     from testbed.load.driver import Driver
     from testbed.load.workload import Workload
 
+NO_PROBES: Mapping[str, Probe] = {}
 
-def begin(parts: Parts, record: Record, shape: Workload, number: int, say: OnProgress = no_progress) -> LoadSession:
-    """Forget the logs so far, start a driver and a sampler, and return the session; a failure stops both.
+
+def begin(
+    parts: Parts,
+    record: Record,
+    shape: Workload,
+    number: int,
+    say: OnProgress = no_progress,
+    probes: Mapping[str, Probe] = NO_PROBES,
+) -> LoadSession:
+    """Forget the logs so far, start a driver, a sampler and a prober, and return the session; a failure stops all.
 
     `number` makes the ids of the requests of one mesh unique.
     """
+    prober = parts.prober(probes)
     said = encoding_for(shape, parts.plan.topology)
     schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context_headers)
     parts.recorder.begin()
@@ -43,7 +55,9 @@ def begin(parts: Parts, record: Record, shape: Workload, number: int, say: OnPro
         sampler = parts.sampler(driver)
         undo.callback(sampler.stop)
         sampler.start()
-        session = LoadSession(parts, record, shape, schedule, driver, sampler, began, say)
+        undo.callback(prober.stop)
+        prober.start()
+        session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say)
         undo.pop_all()
     return session
 
@@ -59,11 +73,12 @@ class LoadSession:
         schedule: Schedule,
         driver: Driver,
         sampler: Sampler,
+        prober: Prober,
         began: float,
         say: OnProgress = no_progress,
     ) -> None:
-        """`driver` and `sampler` have been started, the driver at `began` (epoch seconds)."""
-        self._parts, self.record, self._driver, self.sampler = parts, record, driver, sampler
+        """`driver`, `sampler` and `prober` have been started, the driver at `began` (epoch seconds)."""
+        self._parts, self.record, self._driver, self.sampler, self._prober = parts, record, driver, sampler, prober
         self._began, self._say = began, say
         self._topology, self._swaps_before = parts.plan.topology, len(parts.swaps.events)
         self.users = shape.population(record.seed)
@@ -105,6 +120,7 @@ class LoadSession:
         self._journal.add(event for event in injector.process_events if event.at >= self._began)
         self._journal.add(self._parts.swaps.events[self._swaps_before :])
         self._journal.add(self.sampler.samples)
+        self._journal.add([*self._prober.declared, *self._prober.readings])
 
     def _abandon(self) -> None:
         """Release everything, without a history."""
@@ -114,6 +130,7 @@ class LoadSession:
     def _release(self) -> None:
         self.over = True
         self.sampler.stop()
+        self._prober.stop()
         self._driver.close()
 
     def _finish(self, traffic: Traffic) -> Run:
@@ -135,12 +152,13 @@ class LoadSession:
             idle = self._driver.wait_idle()
             self.sampler.boundary()
             self.sampler.stop()
+            self._prober.finish()
             requests = traffic.requests()
             evidence = self._parts.recorder.collect(in_flight=not idle)
         finally:
             self._release()
         load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
-        mesh = [*self._parts.swaps.events[self._swaps_before :], *self.sampler.events()]
+        mesh = [*self._parts.swaps.events[self._swaps_before :], *self.sampler.events(), *self._prober.events()]
         events: list[Event] = [self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()]
         return History(events)
 

@@ -44,7 +44,7 @@ class Replay:
             run.end(report)
         return run
 
-    def load(self, *shape: object) -> Replayed:
+    def load(self, *shape: object, **rest: object) -> Replayed:
         """Stand in for traffic; its result is the next recorded run."""
         return Replayed(self)
 
@@ -119,8 +119,14 @@ class Replayed:
 
 
 def write_runs(runs: Sequence[Run], path: Path) -> None:
-    """Write the histories of one test, one after the other, into one file of JSON lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the histories of one test, one after the other, into one file of JSON lines.
+
+    Raises `TestbedError` if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TestbedError(f"cannot write into {path.parent}: {error.strerror}") from error
     History([event for run in runs for event in run.history.events]).write(path)
 
 

@@ -11,7 +11,7 @@ from testbed.evidence.source import Log
 from testbed.injection.inlet import log as inlet
 from testbed.injection.inlet.inlet import LOG
 from testbed.mesh import mesh_named
-from testbed.plan.values import AddressMap, Link, ProxyHost, as_planned, links_from
+from testbed.plan.values import AddressMap, Link, ProxyHost, as_planned, by_caller, links_of
 from testbed.spec.edges import CLIENT
 from testbed.spec.meshes import capabilities
 
@@ -54,8 +54,9 @@ def _logs(plan: Recorded) -> Iterator[Log]:
     parse = partial(inlet.parse, links=inlets, control=plan.inlet_control)
     yield Log("inlet", LOG, lambda life: parse, inlets, plan.inlet_admin, inlet.counts)
     mesh = mesh_named(plan.topology.mesh)
+    outgoing = by_caller(plan.links)
     for host in plan.proxy_hosts:
-        log = mesh.log(plan.topology, host, links_from(host, plan.links))
+        log = mesh.log(plan.topology, host, links_of(host, outgoing))
         if log is not None:
             yield log
 

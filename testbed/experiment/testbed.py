@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import grpc
     import httpx
 
+    from testbed.evidence.probing.probes import Probe
     from testbed.faults.target import FaultContext
     from testbed.spec.overrides import PolicyOverrides
     from testbed.spec.topology import Topology
@@ -87,12 +88,14 @@ class Testbed:
         warmup_s: float = 1,
         baseline_s: float | None = None,
         recover_s: float = 3,
+        probes: Mapping[str, Probe] = recording.NO_PROBES,
     ) -> Run:
         """Warm up, take a baseline, inject, hold, heal, recover; return the run for its checks.
 
         All times in seconds; `baseline_s` is `hold_s` but at most 5 unless given. Without faults it is a control
-        run: the same phases, no fault. Raises `TestbedError` without `load` and `FaultError` for a fault that does
-        not fit, both before anything is sent; `Inconclusive` like `inject`.
+        run: the same phases, no fault. `probes` are values of the system to read meanwhile, by name. Raises
+        `TestbedError` without `load` or for a probe whose place is unknown, and `FaultError` for a fault that does not
+        fit, all before anything is sent; `Inconclusive` like `inject`.
         """
         if load is None:
             raise TestbedError(
@@ -101,7 +104,7 @@ class Testbed:
         refuse_late(faults, hold_s)
         context = self.parts.context(load.population(self.record.seed), self.record.seed)
         resolved = self.parts.injector.check(faults, context)
-        with self.load(load) as traffic:
+        with self.load(load, probes) as traffic:
             baseline_s = min(hold_s, 5) if baseline_s is None else baseline_s
             play(
                 traffic,
@@ -113,8 +116,8 @@ class Testbed:
             phase(traffic, recover_s, "recover")
         return traffic.result()
 
-    def load(self, shape: Workload) -> Traffic:
-        """Open-loop load on the entry.
+    def load(self, shape: Workload, probes: Mapping[str, Probe] = recording.NO_PROBES) -> Traffic:
+        """Open-loop load on the entry. `probes` are values of the system to read meanwhile, by name.
 
         with shop.load(constant_rate(get("/"), rps=100)) as traffic:
             traffic.run(for_s=5, phase="...")
@@ -123,7 +126,7 @@ class Testbed:
         if self.running_load is not None:
             raise TestbedError("there is a load already: one at a time, so that its schedule can be trusted")
         self._runs += 1
-        self._session = recording.begin(self.parts, self.record, shape, self._runs, self.say)
+        self._session = recording.begin(self.parts, self.record, shape, self._runs, self.say, probes)
         return self._session.traffic
 
     def inject(self, *faults: Fault) -> Injection:

@@ -66,6 +66,7 @@ _PLAIN: dict[str, tuple[type, ...]] = {
     "dict[str, float]": (dict,),
     "str | None": (str, type(None)),
     "int | None": (int, type(None)),
+    "float | None": (float, int, type(None)),
 }
 
 

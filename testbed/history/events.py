@@ -206,6 +206,7 @@ class ProcessEvent:
     process: str  # "pricing-1/app"
     event: str
     detail: str = ""
+    left: tuple[str, ...] = ()  # its descendants that still ran when it ended after SIGTERM: "node (pid 12)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,37 @@ class Sample:
     life: int = 1  # number of restarts plus 1; a restart sets counters to zero
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeEvent:
+    """A probe of the run: what it reads, how often, and where."""
+
+    type: ClassVar[str] = "probe"
+    name: str  # as the test calls it: "pool_idle"
+    text: str  # as written in the test: "http_probe('orders', '/stats', json='pool.idle')"
+    every_ms: float
+    unit: str = ""
+    places: tuple[str, ...] = ()  # the replicas that it reads; empty: one place outside the services
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReading:
+    """One reading of a probe: a number, a text, or the reason why there is neither."""
+
+    type: ClassVar[str] = "reading"
+    at: float  # when it began
+    probe: str
+    took_ms: float
+    place: str = ""  # the replica, "" outside the services
+    value: float | None = None  # None: it is a text, or the reading failed
+    text: str = ""  # the value as it was read, at most 200 characters
+    error: str = ""  # why there is no value
+
+    @property
+    def end(self) -> float:
+        """When it ended: the value is from a moment between `at` and this."""
+        return self.at + self.took_ms / 1000
+
+
 _Traffic = Request | Attempt | Call | Arrival
 _Change = Phase | FaultEvent | PolicyEvent | ProcessEvent
-Event = RunInfo | _Traffic | _Change | ScheduleAdherence | Evidence | Sample
+Event = RunInfo | _Traffic | _Change | ScheduleAdherence | Evidence | Sample | ProbeEvent | ProbeReading

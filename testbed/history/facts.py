@@ -31,6 +31,7 @@ class TopologyFacts:
     policies: Mapping[str, str] = field(default_factory=dict)  # edge -> the policy as one line of YAML
     budgets: Mapping[str, Budget] = field(default_factory=dict)  # edge -> retries under way at once, by its policy
     refusing: frozenset[str] = frozenset()  # edges with a policy by which the caller's proxy can refuse a call
+    without_inlet: frozenset[str] = frozenset()  # edges with requestFaults: off, where no arrival is recorded
     protocols: Mapping[str, str] = field(default_factory=dict)  # edge -> what it carries: "http", "grpc", ...
     fallbacks: frozenset[str] = frozenset()  # every fallback of a stub
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # custom services -> their commands
@@ -49,6 +50,7 @@ def facts_of(topology: Mapping[str, object]) -> TopologyFacts:
     entry = str(topology.get("entry") or "")
     edges = [f"{CLIENT} -> {entry}"] if entry else []
     edges += [f"{name} -> {call['to']}" for name, found in calls.items() for call in found]
+    settings = _mapping(topology.get("edges"))
     policies = [_mapping(policy) for policy in _sequence(topology.get("policies"))]
     return TopologyFacts(
         entry=entry,
@@ -57,6 +59,7 @@ def facts_of(topology: Mapping[str, object]) -> TopologyFacts:
         policies={normal_edge(str(policy.get("edge"))): _policy_text(policy) for policy in policies},
         budgets={normal_edge(str(policy.get("edge"))): b for policy in policies if (b := _budget(policy))},
         refusing=frozenset(normal_edge(str(policy.get("edge"))) for policy in policies if _can_refuse(policy)),
+        without_inlet=frozenset(normal_edge(edge) for edge, how in settings.items() if _no_inlet(_mapping(how))),
         protocols={edge: str(services.get(edge.partition(" -> ")[2], {}).get("protocol", "http")) for edge in edges},
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
         own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
@@ -123,6 +126,10 @@ def _budget(policy: Mapping[str, object]) -> Budget | None:
     breaker = _mapping(policy.get("circuitBreaker", policy.get("circuit_breaker")))
     most = breaker.get("maxRetries", breaker.get("max_retries"))
     return None if most is None else Budget(0.0, int(_number(most)))
+
+
+def _no_inlet(settings: Mapping[str, object]) -> bool:
+    return settings.get("requestFaults", settings.get("request_faults")) is False
 
 
 def _can_refuse(policy: Mapping[str, object]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -32,15 +33,19 @@ class History:
         return Index(self.events)
 
     def write(self, path: str | Path) -> None:
-        """Write the history as JSON lines; `read` gives back equal events.
+        """Write the history as JSON lines; `read` gives back equal events. Until it is whole, an old file stays.
 
         Raises `TestbedError` if the file cannot be written.
         """
+        beside = Path(f"{path}.new")
         try:
-            with Path(path).open("w", encoding="ascii", newline="\n") as file:
+            with beside.open("w", encoding="ascii", newline="\n") as file:
                 file.write(FIRST_LINE + "\n")
                 file.writelines(CODEC.encode(event) + "\n" for event in self.events)
+            beside.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
             raise TestbedError(f"cannot write the history {path}: {error.strerror}") from error
 
     @classmethod

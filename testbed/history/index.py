@@ -17,6 +17,8 @@ from testbed.history.events import (
     FaultEvent,
     Phase,
     PolicyEvent,
+    ProbeEvent,
+    ProbeReading,
     ProcessEvent,
     Request,
     RunInfo,
@@ -85,6 +87,7 @@ class Index:
         self.phases, self.requests, self.faults = of(Phase), of(Request), of(FaultEvent)
         self.paces, self.evidence, self.processes = of(ScheduleAdherence), of(Evidence), of(ProcessEvent)
         self.samples, self.swaps = of(Sample), of(PolicyEvent)
+        self.probes, self.readings = {probe.name: probe for probe in of(ProbeEvent)}, of(ProbeReading)
         self.attempts: Joined[Attempt] = Joined(of(Attempt))
         self.calls: Joined[Call] = Joined(of(Call))
         self.arrivals: Joined[Arrival] = Joined(of(Arrival))

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from testbed.history.events import Arrival, Attempt, FaultEvent
+from testbed.history.events import FaultEvent
 from testbed.history.exposure import touched, touched_indirectly
-from testbed.history.facts import of_the_load
 from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import instructions
-from testbed.history.planes import plane_notes, rejected
-from testbed.spec.edges import CLIENT
-from testbed.spec.meshes import capabilities
+from testbed.history.own_calls import own_calls
+from testbed.history.planes import plane_notes
+from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
+from testbed.history.unused_links import UnusedLink, unused_links
 
 FEW = 3  # calls without a context that are needed to accuse a service
-ENOUGH = 20  # requests that are needed to call a link unused
+SOME = 0.1  # of the calls of a service: what it must lose if it hands on the others
 
 
 @dataclass(frozen=True)
 class ContextLoss:
-    """A service that receives request ids and sends none on an edge."""
+    """A service that receives request ids, and does not send them on an edge, or not in all calls."""
 
     service: str
     edge: str
-    sent: int  # calls on the edge, none of which carried an id
+    sent: int  # calls on the edge that requests caused
     had: int  # arrivals with an id
+    kept: int = 0  # calls with an id
     command: tuple[str, ...] = ()
     headers: tuple[str, ...] = ("baggage",)
 
     def __str__(self) -> str:
         """Return it as a sentence."""
+        names = " or ".join(self.headers)
+        if self.kept:
+            return (
+                f"{self.service} does not always propagate {names}: it hands it on in {self.kept} of {self.sent} calls "
+                f"on {self.edge}"
+            )
         return (
-            f"{self.service} does not propagate {' or '.join(self.headers)}: 0 of {self.sent} calls on {self.edge} "
+            f"{self.service} does not propagate {names}: 0 of {self.sent} calls on {self.edge} "
             f"carry a request id, although {self.had} requests to {self.service} do"
         )
 
@@ -45,32 +51,6 @@ class ContextLoss:
         return f"{whole}; {other}. To fix {self.service}: {instructions(self.command)}"
 
 
-@dataclass(frozen=True)
-class UnusedLink:
-    """A link that its caller did not use in any of these requests."""
-
-    edge: str
-    requests: int
-
-    def __str__(self) -> str:
-        """Return it as a sentence."""
-        caller, _, callee = self.edge.partition(" -> ")
-        return (
-            f"{caller} never used its link to {callee} in {self.requests} requests: it bypasses the mesh, "
-            f"or it does not call {callee}"
-        )
-
-    @property
-    def remedy(self) -> str:
-        """What to check."""
-        caller, _, callee = self.edge.partition(" -> ")
-        name = callee.upper().replace("-", "_")
-        return (
-            f"does {caller} take {name}_URL or {name}_ADDR from its environment, or a variable of its own with "
-            f"{{{{upstream.{callee}.address}}}}? If these requests do not need {callee}, send some that do"
-        )
-
-
 @remembered
 def context_losses(index: Index) -> Sequence[ContextLoss]:
     """Return the services that lost the context before the first fault."""
@@ -80,11 +60,17 @@ def context_losses(index: Index) -> Sequence[ContextLoss]:
 def _context_losses(index: Index) -> Iterator[ContextLoss]:
     until = first_fault(index)
     for edge in inner_edges(index):
+        if index.facts.is_tcp(edge):
+            continue
         caller = edge.partition(" -> ")[0]
-        sent = [call for call in _sent(index, edge) if call.start < until and not index.facts.is_tcp(edge)]
+        source = "attempts" if index.attempts.on(edge) else "arrivals"
+        own = own_calls(index, source, edge)
+        sent = [call for call in sent_on(index, edge) if call.start < until and call not in own]
         had = sum(1 for one in arrivals_at(index, caller) if one.request and one.start < until)
-        if len(sent) >= FEW and had >= FEW and not any(call.request for call in sent):
-            yield ContextLoss(caller, edge, len(sent), had, index.facts.own.get(caller, ()), index.facts.context)
+        kept = sum(1 for call in sent if call.request)
+        if had >= FEW and len(sent) - kept >= max(FEW, SOME * len(sent)):
+            known = index.facts.own.get(caller, ())
+            yield ContextLoss(caller, edge, len(sent), had, kept, known, index.facts.context)
 
 
 def blocking_loss(index: Index, fault: FaultEvent) -> ContextLoss | None:
@@ -106,25 +92,6 @@ def _loss_before(index: Index, fault: FaultEvent) -> ContextLoss | None:
     return next((one for one in context_losses(index) for edge in fault.edges if _has_no_ids(index, one, edge)), None)
 
 
-@remembered
-def unused_links(index: Index) -> Sequence[UnusedLink]:
-    """Return the links of custom services without a call, although their callers had requests.
-
-    Links of stubs are left out: a stub always calls through its links, so an unused one is intended.
-    """
-    return tuple(_unused_links(index))
-
-
-def _unused_links(index: Index) -> Iterator[UnusedLink]:
-    for edge in inner_edges(index):
-        caller = edge.partition(" -> ")[0]
-        seen = not index.facts.is_tcp(edge) or (index.run is not None and capabilities(index.run.mesh).is_proxy)
-        if caller in index.facts.own and seen and not _sent(index, edge) and edge not in rejected(index):
-            requests = len(arrivals_at(index, caller)) or _entered(index, caller)
-            if requests >= ENOUGH:
-                yield UnusedLink(edge, requests)
-
-
 def notes(index: Index) -> list[str]:
     """Return warnings about the services, for every reader of the verdicts."""
     found: list[UnusedLink | ContextLoss] = [*unused_links(index), *context_losses(index)]
@@ -134,27 +101,6 @@ def notes(index: Index) -> list[str]:
         *plane_notes(index),
         *dict.fromkeys(one.sentence(fault) for fault, one in indirectly if one),
     ]
-
-
-def first_fault(index: Index) -> float:
-    """The time at which the first fault began to come into force."""
-    return min((fault.start - fault.rising_s for fault in index.faults if fault.injected), default=math.inf)
-
-
-def inner_edges(index: Index) -> list[str]:
-    """Return the edges between services."""
-    return [edge for edge in index.facts.edges if not of_the_load(edge)]
-
-
-def arrivals_at(index: Index, service: str) -> list[Arrival]:
-    """Return the arrivals at a service, from every caller."""
-    edges = [edge for edge in index.arrivals.by_edge if edge.partition(" -> ")[2] == service]
-    return [arrival for edge in edges for arrival in index.arrivals.on(edge)]
-
-
-def _sent(index: Index, edge: str) -> Sequence[Attempt | Arrival]:
-    """The attempts on an edge, or the arrivals if no attempts are recorded."""
-    return index.attempts.on(edge) or index.arrivals.on(edge)
 
 
 def _has_no_ids(index: Index, loss: ContextLoss, edge: str) -> bool:
@@ -170,7 +116,3 @@ def _below(index: Index, edge: str) -> set[str]:
     while more := {e.partition(" -> ")[2] for e in inner_edges(index) if e.partition(" -> ")[0] in found} - found:
         found |= more
     return found
-
-
-def _entered(index: Index, service: str) -> int:
-    return len(index.requests) if f"{CLIENT} -> {service}" in index.facts.edges else 0

@@ -9,6 +9,7 @@ from typing import Protocol
 from testbed.faults.operations import ProcessAction
 from testbed.history.events import ProcessEvent
 from testbed.injection.engines import Engine, NotPossible, all_at_once
+from testbed.runtime import Ending
 
 
 class ProcessControl(Protocol):
@@ -26,8 +27,8 @@ class ProcessControl(Protocol):
     def restart(self, name: str) -> None:
         """Start it (again) and wait until it is ready."""
 
-    def terminate(self, name: str, within_s: float) -> None:
-        """Send SIGTERM, and kill it after this time."""
+    def terminate(self, name: str, within_s: float) -> Ending:
+        """Send SIGTERM, and kill it after this time. Return how it ended."""
 
     def throttle(self, name: str, share: float) -> None:
         """Give it only this share of one CPU."""
@@ -66,12 +67,13 @@ class ProcessActions(Engine[ProcessAction]):
         all_at_once(self._undo, operations)
 
     def _do(self, operation: ProcessAction) -> None:
+        if operation.action == "terminate":
+            return self._terminate(operation.process, operation.amount)
         processes, amount = self._processes, operation.amount
         act: dict[str, tuple[Callable[[str], None], str]] = {
             "kill": (processes.kill, "killed"),
             "pause": (processes.pause, "paused"),
             "restart": (processes.restart, "restarted"),
-            "terminate": (lambda name: processes.terminate(name, amount), f"sent SIGTERM, to end within {amount:g} s"),
             "cpu": (lambda name: processes.throttle(name, amount), f"limited to {amount:g} of a CPU"),
             "memory": (lambda name: processes.confine(name, int(amount)), f"limited to {amount:g} MiB"),
         }
@@ -87,6 +89,11 @@ class ProcessActions(Engine[ProcessAction]):
         }
         if operation.action in act:
             self._record(operation.process, *act[operation.action])
+
+    def _terminate(self, process: str, within_s: float) -> None:
+        self.events.append(ProcessEvent(time.time(), process, f"sent SIGTERM, to end within {within_s:g} s"))
+        ending = self._processes.terminate(process, within_s)
+        self.events.append(ProcessEvent(ending.at, process, ending.event, ending.detail, ending.left))
 
     def _record(self, process: str, act: Callable[[str], None], event: str) -> None:
         act(process)

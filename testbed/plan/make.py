@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -24,7 +24,8 @@ from testbed.plan.values import (
     Ready,
     Replica,
     as_planned,
-    links_from,
+    by_caller,
+    links_of,
 )
 from testbed.spec.edges import CLIENT
 from testbed.spec.services import Service
@@ -111,7 +112,8 @@ def make_plan(
     nodes = tuple(_nodes(replicas, space.network))
     links = tuple(_links(topology, replicas, space))
     bare = Plan(topology, mesh, space, replicas, links, (), (), nodes)
-    parts = [plane(bare), *(part for host in bare.proxy_hosts for part in _host_parts(bare, host, seed))]
+    outgoing = by_caller(links)
+    parts = [plane(bare), *(part for host in bare.proxy_hosts for part in _host_parts(bare, host, outgoing, seed))]
     processes = tuple(process for part in parts for process in part[0])
     files = tuple(file for part in parts for file in part[1])
     return replace(bare, processes=processes, files=files)
@@ -136,13 +138,13 @@ def _callers(replicas: tuple[Replica, ...]) -> dict[str, tuple[str, tuple[str, .
 
 def _links(topology: Topology, replicas: tuple[Replica, ...], space: AddressSpace) -> Iterator[Link]:
     """Each caller has its own port at the address of its callee. At a shared address, each link has its own port."""
-    numbers = count()
+    numbers, place = count(), {name: number for number, name in enumerate(topology.services)}
+    members = {name: [one for one in replicas if one.service == name] for name in topology.services}
     for index, (caller, (service, together)) in enumerate(_callers(replicas).items()):
-        upstreams = [topology.entry] if caller == CLIENT else topology.upstreams(service)
-        for callee in replicas:
-            if callee.service in upstreams:
-                at = (space.shared_address, next(numbers)) if space.shares_one_address else (callee.address, index)
-                yield _link(topology, at, caller, service, callee, together)
+        upstreams = [topology.entry] if caller == CLIENT else sorted(topology.upstreams(service), key=place.__getitem__)
+        for callee in (one for name in upstreams for one in members[name]):
+            at = (space.shared_address, next(numbers)) if space.shares_one_address else (callee.address, index)
+            yield _link(topology, at, caller, service, callee, together)
 
 
 def _link(
@@ -164,12 +166,12 @@ def _link(
     )
 
 
-def _host_parts(plan: Plan, host: ProxyHost, seed: int) -> Iterator[Part]:
+def _host_parts(plan: Plan, host: ProxyHost, outgoing: Mapping[str, Sequence[Link]], seed: int) -> Iterator[Part]:
     """Yield the apps of a host and their proxy, if they need one."""
     for replica in host.replicas:
         if not replica.external:
-            yield [_app(plan, replica, links_from(replica, plan.links), seed)], []
-    proxy = plan.mesh.proxy(plan.topology, host, links_from(host, plan.links))
+            yield [_app(plan, replica, links_of(replica, outgoing), seed)], []
+    proxy = plan.mesh.proxy(plan.topology, host, links_of(host, outgoing))
     if proxy is not None:
         yield [proxy[0]], proxy[1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -185,8 +185,22 @@ class Process:
 
 def links_from(host: ProxyHost, links: Iterable[Link]) -> tuple[Link, ...]:
     """Return the outgoing links of the replicas of a host."""
-    names = {replica.name for replica in host.replicas}
-    return tuple(link for link in links if names & set(link.callers))
+    return links_of(host, by_caller(links))
+
+
+def by_caller(links: Iterable[Link]) -> dict[str, list[Link]]:
+    """Return the links of each replica that calls over them, for `links_of`."""
+    found: dict[str, list[Link]] = {}
+    for link in links:
+        for caller in link.callers:
+            found.setdefault(caller, []).append(link)
+    return found
+
+
+def links_of(host: ProxyHost, links: Mapping[str, Sequence[Link]]) -> tuple[Link, ...]:
+    """Return the outgoing links of the replicas of a host, each once."""
+    every = (link for replica in host.replicas for link in links.get(replica.name, ()))
+    return tuple({link.name: link for link in every}.values())
 
 
 @dataclass(frozen=True, slots=True)

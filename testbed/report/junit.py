@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 
 
 def properties_of(test: TestOutcome) -> list[tuple[str, str]]:
-    """Return everything about a test: its seed, the warnings, and the properties of every report."""
-    judged = [pair for one in test.reports for pair in properties(one.report)]
-    return [("testbed.seed", str(test.seed)), *warnings(test.notes), *judged]
+    """Return everything about a test: its seed, the warnings, and the properties of all reports."""
+    return [("testbed.seed", str(test.seed)), *warnings(test.notes), *properties(*(one.report for one in test.reports))]
 
 
 def warnings(notes: Iterable[str]) -> list[tuple[str, str]]:
@@ -21,11 +20,19 @@ def warnings(notes: Iterable[str]) -> list[tuple[str, str]]:
     return [(f"testbed.warning.{n}", text) for n, text in enumerate(notes, start=1)]
 
 
-def properties(report: Report) -> list[tuple[str, str]]:
-    """Return pairs of unique names and texts: the outcome, the run, and one pair for each verdict."""
-    run = [("testbed.mesh", report.mesh)] if report.mesh else []
-    verdicts = [(f"testbed.check.{n}", _line(verdict)) for n, verdict in enumerate(report.verdicts, start=1)]
-    return [("testbed.outcome", report.outcome), *run, *verdicts]
+def properties(*reports: Report) -> list[tuple[str, str]]:
+    """Return pairs of unique names and texts: the worst outcome, the meshes, then each report and its verdicts.
+
+    Reports and verdicts are numbered through the whole test.
+    """
+    if not reports:
+        return []
+    meshes = ", ".join(dict.fromkeys(report.mesh for report in reports if report.mesh))
+    verdicts = [verdict for report in reports for verdict in report.verdicts]
+    checks = [(f"testbed.check.{n}", _line(verdict)) for n, verdict in enumerate(verdicts, start=1)]
+    each = [(f"testbed.report.{n}", report.headline) for n, report in enumerate(reports, start=1)]
+    worst = min((report.outcome for report in reports), key=("violated", "inconclusive", "held").index)
+    return [("testbed.outcome", worst), *([("testbed.mesh", meshes)] if meshes else []), *each, *checks]
 
 
 def _line(verdict: Verdict) -> str:

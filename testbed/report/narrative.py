@@ -7,7 +7,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from testbed.checks.judging.series import summary, whole_run
 from testbed.errors import TopologyError
+from testbed.history.own_calls import own_call_notes
 from testbed.history.propagation import notes
 from testbed.report.outcome import Narrative
 
@@ -29,7 +31,8 @@ def narrative(history: History, phases: Collection[str] = ()) -> Narrative:
     broken = tuple(as_phrase(text) for text in dict.fromkeys(fault.text for fault in index.faults))
     topologies = _in_force(index, phases)
     if not topologies:
-        return Narrative(broken, notes=tuple(notes(index)))
+        own = tuple(own_call_notes(index))
+        return Narrative(broken, notes=tuple(notes(index)), own=own, probes=_probes(index))
     hit = {edge for fault in index.faults for edge in fault.edges}
     known = [edge for edge in map(str, topologies[0].edges()) if edge in hit]
     return Narrative(
@@ -37,7 +40,14 @@ def narrative(history: History, phases: Collection[str] = ()) -> Narrative:
         against=tuple(f"{edge}: {_policies_on(topologies, edge)}" for edge in known[:MOST]),
         warnings=tuple(dict.fromkeys(text for topology in topologies for text in topology.warnings())),
         notes=tuple(notes(index)),
+        own=tuple(own_call_notes(index)),
+        probes=_probes(index),
     )
+
+
+def _probes(index: Index) -> tuple[str, ...]:
+    """Return a line for each series: its first, least, greatest and last value."""
+    return tuple(summary(series) for name in index.probes for series in whole_run(index, name))
 
 
 def _policies_on(topologies: Sequence[Topology], edge: str) -> str:

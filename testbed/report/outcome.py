@@ -25,6 +25,8 @@ class Narrative:
     against: tuple[str, ...] = ()  # the policies in effect
     warnings: tuple[str, ...] = ()  # about the topology's policies
     notes: tuple[str, ...] = ()  # about the services
+    own: tuple[str, ...] = ()  # calls of the services' own, which no request caused
+    probes: tuple[str, ...] = ()  # the series of each probe
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,11 @@ def write_summary(terminal: pytest.TerminalReporter, tests: Sequence[TestOutcome
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
         from testbed.report.markdown import step_summary
 
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(step_summary(tests))
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(step_summary(tests))
+        except OSError as error:
+            terminal.write_line(f"warning: no step summary: cannot write {path}: {error.strerror}", yellow=True)
 
 
 def tally(tests: Sequence[TestOutcome]) -> str:
@@ -94,7 +97,9 @@ def _facts(test: TestOutcome) -> Table:
     table = _pairs()
     _several(table, "fault", (text for one in test.reports for text in one.narrative.broken))
     _several(table, "policies in effect", (text for one in test.reports for text in one.narrative.against))
+    _several(table, "probe", (text for one in test.reports for text in one.narrative.probes))
     _several(table, "warning", test.notes)
+    _several(table, "own calls", (text for one in test.reports for text in one.narrative.own))
     for verdict in test.verdicts:
         word = PRINTED[verdict.outcome]
         table.add_row(plain(word, COLOURS[word]), plain(_sentence(verdict)))

@@ -25,6 +25,16 @@ Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process ended after SIGTERM."""
+
+    at: float  # epoch seconds
+    event: str  # "ended" by itself, or "killed" after the time limit
+    detail: str
+    left: tuple[str, ...] = ()  # its descendants that still ran, and were killed: "node (pid 12)"
+
+
+@dataclass(frozen=True, slots=True)
 class Death:
     """The unexpected end of a process."""
 
@@ -88,6 +98,12 @@ class Runtime(Protocol):
         () if the test process is in the same network. Raises `Unsupported` with the reason if it is impossible.
         """
 
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command beside a process: in its container, or with its environment, folder and network.
+
+        Return exit code, stdout and stderr. Raises `TimeoutError` after `timeout_s`, where the runtime can end it.
+        """
+
     def start(self, processes: Sequence[Process], files: Sequence[File]) -> None:
         """Write the files, start all processes, and return when all are ready. After a failure nothing is left."""
 
@@ -112,8 +128,8 @@ class Runtime(Protocol):
     def restart_all(self, names: Iterable[str]) -> None:
         """Restart several processes at the same time."""
 
-    def terminate(self, name: str, within_s: float) -> None:
-        """Send SIGTERM to a process, and SIGKILL if it has not ended within this time."""
+    def terminate(self, name: str, within_s: float) -> Ending:
+        """Send SIGTERM to a process as to PID 1 of a container, and SIGKILL if it has not ended within this time."""
 
     def throttle(self, name: str, share: float) -> None:
         """Limit a process to this share (0 to 1) of one CPU."""

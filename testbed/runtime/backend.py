@@ -42,6 +42,9 @@ class Backend(Protocol):
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to processes that are expected to end."""
 
+    def handles_sigterm(self, name: str) -> bool:
+        """Return whether a process has a handler for SIGTERM; PID 1 of a container does not get it without one."""
+
     def pause(self, name: str) -> None:
         """Pause a process."""
 
@@ -68,6 +71,9 @@ class Backend(Protocol):
 
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts."""
+
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command beside a process, and return exit code, stdout and stderr."""
 
     def reach(self, address: str) -> str:
         """Return the address at which the test process reaches an address of the plan."""

@@ -19,6 +19,8 @@ class Life:
     alive: bool = False
     exit_expected: bool = False  # the testbed ends it
     end: str = ""  # how it ended
+    ended_at: float = 0.0  # epoch seconds
+    left: tuple[str, ...] = ()  # its descendants that still ran when it ended: "node (pid 12)"
 
 
 L = TypeVar("L", bound=Life)
@@ -70,7 +72,7 @@ class Lives(Generic[L]):
         """Record the end of a process. It is a death if it is unexpected, or if `reported` is set."""
         with self.locked() as lives:
             life = lives[name]
-            life.alive, life.end = False, end
+            life.alive, life.end, life.ended_at = False, end, at
             if reported or not life.exit_expected:
                 self.deaths.append(Death(name, at, end))
 

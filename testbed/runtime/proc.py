@@ -45,6 +45,14 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def handles(pid: int, number: int) -> bool:
+    """Return whether a process has a handler for a signal."""
+    with suppress(OSError):
+        caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        return bool(caught and int(caught[1], 16) >> (number - 1) & 1)
+    return False
+
+
 def listener_on(address: str, port: int) -> Listener | None:
     """Return the listener that makes `address:port` unavailable: one there or on all addresses (also of IPv6).
 

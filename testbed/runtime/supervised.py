@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError, Unavailable, nearest
 from testbed.plan.values import File, Process
-from testbed.runtime import Death, folder
+from testbed.runtime import Death, Ending, folder
 from testbed.runtime.backend import Backend
 from testbed.runtime.launching import launch
+from testbed.runtime.lives import Life
 
 SEEN_S = 10.0  # time limit for the effect of an order
+UNHANDLED = ": it has no handler for SIGTERM, so the kernel drops it, as for PID 1 of a container"
 
 
 class SupervisedRuntime:
@@ -36,6 +39,10 @@ class SupervisedRuntime:
     def inside(self, name: str) -> tuple[str, ...]:
         """Return the words to run a command in the network of a process. Raises `Unsupported` if that is impossible."""
         return self.backend.inside(self._process(name).name)
+
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command beside a process that runs; return exit code, stdout and stderr."""
+        return self._alive(name).execute(name, words, timeout_s)
 
     # -- the whole run
 
@@ -96,12 +103,19 @@ class SupervisedRuntime:
             self.backend.free(name)
         self._launch(again)
 
-    def terminate(self, name: str, within_s: float) -> None:
-        """Send SIGTERM to a process, and SIGKILL after `within_s`. Return when it is dead."""
-        backend = self._alive(name)
+    def terminate(self, name: str, within_s: float) -> Ending:
+        """Send SIGTERM as to PID 1 of a container, and SIGKILL after `within_s`. Return when the process is dead."""
+        backend, begun = self._alive(name), time.time()
+        handled = backend.handles_sigterm(name)
         backend.end([name], signal.SIGTERM)
-        backend.lives.wait(lambda: not backend.lives.alive(name), within_s)
+        in_time = backend.lives.wait(lambda: not backend.lives.alive(name), within_s)
         self._kill_all([name])
+        life = backend.lives.get(name) or Life()
+        if in_time:
+            return Ending(life.ended_at, "ended", f"{max(0, life.ended_at - begun):.3g} s after SIGTERM", life.left)
+        return Ending(
+            life.ended_at, "killed", f"it still ran {within_s:g} s after SIGTERM{'' if handled else UNHANDLED}"
+        )
 
     def throttle(self, name: str, share: float) -> None:
         """Limit a process to this share of one CPU."""

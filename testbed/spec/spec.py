@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -64,10 +64,25 @@ class Spec(Model):
             for name, service in self.services.items()
         }
 
+    @cached_property
+    def _edges(self) -> dict[Edge, None]:
+        inner = [Edge(caller, callee) for caller, callees in self._upstreams.items() for callee in callees]
+        return dict.fromkeys((Edge(CLIENT, self.entry), *inner))
+
+    @cached_property
+    def _policy_of(self) -> dict[str, Policy]:
+        return {policy.edge: policy for policy in reversed(self.policies)}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with changes. It computes its edges and policies anew."""
+        made = super().model_copy(update=update, deep=deep)
+        for name in ("_upstreams", "_edges", "_policy_of"):
+            made.__dict__.pop(name, None)
+        return made
+
     def edges(self) -> tuple[Edge, ...]:
         """Every edge in file order. The edge of the load ("client -> ENTRY") comes first."""
-        inner = [Edge(caller, callee) for caller, callees in self._upstreams.items() for callee in callees]
-        return (Edge(CLIENT, self.entry), *inner)
+        return tuple(self._edges)
 
     def edge(self, text: str) -> Edge:
         """Read "caller -> callee". Raises TopologyError with the nearest edge if there is no such edge."""
@@ -75,7 +90,7 @@ class Spec(Model):
             edge = Edge.parse(text)
         except ValueError as error:
             raise TopologyError(str(error)) from None
-        if edge not in self.edges():
+        if edge not in self._edges:
             raise TopologyError(no_edge(str(edge), [str(known) for known in self.edges()]))
         return edge
 
@@ -112,11 +127,12 @@ class Spec(Model):
     def policy(self, edge: Edge | str) -> Policy | None:
         """The policy of an edge, if it has one."""
         text = str(edge if isinstance(edge, Edge) else self.edge(edge))
-        return next((policy for policy in self.policies if policy.edge == text), None)
+        return self._policy_of.get(text)
 
     def place_of(self, policy: Policy) -> FieldPath:
         """Where a policy is written, for messages."""
-        return ("policies", self.policies.index(policy))
+        same = (number for number, one in enumerate(self.policies) if one is policy)
+        return ("policies", next(same, None) or self.policies.index(policy))
 
     def has_request_faults(self, edge: Edge | str) -> bool:
         """Whether the edge has an inlet, so that faults can act on single requests."""

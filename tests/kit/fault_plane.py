@@ -11,6 +11,7 @@ from testbed.injection.injector import Injector
 from testbed.injection.inlet.engine import RuleEngine
 from testbed.injection.processes import ProcessActions
 from testbed.injection.toxiproxy.engine import LinkEngine
+from testbed.runtime import Ending
 from tests.kit.fault_context import CONTEXT
 
 
@@ -52,6 +53,7 @@ class Plane:
 
     def terminate(self, name, within_s):
         self.do("terminate", name, within_s)
+        return Ending(12.5, "ended", "0.5 s after SIGTERM")
 
     def throttle(self, name, share):
         self.do("throttle", name, share)

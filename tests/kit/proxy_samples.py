@@ -14,8 +14,8 @@ SOURCES = ("requests", "attempts", "calls", "arrivals", "samples")
 class Told:
     """A run with a fault on the edge from 2 s to 6 s; calls at given moments, each answered, failed or refused."""
 
-    def __init__(self, caller: str = "checkout-1", **fault: object) -> None:
-        self.story, self.caller = Story(sources=SOURCES, topology=PROTECTED), caller
+    def __init__(self, caller: str = "checkout-1", *, topology: dict[str, object] = PROTECTED, **fault: object) -> None:
+        self.story, self.caller = Story(sources=SOURCES, topology=topology), caller
         self.requests = [
             *self.story.phase("baseline", 200),
             *self.story.phase("hold", 400),

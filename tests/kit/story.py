@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from testbed.history.events import (
     Evidence,
     FaultEvent,
     Phase,
+    ProbeEvent,
+    ProbeReading,
     Request,
     RunInfo,
     Sample,
@@ -141,6 +144,30 @@ class Story:
         for i in range(round((end - start) * 10)):
             values = {"inlet_ms": 0.5, "through_ms": _of(ms, i)}
             self.events.append(Sample(EPOCH + start + (i + 0.5) / 10 + values["through_ms"] / 1000, "probe", values))
+
+    def probed(
+        self,
+        name: str,
+        values: Each[float | str | None],
+        start: float = 0.0,
+        end: float | None = None,
+        *,
+        every_ms: float = 500,
+        place: str = "",
+        places: tuple[str, ...] = (),
+        unit: str = "",
+        error: Each[str] = "it failed",
+    ) -> None:
+        """Read a probe on schedule, to the end of what was told so far; a value None is a failed reading."""
+        if not any(isinstance(e, ProbeEvent) and e.name == name for e in self.events):
+            self.events.append(ProbeEvent(name, f"http_probe({name!r})", every_ms, unit, places))
+        lasts = (self.now - EPOCH if end is None else end) - start
+        for i in range(math.ceil(lasts * 1000 / every_ms - 1e-6)):
+            value, at = _of(values, i), EPOCH + start + (i * every_ms + 10) / 1000
+            number = float(value) if isinstance(value, (int, float)) else None
+            failed = _of(error, i) if value is None else ""
+            text = "" if value is None else f"{value:g}" if number is not None else str(value)
+            self.events.append(ProbeReading(at, name, 5.0, place, number, text, failed))
 
     def spent(self, at: float, **seconds: float) -> None:
         """Record the processor seconds used so far."""

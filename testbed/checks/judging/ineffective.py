@@ -12,11 +12,8 @@ CHECK = "precondition"
 
 
 def ineffective_report(index: Index) -> Report | None:
-    """Return the verdicts on faults that were planned and not injected, None if every fault can match requests.
-
-    A process fault also affects calls outside the mesh, so an unused link does not make it ineffective.
-    """
-    planned = [f for f in index.faults if not f.links and not f.injected and f.plane != "process"]
+    """Return the verdicts on faults that were planned and not injected, None if every fault can match requests."""
+    planned = [fault for fault in index.faults if not fault.links and not fault.injected]
     verdicts = tuple(_verdict(index, fault, why) for fault in planned if (why := ineffective(index, fault)))
     if not verdicts:
         return None

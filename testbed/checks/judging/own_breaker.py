@@ -18,7 +18,7 @@ from testbed.checks.judging.proxies import failed
 from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
 from testbed.history.index import Index
 from testbed.history.outcomes import SKIPPED
-from testbed.history.propagation import arrivals_at, first_fault
+from testbed.history.requests_at import arrivals_at, first_fault
 from testbed.spec.edges import Edge
 
 IN_A_ROW = 3  # requests without their call, one after the other, that show an open breaker

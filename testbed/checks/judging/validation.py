@@ -10,6 +10,13 @@ from testbed.history.index import Index
 from testbed.spec.grpc_status import number
 
 
+def numbers(check: str, **values: object) -> None:
+    """Raise `CheckError` unless every value is a finite number."""
+    for key, value in values.items():
+        if not _number(value):
+            raise CheckError(f"{check}: {key} must be a number, not {value!r}")
+
+
 def positive(check: str, **values: object) -> None:
     """Raise `CheckError` unless every value is a finite number above zero."""
     for key, value in values.items():

@@ -12,7 +12,9 @@ from testbed.checks.judging.view import View, latency
 from testbed.history.events import Evidence, FaultEvent, ScheduleAdherence
 from testbed.history.exposure import fault_windows, touch_source, touched, touched_indirectly
 from testbed.history.index import Index
-from testbed.history.propagation import UnusedLink, blocking_loss, hit_requests_without_id, unused_links
+from testbed.history.own_calls import own_calls
+from testbed.history.propagation import blocking_loss, hit_requests_without_id
+from testbed.history.unused_links import UnusedLink, unused_links
 from testbed.spec.edges import Edge
 from testbed.spec.meshes import capabilities
 
@@ -53,13 +55,10 @@ def hidden_attempts(view: View, edges: Sequence[str]) -> str:
 
 
 def ineffective(index: Index, fault: FaultEvent) -> Threat | None:
-    """Return why a fault cannot match any request: the requests carry no id there, or its only link is not used."""
-    if loss := blocking_loss(index, fault):
-        why = f"{fault.text} cannot match its requests: {loss}"
-        return Threat(why, loss.remedy, observer_of(index, "attempts"))
-    if fault.plane == "process" and touched_indirectly(index, fault):
-        return None  # it is felt past the link, too
-    return next((_bypassed(index, one) for one in unused_links(index) if set(fault.edges) == {one.edge}), None)
+    """Return why a fault cannot match any request: the requests carry no id there."""
+    if not (loss := blocking_loss(index, fault)):
+        return None
+    return Threat(f"{fault.text} cannot match its requests: {loss}", loss.remedy, observer_of(index, "attempts"))
 
 
 def _bypassed(index: Index, one: UnusedLink) -> Threat:
@@ -73,10 +72,15 @@ def _of_an_unused_link(check: Check, view: View) -> Iterator[Threat]:
 
 
 def _ineffective_fault(check: Check, view: View) -> Iterator[Threat]:
-    """Yield a threat from the start of a fault that cannot match any request."""
-    for fault in view.index.faults:
-        if fault.start < view.window.end and (found := ineffective(view.index, fault)):
+    """Yield a threat from the start of a fault that cannot match any request, or whose only link was never used."""
+    index = view.index
+    for fault in index.faults:
+        if fault.start >= view.window.end:
+            continue
+        if found := ineffective(index, fault):
             yield found
+        elif fault.plane != "process" or not touched_indirectly(index, fault):  # a process is felt past its link, too
+            yield from (_bypassed(index, one) for one in unused_links(index) if set(fault.edges) == {one.edge})
 
 
 def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:
@@ -113,12 +117,24 @@ def _no_trace(index: Index, fault: FaultEvent) -> str:
     if source not in index.sources:
         return f"this mesh records no {source}, so a match cannot be seen"
     if touched(index, fault):
+        if own := _only_own(index, fault, source):
+            return f"only calls of {own}'s own met it, which no request caused"
         return "the requests on its links carry no request id: a service on the way does not propagate baggage"
     if fault.behind:
         return f"no request was at {', '.join(fault.behind[:4])} while the fault was in force"
     if fault.plane == "inlet":
         return "no arrival matches its users, cohort, share and attempts"
     return f"no {source} on {', '.join(fault.links[:4])} while the fault was in force"
+
+
+def _only_own(index: Index, fault: FaultEvent, source: str) -> str:
+    """Return the callers with own calls on the edges of a fault, "" if other calls there have no id either."""
+    joined = index.attempts if source == "attempts" else index.arrivals
+    own = {edge: own_calls(index, source, edge) for edge in fault.edges}
+    nameless = {edge: {one for one in joined.on(edge) if not one.request} for edge in fault.edges}
+    if any(nameless[edge] - own[edge] for edge in fault.edges):
+        return ""
+    return ", ".join(Edge.parse(edge).caller for edge in fault.edges if own[edge])
 
 
 def _cut_short(check: Check, view: View) -> Iterator[Threat]:
@@ -224,10 +240,13 @@ def _context_lost(check: Check, view: View) -> Iterator[Threat]:
     joined = {"attempts": index.attempts, "calls": index.calls, "arrivals": index.arrivals}
     for source, edge in product(sorted(set(check.needs(view)) & joined.keys()), check.on_edges(index)):
         there = [e for e in joined[source].on(edge) if window.start <= e.start < window.end]  # type: ignore[attr-defined]
+        own = own_calls(index, source, edge)
+        there = [event for event in there if event not in own]
         lost = sum(1 for event in there if not event.request)
         if lost and not index.facts.is_tcp(edge):
             caller = Edge.parse(edge).caller
             why = f"{count(lost)} of {count(len(there))} {source} on {edge} carry no request id"
+            why += f" ({count(len(own))} more are calls of {caller}'s own)" if own else ""
             yield Threat(why, f"does {caller} propagate baggage?", observer_of(index, source))
 
 

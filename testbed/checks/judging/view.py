@@ -13,7 +13,7 @@ from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
 from testbed.history.exposure import touched
 from testbed.history.facts import TopologyFacts, facts_of
 from testbed.history.index import Index, Joined
-from testbed.history.propagation import first_fault
+from testbed.history.requests_at import first_fault
 
 if TYPE_CHECKING:
     from testbed.spec.topology import Topology

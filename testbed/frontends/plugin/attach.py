@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from testbed.errors import TestbedError
 from testbed.experiment.replay import write_runs
 from testbed.frontends.plugin.outcome import outcome_of
 from testbed.report.junit import properties_of
@@ -23,16 +24,24 @@ def attach_to_report(
     history = _keep(report, item, record, session) if ran else ""
     outcome = outcome_of(item, report, error, record, history)
     report.testbed = outcome.as_data()  # type: ignore[attr-defined]
+    report.testbed_lost, session.lost = session.lost, []  # type: ignore[attr-defined]
     if ran:
         item.user_properties += properties_of(outcome)
 
 
 def _keep(report: pytest.TestReport, item: pytest.Item, record: Record, session: Session) -> str:
-    """Save the history of a failed test, or of any test on request. Return its path, "" if it is not saved."""
+    """Save the history of a failed test, or of any test on request. Return its path, "" if it is not saved.
+
+    A history that cannot be written is a warning of the session: it changes no verdict.
+    """
     if session.replay is not None or not (report.failed or session.keep or session.in_campaign):
         return ""
-    path = session.history_path(item.nodeid)
-    write_runs(record.runs, path)
+    try:
+        path = session.history_path(item.nodeid)
+        write_runs(record.runs, path)
+    except TestbedError as error:
+        session.lost.append(f"the recorded run is not saved: {error}")
+        return ""
     where = path.relative_to(session.rootdir)
     text = f"recorded run: {where}\nre-evaluate with: pytest {item.nodeid!r} --testbed-replay={where}"
     report.sections.append(("testbed", text))

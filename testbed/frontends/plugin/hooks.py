@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from testbed.frontends.plugin.session import FOLDER, KEY, Session, session_of
+from testbed.frontends.plugin.session import KEY, Session, session_of
+from testbed.history.folder import NAME
 from testbed.runtime.interrupts import Interrupts, ask_to_end, end_with_parent
 
 INTERRUPTS: pytest.StashKey[Interrupts] = pytest.StashKey()
@@ -23,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("testbed", "chaos and fault injection for meshed services")
     group.addoption("--testbed-runtime", default="process", metavar="NAME", help="where meshes run (default: process)")
     group.addoption("--testbed-seed", type=int, metavar="N", help="the seed of all random choices (default: a new one)")
-    group.addoption("--testbed-keep", action="store_true", help=f"keep all histories and logs in {FOLDER}/")
+    group.addoption("--testbed-keep", action="store_true", help=f"keep all histories and logs in {NAME}/")
     group.addoption("--testbed-replay", metavar="PATH", help="start nothing: re-evaluate the recorded runs in PATH")
 
 
@@ -174,6 +175,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     reports = [r for kind in ("passed", "failed", "xfailed", "xpassed") for r in terminalreporter.getreports(kind)]
     reports.sort(key=lambda report: report.start)
     outcomes = [report.testbed for report in reports if hasattr(report, "testbed")]
+    lost = [text for report in reports for text in getattr(report, "testbed_lost", ())]
+    for text in dict.fromkeys(lost):
+        terminalreporter.write_line(f"warning: {text}", yellow=True)
     if outcomes:
         from testbed.report.summary import read_judged, write_summary
 

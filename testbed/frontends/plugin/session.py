@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed.errors import TestbedError
 from testbed.experiment.arm import Arm
+from testbed.history.folder import output_folder
 
 if TYPE_CHECKING:
     from testbed.experiment.record import Record
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from testbed.experiment.testbed import Testbed
     from testbed.frontends.plugin.progress import Progress
     from testbed.spec.overrides import Overrides
-
-FOLDER = ".testbed"  # in the rootdir: saved histories and logs of meshes
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Session:
     beds: list[Testbed | Replay] = field(default_factory=list)
     record: Record | None = None
     progress: Progress | None = None
+    lost: list[str] = field(default_factory=list)  # what could not be written, since the last report
 
     def start(self, path: str | Path, folders: Sequence[Path], overrides: Overrides) -> Testbed | Replay:
         """Start the mesh of a fixture, or replace it by a recorded run."""
@@ -54,10 +55,18 @@ class Session:
         else:
             from testbed.experiment.launch import launch
 
-            keep = self.rootdir / FOLDER / "meshes" if self.keep else None
-            bed = launch(chosen, runtime=self.runtime, seed=self.seed, keep=keep, say=self.say, record=self.record)
+            kept = self._meshes() if self.keep else None
+            bed = launch(chosen, runtime=self.runtime, seed=self.seed, keep=kept, say=self.say, record=self.record)
         self.beds.append(bed)
         return bed
+
+    def _meshes(self) -> Path | None:
+        """The folder for logs of meshes; None, with a warning, if it cannot be made."""
+        try:
+            return output_folder(self.rootdir) / "meshes"
+        except TestbedError as error:
+            self.lost.append(f"the logs of meshes are not kept: {error}")
+            return None
 
     def say(self, text: str, for_s: float = 0) -> None:
         """Show the current step, if there is a terminal."""
@@ -99,10 +108,10 @@ class Session:
                 raise
 
     def history_path(self, nodeid: str) -> Path:
-        """Return the path for the history of a test."""
+        """Return the path for the history of a test. Raises `TestbedError` if its folder cannot be made."""
         from testbed.experiment.record import slug
 
-        return self.rootdir / FOLDER / self.kept / f"{slug(nodeid)}.jsonl"
+        return output_folder(self.rootdir) / self.kept / f"{slug(nodeid)}.jsonl"
 
 
 KEY = pytest.StashKey[Session]()

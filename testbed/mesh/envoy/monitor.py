@@ -19,6 +19,7 @@ _WANTED = (
     "upstream_rq_(pending_overflow|active_overflow|retry|retry_overflow)",
     rf"{_OUTLIERS}ejections_(active|overflow|enforced_total|detected_consecutive_.*)",
     "lb_healthy_panic",
+    "upstream_cx_total",
 )
 _NAMES = r"^cluster\..+\.(" + "|".join(_WANTED) + ")$"
 _LINE = re.compile(rf"cluster\.(?P<cluster>.+?)\.({_BREAKER}|{_OUTLIERS})?(?P<statistic>[a-z0-9_]+): (?P<value>\d+)")

@@ -118,6 +118,10 @@ class DockerBackend:
         """Send a signal to containers."""
         self.containers.end(names, number)
 
+    def handles_sigterm(self, name: str) -> bool:
+        """Return whether PID 1 of a container has a handler for SIGTERM; True if its /proc is on another machine."""
+        return self.containers.handles_sigterm(name)
+
     def pause(self, name: str) -> None:
         """Pause a container. Return when it is paused."""
         self.containers.freeze(name)
@@ -162,6 +166,10 @@ class DockerBackend:
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts, but not before unexpected deaths."""
         return self.containers.cpu_seconds(name)
+
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command in a container. The daemon cannot end it, so `timeout_s` is not used."""
+        return self.containers.execute(name, words)
 
     def reach(self, address: str) -> str:
         """Return the loopback address at which an address of the plan is published.

@@ -139,11 +139,15 @@ class ContainerSet:
         if ready.log:
             return line_in(lambda: self.engine.log(handle.container).splitlines(), ready.log)
         if ready.command:
-            return lambda: said_by(*self.engine.run(handle.container, ready.command))
+            return lambda: _said(*self.engine.run(handle.container, ready.command))
         scheme, _, rest = ready.url.partition("://")
         address, slash, path = rest.partition("/")
         published = address if scheme == "tcp" else self.published.get(address, address)
         return health(published) if scheme == "grpc" else f"{scheme}://{published}{slash}{path}"
+
+    def execute(self, name: str, words: Sequence[str]) -> tuple[int, str, str]:
+        """Run a command in a container, and return exit code, stdout and stderr."""
+        return self.engine.run(self.handles[name].container, words)
 
     def log(self, name: str, lines: int | str) -> str:
         """Return the last log lines of a process, including those before restarts."""
@@ -152,6 +156,11 @@ class ContainerSet:
     def facts(self, name: str) -> Facts:
         """Return the state of a container."""
         return self.engine.facts(self.handles[name].container)
+
+    def handles_sigterm(self, name: str) -> bool:
+        """Return whether PID 1 of a container has a handler for SIGTERM; True if it is not on this machine."""
+        handle = self.handles[name]
+        return not handle.is_here or proc.handles(handle.pid, signal.SIGTERM)
 
     def freeze(self, name: str) -> None:
         """Pause a container."""
@@ -209,3 +218,7 @@ class ContainerSet:
 
     def _tell_guard(self) -> None:
         self._lease.guard.watch(self.pids())
+
+
+def _said(code: int, out: str, err: str) -> str:
+    return said_by(code, err or out)

@@ -236,12 +236,12 @@ class Engine:
             stats = self.api.stats(container, stream=False, one_shot=True)
         return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
 
-    def run(self, container: str, words: Sequence[str]) -> tuple[int, str]:
-        """Run a command in a container to its end. Return exit code and output."""
+    def run(self, container: str, words: Sequence[str]) -> tuple[int, str, str]:
+        """Run a command in a container to its end. Return exit code, stdout and stderr."""
         with self._asking("a command in a container"):
             made = self.api.exec_create(container, list(words))["Id"]
-            output = self.api.exec_start(made)
-            return self.api.exec_inspect(made)["ExitCode"], output.decode(errors="replace")
+            out, err = ((part or b"").decode(errors="replace") for part in self.api.exec_start(made, demux=True))
+            return self.api.exec_inspect(made)["ExitCode"], out, err
 
     def remove(self, container: str) -> None:
         """Kill and remove a container with its anonymous volumes, if it exists."""

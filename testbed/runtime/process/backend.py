@@ -11,6 +11,7 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.plan.values import Process, as_planned
+from testbed.runtime import proc
 from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.folder import log_of
 from testbed.runtime.lives import Lives
@@ -21,6 +22,7 @@ from testbed.runtime.process.lease import Lease
 from testbed.runtime.process.preflight import check_addresses
 from testbed.runtime.process.reaper_client import ProcessLife, ReaperClient
 from testbed.runtime.supervised import SEEN_S
+from testbed.runtime.tools import commands
 
 GRACE_S = 0.2  # time for the apps to end after SIGTERM when the run stops
 
@@ -114,16 +116,23 @@ class ProcessBackend:
         return listening.wrong_address(process, member.pid) if process.custom and member and member.pid else ""
 
     def end(self, names: Iterable[str], number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to processes and their groups."""
+        """Send a signal to processes and their descendants; SIGTERM as to PID 1 of a container."""
         for name in names:
-            self.reaper.signal(name, number)
+            if number == signal.SIGTERM:
+                self.reaper.terminate(name, heard=self.handles_sigterm(name))
+            else:
+                self.reaper.signal(name, number)
+
+    def handles_sigterm(self, name: str) -> bool:
+        """Whether a process has a handler for SIGTERM."""
+        return proc.handles(self.pid(name), signal.SIGTERM)
 
     def pause(self, name: str) -> None:
-        """Send SIGSTOP to a process and its group. Return when all its threads are in state T."""
+        """Send SIGSTOP to a process and its descendants. Return when all their threads are in state T."""
         self._signal(name, signal.SIGSTOP, stopped, "stopped")
 
     def resume(self, name: str) -> None:
-        """Send SIGCONT to a process and its group. Return when none of its threads is in state T."""
+        """Send SIGCONT to a process and its descendants. Return when none of their threads is in state T."""
         self._signal(name, signal.SIGCONT, going, "running")
 
     def _signal(self, name: str, number: signal.Signals, seen: Seen, effect: str) -> None:
@@ -135,7 +144,7 @@ class ProcessBackend:
         see(name, pid, seen, effect, alive=lambda: self.lives.alive(name), within_s=SEEN_S)
 
     def throttle(self, name: str, share: float) -> None:
-        """Make the reaper stop and continue a process and its group in short turns. Return when that is observed."""
+        """Make the reaper stop and continue a process and its descendants in turns. Return when it is observed."""
         pid = self.pid(name)
         self.reaper.throttle(name, share)
         if not self.lives.wait(lambda: (member := self.lives.get(name)) is not None and member.share == share, SEEN_S):
@@ -180,6 +189,13 @@ class ProcessBackend:
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts (resolution 10 ms)."""
         return self.reaper.cpu_seconds(name)
+
+    def execute(self, name: str, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
+        """Run a command with the environment and the folder of a process, and in its network."""
+        process = self._processes[name]
+        env, cwd = execution.environment(process, self._directory), Path(process.cwd or self._directory)
+        before = self._entering(name) if process.network else ()
+        return commands.run([*before, commands.program(words[0], cwd), *words[1:]], cwd, env, timeout_s)
 
     def reach(self, address: str) -> str:
         """Return the address unchanged: all addresses of the plan are on this machine."""

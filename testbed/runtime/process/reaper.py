@@ -5,13 +5,15 @@ Run as `python -I -S reaper.py OWNER LEASE_FD FOLDER keep|remove` in its own ses
 
     in   {"do": "spawn", "name": .., "argv": [..], "env": {..}, "cwd": .., "log": .., "graceful": bool, "within": ..,
                          "network": ..}
-         {"do": "signal", "name": .., "signal": 9}           to the whole process group
+         {"do": "signal", "name": .., "signal": 9}           to the process and all its descendants
+         {"do": "terminate", "name": ..}                     SIGTERM to the process alone
          {"do": "throttle", "name": .., "share": 0.2}        of one CPU; 1: no limit
          {"do": "stop", "grace": 0.2}                        SIGTERM to the graceful ones, then SIGKILL to all
     out  {"event": "hello", "pid": ..}
          {"event": "spawned" | "failed", "name": .., ...}
          {"event": "throttled", "name": .., "share": ..}
-         {"event": "exit", "name": .., "pid": .., "status": wait status, "cpu": seconds, "at": epoch seconds}
+         {"event": "exit", "name": .., "pid": .., "status": wait status, "cpu": seconds, "at": epoch seconds,
+                          "left": ["node (pid 12)", ..]}     the descendants that still ran
 
 The reaper is two processes. The *worker* is the parent and receives the orders. The *guard* is the parent of the worker
 and waits until it dies. Both are child subreapers: if one is killed, the other inherits all its descendants, even
@@ -138,9 +140,14 @@ class Worker:
         self.say(event="spawned", name=name, pid=pid)
 
     def signal(self, name: str, signal: int) -> None:
-        """Order: send a signal to a process group, if its leader is not reaped yet."""
+        """Order: send a signal to a process and all its descendants, if it is not reaped yet."""
         if name in self.pids:
-            _signal_group(self.pids[name], signal)
+            _family().signal_all(self.pids[name], signal)
+
+    def terminate(self, name: str) -> None:
+        """Order: send SIGTERM to a process alone, as to PID 1 of a container."""
+        if name in self.pids:
+            _signal(self.pids[name], signal.SIGTERM)
 
     def make_group(self, folder: str, limits: dict[str, str]) -> str:
         """Create a control group with limits. Record it first, so that it will be removed."""
@@ -156,7 +163,7 @@ class Worker:
         if throttle := self.throttles.pop(name, None):
             throttle.release()
         if name in self.pids and share < 1:
-            self.throttles[name] = _load("throttle", HERE).DutyCycleThrottle(self.pids[name], share)
+            self.throttles[name] = _load("throttle", HERE).DutyCycleThrottle(self.pids[name], share, _family())
         self.say(event="throttled", name=name, share=share)
 
     def wait_ms(self) -> float | None:
@@ -174,8 +181,7 @@ class Worker:
         """Reap every child that has ended, kill the rest of its process group, and report it."""
         while (pid := _ended()) is not None:
             name = self.names.pop(pid, None)
-            if name is not None:  # like a pod: the group ends with its first process
-                _signal_group(pid, signal.SIGKILL)
+            left = self.end_rest_of(pid) if name is not None else []
             _, status, usage = os.wait4(pid, 0)
             if pid in self.isolated:  # its relays keep its address while they run
                 _reap_group(pid)
@@ -186,7 +192,22 @@ class Worker:
                 with suppress(OSError):  # not empty yet, or there is none: repeated at the end
                     os.rmdir(self.groups.pop(name))
                 cpu = usage.ru_utime + usage.ru_stime
-                self.say(event="exit", name=name, pid=pid, status=status, cpu=cpu, at=time.time())
+                self.say(event="exit", name=name, pid=pid, status=status, cpu=cpu, at=time.time(), left=left)
+
+    def end_rest_of(self, pid: int) -> list[str]:
+        """Kill what a process that has ended left behind, like the end of PID 1 of a container; return the names.
+
+        Every other app adopts what its descendants leave behind, so whoever came to us belongs to one that has ended.
+        Relays of a living app are in its group.
+        """
+        family, living = _family(), {*self.names}
+        strangers = [child for child in children() if child not in living and child != pid]
+        rest = [one for child in strangers for one in family.descendants(child) if _group(one) not in living]
+        left = [one for one in family.names(rest) if not one.startswith("relay ")]
+        _signal_group(pid, signal.SIGKILL)
+        for one in rest:
+            _signal(one, signal.SIGKILL)
+        return left
 
     def say(self, **event: object) -> None:
         """Write one line. Ignore a closed pipe: the pidfd or the end of stdin reports the death of the owner."""
@@ -261,6 +282,7 @@ def _become(
         if group:  # after its relays, which do not count for its memory limit
             _write(f"{group}/cgroup.procs", "0")
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)  # like PID 1 of a container, it adopts what its children leave behind
         os.chdir(cwd)
         if os.getppid() == parent:
             os.execve(argv[0], argv, env)
@@ -349,6 +371,11 @@ def scan(parent: int) -> list[int]:
     return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == parent]
 
 
+def _group(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[2]) if fields else 0
+
+
 def _parent(pid: int) -> int:
     fields = _stat(pid)
     return int(fields[1]) if fields else 0
@@ -372,8 +399,13 @@ def _stat(pid: int) -> list[str]:
 
 def _load(name: str, folder: str) -> Any:
     """Import a module that few runs need, from a folder that is not on the path of the isolated interpreter."""
-    sys.path.append(folder)
+    if folder not in sys.path:
+        sys.path.append(folder)
     return importlib.import_module(name)
+
+
+def _family() -> Any:
+    return _load("family", HERE)
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -83,10 +83,16 @@ class ReaperClient:
         self._order(do="spawn", name=name, graceful=graceful, within=group, network=network, **words)
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Order a signal to a process and its group. After SIGKILL or SIGTERM its end is expected."""
-        if number in (signal.SIGKILL, signal.SIGTERM):
+        """Order a signal to a process and all its descendants. After SIGKILL its end is expected."""
+        if number == signal.SIGKILL:
             self._lives.expect_exit([name])
         self._order(do="signal", name=name, signal=int(number))
+
+    def terminate(self, name: str, *, heard: bool) -> None:
+        """Order SIGTERM to a process alone. Its end is expected. A signal that it would not hear is not sent."""
+        self._lives.expect_exit([name])
+        if heard:
+            self._order(do="terminate", name=name)
 
     def throttle(self, name: str, share: float) -> None:
         """Order a limit to a share of one CPU for a process and its group; 1 removes the limit."""
@@ -169,9 +175,10 @@ class ReaperClient:
         with self._lives.locked() as lives:
             lives[name].alive, lives[name].end = False, f"could not be started: {error}"
 
-    def _on_exit(self, name: str, pid: int, status: int, cpu: float, at: float) -> None:
+    def _on_exit(self, name: str, pid: int, status: int, cpu: float, at: float, left: list[str]) -> None:
         with self._lives.locked() as lives:
             lives[name].spent_s += cpu
+            lives[name].left = tuple(left)
             self._lives.ended(name, at, how(status))
 
 

@@ -1,33 +1,37 @@
-"""Throttles one process group: it runs in short turns and is stopped (SIGSTOP) in between. Used only by the reaper."""
+"""Throttles a process and its descendants: short turns, stopped (SIGSTOP) in between. Used only by the reaper."""
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from contextlib import suppress
+from types import ModuleType
 
 PERIOD_S, TURN_S = 0.02, 0.002  # one turn per period, at least this long
+LOOK_S = 0.2  # between two searches for new descendants
 
 
 class DutyCycleThrottle:
-    """Gives one process group short turns and stops it in between, so that it gets `share` of one CPU.
+    """Gives a process and its descendants short turns and stops them in between, so that they get `share` of one CPU.
 
     The length of a turn plus its stop is the time used in the turn divided by the share. The time used is the turn
-    itself, or the CPU time if several threads used more. The next turn corrects a stop or turn that was too long.
+    itself, or the CPU time if several threads and processes used more. The next turn corrects a stop or turn that was
+    too long.
     """
 
-    def __init__(self, pid: int, share: float) -> None:
-        self.pid, self.share = pid, share
+    def __init__(self, pid: int, share: float, family: ModuleType) -> None:
+        """`family` is the module of this name: the isolated interpreter of the reaper imports it in another way."""
+        self.pid, self.share, self._family = pid, share, family
         self.turn = max(PERIOD_S * share, TURN_S)
         self.stopped = True  # so that a turn comes first
         self.due = self.begun = self.since = time.monotonic()
         self.used = 0.0
+        self.members, self.looked = self._family.descendants(pid), self.due
         self.advance()
 
     def advance(self) -> None:
-        """Stop or continue the group; `due` is the time of the next change."""
-        now, used = time.monotonic(), _cpu_clock(self.pid)
+        """Stop or continue them; `due` is the time of the next change."""
+        now = time.monotonic()
+        used = sum(map(_cpu_clock, self.members))
         if self.stopped:
             self.release()
             begun = max(self.due, now - self.turn / self.share)  # credit for one period at most
@@ -39,13 +43,16 @@ class DutyCycleThrottle:
         self.begun, self.since, self.used, self.due = begun, now, used, now + self.turn
 
     def release(self) -> None:
-        """Continue the group."""
+        """Continue them all."""
         self.stopped = False
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: int) -> None:
-        with suppress(OSError):
-            os.killpg(self.pid, number)
+        if time.monotonic() - self.looked > LOOK_S:
+            self.members, self.looked = self._family.descendants(self.pid), time.monotonic()
+        self._family.send_to_group(self.pid, number)
+        for member in self.members:
+            self._family.send(member, number)
 
 
 def _cpu_clock(pid: int) -> float:

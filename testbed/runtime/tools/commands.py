@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from testbed.errors import TestbedError, Unavailable, nearest
@@ -69,6 +71,31 @@ def build(words: Sequence[str], folder: Path) -> None:
         raise TestbedError(
             f"`{' '.join(words)}` failed with exit code {done.returncode}{quoted(done.stdout.splitlines())}"
         )
+
+
+def run(words: Sequence[str], folder: Path, env: Mapping[str, str], timeout_s: float) -> tuple[int, str, str]:
+    """Run a command and its children to their end; return exit code, stdout and stderr.
+
+    Raises `TimeoutError` after `timeout_s`: the whole process group is then killed. The first word is a path.
+    """
+    with subprocess.Popen(
+        words,
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise TimeoutError(f"did not end within {timeout_s:g} s") from None
+    return process.returncode, out, err
 
 
 def quoted(lines: Iterable[str]) -> str:

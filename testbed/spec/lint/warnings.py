@@ -162,7 +162,7 @@ def _repeats(policy: Policy | None, call: Call) -> str:
 
 
 def timeout_inversion(spec: Spec) -> Iterator[Problem]:
-    """Callers that give up while the callee is still within its limits."""
+    """Callers that give up while the callee is still within its limits. Of equal limits the outer one ends first."""
     times = Times(spec)
     for node in nodes(spec):
         for place, call in calls_from(spec, node):
@@ -177,23 +177,28 @@ def timeout_inversion(spec: Spec) -> Iterator[Problem]:
 def _late_answer(times: Times, caller: Node, callee: Node, call: Call, policy: Policy | None) -> str:
     patience = min(call.timeout or math.inf, policy.patience if policy else math.inf)
     need = times.route(callee)
-    if need <= patience:
+    if need < patience or patience == math.inf:
         return ""
     attempt = "an attempt" if policy and policy.per_try == patience else "a call"
     text = f"timeout inversion: {attempt} ends after {format_ms(patience)}, but {callee} can take {format_ms(need)}"
-    return f"{caller.service} -> {callee.service}: {text} by its own limits, so its answer or fallback comes too late"
+    text = f"{text} by its own limits{_equal(need, patience)}"
+    return f"{caller.service} -> {callee.service}: {text}, so its answer or fallback comes too late"
+
+
+def _equal(need: float, patience: float) -> str:
+    return " (equal timeouts: the outer one began earlier)" if need == patience else ""
 
 
 def _app_before_proxy(caller: Node, call: Call, policy: Policy | None, times: Times) -> str:
     if not (call.timeout and policy):
         return ""
     need = policy_time(policy, 0.0)
-    if need <= call.timeout:
+    if need < call.timeout:
         return ""
     text = (
         f"{caller.service} itself gives up after {format_ms(call.timeout)}, but its proxy may try for {format_ms(need)}"
     )
-    return f"{caller.service} -> {call.to}: timeout inversion: {text}"
+    return f"{caller.service} -> {call.to}: timeout inversion: {text}{_equal(need, call.timeout)}"
 
 
 def retry_amplification(spec: Spec) -> Iterator[Problem]:

@@ -67,7 +67,8 @@ def test_a_limit_bounds_what_is_sent_while_it_is_reached(small):
 def test_without_a_limit_nothing_is_refused(small):
     run = experiment(small, {"timeout": "600ms"}, delay(ms=600_000).on(EDGE), hold_s=0.5)
     found = verdict(run, circuit_breaker(EDGE, attempts_while_open=(2, 12)))
-    assert (found.outcome, found.observed) == ("violated", "front-1 never opened")
+    assert found.outcome == "violated"
+    assert found.observed.startswith("front-1 (the app itself) never opened")
 
 
 def test_one_bad_replica_is_ejected_and_comes_back(small):

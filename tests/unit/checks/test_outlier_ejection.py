@@ -34,10 +34,25 @@ def test_a_replica_that_is_left_alone_and_comes_back_holds():
 def test_later_attempts_violate_it_but_for_those_that_are_allowed():
     told = run(again=(4.0, 5.0))
     verdict = told.verdict(outlier_ejection(EDGE, within_s=1))
-    assert (verdict.outcome, verdict.why) == ("violated", LATE.format("2 attempts"))
+    each_one = "ejected 3 times, after 11, 1, 1 attempts"
+    assert (verdict.outcome, verdict.why) == ("violated", f"{LATE.format('2 attempts')}; {each_one}")
+    assert verdict.observed.endswith(f"({each_one})")
     assert told.verdict(outlier_ejection(EDGE, within_s=1, probes=1)).outcome == "violated"
     allowed = outlier_ejection(EDGE, within_s=1, probes=2)
     assert (told.verdict(allowed).outcome, allowed.bound) == ("held", "ejected within 1 s except 2 attempts")
+
+
+def test_each_return_may_get_its_own_number_of_attempts():
+    told = run(again=(3.5, 3.55, 3.6, 4.5, 4.55, 4.6, 5.5, 5.55))
+    three = outlier_ejection(EDGE, within_s=1, probes_each=3)
+    assert (told.verdict(three).outcome, three.bound) == (
+        "held",
+        "ejected within 1 s except 3 attempts for each return",
+    )
+    verdict = told.verdict(outlier_ejection(EDGE, within_s=1, probes_each=2))
+    assert (verdict.outcome, verdict.next.partition(":")[0]) == ("violated", "baseEjectionTime")
+    assert "after 11, 3, 3, 2 attempts" in verdict.why
+    assert run(last=6.0, back=6.0).verdict(three).outcome == "violated"  # never ejected
 
 
 def test_one_that_is_never_ejected_violates_it_and_its_proxy_says_why():
@@ -49,8 +64,10 @@ def test_one_that_is_never_ejected_violates_it_and_its_proxy_says_why():
     assert verdict.why == (
         LATE.format("60 attempts")
         + "; counters of the proxy: 9 detected, 0 ejected, 9 not allowed by maxEjectionPercent, "
-        "0 sent to ejected hosts in panic (minHealthPercent)"
+        "0 sent to ejected hosts in panic (minHealthPercent); pricing-1 was not ejected: maxEjectionPercent forbade "
+        "9 ejections"
     )
+    assert verdict.next == "maxEjectionPercent"
 
 
 def test_one_that_stays_away_too_long_violates_it():
@@ -134,6 +151,8 @@ def test_what_the_run_does_not_have_is_refused(check, message):
         ({"edge": EDGE}, "there is no bound"),
         ({"edge": EDGE, "within_s": 0}, "above 0"),
         ({"edge": EDGE, "within_s": 1, "probes": -1}, "whole number"),
+        ({"edge": EDGE, "within_s": 1, "probes_each": -1}, "whole number"),
+        ({"edge": EDGE, "within_s": 1, "probes": 1, "probes_each": 1}, "not both"),
     ],
 )
 def test_bounds_that_make_no_sense_are_refused(bounds, message):

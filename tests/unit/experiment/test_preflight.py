@@ -9,9 +9,9 @@ from testbed.errors import Inconclusive
 from testbed.experiment.preflight import MOST, foresee, needs_full_read, note
 from testbed.experiment.record import Record
 from testbed.experiment.run import Run
-from testbed.faults import kill, latency
+from testbed.faults import abort, kill, latency
 from testbed.faults.resolved import resolve
-from testbed.history.events import Arrival, Attempt, FaultEvent, Request, RunInfo
+from testbed.history.events import Arrival, FaultEvent, Request, RunInfo
 from testbed.history.file import History
 from testbed.injection.injector import Injector
 
@@ -36,11 +36,11 @@ class Logs:
             yield part
 
 
-def asked(logs, *faults, requests=100, own=("web",)):
-    return needs_full_read(faults, own, requests, logs.parts)
+def asked(logs, *faults, requests=100):
+    return needs_full_read(faults, requests, logs.parts)
 
 
-@pytest.mark.parametrize("fault", [FOR_SOME, replace(FOR_SOME, users=None, cohort="oslo"), FOR_ALL])
+@pytest.mark.parametrize("fault", [FOR_SOME, replace(FOR_SOME, users=None, cohort="oslo")])
 def test_the_first_good_sign_ends_the_look(fault):
     logs = Logs([ABOVE], [LOST, LOST, CALL], [CALL] * 500)
     assert not asked(logs, fault)
@@ -57,38 +57,22 @@ def test_a_fault_for_everybody_does_not_need_an_id():
     assert not asked(Logs([LOST] * 30), FOR_ALL)
 
 
-def test_an_unused_link_is_a_reason_to_read_on():
-    assert asked(Logs([ABOVE] * 20), FOR_ALL)
-    assert asked(Logs(*[[ABOVE]] * 50), FOR_ALL)
-
-
-def test_a_refused_try_is_a_use_of_its_link():
-    assert not asked(Logs([Attempt("r1", EDGE, "web-1", "", 1, 0.5, 1, 0)]), FOR_ALL)
-
-
-@pytest.mark.parametrize(
-    ("fault", "requests", "own"),
-    [
-        (FOR_ALL, 19, ("web",)),  # too few requests for a word on an unused link
-        (FOR_SOME, 2, ("web",)),
-        (FOR_ALL, 100, ()),  # a stub keeps to its wiring
-        (replace(FOR_ALL, edges=(EDGE, "other -> back")), 100, ("web",)),  # it is felt on the other edge
-        (replace(FOR_ALL, plane="process"), 100, ("web",)),  # a dead process is felt past the mesh as well
-    ],
-)
-def test_nothing_is_read_where_nothing_could_be_said(fault, requests, own):
-    logs = Logs([ABOVE] * 100)
-    assert not asked(logs, fault, requests=requests, own=own)
+def test_a_link_without_a_call_is_no_reason_to_read_on():
+    logs = Logs([ABOVE] * 20)
+    assert not asked(logs, FOR_ALL)
+    assert not asked(Logs([ABOVE] * 20), FOR_SOME)
     assert logs.read == 0
 
 
-def test_without_a_record_of_a_link_there_is_no_verdict():
-    assert not asked(Logs(), FOR_ALL)
+def test_of_two_requests_nothing_is_concluded():
+    logs = Logs([LOST] * 100)
+    assert not asked(logs, FOR_SOME, requests=2)
+    assert logs.read == 0
 
 
 def test_a_long_log_is_not_read_to_its_end():
     logs = Logs(*[[ABOVE]] * 500)
-    assert not asked(logs, FOR_SOME, own=())
+    assert not asked(logs, FOR_SOME)
     assert logs.read == MOST
 
 
@@ -119,15 +103,16 @@ def resolved(bed, *faults):
     return [resolve(fault, bed.parts.context({}, 1), f"f{n}") for n, fault in enumerate(faults, 1)]
 
 
-UNUSED = [replace(ABOVE, edge="client -> a", callee="a-1", request=f"r{n}") for n in range(30)]
+AT_A = [replace(ABOVE, edge="client -> a", callee="a-1", request=f"r{n}") for n in range(30)]
+LOSING = [replace(CALL, edge="a -> b", caller="a-1", request="") for n in range(30)]
 OWN = {"name": "t", "entry": "a", "services": {"a": {"command": ["x"], "calls": [{"to": "b"}]}, "b": {}, "c": {}}}
 RAN = RunInfo(1, "a.py::test", 7, "envoy", OWN, {}, ("requests", "arrivals", "attempts", "calls"))
 SENT = [Request(f"r{n}", "u1", "", 1, 1, 5, 200, phase="baseline") for n in range(30)]
 
 
 def test_a_fault_that_cannot_match_a_request_ends_the_load_and_is_recorded_as_not_injected(bed):
-    parts, load = parts_of(bed, [UNUSED]), Load(*SENT, *UNUSED)
-    faults = [latency(ms=5).on("a -> b")]
+    parts, load = parts_of(bed, [AT_A, LOSING]), Load(*SENT, *AT_A, *LOSING)
+    faults = [abort(503).on("a -> b").for_users("u1")]
     with pytest.raises(Inconclusive, match="was not injected"):
         foresee(parts, load, resolved(bed, *faults))
     assert [one.fault for one in load.record.injected] == [str(faults[0])]
@@ -137,15 +122,21 @@ def test_a_fault_that_cannot_match_a_request_ends_the_load_and_is_recorded_as_no
 
 def test_a_fault_that_will_be_felt_ends_nothing(bed):
     used = replace(CALL, edge="a -> b")
-    parts, load = parts_of(bed, [[*UNUSED, used]]), Load(*SENT, *UNUSED, used)
+    parts, load = parts_of(bed, [[*AT_A, used]]), Load(*SENT, *AT_A, used)
+    foresee(parts, load, resolved(bed, abort(503).on("a -> b").for_users("u1")))
+    assert load.record.injected == load.record.runs == []
+
+
+def test_a_link_that_was_not_used_so_far_ends_nothing(bed):
+    parts, load = parts_of(bed, [AT_A]), Load(*SENT, *AT_A)
     foresee(parts, load, resolved(bed, latency(ms=5).on("a -> b")))
     assert load.record.injected == load.record.runs == []
 
 
 def test_nothing_is_foreseen_while_something_is_broken(bed, monkeypatch):
-    parts, load = parts_of(bed, [UNUSED]), Load(*SENT, *UNUSED)
+    parts, load = parts_of(bed, [AT_A, LOSING]), Load(*SENT, *AT_A, *LOSING)
     monkeypatch.setattr(Injector, "is_idle", False)
-    foresee(parts, load, resolved(bed, latency(ms=5).on("a -> b")))
+    foresee(parts, load, resolved(bed, abort(503).on("a -> b").for_users("u1")))
     assert load.record.injected == load.record.runs == []
 
 

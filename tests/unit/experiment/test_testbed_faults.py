@@ -30,7 +30,7 @@ class Traffic:
 @pytest.fixture
 def whole(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> Testbed:
     """A mesh on whose planes faults do nothing, and whose loads send nothing."""
-    monkeypatch.setattr(Testbed, "load", lambda bed, shape: nullcontext(Traffic()))
+    monkeypatch.setattr(Testbed, "load", lambda bed, shape, probes: nullcontext(Traffic()))
     bed.parts = replace(bed.parts, injector=injector(Plane()))
     return bed
 

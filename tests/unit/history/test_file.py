@@ -22,6 +22,7 @@ FIELDS = {
     "dict[str, str]": st.dictionaries(st.text(), st.text()),
     "dict[str, float]": st.dictionaries(st.text(), st.floats(allow_nan=False)),
     "int | None": st.none() | st.integers(-(2**40), 2**40),
+    "float | None": st.none() | st.floats(allow_nan=False, allow_infinity=False),
     "str | None": st.none() | st.text(),
     "tuple[str, ...]": st.lists(st.text()).map(tuple),
     "tuple[str, ...] | None": st.none() | st.lists(st.text()).map(tuple),

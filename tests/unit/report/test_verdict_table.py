@@ -3,7 +3,7 @@ import re
 import pytest
 
 from testbed.checks import Report, Verdict
-from testbed.report.junit import properties, warnings
+from testbed.report.junit import warnings
 from testbed.report.markdown import markdown, step_summary
 from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome
 from testbed.report.verdict_table import table
@@ -131,19 +131,6 @@ def test_colours_are_there_only_when_asked_for(monkeypatch):
     assert "\x1b[" not in table(REPORT, width=100)
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[1;31mFAIL" in table(REPORT, width=100, colour=True)
-
-
-def test_junit_properties_have_names_of_their_own():
-    pairs = dict(properties(REPORT))
-    assert list(pairs) == ["testbed.outcome", "testbed.mesh", "testbed.check.1", "testbed.check.2", "testbed.check.3"]
-    assert (pairs["testbed.outcome"], pairs["testbed.mesh"]) == ("violated", "envoy")
-    assert pairs["testbed.check.1"] == (
-        "held: attempts('checkout -> pricing', at_most=3) (affected, hold): 1 to 3 (mean 2.5); "
-        "expected <= 3 per call; n 1200"
-    )
-    assert pairs["testbed.check.2"].endswith("n 400; 58 requests of 400 took 250 ms or more")
-    assert "not judged; expected >= 99 %" in pairs["testbed.check.3"]
-    assert "testbed.mesh" not in dict(properties(Report((HELD,))))
 
 
 def test_markdown_has_a_table_and_folds_the_reasons():

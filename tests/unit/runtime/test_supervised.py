@@ -56,6 +56,9 @@ class Noting:
             if number not in self.ignores:
                 self.lives.ended(name, 1.0, f"killed by {number.name}")
 
+    def handles_sigterm(self, name: str) -> bool:
+        return signal.SIGTERM not in self.ignores
+
     def pause(self, name: str) -> None:
         self.orders.append(("pause", name))
 
@@ -185,13 +188,15 @@ def test_a_restart_kills_removes_limits_and_launches(backend: Noting, running: S
 
 
 def test_a_process_that_ends_after_sigterm_is_not_killed(backend: Noting, running: SupervisedRuntime) -> None:
-    running.terminate(ONE.name, 60)
+    assert running.terminate(ONE.name, 60).event == "ended"
     assert backend.orders == [("SIGTERM", ONE.name)]
 
 
 def test_a_process_that_ignores_sigterm_is_killed(backend: Noting, running: SupervisedRuntime) -> None:
     backend.ignores = {signal.SIGTERM}
-    running.terminate(ONE.name, 0.01)
+    ending = running.terminate(ONE.name, 0.01)
+    assert ending.event == "killed"
+    assert "it has no handler for SIGTERM" in ending.detail
     assert backend.orders == [("SIGTERM", ONE.name), ("SIGKILL", ONE.name)]
 
 

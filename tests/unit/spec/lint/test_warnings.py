@@ -60,6 +60,21 @@ WARNED = {
         "web -> api: timeout inversion: a call ends after 300ms, but api can take 2s by its own limits, so its answer "
         "or fallback comes too late",
     ),
+    "timeout inversion by equal timeouts": (
+        shop({EDGE: {"timeout": "2s"}, BELOW: {"timeout": "2s"}}),
+        "web -> api: timeout inversion: a call ends after 2s, but api can take 2s by its own limits (equal timeouts: "
+        "the outer one began earlier), so its answer or fallback comes too late",
+    ),
+    "timeout inversion by an attempt that is as short": (
+        shop({EDGE: {"timeout": "9s", "retries": tried(1, perTryTimeout="2s")}, BELOW: {"timeout": "2s"}}),
+        "web -> api: timeout inversion: an attempt ends after 2s, but api can take 2s by its own limits (equal "
+        "timeouts: the outer one began earlier), so its answer or fallback comes too late",
+    ),
+    "the application with the timeout of its proxy": (
+        shop({BELOW: {"timeout": "2s"}}, api={"to": "db", "timeout": "2s"}),
+        "api -> db: timeout inversion: api itself gives up after 2s, but its proxy may try for 2s (equal timeouts: the "
+        "outer one began earlier)",
+    ),
     "timeout inversion for each attempt": (
         shop({EDGE: {"timeout": "9s", "retries": tried(1, perTryTimeout="300ms")}, BELOW: {"timeout": "2s"}}),
         "web -> api: timeout inversion: an attempt ends after 300ms, but api can take 2s by its own limits, so its "

@@ -1,0 +1,91 @@
+"""Links of services that no request of a run used, and what the record shows instead."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from testbed.history.index import Index, remembered
+from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
+from testbed.spec.edges import CLIENT
+from testbed.spec.meshes import capabilities
+
+ENOUGH = 20  # requests that are needed to call a link unused
+CONNECTIONS = "upstream_cx_total"  # a value of a proxy's sample: connections on the edge since its start
+
+
+@dataclass(frozen=True)
+class UnusedLink:
+    """A link that its caller did not use in any of these requests."""
+
+    edge: str
+    requests: int
+
+    def __str__(self) -> str:
+        """Return it as a sentence."""
+        caller, _, callee = self.edge.partition(" -> ")
+        return (
+            f"{caller} never used its link to {callee} in {self.requests} requests: it bypasses the mesh, "
+            f"or it does not call {callee}"
+        )
+
+    @property
+    def remedy(self) -> str:
+        """What to check."""
+        caller, _, callee = self.edge.partition(" -> ")
+        name = callee.upper().replace("-", "_")
+        return (
+            f"does {caller} take {name}_URL or {name}_ADDR from its environment, or a variable of its own with "
+            f"{{{{upstream.{callee}.address}}}}? If these requests do not need {callee}, send some that do"
+        )
+
+
+@remembered
+def unused_links(index: Index) -> Sequence[UnusedLink]:
+    """Return the links of custom services without a call, although their callers had requests.
+
+    Links of stubs are left out: a stub always calls through its links, so an unused one is intended.
+    """
+    return tuple(_unused_links(index))
+
+
+def _unused_links(index: Index) -> Iterator[UnusedLink]:
+    for edge in inner_edges(index):
+        caller = edge.partition(" -> ")[0]
+        if caller in index.facts.own and not _is_used(index, edge):
+            requests = _requests(index, edge, caller)
+            if requests >= ENOUGH:
+                yield UnusedLink(edge, requests)
+
+
+def _is_used(index: Index, edge: str) -> bool:
+    """Whether there is a trace of the edge: a call, be it refused, or a connection that its proxy has counted."""
+    counted = (sample.values.get(CONNECTIONS, 0.0) for sample in index.samples if sample.edge == edge)
+    return bool(sent_on(index, edge) or index.calls.on(edge)) or any(counted)
+
+
+def _requests(index: Index, edge: str, caller: str) -> int:
+    """Return the number of requests at a caller whose calls on an edge would be on record.
+
+    Where the caller's proxy records nothing, the inlet does, as long as no fault keeps a call from arriving.
+    """
+    if index.facts.is_tcp(edge) and not (index.run and capabilities(index.run.mesh).is_proxy):
+        return 0  # nobody records connections
+    until = math.inf
+    if not _is_recorded(index, "attempts", edge):
+        if index.facts.is_tcp(edge) or edge in index.facts.without_inlet or not _is_recorded(index, "arrivals", edge):
+            return 0
+        until = first_fault(index)
+    there = sum(1 for arrival in arrivals_at(index, caller) if arrival.start < until)
+    return there or sum(1 for request in index.requests if request.sent < until and _enters(index, caller))
+
+
+def _is_recorded(index: Index, source: str, edge: str) -> bool:
+    """Whether the record of a source has no gap on an edge."""
+    lacking = (one for one in index.evidence if one.source == source and not one.complete)
+    return source in index.sources and not any(not one.edges or edge in one.edges for one in lacking)
+
+
+def _enters(index: Index, service: str) -> bool:
+    return f"{CLIENT} -> {service}" in index.facts.edges
