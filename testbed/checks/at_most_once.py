@@ -11,11 +11,13 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread
+from testbed.checks.judging.reach import attempts_per_request
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival
 from testbed.history.outcomes import CONNECT_FAILED
+from testbed.spec.edges import Edge
 
 KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # the methods of HTTP
 
@@ -81,6 +83,13 @@ class at_most_once(EdgeCheck):
         why += f"; {method} {path} arrived {count(most)} times for one request"
         clue = request_trace(view, next(one for one in view.requests if one.id == request))
         return say("violated", margin=f"{count(most - self.at_most)} too many", why=why, next=clue)
+
+    def unbreakable(self, view: View) -> str:
+        """Return why more arrivals are allowed than the topology can cause."""
+        most = attempts_per_request(view, Edge.parse(self.edge).callee)
+        if self.at_most <= most:
+            return ""
+        return f"the topology allows at most {plural(int(most), 'attempt')} on {self.edge} per request"
 
     def _times(self, arrivals: Sequence[Arrival]) -> Counter[tuple[str, str, str]]:
         there = (arrival for arrival in arrivals if arrival.method in self.methods and not _callee_was_down(arrival))

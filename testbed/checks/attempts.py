@@ -13,12 +13,15 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, EdgeCheck, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread, tally
+from testbed.checks.judging.layers import multiplying, said
+from testbed.checks.judging.reach import attempts_per_call, attempts_per_request
 from testbed.checks.judging.validity import hidden_attempts, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
-from testbed.history.events import Arrival, Attempt
+from testbed.history.events import Arrival, Attempt, Request
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index
+from testbed.spec.edges import Edge
 from testbed.spec.grpc_status import name_of
 
 Hop = Attempt | Arrival
@@ -128,13 +131,24 @@ class attempts(EdgeCheck):
         wrong = [one for one in counts if not self.least <= one[0] <= self.most]
         hidden = "" if at_caller else hidden_attempts(view, (self.edge,))
         if wrong and not (hidden and all(number <= self.most for number, _ in wrong)):
-            return say("violated", margin=self._off(wrong), why=self._why(counts, wrong), next=self._clue(view, wrong))
+            why = "; ".join(filter(None, (self._why(counts, wrong), self._layers(view, wrong))))
+            return say("violated", margin=self._off(wrong), why=why, next=self._clue(view, wrong))
         if not counts or (not any(number for number, _ in counts) and self.most > 0 and not view.calls(self.edge)):
             why = f"0 of {plural(len(view.requests), 'request')} used {self.edge} (at least 1 needed)"
             return say("inconclusive", why=why, next="does a path of the load use this edge?")
         if hidden and (wrong or self.most < math.inf):
             return say("inconclusive", why=hidden, next="a mesh with a log of attempts (mesh: envoy)")
         return say("held", margin=self._spare(counts))
+
+    def unbreakable(self, view: View) -> str:
+        """Return why more attempts are allowed than the policy, or all policies on the way, can make."""
+        if self.per == "call":
+            most, by = attempts_per_call(view, self.edge), f"the policy of {self.edge}"
+        else:
+            most, by = attempts_per_request(view, Edge.parse(self.edge).callee), "the topology"
+        if self.at_most is None or self.at_most <= most:
+            return ""
+        return f"{by} allows at most {plural(cast(int, most), 'attempt')} per {self.per}"
 
     def _calls_unknown(self, view: View, at_caller: bool) -> str:
         if not at_caller:
@@ -170,6 +184,15 @@ class attempts(EdgeCheck):
         found = tally([str(number) for number, _ in wrong])
         return f"{share} (number x {self.per}s: {found}); {plural(total, 'attempt')} in all"
 
-    def _clue(self, view: View, wrong: Counts) -> str:
+    def _layers(self, view: View, wrong: Counts) -> str:
+        """Return which layers multiplied the attempts of a request, "" for attempts of one call, or too few of them."""
+        if self.per == "call" or max(wrong)[0] <= self.most:
+            return ""
+        return said(multiplying(view, self._worst(view, wrong), Edge.parse(self.edge).callee))
+
+    def _worst(self, view: View, wrong: Counts) -> Request:
         chosen = (max if any(number > self.most for number, _ in wrong) else min)(wrong)[1]
-        return request_trace(view, next(request for request in view.requests if request.id == chosen))
+        return next(request for request in view.requests if request.id == chosen)
+
+    def _clue(self, view: View, wrong: Counts) -> str:
+        return request_trace(view, self._worst(view, wrong))

@@ -18,25 +18,26 @@ from testbed.history.events import Call
 from testbed.history.index import Index
 from testbed.spec.edges import Edge
 
-GRACE_S = 0.5  # a call counts as in time until this long after the end of the phase
-
 
 @dataclass(frozen=True)
 class bulkhead(EdgeCheck):
     """While this dependency fails, the caller's other edges keep this share of their rate, with the same statuses.
 
     The check compares every other edge of the same caller with the baseline: calls per request that began in the phase
-    (or half a second later) and got a status that occurs in the baseline. It leaves out edges that the baseline does
+    (or up to `grace_s` later) and got a status that occurs in the baseline. It leaves out edges that the baseline does
     not use (a fallback) and tcp edges. Exact at 100 %, else by Clopper-Pearson bounds at 95 % confidence. A call that
     is later, because the caller's threads or connections were blocked, does not count.
     """
 
     keeps_percent: float = field(default=95, kw_only=True)
+    grace_s: float = field(default=0.5, kw_only=True)
 
     takes_tcp: ClassVar[bool] = True  # because the other edges are judged
+    slack: ClassVar[tuple[str, ...]] = ("grace_s",)
 
     def validate(self) -> None:
-        """Raise `CheckError` unless the percentage is above 0 and at most 100."""
+        """Raise `CheckError` unless the percentage is above 0 and at most 100, and the grace above 0."""
+        validation.positive(str(self), grace_s=self.grace_s)
         validation.percentage(str(self), keeps_percent=self.keeps_percent)
 
     def fits(self, index: Index) -> None:
@@ -62,17 +63,13 @@ class bulkhead(EdgeCheck):
         """Return calls, on every edge of the caller."""
         return ("requests", "calls")
 
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the grace time: calls may be late because of testbed overhead."""
-        return GRACE_S * 1000 / 10
-
     def judge(self, view: View) -> Verdict:
         """Compare each other edge with its own baseline."""
         source = observer_of(view.index, "calls")
         if view.faults and not any(self.edge in fault.edges for fault in view.faults):
             why = f"no fault of {view.window.name} is on {self.edge}, so there was no failure to isolate"
             return self.verdict(view, "inconclusive", "", 0, source=source, why=why, next="a fault .on() this edge")
-        used = [edge for edge in self._others(view.index) if _in_time(view.baseline, edge)]
+        used = [edge for edge in self._others(view.index) if self._in_time(view.baseline, edge)]
         if not used:
             why = "the caller used no other dependency in the baseline (at least 1 call needed)"
             return self.verdict(
@@ -89,7 +86,7 @@ class bulkhead(EdgeCheck):
         return [edge for edge in index.edges if edge != self.edge and Edge.parse(edge).caller == caller]
 
     def _finding(self, view: View, edge: str) -> Finding:
-        before, now = _in_time(view.baseline, edge), _in_time(view, edge)
+        before, now = self._in_time(view.baseline, edge), self._in_time(view, edge)
         usual = {call.as_http for call in before if call.whole}
         expected = round(len(before) / len(view.baseline.requests) * len(view.requests))
         kept = min(sum(1 for call in now if call.has_status(*usual)), expected)
@@ -118,6 +115,5 @@ class bulkhead(EdgeCheck):
             return kept / expected, kept / expected
         return statistics.share_lower(kept, expected), statistics.share_upper(kept, expected)
 
-
-def _in_time(view: View, edge: str) -> Sequence[Call]:
-    return [call for call in view.calls(edge) if call.start < view.window.end + GRACE_S]
+    def _in_time(self, view: View, edge: str) -> Sequence[Call]:
+        return [call for call in view.calls(edge) if call.start < view.window.end + self.grace_s]

@@ -11,6 +11,7 @@ from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.call_times import timed_calls
 from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.reach import longest_call_ms, too_far
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.history.events import Call, Request
@@ -44,13 +45,13 @@ class call_duration(EdgeCheck):
         """Return requests, and calls unless the load is the caller."""
         return ("requests",) if of_the_load(self.edge) else ("requests", "calls")
 
-    def late_limit_ms(self) -> float:
-        """Return the limit if the load is the caller; no limit for calls that a proxy timed."""
-        return self.slow_limit_ms() if of_the_load(self.edge) else super().late_limit_ms()
+    def bounds_latency(self) -> bool:
+        """Return whether the load is the caller: a proxy timed the other calls."""
+        return of_the_load(self.edge)
 
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the bound, at least 10 ms."""
-        return max(10.0, self._limit / 10)
+    def unbreakable(self, view: View) -> str:
+        """Return why no call can take that long: the policy's timeout ends it much earlier."""
+        return too_far(self._limit, longest_call_ms(view, self.edge), f"every call on {self.edge}")
 
     def judge(self, view: View) -> Verdict:
         """Compare the longest call with the bound."""

@@ -15,7 +15,7 @@ from testbed.errors import CheckError
 from testbed.history.events import Call, Request
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index
-from testbed.spec.grpc_status import name_of
+from testbed.spec.grpc_status import NAMES, name_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class call_statuses(EdgeCheck):
             raise CheckError(f"{self}: give status= (HTTP) or grpc_status=, one of the two")
         if not self._grpc and not self._http:
             raise CheckError(f"{self}: name at least one status")
+        if set(self._grpc) >= set(range(len(NAMES))):
+            raise CheckError(f"{self}: every gRPC status is allowed, so this would always hold")
         for code in self._http:
             if not isinstance(code, int) or not 100 <= code <= 599:
                 raise CheckError(f"{self}: {code!r} is not an HTTP status (100 to 599)")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ClassVar
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
@@ -13,7 +14,7 @@ from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, percent, plural, tally, trim
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
-from testbed.errors import TestbedError
+from testbed.errors import CheckError, TestbedError
 from testbed.history.events import Arrival, Attempt, Request
 from testbed.history.index import Index
 from testbed.history.outcomes import CLIENT_GONE
@@ -41,10 +42,14 @@ class deadline_propagation(EdgeCheck):
     wasted_percent: float | None = field(default=None, kw_only=True)
     grace_ms: float = field(default=10.0, kw_only=True)
 
+    slack: ClassVar[tuple[str, ...]] = ("grace_ms",)
+
     def validate(self) -> None:
-        """Raise `CheckError` unless the percentage is above 0 and at most 100, and the grace above 0."""
+        """Raise `CheckError` unless the percentage is above 0 and below 100, and the grace above 0."""
         if self.wasted_percent is not None:
             validation.percentage(str(self), wasted_percent=self.wasted_percent)
+            if self.wasted_percent == 100:
+                raise CheckError(f"{self}: wasted_percent=100 would always hold: give a lower one, or none")
         validation.positive(str(self), grace_ms=self.grace_ms)
 
     def fits(self, index: Index) -> None:
@@ -65,10 +70,6 @@ class deadline_propagation(EdgeCheck):
     def on_edges(self, index: Index) -> tuple[str, ...]:
         """Return the edge, or every one that carries requests."""
         return (self.edge,) if self.edge else tuple(edge for edge in index.edges if not index.facts.is_tcp(edge))
-
-    def slow_limit_ms(self) -> float:
-        """Return the grace time: if link and inlet take longer, they may be the reason for a late request."""
-        return self.grace_ms
 
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests, arrivals and attempts."""

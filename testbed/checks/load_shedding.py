@@ -12,6 +12,7 @@ from testbed.checks.judging.call_times import timed_calls
 from testbed.checks.judging.explain import hop_text, more_load, request_trace
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.reach import longest_call_ms, too_far
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -63,13 +64,13 @@ class load_shedding(EdgeCheck):
         """Return requests, and calls unless the load is the caller."""
         return ("requests",) if of_the_load(self.edge) else ("requests", "calls")
 
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the shortest bound, at least 10 ms."""
-        return max(10.0, min(self._limits.values()) / 10)
+    def bounds_latency(self) -> bool:
+        """Return whether the load is the caller: a proxy timed the other calls."""
+        return of_the_load(self.edge)
 
-    def late_limit_ms(self) -> float:
-        """Return the same if the load is the caller; no limit for calls that a proxy timed."""
-        return self.slow_limit_ms() if of_the_load(self.edge) else super().late_limit_ms()
+    def unbreakable(self, view: View) -> str:
+        """Return why no call can take that long: the policy's timeout ends it much earlier."""
+        return too_far(min(self._limits.values()), longest_call_ms(view, self.edge), f"every call on {self.edge}")
 
     def judge(self, view: View) -> Verdict:
         """Judge each rejected call by its duration, and the accepted calls by their p99."""

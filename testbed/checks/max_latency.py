@@ -10,6 +10,7 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.reach import longest_request_ms, too_far
 from testbed.checks.judging.view import View, latency
 
 
@@ -37,9 +38,13 @@ class max_latency(Check):
     def _limit(self) -> float:
         return cast(float, self.under_ms)
 
-    def late_limit_ms(self) -> float:
-        """Return 10 ms, or a tenth of the bound if that is more."""
-        return max(10.0, self._limit / 10)
+    def bounds_latency(self) -> bool:
+        """Always."""
+        return True
+
+    def unbreakable(self, view: View) -> str:
+        """Return why no request can take that long: the policies cut off all calls of the entry much earlier."""
+        return too_far(self._limit, longest_request_ms(view), "every request")
 
     def judge(self, view: View) -> Verdict:
         """Compare the slowest request with the bound."""

@@ -42,6 +42,7 @@ class outlier_ejection(Check):
     probes_each: int | None = field(default=None, kw_only=True)
 
     takes_tcp: ClassVar[bool] = True
+    slack: ClassVar[tuple[str, ...]] = ("within_s", "back_within_s")
 
     def __post_init__(self) -> None:
         """Write the edge with single spaces."""
@@ -97,10 +98,6 @@ class outlier_ejection(Check):
         """Return attempts."""
         return ("requests", "attempts")
 
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the shortest bound, at least 10 ms."""
-        return max(10.0, min(time for time in (self.within_s, self.back_within_s) if time is not None) * 100)
-
     def judge(self, view: View) -> Verdict:
         """Judge the proxy of every caller on every edge."""
         edges, source = self._edges(view.index), observer_of(view.index, "attempts")
@@ -123,6 +120,19 @@ class outlier_ejection(Check):
                 view, "inconclusive", "no attempt", 0, source=source, why=why, next="the paths of the load"
             )
         return combine(self, view, findings, n, source)
+
+    def unbreakable(self, view: View) -> str:
+        """Return why a replica may get more probes than a proxy made attempts after the deadline, at any replica."""
+        edges = self._edges(view.index)
+        faults = faults_on(view, edges)
+        if self.within_s is None or not self.probes or not faults:
+            return ""
+        since, end = min(fault.start for fault in faults) + self.within_s, max(fault.end for fault in faults)
+        made = [sum(since < one.start < end for one in p.sent) for e in edges for p in proxies(view.index, e)]
+        most = max(made, default=0)
+        return (
+            "" if self.probes < most else f"probes={self.probes}, and no proxy made more than {plural(most, 'attempt')}"
+        )
 
     def _edges(self, index: Index) -> list[str]:
         if self.edge:

@@ -22,6 +22,7 @@ class recovery(Check):
 
     within_s: float | None = field(default=None, kw_only=True)
 
+    slack: ClassVar[tuple[str, ...]] = ("within_s",)
     default_phase: ClassVar[str | None] = "recover"
 
     def validate(self) -> None:
@@ -37,10 +38,6 @@ class recovery(Check):
     @property
     def _limit(self) -> float:
         return cast(float, self.within_s)
-
-    def slow_limit_ms(self) -> float:
-        """Return a tenth of the bound, at least 10 ms."""
-        return max(10.0, self._limit * 1000 / 10)
 
     def judge(self, view: View) -> Verdict:
         """Look at every request that was due after the deadline."""

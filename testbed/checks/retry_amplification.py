@@ -12,6 +12,8 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread
+from testbed.checks.judging.layers import multiplying, said
+from testbed.checks.judging.reach import attempts_per_request
 from testbed.checks.judging.validity import hidden_attempts, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, TestbedError, nearest
@@ -91,6 +93,13 @@ class retry_amplification(Check):
         )
         return replace(found, bound=words) if words else found
 
+    def unbreakable(self, view: View) -> str:
+        """Return why a given bound is above the computed one, which is the most that the topology allows."""
+        most = attempts_per_request(view, self.service)
+        if self.at_most is None or self.at_most <= most:
+            return ""
+        return f"the topology allows at most {plural(int(most), 'attempt')} at {self.service} per request"
+
     def _compare(
         self,
         view: View,
@@ -104,7 +113,11 @@ class retry_amplification(Check):
             total = sum(number for _, number, _ in bounded)
             why = f"{plural(over, 'request')} of {count(len(bounded))} exceeded it; {plural(total, 'attempt')} in all"
             margin = f"{count(made - most)} too many"
-            return say("violated", n=len(bounded), margin=margin, why=why, next=request_trace(view, worst))
+            found = multiplying(view, worst, self.service)
+            why = "; ".join(filter(None, (why, said(found))))
+            verdict = say("violated", n=len(bounded), margin=margin, why=why, next=request_trace(view, worst))
+            named = tuple(dict.fromkeys([*(layer.edge for layer in found), *edges]))
+            return replace(verdict, edge=", ".join(named), policy=view.policies(named))
         if not any(number for _, number, _ in bounded):
             why = f"0 of {plural(len(bounded), 'request')} reached {self.service} (at least 1 needed)"
             return say("inconclusive", n=len(bounded), why=why, next="does a path of the load reach this service?")

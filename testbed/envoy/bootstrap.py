@@ -60,7 +60,13 @@ def request_context(more: Sequence[str]) -> str:
     return ",".join(f"%REQ({name.upper()})%" for name in ("baggage", *more))
 
 
-def json_log(path: str, fields: Mapping[str, str]) -> Json:
+def answer_fields(headers: Sequence[str]) -> Json:
+    """Return the log fields of the content of an answer: size, type, and these headers (null where it has none)."""
+    chosen = {name: f"%RESP({name.upper()})%" for name in headers}
+    return {"size": "%BYTES_SENT%", "content_type": "%RESP(CONTENT-TYPE)%", "headers": chosen}
+
+
+def json_log(path: str, fields: Mapping[str, object]) -> Json:
     """Return an access log that writes one JSON line with these operators to a file."""
     format_ = {"json_format": dict(fields)}
     kind = "extensions.access_loggers.file.v3.FileAccessLog"

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from testbed.history.events import Arrival, Attempt, Call
 from testbed.plan.values import Link
@@ -63,6 +63,23 @@ def grpc(fields: Fields) -> int | None:
     """Return the gRPC status of a line's answer; None if there is no gRPC answer."""
     found = fields.get("grpc")
     return int(found) if found is not None and int(fields["status"]) else None
+
+
+class Content(TypedDict, total=False):
+    """The fields of an event that tell the content of its answer."""
+
+    size: int
+    content_type: str
+    headers: tuple[str, ...]
+
+
+def content(fields: Fields) -> Content:
+    """Return the content of a line's answer; nothing from a log without it."""
+    if "size" not in fields:
+        return {}
+    headers = (fields.get("headers") or {}).items()
+    told = tuple(f"{name}: {value}" for name, value in headers if value is not None)
+    return {"size": int(fields["size"]), "content_type": fields.get("content_type") or "", "headers": told}
 
 
 def times(fields: Fields) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from testbed.history.outcomes import PARTIAL
 from testbed.spec.grpc_status import as_http
 
 SWITCHED = 101  # the answer to an upgrade: from then on the connection carries another protocol
+UNKNOWN = -1  # a size that is not recorded
 
 
 class _Answered:
@@ -93,6 +94,12 @@ class Request(_Answered):
     grpc_status: int | None = None  # of a gRPC answer
     outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
     begun: int = 0  # the status of an answer that broke off
+    size: int = UNKNOWN  # bytes of the answer's body that came
+    content_type: str = ""
+    headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    digest: str = ""  # of the whole body; the text is in an `AnswerBody`, if it was kept
+    redirects: int = 0  # redirects that were followed; the answer is the last one
+    ended_at: str = ""  # the path of the last answer, after redirects
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,9 @@ class Call(_Answered):
     refused: bool = False  # the proxy answered without a (further) attempt: no host, or a limit was reached
     grpc_status: int | None = None  # of a gRPC answer, also from the proxy
     outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
+    size: int = UNKNOWN  # bytes of the answer's body that went to the caller
+    content_type: str = ""
+    headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
     detail: str = ""  # why the proxy rejected it, in words of Envoy
 
 
@@ -157,6 +167,9 @@ class Arrival(_Answered):
     method: str = ""  # "" in a history from an older version
     grpc_status: int | None = None  # of a gRPC answer
     outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
+    size: int = UNKNOWN  # bytes of the answer's body that went to the caller
+    content_type: str = ""
+    headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
     detail: str = ""  # why the test proxy answered by itself, in words of Envoy
 
 
@@ -251,6 +264,17 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerBody:
+    """One of the distinct bodies of the load's answers. Of a body above 64 KiB only the beginning is kept."""
+
+    type: ClassVar[str] = "body"
+    digest: str
+    size: int  # of the whole body
+    text: str
+    base64: bool = False  # the text is base64, because the body is no UTF-8
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeEvent:
     """A probe of the run: what it reads, how often, and where."""
 
@@ -281,6 +305,27 @@ class ProbeReading:
         return self.at + self.took_ms / 1000
 
 
+@dataclass(frozen=True, slots=True)
+class SpanEvent:
+    """One span that a service exported, of a request of the load. It is shown beside a verdict and decides none."""
+
+    type: ClassVar[str] = "span"
+    request: str
+    service: str
+    place: str  # the replica, "" if the service does not say it
+    name: str
+    text: str  # what it did: the statement, the URL, or its name
+    kind: str  # "server", "client", "internal", "producer", "consumer"
+    start: float
+    duration_ms: float
+    failed: bool = False
+    why: str = ""  # of a failed one
+    span: str = ""
+    parent: str = ""
+    notes: tuple[str, ...] = ()  # its events, such as exceptions and changes of a breaker
+
+
 _Traffic = Request | Attempt | Call | Arrival
 _Change = Phase | FaultEvent | PolicyEvent | ProcessEvent
-Event = RunInfo | _Traffic | _Change | ScheduleAdherence | Evidence | Sample | ProbeEvent | ProbeReading
+_Told = ProbeEvent | ProbeReading | SpanEvent
+Event = RunInfo | _Traffic | AnswerBody | _Change | ScheduleAdherence | Evidence | Sample | _Told

@@ -21,7 +21,7 @@ def step_summary(tests: Sequence[TestOutcome], most_bytes: int = MOST_BYTES) -> 
     """Return all verdicts of a pytest run, red tests first. If the text is too long, tests are left out and counted."""
     text, left = "", 0
     for test in sorted(tests, key=lambda one: one.passed):
-        part = markdown(Report(test.verdicts, test=test.test), test.notes)
+        part = markdown(test.report, test.notes)
         fits = len(f"{text}{part}".encode()) <= most_bytes
         text, left = (f"{text}{part}\n", left) if fits and not left else (text, left + 1)
     return text + (f"{left} of {len(tests)} tests are left out: the summary is too long.\n" if left else "")

@@ -83,6 +83,15 @@ class TestOutcome:
         return tuple(verdict for one in self.reports for verdict in one.report.verdicts)
 
     @property
+    def report(self) -> Report:
+        """All verdicts as one report. It is blind if every report on one of the runs is."""
+        from testbed.checks import Report
+
+        runs = (run.reports for run in self.runs if run.reports and all(one.report.blind for one in run.reports))
+        blind = next((reports[0].report.blind for reports in runs), "")
+        return Report(self.verdicts, test=self.test, blind=blind)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """The notes about the services, each once."""
         return tuple(dict.fromkeys(note for one in self.reports for note in one.narrative.notes))

@@ -88,7 +88,7 @@ def summary(tests: Sequence[TestOutcome], *, width: int, colour: bool) -> str:
 
 def result(test: TestOutcome) -> str:
     """Return the result of one test: `contained`, or `not contained, as expected`."""
-    worst = RESULTS[Report(test.verdicts).outcome]
+    worst = RESULTS[test.report.outcome]
     return worst + EXPECTED if worst != CONTAINED and test.passed else worst
 
 
@@ -104,7 +104,7 @@ def _facts(test: TestOutcome) -> Table:
         word = PRINTED[verdict.outcome]
         table.add_row(plain(word, COLOURS[word]), plain(_sentence(verdict)))
     red = [(verdict, one.narrative) for one in test.reports for verdict in one.report.verdicts if _is_red(verdict)]
-    _several(table, "why", (verdict.why for verdict, _ in red))
+    _several(table, "why", (test.report.blind, *(verdict.why for verdict, _ in red)))
     _several(table, "example", (verdict.next for verdict, _ in red if test.passed))
     _several(table, "look at", (text for verdict, narrative in red for text in _leads(verdict, narrative)))
     return table

@@ -26,6 +26,9 @@ class EdgeSettings(Model):
     """Whether faults can act on single requests. If off, the link leads directly to the app, without an inlet."""
 
 
+RECORDED = ("location", "retry-after")  # headers of answers that are always recorded
+
+
 class Spec(Model):
     """The content of a topology, with queries on its call graph. It does not check that the parts are consistent."""
 
@@ -51,11 +54,20 @@ class Spec(Model):
     """Headers that every stub forwards, besides traceparent, tracestate, baggage, x-request-id and contextHeaders."""
     context_headers: tuple[Header, ...] = ()
     """Headers that carry the request id, user and cohort besides baggage, for services that forward one of these."""
+    answer_headers: tuple[Header, ...] = ()
+    """Headers of answers that are recorded, at the users and on every edge, besides location and retry-after."""
+    telemetry: Literal["off", "otlp"] = "off"
+    """Whether services send spans to the testbed: with otlp they get the OTEL_ variables for it."""
 
     @model_validator(mode="before")
     @classmethod
     def _renewed(cls, data: object) -> object:
         return made_in_python(data, TOPOLOGY)
+
+    @property
+    def recorded_headers(self) -> tuple[str, ...]:
+        """The headers of answers that are recorded, in small letters."""
+        return tuple(dict.fromkeys((*RECORDED, *(name.lower() for name in self.answer_headers))))
 
     @cached_property
     def _upstreams(self) -> dict[str, tuple[str, ...]]:

@@ -79,7 +79,7 @@ class Story:
         pace: bool = True,
         **pace_changes: Any,
     ) -> list[Request]:
-        """Send n requests at this rate; `pace_changes` are fields of its Pace."""
+        """Send n requests at this rate; `pace_changes` are fields of its Pace; so late is each."""
         start, end = self.now, self.now + n / rps
         requests = [
             Request(
@@ -87,7 +87,7 @@ class Story:
                 user=f"u{i % 20}",
                 cohort=_of(cohort, i),
                 intended=start + i / rps,
-                sent=start + i / rps,
+                sent=start + i / rps + pace_changes.get("late_p99_ms", 0.0) / 1000,
                 latency_ms=_of(latency, i),
                 status=_of(status, i),
                 fallbacks=_of(fallbacks, i),

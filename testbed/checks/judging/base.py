@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -39,7 +38,7 @@ class Verdict:
     policy: str = ""  # the policies on that edge, as in the topology
     why: str = ""  # for red verdicts: the reason, and how much evidence is needed
     next: str = ""  # for red verdicts: the next thing to look at
-    timed: bool = True  # False: a count decided, so testbed overhead cannot be the reason
+    timed: bool = True  # the outcome depends on times, and not on a count alone
     title: str = ""  # the check without its bounds: "attempts checkout -> pricing"
     reaction: bool = False  # the claim is about a reaction to a fault, so it cannot hold without one
 
@@ -51,6 +50,7 @@ class Check(ABC):
     phase: str | None = field(default=None, kw_only=True)
 
     default_phase: ClassVar[str | None] = None  # the phase to judge unless `during` names another
+    slack: ClassVar[tuple[str, ...]] = ()  # bounds (`..._s`, `..._ms`) on when something happens
     takes_tcp: ClassVar[bool] = False  # True: can judge a tcp edge, where only connections are recorded
 
     def __post_init__(self) -> None:
@@ -88,16 +88,27 @@ class Check(ABC):
         """Return every stretch of time that is judged: the view itself, and a baseline if there is one."""
         return (view,)
 
-    def late_limit_ms(self) -> float:
-        """Return how late the load may be (p99, ms) before the verdict is in doubt: no limit for counts."""
-        return math.inf
+    def bounds_latency(self) -> bool:
+        """Return whether the claim is about the latencies of the load's requests, so that each must be known."""
+        return False
 
-    def slow_limit_ms(self) -> float:
-        """Return how slow the test proxies may be (ms) before the verdict is in doubt."""
-        return self.late_limit_ms()
+    def relaxed(self, by_ms: float) -> Self:
+        """Return the same check with its `slack` bounds later by this time, which the testbed may have added."""
+        other = copy.copy(self)
+        for name in self.slack:
+            if (bound := getattr(self, name)) is not None:
+                object.__setattr__(other, name, bound + (by_ms if name.endswith("_ms") else by_ms / 1000))
+        return other
 
     def fits(self, index: Index) -> None:  # noqa: B027 (a hook, not a duty)
         """Raise `CheckError` if the run has no such edge, fallback or phase."""
+
+    def unbreakable(self, view: View) -> str:
+        """Return why nothing that could happen in this view would violate the bound, "" if something would.
+
+        A check that holds by such a bound is inconclusive. `testbed.checks.judging.reach` has the arithmetic.
+        """
+        return ""
 
     @property
     def reaction(self) -> bool:
@@ -162,7 +173,8 @@ class Check(ABC):
         for one in fields(self):
             value = getattr(self, one.name)
             if one.name != "phase" and (not one.kw_only or value != one.default):
-                yield f"{one.name}={value!r}" if one.kw_only else repr(value)
+                text = str(getattr(value, "__name__", "...")) if callable(value) else repr(value)
+                yield f"{one.name}={text}" if one.kw_only else text
 
     @property
     def title(self) -> str:

@@ -9,7 +9,7 @@ from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.stores import stalled_store
 from testbed.checks.judging.view import View
 from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
-from testbed.history.index import Index
+from testbed.history.index import Index, remembered
 from testbed.history.outcomes import CLIENT_GONE, LIMIT, NO_HOST, TIMEOUT
 from testbed.spec.edges import CLIENT, Edge
 
@@ -20,15 +20,60 @@ PROMPT_S = 0.1  # a service cancels its other calls this soon after one of them 
 def place_of(index: Index, request: Request) -> str:
     """Return the edge on which a request failed or spent most of its time; else the edge into the entry.
 
-    Below the deepest failed call, a tcp edge is named if its connections show that the service waited there.
+    Below the deepest failed call, a tcp edge is named if its connections show that the service waited there, and an
+    edge under a fault if its other calls kept the service busy.
     """
     calls = index.calls.by_request.get(request.id, ()) or index.arrivals.by_request.get(request.id, ())
     found = next(iter(causes(index, request, calls)), None)
     if found is None and request.ok:
         spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
         found = next(iter(_deepest(spent)), None)
+    found = _waiting_below(found, calls) if found else None
     edge = found.edge if found else f"{CLIENT} -> {index.facts.entry or request.replica}"
-    return stalled_store(index, request, edge) or edge
+    busy = kept_busy(index, request, Edge.parse(edge).callee)
+    return stalled_store(index, request, edge) or (busy[0].edge if busy else edge)
+
+
+def _waiting_below(found: Hop, hops: Sequence[Hop]) -> Hop:
+    """Return the hop for which a call waited until its time was over; the call itself if there is none.
+
+    Such a hop may end well, long after its caller has given up.
+    """
+    while found.outcome in (TIMEOUT, CLIENT_GONE) or found.ok:
+        callee = Edge.parse(found.edge).callee
+        below = [hop for hop in hops if Edge.parse(hop.edge).caller == callee and _end(hop) >= _end(found) - PROMPT_S]
+        long = [hop for hop in below if hop.start < _end(found) and hop.duration_ms > found.duration_ms / 2]
+        if not long:
+            break
+        found = max(long, key=lambda hop: hop.duration_ms)
+    return found
+
+
+def kept_busy(index: Index, request: Request, service: str) -> Sequence[Attempt]:
+    """Return the attempts of other requests, on an edge under a fault, that kept a service busy; the longest first.
+
+    The request reached a replica, and no call of it is on record there; meanwhile two or more calls of that replica
+    were under way on the faulted edge: its queue or pool was full of them.
+    """
+    own = index.attempts.by_request.get(request.id, ())
+    if any(Edge.parse(hop.edge).caller == service for hop in own):
+        return ()
+    there = {hop.callee for hop in own if Edge.parse(hop.edge).callee == service}
+    there |= {request.replica} if service == index.facts.entry else set()
+    start, end = request.sent, request.intended + request.latency_ms / 1000
+    for tried in _faulted_below(index, service):
+        found = [hop for hop in tried if hop.caller in there and hop.start < end and _end(hop) > start]
+        if len({hop.request for hop in found}) > 1:
+            return sorted(found, key=lambda hop: -hop.duration_ms)
+    return ()
+
+
+@remembered
+def _faulted_below(index: Index, service: str) -> Sequence[Sequence[Attempt]]:
+    """Return the attempts under a fault on each edge of a service, those of requests."""
+    edges = [edge for edge in index.edges if Edge.parse(edge).caller == service]
+    met = ([hop for hop in index.attempts.on(edge) if hop.request and under_fault(index, hop)] for edge in edges)
+    return [hops for hops in met if hops]
 
 
 def is_bad(hop: Hop) -> bool:
@@ -62,6 +107,7 @@ def _end(hop: Hop) -> float:
     return hop.start + hop.duration_ms / 1000
 
 
+@remembered
 def _above(index: Index, service: str) -> set[str]:
     """Return a service and every service from which it can be reached."""
     found, todo = {service}, [service]

@@ -1,24 +1,24 @@
-"""Whether testbed overhead may be the reason for a verdict about time (rule 5). A count is never in doubt.
+"""Whether the testbed itself may be the reason for a verdict (rule 5): one rule for counts and for times.
 
-A count is valid on any machine: the requests did fail. But if the no-op probe took half of a policy's timeout or more,
-testbed overhead may have caused that timeout. A red count then names this as the next thing to look at.
+A verdict is judged again on the run without what the testbed can have caused: without the requests that are in doubt,
+and with the other latencies as short as they can have been (see `doubt`). If the outcome stays, it is proved. If it
+changes, the verdict is inconclusive.
 
-Overhead only adds to a latency. So a latency within its bound is proved, and a latency above its bound is in doubt.
-Where two phases are compared, a slow baseline makes a held claim doubtful.
-
-The limit is on the probe and not on CPU time: a claim about 700 ms can be valid while every core is busy (on two cores
-with a load average of 5, the no-op probe took 0.6 ms, p95 4.3 ms). CPU time is used to name the cause.
+A claim that held is judged again only if slowness can make it hold: a reaction (a fallback, an open breaker), or a
+comparison with a baseline that was slow.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.formatting import ms, percent
-from testbed.checks.judging.validity import ADVICE, Threat, paces
+from testbed.checks.judging.doubt import Doubts, without_doubt
+from testbed.checks.judging.formatting import count, ms, percent, plural
+from testbed.checks.judging.plane import UNANSWERED_MS, plane_of
+from testbed.checks.judging.validity import ADVICE
 from testbed.checks.judging.view import EVERYONE, View, Window
 from testbed.history.index import Index
 
@@ -29,60 +29,86 @@ PROBE_EVERY_MS = 100.0  # a longer probe also counts for the probes that it dela
 
 
 def discount_overhead(check: Check, view: View, verdict: Verdict) -> Verdict:
-    """Return the verdict; inconclusive if testbed overhead may be the reason for it."""
-    views = check.views(view)
-    suspects = {"violated": views[:1], "held": views[1:]}.get(verdict.outcome, ()) if verdict.timed else ()
-    slow = _plane_was_slow(suspects, check.slow_limit_ms())
-    found = next(iter((*slow, *_load_was_late(check, suspects))), None)
-    return _inconclusive(verdict, found) if found else _warned(check, views[0], verdict)
-
-
-def _warned(check: Check, view: View, verdict: Verdict) -> Verdict:
-    """Return a red count with a note, if testbed overhead may have caused a policy's timeout."""
-    found = timeout_by_overhead(check, view) if verdict.outcome == "violated" else None
-    if found is None:
+    """Return the verdict; inconclusive if the testbed itself may be the reason for it."""
+    if verdict.outcome == "inconclusive":
         return verdict
-    timeout = ms(view.index.facts.patience_ms)
-    why = f"the count is exact, but the {timeout} timeout may have been caused by testbed overhead: {found.why}"
-    return replace(verdict, next="; ".join(filter(None, (f"{why}; {found.next}", verdict.next))))
+    compared = [request.id for other in check.views(view)[1:] for request in other.requests]
+    if verdict.outcome == "held":
+        if not check.reaction and not compared:
+            return verdict  # slowness only makes it harder to hold
+        scope = view.index.request_ids if check.reaction else frozenset()
+        return _confirmed(check, view, verdict, _remaining(view, without_doubt(view.index, scope, compared)))
+    rest = _remaining(view, without_doubt(view.index, view.index.request_ids.difference(compared)))
+    later = check.relaxed(_most_added_ms(view)) if verdict.timed else check
+    return _confirmed(later, view, verdict, rest)
 
 
-def timeout_by_overhead(check: Check, view: View) -> Threat | None:
-    """Return the overhead that may have caused a policy's timeout, None if there is none or for a claim about time."""
-    patience = view.index.facts.patience_ms
-    if check.slow_limit_ms() < math.inf or patience == math.inf:
-        return None
-    return next(_plane_was_slow([view], patience / 2), None)
+def _remaining(view: View, index: Index) -> View:
+    """Return the same view of another record of the run."""
+    left = {request.id: request for request in index.requests}
+    kept = [left[request.id] for request in view.window.requests if request.id in left]
+    return View(index, view.population, replace(view.window, requests=kept))
 
 
-def _inconclusive(verdict: Verdict, threat: Threat) -> Verdict:
-    why = f"{SATURATED}: {threat.why}"
-    return replace(verdict, outcome="inconclusive", margin="", why=why, next=threat.next, source=threat.source)
+def _most_added_ms(view: View) -> float:
+    """Return the most that the testbed can have added to an event of this view, in all passages of a request."""
+    index, start = view.index, view.window.start
+    start = min(start, max((fault.end for fault in index.faults if fault.end <= start), default=start))
+    end = max([view.window.end, *(phase.end for phase in index.phases)])
+    tries = max((len(index.attempts.by_request.get(request.id, ())) for request in view.requests), default=0)
+    return plane_of(index).probed.added_ms(start, end) * (2 + tries)
 
 
-def _load_was_late(check: Check, views: Sequence[View]) -> Iterator[Threat]:
-    limit = check.late_limit_ms()
-    for phase, pace in paces(views):
-        if pace and pace.late_p99_ms > limit:
-            why = (
-                f"the load generator was late in {phase}: p99 {ms(pace.late_p99_ms)} behind schedule "
-                f"(limit {ms(limit)}); this delay is part of every latency"
-            )
-            yield Threat(why, ADVICE, "load")
+def _confirmed(check: Check, view: View, verdict: Verdict, rest: View) -> Verdict:
+    """Return the verdict if the rest of the run says the same, else an inconclusive one.
+
+    A comparison that held is in doubt because of its baseline.
+    """
+    judged = check.views(view)[0]
+    gone = sum(1 for request in judged.requests if request.id not in rest.index.request_ids)
+    again = check.judge(rest) if all(other.requests for other in check.views(rest)) else None
+    if again is not None and again.outcome == verdict.outcome:
+        return _also_without(verdict, judged, gone) if gone and verdict.outcome == "violated" else verdict
+    suspect = judged if gone or verdict.outcome == "violated" else check.views(view)[-1]
+    why = f"{SATURATED}: {said_of(suspect)}; {_effect(judged, gone, again)}"
+    used = spent(view.index, suspect.window)
+    why = "; ".join(filter(None, (why, _busy(used))))
+    return replace(verdict, outcome="inconclusive", margin="", why=why, next=_advice(used), source="testbed")
 
 
-def _plane_was_slow(views: Sequence[View], limit: float) -> Iterator[Threat]:
-    for view in views:
-        times = _weighted(view.index, view.window)
-        slow = sum(weight for took, weight in times if took > limit)
-        share = slow / (sum(weight for _, weight in times) or 1.0)
-        if share > SLOW_SHARE:
-            why = (
-                f"in {view.window.name} the no-op probe through the test proxies exceeded {ms(limit)} in "
-                f"{percent(share)} of samples (limit {percent(SLOW_SHARE)}); this delay is part of every latency"
-            )
-            used = spent(view.index, view.window)
-            yield Threat("; ".join(filter(None, (why, _busy(used)))), _advice(used), "testbed")
+def _also_without(verdict: Verdict, judged: View, gone: int) -> Verdict:
+    why = f"{verdict.why}; this is so also without {plural(gone, 'request')} that the testbed itself may have broken"
+    return replace(verdict, why=f"{why} ({said_of(judged)})")
+
+
+def said_of(view: View) -> str:
+    """Return how slow the testbed was in a view, and how late its load."""
+    start, end = view.window.start, max(_ends(view), default=view.window.end)
+    worst = max((one.most_ms for one in plane_of(view.index).probed.between(start, end)), default=0.0)
+    late = max(((request.sent - request.intended) * 1000 for request in view.requests), default=0.0)
+    probe = "got no answer for" if worst >= UNANSWERED_MS else "took up to"
+    said = [f"the no-op probe through the test proxies {probe} {ms(worst)}"] if worst > late else []
+    said += [f"the load generator was up to {ms(late)} behind schedule"] if late >= 1 else []
+    return f"in {view.window.name} {' and '.join(said)}"
+
+
+def _ends(view: View) -> Sequence[float]:
+    return [request.intended + request.latency_ms / 1000 for request in view.requests]
+
+
+def _effect(judged: View, gone: int, again: Verdict | None) -> str:
+    """Return what is left of the claim without what the testbed may have caused."""
+    if not gone:
+        return "this delay is part of every latency, and explains the verdict"
+    of = f"{count(gone)} of {plural(len(judged.requests), 'request')}"
+    left = f"; of the others: {again.observed}" if again and again.observed else ""
+    return f"this can be the reason for how {of} ended{left}"
+
+
+def testbed_was_slow(view: View) -> str:
+    """Return how slow the testbed was in a view if it may have broken one of its requests, "" if not."""
+    doubts = Doubts(view.index)
+    return said_of(view) if any(map(doubts.concerns, view.requests)) else ""
 
 
 def starved(index: Index) -> str:
@@ -92,10 +118,16 @@ def starved(index: Index) -> str:
     """
     if not index.phases:
         return ""
-    times = [time for phase in index.phases for time in (phase.start, phase.end)]
-    whole = View(index, EVERYONE, Window("the whole run", min(times), max(times), index.requests, ()))
+    ends = [time for phase in index.phases for time in (phase.start, phase.end)]
+    whole = View(index, EVERYONE, Window("the whole run", min(ends), max(ends), index.requests, ()))
     limit = min(STARVED_MS, index.facts.patience_ms / 2)
-    return next((threat.why for threat in _plane_was_slow([whole], limit)), "")
+    times = _weighted(index, whole.window)
+    slow = sum(weight for took, weight in times if took > limit)
+    share = slow / (sum(weight for _, weight in times) or 1.0)
+    if share <= SLOW_SHARE:
+        return ""
+    why = f"the no-op probe through the test proxies exceeded {ms(limit)} in {percent(share)} of samples"
+    return "; ".join(filter(None, (f"{why} (limit {percent(SLOW_SHARE)})", _busy(spent(index, whole.window)))))
 
 
 def _weighted(index: Index, window: Window) -> list[tuple[float, float]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.saturation import timeout_by_overhead
+from testbed.checks.judging.saturation import SATURATED, testbed_was_slow
 from testbed.checks.judging.view import EVERYONE, View, before_first_fault
 from testbed.errors import TestbedError
 
@@ -19,20 +19,27 @@ def compared_with_before(
     A check of a reaction to a fault is skipped: it cannot hold without a fault.
     """
     window = before_first_fault(view.index)
-    if verdict.outcome != "violated" or check.reaction or window is None or view.window.end <= window.end:
+    if not _is_out(verdict) or check.reaction or window is None or view.window.end <= window.end:
         return verdict
     population = EVERYONE if view.population.faults else view.population  # no request was touched before the fault
-    before = View(view.index, population, window)
+    before, same = View(view.index, population, window), check.during(window.name)
     try:
-        found = judged(check.during(window.name), before)
+        found = judged(same, before)
+        if not _is_out(found) or same.judge(before).outcome != "violated":
+            return verdict
     except TestbedError:  # the check does not fit this window
         return verdict
-    if found.outcome != "violated":
-        return verdict
-    return replace(verdict, why=f"{_said(check, before, found)}; {verdict.why}")
+    said = _said(before, found)
+    why = f"{verdict.why}; {said}" if verdict.outcome == "inconclusive" else f"{said}; {verdict.why}"
+    return replace(verdict, why=why)
 
 
-def _said(check: Check, before: View, found: Verdict) -> str:
+def _is_out(verdict: Verdict) -> bool:
+    """Whether a claim was out of its bound, possibly because of the testbed."""
+    return verdict.outcome == "violated" or (verdict.outcome == "inconclusive" and verdict.why.startswith(SATURATED))
+
+
+def _said(before: View, found: Verdict) -> str:
     said = f"the steady state did not hold: {found.observed} before the fault, so the fault is not the only cause"
-    slow = timeout_by_overhead(check, before)
-    return f"{said} (a timeout before the fault may have been caused by testbed overhead: {slow.why})" if slow else said
+    slow = testbed_was_slow(before)
+    return f"{said} (the testbed itself may have broken some of these requests: {slow})" if slow else said

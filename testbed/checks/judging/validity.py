@@ -9,6 +9,7 @@ from itertools import product
 from testbed.checks.judging.base import Check
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View, latency
+from testbed.checks.judging.windows import without_a_fault
 from testbed.history.events import Evidence, FaultEvent, ScheduleAdherence
 from testbed.history.exposure import fault_windows, touch_source, touched, touched_indirectly
 from testbed.history.index import Index
@@ -102,6 +103,11 @@ def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:
             )
 
 
+def _window_without_a_fault(check: Check, view: View) -> Iterator[Threat]:
+    """Yield a threat if no fault was in force in the window, or a fault that was met no request of it."""
+    yield from (Threat(why, next, "testbed") for why, next in without_a_fault(check, view))
+
+
 def _hit_no_packet(check: Check, view: View) -> Iterator[Threat]:
     """Yield a threat from the start of a packet fault that hit no packet."""
     for fault in view.index.faults:
@@ -165,7 +171,7 @@ def _load_was_short(check: Check, view: View) -> Iterator[Threat]:
 
 def _load_missed_some(check: Check, view: View) -> Iterator[Threat]:
     for _, pace in paces(check.views(view)):
-        if pace and check.late_limit_ms() < float("inf") and pace.sent < pace.planned:
+        if pace and check.bounds_latency() and pace.sent < pace.planned:
             yield Threat(f"{_sent(pace)}: the latencies of the other requests are unknown", ADVICE, "load")
 
 
@@ -256,6 +262,7 @@ _RULES = (
     _ineffective_fault,
     _touched_nothing,
     _hit_no_packet,
+    _window_without_a_fault,
     _same_id,
     _load_was_short,
     _empty_population,

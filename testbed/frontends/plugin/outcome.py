@@ -38,7 +38,7 @@ def outcome_of(
 def _run(run: Run) -> RunOutcome:
     history = run.history
     reports = (
-        ReportOutcome(one, narrative(history, {verdict.phase for verdict in one.verdicts})) for one in run.reports
+        ReportOutcome(one, narrative(history, {verdict.phase for verdict in one.verdicts})) for one in run.judged
     )
     return RunOutcome(tuple(reports), starved(history.index))
 

@@ -145,12 +145,12 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
     policies = {name: (cluster_name(host, edge), topology.policy(edge)) for name, edge in edges.items()}
     routes = {name: route(*policies[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
-    caller = _log_fields(topology, replica)
-    ways = {FOR_ALL: _manager(host, caller, [*hosts, _unknown_service(routes)])} if edges else {}
+    caller, answers = _log_fields(topology, replica), bootstrap.answer_fields(topology.recorded_headers)
+    ways = {FOR_ALL: _manager(host, caller, answers, [*hosts, _unknown_service(routes)])} if edges else {}
     ways |= {name: tcp(*policies[name], replica, _log(host)) for name in edges}
     for name, found in routes.items():
         one_by_one = topology.protocol(edges[name]) == "http"
-        ways[name] = _manager(host, caller | {"to": name}, [_virtual_host(name, ["*"], [found])], one_by_one)
+        ways[name] = _manager(host, caller | {"to": name}, answers, [_virtual_host(name, ["*"], [found])], one_by_one)
     return [
         _listener(_owned(host, replica.name, name), address, way) | _counted(topology, edges.get(name))
         for (name, way), address in zip(ways.items(), _listen_addresses(topology, replica, mine), strict=True)
@@ -162,7 +162,9 @@ def _log_fields(topology: Topology, replica: Replica) -> dict[str, str]:
     return {"caller": replica.name, "baggage": bootstrap.request_context(topology.context_headers)}
 
 
-def _manager(host: ProxyHost, caller: dict[str, str], hosts: list[Json], one_by_one: bool = True) -> Json:
+def _manager(
+    host: ProxyHost, caller: dict[str, str], answers: Json, hosts: list[Json], one_by_one: bool = True
+) -> Json:
     """Return the connection manager; a connection of an app carries one request at a time, or many (HTTP/2)."""
     log = _log(host)
     if not one_by_one:
@@ -172,7 +174,7 @@ def _manager(host: ProxyHost, caller: dict[str, str], hosts: list[Json], one_by_
         **bootstrap.trusting(*([] if one_by_one else [_named_call()])),
         route_config={"ignore_port_in_host_matching": True, "virtual_hosts": hosts},
         http_filters=[*filters(), _router(log, caller)],
-        access_log=[bootstrap.json_log(log, CALL_FIELDS | caller)],
+        access_log=[bootstrap.json_log(log, CALL_FIELDS | answers | caller)],
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from testbed.envoy.flags import flags, has_begun, is_end, outcome
-from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, grpc, read, request_id, times
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, content, grpc, read, request_id, times
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
 from testbed.history.outcomes import IN_FLIGHT, NO_HOST, REFUSED, REJECTED
@@ -147,6 +147,7 @@ class _Line:
             if self._is_rejected
             else self._outcome(said, refused=self.unsent, begun=begun, status=status),
             detail=str(self.fields["details"]) if self._is_rejected else "",
+            **content(self.fields),
         )
 
     @property

@@ -66,8 +66,11 @@ def test_calls_that_come_too_late_are_not_kept():
     assert verdict.outcome == "violated"
     assert verdict.why == "checkout -> auth kept 50 % of its rate: 200 calls in time, 200 later"
     slow = run(late_s=2.5)
-    slow.probes(2.0, 6.0, 80.0)
+    slow.probes(2.0, 6.0, 900.0)
     assert slow.verdict(bulkhead(EDGE)).outcome == "inconclusive"
+    a_bit = run(late_s=2.5)
+    a_bit.probes(2.0, 6.0, 80.0)
+    assert a_bit.verdict(bulkhead(EDGE)).outcome == "violated"
 
 
 def test_missing_calls_are_no_matter_of_time():

@@ -50,9 +50,9 @@ def test_the_loads_own_calls_are_its_requests_unanswered_ones_until_it_gave_up()
 
 
 def test_the_loads_own_calls_need_a_load_that_was_in_time_others_do_not():
-    story = quiet(5, late_p99_ms=50.0, latency=110.0)
+    story = quiet(5, late_p99_ms=11.0, latency=110.0)
     assert story.verdict(call_duration("client -> frontend", under_ms=100)).outcome == "inconclusive"
-    late = faulty(5, late_p99_ms=50.0)
+    late = faulty(5, late_p99_ms=20.0)
     assert late.verdict(call_duration(EDGE, under_ms=4)).outcome == "violated"
 
 

@@ -42,6 +42,8 @@ def test_slow_refusals_or_slow_answers_violate_it(changes, why):
 def test_a_slow_testbed_may_be_why():
     story = run(others_ms=120.0)
     story.probes(0.0, 5.0, 15.0)
+    assert story.verdict(load_shedding(EDGE, accepted_p99_ms=100)).outcome == "violated"
+    story.probes(0.0, 5.0, 25.0)
     assert story.verdict(load_shedding(EDGE, accepted_p99_ms=100)).outcome == "inconclusive"
 
 

@@ -34,9 +34,8 @@ def test_a_violation_is_inconclusive_when_the_load_was_late():
     slow = one(750.0)
     verdict = quiet(400, latency=slow, late_p99_ms=71.0).verdict(max_latency(under_ms=700))
     assert verdict.outcome == "inconclusive"
-    assert "the load generator was late in hold: p99 71 ms behind schedule" in verdict.why
-    assert "(limit 70 ms)" in verdict.why
-    assert quiet(400, latency=slow, late_p99_ms=70.0).verdict(max_latency(under_ms=700)).outcome == "violated"
+    assert "in hold the load generator was up to 71 ms behind schedule" in verdict.why
+    assert quiet(400, latency=slow, late_p99_ms=20.0).verdict(max_latency(under_ms=700)).outcome == "violated"
     assert quiet(400, late_p99_ms=71.0).verdict(max_latency(under_ms=700)).outcome == "held"
 
 

@@ -48,7 +48,8 @@ def test_the_policies_imply_the_bound():
 def test_more_than_the_policies_imply_is_a_violation():
     verdict = told(one(10)).verdict(retry_amplification("pricing"))
     assert (verdict.outcome, verdict.margin) == ("violated", "1 too many")
-    assert verdict.why == "1 request of 5 exceeded it; 14 attempts in all"
+    multiplies = "what multiplies: checkout -> pricing: its proxy makes 10 attempts of 1 call"
+    assert verdict.why == f"1 request of 5 exceeded it; 14 attempts in all; {multiplies}"
     assert verdict.next.startswith("request hold-3 ")
 
 

@@ -43,6 +43,16 @@ def test_a_timeout_above_a_slow_hop_is_the_policy_that_acted():
     assert verdict.policy == "front -> mid: {timeout: 500ms} (its timeout ended 1 call)"
 
 
+def test_a_hop_that_ends_well_after_its_caller_gave_up_is_the_place():
+    run = Planted(system(*CHAIN, front_mid=500.0), "mid -> deep", status=lambda i: 504 if i == 0 else 200)
+    run.hop("front -> mid", ms=500, status=504, outcome=TIMEOUT)
+    run.hop("mid -> deep", ms=2000)
+    assert place(run) == "mid -> deep"
+    assert (
+        run.red(statuses(200)).next.splitlines()[1].startswith("  mid -> deep, deep-1, attempt 1: 200 after 2,000 ms")
+    )
+
+
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [(LIMIT, "its circuit breaker refused 1 call"), (NO_HOST, "all hosts were ejected for 1 call")],
@@ -118,6 +128,29 @@ def test_a_slow_request_is_at_the_deepest_hop_that_took_its_time():
     run.hop("mid -> deep", ms=880)
     assert "all on mid -> deep" in run.red(contained(slower_than_ms=500)).observed
     assert run.red(max_latency(under_ms=500)).next.splitlines()[1].startswith("  mid -> deep")
+
+
+def test_a_service_whose_pool_is_full_of_calls_to_a_slow_one_is_not_the_place():
+    run = Planted(
+        system(*CHAIN, "front -> other", mid_deep=2000.0),
+        "mid -> deep",
+        lasts_s=0.4,
+        status=lambda i: 503 if i == 3 else 200,
+        latency=lambda i: 50.0 if i == 3 else 300.0,
+    )
+    for number in range(3):
+        run.hop("front -> mid", of=number, ms=290)
+        run.hop("mid -> deep", of=number, ms=280)
+    run.hop("front -> mid", of=3, ms=49, status=503)
+    run.events = [one for one in run.events if getattr(one, "edge", "") == "front -> mid" or not _last_deep(one)]
+    verdict = run.red(contained())
+    assert "all on mid -> deep" in verdict.observed
+    assert "mid was busy meanwhile: 2 attempts of other requests on mid -> deep, the longest for 280 ms" in verdict.next
+
+
+def _last_deep(event):
+    """Whether it is the healthy call with which the kit lets the fault touch something."""
+    return getattr(event, "request", "") == "hold-3"
 
 
 def test_arrivals_show_the_place_where_no_calls_are_recorded():

@@ -176,33 +176,31 @@ def test_one_missing_request_voids_claims_about_latency_only(check):
 
 
 @pytest.mark.parametrize(
-    ("check", "limit"),
+    "check",
     [
-        (p99(under_ms=50), 10.0),
-        (p99(under_ms=100), 10.0),
-        (p99(under_ms=300), 30.0),
-        (p99(above_baseline_ms=50), 10.0),
-        (p99(above_baseline_ms=300), 30.0),
-        (max_latency(under_ms=300), 30.0),
-        (call_duration("client -> frontend", under_ms=300), 30.0),
+        p99(under_ms=300),
+        p99(above_baseline_ms=300),
+        max_latency(under_ms=300),
+        call_duration("client -> frontend", under_ms=300),
     ],
 )
-def test_a_late_load_puts_in_doubt_only_latencies_that_were_too_long(check, limit):
-    late = quiet(400, late_p99_ms=limit + 0.1, latency=500.0)
+def test_a_late_load_puts_in_doubt_only_latencies_that_it_made_too_long(check):
+    late = quiet(400, late_p99_ms=201.0, latency=500.0)
     assert late.verdict(check).outcome == "inconclusive"
-    assert "the load generator was late in hold" in late.verdict(check).why
+    assert "in hold the load generator was up to 201 ms behind schedule" in late.verdict(check).why
     assert late.verdict(COUNT).outcome == "held"
-    assert quiet(400, late_p99_ms=limit, latency=500.0).verdict(check).outcome == "violated"
-    assert quiet(400, late_p99_ms=limit + 0.1).verdict(check).outcome == "held"
+    assert quiet(400, late_p99_ms=150.0, latency=500.0).verdict(check).outcome == "violated"
+    assert quiet(400, late_p99_ms=201.0, latency=250.0).verdict(check).outcome == "held"
 
 
 def test_a_late_baseline_puts_in_doubt_only_what_held_compared_with_it():
     story = Story()
-    story.phase("baseline", 400, late_p99_ms=99.0)
+    story.phase("baseline", 400, late_p99_ms=18.0)
     story.phase("hold", 400)
     story.phase("worse", 400, latency=900.0)
     assert story.verdict(p99(under_ms=50)).outcome == "held"
-    assert "late in baseline" in story.verdict(p99(above_baseline_ms=5)).why
+    assert story.verdict(p99(above_baseline_ms=5)).why.startswith("the testbed was saturated: in baseline the load")
+    assert story.verdict(p99(above_baseline_ms=50)).outcome == "held"
     assert story.verdict(p99(above_baseline_ms=50).during("worse")).outcome == "violated"
 
 
@@ -211,7 +209,7 @@ def test_several_loads_in_one_phase_are_added_up():
     story.events.append(ScheduleAdherence("hold", 204, 200, 50.0))
     assert "the load sent 400 of 404" in story.verdict(p50(under_ms=50)).why
     story.events[-1] = ScheduleAdherence("hold", 200, 200, 50.0)
-    assert "late in hold: p99 50 ms" in story.verdict(p50(under_ms=10)).why
+    assert story.verdict(p50(under_ms=50)).outcome == "held"
 
 
 def test_a_load_without_schedule_adherence_proves_nothing():

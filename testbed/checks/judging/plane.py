@@ -1,0 +1,116 @@
+"""How much time the testbed itself can have added to a request: from the no-op probe, and from a load that was late.
+
+The probe goes through the same processes as every request, but through no app, no sidecar and no fault. What delays it
+delays requests as well. It is only sent a few times a second, so a probe also speaks for the time around it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from testbed.history.events import Request, Sample
+from testbed.history.index import Index, remembered
+
+UNANSWERED_MS = 1000.0  # the probe gives up after this
+AROUND_S = 0.15  # a probe speaks for this much time before and after itself
+SILENCE_S = 1.0  # without a probe for so long, the test process itself was stopped
+LATE_MS = 25.0  # a request that is sent later than this shows that the machine was late
+
+
+@dataclass(frozen=True, slots=True)
+class Slowness:
+    """A period in which the testbed can have added up to `most_ms` to whatever was under way."""
+
+    start: float
+    end: float
+    most_ms: float
+
+
+@dataclass(frozen=True)
+class Periods:
+    """Periods of slowness, in order of their start."""
+
+    all: Sequence[Slowness] = ()
+
+    def between(self, start: float, end: float) -> Iterator[Slowness]:
+        """Yield the periods that are near these moments."""
+        first = bisect_left(self._starts, start - AROUND_S - self._longest_s)
+        last = bisect_right(self._starts, end + AROUND_S)
+        return (one for one in self.all[first:last] if one.end >= start - AROUND_S)
+
+    def added_ms(self, start: float, end: float) -> float:
+        """Return the most that can have been added to one passage between these moments."""
+        return max((_share(one, start, end) for one in self.between(start, end)), default=0.0)
+
+    @cached_property
+    def _starts(self) -> Sequence[float]:
+        return [one.start for one in self.all]
+
+    @cached_property
+    def _longest_s(self) -> float:
+        return max((one.end - one.start for one in self.all), default=0.0)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """What is known about the slowness of the testbed in one run; nothing if nobody measured."""
+
+    probed: Periods = Periods()  # by the no-op probe
+    late: Periods = Periods()  # the load was late
+
+    def held_up_ms(self, start: float, end: float) -> float:
+        """Return how long the testbed can have held up what was under way, by any sign."""
+        return max(self.probed.added_ms(start, end), self.late.added_ms(start, end))
+
+
+@remembered
+def plane_of(index: Index) -> Plane:
+    """Return what is known about the slowness of the testbed in a run."""
+    probes = [_probed(sample) for sample in index.samples if sample.source == "probe"]
+    probes.sort(key=_start)
+    probed = sorted([*_joined(probes), *_silences(probes)], key=_start)
+    return Plane(Periods(probed), Periods(sorted(_lateness(index.requests), key=_start)))
+
+
+def _start(one: Slowness) -> float:
+    return one.start
+
+
+def _share(one: Slowness, start: float, end: float) -> float:
+    together_s = min(one.end, end) - max(one.start, start) + 2 * AROUND_S
+    return min(one.most_ms, together_s * 1000)
+
+
+def _probed(sample: Sample) -> Slowness:
+    """Return the period of one probe, which asks one way after the other."""
+    return Slowness(sample.at - sum(sample.values.values()) / 1000, sample.at, max(sample.values.values()))
+
+
+def _joined(probes: Iterable[Slowness]) -> Iterator[Slowness]:
+    """Yield every probe; one without an answer and those that follow it are one long period, up to a quick answer."""
+    stall: Slowness | None = None
+    for probe in probes:
+        follows = stall is not None and probe.start - stall.end <= 2 * AROUND_S
+        if stall is not None and follows and probe.most_ms > AROUND_S * 1000:
+            stall = Slowness(stall.start, probe.end, (probe.end - stall.start) * 1000)
+            continue
+        yield from (stall,) if stall else ()
+        stall = probe if probe.most_ms >= UNANSWERED_MS else None
+        yield from () if stall else (probe,)
+    yield from (stall,) if stall else ()
+
+
+def _silences(probes: Sequence[Slowness]) -> Iterator[Slowness]:
+    for before, after in pairwise(probes):
+        if (gap_s := after.start - before.end) > SILENCE_S:
+            yield Slowness(before.end, after.start, gap_s * 1000)
+
+
+def _lateness(requests: Iterable[Request]) -> Iterator[Slowness]:
+    for request in requests:
+        if (late_ms := (request.sent - request.intended) * 1000) > LATE_MS:
+            yield Slowness(request.intended, request.sent, late_ms)
