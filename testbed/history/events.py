@@ -144,7 +144,6 @@ class Call(_Answered):
     size: int = UNKNOWN  # bytes of the answer's body that went to the caller
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
-    detail: str = ""  # why the proxy rejected it, in words of Envoy
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,7 @@ class Arrival(_Answered):
     size: int = UNKNOWN  # bytes of the answer's body that went to the caller
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
-    detail: str = ""  # why the test proxy answered by itself, in words of Envoy
+    answered_in: str = ""  # "HTTP/2" if the callee answered in it to HTTP/1.1
 
 
 @dataclass(frozen=True, slots=True)

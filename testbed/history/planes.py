@@ -1,4 +1,4 @@
-"""What the record says of calls that no policy decided: rejected, held, in another protocol, on a closed connection."""
+"""What the record says of calls that no policy decided: held, in another protocol, on a closed connection."""
 
 from __future__ import annotations
 
@@ -6,49 +6,31 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from testbed.history.events import Arrival, Attempt, Call
-from testbed.history.index import Index, remembered
-from testbed.history.outcomes import IN_FLIGHT, PROTOCOL, REJECTED, RESET
+from testbed.history.index import Index
+from testbed.history.outcomes import IN_FLIGHT, PROTOCOL, RESET
 
-ACCEPTED = (
-    "Testbed's proxies accept HTTP/1.0, HTTP/1.1 and HTTP/2 without TLS, heads up to 8192 KB and 10,000 headers, and "
-    "the upgrades websocket, spdy/3.1 and tcp"
-)
 SETTLED_S = 1.0  # a fault may break connections that are used only after it
 SPOKEN = {"http": "HTTP/1.1", "http2": "HTTP/2", "grpc": "HTTP/2"}
 
 
-@remembered
-def rejected(index: Index) -> dict[str, Sequence[Call | Arrival]]:
-    """Return the calls of each edge that the caller's proxy or the inlet rejected before any attempt."""
-    return _by_edge(index, REJECTED)
-
-
 def plane_notes(index: Index) -> Iterator[str]:
-    """Yield a sentence for each edge where calls were rejected, are still in flight, or broke without a fault."""
-    yield from (_of_rejected(edge, found) for edge, found in rejected(index).items())
-    yield from (_of_held(edge, found) for edge, found in _by_edge(index, IN_FLIGHT).items())
+    """Yield a sentence for each edge where calls are in flight, met a wrong protocol, or broke without a fault."""
+    yield from (_of_held(edge, found) for edge, found in _in_flight(index).items())
     yield from _of_protocols(index)
     yield from _of_resets(index)
 
 
-def _by_edge(index: Index, outcome: str) -> dict[str, Sequence[Call | Arrival]]:
-    """The arrivals with this outcome, and the calls where no arrival has it."""
+def _in_flight(index: Index) -> dict[str, Sequence[Call | Arrival]]:
+    """The arrivals of each edge that are in flight, and the calls where no arrival is."""
     found: dict[str, list[Call | Arrival]] = defaultdict(list)
     for arrival in index.arrivals.all:
-        if arrival.outcome == outcome:
+        if arrival.outcome == IN_FLIGHT:
             found[arrival.edge].append(arrival)
     there = set(found)
     for call in index.calls.all:
-        if call.outcome == outcome and call.edge not in there:
+        if call.outcome == IN_FLIGHT and call.edge not in there:
             found[call.edge].append(call)
     return dict(found)
-
-
-def _of_rejected(edge: str, found: Sequence[Call | Arrival]) -> str:
-    who = f"the proxy of {found[0].caller}" if isinstance(found[0], Call) else "the inlet"
-    reasons = Counter((one.status, one.detail) for one in found)
-    told = ", ".join(f"{status} ({detail}) x {number}" for (status, detail), number in reasons.most_common(3))
-    return f"{who} rejected calls on {edge} before any attempt: {told}. {ACCEPTED}"
 
 
 def _of_held(edge: str, found: Sequence[Call | Arrival]) -> str:
@@ -64,7 +46,7 @@ def _of_protocols(index: Index) -> Iterator[str]:
         total, callee = len(index.arrivals.on(edge)), edge.partition(" -> ")[2]
         protocol = index.facts.protocols.get(edge, "http")
         asked = SPOKEN.get(protocol, protocol)
-        if any(one.detail == "HTTP/2" for one in index.arrivals.on(edge)):
+        if any(one.answered_in == "HTTP/2" for one in index.arrivals.on(edge)):
             yield f"wrong protocol on {edge}: {callee} answers HTTP/2 to HTTP/1.1. {_declared(callee, 'http2 or grpc')}"
         elif number == total and asked == "HTTP/2":
             yield f"wrong protocol on {edge}: {callee} does not answer HTTP/2. {_declared(callee, 'http')}"

@@ -49,17 +49,17 @@ def _arrival(line: Fields, link: Link) -> Arrival:
     said, details, under_way = _flags(line), str(line["details"]), not is_end(line)
     unanswered, own = _unanswered(said, details), not under_way and _by_testbed(said, details)
     status = 0 if unanswered else int(line["status"])
-    rejected = own and not under_way and status >= 400 and outcome(said) == ""
+    rejected = own and line["attempt"] is None  # the inlet does not count what it does not accept
     return Arrival(
         request=request_id(line["baggage"]),
         edge=link.edge,
         caller=link.caller,
         callee=link.callee,
-        attempt=1 if own and line["attempt"] is None else int(line["attempt"]),
+        attempt=1 if rejected else int(line["attempt"]),
         start=start,
         duration_ms=duration,
         status=status,
-        flags=said,
+        flags=details if rejected else said,
         fault=line["fault"] or "",
         path=line["path"] or "",
         own=own,
@@ -70,7 +70,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         else REJECTED
         if rejected
         else outcome(said, begun=not unanswered and _begun(details), status=status),
-        detail=("HTTP/2" if line.get("http2") else details) if own else "",
+        answered_in="HTTP/2" if line.get("http2") else "",
         **content(line),
     )
 

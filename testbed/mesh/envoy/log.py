@@ -53,13 +53,18 @@ class ProxyLog:
         edges = {(caller, link.edge.partition(" -> ")[2]): link.edge for link in self.links for caller in link.callers}
 
         def event(line: Fields) -> TrafficEvent | None:
-            edge = edges.get((str(line["caller"]), _callee(line)))
+            edge = edges.get((str(line["caller"]), _callee(line["service"])))
             if line["kind"] == "connection":
                 return connection(line, edge, hosts.get(line["host"]), self.life) if edge else None
             seen = self._placed(line)
+            if edge is None and line["kind"] == "call" and is_end(line) and not _callee(line["service"]).strip("-"):
+                edge = line.get("edge") or edges.get((str(line["caller"]), str(line["host"]).partition(":")[0]))
+                return seen.rejected(edge) if edge else None
             if edge is None:
                 return None
-            return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
+            if line["kind"] == "attempt":
+                return seen.attempt(edge, hosts.get(line["host"]))
+            return seen.rejected(edge) if seen.is_rejected else seen.call(edge)
 
         reading = read(lines, event, is_end)
         return replace(reading, events=tuple(one for one in reading.events if is_connection(one) or not unsent(one)))
@@ -83,14 +88,9 @@ class ProxyLog:
         return _Line(line, caller, key, start, duration, connection.flags if late else OUT_OF_TIME, unsent)
 
 
-def _callee(line: Fields) -> str:
-    """The callee of a line: that of its cluster, the last part of "checkout.pricing".
-
-    A call that the proxy rejects has no cluster. Its listener (`to`) or the name that was asked for shows its callee.
-    """
-    if line["service"] or line["kind"] != "call":
-        return str(line["service"]).rpartition(".")[2]
-    return str(line.get("to") or str(line["host"]).partition(":")[0])
+def _callee(cluster: str | None) -> str:
+    """The callee of a cluster: the last part of "checkout.pricing"; "" without a cluster."""
+    return (cluster or "").rpartition(".")[2]
 
 
 def unsent(event: TrafficEvent) -> bool:
@@ -143,21 +143,25 @@ class _Line:
             call=self.key,
             refused=self.unsent,
             grpc_status=status_grpc,
-            outcome=REJECTED
-            if self._is_rejected
-            else self._outcome(said, refused=self.unsent, begun=begun, status=status),
-            detail=str(self.fields["details"]) if self._is_rejected else "",
+            outcome=self._outcome(said, refused=self.unsent, begun=begun, status=status),
             **content(self.fields),
         )
 
-    @property
-    def _is_rejected(self) -> bool:
-        """Whether the proxy answered by itself, and no policy was the reason."""
-        said, answered = flags(self.fields["flags"]), int(self.fields["status"]) >= 400
-        return answered and is_end(self.fields) and not int(self.fields["attempts"]) and not outcome(said)
-
     def _outcome(self, said: str, *, refused: bool = True, begun: bool, status: int) -> str:
         return outcome(said, refused=refused, begun=begun, status=status) if is_end(self.fields) else IN_FLIGHT
+
+    def rejected(self, edge: str) -> Call:
+        """Return a call that the proxy answered before it had a route: it did not accept what the app sent."""
+        details = str(self.fields.get("details") or "")
+        call = replace(self, fields=self.fields | {"attempts": "0", "grpc": None}).call(edge)
+        return replace(call, refused=False, flags=details or call.flags, outcome=REJECTED)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the proxy itself answered, without an attempt and without a limit or a missing host."""
+        fields = self.fields
+        untold = not int(fields["attempts"]) and not flags(fields["flags"]) and not self.unsent
+        return untold and is_end(fields) and int(fields["status"]) >= 400 and fields.get("details") != "via_upstream"
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:

@@ -110,11 +110,6 @@ def test_an_arrival_under_way_is_in_flight_and_ends_nothing() -> None:
     assert parse([line(type="DownstreamPeriodic", attempt=None)], [LINK], CONTROL).garbage == 0
 
 
-def test_what_the_inlet_rejects_is_told_with_its_reason() -> None:
-    found = arrival(status=403, details="upgrade_failed", attempt=None)
-    assert (found.outcome, found.detail, found.own, found.status) == ("rejected", "upgrade_failed", True, 403)
-
-
 def test_a_connection_that_could_not_be_made_is_told_from_one_that_broke() -> None:
     broke = {"status": 503, "flags": "UC", "details": BEFORE}
     assert (arrival(**broke).flags, arrival(**broke, refused="refused").flags) == ("UC", "UF")
@@ -122,3 +117,8 @@ def test_a_connection_that_could_not_be_made_is_told_from_one_that_broke() -> No
 
 def test_the_end_of_an_upgraded_connection_is_no_failure() -> None:
     assert arrival(status=101, flags="UC", details=AFTER).outcome == ""
+
+
+def test_an_arrival_that_the_inlet_does_not_accept_is_on_record() -> None:
+    found = arrival(attempt=None, baggage=None, status=403, flags="-", details="upgrade_failed")
+    assert (found.own, found.flags, found.outcome, found.attempt) == (True, "upgrade_failed", "rejected", 1)
