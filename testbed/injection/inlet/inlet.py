@@ -10,7 +10,8 @@ How it is made transparent (tests/e2e/injection/test_inlet_transparent.py proves
   would control this Envoy (`CONTROL_HEADERS`) are dropped, and a `date` is added to an answer without one.
 
 Remaining differences: an answer that is not HTTP becomes a 502 of the inlet; an answer without a length arrives in
-chunks; an HTTP/2 app's connection and its GOAWAY end at the inlet.
+chunks; names of trailers arrive in small letters; HTTP/1.0 becomes HTTP/1.1; an HTTP/2 app's connection and its GOAWAY
+end at the inlet.
 """
 
 from __future__ import annotations
