@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from testbed.history.endings import endings
 from testbed.history.events import FaultEvent
 from testbed.history.exposure import touched, touched_indirectly
 from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import instructions
 from testbed.history.own_calls import own_calls
+from testbed.history.planes import plane_notes
 from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
 from testbed.history.unused_links import RejectedCalls, UnusedLink, rejected_calls, unused_links
 
@@ -101,7 +103,9 @@ def notes(index: Index, *, unused: bool = True) -> list[str]:
     indirectly = [(fault, touched_indirectly(index, fault)) for fault in index.faults]
     return [
         *(f"{one}. {one.remedy}" for one in found),
+        *plane_notes(index),
         *dict.fromkeys(one.sentence(fault) for fault, one in indirectly if one),
+        *endings(index),
     ]
 
 
