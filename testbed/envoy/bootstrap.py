@@ -56,6 +56,11 @@ def request_context(more: Sequence[str]) -> str:
     return ",".join(f"%REQ({name.upper()})%" for name in ("baggage", *more))
 
 
+def key_fields(headers: Sequence[str]) -> Json:
+    """Return the log field of these headers of a request (null where it has none)."""
+    return {"keys": {name: f"%REQ({name.upper()})%" for name in headers}}
+
+
 def answer_fields(headers: Sequence[str]) -> Json:
     """Return the log fields of the content of an answer: size, type, and these headers (null where it has none)."""
     chosen = {name: f"%RESP({name.upper()})%" for name in headers}

@@ -143,6 +143,8 @@ class Call(_Answered):
     size: int = UNKNOWN  # bytes of the answer's body that went to the caller
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    sent: int = UNKNOWN  # bytes of the request's body that came to the proxy
+    steering: tuple[str, ...] = ()  # "name: value" of headers of the app that override the policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class Arrival(_Answered):
     size: int = UNKNOWN  # bytes of the answer's body that went to the caller
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    keys: tuple[str, ...] = ()  # "name: value" of the request's headers that may name its effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class EdgeSettings(Model):
 
 
 RECORDED = ("location", "retry-after")  # headers of answers that are always recorded
+KEYS = ("idempotency-key", "grpc-previous-rpc-attempts")  # headers of requests that are always recorded
 
 
 class Spec(Model):
@@ -57,6 +58,9 @@ class Spec(Model):
     answer_headers: tuple[Header, ...] = ()
     """Headers of answers that are recorded, at the users and on every edge, besides location and retry-after."""
 
+    effect_keys: tuple[Header, ...] = ()
+    """Headers of requests that name an effect, besides idempotency-key: at_most_once(key=) reads them at the inlet."""
+
     @model_validator(mode="before")
     @classmethod
     def _renewed(cls, data: object) -> object:
@@ -66,6 +70,11 @@ class Spec(Model):
     def recorded_headers(self) -> tuple[str, ...]:
         """The headers of answers that are recorded, in small letters."""
         return tuple(dict.fromkeys((*RECORDED, *(name.lower() for name in self.answer_headers))))
+
+    @property
+    def recorded_keys(self) -> tuple[str, ...]:
+        """The headers of requests that are recorded at the inlet, in small letters."""
+        return tuple(dict.fromkeys((*KEYS, *(name.lower() for name in self.effect_keys))))
 
     @cached_property
     def _upstreams(self) -> dict[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from testbed.checks.judging.asides import with_asides
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.formatting import seconds
 from testbed.checks.judging.report import BLIND, Report
@@ -114,7 +115,7 @@ def _refuse_repeats(pairs: Sequence[tuple[Check, View]]) -> None:
 
 
 def _verdict(check: Check, view: View) -> Verdict:
-    return compared_with_before(check, view, _judged(check, view), _judged)
+    return with_asides(check.views(view)[0], compared_with_before(check, view, _judged(check, view), _judged))
 
 
 def _judged(check: Check, view: View) -> Verdict:

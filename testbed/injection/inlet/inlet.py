@@ -48,6 +48,7 @@ _FAULT_WORDS = ("abort-request", "abort-grpc-request", "delay-request", "through
 _FAULTS = tuple(f"x-envoy-fault-{what}" for what in _FAULT_WORDS)
 _BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke the connection or was down: close the caller's connection
 
+NOTHING: Json = {}
 FIELDS = {
     "local": "%DOWNSTREAM_LOCAL_ADDRESS%",
     "baggage": "%REQ(BAGGAGE)%",
@@ -66,16 +67,16 @@ FIELDS = {
 
 
 def inlet_process(
-    links: Sequence[Link], *, admin: str, control: str, context: Sequence[str] = (), answers: Sequence[str] = ()
+    links: Sequence[Link], *, admin: str, control: str, context: Sequence[str] = (), content: Json = NOTHING
 ) -> tuple[Process, list[File]]:
     """Return the inlet of these links; links without an inlet address are left out.
 
-    `admin` and `control` are "ip:port"; `context` are headers that are read like baggage, `answers` headers of answers
-    that are logged. The log is `LOG` below the run's folder.
+    `admin` and `control` are "ip:port"; `context` are headers that are read like baggage, `content` more fields of the
+    log, for requests and answers. The log is `LOG` below the run's folder.
     """
     mine = [link for link in links if link.inlet]
     listens = (admin, control, *(link.inlet for link in mine if link.inlet))
-    text = bootstrap.bootstrap(admin, [_listener(mine, control, context, answers), *_apps(mine)], _clusters(mine))
+    text = bootstrap.bootstrap(admin, [_listener(mine, control, context, content), *_apps(mine)], _clusters(mine))
     ready, reached = Ready(f"http://{admin}/ready"), (admin, control)
     process = Process("inlet", "inlet", bootstrap.command(CONFIG), ready, listens, reached=reached)
     return process, [File(CONFIG, text)]
@@ -89,14 +90,14 @@ def script(links: Iterable[Link], control: str, context: Sequence[str] = ()) -> 
     return head + files("testbed.injection.inlet").joinpath("inlet.lua").read_text()
 
 
-def _listener(links: Sequence[Link], control: str, context: Sequence[str], answers: Sequence[str]) -> Json:
+def _listener(links: Sequence[Link], control: str, context: Sequence[str], content: Json) -> Json:
     inlets = [link.inlet for link in links if link.inlet]
     return {
         "name": "inlet",
         "address": bootstrap.socket_address(control),
         "additional_addresses": [{"address": bootstrap.socket_address(inlet)} for inlet in inlets],
         "enable_reuse_port": False,  # with it, an address in use would not be detected
-        "filter_chains": [{"filters": [*_ends(), _connection_manager(links, control, context, answers)]}],
+        "filter_chains": [{"filters": [*_ends(), _connection_manager(links, control, context, content)]}],
     }
 
 
@@ -104,8 +105,8 @@ def _ends() -> list[Json]:
     return [connection_filter.naming_callers(), connection_filter.on_connections()]
 
 
-def _connection_manager(links: Sequence[Link], control: str, context: Sequence[str], answers: Sequence[str]) -> Json:
-    fields = FIELDS | bootstrap.answer_fields(answers) | {"baggage": bootstrap.request_context(context)}
+def _connection_manager(links: Sequence[Link], control: str, context: Sequence[str], content: Json) -> Json:
+    fields = FIELDS | content | {"baggage": bootstrap.request_context(context)}
     return bootstrap.connection_manager(
         delayed_close_timeout=bootstrap.OFF,
         server_header_transformation="PASS_THROUGH",

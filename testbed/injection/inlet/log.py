@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 
 from testbed.envoy.admin import counters
 from testbed.envoy.flags import flags, outcome
-from testbed.evidence.access_log import Fields, Reading, TrafficEvent, content, grpc, read, request_id, times
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, content, grpc, pairs, read, request_id, times
 from testbed.evidence.completeness import Counts
 from testbed.history.events import Arrival
 from testbed.plan.values import Link
@@ -61,6 +61,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         method=line["method"] or "",
         grpc_status=None if unanswered else grpc(line),
         outcome=outcome(said, begun=not unanswered and _begun(details)),
+        keys=pairs(line.get("keys")),
         **content(line),
     )
 
