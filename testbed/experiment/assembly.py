@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.evidence.overhead import CpuUsage, Probe
 from testbed.evidence.probing.prober import Prober
@@ -38,6 +39,9 @@ from testbed.plan.make import Plan
 from testbed.runtime import Lease, Runtime
 from testbed.runtime.tools import binaries
 
+if TYPE_CHECKING:
+    from testbed.evidence.telemetry.receiver import SpanReceiver
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -53,6 +57,7 @@ class Parts:
     injector: Injector
     swaps: ActiveOverrides
     deaths: Deaths
+    receiver: SpanReceiver | None = None  # of spans, where the topology has telemetry
 
     @property
     def plan(self) -> Plan:
@@ -92,11 +97,19 @@ class Parts:
         self.links.close()
         self.packets.close()
         self.runtime.stop()
+        if self.receiver is not None:
+            self.receiver.close()
         self.lease.release()
 
 
 def assemble(
-    plan: Plan, runtime: Runtime, directory: Path, lease: Lease, arm: Arm, traffic: Callable[[], Traffic | None]
+    plan: Plan,
+    runtime: Runtime,
+    directory: Path,
+    lease: Lease,
+    arm: Arm,
+    traffic: Callable[[], Traffic | None],
+    receiver: SpanReceiver | None = None,
 ) -> Parts:
     """Assemble the parts of a running mesh. `traffic` returns the load that is on, which a policy change pauses."""
     reach = runtime.reach
@@ -118,4 +131,5 @@ def assemble(
         injector=Injector(EngineSet(LinkEngine(links), rules, actions, packets), dry=arm is Arm.WITHOUT_FAULT),
         swaps=ActiveOverrides(plan, runtime, partial(still, recorder, traffic), arm),
         deaths=Deaths(runtime),
+        receiver=receiver,
     )

@@ -305,6 +305,27 @@ class ProbeReading:
         return self.at + self.took_ms / 1000
 
 
+@dataclass(frozen=True, slots=True)
+class SpanEvent:
+    """One span that a service exported, of a request of the load. It is shown beside a verdict and decides none."""
+
+    type: ClassVar[str] = "span"
+    request: str
+    service: str
+    place: str  # the replica, "" if the service does not say it
+    name: str
+    text: str  # what it did: the statement, the URL, or its name
+    kind: str  # "server", "client", "internal", "producer", "consumer"
+    start: float
+    duration_ms: float
+    failed: bool = False
+    why: str = ""  # of a failed one
+    span: str = ""
+    parent: str = ""
+    notes: tuple[str, ...] = ()  # its events, such as exceptions and changes of a breaker
+
+
 _Traffic = Request | Attempt | Call | Arrival
 _Change = Phase | FaultEvent | PolicyEvent | ProcessEvent
-Event = RunInfo | _Traffic | AnswerBody | _Change | ScheduleAdherence | Evidence | Sample | ProbeEvent | ProbeReading
+_Told = ProbeEvent | ProbeReading | SpanEvent
+Event = RunInfo | _Traffic | AnswerBody | _Change | ScheduleAdherence | Evidence | Sample | _Told

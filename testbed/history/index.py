@@ -25,6 +25,7 @@ from testbed.history.events import (
     RunInfo,
     Sample,
     ScheduleAdherence,
+    SpanEvent,
 )
 from testbed.history.facts import TopologyFacts, facts_of
 from testbed.spec.edges import CLIENT
@@ -73,6 +74,13 @@ class Joined(Generic[J]):
         return self.by_edge.get(edge, ())
 
 
+def _by_request(spans: Iterable[SpanEvent]) -> Mapping[str, Sequence[SpanEvent]]:
+    groups: dict[str, list[SpanEvent]] = defaultdict(list)
+    for span in spans:
+        groups[span.request].append(span)
+    return dict(groups)
+
+
 class Index:
     """All events of a run, with fast look-up."""
 
@@ -91,6 +99,7 @@ class Index:
         self.samples, self.swaps = of(Sample), of(PolicyEvent)
         self.bodies: Mapping[str, AnswerBody] = {body.digest: body for body in of(AnswerBody)}
         self.probes, self.readings = {probe.name: probe for probe in of(ProbeEvent)}, of(ProbeReading)
+        self.spans: Mapping[str, Sequence[SpanEvent]] = _by_request(of(SpanEvent))
         self.attempts: Joined[Attempt] = Joined(of(Attempt))
         self.calls: Joined[Call] = Joined(of(Call))
         self.arrivals: Joined[Arrival] = Joined(of(Arrival))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from testbed.report.injected import Injected
@@ -43,6 +43,7 @@ class RunOutcome:
 
     reports: tuple[ReportOutcome, ...] = ()
     starved: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)  # link -> "" if it was used, else what to say of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,16 @@ class TestOutcome:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Read what `as_data` returned."""
-        runs = tuple(RunOutcome(tuple(map(_report, run["reports"])), run["starved"]) for run in data["runs"])
+        runs = tuple(
+            RunOutcome(tuple(map(_report, run["reports"])), run["starved"], run.get("links", {}))
+            for run in data["runs"]
+        )
         injected = tuple(Injected(**_tuples(one)) for one in data["injected"])
         return cls(**{**data, "runs": runs, "injected": injected})
+
+
+def _run(data: Mapping[str, Any]) -> RunOutcome:
+    return RunOutcome(tuple(map(_report, data["reports"])), data["starved"], data.get("links", {}))
 
 
 def _report(data: Mapping[str, Any]) -> ReportOutcome:
@@ -139,6 +147,13 @@ def _report(data: Mapping[str, Any]) -> ReportOutcome:
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
     """Turn every list of JSON data into a tuple."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+
+
+def never_used(tests: Iterable[TestOutcome]) -> list[str]:
+    """Return what there is to say of links that no run of these tests used."""
+    links = [link for test in tests for run in test.runs for link in run.links.items()]
+    used = {link for link, said in links if not said}
+    return list({link: said for link, said in links if link not in used}.values())
 
 
 def title(test: str) -> str:

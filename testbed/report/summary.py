@@ -10,7 +10,7 @@ from testbed.checks.judging.base import PRINTED
 from testbed.checks.judging.formatting import plural
 from testbed.checks.judging.report import Report
 from testbed.report.console import in_memory, plain, text_of
-from testbed.report.outcome import Narrative, TestOutcome, titles
+from testbed.report.outcome import Narrative, TestOutcome, never_used, titles
 
 if TYPE_CHECKING:
     import pytest
@@ -52,6 +52,8 @@ def write_summary(terminal: pytest.TerminalReporter, tests: Sequence[TestOutcome
     checks = sum(len(test.verdicts) for test in tests)
     red = sum(len(Report(test.verdicts).red) for test in tests if not test.passed)
     terminal.write_line("")
+    for text in never_used(tests):
+        terminal.write_line(f"warning: {text}")
     terminal.write_line(f"{tally(tests)}. {plural(checks, 'check')}, {red} red.")
     terminal.write_line(f"reproduce with: --testbed-seed={seed}")
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):

@@ -57,6 +57,8 @@ class Spec(Model):
     """Headers that carry the request id, user and cohort besides baggage, for services that forward one of these."""
     answer_headers: tuple[Header, ...] = ()
     """Headers of answers that are recorded, at the users and on every edge, besides location and retry-after."""
+    telemetry: Literal["off", "otlp"] = "off"
+    """Whether services send spans to the testbed: with otlp they get the OTEL_ variables for it."""
 
     effect_keys: tuple[Header, ...] = ()
     """Headers of requests that name an effect, besides idempotency-key: at_most_once(key=) reads them at the inlet."""

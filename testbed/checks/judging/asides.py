@@ -9,13 +9,14 @@ from dataclasses import replace
 from testbed.checks.judging.base import Verdict
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View
-from testbed.history.outcomes import CONNECT_FAILED, PROTOCOL
+from testbed.history.outcomes import CONNECT_FAILED, PROTOCOL, REJECTED
 from testbed.spec.edges import Edge
 
 MOST = 3  # of each kind
 _OWN = {
     PROTOCOL: "what the app sent was no answer in its protocol, or more than a proxy takes",
     CONNECT_FAILED: "the app accepted no connection",
+    REJECTED: "it did not accept the request: its protocol, or the size of its head",
 }
 
 

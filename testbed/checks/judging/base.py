@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from testbed.checks.judging.culprit import policies_of
+from testbed.checks.judging.acted import policies_of
 from testbed.errors import CheckError, nearest
 from testbed.spec.edges import normal_edge
 

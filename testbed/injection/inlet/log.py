@@ -20,6 +20,7 @@ from testbed.envoy.flags import flags, outcome
 from testbed.evidence.access_log import Fields, Reading, TrafficEvent, content, grpc, pairs, read, request_id, times
 from testbed.evidence.completeness import Counts
 from testbed.history.events import Arrival
+from testbed.history.outcomes import REJECTED
 from testbed.plan.values import Link
 
 PASSED_ON = frozenset({"UC", "UR", "UF", "LR"})  # no answer: the inlet closed the caller's connection
@@ -44,23 +45,23 @@ def counts(admin: str) -> Counts:
 def _arrival(line: Fields, link: Link) -> Arrival:
     start, duration = times(line)
     said, details = _flags(line), str(line["details"])
-    unanswered = _unanswered(said, details)
+    unanswered, rejected = _unanswered(said, details), line["attempt"] is None and _by_testbed(said, details)
     return Arrival(
         request=request_id(line["baggage"]),
         edge=link.edge,
         caller=link.caller,
         callee=link.callee,
-        attempt=int(line["attempt"]),
+        attempt=1 if rejected else int(line["attempt"]),  # the inlet does not count what it does not accept
         start=start,
         duration_ms=duration,
         status=0 if unanswered else int(line["status"]),
-        flags=said,
+        flags=details if rejected else said,
         fault=line["fault"] or "",
         path=line["path"] or "",
         own=_by_testbed(said, details),
         method=line["method"] or "",
         grpc_status=None if unanswered else grpc(line),
-        outcome=outcome(said, begun=not unanswered and _begun(details)),
+        outcome=REJECTED if rejected else outcome(said, begun=not unanswered and _begun(details)),
         keys=pairs(line.get("keys")),
         **content(line),
     )

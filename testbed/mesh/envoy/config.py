@@ -150,7 +150,8 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
     ways |= {name: tcp(*policies[name], replica, _log(host)) for name in edges}
     for name, found in routes.items():
         one_by_one = topology.protocol(edges[name]) == "http"
-        ways[name] = _manager(host, caller, answers, [_virtual_host(name, ["*"], [found])], one_by_one)
+        named_edge = caller | {"edge": edges[name]}  # for a request that Envoy refuses before it has a route
+        ways[name] = _manager(host, named_edge, answers, [_virtual_host(name, ["*"], [found])], one_by_one)
     return [
         _listener(_owned(host, replica.name, name), address, way) | _counted(topology, edges.get(name))
         for (name, way), address in zip(ways.items(), _listen_addresses(topology, replica, mine), strict=True)

@@ -21,7 +21,7 @@ from testbed.evidence.access_log import (
 )
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import UNKNOWN, Attempt, Call
-from testbed.history.outcomes import NO_HOST, REFUSED
+from testbed.history.outcomes import NO_HOST, REFUSED, REJECTED
 from testbed.plan.values import Link
 
 OUT_OF_TIME = "UT"  # Envoy flags the call and not the attempt when the timeout of the call ends it
@@ -68,9 +68,14 @@ class ProxyLog:
             if line["kind"] == "connection":
                 return connection(line, edge, hosts.get(line["host"]), self.life) if edge else None
             seen = self._placed(line)
+            if edge is None and line["kind"] == "call" and not _callee(line["service"]).strip("-"):
+                edge = line.get("edge") or edges.get((str(line["caller"]), str(line["host"]).partition(":")[0]))
+                return seen.rejected(edge) if edge else None
             if edge is None:
                 return None
-            return seen.attempt(edge, hosts.get(line["host"])) if line["kind"] == "attempt" else seen.call(edge)
+            if line["kind"] == "attempt":
+                return seen.attempt(edge, hosts.get(line["host"]))
+            return seen.rejected(edge) if seen.is_rejected else seen.call(edge)
 
         reading = read(lines, event)
         return replace(reading, events=tuple(one for one in reading.events if is_connection(one) or not unsent(one)))
@@ -94,8 +99,8 @@ class ProxyLog:
 
 
 def _callee(cluster: str | None) -> str:
-    """The callee of a cluster: the last part of "checkout.pricing"."""
-    return str(cluster).rpartition(".")[2]
+    """The callee of a cluster: the last part of "checkout.pricing"; "" without a cluster."""
+    return (cluster or "").rpartition(".")[2]
 
 
 def unsent(event: TrafficEvent) -> bool:
@@ -153,6 +158,18 @@ class _Line:
             steering=pairs(self.fields.get("steering")),
             **content(self.fields),
         )
+
+    def rejected(self, edge: str) -> Call:
+        """Return a call that the proxy answered before it had a route: it did not accept what the app sent."""
+        details = str(self.fields.get("details") or "")
+        call = replace(self, fields=self.fields | {"attempts": "0", "grpc": None}).call(edge)
+        return replace(call, refused=False, flags=details or call.flags, outcome=REJECTED)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the proxy itself answered, without an attempt and without a limit or a missing host."""
+        untold = not int(self.fields["attempts"]) and not flags(self.fields["flags"]) and not self.unsent
+        return untold and int(self.fields["status"]) >= 400 and self.fields.get("details") != "via_upstream"
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:

@@ -99,3 +99,8 @@ def test_garbage_is_counted() -> None:
 def test_the_caller_that_went_away_and_the_callee_that_was_not_there_have_an_outcome() -> None:
     assert arrival(status=0, flags="DI,DR", details="http2.remote_reset").outcome == "client_gone"
     assert arrival(status=503, flags="UF", details=BEFORE).outcome == "connect_failed"
+
+
+def test_an_arrival_that_the_inlet_does_not_accept_is_on_record() -> None:
+    found = arrival(attempt=None, baggage=None, status=403, flags="-", details="upgrade_failed")
+    assert (found.own, found.flags, found.outcome, found.attempt) == (True, "upgrade_failed", "rejected", 1)
