@@ -88,7 +88,7 @@ class at_most_once(EdgeCheck):
         if nameless:
             why = f"{plural(nameless, 'arrival')} on {self.edge} without a method: the history is from an older version"
             return say("inconclusive", "", 0, why=why, next="run the test again")
-        there = [one for one in arrivals if one.method in self.methods and not _callee_was_down(one)]
+        there = [one for one in arrivals if one.method in self.methods and _is_effect(one)]
         if shared := self._shared(there):
             return say("inconclusive", "", len(there), why=shared, next="a key that is new for each action of a user")
         times = self._times(there)
@@ -106,9 +106,9 @@ class at_most_once(EdgeCheck):
         extra = sum(again.values()) - self.at_most * len(again)
         why = f"{plural(len(again), 'call')} of {count(len(times))} arrived again, {plural(extra, 'time')} in all"
         why += f"; {method} {path} arrived {count(most)} times for one request"
-        same = [one for one in there if (one.request, one.method, one.path) == (request, method, path)]
+        same = [one for one in there if _call(one) == (request, method, path)]
         why += f"; {who}" if (who := who_repeated(view, self.edge, same)) else ""
-        clue = request_trace(view, next(one for one in view.requests if one.id == request))
+        clue = request_trace(view, next(one for one in view.requests if one.id == request), same)
         return say("violated", margin=f"{count(most - self.at_most)} too many", why=why, next=clue)
 
     def unbreakable(self, view: View) -> str:
@@ -120,7 +120,7 @@ class at_most_once(EdgeCheck):
 
     def _times(self, arrivals: Sequence[Arrival]) -> Counter[tuple[str, str, str]]:
         """Return the effects of each call: its arrivals, or its distinct keys."""
-        effects = {(one.request, one.method, one.path, self._key_of(one) or id(one)) for one in arrivals}
+        effects = {(*_call(one), self._key_of(one) or id(one)) for one in arrivals}
         return Counter((request, method, path) for request, method, path, _ in effects)
 
     def _key_of(self, arrival: Arrival) -> str:
@@ -139,7 +139,7 @@ class at_most_once(EdgeCheck):
 
     def _repeatable(self, view: View, arrivals: Sequence[Arrival]) -> bool:
         """Whether a call failed that could have been repeated, or something was."""
-        again = max(Counter((one.request, one.method, one.path) for one in arrivals).values(), default=0) > 1
+        again = max(Counter(map(_call, arrivals)).values(), default=0) > 1
         sent = {one.request for one in arrivals}
         failed = [call for call in view.calls(self.edge) if call.request in sent and not call.ok]
         return again or any(call.sent <= BUFFER or call.attempts > 1 for call in failed)
@@ -150,6 +150,10 @@ class at_most_once(EdgeCheck):
         return f"0 of {requests} sent a {' or '.join(self.methods)} over {self.edge}{made} (at least 1 needed)"
 
 
-def _callee_was_down(arrival: Arrival) -> bool:
-    """Whether the callee's process was down, so that the inlet could not pass the request on."""
-    return arrival.own and arrival.outcome == CONNECT_FAILED
+def _call(arrival: Arrival) -> tuple[str, str, str]:
+    return arrival.request, arrival.method, arrival.path
+
+
+def _is_effect(arrival: Arrival) -> bool:
+    """Whether the callee got it: the inlet cannot pass a request on if the callee's process is down."""
+    return not (arrival.own and arrival.outcome == CONNECT_FAILED)

@@ -10,7 +10,8 @@ How it is made transparent (tests/e2e/injection/test_inlet_transparent.py proves
   would control this Envoy (`CONTROL_HEADERS`) are dropped, and a `date` is added to an answer without one.
 
 Remaining differences: an answer that is not HTTP becomes a 502 of the inlet; an answer without a length arrives in
-chunks; an HTTP/2 app's connection and its GOAWAY end at the inlet.
+chunks; names of trailers arrive in small letters; HTTP/1.0 becomes HTTP/1.1; an HTTP/2 app's connection and its GOAWAY
+end at the inlet.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ _BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke the connection or was dow
 
 NOTHING: Json = {}
 FIELDS = {
+    "type": "%ACCESS_LOG_TYPE%",  # lines of requests under way come at intervals
     "local": "%DOWNSTREAM_LOCAL_ADDRESS%",
     "baggage": "%REQ(BAGGAGE)%",
     "attempt": "%DYNAMIC_METADATA(testbed:attempt)%",
@@ -60,6 +62,7 @@ FIELDS = {
     "grpc": "%GRPC_STATUS_NUMBER%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
+    "http2": f"%FILTER_STATE({connection_filter.HTTP2}:PLAIN)%",
     "refused": f"%FILTER_STATE({connection_filter.REFUSED}:PLAIN)%",
     "method": "%REQ(:METHOD)%",
     "path": "%REQ(:PATH)%",
@@ -111,9 +114,6 @@ def _connection_manager(links: Sequence[Link], control: str, context: Sequence[s
         delayed_close_timeout=bootstrap.OFF,
         server_header_transformation="PASS_THROUGH",
         generate_request_id=False,
-        proxy_100_continue=True,
-        max_request_headers_kb=8192,
-        common_http_protocol_options={"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000},
         http_protocol_options=_http1() | {"accept_http_10": True},
         **bootstrap.trusting(*_early_headers()),
         http_filters=[_lua(links, control, context), _fault(), connection_filter.on_requests(), _router()],
@@ -126,7 +126,7 @@ def _connection_manager(links: Sequence[Link], control: str, context: Sequence[s
 def _http1() -> Json:
     kind = "extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
     keep = named("preserve_case", typed(kind, forward_reason_phrase=True))
-    return {"enable_trailers": True, "header_key_format": {"stateful_formatter": keep}}
+    return bootstrap.HTTP1 | {"header_key_format": {"stateful_formatter": keep}}
 
 
 def _early_headers() -> list[Json]:
@@ -218,8 +218,7 @@ def _cluster(name: str, endpoints: Json) -> Json:
 
 def _spoken() -> Json:
     same = {"http_protocol_options": _http1(), "http2_protocol_options": bootstrap.HTTP2}
-    common = {"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000, "max_response_headers_kb": 8192}
-    options = bootstrap.upstream_options(common_http_protocol_options=common, use_downstream_protocol_config=same)
+    options = bootstrap.upstream_options(use_downstream_protocol_config=same)
     return {"typed_extension_protocol_options": options}
 
 
