@@ -34,8 +34,9 @@ class at_most_once(EdgeCheck):
     use `at_most=2`.
 
     With `key="idempotency-key"`, a header of the request names the effect: arrivals with one key are one effect, and
-    one call repeated with different keys is two. (Other headers than this one: `effectKeys:` in the topology.) An
-    arrival without the header is an effect of its own.
+    one call repeated with different keys is two. Other headers are named in the topology (`effectKeys:`), and so are
+    fields of JSON bodies (`effectFields: [orderId]`, `key="orderId"`). An arrival without the key is an effect of its
+    own.
 
     If all failed calls had a body above the retry buffer of the proxy (1 MiB), nothing could be repeated: the claim was
     not put to the test. Evidence: arrivals with their method and path, from the inlet, and calls for the reasons.
@@ -63,7 +64,8 @@ class at_most_once(EdgeCheck):
         super().fits(index)
         if self.key and self.key.lower() not in index.facts.keys:
             hint = nearest(self.key.lower(), index.facts.keys)
-            raise CheckError(f"{self}: the header {self.key} is not recorded: effectKeys: [{self.key}]{hint}")
+            remedy = f"effectKeys: [{self.key}] in the topology, or effectFields: for a JSON body"
+            raise CheckError(f"{self}: the key {self.key} is not recorded: {remedy}{hint}")
 
     @property
     def bound(self) -> str:
@@ -125,7 +127,7 @@ class at_most_once(EdgeCheck):
 
     def _key_of(self, arrival: Arrival) -> str:
         start = f"{(self.key or '').lower()}: "
-        return next((key for key in arrival.keys if key.startswith(start)), "") if self.key else ""
+        return next((key for key in arrival.keys if key.lower().startswith(start)), "") if self.key else ""
 
     def _shared(self, arrivals: Sequence[Arrival]) -> str:
         """Return that a key does not name one effect, because several requests have it; else ""."""

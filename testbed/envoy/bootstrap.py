@@ -61,8 +61,11 @@ def request_context(more: Sequence[str]) -> str:
 
 
 def key_fields(headers: Sequence[str]) -> Json:
-    """Return the log field of these headers of a request (null where it has none)."""
-    return {"keys": {name: f"%REQ({name.upper()})%" for name in headers}}
+    """Return the log fields of these headers of a request (null where it has none), and of fields of its body."""
+    return {
+        "keys": {name: f"%REQ({name.upper()})%" for name in headers},
+        "fields": "%DYNAMIC_METADATA(testbed_fields)%",
+    }
 
 
 def answer_fields(headers: Sequence[str]) -> Json:

@@ -29,6 +29,7 @@ def links_and_inlet(plan: Plan) -> Part:
         control=plan.inlet_control,
         context=plan.topology.context_headers,
         content=answer_fields(plan.topology.recorded_headers) | key_fields(plan.topology.recorded_keys),
+        fields=plan.topology.effect_fields,
     )
     entries = (link.listen for link in plan.links if link.caller == CLIENT)
     links = replace(links, reached=(plan.links_api, plan.probe.listen, *entries))

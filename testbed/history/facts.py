@@ -67,7 +67,7 @@ def facts_of(topology: Mapping[str, object]) -> TopologyFacts:
         own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
         context=("baggage", *map(str, _sequence(topology.get("contextHeaders") or topology.get("context")))),
         recorded_headers=frozenset(map(str.lower, (*_RECORDED, *map(str, _sequence(topology.get("answerHeaders")))))),
-        keys=frozenset(map(str.lower, (*_KEYS, *map(str, _sequence(topology.get("effectKeys")))))),
+        keys=frozenset(map(str.lower, (*_KEYS, *_names(topology, "effectKeys"), *_names(topology, "effectFields")))),
         patience_ms=min((ms for policy in policies for ms in _timeouts(policy)), default=math.inf),
     )
 
@@ -75,6 +75,10 @@ def facts_of(topology: Mapping[str, object]) -> TopologyFacts:
 _KEYS = ("idempotency-key", "grpc-previous-rpc-attempts")  # as in `testbed.spec.spec`
 _RECORDED = ("location", "retry-after")  # as in `testbed.spec.spec`
 _OWN = ("command", "image", "address")
+
+
+def _names(topology: Mapping[str, object], key: str) -> Sequence[str]:
+    return [str(name) for name in _sequence(topology.get(key))]
 
 
 def of_the_load(edge: str) -> bool:

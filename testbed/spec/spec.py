@@ -26,6 +26,7 @@ class EdgeSettings(Model):
     """Whether faults can act on single requests. If off, the link leads directly to the app, without an inlet."""
 
 
+FieldName = Annotated[str, Spelling(r"[A-Za-z0-9_-]+", "have only letters, digits, hyphens and _")]
 RECORDED = ("location", "retry-after")  # headers of answers that are always recorded
 KEYS = ("idempotency-key", "grpc-previous-rpc-attempts")  # headers of requests that are always recorded
 
@@ -64,6 +65,9 @@ class Spec(Model):
 
     effect_keys: tuple[Header, ...] = ()
     """Headers of requests that name an effect, besides idempotency-key: at_most_once(key=) reads them at the inlet."""
+
+    effect_fields: tuple[FieldName, ...] = ()
+    """Fields of JSON bodies that name an effect, for at_most_once(key=): the inlet reads bodies of up to 64 KB."""
 
     @model_validator(mode="before")
     @classmethod

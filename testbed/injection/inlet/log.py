@@ -71,7 +71,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         if rejected
         else outcome(said, begun=not unanswered and _begun(details), status=status),
         answered_in="HTTP/2" if line.get("http2") else "",
-        keys=pairs(line.get("keys")),
+        keys=pairs(line.get("keys")) + pairs(line.get("fields")),
         **content(line),
     )
 

@@ -13,6 +13,7 @@ shop = topology("answers/orders.yaml", scope="module")
 EDGE = "shop -> bank"
 SHORT = {"warmup_s": 0.2, "baseline_s": 0.4, "hold_s": 0.8, "recover_s": 0.4}
 BY_KEY = at_most_once(EDGE, key="idempotency-key")
+BY_FIELD = at_most_once(EDGE, key="order-id")
 NO_RETRIES = {EDGE: {"retries": None}}
 
 
@@ -23,7 +24,7 @@ def ordered(shop, path, fault, retries=True):
 
 def test_planted_the_app_orders_again_with_a_new_key(shop):
     run = ordered(shop, "/new", abort(503), retries=False)
-    for check in (at_most_once(EDGE), BY_KEY):
+    for check in (at_most_once(EDGE), BY_KEY, BY_FIELD):
         found = verdict(run, check)
         assert found.outcome == "violated"
         assert "shop itself made 2 calls" in found.why
@@ -31,7 +32,7 @@ def test_planted_the_app_orders_again_with_a_new_key(shop):
 
 def test_fixed_the_app_orders_again_with_the_same_key(shop):
     run = ordered(shop, "/same", abort(503), retries=False)
-    assert verdict(run, BY_KEY).outcome == "held"
+    assert [verdict(run, check).outcome for check in (BY_KEY, BY_FIELD)] == ["held", "held"]
     assert verdict(run, at_most_once(EDGE)).outcome == "violated"
 
 

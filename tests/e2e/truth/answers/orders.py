@@ -13,10 +13,11 @@ def order(path, headers):
     key = str(uuid.uuid4())
     for _ in range(2 if path in ("/same", "/new") else 1):
         key = str(uuid.uuid4()) if path == "/new" else key
-        mine = {"baggage": headers.get("baggage", ""), "idempotency-key": key}
+        mine = {"baggage": headers.get("baggage", ""), "idempotency-key": key, "content-type": "application/json"}
         if path == "/steer":
             mine |= {"x-envoy-retry-on": "5xx", "x-envoy-max-retries": "2"}
-        if (status := posted(b"x" * 2_000_000 if path == "/big" else b"{}", mine)) == 200:
+        body = f'{{"cups": 2, "meta": {{"order-id": "{key}"}}}}'.encode()
+        if (status := posted(b"x" * 2_000_000 if path == "/big" else body, mine)) == 200:
             break
     return status
 

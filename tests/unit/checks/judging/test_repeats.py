@@ -110,5 +110,5 @@ def test_a_key_names_the_effect(keys, outcome):
 
 
 def test_a_key_must_be_recorded():
-    with pytest.raises(CheckError, match=r"the header X-Order is not recorded: effectKeys: \[X-Order\]"):
+    with pytest.raises(CheckError, match=r"the key X-Order is not recorded: effectKeys: \[X-Order\]"):
         keyed("{}").verdict(at_most_once(EDGE, key="X-Order"))
