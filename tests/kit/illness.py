@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -57,3 +58,15 @@ def _signal_all(pids: Sequence[int], number: signal.Signals) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+@contextmanager
+def few_files(pid: int, spare: int) -> Iterator[None]:
+    """Leave a process only so many file descriptors beside those that it has open."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    now = len(os.listdir(f"/proc/{pid}/fd")) + spare
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (now, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
