@@ -83,7 +83,7 @@ class Fault:
         raise self._unscopable("for_cohort")
 
     def for_requests(self, *, percent: float) -> Self:
-        """Affect this share of the requests, drawn again for every attempt (a retry often succeeds)."""
+        """Affect this share of the requests, drawn again for every call and attempt (a retry often succeeds)."""
         raise self._unscopable("for_requests")
 
     def for_attempts(self, *attempts: int) -> Self:
@@ -209,7 +209,7 @@ class RequestFault(Fault):
         return replace(self, scoping=self.scoping.of_cohort(cohort))
 
     def for_requests(self, *, percent: float) -> Self:
-        """Affect this share of the requests, drawn again for every attempt (a retry often succeeds)."""
+        """Affect this share of the requests, drawn again for every call and attempt (a retry often succeeds)."""
         return replace(self, scoping=self.scoping.requests(percent))
 
     def for_attempts(self, *attempts: int) -> Self:

@@ -88,6 +88,9 @@ class ProcessAction:
     action: Literal["kill", "pause", "restart", "terminate", "cpu", "memory"]
     role: Literal["app", "proxy"] = "app"
     amount: float = 0  # cpu: share of one processor; memory: MiB; terminate: seconds until it is killed
+    links: tuple[str, ...] = ()  # terminate: the addresses of its links, which refuse new connections meanwhile
+    drain_delay_ms: float = 0  # terminate: until they do, at the latest
+    pre_stop_ms: float = 0  # terminate: until SIGTERM
 
     @property
     def process(self) -> str:

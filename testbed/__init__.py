@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from testbed.checks import probe_steady as probe_steady
     from testbed.checks import quantile as quantile
     from testbed.checks import recovery as recovery
+    from testbed.checks import responses as responses
     from testbed.checks import retry_amplification as retry_amplification
     from testbed.checks import retry_budget as retry_budget
     from testbed.checks import statuses as statuses
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from testbed.faults import throttle as throttle
     from testbed.faults import unreachable as unreachable
     from testbed.frontends.plugin.fixtures import topology as topology
+    from testbed.history.answers import Answer as Answer
     from testbed.history.file import History as History
     from testbed.load.workload import constant_rate as constant_rate
     from testbed.load.workload import get as get
@@ -114,6 +116,7 @@ HOME_OF: dict[str, str] = {
     "probe_steady": "testbed.checks",
     "quantile": "testbed.checks",
     "recovery": "testbed.checks",
+    "responses": "testbed.checks",
     "retry_amplification": "testbed.checks",
     "retry_budget": "testbed.checks",
     "statuses": "testbed.checks",
@@ -160,6 +163,7 @@ HOME_OF: dict[str, str] = {
     "throttle": "testbed.faults",
     "unreachable": "testbed.faults",
     "topology": "testbed.frontends.plugin.fixtures",
+    "Answer": "testbed.history.answers",
     "History": "testbed.history.file",
     "constant_rate": "testbed.load.workload",
     "get": "testbed.load.workload",

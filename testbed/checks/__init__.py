@@ -38,6 +38,7 @@ from testbed.checks.quantile import p90 as p90
 from testbed.checks.quantile import p99 as p99
 from testbed.checks.quantile import quantile as quantile
 from testbed.checks.recovery import recovery as recovery
+from testbed.checks.responses import responses as responses
 from testbed.checks.retry_amplification import retry_amplification as retry_amplification
 from testbed.checks.retry_budget import retry_budget as retry_budget
 from testbed.checks.statuses import statuses as statuses

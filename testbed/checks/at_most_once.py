@@ -11,11 +11,13 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread
+from testbed.checks.judging.reach import attempts_per_request
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival
 from testbed.history.outcomes import CONNECT_FAILED
+from testbed.spec.edges import Edge
 
 KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # the methods of HTTP
 
@@ -79,12 +81,19 @@ class at_most_once(EdgeCheck):
         extra = sum(again.values()) - self.at_most * len(again)
         why = f"{plural(len(again), 'call')} of {count(len(times))} arrived again, {plural(extra, 'time')} in all"
         why += f"; {method} {path} arrived {count(most)} times for one request"
-        clue = request_trace(view, next(one for one in view.requests if one.id == request))
+        effects = [one for one in arrivals if _is_effect(one) and _call(one) == (request, method, path)]
+        clue = request_trace(view, next(one for one in view.requests if one.id == request), effects)
         return say("violated", margin=f"{count(most - self.at_most)} too many", why=why, next=clue)
 
+    def unbreakable(self, view: View) -> str:
+        """Return why more arrivals are allowed than the topology can cause."""
+        most = attempts_per_request(view, Edge.parse(self.edge).callee)
+        if self.at_most <= most:
+            return ""
+        return f"the topology allows at most {plural(int(most), 'attempt')} on {self.edge} per request"
+
     def _times(self, arrivals: Sequence[Arrival]) -> Counter[tuple[str, str, str]]:
-        there = (arrival for arrival in arrivals if arrival.method in self.methods and not _callee_was_down(arrival))
-        return Counter((arrival.request, arrival.method, arrival.path) for arrival in there)
+        return Counter(_call(one) for one in arrivals if one.method in self.methods and _is_effect(one))
 
     def _none(self, view: View, arrivals: Sequence[Arrival]) -> str:
         made = f"; {plural(len(arrivals), 'call')} arrived with another method" if arrivals else ""
@@ -92,6 +101,10 @@ class at_most_once(EdgeCheck):
         return f"0 of {requests} sent a {' or '.join(self.methods)} over {self.edge}{made} (at least 1 needed)"
 
 
-def _callee_was_down(arrival: Arrival) -> bool:
-    """Whether the callee's process was down, so that the inlet could not pass the request on."""
-    return arrival.own and arrival.outcome == CONNECT_FAILED
+def _call(arrival: Arrival) -> tuple[str, str, str]:
+    return arrival.request, arrival.method, arrival.path
+
+
+def _is_effect(arrival: Arrival) -> bool:
+    """Whether the callee got it: the inlet cannot pass a request on if the callee's process is down."""
+    return not (arrival.own and arrival.outcome == CONNECT_FAILED)

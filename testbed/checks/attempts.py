@@ -14,6 +14,7 @@ from testbed.checks.judging.base import Check, EdgeCheck, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread, tally
 from testbed.checks.judging.layers import multiplying, said
+from testbed.checks.judging.reach import attempts_per_call, attempts_per_request
 from testbed.checks.judging.validity import hidden_attempts, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
@@ -138,6 +139,16 @@ class attempts(EdgeCheck):
         if hidden and (wrong or self.most < math.inf):
             return say("inconclusive", why=hidden, next="a mesh with a log of attempts (mesh: envoy)")
         return say("held", margin=self._spare(counts))
+
+    def unbreakable(self, view: View) -> str:
+        """Return why more attempts are allowed than the policy, or all policies on the way, can make."""
+        if self.per == "call":
+            most, by = attempts_per_call(view, self.edge), f"the policy of {self.edge}"
+        else:
+            most, by = attempts_per_request(view, Edge.parse(self.edge).callee), "the topology"
+        if self.at_most is None or self.at_most <= most:
+            return ""
+        return f"{by} allows at most {plural(cast(int, most), 'attempt')} per {self.per}"
 
     def _calls_unknown(self, view: View, at_caller: bool) -> str:
         if not at_caller:

@@ -15,7 +15,7 @@ from testbed.errors import CheckError
 from testbed.history.events import Call, Request
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index
-from testbed.spec.grpc_status import name_of
+from testbed.spec.grpc_status import NAMES, name_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class call_statuses(EdgeCheck):
             raise CheckError(f"{self}: give status= (HTTP) or grpc_status=, one of the two")
         if not self._grpc and not self._http:
             raise CheckError(f"{self}: name at least one status")
+        if set(self._grpc) >= set(range(len(NAMES))):
+            raise CheckError(f"{self}: every gRPC status is allowed, so this would always hold")
         for code in self._http:
             if not isinstance(code, int) or not 100 <= code <= 599:
                 raise CheckError(f"{self}: {code!r} is not an HTTP status (100 to 599)")
@@ -84,10 +86,16 @@ class call_statuses(EdgeCheck):
             return self.verdict(view, "held", observed, n, source=source, margin=f"all {self._statuses}")
         ended = tally([answer(call) for call in others])
         why = f"{plural(len(others), 'call')} of {count(n)} ended with another status: {ended}"
-        first = others[0].request if isinstance(others[0], Call) else others[0].id
-        clue = request_trace(view, next(one for one in view.requests if one.id == first))
+        clue = self._clue(view, max(others, key=lambda call: not call.answered))
         margin = f"{count(len(others))} {'not ' if ',' in self._statuses else 'non-'}{self._statuses}"
         return self.verdict(view, "violated", observed, n, source=source, margin=margin, why=why, next=clue)
+
+    def _clue(self, view: View, worst: Call | Request) -> str:
+        """Return the request of the worst call, with the attempts of that call first."""
+        if isinstance(worst, Request):
+            return request_trace(view, worst)
+        tries = [hop for hop in view.attempts(self.edge) if hop.request == worst.request and hop.call == worst.call]
+        return request_trace(view, next(one for one in view.requests if one.id == worst.request), tries)
 
     def _as_expected(self, call: Call | Request) -> bool:
         if self._grpc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
@@ -13,6 +14,7 @@ from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, plural, seconds
 from testbed.checks.judging.own_breaker import FEWEST, OwnBreaker, own_breakers
 from testbed.checks.judging.proxies import Proxy, can_refuse, failed, faults_on, proxies
+from testbed.checks.judging.reach import attempts_per_call
 from testbed.checks.judging.validity import missing_record, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -121,6 +123,18 @@ class circuit_breaker(EdgeCheck):
         return combine(
             self, view, [found for one in busy for found in self._findings(view, one, start, end)], n, source
         )
+
+    def unbreakable(self, view: View) -> str:
+        """Return why an open breaker may send more than its callers made calls while the fault was in force."""
+        faults, each = faults_on(view, [self.edge]), attempts_per_call(view, self.edge)
+        if not self._counts or not faults or each == math.inf or not can_refuse(view.index, self.edge):
+            return ""
+        start, end = min(fault.start for fault in faults), max(fault.end for fault in faults)
+        made = [sum(start <= call.start < end for call in proxy.calls) for proxy in proxies(view.index, self.edge)]
+        most, given = int(max(made, default=0) * each), {"probes": self.probes}
+        given["attempts_while_open"] = None if self.attempts_while_open is None else self._while_open[1]
+        loose = [f"{name}={value}" for name, value in given.items() if value is not None and value >= most]
+        return f"{loose[0]}, and its calls are at most {plural(most, 'attempt')}" if loose else ""
 
     def _breakers(self, view: View, faults: Sequence[FaultEvent]) -> Sequence[Proxy | OwnBreaker]:
         if can_refuse(view.index, self.edge):

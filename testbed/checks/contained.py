@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Literal
 
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.contents import Predicate, callable_or_none, example, says_yes, sort_answers
 from testbed.checks.judging.culprit import place_of
 from testbed.checks.judging.explain import more_load, request_trace, worst
 from testbed.checks.judging.formatting import count, ms, outcomes, percent, plural, points, seconds, trim
@@ -24,9 +25,12 @@ class contained(Check):
     """A fault affects only few users: how many, on which edges, and for how long.
 
     `contained()` claims: no user outside the scope of the faults is affected. A user is affected if a request of this
-    user failed (no answer, or a status outside 200-399), was slower than `slower_than_ms`, or, with `fallbacks=True`,
-    was answered with a fallback. The check covers everything from the first fault on, including injection, healing and
-    recovery, unless `during` names a phase. In a run without faults it covers everything except the warm-up.
+    user failed (no whole answer, or a status outside 200-399), was slower than `slower_than_ms`, with `fallbacks=True`
+    was answered with a fallback, or got an answer of which `unless=` is true, a function of an `Answer`:
+    `unless=lambda answer: "sorry" in answer.text`.
+
+    The check covers everything from the first fault on, including injection, healing and recovery, unless `during`
+    names a phase. In a run without faults it covers everything except the warm-up.
 
     The scope of the faults is the users or the cohort that were fixed for them (`for_users`, `for_cohort`). In `all=`
     these users are left out. A fault without such a scope leaves no user out. In any other population all users count.
@@ -46,6 +50,7 @@ class contained(Check):
     slower_than_ms: float | None = field(default=None, kw_only=True)
     fallbacks: bool = field(default=False, kw_only=True)
     per: Literal["users", "requests"] = field(default="users", kw_only=True)
+    unless: Predicate | None = field(default=None, kw_only=True)
 
     slack: ClassVar[tuple[str, ...]] = ("within_s",)
 
@@ -57,9 +62,12 @@ class contained(Check):
             validation.whole(str(self), at_most=self.at_most)
         if self.at_most_percent is not None:
             validation.percentage(str(self), at_most_percent=self.at_most_percent)
+            if self.at_most_percent == 100:
+                raise CheckError(f"{self}: at_most_percent=100 would always hold: give a lower one")
         for name in ("within_s", "slower_than_ms"):
             if (value := getattr(self, name)) is not None:
                 validation.positive(str(self), **{name: value})
+        callable_or_none(str(self), unless=self.unless)
         if self.per not in ("users", "requests"):
             raise CheckError(f"{self}: there is no per={self.per!r}{nearest(str(self.per), ('users', 'requests'))}")
 
@@ -86,7 +94,7 @@ class contained(Check):
 
     def topic(self) -> Hashable:
         """Return the name, and what counts as affected."""
-        return (self.name, self.slower_than_ms, self.fallbacks, self.per)
+        return (self.name, self.slower_than_ms, self.fallbacks, self.per, self.unless)
 
     def bounds_latency(self) -> bool:
         """Return whether slow answers count, and not only failures."""
@@ -104,7 +112,19 @@ class contained(Check):
     def judge(self, view: View) -> Verdict:
         """Count the affected users, and compare number, share and time with the bounds."""
         judged = self._judged(view)
-        affected = [request for request in judged.requests if self._is_affected(request)]
+        if self.unless is None:
+            return self._compare(judged, [request for request in judged.requests if self._is_affected(request)])
+        found = sort_answers(judged.index, [one for one in judged.requests if one.ok], says_yes(self.unless))
+        bad = {id(one) for one, _ in found.bad}
+        verdict = self._compare(judged, [one for one in judged.requests if self._is_affected(one) or id(one) in bad])
+        if found.bad and verdict.outcome != "held":
+            why = f"{verdict.why}; {plural(len(found.bad), 'answer')}: {found.reasons}".removeprefix("; ")
+            verdict = replace(verdict, why=why, next=f"{example(judged.index, found.bad)}\n{verdict.next}")
+        if found.doubt and verdict.outcome != "violated":
+            return replace(verdict, outcome="inconclusive", margin="", why=found.doubt, next=found.unknown[0][1])
+        return verdict
+
+    def _compare(self, judged: View, affected: Sequence[Request]) -> Verdict:
         units, hit = self._units(judged.requests), self._units(affected)
         observed = self._observed(judged, affected, len(hit), len(units))
         confidence = "exact" if self.at_most_percent is None else "95 %"
@@ -131,6 +151,15 @@ class contained(Check):
         if self.within_s is not None and (short := self._too_short(judged)):
             return say("inconclusive", why=short, next="let the phase last longer (hold_s=, recover_s=)")
         return say("held", margin=self._spare(len(hit)))
+
+    def unbreakable(self, view: View) -> str:
+        """Return why a count of all users, or more, cannot be exceeded."""
+        judged = self._judged(view)
+        n = len(self._units(judged.requests))
+        if self.at_most is None or self.within_s is not None or self.at_most < n:
+            return ""
+        what = "users" if self._by_user(judged.requests[0]) else "requests"
+        return f"at_most={self.at_most}, and there were only {count(n)} {what}"
 
     def _is_affected(self, request: Request) -> bool:
         slow = self.slower_than_ms is not None and latency(request) > self.slower_than_ms
@@ -173,7 +202,7 @@ class contained(Check):
     def _why(self, view: View, affected: Sequence[Request], late: Sequence[Request]) -> str:
         failed = [request for request in affected if not request.ok]
         slow = [r for r in affected if r.ok and self.slower_than_ms is not None and latency(r) > self.slower_than_ms]
-        fell = len(affected) - len(failed) - len(slow)
+        fell = sum(1 for r in affected if self.fallbacks and r.fallbacks and r not in failed and r not in slow)
         parts = [f"{plural(len(failed), 'request')} failed: {outcomes(failed)}"] if failed else []
         parts += [f"{plural(len(slow), 'request')} took longer than {ms(self.slower_than_ms or 0)}"] if slow else []
         parts += [f"{plural(fell, 'request')} got a fallback"] if fell else []

@@ -14,7 +14,7 @@ from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, percent, plural, tally, trim
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
-from testbed.errors import TestbedError
+from testbed.errors import CheckError, TestbedError
 from testbed.history.events import Arrival, Attempt, Request
 from testbed.history.index import Index
 from testbed.history.outcomes import CLIENT_GONE
@@ -45,9 +45,11 @@ class deadline_propagation(EdgeCheck):
     slack: ClassVar[tuple[str, ...]] = ("grace_ms",)
 
     def validate(self) -> None:
-        """Raise `CheckError` unless the percentage is above 0 and at most 100, and the grace above 0."""
+        """Raise `CheckError` unless the percentage is above 0 and below 100, and the grace above 0."""
         if self.wasted_percent is not None:
             validation.percentage(str(self), wasted_percent=self.wasted_percent)
+            if self.wasted_percent == 100:
+                raise CheckError(f"{self}: wasted_percent=100 would always hold: give a lower one, or none")
         validation.positive(str(self), grace_ms=self.grace_ms)
 
     def fits(self, index: Index) -> None:

@@ -12,6 +12,7 @@ from testbed.checks.judging.call_times import timed_calls
 from testbed.checks.judging.explain import hop_text, more_load, request_trace
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import count, ms, plural
+from testbed.checks.judging.reach import longest_call_ms, too_far
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -66,6 +67,10 @@ class load_shedding(EdgeCheck):
     def bounds_latency(self) -> bool:
         """Return whether the load is the caller: a proxy timed the other calls."""
         return of_the_load(self.edge)
+
+    def unbreakable(self, view: View) -> str:
+        """Return why no call can take that long: the policy's timeout ends it much earlier."""
+        return too_far(min(self._limits.values()), longest_call_ms(view, self.edge), f"every call on {self.edge}")
 
     def judge(self, view: View) -> Verdict:
         """Judge each rejected call by its duration, and the accepted calls by their p99."""

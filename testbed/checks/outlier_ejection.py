@@ -121,6 +121,19 @@ class outlier_ejection(Check):
             )
         return combine(self, view, findings, n, source)
 
+    def unbreakable(self, view: View) -> str:
+        """Return why a replica may get more probes than a proxy made attempts after the deadline, at any replica."""
+        edges = self._edges(view.index)
+        faults = faults_on(view, edges)
+        if self.within_s is None or not self.probes or not faults:
+            return ""
+        since, end = min(fault.start for fault in faults) + self.within_s, max(fault.end for fault in faults)
+        made = [sum(since < one.start < end for one in p.sent) for e in edges for p in proxies(view.index, e)]
+        most = max(made, default=0)
+        return (
+            "" if self.probes < most else f"probes={self.probes}, and no proxy made more than {plural(most, 'attempt')}"
+        )
+
     def _edges(self, index: Index) -> list[str]:
         if self.edge:
             return [self.edge]

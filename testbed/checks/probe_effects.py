@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import Verdict
 from testbed.checks.judging.findings import Finding
 from testbed.checks.judging.formatting import count, plural
-from testbed.checks.judging.series import ProbeCheck, Series, by_phase, figure, whole_run
+from testbed.checks.judging.series import ProbeCheck, Series, by_phase, figure, said, whole_run
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.events import Request
@@ -58,23 +59,19 @@ class probe_effects(ProbeCheck):
         if not requests:
             why = "the load sent no request with a method other than GET, HEAD and OPTIONS"
             return Finding("inconclusive", "no request", why, "load=constant_rate(post(...), ...)")
-        grown, missing = self._growth(view)
+        grown, missing = self._growth(view, requests)
         if missing:
             return self.inconclusive(view, series, missing)
         return self._compared(requests, grown, by_phase(view.index, series))
 
-    def _growth(self, view: View) -> tuple[float, str]:
+    def _growth(self, view: View, requests: Sequence[Request]) -> tuple[float, str]:
         """Return by how much all places grew together, or why this is not known."""
-        grown, missing = 0.0, ""
+        grown = 0.0
         for one in whole_run(view.index, self.probed):
-            ends = (one.readings[0], one.readings[-1]) if len(one.readings) > 1 else ()
-            first, last = (reading.value for reading in ends) if ends else (None, None)
-            if first is None or last is None:
-                reasons = [reading.error or "a text" for reading in ends if reading.value is None]
-                missing = f"the count before or after the load is not known: {one.title}: {'; '.join(reasons) or 'n/a'}"
-            else:
-                grown += last - first
-        return grown, missing
+            if why := _unknown(one, requests):
+                return grown, f"the count before or after the load is not known: {one.title}: {why}"
+            grown += cast(float, one.readings[-1].value) - cast(float, one.readings[0].value)
+        return grown, ""
 
     def _compared(self, requests: Sequence[Request], grown: float, clue: str) -> Finding:
         good = sum(request.ok for request in requests)
@@ -92,6 +89,19 @@ class probe_effects(ProbeCheck):
             advice = "let the probe count duplicates by their key (count(*) - count(distinct key)), or failed_may_count"
             return Finding("inconclusive", observed, why, advice)
         return Finding("held", f"{observed}; {failed}" if good < len(requests) else observed)
+
+
+def _unknown(series: Series, requests: Sequence[Request]) -> str:
+    """Return why the first and the last reading do not enclose all requests, "" if they do."""
+    if len(series.readings) < 2:
+        return f"there is only {plural(len(series.readings), 'reading')}"
+    first, last = series.readings[0], series.readings[-1]
+    reasons = [one.error or f"{said(one)} is not a number" for one in (first, last) if one.value is None]
+    if first.end > min(request.sent for request in requests):
+        reasons.append("its first reading ended after the first request was sent")
+    if last.at < max(request.intended + request.latency_ms / 1000 for request in requests):
+        reasons.append("its last reading began before the last request ended")
+    return "; ".join(reasons)
 
 
 def _requests(view: View) -> Sequence[Request]:

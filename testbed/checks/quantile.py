@@ -12,6 +12,7 @@ from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import more_load, request_trace
 from testbed.checks.judging.formatting import count, ms, plural, trim
+from testbed.checks.judging.reach import longest_request_ms, too_far
 from testbed.checks.judging.view import View, latency
 from testbed.errors import CheckError
 from testbed.history.index import Index
@@ -76,6 +77,10 @@ class quantile(Check):
     @property
     def _limit(self) -> float:
         return (self.under_ms or 0.0) + (self.above_baseline_ms or 0.0)
+
+    def unbreakable(self, view: View) -> str:
+        """Return why no request can take that long: the policies cut off all calls of the entry much earlier."""
+        return too_far(self._limit, longest_request_ms(view), "every request")
 
     def judge(self, view: View) -> Verdict:
         """Compare order statistics with the bound."""

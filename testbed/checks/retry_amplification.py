@@ -13,6 +13,7 @@ from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread
 from testbed.checks.judging.layers import multiplying, said
+from testbed.checks.judging.reach import attempts_per_request
 from testbed.checks.judging.validity import hidden_attempts, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, TestbedError, nearest
@@ -91,6 +92,13 @@ class retry_amplification(Check):
             view, partial(say, observed=spread([n for _, n, _ in bounded], "request")), bounded, edges
         )
         return replace(found, bound=words) if words else found
+
+    def unbreakable(self, view: View) -> str:
+        """Return why a given bound is above the computed one, which is the most that the topology allows."""
+        most = attempts_per_request(view, self.service)
+        if self.at_most is None or self.at_most <= most:
+            return ""
+        return f"the topology allows at most {plural(int(most), 'attempt')} at {self.service} per request"
 
     def _compare(
         self,

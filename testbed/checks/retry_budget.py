@@ -13,6 +13,7 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.explain import hop_text
 from testbed.checks.judging.formatting import count, plural, seconds, trim
+from testbed.checks.judging.reach import attempts_per_call
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -68,6 +69,8 @@ class retry_budget(EdgeCheck):
             raise CheckError(f"{self}: at_once= and window_s= need a budget: give percent= or floor=")
         if self.at_once and self.window_s is not None:
             raise CheckError(f"{self}: at_once= has no window: leave out at_once= or window_s=")
+        if self.at_once and (self.percent or 0) >= 100:
+            raise CheckError(f"{self}: at_once= with percent=100 or more would always hold: give a lower one")
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` for an unknown edge, the edge of the load, or a policy without a budget."""
@@ -125,6 +128,15 @@ class retry_budget(EdgeCheck):
         budget = self._stated(view) if self._from_policy else self._budget
         verdict = self._compare(view, budget)
         return replace(verdict, bound=self._words(budget))
+
+    def unbreakable(self, view: View) -> str:
+        """Return why more retries are allowed than there were attempts, or than the policy can make in all."""
+        tries, retries = view.attempts(self.edge), attempts_per_call(view, self.edge) - 1
+        if not self._from_policy and self._budget.floor >= len(tries):
+            return f"floor={self.floor}, and there were only {plural(len(tries), 'attempt')}"
+        if self._is_total and self.window_s is None and 0 < retries < self._budget.percent / 100:
+            return f"the policy of {self.edge} makes at most {count(int(retries * 100))} retries for 100 first attempts"
+        return ""
 
     def _compare(self, view: View, budget: Budget) -> Verdict:
         tries = view.attempts(self.edge)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.evidence.overhead import CpuUsage, FilesUsed, Probe
 from testbed.evidence.probing.prober import Prober
@@ -32,10 +33,14 @@ from testbed.injection.toxiproxy.engine import LinkEngine
 from testbed.injection.toxiproxy.links import Links
 from testbed.load.driver import Driver
 from testbed.load.encoding import RequestEncoding
+from testbed.load.recording import AnswerRecording
 from testbed.mesh import mesh_named
 from testbed.plan.make import Plan
 from testbed.runtime import Lease, Runtime
 from testbed.runtime.tools import binaries
+
+if TYPE_CHECKING:
+    from testbed.evidence.telemetry.receiver import SpanReceiver
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Parts:
     injector: Injector
     swaps: ActiveOverrides
     deaths: Deaths
+    receiver: SpanReceiver | None = None  # of spans, where the topology has telemetry
 
     @property
     def plan(self) -> Plan:
@@ -67,9 +73,9 @@ class Parts:
         """Return the context that faults are resolved in, with these users of the load."""
         return FaultContext(self.plan.links, self.plan.replicas, users, seed, self.plan.proxies)
 
-    def driver(self, timeout_s: float, seed: int, said: RequestEncoding) -> Driver:
+    def driver(self, timeout_s: float, seed: int, said: RequestEncoding, recorded: AnswerRecording) -> Driver:
         """Return a load driver that sends to the entry; it is not started."""
-        return Driver(binaries.find("load"), self.entries, timeout_s, seed, said)
+        return Driver(binaries.find("load"), self.entries, timeout_s, seed, said, recorded)
 
     def sampler(self, driver: Driver) -> Sampler:
         """Return a sampler of the callers' proxies and of testbed overhead; it is not started."""
@@ -94,11 +100,19 @@ class Parts:
         self.links.close()
         self.packets.close()
         self.runtime.stop()
+        if self.receiver is not None:
+            self.receiver.close()
         self.lease.release()
 
 
 def assemble(
-    plan: Plan, runtime: Runtime, directory: Path, lease: Lease, arm: Arm, traffic: Callable[[], Traffic | None]
+    plan: Plan,
+    runtime: Runtime,
+    directory: Path,
+    lease: Lease,
+    arm: Arm,
+    traffic: Callable[[], Traffic | None],
+    receiver: SpanReceiver | None = None,
 ) -> Parts:
     """Assemble the parts of a running mesh. `traffic` returns the load that is on, which a policy change pauses."""
     reach = runtime.reach
@@ -120,4 +134,5 @@ def assemble(
         injector=Injector(EngineSet(LinkEngine(links), rules, actions, packets), dry=arm is Arm.WITHOUT_FAULT),
         swaps=ActiveOverrides(plan, runtime, partial(still, recorder, traffic), arm),
         deaths=Deaths(runtime),
+        receiver=receiver,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.experiment.planning import plan_for
 from testbed.experiment.prepare import prepare
@@ -18,6 +19,9 @@ from testbed.runtime import Lease, NotReady, Runtime, runtime_class
 from testbed.runtime.orphans import folders
 from testbed.runtime.orphans.sweep import sweep
 from testbed.spec.topology import Topology
+
+if TYPE_CHECKING:
+    from testbed.evidence.telemetry.receiver import SpanReceiver
 
 
 def launch(
@@ -43,16 +47,28 @@ def launch(
         lease = place.lease()
         undo.callback(lease.release)
         plan = _planned(ready, place, lease, seed)
+        receiver = _receiver(plan)
+        if receiver is not None:
+            undo.callback(receiver.close)
         running = place(directory, lease, keep=keep is not None)
         undo.callback(running.stop)
         _start(running, plan, File(folders.ABOUT, folders.about(ready.name, runtime, plan.space.network)))
-        bed = Testbed(plan, running, directory, lease, say, record)
+        bed = Testbed(plan, running, directory, lease, say, record, receiver)
         undo.pop_all()
     return bed
 
 
 def _planned(topology: Topology, runtime: type[Runtime], lease: Lease, seed: int) -> Plan:
     return plan_for(topology, runtime.address_space(lease.space, topology), seed)
+
+
+def _receiver(plan: Plan) -> SpanReceiver | None:
+    """Return a receiver of spans that listens, if the topology has telemetry. It is there before the services."""
+    if plan.topology.telemetry == "off":
+        return None
+    from testbed.evidence.telemetry.receiver import SpanReceiver
+
+    return SpanReceiver(plan.space.telemetry_address)
 
 
 def _start(running: Runtime, plan: Plan, about: File) -> None:

@@ -23,7 +23,11 @@ def links_and_inlet(plan: Plan) -> Part:
     """Return the Toxiproxy and the inlet of a plan."""
     links, link_files = links_process([*plan.links, plan.probe], plan.links_api)
     inlet, inlet_files = inlet_process(
-        plan.links, admin=plan.inlet_admin, control=plan.inlet_control, context=plan.topology.context_headers
+        plan.links,
+        admin=plan.inlet_admin,
+        control=plan.inlet_control,
+        context=plan.topology.context_headers,
+        answers=plan.topology.recorded_headers,
     )
     entries = (link.listen for link in plan.links if link.caller == CLIENT)
     links = replace(links, reached=(plan.links_api, plan.probe.listen, *entries))

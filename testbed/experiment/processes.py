@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from testbed.evidence.reader import LogReader
 from testbed.evidence.recorder import Recorder
 from testbed.injection.processes import ProcessControl
-from testbed.runtime import Ending
+from testbed.runtime import Drain, Ending
 
 ON_THE_WAY_S = 0.15  # for the last requests and answers of an app to pass links and inlet
 
@@ -46,10 +46,10 @@ class RecordedProcesses:
         with self._renewing(name):
             self._processes.restart(name)
 
-    def terminate(self, name: str, within_s: float) -> Ending:
+    def terminate(self, name: str, within_s: float, drain: Drain) -> Ending:
         """Send SIGTERM to an app while requests still come, and kill it after this time. Return how it ended."""
         reader = self._recorder.reader(name)
-        ending = self._processes.terminate(name, within_s)
+        ending = self._processes.terminate(name, within_s, drain)
         if reader and ending.event == "ended":
             reader.writer.exited()
         elif reader:  # it was killed after the time

@@ -13,6 +13,7 @@ from testbed.experiment.arm import Arm
 from testbed.report.injected import Injected as Injected
 
 if TYPE_CHECKING:
+    from testbed.checks import Report
     from testbed.experiment.run import Run
 
 
@@ -25,10 +26,20 @@ class Record:
     arm: Arm = Arm.AS_WRITTEN  # the arm of its suite
     runs: list[Run] = field(default_factory=list)
     injected: list[Injected] = field(default_factory=list)
+    has_client: bool = False  # the test knows the URL of the entry, so it may send requests of its own
 
     def unjudged(self) -> list[Run]:
         """The runs without a judgement."""
-        return [run for run in self.runs if not run.reports]
+        return [run for run in self.runs if not run.judged]
+
+    def met_by_nobody(self) -> list[Injected]:
+        """The injected faults, if all were healed before a load began and the test sends no requests of its own."""
+        during_a_load = any(run.history.index.faults for run in self.runs)
+        return [] if during_a_load or self.has_client else self.injected
+
+    def overlooked(self) -> list[Report]:
+        """The red reports that the test never looked at."""
+        return [report for run in self.runs for report in run.overlooked]
 
 
 _running: list[Record] = []  # for the running tests of this process, the innermost last: a test can run pytest

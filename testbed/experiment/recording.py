@@ -12,11 +12,12 @@ from testbed.experiment.load_journal import LoadJournal
 from testbed.experiment.progress import OnProgress, no_progress
 from testbed.experiment.run import Run
 from testbed.experiment.traffic import Traffic
-from testbed.history.events import Event, FaultEvent, ProcessEvent, RunInfo
+from testbed.history.events import Event, Evidence, FaultEvent, ProcessEvent, Request, RunInfo, SpanEvent
 from testbed.history.file import History
 from testbed.injection.ledger import FOREVER
 from testbed.load.encoding import encoding_for
-from testbed.load.schedule import Schedule
+from testbed.load.recording import AnswerRecording
+from testbed.load.schedule import Schedule, trace_id
 from testbed.runtime.tools import binaries
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from testbed.history.index import Index
     from testbed.load.driver import Driver
     from testbed.load.workload import Workload
+    from testbed.spec.topology import Topology
 
 NO_PROBES: Mapping[str, Probe] = {}
 
@@ -48,8 +50,10 @@ def begin(
     said = encoding_for(shape, parts.plan.topology)
     schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context_headers)
     parts.recorder.begin()
+    if parts.receiver is not None:
+        parts.receiver.begin()
     with ExitStack() as undo:
-        driver = parts.driver(shape.timeout_s, record.seed, said).start()
+        driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology)).start()
         undo.callback(driver.close)
         began = time.time()
         sampler = parts.sampler(driver)
@@ -60,6 +64,10 @@ def begin(
         session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say)
         undo.pop_all()
     return session
+
+
+def _recorded(shape: Workload, topology: Topology) -> AnswerRecording:
+    return AnswerRecording(topology.recorded_headers, shape.bodies_kb, shape.follow_redirects)
 
 
 class LoadSession:
@@ -153,14 +161,31 @@ class LoadSession:
             self.sampler.boundary()
             self.sampler.stop()
             self._prober.finish()
-            requests = traffic.requests()
+            requests, bodies = traffic.requests(), self._driver.bodies()
             evidence = self._parts.recorder.collect(in_flight=not idle)
+            inside = self._spans(requests)
         finally:
             self._release()
-        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *evidence]
-        mesh = [*self._parts.swaps.events[self._swaps_before :], *self.sampler.events(), *self._prober.events()]
+        load = [*traffic.phases, *traffic.paces(requests), *self._fault_events(), *requests, *bodies, *evidence]
+        mesh = [
+            *self._parts.swaps.events[self._swaps_before :],
+            *self.sampler.events(),
+            *self._prober.events(),
+            *inside,
+        ]
         events: list[Event] = [self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()]
         return History(events)
+
+    def _spans(self, requests: Sequence[Request]) -> list[SpanEvent | Evidence]:
+        """Return the spans that services exported for these requests, and whether there was room for all."""
+        receiver = self._parts.receiver
+        if receiver is None:
+            return []
+        from testbed.evidence.telemetry.spans import joined
+
+        found = joined(receiver.settled(), {trace_id(self.record.seed, one.id): one.id for one in requests})
+        lost = f"{receiver.dropped} spans were beyond the limit and not kept" if receiver.dropped else ""
+        return [*found, Evidence("spans", not lost, lost)]
 
     def _fault_events(self) -> list[FaultEvent]:
         now, injector = time.time(), self._parts.injector

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from testbed.errors import TestbedError
@@ -11,6 +12,7 @@ from testbed.history.file import History
 
 if TYPE_CHECKING:
     from testbed.checks import Check, Report
+    from testbed.experiment.looked_at import LookedAt
 
 
 class Run:
@@ -19,7 +21,20 @@ class Run:
     def __init__(self, history: History, arm: Arm = Arm.AS_WRITTEN) -> None:
         self.history = history
         self.arm = arm
-        self.reports: list[Report] = []
+        self.judged: list[Report] = []  # every report, in order
+        self._given: list[LookedAt] = []  # the same, as the test has them
+
+    @property
+    def reports(self) -> list[Report]:
+        """Every report on this run so far; reading it counts as a look at each."""
+        for report in self._given:
+            report.look()
+        return self.judged
+
+    @property
+    def overlooked(self) -> list[Report]:
+        """The red reports of `judge` that the test never looked at."""
+        return [report.plain for report in self._given if not report.looked_at and report.plain.outcome != "held"]
 
     @property
     def warnings(self) -> list[str]:
@@ -29,12 +44,19 @@ class Run:
         return notes(self.history.index)
 
     def judge(self, **populations: Sequence[Check]) -> Report:
-        """Evaluate every check and return the report without raising for red verdicts."""
+        """Evaluate every check and return the report without raising for red verdicts.
+
+        Look at it, as in `assert run.judge(all=[...])`: a test that ends without a look at a red report fails.
+        """
         from testbed.checks import judge
+        from testbed.experiment.looked_at import LookedAt
 
         report = judge(self.history, **populations)
-        self.reports.append(report)
-        return report
+        if any(not earlier.blind for earlier in self.judged):
+            report = replace(report, blind="")
+        self.judged.append(report)
+        self._given.append(LookedAt(report))
+        return self._given[-1]
 
     def check(self, **populations: Sequence[Check]) -> Report:
         """Evaluate every check; raise `NotContained` or `Inconclusive` once, with all verdicts in one table.
@@ -54,7 +76,7 @@ class Run:
         """Raise the report on a run that ended before its fault, as `Inconclusive`; the run is still recorded."""
         from testbed.report.failure import raise_if_red
 
-        self.reports.append(report)
+        self.judged.append(report)
         raise_if_red(report)
         raise TestbedError(f"a run that held cannot end early: {report.headline}")
 
@@ -63,5 +85,5 @@ class Run:
         from testbed.checks import judge_each
 
         report = judge_each(self.history, **populations)
-        self.reports.append(report)
+        self.judged.append(report)
         return report

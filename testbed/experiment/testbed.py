@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import httpx
 
     from testbed.evidence.probing.probes import Probe
+    from testbed.evidence.telemetry.receiver import SpanReceiver
     from testbed.faults.target import FaultContext
     from testbed.spec.overrides import PolicyOverrides
     from testbed.spec.topology import Topology
@@ -55,6 +56,7 @@ class Testbed:
         lease: Lease,
         say: OnProgress = no_progress,
         record: Record | None = None,
+        receiver: SpanReceiver | None = None,
     ) -> None:
         """`record` is the record of the test; the plugin sets a new one for each test.
 
@@ -63,9 +65,10 @@ class Testbed:
         self.say = say
         self.record = record or Record()
         self._session: recording.LoadSession | None = None  # the last load
-        self.parts = assemble(plan, runtime, directory, lease, self.record.arm, self._traffic)
+        self.parts = assemble(plan, runtime, directory, lease, self.record.arm, self._traffic, receiver)
         self._cleaner = Cleaner(self.parts)
         self._runs = 0
+        self._has_client = False  # the URL is known to somebody
         self._stopped = False
 
     @property
@@ -176,6 +179,7 @@ class Testbed:
     @property
     def url(self) -> str:
         """The base URL of the entry (its first replica)."""
+        self._has_client = self.record.has_client = True
         return next(iter(self.parts.entries.values()))
 
     # -- what the plugin uses
@@ -215,6 +219,7 @@ class Testbed:
             packets = fault.fault.plane == "packets"
             self._cleaner.note_faulted((services[link.callee] for link in fault.links), packets=packets)
         note(self.record, self.topology, resolved)
+        self.record.has_client |= self._has_client
         return injection
 
     def _context(self) -> FaultContext:

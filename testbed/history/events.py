@@ -8,6 +8,9 @@ from typing import ClassVar
 from testbed.history.outcomes import PARTIAL
 from testbed.spec.grpc_status import as_http
 
+SWITCHED = 101  # the answer to an upgrade: from then on the connection carries another protocol
+UNKNOWN = -1  # a size that is not recorded
+
 
 class _Answered:
     """An event with an HTTP status, a gRPC status if the answer is gRPC, and an outcome if it was not whole."""
@@ -35,8 +38,8 @@ class _Answered:
 
     @property
     def ok(self) -> bool:
-        """Whether a good answer came: a whole one with a status from 200 to 399, for gRPC only OK."""
-        return self.whole and 200 <= self.as_http < 400
+        """Whether a good answer came: a whole one with a status from 200 to 399 or 101, for gRPC only OK."""
+        return self.whole and (200 <= self.as_http < 400 or self.status == SWITCHED)
 
     def has_status(self, *statuses: int) -> bool:
         """Whether a whole answer with one of these HTTP statuses came (for gRPC, with one that corresponds to it)."""
@@ -91,6 +94,12 @@ class Request(_Answered):
     grpc_status: int | None = None  # of a gRPC answer
     outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
     begun: int = 0  # the status of an answer that broke off
+    size: int = UNKNOWN  # bytes of the answer's body that came
+    content_type: str = ""
+    headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    digest: str = ""  # of the whole body; the text is in an `AnswerBody`, if it was kept
+    redirects: int = 0  # redirects that were followed; the answer is the last one
+    ended_at: str = ""  # the path of the last answer, after redirects
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +141,14 @@ class Call(_Answered):
     refused: bool = False  # the proxy answered without a (further) attempt: no host, or a limit was reached
     grpc_status: int | None = None  # of a gRPC answer, also from the proxy
     outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
+    size: int = UNKNOWN  # bytes of the answer's body that went to the caller
+    content_type: str = ""
+    headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival(_Answered):
-    """One request at the inlet of a callee replica, recorded when it ended."""
+    """One request at the inlet of a callee replica, recorded while it is under way and when it ended."""
 
     type: ClassVar[str] = "arrival"
     request: str
@@ -154,6 +166,10 @@ class Arrival(_Answered):
     method: str = ""  # "" in a history from an older version
     grpc_status: int | None = None  # of a gRPC answer
     outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
+    size: int = UNKNOWN  # bytes of the answer's body that went to the caller
+    content_type: str = ""
+    headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    answered_in: str = ""  # "HTTP/2" if the callee answered in it to HTTP/1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +264,17 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerBody:
+    """One of the distinct bodies of the load's answers. Of a body above 64 KiB only the beginning is kept."""
+
+    type: ClassVar[str] = "body"
+    digest: str
+    size: int  # of the whole body
+    text: str
+    base64: bool = False  # the text is base64, because the body is no UTF-8
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeEvent:
     """A probe of the run: what it reads, how often, and where."""
 
@@ -278,6 +305,27 @@ class ProbeReading:
         return self.at + self.took_ms / 1000
 
 
+@dataclass(frozen=True, slots=True)
+class SpanEvent:
+    """One span that a service exported, of a request of the load. It is shown beside a verdict and decides none."""
+
+    type: ClassVar[str] = "span"
+    request: str
+    service: str
+    place: str  # the replica, "" if the service does not say it
+    name: str
+    text: str  # what it did: the statement, the URL, or its name
+    kind: str  # "server", "client", "internal", "producer", "consumer"
+    start: float
+    duration_ms: float
+    failed: bool = False
+    why: str = ""  # of a failed one
+    span: str = ""
+    parent: str = ""
+    notes: tuple[str, ...] = ()  # its events, such as exceptions and changes of a breaker
+
+
 _Traffic = Request | Attempt | Call | Arrival
 _Change = Phase | FaultEvent | PolicyEvent | ProcessEvent
-Event = RunInfo | _Traffic | _Change | ScheduleAdherence | Evidence | Sample | ProbeEvent | ProbeReading
+_Told = ProbeEvent | ProbeReading | SpanEvent
+Event = RunInfo | _Traffic | AnswerBody | _Change | ScheduleAdherence | Evidence | Sample | _Told

@@ -36,6 +36,7 @@ class TopologyFacts:
     fallbacks: frozenset[str] = frozenset()  # every fallback of a stub
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # custom services -> their commands
     context: tuple[str, ...] = ("baggage",)  # headers that carry a request's id, user and cohort
+    recorded_headers: frozenset[str] = frozenset()  # of answers, in small letters
     patience_ms: float = math.inf  # the shortest timeout of all policies
 
     def is_tcp(self, edge: str) -> bool:
@@ -64,10 +65,12 @@ def facts_of(topology: Mapping[str, object]) -> TopologyFacts:
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
         own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
         context=("baggage", *map(str, _sequence(topology.get("contextHeaders") or topology.get("context")))),
+        recorded_headers=frozenset(map(str.lower, (*_RECORDED, *map(str, _sequence(topology.get("answerHeaders")))))),
         patience_ms=min((ms for policy in policies for ms in _timeouts(policy)), default=math.inf),
     )
 
 
+_RECORDED = ("location", "retry-after")  # as in `testbed.spec.spec`
 _OWN = ("command", "image", "address")
 
 

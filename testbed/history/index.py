@@ -9,6 +9,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, TypeVarTuple, cast
 
 from testbed.history.events import (
+    AnswerBody,
     Arrival,
     Attempt,
     Call,
@@ -24,6 +25,7 @@ from testbed.history.events import (
     RunInfo,
     Sample,
     ScheduleAdherence,
+    SpanEvent,
 )
 from testbed.history.facts import TopologyFacts, facts_of
 from testbed.spec.edges import CLIENT
@@ -72,6 +74,13 @@ class Joined(Generic[J]):
         return self.by_edge.get(edge, ())
 
 
+def _by_request(spans: Iterable[SpanEvent]) -> Mapping[str, Sequence[SpanEvent]]:
+    groups: dict[str, list[SpanEvent]] = defaultdict(list)
+    for span in spans:
+        groups[span.request].append(span)
+    return dict(groups)
+
+
 class Index:
     """All events of a run, with fast look-up."""
 
@@ -88,7 +97,9 @@ class Index:
         self.phases, self.requests, self.faults = of(Phase), of(Request), of(FaultEvent)
         self.paces, self.evidence, self.processes = of(ScheduleAdherence), of(Evidence), of(ProcessEvent)
         self.samples, self.swaps = of(Sample), of(PolicyEvent)
+        self.bodies: Mapping[str, AnswerBody] = {body.digest: body for body in of(AnswerBody)}
         self.probes, self.readings = {probe.name: probe for probe in of(ProbeEvent)}, of(ProbeReading)
+        self.spans: Mapping[str, Sequence[SpanEvent]] = _by_request(of(SpanEvent))
         self.attempts: Joined[Attempt] = Joined(of(Attempt))
         self.calls: Joined[Call] = Joined(of(Call))
         self.arrivals: Joined[Arrival] = Joined(of(Arrival))

@@ -12,7 +12,7 @@ from statistics import median
 from testbed.history.events import Arrival, Attempt, Call
 from testbed.history.facts import of_the_load
 from testbed.history.index import Index, Joined, remembered
-from testbed.history.outcomes import CLIENT_GONE
+from testbed.history.outcomes import CLIENT_GONE, REJECTED
 from testbed.spec.edges import Edge
 
 Hop = Attempt | Call | Arrival
@@ -75,7 +75,7 @@ def _own(index: Index, edge: str, events: Sequence[Hop], own_arrivals: Mapping[s
         return frozenset()
     nameless: dict[str, list[Hop]] = defaultdict(list)
     for event in events:
-        if not event.request and getattr(event, "source", "") != "connection":
+        if not event.request and event.outcome != REJECTED and getattr(event, "source", "") != "connection":
             nameless[event.caller].append(event)
     calling = frozenset(event.request for event in events if event.request)
     return frozenset(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from testbed.history.endings import endings
 from testbed.history.events import FaultEvent
 from testbed.history.exposure import touched, touched_indirectly
 from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import instructions
 from testbed.history.own_calls import own_calls
+from testbed.history.planes import plane_notes
 from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
-from testbed.history.unused_links import UnusedLink, unused_links
+from testbed.history.unused_links import RejectedCalls, UnusedLink, rejected_calls, unused_links
 
 FEW = 3  # calls without a context that are needed to accuse a service
 SOME = 0.1  # of the calls of a service: what it must lose if it hands on the others
@@ -91,13 +93,19 @@ def _loss_before(index: Index, fault: FaultEvent) -> ContextLoss | None:
     return next((one for one in context_losses(index) for edge in fault.edges if _has_no_ids(index, one, edge)), None)
 
 
-def notes(index: Index) -> list[str]:
-    """Return warnings about the services, for every reader of the verdicts."""
-    found: list[UnusedLink | ContextLoss] = [*unused_links(index), *context_losses(index)]
+def notes(index: Index, *, unused: bool = True) -> list[str]:
+    """Return warnings about the services, for every reader of the verdicts; those about unused links can be left out.
+
+    A reader of several runs knows better which links are never used.
+    """
+    found: list[UnusedLink | ContextLoss | RejectedCalls]
+    found = [*(unused_links(index) if unused else ()), *rejected_calls(index), *context_losses(index)]
     indirectly = [(fault, touched_indirectly(index, fault)) for fault in index.faults]
     return [
         *(f"{one}. {one.remedy}" for one in found),
+        *plane_notes(index),
         *dict.fromkeys(one.sentence(fault) for fault, one in indirectly if one),
+        *endings(index),
     ]
 
 

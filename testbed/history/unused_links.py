@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from testbed.history.events import Arrival, Call
 from testbed.history.index import Index, remembered
+from testbed.history.outcomes import REJECTED
 from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
 from testbed.spec.edges import CLIENT
 from testbed.spec.meshes import capabilities
@@ -41,6 +44,58 @@ class UnusedLink:
         )
 
 
+WHAT = {  # by Envoy's details of the answer
+    "low_version": "HTTP/1.0",
+    "upgrade": "an upgrade of the connection (WebSocket)",
+    "headers_too_large": "a head that is too large",
+    "too_many_headers": "too many headers",
+    "426": "HTTP/1.0",
+    "431": "a head that is too large, or too many headers",
+}
+
+
+@dataclass(frozen=True)
+class RejectedCalls:
+    """Calls that a proxy answered itself, because it does not accept what the app sends."""
+
+    who: str  # "the caller's proxy" or "the inlet"
+    edge: str
+    rejected: int
+    calls: int
+    statuses: tuple[tuple[str, int], ...]  # "426 (low_version: HTTP/1.0)" and how often
+
+    def __str__(self) -> str:
+        """Return it as a sentence."""
+        said = ", ".join(f"{status} x {number}" for status, number in self.statuses)
+        return f"{self.who} did not accept {self.rejected} of {self.calls} calls on {self.edge}: {said}"
+
+    @property
+    def remedy(self) -> str:
+        """What to look at."""
+        caller = self.edge.partition(" -> ")[0]
+        return f"no fault acts on these calls, and they never reached the callee: what does {caller} send?"
+
+
+@remembered
+def rejected_calls(index: Index) -> Sequence[RejectedCalls]:
+    """Return the edges on which a proxy did not accept calls."""
+    return tuple(found for edge in inner_edges(index) for found in _rejected(index, edge))
+
+
+def _rejected(index: Index, edge: str) -> Iterator[RejectedCalls]:
+    seen: dict[str, Sequence[Call | Arrival]]
+    seen = {"the caller's proxy": index.calls.on(edge), "the inlet": index.arrivals.on(edge)}
+    for who, calls in seen.items():
+        if found := Counter(_answer(call) for call in calls if call.outcome == REJECTED):
+            yield RejectedCalls(who, edge, found.total(), len(calls), tuple(found.most_common()))
+
+
+def _answer(call: Call | Arrival) -> str:
+    what = next((words for sign, words in WHAT.items() if sign in f"{call.flags} {call.status}"), "")
+    about = ": ".join(filter(None, (call.flags, what)))
+    return f"{call.status} ({about})" if about else str(call.status)
+
+
 @remembered
 def unused_links(index: Index) -> Sequence[UnusedLink]:
     """Return the links of custom services without a call, although their callers had requests.
@@ -48,6 +103,13 @@ def unused_links(index: Index) -> Sequence[UnusedLink]:
     Links of stubs are left out: a stub always calls through its links, so an unused one is intended.
     """
     return tuple(_unused_links(index))
+
+
+def links_used(index: Index) -> dict[str, str]:
+    """Return each link of a custom service: "" if it was used, else what there is to say. Unknown ones are left out."""
+    own = [edge for edge in inner_edges(index) if edge.partition(" -> ")[0] in index.facts.own]
+    unused = {one.edge: f"{one}. {one.remedy}" for one in unused_links(index)}
+    return unused | {edge: "" for edge in own if _is_used(index, edge)}
 
 
 def _unused_links(index: Index) -> Iterator[UnusedLink]:

@@ -9,7 +9,8 @@ from typing import Protocol
 from testbed.faults.operations import ProcessAction
 from testbed.history.events import ProcessEvent
 from testbed.injection.engines import Engine, NotPossible, all_at_once
-from testbed.runtime import Ending
+from testbed.injection.namespaces import LINKS
+from testbed.runtime import Drain, Ending
 
 
 class ProcessControl(Protocol):
@@ -27,7 +28,7 @@ class ProcessControl(Protocol):
     def restart(self, name: str) -> None:
         """Start it (again) and wait until it is ready."""
 
-    def terminate(self, name: str, within_s: float) -> Ending:
+    def terminate(self, name: str, within_s: float, drain: Drain) -> Ending:
         """Send SIGTERM, and kill it after this time. Return how it ended."""
 
     def throttle(self, name: str, share: float) -> None:
@@ -68,7 +69,7 @@ class ProcessActions(Engine[ProcessAction]):
 
     def _do(self, operation: ProcessAction) -> None:
         if operation.action == "terminate":
-            return self._terminate(operation.process, operation.amount)
+            return self._terminate(operation)
         processes, amount = self._processes, operation.amount
         act: dict[str, tuple[Callable[[str], None], str]] = {
             "kill": (processes.kill, "killed"),
@@ -90,10 +91,12 @@ class ProcessActions(Engine[ProcessAction]):
         if operation.action in act:
             self._record(operation.process, *act[operation.action])
 
-    def _terminate(self, process: str, within_s: float) -> None:
-        self.events.append(ProcessEvent(time.time(), process, f"sent SIGTERM, to end within {within_s:g} s"))
-        ending = self._processes.terminate(process, within_s)
-        self.events.append(ProcessEvent(ending.at, process, ending.event, ending.detail, ending.left))
+    def _terminate(self, operation: ProcessAction) -> None:
+        name, within_s = operation.process, operation.amount
+        drain = Drain(LINKS, operation.links, operation.drain_delay_ms / 1000, operation.pre_stop_ms / 1000)
+        ending = self._processes.terminate(name, within_s, drain)
+        self.events.append(ProcessEvent(ending.asked, name, f"sent SIGTERM, to end within {within_s:g} s"))
+        self.events.append(ProcessEvent(ending.at, name, ending.event, ending.detail, ending.left))
 
     def _record(self, process: str, act: Callable[[str], None], event: str) -> None:
         act(process)

@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import IO, Self
 
 from testbed.errors import TestbedError, Unavailable
-from testbed.history.events import Request
+from testbed.history.events import AnswerBody, Request
 from testbed.load.driver_protocol import address, chunk_text, request_of, rounds
 from testbed.load.encoding import RequestEncoding
+from testbed.load.recording import AnswerRecording, body_of
 from testbed.load.schedule import ScheduledRequest
 from testbed.runtime import child
 from testbed.runtime.owner import MARK, me
@@ -27,6 +28,7 @@ LEAD_S = 0.02  # from send() to the first request, if the caller gives no time
 GRACE_S = 5.0  # how late a report of the driver may be before it counts as stuck
 QUIT_S = 2.0
 HTTP = RequestEncoding()
+USUAL = AnswerRecording()
 
 
 class Driver:
@@ -43,6 +45,7 @@ class Driver:
         timeout_s: float = 10,
         seed: int = 0,
         spoken: RequestEncoding = HTTP,
+        recorded: AnswerRecording = USUAL,
     ) -> None:
         """`timeout_s`: how long one request may take from when it is sent. Raises TestbedError on a bad target."""
         if not targets:
@@ -50,7 +53,8 @@ class Driver:
         if not timeout_s > 0:
             raise TestbedError(f"timeout_s={timeout_s!r}: it must be a number of seconds above 0")
         self._replicas = list(targets)
-        words = [f"-timeout={timeout_s:f}s", f"-protocol={spoken.protocol}", *map(address, targets.values())]
+        words = [f"-timeout={timeout_s:f}s", f"-protocol={spoken.protocol}", *recorded.words()]
+        words += map(address, targets.values())
         self._argv, self._timeout_s = [str(binary), *words], timeout_s
         self._wire = spoken.wire
         self._choice = rounds(len(targets), seed)
@@ -59,6 +63,7 @@ class Driver:
         self._planned: dict[str, tuple[ScheduledRequest, str]] = {}  # id to the request and its phase
         self._lines: list[bytes] = []  # results not yet read: parsing waits until the load is over
         self._results: list[Request] = []
+        self._bodies: list[bytes] = []
         self._texts: SimpleQueue[Iterator[str] | None] = SimpleQueue()
         self._news, self._parsing = threading.Condition(), threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -144,6 +149,11 @@ class Driver:
         """The exit code of the driver, None before its end."""
         return None if self._process is None else self._process.returncode
 
+    def bodies(self) -> list[AnswerBody]:
+        """Return the distinct bodies of answers so far, up to the bound of the recording."""
+        with self._news:
+            return [body_of(json.loads(line)) for line in self._bodies]
+
     def cpu_seconds(self) -> float:
         """Return the CPU time of the process, up to its last report."""
         return self._cpu_s
@@ -195,6 +205,9 @@ class Driver:
     def _take(self, line: bytes) -> None:
         if line.startswith(b'{"id"'):
             self._lines.append(line)
+            return
+        if line.startswith(b'{"body"'):
+            self._bodies.append(line)
             return
         news = json.loads(line)
         self._cpu_s = news["cpu_total_s"]

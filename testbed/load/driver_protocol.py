@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from testbed.errors import TestbedError
-from testbed.history.events import Request
+from testbed.history.events import UNKNOWN, Request
 from testbed.history.outcomes import BROKEN_OFF, CONNECT_FAILED, RESET, TIMEOUT
 from testbed.load.schedule import ScheduledRequest
 
@@ -59,6 +59,12 @@ def request_of(result: Mapping[str, Any], planned: ScheduledRequest, phase: str,
         grpc_status=result.get("grpc"),
         outcome=BROKEN_OFF if begun else _OUTCOMES.get(error, ""),
         begun=begun,
+        size=result.get("size", UNKNOWN),
+        content_type=result.get("content_type", ""),
+        headers=tuple(result.get("headers", ())),
+        digest=result.get("digest", ""),
+        redirects=result.get("redirects", 0),
+        ended_at=result.get("ended_at", ""),
     )
 
 

@@ -116,13 +116,17 @@ def _planned(
         **template.headers,
         **{name: text for name, text in own.items() if text},
         "x-request-id": id,
-        "traceparent": _traceparent(seed, id),
+        "traceparent": f"00-{trace_id(seed, id)}-{_digits(seed, id)[32:]}-01",
         **dict.fromkeys(("baggage", *carriers), mark),
     }
     return ScheduledRequest(offset_s, id, user, cohort, template.method, template.path, headers, template.body)
 
 
-def _traceparent(seed: int, id: str) -> str:
-    """Return a sampled W3C trace context; its ids are a hash of (seed, request id)."""
-    digits = blake2b(f"trace|{seed}|{id}".encode(), digest_size=24).hexdigest()
-    return f"00-{digits[:32]}-{digits[32:]}-01"
+def trace_id(seed: int, id: str) -> str:
+    """Return the id of the W3C trace (32 hex digits) that a request begins. It is sampled, so services export it."""
+    return _digits(seed, id)[:32]
+
+
+def _digits(seed: int, id: str) -> str:
+    """Return the hex digits of trace and span: a hash of (seed, request id)."""
+    return blake2b(f"trace|{seed}|{id}".encode(), digest_size=24).hexdigest()

@@ -10,8 +10,10 @@ from hashlib import blake2b
 from typing import Literal, TypedDict, Unpack
 
 from testbed.errors import TestbedError, nearest
+from testbed.load.recording import BODIES_KB
 
 MOST_RPS = 100_000
+MOST_BODIES_KB = 65_536
 OWN_HEADERS = ("baggage", "traceparent", "x-request-id")
 FRAMING = ("connection", "content-length", "transfer-encoding")
 NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -97,11 +99,15 @@ class Workload:
     cohort_rps: Mapping[str, float] = field(default_factory=dict)
     user_headers: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float = 10
+    follow_redirects: bool = True
+    bodies_kb: float = BODIES_KB
 
     def __post_init__(self) -> None:
         _check_rate("rps", self.rps)
         if not 0 < self.timeout_s < math.inf:
             raise TestbedError(f"timeout_s={self.timeout_s!r}: it must be a number of seconds above 0")
+        if isinstance(self.bodies_kb, bool) or not 0 <= self.bodies_kb <= MOST_BODIES_KB:
+            raise TestbedError(f"bodies_kb={self.bodies_kb!r}: it must be a number from 0 to {MOST_BODIES_KB:,}")
         if isinstance(self.users, bool) or not isinstance(self.users, int) or self.users < 1:
             raise TestbedError(f"users={self.users!r}: a load needs a whole number of users, at least 1")
         for name, share in self.cohorts.items():
@@ -148,6 +154,8 @@ class Keywords(TypedDict, total=False):
     cohort_rps: Mapping[str, float]
     user_headers: Mapping[str, str]
     timeout_s: float
+    follow_redirects: bool
+    bodies_kb: float
 
 
 def constant_rate(template: RequestTemplate, rps: float, **more: Unpack[Keywords]) -> Workload:
@@ -158,6 +166,8 @@ def constant_rate(template: RequestTemplate, rps: float, **more: Unpack[Keywords
     cohort_rps: name to a separate rate, in addition to `rps`.
     user_headers: headers whose values may hold {user} and {cohort}; an empty header is not sent.
     timeout_s: how long a user waits for the whole answer, from when the request is sent (default 10).
+    follow_redirects: follow up to 5 redirects to the same server, as a browser does (default); the last answer counts.
+    bodies_kb: how much text of distinct answers is kept for checks of their content (default 2048), at most 64 each.
     Raises TestbedError with the nearest valid choice.
     """
     return _shape(template, "constant", rps, more)
@@ -188,6 +198,8 @@ def _shape(template: RequestTemplate, arrivals: Literal["constant", "poisson"], 
         dict(more.get("cohort_rps", {})),
         dict(more.get("user_headers", {})),
         more.get("timeout_s", 10),
+        more.get("follow_redirects", True),
+        more.get("bodies_kb", BODIES_KB),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from testbed.errors import TopologyError
+from testbed.plan import telemetry
 from testbed.plan.values import AddressSpace, Network, Process, Ready, Replica
 from testbed.plan.wiring import variable
 from testbed.spec.templates import parts_of, render
@@ -70,12 +71,12 @@ def process(
     topology: Topology,
     space: AddressSpace,
     replica: Replica,
-    wiring: Mapping[str, str],
+    wiring: dict[str, str],
     all_replicas: Sequence[Replica],
 ) -> Process:
     """Return the process of one replica of a command or an image."""
     service = topology.services[replica.service]
-    values = _values(topology, replica, wiring)
+    values, wiring = _values(topology, replica, wiring), wiring | telemetry.variables(topology, space, replica)
     host, _, port = replica.app.rpartition(":")
     listens, isolated = f"{EVERYWHERE if service.binds == 'all' else host}:{port}", _is_isolated(service, space)
     return Process(
@@ -113,7 +114,7 @@ def _environment(service: Service, listens: str, wiring: Mapping[str, str]) -> d
 def _hosts(wiring: Mapping[str, str]) -> Iterator[str]:
     """Yield the hosts of the mesh listeners, or of the links if there is no mesh proxy."""
     for key, value in wiring.items():
-        if key.endswith(("_ADDR", "_URLS")):
+        if key.endswith(("_ADDR", "_URLS", telemetry.ENDPOINT)):
             yield from (address.removeprefix("http://").rpartition(":")[0] for address in value.split(","))
 
 

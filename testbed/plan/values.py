@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Role = Literal["app", "proxy", "links", "inlet"]
+UNDER_WAY_MS = 500  # between two lines of a log about a request that is under way
 FLUSH_MS = 50  # the longest time that a proxy of a plan keeps a line of its log in memory
 AddressMap = Callable[[str], str]  # an "ip:port" of a plan -> the "ip:port" at which the test process reaches it
 
@@ -24,6 +25,7 @@ class AddressSpace:
     shared_address: str = ""  # the address of all links and inlets; "": each is at the address of its callee
     wildcard_ports: tuple[int, ...] = ()  # free ports for apps that listen on all addresses
     namespaces: bool = False  # whether an app may have its own network namespace
+    test_address: str = ""  # where apps reach the test process; "": an address of the network
 
     @property
     def shares_one_address(self) -> bool:
@@ -33,6 +35,11 @@ class AddressSpace:
     def plane_address(self, number: int) -> str:
         """Return an address of the testbed itself: 1 is that of the links, 2 that of the inlet."""
         return self.shared_address or f"{self.network}.0.{number}"
+
+    @property
+    def telemetry_address(self) -> str:
+        """The address at which the test process receives telemetry from the apps."""
+        return self.test_address or f"{self.network}.0.3"
 
     def holds(self, link: str) -> bool:
         """Whether a link ("ip:port") may belong to this run: at the shared address, or in its network."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks.judging.base import PRINTED
 from testbed.checks.judging.report import Report
+from testbed.report.outcome import never_used
 from testbed.report.verdict_table import MEANING, cells_of, reasons
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ TITLES = ("verdict", "who, when", "check", "observed", "expected", "n", "margin"
 
 def step_summary(tests: Sequence[TestOutcome], most_bytes: int = MOST_BYTES) -> str:
     """Return all verdicts of a pytest run, red tests first. If the text is too long, tests are left out and counted."""
-    text, left = "", 0
+    text, left = "".join(f"- **warning**: {_plain(one)}\n" for one in never_used(tests)), 0
     for test in sorted(tests, key=lambda one: one.passed):
-        part = markdown(Report(test.verdicts, test=test.test), test.notes)
+        part = markdown(test.report, test.notes)
         fits = len(f"{text}{part}".encode()) <= most_bytes
         text, left = (f"{text}{part}\n", left) if fits and not left else (text, left + 1)
     return text + (f"{left} of {len(tests)} tests are left out: the summary is too long.\n" if left else "")

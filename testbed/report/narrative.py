@@ -32,14 +32,14 @@ def narrative(history: History, phases: Collection[str] = ()) -> Narrative:
     topologies = _in_force(index, phases)
     if not topologies:
         own = tuple(own_call_notes(index))
-        return Narrative(broken, notes=tuple(notes(index)), own=own, probes=_probes(index))
+        return Narrative(broken, notes=tuple(notes(index, unused=False)), own=own, probes=_probes(index))
     hit = {edge for fault in index.faults for edge in fault.edges}
     known = [edge for edge in map(str, topologies[0].edges()) if edge in hit]
     return Narrative(
         broken=broken or ("none: a control run",),
         against=tuple(f"{edge}: {_policies_on(topologies, edge)}" for edge in known[:MOST]),
         warnings=tuple(dict.fromkeys(text for topology in topologies for text in topology.warnings())),
-        notes=tuple(notes(index)),
+        notes=tuple(notes(index, unused=False)),
         own=tuple(own_call_notes(index)),
         probes=_probes(index),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from testbed.report.injected import Injected
@@ -43,6 +43,7 @@ class RunOutcome:
 
     reports: tuple[ReportOutcome, ...] = ()
     starved: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)  # link -> "" if it was used, else what to say of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,15 @@ class TestOutcome:
         return tuple(verdict for one in self.reports for verdict in one.report.verdicts)
 
     @property
+    def report(self) -> Report:
+        """All verdicts as one report. It is blind if every report on one of the runs is."""
+        from testbed.checks import Report
+
+        runs = (run.reports for run in self.runs if run.reports and all(one.report.blind for one in run.reports))
+        blind = next((reports[0].report.blind for reports in runs), "")
+        return Report(self.verdicts, test=self.test, blind=blind)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """The notes about the services, each once."""
         return tuple(dict.fromkeys(note for one in self.reports for note in one.narrative.notes))
@@ -115,9 +125,16 @@ class TestOutcome:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Read what `as_data` returned."""
-        runs = tuple(RunOutcome(tuple(map(_report, run["reports"])), run["starved"]) for run in data["runs"])
+        runs = tuple(
+            RunOutcome(tuple(map(_report, run["reports"])), run["starved"], run.get("links", {}))
+            for run in data["runs"]
+        )
         injected = tuple(Injected(**_tuples(one)) for one in data["injected"])
         return cls(**{**data, "runs": runs, "injected": injected})
+
+
+def _run(data: Mapping[str, Any]) -> RunOutcome:
+    return RunOutcome(tuple(map(_report, data["reports"])), data["starved"], data.get("links", {}))
 
 
 def _report(data: Mapping[str, Any]) -> ReportOutcome:
@@ -130,6 +147,13 @@ def _report(data: Mapping[str, Any]) -> ReportOutcome:
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
     """Turn every list of JSON data into a tuple."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+
+
+def never_used(tests: Iterable[TestOutcome]) -> list[str]:
+    """Return what there is to say of links that no run of these tests used."""
+    links = [link for test in tests for run in test.runs for link in run.links.items()]
+    used = {link for link, said in links if not said}
+    return list({link: said for link, said in links if link not in used}.values())
 
 
 def title(test: str) -> str:

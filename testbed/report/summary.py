@@ -10,7 +10,7 @@ from testbed.checks.judging.base import PRINTED
 from testbed.checks.judging.formatting import plural
 from testbed.checks.judging.report import Report
 from testbed.report.console import in_memory, plain, text_of
-from testbed.report.outcome import Narrative, TestOutcome, titles
+from testbed.report.outcome import Narrative, TestOutcome, never_used, titles
 
 if TYPE_CHECKING:
     import pytest
@@ -52,6 +52,8 @@ def write_summary(terminal: pytest.TerminalReporter, tests: Sequence[TestOutcome
     checks = sum(len(test.verdicts) for test in tests)
     red = sum(len(Report(test.verdicts).red) for test in tests if not test.passed)
     terminal.write_line("")
+    for text in never_used(tests):
+        terminal.write_line(f"warning: {text}")
     terminal.write_line(f"{tally(tests)}. {plural(checks, 'check')}, {red} red.")
     terminal.write_line(f"reproduce with: --testbed-seed={seed}")
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -88,7 +90,7 @@ def summary(tests: Sequence[TestOutcome], *, width: int, colour: bool) -> str:
 
 def result(test: TestOutcome) -> str:
     """Return the result of one test: `contained`, or `not contained, as expected`."""
-    worst = RESULTS[Report(test.verdicts).outcome]
+    worst = RESULTS[test.report.outcome]
     return worst + EXPECTED if worst != CONTAINED and test.passed else worst
 
 
@@ -104,7 +106,7 @@ def _facts(test: TestOutcome) -> Table:
         word = PRINTED[verdict.outcome]
         table.add_row(plain(word, COLOURS[word]), plain(_sentence(verdict)))
     red = [(verdict, one.narrative) for one in test.reports for verdict in one.report.verdicts if _is_red(verdict)]
-    _several(table, "why", (verdict.why for verdict, _ in red))
+    _several(table, "why", (test.report.blind, *(verdict.why for verdict, _ in red)))
     _several(table, "example", (verdict.next for verdict, _ in red if test.passed))
     _several(table, "look at", (text for verdict, narrative in red for text in _leads(verdict, narrative)))
     return table

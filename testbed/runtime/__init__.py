@@ -25,9 +25,24 @@ Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """How a process leaves the load balancing when it is asked to end, as in Kubernetes.
+
+    `links` are addresses at which `owner` listens for it. They refuse new connections after `delay_s`, or as soon as
+    the process itself refuses them; open ones stay. SIGTERM follows after `pre_stop_s`.
+    """
+
+    owner: str = ""
+    links: tuple[str, ...] = ()
+    delay_s: float = 0.0
+    pre_stop_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a process ended after SIGTERM."""
 
+    asked: float  # epoch seconds: when SIGTERM was sent
     at: float  # epoch seconds
     event: str  # "ended" by itself, or "killed" after the time limit
     detail: str
@@ -128,7 +143,7 @@ class Runtime(Protocol):
     def restart_all(self, names: Iterable[str]) -> None:
         """Restart several processes at the same time."""
 
-    def terminate(self, name: str, within_s: float) -> Ending:
+    def terminate(self, name: str, within_s: float, drain: Drain = ...) -> Ending:
         """Send SIGTERM to a process as to PID 1 of a container, and SIGKILL if it has not ended within this time."""
 
     def throttle(self, name: str, share: float) -> None:

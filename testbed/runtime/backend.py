@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from testbed.plan.values import Process
@@ -44,6 +45,15 @@ class Backend(Protocol):
 
     def handles_sigterm(self, name: str) -> bool:
         """Return whether a process has a handler for SIGTERM; PID 1 of a container does not get it without one."""
+
+    def is_listening(self, name: str) -> bool:
+        """Return whether a running process still accepts connections at its first address; True if unknown."""
+
+    def refusing(self, name: str, addresses: Sequence[str]) -> AbstractContextManager[Callable[[], None]]:
+        """Return a block whose value makes listeners of a process refuse new connections; its open ones stay.
+
+        It does nothing where the machine or the rights of the user do not allow it.
+        """
 
     def pause(self, name: str) -> None:
         """Pause a process."""

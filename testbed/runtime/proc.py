@@ -73,6 +73,17 @@ def listener_on(address: str, port: int) -> Listener | None:
     return None
 
 
+def listens(pid: int, port: int) -> bool:
+    """Return whether something in the network of a process listens on this port."""
+    return any(True for _ in _listeners(port, seen_by=str(pid)))
+
+
+def listener_of(pid: int, address: str, port: int) -> int:
+    """Return the inode of the socket that listens there in the network of a process; 0 if there is none."""
+    found = [one for one in _listeners(port, seen_by=str(pid)) if one.address in (address, "0.0.0.0", "::")]
+    return int(found[0].inode) if found else 0
+
+
 def listening(group: int) -> list[str]:
     """Return every "ip:port" on which the processes of a group listen, in the network of its leader."""
     inodes: set[str] = set()

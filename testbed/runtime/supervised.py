@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError, Unavailable, nearest
 from testbed.plan.values import File, Process
-from testbed.runtime import Death, Ending, folder
+from testbed.runtime import Death, Drain, Ending, folder
 from testbed.runtime.backend import Backend
 from testbed.runtime.launching import launch
 from testbed.runtime.lives import Life
 
 SEEN_S = 10.0  # time limit for the effect of an order
 UNHANDLED = ": it has no handler for SIGTERM, so the kernel drops it, as for PID 1 of a container"
+
+
+NO_DRAIN = Drain()
+LOOK_S = 0.0005  # between two looks at what a process does that is about to end
 
 
 class SupervisedRuntime:
@@ -103,19 +107,31 @@ class SupervisedRuntime:
             self.backend.free(name)
         self._launch(again)
 
-    def terminate(self, name: str, within_s: float) -> Ending:
-        """Send SIGTERM as to PID 1 of a container, and SIGKILL after `within_s`. Return when the process is dead."""
-        backend, begun = self._alive(name), time.time()
-        handled = backend.handles_sigterm(name)
-        backend.end([name], signal.SIGTERM)
-        in_time = backend.lives.wait(lambda: not backend.lives.alive(name), within_s)
+    def terminate(self, name: str, within_s: float, drain: Drain = NO_DRAIN) -> Ending:
+        """Send SIGTERM as to PID 1 of a container, and SIGKILL after `within_s`. Return when the process is dead.
+
+        Meanwhile the links of `drain` begin to refuse new connections.
+        """
+        backend, begun = self._alive(name), time.monotonic()
+        heard = backend.handles_sigterm(name)
+        with backend.refusing(drain.owner, drain.links) as refuse:
+            backend.lives.wait(lambda: not backend.lives.alive(name), min(drain.pre_stop_s, within_s))
+            asked = time.time()
+            if backend.lives.alive(name):
+                backend.end([name], signal.SIGTERM)
+            self._drain(name, begun + within_s, begun + drain.delay_s, refuse if drain.links else None)
+        in_time = not backend.lives.alive(name)
         self._kill_all([name])
-        life = backend.lives.get(name) or Life()
-        if in_time:
-            return Ending(life.ended_at, "ended", f"{max(0, life.ended_at - begun):.3g} s after SIGTERM", life.left)
-        return Ending(
-            life.ended_at, "killed", f"it still ran {within_s:g} s after SIGTERM{'' if handled else UNHANDLED}"
-        )
+        return _ending(backend.lives.get(name) or Life(), asked, in_time, heard, within_s)
+
+    def _drain(self, name: str, until: float, refuse_at: float, refuse: Callable[[], None] | None) -> None:
+        """Wait until a process has ended; `refuse` at this time, or as soon as the process takes no new connection."""
+        lives = self.backend.lives
+        while lives.alive(name) and (left_s := until - time.monotonic()) > 0:
+            if refuse and (time.monotonic() >= refuse_at or not self.backend.is_listening(name)):
+                refuse()
+                refuse = None
+            lives.wait(lambda: not lives.alive(name), min(left_s, LOOK_S) if refuse else left_s)
 
     def throttle(self, name: str, share: float) -> None:
         """Limit a process to this share of one CPU."""
@@ -212,3 +228,12 @@ class SupervisedRuntime:
         if not lives.wait(lambda: not any(map(lives.alive, names)), SEEN_S):
             backend.check()
             raise TestbedError(f"killed, but still running after {SEEN_S:g} s: {', '.join(filter(lives.alive, names))}")
+
+
+def _ending(life: Life, asked: float, in_time: bool, heard: bool, within_s: float) -> Ending:
+    """Return how a process ended that was asked to end."""
+    if in_time:
+        after_s = max(0.0, life.ended_at - asked)
+        return Ending(asked, life.ended_at, "ended", f"{after_s:.3g} s after SIGTERM", life.left)
+    reason = "" if heard else UNHANDLED
+    return Ending(asked, life.ended_at, "killed", f"it still ran {within_s:g} s after it was asked to end{reason}")

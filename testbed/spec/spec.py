@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from testbed.errors import TopologyError, nearest
-from testbed.spec.base import EdgeText, Model, ShortForm, Spelling, whole
+from testbed.spec.base import EXTENSIBLE, EdgeText, Model, ShortForm, Spelling, whole, without_extensions
 from testbed.spec.edges import CLIENT, Edge, Protocol, no_edge
 from testbed.spec.meshes import DEFAULT, MeshName
 from testbed.spec.old_keys import TOPOLOGY, made_in_python
@@ -26,8 +26,13 @@ class EdgeSettings(Model):
     """Whether faults can act on single requests. If off, the link leads directly to the app, without an inlet."""
 
 
+RECORDED = ("location", "retry-after")  # headers of answers that are always recorded
+
+
 class Spec(Model):
     """The content of a topology, with queries on its call graph. It does not check that the parts are consistent."""
+
+    model_config = EXTENSIBLE
 
     name: Annotated[str, Spelling(r"[A-Za-z0-9][A-Za-z0-9._-]*", "have only letters, digits, dots, hyphens and _")]
     """The name in reports."""
@@ -51,11 +56,20 @@ class Spec(Model):
     """Headers that every stub forwards, besides traceparent, tracestate, baggage, x-request-id and contextHeaders."""
     context_headers: tuple[Header, ...] = ()
     """Headers that carry the request id, user and cohort besides baggage, for services that forward one of these."""
+    answer_headers: tuple[Header, ...] = ()
+    """Headers of answers that are recorded, at the users and on every edge, besides location and retry-after."""
+    telemetry: Literal["off", "otlp"] = "off"
+    """Whether services send spans to the testbed: with otlp they get the OTEL_ variables for it."""
 
     @model_validator(mode="before")
     @classmethod
     def _renewed(cls, data: object) -> object:
-        return made_in_python(data, TOPOLOGY)
+        return made_in_python(without_extensions(data), TOPOLOGY)
+
+    @property
+    def recorded_headers(self) -> tuple[str, ...]:
+        """The headers of answers that are recorded, in small letters."""
+        return tuple(dict.fromkeys((*RECORDED, *(name.lower() for name in self.answer_headers))))
 
     @cached_property
     def _upstreams(self) -> dict[str, tuple[str, ...]]:

@@ -51,9 +51,9 @@ class Plane:
     def restart(self, name):
         self.do("restart", name)
 
-    def terminate(self, name, within_s):
-        self.do("terminate", name, within_s)
-        return Ending(12.5, "ended", "0.5 s after SIGTERM")
+    def terminate(self, name, within_s, drain):
+        self.do("terminate", name, within_s, drain)
+        return Ending(12.0, 12.5, "ended", "0.5 s after SIGTERM")
 
     def throttle(self, name, share):
         self.do("throttle", name, share)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from testbed import constant_rate, get
-from testbed.history.events import Evidence, Request, Sample
+from testbed.history.events import AnswerBody, Evidence, Request, Sample
 from testbed.load.schedule import ScheduledRequest
 from testbed.runtime import Death
 from testbed.spec.topology import Topology
@@ -78,6 +78,9 @@ class Sender:
 
     def results(self) -> list[Request]:
         return list(self.sent)
+
+    def bodies(self) -> list[AnswerBody]:
+        return []
 
     def wait_idle(self) -> bool:
         return True

@@ -127,3 +127,35 @@ def test_parameters_make_one_mesh_each_and_each_xdist_worker_its_own_with_the_sa
     result.assert_outcomes(passed=2)
     shows(result, "*PASSED*test_green?as written?*", "*PASSED*test_green?unmeshed?*", "*--testbed-seed=7")
     assert not (project.path / ".testbed").exists()
+
+
+OVERLOOKED = """
+def test_a_red_report_that_nobody_looked_at(tiny):
+    tiny.experiment(abort(503).on("front -> back"), **SHORT).judge(all=[statuses(200)])
+
+def test_a_report_that_is_asserted(tiny):
+    run = tiny.experiment(abort(503).on("front -> back"), **SHORT)
+    assert not run.judge(all=[statuses(200)])
+    assert run.judge(all=[statuses(503)])
+
+def test_only_the_time_before_the_fault(tiny):
+    run = tiny.experiment(abort(503).on("front -> back"), **SHORT)
+    print(run.judge(all=[statuses(200).during("baseline")]).headline)
+
+def test_a_fault_that_was_healed_before_the_load(tiny):
+    with tiny.inject(abort(503).on("front -> back")) as fault:
+        fault.heal()
+        tiny.experiment(**SHORT).check(all=[statuses(200)])
+"""
+
+
+def test_a_red_report_that_nobody_looked_at_is_not_green_and_the_time_before_a_fault_is_not_called_contained(run):
+    result = run(IMPORTS + OVERLOOKED)
+    result.assert_outcomes(passed=2, failed=2)
+    shows(
+        result,
+        "*was healed before the load began, so no request met it*",
+        "*NotContained: the test never looked at this report: use run.check*",
+        "*only the time before the fault: inconclusive*",
+        "*why*only the time before the fault was judged*",
+    )

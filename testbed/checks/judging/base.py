@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from testbed.checks.judging.culprit import policies_of
+from testbed.checks.judging.acted import policies_of
 from testbed.errors import CheckError, nearest
 from testbed.spec.edges import normal_edge
 
@@ -103,6 +103,13 @@ class Check(ABC):
     def fits(self, index: Index) -> None:  # noqa: B027 (a hook, not a duty)
         """Raise `CheckError` if the run has no such edge, fallback or phase."""
 
+    def unbreakable(self, view: View) -> str:
+        """Return why nothing that could happen in this view would violate the bound, "" if something would.
+
+        A check that holds by such a bound is inconclusive. `testbed.checks.judging.reach` has the arithmetic.
+        """
+        return ""
+
     @property
     def reaction(self) -> bool:
         """Whether the claim is about a reaction to a fault, such as a fallback. Without a fault it cannot hold."""
@@ -166,7 +173,8 @@ class Check(ABC):
         for one in fields(self):
             value = getattr(self, one.name)
             if one.name != "phase" and (not one.kw_only or value != one.default):
-                yield f"{one.name}={value!r}" if one.kw_only else repr(value)
+                text = str(getattr(value, "__name__", "...")) if callable(value) else repr(value)
+                yield f"{one.name}={text}" if one.kw_only else text
 
     @property
     def title(self) -> str:

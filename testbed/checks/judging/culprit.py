@@ -1,16 +1,13 @@
-"""Where requests failed, and which policies acted on them: the deepest edge whose failure reached the user."""
+"""Where requests failed: the deepest edge whose failure reached the user."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
-from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.stores import stalled_store
-from testbed.checks.judging.view import View
 from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
 from testbed.history.index import Index, remembered
-from testbed.history.outcomes import CLIENT_GONE, LIMIT, NO_HOST, TIMEOUT
+from testbed.history.outcomes import CLIENT_GONE, TIMEOUT
 from testbed.spec.edges import CLIENT, Edge
 
 Hop = Attempt | Arrival | Call
@@ -28,9 +25,25 @@ def place_of(index: Index, request: Request) -> str:
     if found is None and request.ok:
         spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
         found = next(iter(_deepest(spent)), None)
+    found = _waiting_below(found, calls) if found else None
     edge = found.edge if found else f"{CLIENT} -> {index.facts.entry or request.replica}"
     busy = kept_busy(index, request, Edge.parse(edge).callee)
     return stalled_store(index, request, edge) or (busy[0].edge if busy else edge)
+
+
+def _waiting_below(found: Hop, hops: Sequence[Hop]) -> Hop:
+    """Return the hop for which a call waited until its time was over; the call itself if there is none.
+
+    Such a hop may end well, long after its caller has given up.
+    """
+    while found.outcome in (TIMEOUT, CLIENT_GONE) or found.ok:
+        callee = Edge.parse(found.edge).callee
+        below = [hop for hop in hops if Edge.parse(hop.edge).caller == callee and _end(hop) >= _end(found) - PROMPT_S]
+        long = [hop for hop in below if hop.start < _end(found) and hop.duration_ms > found.duration_ms / 2]
+        if not long:
+            break
+        found = max(long, key=lambda hop: hop.duration_ms)
+    return found
 
 
 def kept_busy(index: Index, request: Request, service: str) -> Sequence[Attempt]:
@@ -140,46 +153,3 @@ def _on_link(hop: Hop, links: Sequence[str]) -> bool:
 def _matched(index: Index, hop: Hop, fault: str) -> bool:
     there = [a for a in index.arrivals.by_request.get(hop.request, ()) if a.edge == hop.edge]
     return any(fault in arrival.fault.split(",") for arrival in there)
-
-
-def policies_of(view: View, edges: Sequence[str]) -> str:
-    """Return the policies that acted on the requests of a view, each with what it did; else those of these edges."""
-    found = acted(view)
-    if not found:
-        return view.policies(edges)
-    several = [*found] != [*edges]
-    lines = [(edge, f"{view.policies((edge,))} ({', '.join(words)})") for edge, words in found.items()]
-    return "\n".join(f"{edge}: {text}" if several else text for edge, text in lines)
-
-
-def acted(view: View) -> Mapping[str, Sequence[str]]:
-    """Return each edge whose policy acted on the requests of a view, with words for what it did: timeouts first."""
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    for request in view.ids:
-        for call in view.index.calls.by_request.get(request, ()):
-            found[call.edge].update(_deeds(call))
-    ranked = sorted(found.items(), key=lambda one: [-one[1][deed] for deed in _WORDS])
-    return {edge: [_said(deed, deeds[deed]) for deed in _WORDS if deeds[deed]] for edge, deeds in ranked if deeds}
-
-
-_WORDS = {
-    TIMEOUT: "its timeout ended {}",
-    LIMIT: "its circuit breaker refused {}",
-    NO_HOST: "all hosts were ejected for {}",
-    "retries": "{}",
-}
-
-
-def _said(deed: str, number: int) -> str:
-    return _WORDS[deed].format(plural(number, "call")) if deed != "retries" else _retries(number)
-
-
-def _retries(number: int) -> str:
-    return "1 retry" if number == 1 else f"{count(number)} retries"
-
-
-def _deeds(call: Call) -> Iterator[str]:
-    """Yield what the policy of its edge did to a call."""
-    if call.outcome == TIMEOUT or (call.refused and call.outcome in (LIMIT, NO_HOST)):
-        yield call.outcome
-    yield from ("retries" for _ in range(call.attempts - 1))

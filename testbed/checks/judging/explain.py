@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from testbed.checks.judging.culprit import Hop, causes, is_bad, kept_busy, place_of, under_fault
 from testbed.checks.judging.formatting import count, ms, outcome, plural, seconds
+from testbed.checks.judging.inside import inside
 from testbed.checks.judging.stores import account, connection_text, connections_of
 from testbed.checks.judging.view import View
 from testbed.history.events import Arrival, Attempt, Call, Request
@@ -26,15 +27,17 @@ def worst(requests: Iterable[Request]) -> Request:
 
 
 def request_trace(view: View, request: Request, first: Sequence[Hop] = ()) -> str:
-    """Return how one request ended, then its hops: those of `first`, the causes of its failure, and the others.
+    """Return how one request ended, then its hops: those of `first` one by one, the causes of its failure, and others.
 
     Hops are attempts, and calls that a proxy refused; where no attempts are recorded, arrivals. Hops that ended in the
-    same way are one line. Each edge under a fault is shown; the rest is counted.
+    same way are one line. Each edge under a fault is shown; the rest is counted. Spans that services exported follow.
     """
     user = f", user {request.user}" if request.user else ""
     head = f"request {request.id} ({request.method} {request.path}{user}): {outcome(request)}"
     head += f" after {ms(request.latency_ms)}"
-    return "\n  ".join([head, *_waited_for(view.index, request), *_lines(view.index, request, first)])
+    index = view.index
+    hops = [*_waited_for(index, request), *_lines(index, request, first)]
+    return "\n  ".join([head, *hops, *inside(index, request)])
 
 
 def _waited_for(index: Index, request: Request) -> Iterator[str]:
@@ -82,16 +85,23 @@ class _Group:
 def _groups(index: Index, request: Request, first: Sequence[Hop]) -> Iterator[_Group]:
     hops = [*first, *(hop for hop in _hops(index, request) if hop not in first)]
     order = {hop.edge: place for place, hop in reversed(list(enumerate(causes(index, request, hops))))}
-    depth = _depths(index)
+    depth, place = _depths(index), place_of(index, request)
 
     def rank(hop: Hop) -> tuple[object, ...]:
         cause = is_bad(hop) and hop.edge in order
         slow = hop.duration_ms > request.latency_ms / 2
-        kind = 0 if cause else 1 if is_bad(hop) else 2 if slow else 3
-        return (hop not in first, kind, order.get(hop.edge, 0) if cause else -depth.get(hop.edge, 0))
+        kind = 0 if cause or (slow and hop.edge == place) else 1 if is_bad(hop) else 2 if slow else 3
+        return (hop not in first, kind, order.get(hop.edge, -1) if kind == 0 else -depth.get(hop.edge, 0))
 
     def alike(hop: Hop) -> tuple[object, ...]:
-        return (*rank(hop), hop.edge, min(_number(hop), MANY), ending(hop), under_fault(index, hop))
+        return (
+            *rank(hop),
+            hop.start if hop in first else 0.0,
+            hop.edge,
+            min(_number(hop), MANY),
+            ending(hop),
+            under_fault(index, hop),
+        )
 
     gathered: dict[tuple[object, ...], list[Hop]] = {}
     for hop in sorted(hops, key=lambda one: one.start):
@@ -151,6 +161,7 @@ def hop_text(hop: Attempt | Arrival | Call) -> str:
         where = f"{hop.edge} from {hop.caller}"
     else:
         where = f"{hop.edge}, {hop.callee or 'no replica chosen'}, attempt {_number(hop)}"
+        where += f", {hop.method} {hop.path}" if isinstance(hop, Arrival) and hop.method not in ("", "GET") else ""
     own = ", answered by the test proxy itself" if isinstance(hop, Arrival) and hop.own else ""
     return f"{where}: {ending(hop)} after {ms(hop.duration_ms)}{own}"
 

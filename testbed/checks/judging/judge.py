@@ -9,7 +9,7 @@ from itertools import combinations
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import seconds
-from testbed.checks.judging.report import Report
+from testbed.checks.judging.report import BLIND, Report
 from testbed.checks.judging.saturation import discount_overhead
 from testbed.checks.judging.steady_state import compared_with_before
 from testbed.checks.judging.tcp import refuse_on_tcp
@@ -20,6 +20,7 @@ from testbed.history.deaths import is_finding, last_request
 from testbed.history.events import ProcessEvent
 from testbed.history.file import History
 from testbed.history.index import Index
+from testbed.history.requests_at import first_fault
 
 
 def judge(
@@ -43,8 +44,8 @@ def judge(
     _refuse_repeats(pairs)
     verdicts = (*(_verdict(check, view) for check, view in pairs), *_deaths(index))
     run = index.run
-    judged = verdicts if pairs else ()
-    return Report(judged, run.test, run.mesh, run.seed) if run else Report(judged)
+    judged, blind = verdicts if pairs else (), BLIND if _ends_before_the_fault(index, pairs) else ""
+    return Report(judged, run.test, run.mesh, run.seed, blind) if run else Report(judged, blind=blind)
 
 
 def judge_each(history: History, **populations: Sequence[Check]) -> Report:
@@ -54,7 +55,8 @@ def judge_each(history: History, **populations: Sequence[Check]) -> Report:
     """
     reports = [_alone(history, name, check) for name, checks in populations.items() for check in _listed(name, checks)]
     verdicts = dict.fromkeys(verdict for report in reports for verdict in report.verdicts)  # a death is in each
-    return replace(reports[0], verdicts=tuple(verdicts)) if reports else judge(history)
+    blind = BLIND if all(report.blind for report in reports) else ""
+    return replace(reports[0], verdicts=tuple(verdicts), blind=blind) if reports else judge(history)
 
 
 def _alone(history: History, name: str, check: Check) -> Report:
@@ -94,6 +96,14 @@ def _pairs(index: Index, named: dict[str, Sequence[Check]]) -> list[tuple[Check,
     return pairs
 
 
+def _ends_before_the_fault(index: Index, pairs: Sequence[tuple[Check, View]]) -> bool:
+    """Whether the run has a fault, and every check judges a time that was over before it."""
+    begun = first_fault(index)
+    return (
+        bool(pairs) and begun < float("inf") and all(check.views(view)[0].window.end <= begun for check, view in pairs)
+    )
+
+
 def _refuse_repeats(pairs: Sequence[tuple[Check, View]]) -> None:
     """Raise `CheckError` if two checks bound the same thing, or cannot both hold."""
     for (one, here), (other, there) in combinations(pairs, 2):
@@ -113,12 +123,21 @@ def _judged(check: Check, view: View) -> Verdict:
         if found := first_threat(check, view):
             n = len(view.requests)
             return check.verdict(view, "inconclusive", "", n, source=found.source, why=found.why, next=found.next)
-        return discount_overhead(check, view, check.judge(view))
+        return _proved(check, view, discount_overhead(check, view, check.judge(view)))
     except TestbedError:
         raise
     except Exception as error:
         why = f"the check raised an error: {type(error).__name__}: {error}"
         return check.verdict(view, "inconclusive", "", len(view.requests), why=why, next=_where(error))
+
+
+def _proved(check: Check, view: View, verdict: Verdict) -> Verdict:
+    """Return the verdict; inconclusive if it holds by a bound that nothing could break."""
+    why = check.unbreakable(view) if verdict.outcome == "held" else ""
+    if not why:
+        return verdict
+    why = f"nothing could break this bound: {why}"
+    return replace(verdict, outcome="inconclusive", margin="", why=why, next="a bound that can fail: a lower one")
 
 
 def _where(error: BaseException) -> str:

@@ -8,24 +8,36 @@ from testbed.checks.judging.base import PRINTED, Outcome, Verdict
 from testbed.checks.judging.formatting import count, plural
 
 NO_CHECK = "load without any check: nothing was verified. Add run.check(all=[...])"
+BLIND = (
+    "only the time before the fault was judged, so no check looked at what the fault did: judge that in the same "
+    "run.check(...)"
+)
 
 
 @dataclass(frozen=True)
 class Report:
-    """The verdicts on one run in the order of the checks, with test, mesh and seed."""
+    """The verdicts on one run in the order of the checks, with test, mesh and seed.
+
+    It is true if every claim held: `assert run.judge(all=[...])`.
+    """
 
     verdicts: tuple[Verdict, ...]
     test: str = ""
     mesh: str = ""
     seed: int | None = None
+    blind: str = ""  # why the report says nothing about the faults of the run, "" if it does
+
+    def __bool__(self) -> bool:
+        """Whether every claim held."""
+        return self.outcome == "held"
 
     @property
     def outcome(self) -> Outcome:
-        """The worst outcome. A report without a verdict is inconclusive."""
+        """The worst outcome. A report without a verdict, or blind to the faults of its run, is inconclusive."""
         for worst in ("violated", "inconclusive"):
             if self.of(worst):
                 return worst
-        return "held" if self.verdicts else "inconclusive"
+        return "held" if self.verdicts and not self.blind else "inconclusive"
 
     @property
     def red(self) -> tuple[Verdict, ...]:
@@ -44,7 +56,7 @@ class Report:
         parts = [f"{count(len(found))} {PRINTED[kind]}" for kind in _KINDS if (found := self.of(kind))]
         line = f"{plural(len(self.verdicts), 'check')}: {', '.join(parts)}"
         if not self.red:
-            return line
+            return "; ".join(filter(None, (line, self.blind)))
         first = self.red[0]
         return f"{line}; {first.check} for {first.population}: {first.observed or 'not judged'}, expected {first.bound}"
 

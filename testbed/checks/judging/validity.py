@@ -9,17 +9,20 @@ from itertools import product
 from testbed.checks.judging.base import Check
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View, latency
+from testbed.checks.judging.windows import without_a_fault
 from testbed.history.events import Evidence, FaultEvent, ScheduleAdherence
 from testbed.history.exposure import fault_windows, touch_source, touched, touched_indirectly
 from testbed.history.index import Index
+from testbed.history.outcomes import REJECTED
 from testbed.history.own_calls import own_calls
 from testbed.history.propagation import blocking_loss, hit_requests_without_id
-from testbed.history.unused_links import UnusedLink, unused_links
+from testbed.history.unused_links import UnusedLink, rejected_calls, unused_links
 from testbed.spec.edges import Edge
 from testbed.spec.meshes import capabilities
 
 SENT_ENOUGH = 0.99  # of the planned requests; with fewer the check is inconclusive
-OBSERVERS = {"requests": "load", "arrivals": "inlet", "samples": "caller's proxy"}
+PROXY = "caller's proxy"
+OBSERVERS = {"requests": "load", "arrivals": "inlet", "samples": PROXY}
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,11 @@ def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:
             )
 
 
+def _window_without_a_fault(check: Check, view: View) -> Iterator[Threat]:
+    """Yield a threat if no fault was in force in the window, or a fault that was met no request of it."""
+    yield from (Threat(why, next, "testbed") for why, next in without_a_fault(check, view))
+
+
 def _hit_no_packet(check: Check, view: View) -> Iterator[Threat]:
     """Yield a threat from the start of a packet fault that hit no packet."""
     for fault in view.index.faults:
@@ -120,6 +128,8 @@ def _no_trace(index: Index, fault: FaultEvent) -> str:
         if own := _only_own(index, fault, source):
             return f"only calls of {own}'s own met it, which no request caused"
         return "the requests on its links carry no request id: a service on the way does not propagate baggage"
+    if refused := [one for one in rejected_calls(index) if one.edge in fault.edges]:
+        return "; ".join(map(str, refused))
     if fault.behind:
         return f"no request was at {', '.join(fault.behind[:4])} while the fault was in force"
     if fault.plane == "inlet":
@@ -242,6 +252,9 @@ def _context_lost(check: Check, view: View) -> Iterator[Threat]:
         there = [e for e in joined[source].on(edge) if window.start <= e.start < window.end]  # type: ignore[attr-defined]
         own = own_calls(index, source, edge)
         there = [event for event in there if event not in own]
+        if any(event.outcome == REJECTED and not event.request for event in there):
+            yield from (Threat(str(one), one.remedy, PROXY) for one in rejected_calls(index) if one.edge == edge)
+            continue
         lost = sum(1 for event in there if not event.request)
         if lost and not index.facts.is_tcp(edge):
             caller = Edge.parse(edge).caller
@@ -256,6 +269,7 @@ _RULES = (
     _ineffective_fault,
     _touched_nothing,
     _hit_no_packet,
+    _window_without_a_fault,
     _same_id,
     _load_was_short,
     _empty_population,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
-_LABELS = r'(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?'
+_LABELS = r'(?:[ \t]*\{((?:[^"}\n]|"(?:[^"\\\n]|\\.)*")*)\})?'
 _ESCAPES = {"n": "\n", "\\": "\\", '"': '"'}
 MOST_SHOWN = 3
 

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, fields
 from itertools import product
-from types import SimpleNamespace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from testbed.checks import CHECKS, Check, View
+from testbed.checks.judging.view import EVERYONE, after_warm_up
 from testbed.errors import CheckError, FaultError
 from testbed.experiment.planning import plan_for
 from testbed.faults import FAULTS, Fault, latency
 from testbed.faults.base import LinkFault, RequestFault
 from testbed.faults.operations import Operation, PacketDrop, PacketShaping, ProcessAction
 from testbed.faults.target import FaultContext
+from testbed.history.events import RunInfo
+from testbed.history.index import Index
 from testbed.plan.make import Plan
 from testbed.plan.values import AddressSpace
 from testbed.spec.meshes import DEFAULT, MESHES, capabilities
@@ -162,7 +164,7 @@ def checks(others: Mapping[str, Callable[..., Check]] = NO_OTHERS) -> list[dict[
 
 def _row_of_check(name: str, made: Callable[..., Check]) -> dict[str, str]:
     judged = examples(made)
-    return {"check": name} | {f"mesh: {mesh}": _lacking(judged, sources(mesh)) for mesh in MESHES}
+    return {"check": name} | {f"mesh: {mesh}": _lacking(judged, mesh) for mesh in MESHES}
 
 
 def sources(mesh: str) -> frozenset[str]:
@@ -171,8 +173,10 @@ def sources(mesh: str) -> frozenset[str]:
     return frozenset(["requests", "arrivals", *capabilities(mesh).sources, *counters])
 
 
-def _lacking(judged: Iterable[Check], recorded: frozenset[str]) -> str:
-    view = cast(View, SimpleNamespace(index=SimpleNamespace(sources=recorded)))
+def _lacking(judged: Iterable[Check], mesh: str) -> str:
+    recorded = sources(mesh)
+    index = Index([RunInfo(0.0, "", 0, mesh, {}, {}, tuple(sorted(recorded)))])
+    view = View(index, EVERYONE, after_warm_up(index))
     lacks = [set(check.needs(view)) - recorded for check in judged]
     missing = ", ".join(sorted(set().union(*lacks)))
     return "yes" if not missing else f"{'in part' if not all(lacks) else 'no'}: does not record {missing}"

@@ -124,7 +124,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that sent load without any check, because it could never fail.
+    """Fail a test that sent load and proves nothing by it (see `ending.refuse_unproved`): it could never fail.
 
     Skip a test that needs something that this kernel, user or runtime cannot do, with the reason.
     """
@@ -136,10 +136,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         if isinstance(error, Unsupported):
             raise pytest.skip.Exception(str(error)) from error
         raise
-    if item.stash[RECORD].unjudged():
-        from testbed.errors import Inconclusive
+    if item.stash[RECORD].runs:
+        from testbed.frontends.plugin.ending import refuse_unproved
 
-        raise Inconclusive("load without any check: end the test with run.check(all=[...]), otherwise it cannot fail")
+        refuse_unproved(item.stash[RECORD])
     return result
 
 

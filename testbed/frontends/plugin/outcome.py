@@ -8,6 +8,7 @@ import pytest
 
 from testbed.checks.judging.saturation import starved
 from testbed.errors import Inconclusive, NotContained, TestbedError
+from testbed.history.unused_links import links_used
 from testbed.report.narrative import narrative
 from testbed.report.outcome import Asserts, Ended, ReportOutcome, RunOutcome, TestOutcome
 
@@ -38,9 +39,12 @@ def outcome_of(
 def _run(run: Run) -> RunOutcome:
     history = run.history
     reports = (
-        ReportOutcome(one, narrative(history, {verdict.phase for verdict in one.verdicts})) for one in run.reports
+        ReportOutcome(one, narrative(history, {verdict.phase for verdict in one.verdicts})) for one in run.judged
     )
-    return RunOutcome(tuple(reports), starved(history.index))
+    index = history.index
+    mesh = str(index.run.topology.get("name", "")) if index.run else ""
+    links = {f"{mesh}: {edge}": said for edge, said in links_used(index).items()}
+    return RunOutcome(tuple(reports), starved(index), links)
 
 
 def _ended(report: pytest.TestReport) -> Ended:

@@ -179,12 +179,22 @@ local function carried(headers)
   return found
 end
 
+-- The text that decides about a share. The calls of one request on one edge are drawn one by one: the second, which the
+-- request makes with the same attempt number, adds its own number.
+local function drawn(request)
+  if request.drawn == nil then
+    local which = request.draw .. "|" .. request.edge .. "|" .. request.attempt
+    local call = count("call|" .. which)
+    request.drawn = call == 1 and which or which .. "|" .. call
+  end
+  return request.drawn
+end
+
 local function meets(rule, request)
   return (rule.users == nil or rule.users[request.user or ""])
     and (rule.cohort == nil or rule.cohort == request.cohort)
     and (rule.attempts == nil or rule.attempts[tostring(request.attempt)])
-    and (rule.requests == nil
-      or unit(rule.seed .. "|" .. request.draw .. "|" .. request.edge .. "|" .. request.attempt) < rule.requests)
+    and (rule.requests == nil or unit(rule.seed .. "|" .. drawn(request)) < rule.requests)
 end
 
 -- Several rules on one request: delays add up, the first abort is the answer, the first rate its speed; all are logged.

@@ -49,6 +49,7 @@ _FAULTS = tuple(f"x-envoy-fault-{what}" for what in _FAULT_WORDS)
 _BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke the connection or was down: close the caller's connection
 
 FIELDS = {
+    "type": "%ACCESS_LOG_TYPE%",  # lines of requests under way come at intervals
     "local": "%DOWNSTREAM_LOCAL_ADDRESS%",
     "baggage": "%REQ(BAGGAGE)%",
     "attempt": "%DYNAMIC_METADATA(testbed:attempt)%",
@@ -59,6 +60,7 @@ FIELDS = {
     "grpc": "%GRPC_STATUS_NUMBER%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
+    "http2": f"%FILTER_STATE({connection_filter.HTTP2}:PLAIN)%",
     "refused": f"%FILTER_STATE({connection_filter.REFUSED}:PLAIN)%",
     "method": "%REQ(:METHOD)%",
     "path": "%REQ(:PATH)%",
@@ -66,16 +68,16 @@ FIELDS = {
 
 
 def inlet_process(
-    links: Sequence[Link], *, admin: str, control: str, context: Sequence[str] = ()
+    links: Sequence[Link], *, admin: str, control: str, context: Sequence[str] = (), answers: Sequence[str] = ()
 ) -> tuple[Process, list[File]]:
     """Return the inlet of these links; links without an inlet address are left out.
 
-    `admin` and `control` are "ip:port"; `context` are headers that are read like baggage. The log is `LOG` below the
-    run's folder.
+    `admin` and `control` are "ip:port"; `context` are headers that are read like baggage, `answers` headers of answers
+    that are logged. The log is `LOG` below the run's folder.
     """
     mine = [link for link in links if link.inlet]
     listens = (admin, control, *(link.inlet for link in mine if link.inlet))
-    text = bootstrap.bootstrap(admin, [_listener(mine, control, context), *_apps(mine)], _clusters(mine))
+    text = bootstrap.bootstrap(admin, [_listener(mine, control, context, answers), *_apps(mine)], _clusters(mine))
     ready, reached = Ready(f"http://{admin}/ready"), (admin, control)
     process = Process("inlet", "inlet", bootstrap.command(CONFIG), ready, listens, reached=reached)
     return process, [File(CONFIG, text)]
@@ -89,14 +91,14 @@ def script(links: Iterable[Link], control: str, context: Sequence[str] = ()) -> 
     return head + files("testbed.injection.inlet").joinpath("inlet.lua").read_text()
 
 
-def _listener(links: Sequence[Link], control: str, context: Sequence[str]) -> Json:
+def _listener(links: Sequence[Link], control: str, context: Sequence[str], answers: Sequence[str]) -> Json:
     inlets = [link.inlet for link in links if link.inlet]
     return {
         "name": "inlet",
         "address": bootstrap.socket_address(control),
         "additional_addresses": [{"address": bootstrap.socket_address(inlet)} for inlet in inlets],
         "enable_reuse_port": False,  # with it, an address in use would not be detected
-        "filter_chains": [{"filters": [*_ends(), _connection_manager(links, control, context)]}],
+        "filter_chains": [{"filters": [*_ends(), _connection_manager(links, control, context, answers)]}],
     }
 
 
@@ -104,27 +106,25 @@ def _ends() -> list[Json]:
     return [connection_filter.naming_callers(), connection_filter.on_connections()]
 
 
-def _connection_manager(links: Sequence[Link], control: str, context: Sequence[str]) -> Json:
+def _connection_manager(links: Sequence[Link], control: str, context: Sequence[str], answers: Sequence[str]) -> Json:
+    fields = FIELDS | bootstrap.answer_fields(answers) | {"baggage": bootstrap.request_context(context)}
     return bootstrap.connection_manager(
         delayed_close_timeout=bootstrap.OFF,
         server_header_transformation="PASS_THROUGH",
         generate_request_id=False,
-        proxy_100_continue=True,
-        max_request_headers_kb=8192,
-        common_http_protocol_options={"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000},
         http_protocol_options=_http1() | {"accept_http_10": True},
         **bootstrap.trusting(*_early_headers()),
         http_filters=[_lua(links, control, context), _fault(), connection_filter.on_requests(), _router()],
         route_config={"virtual_hosts": [{"name": "apps", "domains": ["*"], "routes": _routes()}]},
         local_reply_config={"mappers": [_mark_broken()]},
-        access_log=[bootstrap.json_log(f"{{dir}}/{LOG}", FIELDS | {"baggage": bootstrap.request_context(context)})],
+        access_log=[bootstrap.json_log(f"{{dir}}/{LOG}", fields)],
     )
 
 
 def _http1() -> Json:
     kind = "extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
     keep = named("preserve_case", typed(kind, forward_reason_phrase=True))
-    return {"enable_trailers": True, "header_key_format": {"stateful_formatter": keep}}
+    return bootstrap.HTTP1 | {"header_key_format": {"stateful_formatter": keep}}
 
 
 def _early_headers() -> list[Json]:
@@ -216,8 +216,7 @@ def _cluster(name: str, endpoints: Json) -> Json:
 
 def _spoken() -> Json:
     same = {"http_protocol_options": _http1(), "http2_protocol_options": bootstrap.HTTP2}
-    common = {"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000, "max_response_headers_kb": 8192}
-    options = bootstrap.upstream_options(common_http_protocol_options=common, use_downstream_protocol_config=same)
+    options = bootstrap.upstream_options(use_downstream_protocol_config=same)
     return {"typed_extension_protocol_options": options}
 
 

@@ -18,7 +18,7 @@ from testbed.mesh.envoy.log import ProxyLog, unsent
 from testbed.mesh.envoy.monitor import EnvoyMonitor, counts
 from testbed.mesh.envoy.policies import cluster, filters, route
 from testbed.mesh.envoy.tcp import tcp
-from testbed.plan.values import File, Link, Node, Process, ProxyHost, Ready, Replica, links_from
+from testbed.plan.values import UNDER_WAY_MS, File, Link, Node, Process, ProxyHost, Ready, Replica, links_from
 from testbed.plan.wiring import address_variables, upstreams
 from testbed.spec.meshes import MESHES
 
@@ -32,6 +32,7 @@ FOR_ALL, UNKNOWN = (
 DELAYED_CLOSE = "1s"  # default of Envoy and Istio: the app sees a broken answer body this much later
 
 FIELDS = {
+    "type": "%ACCESS_LOG_TYPE%",  # lines of requests under way come at intervals
     "connection": "%CONNECTION_ID%",  # or of the call, see `_manager`
     "baggage": "%REQ(BAGGAGE)%",
     "service": "%UPSTREAM_CLUSTER%",
@@ -144,12 +145,13 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
     policies = {name: (cluster_name(host, edge), topology.policy(edge)) for name, edge in edges.items()}
     routes = {name: route(*policies[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
-    caller = _log_fields(topology, replica)
-    ways = {FOR_ALL: _manager(host, caller, [*hosts, _unknown_service(routes)])} if edges else {}
+    caller, answers = _log_fields(topology, replica), bootstrap.answer_fields(topology.recorded_headers)
+    ways = {FOR_ALL: _manager(host, caller, answers, [*hosts, _unknown_service(routes)])} if edges else {}
     ways |= {name: tcp(*policies[name], replica, _log(host)) for name in edges}
     for name, found in routes.items():
         one_by_one = topology.protocol(edges[name]) == "http"
-        ways[name] = _manager(host, caller, [_virtual_host(name, ["*"], [found])], one_by_one)
+        named_edge = caller | {"edge": edges[name]}  # for a request that Envoy refuses before it has a route
+        ways[name] = _manager(host, named_edge, answers, [_virtual_host(name, ["*"], [found])], one_by_one)
     return [
         _listener(_owned(host, replica.name, name), address, way) | _counted(topology, edges.get(name))
         for (name, way), address in zip(ways.items(), _listen_addresses(topology, replica, mine), strict=True)
@@ -161,7 +163,9 @@ def _log_fields(topology: Topology, replica: Replica) -> dict[str, str]:
     return {"caller": replica.name, "baggage": bootstrap.request_context(topology.context_headers)}
 
 
-def _manager(host: ProxyHost, caller: dict[str, str], hosts: list[Json], one_by_one: bool = True) -> Json:
+def _manager(
+    host: ProxyHost, caller: dict[str, str], answers: Json, hosts: list[Json], one_by_one: bool = True
+) -> Json:
     """Return the connection manager; a connection of an app carries one request at a time, or many (HTTP/2)."""
     log = _log(host)
     if not one_by_one:
@@ -171,7 +175,7 @@ def _manager(host: ProxyHost, caller: dict[str, str], hosts: list[Json], one_by_
         **bootstrap.trusting(*([] if one_by_one else [_named_call()])),
         route_config={"ignore_port_in_host_matching": True, "virtual_hosts": hosts},
         http_filters=[*filters(), _router(log, caller)],
-        access_log=[bootstrap.json_log(log, CALL_FIELDS | caller)],
+        access_log=[bootstrap.json_log(log, CALL_FIELDS | answers | caller)],
     )
 
 
@@ -201,7 +205,8 @@ def _counted(topology: Topology, edge: str | None) -> Json:
 def _router(log: str, caller: dict[str, str]) -> Json:
     attempts = [bootstrap.json_log(log, ATTEMPT_FIELDS | caller)]
     kind = "extensions.filters.http.router.v3.Router"
-    return named("envoy.filters.http.router", typed(kind, upstream_log=attempts))
+    every = {"upstream_log_flush_interval": bootstrap.duration(UNDER_WAY_MS)}
+    return named("envoy.filters.http.router", typed(kind, upstream_log=attempts, upstream_log_options=every))
 
 
 def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:

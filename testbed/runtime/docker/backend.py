@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.plan.values import Process
-from testbed.runtime import folder
+from testbed.runtime import folder, proc, refusing
 from testbed.runtime.docker import images
 from testbed.runtime.docker.containers import ContainerSet
 from testbed.runtime.docker.lease import DockerLease
@@ -121,6 +121,24 @@ class DockerBackend:
     def handles_sigterm(self, name: str) -> bool:
         """Return whether PID 1 of a container has a handler for SIGTERM; True if its /proc is on another machine."""
         return self.containers.handles_sigterm(name)
+
+    def is_listening(self, name: str) -> bool:
+        """Return whether a running container still accepts connections at its port."""
+        pid = self.containers.local_pid(name)
+        return not pid or proc.listens(pid, int(self._processes[name].listens[0].rpartition(":")[2]))
+
+    @contextmanager
+    def refusing(self, name: str, addresses: Sequence[str]) -> Iterator[Callable[[], None]]:
+        """Borrow listeners of a container, where machine and user allow it; the value makes them refuse."""
+        pid, found = self.containers.local_pid(name), []
+        for ip, _, port in (address.rpartition(":") for address in addresses):
+            with suppress(OSError):
+                found.append(refusing.borrowed(pid, proc.listener_of(pid, ip, int(port))))
+        try:
+            yield lambda: refusing.refuse_all(found)
+        finally:
+            for listener in found:
+                listener.close()
 
     def pause(self, name: str) -> None:
         """Pause a container. Return when it is paused."""

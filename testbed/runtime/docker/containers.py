@@ -159,8 +159,13 @@ class ContainerSet:
 
     def handles_sigterm(self, name: str) -> bool:
         """Return whether PID 1 of a container has a handler for SIGTERM; True if it is not on this machine."""
+        pid = self.local_pid(name)
+        return not pid or proc.handles(pid, signal.SIGTERM)
+
+    def local_pid(self, name: str) -> int:
+        """Return the pid of PID 1 of a container on this machine; 0 if it runs on another one."""
         handle = self.handles[name]
-        return not handle.is_here or proc.handles(handle.pid, signal.SIGTERM)
+        return handle.pid if handle.is_here else 0
 
     def freeze(self, name: str) -> None:
         """Pause a container."""

@@ -25,7 +25,7 @@ class DockerLease:
 
     def __init__(self, engine: Engine, marks: Mapping[str, str], network: str, guard: Guard) -> None:
         self.engine, self.labels, self.guard = engine, marks, guard
-        self.space = AddressSpace(network, shared_address=f"{network}.{PLANE}")
+        self.space = AddressSpace(network, shared_address=f"{network}.{PLANE}", test_address=f"{network}.{GATEWAY}")
         self._released = False
 
     @property

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import signal
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.plan.values import Process, as_planned
-from testbed.runtime import proc
+from testbed.runtime import proc, sockets
 from testbed.runtime.cgroups import Group, Memory
 from testbed.runtime.folder import log_of
 from testbed.runtime.lives import Lives
@@ -126,6 +127,23 @@ class ProcessBackend:
     def handles_sigterm(self, name: str) -> bool:
         """Whether a process has a handler for SIGTERM."""
         return proc.handles(self.pid(name), signal.SIGTERM)
+
+    def is_listening(self, name: str) -> bool:
+        """Return whether a running process still accepts connections at its address."""
+        process, member = self._processes[name], self.lives.get(name)
+        if process.network:  # its relay listens for it here
+            return member is None or proc.listens(member.pid, process.network.port)
+        ip, _, port = process.listens[0].rpartition(":")
+        return sockets.inode_of_listener(ip, int(port)) != 0
+
+    @contextmanager
+    def refusing(self, name: str, addresses: Sequence[str]) -> Iterator[Callable[[], None]]:
+        """Let the reaper borrow listeners of a process, which it may as the parent; the value makes them refuse."""
+        self.reaper.borrow(name, addresses)
+        try:
+            yield lambda: self.reaper.refuse(addresses)
+        finally:
+            self.reaper.give_back(addresses)
 
     def pause(self, name: str) -> None:
         """Send SIGSTOP to a process and its descendants. Return when all their threads are in state T."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from testbed.plan.telemetry import ENDPOINT
 from testbed.plan.values import Process
 from testbed.runtime import folder
 from testbed.runtime.tools import binaries, commands
@@ -33,6 +34,8 @@ def _path(process: Process, found: Mapping[str, str], directory: Path) -> str:
 def environment(process: Process, directory: Path) -> dict[str, str]:
     """Return a minimal environment, the same everywhere; a custom service gets the environment of the user."""
     inherited = commands.inherited() if process.custom else {}
+    if ENDPOINT in process.env:  # where this machine sends its own telemetry is another place
+        inherited = {key: value for key, value in inherited.items() if not key.startswith("OTEL_")}
     planned = {key: folder.filled(value, directory) for key, value in process.env.items()}
     return {**inherited, **folder.environment(directory), **planned}
 

@@ -9,6 +9,8 @@ Run as `python -I -S reaper.py OWNER LEASE_FD FOLDER keep|remove` in its own ses
          {"do": "terminate", "name": ..}                     SIGTERM to the process alone
          {"do": "throttle", "name": .., "share": 0.2}        of one CPU; 1: no limit
          {"do": "stop", "grace": 0.2}                        SIGTERM to the graceful ones, then SIGKILL to all
+         {"do": "borrow", "name": .., "addresses": [..]}     listeners of a process, which then ...
+         {"do": "refuse" | "give_back", "addresses": [..]}   ... refuse new connections, or go on
     out  {"event": "hello", "pid": ..}
          {"event": "spawned" | "failed", "name": .., ...}
          {"event": "throttled", "name": .., "share": ..}
@@ -49,6 +51,7 @@ MOST_FILES = 65_536  # not more, because some programs iterate over all descript
 GROUPS = "cgroups"  # a file in the folder of the run: one control group per line
 BUSY_S = 10.0  # time limit until a control group is empty
 HERE = os.path.dirname(os.path.abspath(__file__))
+ABOVE = os.path.dirname(HERE)
 HANDLED = (signal.SIGCHLD, signal.SIGTERM)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -64,6 +67,7 @@ class Worker:
         self.isolated: set[int] = set()  # processes with their own network namespace and relays
         self.pids: dict[str, int] = {}
         self.names: dict[int, str] = {}
+        self.borrowed: dict[str, Any] = {}  # listeners of processes by their addresses
         self.graceful: set[int] = set()
         self.grace: float | None = None  # seconds; set by a stop order
         self.unread = b""
@@ -148,6 +152,26 @@ class Worker:
         """Order: send SIGTERM to a process alone, as to PID 1 of a container."""
         if name in self.pids:
             _signal(self.pids[name], signal.SIGTERM)
+
+    def borrow(self, name: str, addresses: list[str]) -> None:
+        """Order: borrow listeners of a process, so that they can refuse at once."""
+        sockets, refusing = _load("sockets", ABOVE), _load("refusing", ABOVE)
+        for ip, _, port in (address.rpartition(":") for address in addresses):
+            with suppress(OSError, KeyError):
+                inode = sockets.inode_of_listener(ip, int(port))
+                self.borrowed[f"{ip}:{port}"] = refusing.borrowed(self.pids[name], inode)
+
+    def refuse(self, addresses: list[str]) -> None:
+        """Order: make borrowed listeners refuse new connections."""
+        for address in addresses:
+            if listener := self.borrowed.pop(address, None):
+                _load("refusing", ABOVE).refuse(listener)
+
+    def give_back(self, addresses: list[str]) -> None:
+        """Order: return borrowed listeners as they are."""
+        for address in addresses:
+            if listener := self.borrowed.pop(address, None):
+                listener.close()
 
     def make_group(self, folder: str, limits: dict[str, str]) -> str:
         """Create a control group with limits. Record it first, so that it will be removed."""

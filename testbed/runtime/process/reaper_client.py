@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -93,6 +93,18 @@ class ReaperClient:
         self._lives.expect_exit([name])
         if heard:
             self._order(do="terminate", name=name)
+
+    def borrow(self, name: str, addresses: Sequence[str]) -> None:
+        """Order to borrow listeners of a process; `refuse` or `give_back` follows."""
+        self._order(do="borrow", name=name, addresses=list(addresses))
+
+    def refuse(self, addresses: Sequence[str]) -> None:
+        """Order that borrowed listeners refuse new connections."""
+        self._order(do="refuse", addresses=list(addresses))
+
+    def give_back(self, addresses: Sequence[str]) -> None:
+        """Order to return borrowed listeners that need not refuse."""
+        self._order(do="give_back", addresses=list(addresses))
 
     def throttle(self, name: str, share: float) -> None:
         """Order a limit to a share of one CPU for a process and its group; 1 removes the limit."""

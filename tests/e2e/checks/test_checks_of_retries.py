@@ -131,7 +131,7 @@ def test_half_an_outage_without_retries_is_noticed(chain):
     verdict = violated(run, contained())
     assert "of 5 users affected" in verdict.observed
     assert ", all on middle -> back, for " in verdict.observed
-    run.check(all=[contained(at_most=5)])
+    assert "at_most=5, and there were only 5 users" in run.judge(all=[contained(at_most=5)]).verdicts[0].why
     violated(run, contained(within_s=0.2))
 
 

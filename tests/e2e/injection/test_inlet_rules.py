@@ -206,8 +206,8 @@ def test_the_inlets_draw_is_pythons_for_hundreds_of_ids(inlet: Stage) -> None:
     seed = 4711
     for number in range(300):
         name = f"r{number}.{new_id()}"
-        draw = unit(f"{seed}|{name}|{EDGE}|1")
-        shares = [(1, draw + 2**-33), (2, draw)]  # at one inlet each
+        draws = [unit(f"{seed}|{name}|{EDGE}|1"), unit(f"{seed}|{name}|{EDGE}|1|2")]  # of its first and second call
+        shares = [(1, draws[0] + 2**-33), (2, draws[1])]  # at one inlet each
         inlet.control.set(
             Rule("f1", (address(inlet, at),), abort=503, scope=Scope(requests=share, seed=seed)) for at, share in shares
         )
@@ -222,6 +222,19 @@ def test_a_share_is_drawn_anew_for_every_attempt_and_request(inlet: Stage) -> No
     hit = [send(inlet, baggage=f"tb.id={n}", x_envoy_attempt_count=str(a)).status == 503 for n, a in tries]
     assert hit == [unit(f"99|{n}|{EDGE}|{a}") < 0.3 for n, a in tries]
     assert 0.2 < sum(hit) / len(hit) < 0.4
+
+
+def test_the_calls_of_one_request_on_one_edge_are_drawn_one_by_one_and_attempt_by_attempt(inlet: Stage) -> None:
+    """Each call has two attempts here. Two rules meet the same call, which is still one call."""
+    seeds, names = (7, 8), [new_id() for _ in range(60)]
+    inlet.control.set(
+        Rule(f"f{seed}", (address(inlet),), abort=503, scope=Scope(requests=0.3, seed=seed)) for seed in seeds
+    )
+    tries = [(name, attempt, call) for name in names for call in ("", "|2", "|3") for attempt in (1, 2)]
+    hit = [send(inlet, baggage=f"tb.id={n}", x_envoy_attempt_count=str(a)).status == 503 for n, a, _ in tries]
+    assert hit == [any(unit(f"{seed}|{n}|{EDGE}|{a}{call}") < 0.3 for seed in seeds) for n, a, call in tries]
+    seen = dict(zip(tries, hit, strict=True))
+    assert any(seen[name, 1, ""] != seen[name, 1, "|2"] for name in names)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

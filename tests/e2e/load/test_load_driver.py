@@ -7,11 +7,14 @@ import time
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from testbed.history.events import AnswerBody, Request
 from testbed.load.driver import Driver
-from testbed.load.schedule import Schedule
+from testbed.load.recording import AnswerRecording
+from testbed.load.schedule import Schedule, ScheduledRequest
 from testbed.load.workload import constant_rate, get, poisson, post
 from tests.kit.programs.load_server import QuickServer, Server, ask, one, wait_until
 
@@ -147,7 +150,7 @@ def test_noise_is_another_error_with_its_words(binary: Path, server: Server) -> 
 
 
 def test_unusual_but_correct_answers(binary: Path, server: Server) -> None:
-    paths = ["/moved", "/early", "/chunked", "/until-close", "/last", "/fallback", "/"]
+    paths = ["/elsewhere", "/early", "/chunked", "/until-close", "/last", "/fallback", "/"]
     requests = ask(binary, server.url, *paths)
     assert [request.status for request in requests] == [302, 200, 503, 200, 200, 200, 200]
     assert [request.error for request in requests] == [""] * len(paths)
@@ -221,3 +224,55 @@ def test_the_environments_proxy_is_not_used(binary: Path, server: Server, monkey
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert ask(binary, server.url, "/")[0].status == 200
+
+
+# -- the content of answers
+
+
+def ask_for(binary: Path, server: Server, *paths: str, **recorded: Any) -> tuple[list[Request], dict[str, AnswerBody]]:
+    """Ask one after the other, with what is to be recorded; return the requests and the bodies by digest."""
+    with Driver(binary, {"shop-1": server.url}, recorded=AnswerRecording(**recorded)) as driver:
+        for number, path in enumerate(paths):
+            driver.send([ScheduledRequest(0.0, f"r{number}", "u1", "", "POST", path, {})])
+            assert driver.wait_idle()
+        return driver.results(), {body.digest: body for body in driver.bodies()}
+
+
+def test_an_answer_has_size_type_headers_and_a_digest_and_each_text_is_kept_once(binary: Path, server: Server) -> None:
+    requests, bodies = ask_for(binary, server, "/", "/page", "/", "/chunked", headers=("X-Cache",))
+    assert [(one.size, one.content_type, one.headers) for one in requests] == [
+        (2, "", ()),
+        (8, "text/html", ("x-cache: hit",)),
+        (2, "", ()),
+        (2, "", ()),
+    ]
+    assert [bodies[one.digest].text for one in requests] == ["ok", "a pag\u20ac", "ok", "no"]
+    assert len(bodies) == 3
+
+
+def test_texts_are_kept_up_to_a_bound(binary: Path, server: Server) -> None:
+    requests, bodies = ask_for(binary, server, "/big", "/", bodies_kb=70)
+    assert requests[0].size == 100_000
+    (big, small) = (bodies[one.digest] for one in requests)
+    assert (big.size, len(big.text), small.text) == (100_000, 65_536, "ok")
+    _, bodies = ask_for(binary, server, "/big", "/", bodies_kb=1)
+    assert [body.text for body in bodies.values()] == ["ok"]  # there is no room for the other
+    assert ask_for(binary, server, "/", bodies_kb=0)[1] == {}
+
+
+def test_a_redirect_is_followed_and_the_last_answer_counts(binary: Path, server: Server) -> None:
+    requests, _ = ask_for(binary, server, "/moved", "/moved-to-an-error", "/elsewhere")
+    assert [(one.status, one.redirects, one.ended_at) for one in requests] == [
+        (200, 1, "/"),
+        (503, 1, "/chunked"),
+        (302, 0, ""),  # another server is not asked
+    ]
+    lines = [head.split("\r\n")[0] for head in server.heads]
+    assert lines[:2] == ["POST /moved HTTP/1.1", "GET / HTTP/1.1"]
+    (one,), _ = ask_for(binary, server, "/moved", follow_redirects=False)
+    assert (one.status, one.redirects) == (302, 0)
+
+
+def test_redirects_without_end_are_no_answer(binary: Path, server: Server) -> None:
+    (one,), _ = ask_for(binary, server, "/round")
+    assert (one.status, one.error, one.redirects) == (0, "redirects", 5)

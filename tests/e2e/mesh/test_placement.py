@@ -103,8 +103,8 @@ def test_the_evidence_says_what_a_proxy_did_not_see(plain, struck):
     """A dead or frozen proxy does not know of its callers' waiting; what it sent before and after is known exactly."""
     fault, run = struck
     proxy, _ = hit_by(plain)
-    for phase in ("baseline", "recover"):
-        run.check(all=[attempts(EDGE, exactly=1).during(phase), call_duration(EDGE, under_ms=30_000).during(phase)])
+    known = [attempts(EDGE, exactly=1), call_duration(EDGE, under_ms=30_000)]
+    run.check(all=[check.during(phase) for phase in ("baseline", "recover") for check in known])
     run.check(all=[attempts(EDGE, at_most=1, per="request")])
     why = f"{proxy}/proxy was killed" if fault is kill else f"{proxy}/proxy was paused"
     with pytest.raises(Inconclusive, match=why.replace(" ", r"\s+")):  # the table breaks lines

@@ -91,6 +91,17 @@ class Server:
                 return False
             case "/moved":
                 connection.sendall(b"HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n")
+            case "/moved-to-an-error":
+                connection.sendall(b"HTTP/1.1 303 See Other\r\nlocation: chunked\r\ncontent-length: 0\r\n\r\n")
+            case "/elsewhere":
+                connection.sendall(b"HTTP/1.1 302 Found\r\nlocation: http://127.77.0.9/\r\ncontent-length: 0\r\n\r\n")
+            case "/round":
+                connection.sendall(b"HTTP/1.1 307 Again\r\nlocation: /round\r\ncontent-length: 0\r\n\r\n")
+            case "/page":
+                head = b"HTTP/1.1 200 OK\r\nx-cache: hit\r\ncontent-type: text/html\r\ncontent-length: 8\r\n\r\n"
+                connection.sendall(head + "a pag\u20ac".encode())
+            case "/big":
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" + b"x" * 100_000)
             case "/early":
                 connection.sendall(b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + OK)
             case "/chunked":

@@ -10,6 +10,8 @@ import testbed.checks
 ROOT = Path(testbed.checks.__file__).parent
 RAW = {"status", "as_http"}
 READ_WITH_THE_OUTCOME = {  # each asks for the outcome beside the status, or writes both
+    "availability.py",
+    "judging/contents.py",
     "statuses.py",
     "bulkhead.py",
     "judging/doubt.py",

@@ -7,12 +7,15 @@ from testbed.errors import CheckError
 from testbed.history.events import Request
 from tests.kit.story import faulty
 
+AFTER = 9.5  # seconds: half a second after the load
+LAST = 19  # the reading after the load, the first one is before it
+
 
 def sold(rows, *, failed=0, method="POST", per=1, **more):
     """900 requests of which the last ones of hold fail; so many rows were written while they were sent."""
     story = faulty(status=lambda i: 503 if i < failed else 200)
     story.events = [replace(e, method=method) if isinstance(e, Request) else e for e in story.events]
-    story.probed("rows", lambda i: 10 + (rows if i == 17 else 0), **more)
+    story.probed("rows", lambda i: 10 + (rows if i == LAST else 0), -0.5, AFTER, **more)
     return story
 
 
@@ -52,17 +55,33 @@ def test_each_request_may_have_several_effects():
 
 def test_the_rows_of_several_places_are_added():
     story = sold(400, place="db-1", places=("db-1", "db-2"))
-    story.probed("rows", lambda i: 500 * (i == 17), place="db-2")
+    story.probed("rows", lambda i: 500 * (i == LAST), -0.5, AFTER, place="db-2")
     assert story.verdict(probe_effects("rows")).outcome == "held"
 
 
 def test_an_unknown_count_before_or_after_proves_nothing():
     story = faulty()
     story.events = [replace(e, method="POST") if isinstance(e, Request) else e for e in story.events]
-    story.probed("rows", lambda i: None if i == 17 else 5)
+    story.probed("rows", lambda i: None if i == LAST else 5, -0.5, AFTER)
     verdict = story.verdict(probe_effects("rows"))
     assert verdict.outcome == "inconclusive"
     assert verdict.why == "the count before or after the load is not known: rows: it failed"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "why"),
+    [
+        (0.0, AFTER, "its first reading ended after the first request was sent"),
+        (-0.5, 8.5, "its last reading began before the last request ended"),
+        (9.0, AFTER, "there is only 1 reading"),
+    ],
+)
+def test_readings_that_do_not_enclose_the_load_prove_nothing(start, end, why):
+    story = faulty()
+    story.events = [replace(e, method="POST") if isinstance(e, Request) else e for e in story.events]
+    story.probed("rows", 5, start, end)
+    verdict = story.verdict(probe_effects("rows"))
+    assert (verdict.outcome, verdict.why.endswith(why)) == ("inconclusive", True), verdict.why
 
 
 def test_reads_have_no_effects():

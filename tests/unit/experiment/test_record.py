@@ -6,9 +6,10 @@ import threading
 
 import pytest
 
-from testbed.experiment.record import Record, of_running_test, running, seed_of, slug
+from testbed.experiment.record import Injected, Record, of_running_test, running, seed_of, slug
 from testbed.experiment.run import Run
 from testbed.history.file import History
+from tests.kit.story import EDGE, Story, faulty, quiet
 
 
 def test_a_mesh_belongs_to_the_innermost_test_and_then_to_the_outer_one_again() -> None:
@@ -42,6 +43,21 @@ def test_outside_of_tests_every_mesh_has_a_record_of_its_own(monkeypatch: pytest
     first, second = of_running_test(), of_running_test()
     assert first is not second
     assert first == Record()
+
+
+def record_of(story: Story, has_client: bool = False) -> Record:
+    injected = [Injected("outage('pricing')", (EDGE,), "envoy", ())]
+    return Record(runs=[Run(story.history)], injected=injected, has_client=has_client)
+
+
+def test_a_fault_that_was_healed_before_the_load_met_nobody() -> None:
+    assert [one.fault for one in record_of(quiet()).met_by_nobody()] == ["outage('pricing')"]
+
+
+def test_a_fault_in_a_load_or_one_that_a_client_of_the_test_can_meet_is_no_such_fault() -> None:
+    assert record_of(faulty()).met_by_nobody() == []
+    assert record_of(quiet(), has_client=True).met_by_nobody() == []
+    assert Record(runs=[Run(quiet().history)]).met_by_nobody() == []
 
 
 def test_a_run_without_a_report_is_unjudged() -> None:

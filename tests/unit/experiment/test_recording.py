@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from testbed import TestbedError
+from testbed import TestbedError, command_probe
+from testbed.evidence.telemetry import receiver
+from testbed.evidence.telemetry.receiver import SpanReceiver
+from testbed.evidence.telemetry.spans import Received
 from testbed.experiment import recording
 from testbed.experiment.arm import Arm
 from testbed.experiment.assembly import Parts
@@ -16,8 +21,9 @@ from testbed.experiment.record import Record
 from testbed.experiment.recording import LoadSession
 from testbed.experiment.testbed import Testbed
 from testbed.faults import delay
-from testbed.history.events import PolicyEvent, Request, RunInfo
+from testbed.history.events import PolicyEvent, Request, RunInfo, SpanEvent
 from testbed.history.file import History
+from testbed.load.schedule import trace_id
 from tests.kit.idle_mesh import SHAPE, SHOP, Drivers, Sampler
 
 Make = Callable[[Record], Testbed]
@@ -197,3 +203,41 @@ def test_a_journal_of_a_run_that_could_not_be_recorded_is_not_complete(
     with pytest.raises(ZeroDivisionError):
         one.traffic.result()
     assert not kept(tmp_path).complete
+
+
+def test_probes_are_read_around_and_in_a_load_and_are_in_its_journal(bed: Testbed, tmp_path: Path) -> None:
+    probes = {"n": command_probe("echo 5", every_ms=20, unit="rows", timeout_ms=20_000)}
+    with bed.load(SHAPE, probes=probes) as traffic:
+        traffic.run(for_s=0.1, phase="hold")
+    history = traffic.result().history
+    assert [probe.unit for probe in history.index.probes.values()] == ["rows"]
+    assert {reading.value for reading in history.index.readings} == {5.0}
+    first, last = history.index.readings[0], history.index.readings[-1]
+    assert first.end <= min(request.sent for request in history.index.requests)
+    assert last.at >= max(request.intended for request in history.index.requests)
+    assert without_info(kept(tmp_path)) == without_info(history)
+
+
+def test_a_load_that_is_given_up_reads_no_more(bed: Testbed) -> None:
+    one = recording.begin(bed.parts, bed.record, SHAPE, 1, probes={"n": command_probe("echo 5", every_ms=20)})
+    one.end()
+    for thread in (thread for thread in threading.enumerate() if thread.name == "testbed-probe-n"):
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(("room", "missing"), [(9, ""), (1, "1 spans were beyond the limit and not kept")])
+def test_spans_of_the_requests_of_a_load_are_in_its_history(
+    bed: Testbed, monkeypatch: pytest.MonkeyPatch, room: int, missing: str
+) -> None:
+    monkeypatch.setattr(receiver, "MOST_SPANS", room)
+    spans = SpanReceiver("127.0.0.1", 0, 0)
+    bed.parts = replace(bed.parts, receiver=spans)
+    one = ran(session(bed))
+    (request, *_) = one.traffic.requests()
+    event = SpanEvent("", "a", "a-1", "query", "SELECT 1", "client", request.sent, 5.0)
+    spans.take([Received(trace_id(bed.record.seed, request.id), event), Received("0" * 32, event)])
+    index = one.traffic.result().history.index
+    spans.close()
+    assert index.spans == {request.id: [replace(event, request=request.id)]}
+    assert [(one.complete, one.missing) for one in index.evidence if one.source == "spans"] == [(not missing, missing)]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from testbed.checks import Report, attempts, ineffective_report, judge, statuses
+from testbed.checks import Report, ineffective_report, statuses
 from testbed.errors import Inconclusive
-from testbed.history.events import Arrival, Call, Evidence, Sample
+from testbed.history.events import Arrival
 from testbed.history.instrumentation import RECIPES, instructions
 from testbed.history.propagation import context_losses
 from testbed.history.unused_links import unused_links
@@ -97,56 +97,6 @@ def test_background_calls_prove_no_context_loss() -> None:
     assert context_losses(story.history.index) == ()
 
 
-# -- links that are not used
-
-
-def test_a_link_that_was_never_used_is_named() -> None:
-    (one,) = unused_links(told(calls=0).history.index)
-    assert str(one) == (
-        "checkout never used its link to pricing in 200 requests: it bypasses the mesh, or it does not call pricing"
-    )
-    assert "PRICING_URL or PRICING_ADDR" in one.remedy
-
-
-def test_checks_of_such_a_link_are_inconclusive_and_others_are_not() -> None:
-    report = judge(told(calls=0).history, all=[attempts(EDGE, at_most=1), statuses(200)])
-    assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive", "held"]
-    assert report.verdicts[0].why.startswith("checkout never used its link to pricing in 200 requests")
-
-
-def test_a_fault_on_such_a_link_alone_proves_nothing() -> None:
-    verdict = told(calls=0, scope={"users": None}).verdict(statuses(200))
-    assert verdict.outcome == "inconclusive"
-    assert verdict.why.startswith("checkout never used its link to pricing")
-
-
-def test_a_few_requests_prove_nothing_of_a_link() -> None:
-    story = Story(topology=shop())
-    story.arrivals(story.phase("hold", 19), **TO_CHECKOUT)
-    assert unused_links(story.history.index) == ()
-
-
-@pytest.mark.parametrize(("mesh", "calls", "named"), [("envoy", 1, False), ("envoy", 0, True), ("none", 0, False)])
-def test_connections_belong_to_no_request_but_are_seen_by_a_proxy(mesh: str, calls: int, named: bool) -> None:
-    topology: dict[str, Any] = shop()
-    topology["services"]["pricing"] = {"address": "127.0.0.1:6379", "protocol": "tcp"}
-    story = Story(topology=topology, mesh=mesh)
-    requests = story.phase("hold", 100)
-    story.arrivals(requests, **TO_CHECKOUT)
-    story.attempts(requests if calls else [], calls, request="")
-    index = story.history.index
-    assert (context_losses(index), bool(unused_links(index))) == ((), named)
-
-
-def test_a_stub_keeps_to_its_wiring() -> None:
-    story = Story(
-        topology=shop()
-        | {"services": {"frontend": {"language": "go", "calls": ["pricing"]}, "pricing": {"language": "go"}}}
-    )
-    story.phase("hold", 100)
-    assert unused_links(story.history.index) == ()
-
-
 # -- before the fault: the run ends there
 
 PLANNED: dict[str, Any] = {"links": (), "injected": False}
@@ -213,34 +163,3 @@ def test_every_recipe_has_two_lines() -> None:
 
 def test_of_an_unknown_language_all_recipes_are_given() -> None:
     assert all(text in instructions(["./server"]) for text in RECIPES.values())
-
-
-# -- no record of a call is not a proof that there was none
-
-
-def test_a_link_whose_record_has_a_gap_is_not_called_unused() -> None:
-    story = told(calls=0)
-    story.events.append(Evidence("attempts", False, "checkout-1/proxy: 1 of 9 requests logged", (EDGE,)))
-    story.events.append(Evidence("arrivals", False, "inlet: 1 requests still in flight", (EDGE,)))
-    assert unused_links(story.history.index) == ()
-
-
-def test_where_only_the_inlet_records_it_must_be_there_and_no_fault_may_hide_the_calls() -> None:
-    def unseen(**topology: Any) -> tuple[str, ...]:
-        story = told(calls=0, scope={"users": None})
-        story.events.append(Evidence("attempts", False, "calls of a custom service are recorded only by ...", (EDGE,)))
-        run = story.events[0]
-        story.events[0] = replace(run, topology=shop() | topology)  # type: ignore[type-var]
-        return tuple(str(one) for one in unused_links(story.history.index))
-
-    assert "in 100 requests" in unseen()[0]  # those before the fault
-    assert unseen(edges={EDGE: {"requestFaults": False}}) == ()
-
-
-def test_a_link_with_a_refused_call_or_a_connection_was_used() -> None:
-    story = told(calls=0)
-    story.events.append(Call("", EDGE, "checkout-1", 0, EPOCH + 1, 1.0, 426, outcome="rejected"))
-    assert unused_links(story.history.index) == ()
-    waiting = told(calls=0)
-    waiting.events.append(Sample(EPOCH + 1, "checkout-1/proxy", {"upstream_cx_total": 1.0}, EDGE, ("checkout-1",)))
-    assert unused_links(waiting.history.index) == ()

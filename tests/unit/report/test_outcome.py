@@ -4,7 +4,7 @@ import pytest
 
 from testbed.checks import Report, Verdict
 from testbed.report.injected import Injected
-from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome, title, titles
+from testbed.report.outcome import Narrative, ReportOutcome, RunOutcome, TestOutcome, never_used, title, titles
 
 HELD = Verdict("max_latency(under_ms=700)", "all", "hold", "held", "318 ms", "< 700 ms", 400, title="max_latency")
 RED = Verdict("p99(under_ms=250)", "all", "hold", "violated", "612 ms", "< 250 ms", 400, why="58 of 400")
@@ -77,3 +77,15 @@ def test_a_test_whose_words_are_ambiguous_is_named_by_its_id():
         "a.py::test_one_bad",
     ]
     assert titles(ids) == [*ids[:4], "one bad"]
+
+
+def test_a_link_is_called_unused_once_and_only_if_no_run_used_it():
+    def ran(**links):
+        return TestOutcome("t", "passed", runs=(RunOutcome(links=links),))
+
+    tests = [ran(cart="cart: never", ads="ads: never"), ran(cart="", ads="ads: never"), ran(ads="ads: never")]
+    assert never_used(tests) == ["ads: never"]
+    assert TestOutcome.from_data(tests[0].as_data()) == tests[0]
+    older = tests[0].as_data()
+    del older["runs"][0]["links"]
+    assert never_used([TestOutcome.from_data(older)]) == []

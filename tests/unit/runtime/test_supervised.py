@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from testbed.errors import TestbedError, Unavailable
 from testbed.plan.values import File, Process, Ready
-from testbed.runtime import NotReady
+from testbed.runtime import Drain, NotReady
 from testbed.runtime.lives import Life, Lives
 from testbed.runtime.probes import Ask
 from testbed.runtime.supervised import SupervisedRuntime
@@ -26,6 +28,7 @@ class Noting:
         self.ignores: set[signal.Signals] = set()
         self.why: Callable[[str], str] = lambda name: ""  # why a process is not ready
         self.lacks_memory = ""
+        self.closed: set[str] = set()  # processes that take no new connections
 
     def require(self, processes: Sequence[Process]) -> None:
         self.orders.append(("require", *(one.name for one in processes)))
@@ -58,6 +61,13 @@ class Noting:
 
     def handles_sigterm(self, name: str) -> bool:
         return signal.SIGTERM not in self.ignores
+
+    def is_listening(self, name: str) -> bool:
+        return name not in self.closed
+
+    @contextmanager
+    def refusing(self, name: str, addresses: Sequence[str]) -> Iterator[Callable[[], None]]:
+        yield lambda: self.orders.append(("refuse", name, *addresses))
 
     def pause(self, name: str) -> None:
         self.orders.append(("pause", name))
@@ -198,6 +208,33 @@ def test_a_process_that_ignores_sigterm_is_killed(backend: Noting, running: Supe
     assert ending.event == "killed"
     assert "it has no handler for SIGTERM" in ending.detail
     assert backend.orders == [("SIGTERM", ONE.name), ("SIGKILL", ONE.name)]
+
+
+def test_links_refuse_after_the_drain_delay_or_as_soon_as_the_process_does(
+    backend: Noting, running: SupervisedRuntime
+) -> None:
+    backend.ignores = {signal.SIGTERM}
+    expected = [("SIGTERM", ONE.name), ("refuse", "links", "l:1"), ("SIGKILL", ONE.name)]
+    for closed, delay_s in ((set[str](), 0.001), ({ONE.name}, 60.0)):
+        backend.closed = closed
+        backend.orders.clear()
+        running.terminate(ONE.name, 0.05, Drain("links", ("l:1",), delay_s))
+        assert backend.orders == expected
+        running.restart(ONE.name)
+
+
+def test_links_stay_open_where_the_delay_is_longer_than_the_process_takes(
+    backend: Noting, running: SupervisedRuntime
+) -> None:
+    running.terminate(ONE.name, 9, Drain("links", ("l:1",), 60.0))
+    assert backend.orders == [("SIGTERM", ONE.name)]
+
+
+def test_a_hook_before_the_stop_delays_sigterm_within_the_time(backend: Noting, running: SupervisedRuntime) -> None:
+    begun = time.time()
+    ending = running.terminate(ONE.name, 9, Drain(pre_stop_s=0.05))
+    assert ending.asked - begun >= 0.05
+    assert backend.orders == [("SIGTERM", ONE.name)]
 
 
 def test_a_death_by_a_memory_limit_is_part_of_the_error(backend: Noting, running: SupervisedRuntime) -> None:

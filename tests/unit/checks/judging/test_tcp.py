@@ -16,6 +16,7 @@ from testbed.checks import (
     judge,
     load_shedding,
     outlier_ejection,
+    responses,
     retry_amplification,
     retry_budget,
 )
@@ -50,6 +51,7 @@ OF_REQUESTS = (
     call_duration(EDGE, under_ms=100),
     at_most_once(EDGE),
     load_shedding(EDGE, rejects_within_ms=50),
+    responses(EDGE, min_bytes=1),
     retry_amplification("pricing", at_most=1),
 )
 LOAD = "a check of the load's requests, such as availability"

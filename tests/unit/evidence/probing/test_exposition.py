@@ -14,6 +14,7 @@ pool_idle{pool="main", host="b"} 3 1700000000000
 pool_idle{pool="a \"quoted\" \\ } brace"} 7
 pool_idle_max 9
 queue_depth 12.5
+spaced {a = "b"} 5
 http_seconds_bucket{le="+Inf"} 1.1e+03
 """
 
@@ -48,7 +49,7 @@ def test_a_value_that_is_no_number_is_refused():
         metric("queue_depth twelve\n", "queue_depth", {})
 
 
-@pytest.mark.parametrize("name", ["pool_idle", "pool_idle_max", "queue_depth", "http_seconds_bucket"])
+@pytest.mark.parametrize("name", ["pool_idle", "pool_idle_max", "queue_depth", "spaced", "http_seconds_bucket"])
 def test_it_reads_what_the_official_parser_reads(name):
     theirs = [(s.labels, s.value) for family in official(PAGE) for s in family.samples if s.name == name]
     assert list(samples(PAGE, name)) == theirs

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from testbed.checks import CHECKS, attempts, circuit_breaker, judge
+from testbed.checks import CHECKS, at_most_once, attempts, judge
 from testbed.errors import CheckError, FaultError, TopologyError
 from testbed.experiment.planning import plan_for
 from testbed.faults import FAULTS
@@ -67,17 +67,18 @@ def test_special_requirements_of_faults_are_listed():
 
 def test_a_check_that_lacks_evidence_is_inconclusive():
     rows = {row["check"]: row["mesh: none"] for row in checks()}
-    assert {name for name, said in rows.items() if said != "yes"} == {"circuit_breaker"}
-    assert rows["circuit_breaker"] == "in part: does not record samples"
+    assert {name for name, said in rows.items() if said != "yes"} == set()
     story = Story(sources=sorted(sources("none")), mesh="none")
     requests = story.phase("hold", 100)
     story.fault(0.0, 1.0)
     story.attempts(requests)
     assert story.verdict(attempts(EDGE, at_most=1)).outcome == "held"
-    verdict = story.verdict(circuit_breaker(EDGE, probes=1))
+    bare = Story(sources=["requests", "attempts"], mesh="none")
+    bare.attempts(bare.phase("hold", 100))
+    verdict = bare.verdict(at_most_once(EDGE))
     assert (verdict.outcome, verdict.why) == (
         "inconclusive",
-        "the record of samples on checkout -> pricing is not complete: mesh none does not record samples",
+        "the record of arrivals on checkout -> pricing is not complete: mesh none does not record arrivals",
     )
     assert "testbed support" in verdict.next
     assert sources("envoy") == {*SOURCES, "samples"}
@@ -142,7 +143,9 @@ def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol():
         "grpc": "with grpc_status=",
         "tcp": f"no: call_statuses on the edge before it, or {OF_THE_LOAD}",
     }
-    others = {name: row for name, row in JUDGED.items() if name != "call_statuses"}
+    on_edges = {JUDGED["responses"][protocol] for protocol in ("http", "http2", "grpc")}
+    assert on_edges == {"with min_bytes=, content_type="}  # proxies record no bodies
+    others = {name: row for name, row in JUDGED.items() if name not in ("call_statuses", "responses")}
     assert {row[protocol] for row in others.values() for protocol in ("http", "http2", "grpc")} == {"yes"}
     of_requests = {"availability", "contained", "fallback", "statuses", "p50", "p90", "p99", "quantile"}
     of_requests |= {"bulkhead", "recovery", "max_latency"}  # or of other edges

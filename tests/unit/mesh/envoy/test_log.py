@@ -175,3 +175,38 @@ def test_an_answer_that_broke_off_is_told_for_attempt_and_call() -> None:
 def test_a_call_that_its_own_app_left_has_no_whole_answer() -> None:
     (call,) = parse([line("call", 1, 2, flags="DC", details="downstream_remote_disconnect")], LINKS).events
     assert (call.outcome, call.ok, call.has_status(200)) == ("client_gone", False, False)
+
+
+def test_a_call_under_way_has_the_name_that_it_has_at_its_end() -> None:
+    log = ProxyLog(LINKS)
+    under_way = [
+        line("attempt", 100.0, 100.5, type="UpstreamPeriodic", status=0),
+        line("call", 100.0, 100.5, type="DownstreamPeriodic", status=0),
+    ]
+    ends = [line("attempt", 100.0, 101.0, type="UpstreamEnd"), line("call", 100.0, 101.0, type="DownstreamEnd")]
+    first, last = log.read(under_way), log.read(ends)
+    assert [event.outcome for event in first.events] == ["in_flight", "in_flight"]
+    assert {event.call for event in (*first.events, *last.events)} == {"a-1:7.1"}  # type: ignore[union-attr]
+    assert (first.ended, last.ended) == (0, 1)
+
+
+def test_a_call_that_the_proxy_does_not_accept_is_on_record_and_no_open_breaker() -> None:
+    """A proxy that has no route yet knows the edge by the listener, or by the host that the app asks for."""
+    rejected = {"attempts": 0, "service": None, "flags": "DPE", "details": "low_version", "status": 426}
+    upgrade = {"attempts": 0, "details": "upgrade_failed", "status": 403}
+    lines = [
+        line("call", 1, 2, edge="a -> b", host="127.9.2.1:10001", **rejected),
+        line("call", 3, 4, host="b:80", baggage=None, **rejected),
+        line("call", 5, 6, **upgrade),
+        line("call", 7, 8, host="elsewhere", **rejected),
+        line("call", 9, 10, attempts=1, flags="UH", status=503),
+    ]
+    reading = parse(lines, LINKS)
+    told = [(e.request, e.status, e.flags, e.attempts, e.refused, e.outcome) for e in reading.events]  # type: ignore[union-attr]
+    assert told == [
+        ("r1-9", 426, "low_version", 0, False, "rejected"),
+        ("", 426, "low_version", 0, False, "rejected"),
+        ("r1-9", 403, "upgrade_failed", 0, False, "rejected"),
+        ("r1-9", 503, "UH", 0, True, "no_healthy_upstream"),
+    ]
+    assert (reading.garbage, reading.ended) == (0, 5)

@@ -33,6 +33,16 @@ def test_only_custom_services_have_the_environment_of_the_user(monkeypatch: pyte
     assert execution.environment(OWN, FOLDER)["TMPDIR"] == "/run/of/mine/tmp"
 
 
+def test_where_a_service_sends_telemetry_here_the_collector_of_the_user_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://elsewhere/v1/traces")
+    told = replace(OWN, env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.1.0.3:4318"})
+    found = {key: value for key, value in execution.environment(told, FOLDER).items() if key.startswith("OTEL_")}
+    assert found == told.env
+    assert "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in execution.environment(OWN, FOLDER)
+
+
 def test_an_isolated_network_is_reached_at_the_address_of_the_process() -> None:
     isolated = replace(OWN, listens=("127.1.1.1:80",), network=Network(8080, ("127.1.1.2:90",)))
     made = execution.network(isolated, {"relay": "/bin/relay"})

@@ -49,36 +49,38 @@ func (c *channel) exchange(next *request, deadline time.Time) (answer, error) {
 		return answer{}, err
 	}
 	through := c.current()
-	response, err := whole(through.RoundTrip(sent))
+	response, body, err := whole(through.RoundTrip(sent))
 	if err == nil {
-		return c.read(response), nil
+		return c.read(response, body), nil
 	}
 	if ctx.Err() == context.DeadlineExceeded {
 		c.leave(through)
 	}
 	if response != nil {
-		return answer{begun: response.StatusCode}, err
+		return answer{begun: response.StatusCode, header: response.Header, content: body}, err
 	}
 	return answer{}, err
 }
 
 // whole reads a response to its end, where its trailers are.
-func whole(response *http.Response, err error) (*http.Response, error) {
-	if err == nil {
-		_, err = io.Copy(io.Discard, response.Body)
-		response.Body.Close()
+func whole(response *http.Response, err error) (*http.Response, content, error) {
+	if err != nil {
+		return response, content{}, err
 	}
-	return response, err
+	defer response.Body.Close()
+	body, err := readBody(response.Body)
+	return response, body, err
 }
 
-func (c *channel) read(response *http.Response) answer {
-	got := answer{status: response.StatusCode, fallback: response.Trailer.Get(fallbacks)}
+func (c *channel) read(response *http.Response, body content) answer {
+	got := answer{status: response.StatusCode, fallback: response.Trailer.Get(fallbacks), header: response.Header, content: body}
 	if got.fallback == "" {
 		got.fallback = response.Header.Get(fallbacks)
 	}
 	if c.rpc {
 		status := wire.StatusOf(response)
 		got.grpc = &status
+		got.content = body.withoutPrefix(wire.Prefix)
 	}
 	return got
 }

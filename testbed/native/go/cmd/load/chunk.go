@@ -8,15 +8,19 @@ import (
 )
 
 type load struct {
-	targets []server
-	timeout time.Duration
-	out     *output
-	mu      sync.Mutex
-	chunks  map[int]*chunk // under way, by number
+	targets   []server
+	addresses []string
+	timeout   time.Duration
+	headers   []string // the headers of answers that are told
+	redirects bool     // whether redirects are followed
+	library   *library
+	out       *output
+	mu        sync.Mutex
+	chunks    map[int]*chunk // under way, by number
 }
 
 func newLoad(addresses []string, protocol string, timeout time.Duration, out *output) *load {
-	l := &load{timeout: timeout, out: out, chunks: map[int]*chunk{}}
+	l := &load{addresses: addresses, timeout: timeout, out: out, chunks: map[int]*chunk{}, library: &library{seen: map[string]bool{}}}
 	for _, address := range addresses {
 		l.targets = append(l.targets, newServer(address, protocol, timeout))
 	}
@@ -125,18 +129,27 @@ func (c *chunk) due(next *request) time.Time { return c.start.Add(seconds(next.O
 func (c *chunk) send(next *request, ending *sync.WaitGroup) {
 	defer ending.Done()
 	due, sent := c.due(next), time.Now()
-	answer, err := c.targets[next.Target].exchange(next, sent.Add(c.timeout))
+	answer, err := c.follow(next, sent.Add(c.timeout))
+	if answer.size > 0 && c.library.takes(answer.content) {
+		c.out.write(body{answer.digest, answer.size, answer.head})
+	}
 	intended := c.epoch + next.Offset
 	line := result{
-		ID:       next.ID,
-		Target:   next.Target,
-		Intended: intended,
-		Sent:     intended + sent.Sub(due).Seconds(),
-		End:      intended + time.Since(due).Seconds(),
-		Status:   answer.status,
-		Begun:    answer.begun,
-		Fallback: answer.fallback,
-		GRPC:     answer.grpc,
+		ID:        next.ID,
+		Target:    next.Target,
+		Intended:  intended,
+		Sent:      intended + sent.Sub(due).Seconds(),
+		End:       intended + time.Since(due).Seconds(),
+		Status:    answer.status,
+		Begun:     answer.begun,
+		Fallback:  answer.fallback,
+		GRPC:      answer.grpc,
+		Size:      answer.size,
+		Digest:    answer.digest,
+		Type:      answer.header.Get("Content-Type"),
+		Headers:   chosen(c.headers, answer.header),
+		Redirects: answer.redirects,
+		EndedAt:   answer.path,
 	}
 	line.Error, line.Detail = explain(err)
 	c.out.write(line)

@@ -45,6 +45,8 @@ type answer struct {
 	begun    int // the status of an answer that broke off; status is then 0
 	fallback string
 	grpc     *int // the status of a gRPC answer
+	header   http.Header
+	content
 }
 
 // exchange sends one request and reads its whole answer; an error means that there was no whole one.
@@ -74,10 +76,12 @@ func (c *conn) exchange(next *request, address string) (got answer, keep bool, e
 		return answer{}, false, err
 	}
 	defer response.Body.Close()
-	if _, err = io.Copy(io.Discard, response.Body); err != nil {
-		return answer{begun: response.StatusCode}, false, err
+	body, err := readBody(response.Body)
+	if err != nil {
+		return answer{begun: response.StatusCode, header: response.Header, content: body}, false, err
 	}
-	return answer{status: response.StatusCode, fallback: response.Header.Get(fallbacks)}, !response.Close, nil
+	got = answer{status: response.StatusCode, fallback: response.Header.Get(fallbacks), header: response.Header, content: body}
+	return got, !response.Close, nil
 }
 
 // readHead skips interim answers such as 103.
@@ -174,6 +178,8 @@ func explain(err error) (kind, detail string) {
 		return "eof", ""
 	case errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
 		return "timeout", ""
+	case errors.Is(err, errRedirects):
+		return "redirects", ""
 	default:
 		return "other", err.Error()
 	}

@@ -1,6 +1,6 @@
 // Command load sends requests on schedule, whatever the answers do: JSON lines in, JSON lines out.
 //
-//	load -timeout 10s -protocol http 127.50.1.1:10000 127.50.1.2:10000 ...
+//	load -timeout 10s -protocol http -headers location,retry-after -bodies 2048 -redirects 127.50.1.1:10000 127.50.1.2:10000 ...
 //
 // In, one JSON value a line: a command, and after "chunk" as many requests as its count says:
 //
@@ -10,7 +10,8 @@
 //
 // A request in gRPC is a unary call: its path names the method, its body is the message.
 //
-// Out: one result for each request that was sent, and two lines for each chunk, when it is sent and when it has ended:
+// Out: one result for each request that was sent, each distinct body of an answer before the first result with its
+// digest (while there is room: see -bodies), and two lines for each chunk, when it is sent and when it has ended:
 //
 //	{"chunk": 1, "ended": false, "cpu_total_s": SECONDS}
 //
@@ -26,6 +27,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -51,6 +53,9 @@ type request struct {
 func main() {
 	timeout := flag.Duration("timeout", 10*time.Second, "how long one request may take, from when it is sent")
 	protocol := flag.String("protocol", "http", "what the targets are spoken to in: http, http2 or grpc")
+	headers := flag.String("headers", "", "headers of answers that are told, with commas")
+	bodies := flag.Int64("bodies", 0, "how many KiB of distinct bodies of answers are told, in all")
+	redirects := flag.Bool("redirects", false, "whether redirects to the same server are followed")
 	flag.Parse()
 	if flag.NArg() == 0 {
 		fail("no targets: load -timeout 10s IP:PORT ...")
@@ -59,6 +64,8 @@ func main() {
 	debug.SetGCPercent(400)
 	go endWithParent(os.Getppid())
 	load := newLoad(flag.Args(), *protocol, *timeout, newOutput(os.Stdout))
+	load.headers, load.redirects = strings.FieldsFunc(*headers, func(r rune) bool { return r == ',' }), *redirects
+	load.library.room = *bodies << 10
 	if err := load.read(bufio.NewReaderSize(os.Stdin, 1<<20)); err != nil {
 		fail(err.Error())
 	}

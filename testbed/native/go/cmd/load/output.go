@@ -14,17 +14,23 @@ const flushEvery = 50 * time.Millisecond
 // result is one request's end; times in epoch seconds, status 0 and an error where there was no whole answer. Begun is
 // then the status of an answer that broke off.
 type result struct {
-	ID       string  `json:"id"`
-	Target   int     `json:"target"`
-	Intended float64 `json:"intended"`
-	Sent     float64 `json:"sent"`
-	End      float64 `json:"end"`
-	Status   int     `json:"status"`
-	Begun    int     `json:"begun,omitempty"`
-	Error    string  `json:"error,omitempty"`
-	Detail   string  `json:"detail,omitempty"`
-	Fallback string  `json:"fallback,omitempty"`
-	GRPC     *int    `json:"grpc,omitempty"`
+	ID        string   `json:"id"`
+	Target    int      `json:"target"`
+	Intended  float64  `json:"intended"`
+	Sent      float64  `json:"sent"`
+	End       float64  `json:"end"`
+	Status    int      `json:"status"`
+	Begun     int      `json:"begun,omitempty"`
+	Error     string   `json:"error,omitempty"`
+	Detail    string   `json:"detail,omitempty"`
+	Fallback  string   `json:"fallback,omitempty"`
+	GRPC      *int     `json:"grpc,omitempty"`
+	Size      int64    `json:"size"`
+	Digest    string   `json:"digest,omitempty"`
+	Type      string   `json:"content_type,omitempty"`
+	Headers   []string `json:"headers,omitempty"`
+	Redirects int      `json:"redirects,omitempty"`
+	EndedAt   string   `json:"ended_at,omitempty"`
 }
 
 // progress is written when a chunk is sent, and when it has ended; CPUTotal is this process's seconds since its start.

@@ -16,6 +16,7 @@ const (
 	TimeoutHeader = "Grpc-Timeout"
 	StatusHeader  = "Grpc-Status"
 	MessageHeader = "Grpc-Message"
+	Prefix        = 5 // bytes before a message
 	biggest       = 64 << 20
 	mostDigits    = 1e8
 )

@@ -1,0 +1,1 @@
+"""Spans that services export by OTLP while a load is on."""
