@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from testbed import abort, attempts, constant_rate, contained, delay, fallback, get, start, statuses
-from tests.kit.illness import few_files, starved, stopped
+from tests.kit.illness import no_files, starved, stopped
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
@@ -57,7 +57,7 @@ def test_missing_answers_while_everything_is_stopped_prove_nothing(bed):
 
 
 def test_missing_answers_of_a_link_proxy_without_file_descriptors_prove_nothing(bed):
-    with few_files(bed.parts.runtime.pid("links"), spare=0):
+    with no_files(bed.parts.runtime.pid("links")):
         run = bed.experiment(load=load(), hold_s=1, **SHORT)
     (found,) = run.judge(all=[statuses(200).during("hold")]).verdicts
     assert (found.outcome, found.observed) == ("inconclusive", "no answer (timeout) x 30")
