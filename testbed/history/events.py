@@ -144,6 +144,8 @@ class Call(_Answered):
     size: int = UNKNOWN  # bytes of the answer's body that went to the caller
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    sent: int = UNKNOWN  # bytes of the request's body that came to the proxy
+    steering: tuple[str, ...] = ()  # "name: value" of headers of the app that override the policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ class Arrival(_Answered):
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
     answered_in: str = ""  # "HTTP/2" if the callee answered in it to HTTP/1.1
+    keys: tuple[str, ...] = ()  # "name: value" of the request's headers that may name its effect
 
 
 @dataclass(frozen=True, slots=True)

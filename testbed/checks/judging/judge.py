@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from testbed.checks.judging.asides import with_asides
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import seconds
 from testbed.checks.judging.report import BLIND, Report
 from testbed.checks.judging.saturation import discount_overhead
+from testbed.checks.judging.selection import Selection
 from testbed.checks.judging.steady_state import compared_with_before
 from testbed.checks.judging.tcp import refuse_on_tcp
 from testbed.checks.judging.validity import first_threat
@@ -81,17 +83,20 @@ def _listed(name: str, checks: Sequence[Check]) -> Sequence[Check]:
 
 
 def _pairs(index: Index, named: dict[str, Sequence[Check]]) -> list[tuple[Check, View]]:
-    """Return each check with its view; checks of the same population and phase share one."""
-    views: dict[tuple[str, str | None], View] = {}
+    """Return each check with its view; checks of the same requests share one."""
+    views: dict[tuple[str, str | None, Selection | None], View] = {}
     pairs = []
     for name, checks in named.items():
         who = population(index, name)
         for check in checks:
             refuse_on_tcp(check, index)
             check.fits(index)
-            key = (name, check.phase or check.default_phase)
+            key = (name, check.phase or check.default_phase, check.who)
+            if check.who:
+                check.who.fits(str(check), index)
             if key not in views:
-                views[key] = View(index, who, window_of(index, key[1]))
+                part = who.narrowed(check.who) if check.who else who
+                views[key] = View(index, part, window_of(index, key[1]))
             pairs.append((check, views[key]))
     return pairs
 
@@ -115,7 +120,7 @@ def _refuse_repeats(pairs: Sequence[tuple[Check, View]]) -> None:
 
 
 def _verdict(check: Check, view: View) -> Verdict:
-    return compared_with_before(check, view, _judged(check, view), _judged)
+    return with_asides(check.views(view)[0], compared_with_before(check, view, _judged(check, view), _judged))
 
 
 def _judged(check: Check, view: View) -> Verdict:
