@@ -51,6 +51,7 @@ _BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke the connection or was dow
 FIELDS = {
     "local": "%DOWNSTREAM_LOCAL_ADDRESS%",
     "baggage": "%REQ(BAGGAGE)%",
+    "id": "%DYNAMIC_METADATA(testbed:id)%",  # of all lines of its headers; REQ gives the first line of each
     "attempt": "%DYNAMIC_METADATA(testbed:attempt)%",
     "fault": "%DYNAMIC_METADATA(testbed:fault)%",
     "start": "%START_TIME(%s.%6f)%",

@@ -47,7 +47,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
     said, details = _flags(line), str(line["details"])
     unanswered, rejected = _unanswered(said, details), line["attempt"] is None and _by_testbed(said, details)
     return Arrival(
-        request=request_id(line["baggage"]),
+        request=line.get("id") or request_id(line["baggage"]),
         edge=link.edge,
         caller=link.caller,
         callee=link.callee,
