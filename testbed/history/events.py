@@ -8,6 +8,7 @@ from typing import ClassVar
 from testbed.history.outcomes import PARTIAL
 from testbed.spec.grpc_status import as_http
 
+SWITCHED = 101  # the answer to an upgrade: from then on the connection carries another protocol
 UNKNOWN = -1  # a size that is not recorded
 
 
@@ -37,8 +38,8 @@ class _Answered:
 
     @property
     def ok(self) -> bool:
-        """Whether a good answer came: a whole one with a status from 200 to 399, for gRPC only OK."""
-        return self.whole and 200 <= self.as_http < 400
+        """Whether a good answer came: a whole one with a status from 200 to 399 or 101, for gRPC only OK."""
+        return self.whole and (200 <= self.as_http < 400 or self.status == SWITCHED)
 
     def has_status(self, *statuses: int) -> bool:
         """Whether a whole answer with one of these HTTP statuses came (for gRPC, with one that corresponds to it)."""
@@ -143,11 +144,13 @@ class Call(_Answered):
     size: int = UNKNOWN  # bytes of the answer's body that went to the caller
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    sent: int = UNKNOWN  # bytes of the request's body that came to the proxy
+    steering: tuple[str, ...] = ()  # "name: value" of headers of the app that override the policy
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival(_Answered):
-    """One request at the inlet of a callee replica, recorded when it ended."""
+    """One request at the inlet of a callee replica, recorded while it is under way and when it ended."""
 
     type: ClassVar[str] = "arrival"
     request: str
@@ -168,6 +171,8 @@ class Arrival(_Answered):
     size: int = UNKNOWN  # bytes of the answer's body that went to the caller
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    answered_in: str = ""  # "HTTP/2" if the callee answered in it to HTTP/1.1
+    keys: tuple[str, ...] = ()  # "name: value" of the request's headers that may name its effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +253,8 @@ class Sample:
     """The figures of one source at one moment, a few times a second and at both ends of every phase.
 
     A caller's proxy gives its counters and gauges, one sample for each edge. "testbed" gives the CPU seconds of the
-    testbed and of the machine. "probe" gives the duration of the no-op probe.
+    testbed and of the machine, "machine" those of the machine alone, "files" the share of its file descriptors that
+    each proxy of the testbed uses. "probe" gives the duration of the no-op probe.
     """
 
     type: ClassVar[str] = "sample"

@@ -16,9 +16,9 @@ from testbed.envoy.validate import rejection
 from testbed.evidence.source import Log
 from testbed.mesh.envoy.log import ProxyLog, unsent
 from testbed.mesh.envoy.monitor import EnvoyMonitor, counts
-from testbed.mesh.envoy.policies import cluster, filters, route
+from testbed.mesh.envoy.policies import STEERING, cluster, filters, route
 from testbed.mesh.envoy.tcp import tcp
-from testbed.plan.values import File, Link, Node, Process, ProxyHost, Ready, Replica, links_from
+from testbed.plan.values import UNDER_WAY_MS, File, Link, Node, Process, ProxyHost, Ready, Replica, links_from
 from testbed.plan.wiring import address_variables, upstreams
 from testbed.spec.meshes import MESHES
 
@@ -32,6 +32,7 @@ FOR_ALL, UNKNOWN = (
 DELAYED_CLOSE = "1s"  # default of Envoy and Istio: the app sees a broken answer body this much later
 
 FIELDS = {
+    "type": "%ACCESS_LOG_TYPE%",  # lines of requests under way come at intervals
     "connection": "%CONNECTION_ID%",  # or of the call, see `_manager`
     "baggage": "%REQ(BAGGAGE)%",
     "service": "%UPSTREAM_CLUSTER%",
@@ -43,6 +44,7 @@ FIELDS = {
     "details": "%RESPONSE_CODE_DETAILS%",
 }
 ATTEMPT_FIELDS = {"kind": "attempt", "host": "%UPSTREAM_HOST%", "number": "%REQ(X-ENVOY-ATTEMPT-COUNT)%"} | FIELDS
+REQUESTS: Json = {"sent": "%BYTES_RECEIVED%", "steering": f"%DYNAMIC_METADATA({STEERING})%"}
 CALL_FIELDS = {"kind": "call", "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "host": "%REQ(:AUTHORITY)%"} | FIELDS
 
 
@@ -144,7 +146,7 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
     policies = {name: (cluster_name(host, edge), topology.policy(edge)) for name, edge in edges.items()}
     routes = {name: route(*policies[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
-    caller, answers = _log_fields(topology, replica), bootstrap.answer_fields(topology.recorded_headers)
+    caller, answers = _log_fields(topology, replica), bootstrap.answer_fields(topology.recorded_headers) | REQUESTS
     note = bootstrap.note_ids(topology.context_headers)
     ways = {FOR_ALL: _manager(host, caller, answers, note, [*hosts, _unknown_service(routes)])} if edges else {}
     ways |= {name: tcp(*policies[name], replica, _log(host)) for name in edges}
@@ -207,7 +209,8 @@ def _counted(topology: Topology, edge: str | None) -> Json:
 def _router(log: str, caller: dict[str, str]) -> Json:
     attempts = [bootstrap.json_log(log, ATTEMPT_FIELDS | caller)]
     kind = "extensions.filters.http.router.v3.Router"
-    return named("envoy.filters.http.router", typed(kind, upstream_log=attempts))
+    every = {"upstream_log_flush_interval": bootstrap.duration(UNDER_WAY_MS)}
+    return named("envoy.filters.http.router", typed(kind, upstream_log=attempts, upstream_log_options=every))
 
 
 def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:
