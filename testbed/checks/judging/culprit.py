@@ -20,7 +20,7 @@ def place_of(index: Index, request: Request) -> str:
     Below the deepest failed call, a tcp edge is named if its connections show that the service waited there, and an
     edge under a fault if its other calls kept the service busy.
     """
-    calls = index.calls.by_request.get(request.id, ()) or index.arrivals.by_request.get(request.id, ())
+    calls = _calls(index, request)
     found = next(iter(causes(index, request, calls)), None)
     if found is None and request.ok:
         spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
@@ -29,6 +29,13 @@ def place_of(index: Index, request: Request) -> str:
     edge = found.edge if found else f"{CLIENT} -> {index.facts.entry or request.replica}"
     busy = kept_busy(index, request, Edge.parse(edge).callee)
     return stalled_store(index, request, edge) or (busy[0].edge if busy else edge)
+
+
+def _calls(index: Index, request: Request) -> Sequence[Hop]:
+    """Return the calls of a request, and its arrivals on edges where no call is recorded."""
+    calls = index.calls.by_request.get(request.id, ())
+    known = {call.edge for call in calls}
+    return [*calls, *(one for one in index.arrivals.by_request.get(request.id, ()) if one.edge not in known)]
 
 
 def _waiting_below(found: Hop, hops: Sequence[Hop]) -> Hop:
