@@ -287,6 +287,7 @@ class ProbeEvent:
     every_ms: float
     unit: str = ""
     places: tuple[str, ...] = ()  # the replicas that it reads; empty: one place outside the services
+    timeout_ms: float = 0.0  # the time limit of one reading; 0: not recorded
 
 
 @dataclass(frozen=True, slots=True)
