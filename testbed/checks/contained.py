@@ -62,8 +62,6 @@ class contained(Check):
             validation.whole(str(self), at_most=self.at_most)
         if self.at_most_percent is not None:
             validation.percentage(str(self), at_most_percent=self.at_most_percent)
-            if self.at_most_percent == 100:
-                raise CheckError(f"{self}: at_most_percent=100 would always hold: give a lower one")
         for name in ("within_s", "slower_than_ms"):
             if (value := getattr(self, name)) is not None:
                 validation.positive(str(self), **{name: value})
@@ -156,6 +154,8 @@ class contained(Check):
         """Return why a count of all users, or more, cannot be exceeded."""
         judged = self._judged(view)
         n = len(self._units(judged.requests))
+        if self.at_most_percent == 100 and self.within_s is None:
+            return "at_most_percent=100 is all of them"
         if self.at_most is None or self.within_s is not None or self.at_most < n:
             return ""
         what = "users" if self._by_user(judged.requests[0]) else "requests"
