@@ -64,7 +64,7 @@ class Inconclusive(AssertionError):
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return a hint such as `` (did you mean 'pricing'?)`` or `` (valid: a, b)``, ready to append."""
     choices = sorted(set(valid))
-    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.6)
     if close:
         return f" (did you mean {close[0]!r}?)"
     return f" (valid: {', '.join(choices)})" if choices else ""

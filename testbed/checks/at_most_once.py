@@ -81,7 +81,8 @@ class at_most_once(EdgeCheck):
         extra = sum(again.values()) - self.at_most * len(again)
         why = f"{plural(len(again), 'call')} of {count(len(times))} arrived again, {plural(extra, 'time')} in all"
         why += f"; {method} {path} arrived {count(most)} times for one request"
-        clue = request_trace(view, next(one for one in view.requests if one.id == request))
+        effects = [one for one in arrivals if _is_effect(one) and _call(one) == (request, method, path)]
+        clue = request_trace(view, next(one for one in view.requests if one.id == request), effects)
         return say("violated", margin=f"{count(most - self.at_most)} too many", why=why, next=clue)
 
     def unbreakable(self, view: View) -> str:
@@ -92,8 +93,7 @@ class at_most_once(EdgeCheck):
         return f"the topology allows at most {plural(int(most), 'attempt')} on {self.edge} per request"
 
     def _times(self, arrivals: Sequence[Arrival]) -> Counter[tuple[str, str, str]]:
-        there = (arrival for arrival in arrivals if arrival.method in self.methods and not _callee_was_down(arrival))
-        return Counter((arrival.request, arrival.method, arrival.path) for arrival in there)
+        return Counter(_call(one) for one in arrivals if one.method in self.methods and _is_effect(one))
 
     def _none(self, view: View, arrivals: Sequence[Arrival]) -> str:
         made = f"; {plural(len(arrivals), 'call')} arrived with another method" if arrivals else ""
@@ -101,6 +101,10 @@ class at_most_once(EdgeCheck):
         return f"0 of {requests} sent a {' or '.join(self.methods)} over {self.edge}{made} (at least 1 needed)"
 
 
-def _callee_was_down(arrival: Arrival) -> bool:
-    """Whether the callee's process was down, so that the inlet could not pass the request on."""
-    return arrival.own and arrival.outcome == CONNECT_FAILED
+def _call(arrival: Arrival) -> tuple[str, str, str]:
+    return arrival.request, arrival.method, arrival.path
+
+
+def _is_effect(arrival: Arrival) -> bool:
+    """Whether the callee got it: the inlet cannot pass a request on if the callee's process is down."""
+    return not (arrival.own and arrival.outcome == CONNECT_FAILED)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
-from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.call_times import timed_calls
+from testbed.checks.judging.duration_bound import DurationBound
 from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, plural
 from testbed.checks.judging.reach import longest_call_ms, too_far
@@ -19,27 +18,11 @@ from testbed.history.facts import of_the_load
 
 
 @dataclass(frozen=True)
-class call_duration(EdgeCheck):
+class call_duration(DurationBound, EdgeCheck):
     """The longest call on an edge, with all its attempts, ends in less than `under_ms`, with any result.
 
     On "client -> entry" the calls are the load's requests, from their intended send time.
     """
-
-    under_ms: float | None = field(default=None, kw_only=True)
-
-    def validate(self) -> None:
-        """Raise `CheckError` unless the bound is above 0."""
-        validation.exactly_one(f"call_duration({self.edge!r})", under_ms=self.under_ms)
-        validation.positive(str(self), under_ms=self.under_ms)
-
-    @property
-    def bound(self) -> str:
-        """The bound in words."""
-        return f"< {ms(self._limit)}"
-
-    @property
-    def _limit(self) -> float:
-        return cast(float, self.under_ms)
 
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests, and calls unless the load is the caller."""

@@ -86,10 +86,16 @@ class call_statuses(EdgeCheck):
             return self.verdict(view, "held", observed, n, source=source, margin=f"all {self._statuses}")
         ended = tally([answer(call) for call in others])
         why = f"{plural(len(others), 'call')} of {count(n)} ended with another status: {ended}"
-        first = others[0].request if isinstance(others[0], Call) else others[0].id
-        clue = request_trace(view, next(one for one in view.requests if one.id == first))
+        clue = self._clue(view, max(others, key=lambda call: not call.answered))
         margin = f"{count(len(others))} {'not ' if ',' in self._statuses else 'non-'}{self._statuses}"
         return self.verdict(view, "violated", observed, n, source=source, margin=margin, why=why, next=clue)
+
+    def _clue(self, view: View, worst: Call | Request) -> str:
+        """Return the request of the worst call, with the attempts of that call first."""
+        if isinstance(worst, Request):
+            return request_trace(view, worst)
+        tries = [hop for hop in view.attempts(self.edge) if hop.request == worst.request and hop.call == worst.call]
+        return request_trace(view, next(one for one in view.requests if one.id == worst.request), tries)
 
     def _as_expected(self, call: Call | Request) -> bool:
         if self._grpc:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass
 
-from testbed.checks.judging import validation
-from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.base import Verdict
+from testbed.checks.judging.duration_bound import DurationBound
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, ms, plural
 from testbed.checks.judging.reach import longest_request_ms, too_far
@@ -15,28 +14,12 @@ from testbed.checks.judging.view import View, latency
 
 
 @dataclass(frozen=True)
-class max_latency(Check):
+class max_latency(DurationBound):
     """Every request is answered in less than `under_ms`, from its intended send time.
 
     No answer counts as infinitely slow. A count: it judges each request without statistics, so it is good for small
     cohorts.
     """
-
-    under_ms: float | None = field(default=None, kw_only=True)
-
-    def validate(self) -> None:
-        """Raise `CheckError` unless the bound is above 0."""
-        validation.exactly_one("max_latency()", under_ms=self.under_ms)
-        validation.positive(str(self), under_ms=self.under_ms)
-
-    @property
-    def bound(self) -> str:
-        """The bound in words."""
-        return f"< {ms(self._limit)}"
-
-    @property
-    def _limit(self) -> float:
-        return cast(float, self.under_ms)
 
     def bounds_latency(self) -> bool:
         """Always."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from testbed.plan.values import FLUSH_MS
+from testbed.plan.values import FLUSH_MS, UNDER_WAY_MS
 
 Json = dict[str, object]
 
@@ -17,6 +17,10 @@ CALL = "x-testbed-call"  # a name for each call on a multiplexed connection; rem
 STAT_PREFIX = "testbed"  # for all listeners of one Envoy, so that their counters add up
 TCP_PREFIX = f"{STAT_PREFIX}_tcp"  # the same for all listeners of tcp edges
 
+MOST_HEADERS_KB = 8192  # Envoy's maximum; its default is 60
+MOST_HEADERS = 10_000  # of one message; Envoy's default is 100
+UPGRADES = ("websocket", "spdy/3.1", "tcp")  # Envoy refuses all others with 403, and drops `Upgrade: h2c`
+HTTP1: Json = {"enable_trailers": True}
 HTTP2: Json = {"max_concurrent_streams": 2**31 - 1}  # the maximum; Envoy's default is 1024
 
 
@@ -70,13 +74,21 @@ def json_log(path: str, fields: Mapping[str, object]) -> Json:
 
 
 def connection_manager(**fields: object) -> Json:
-    """Return an HTTP connection manager without timeouts; `fields` are added and take precedence."""
+    """Return an HTTP connection manager without timeouts that accepts all that an app may send.
+
+    `fields` are added and take precedence.
+    """
     quiet: Json = {
         "stat_prefix": STAT_PREFIX,
         "stream_idle_timeout": OFF,
         "request_timeout": OFF,
-        "common_http_protocol_options": {"idle_timeout": OFF},
+        "max_request_headers_kb": MOST_HEADERS_KB,
+        "proxy_100_continue": True,
+        "common_http_protocol_options": {"idle_timeout": OFF, "max_headers_count": MOST_HEADERS},
+        "http_protocol_options": HTTP1 | {"accept_http_10": True},
         "http2_protocol_options": HTTP2,
+        "access_log_options": {"access_log_flush_interval": duration(UNDER_WAY_MS)},
+        "upgrade_configs": [{"upgrade_type": name} for name in UPGRADES],
     }
     kind = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     return named("envoy.filters.network.http_connection_manager", typed(kind, **(quiet | fields)))
@@ -111,11 +123,19 @@ def trusting(*early: Json) -> Json:
     }
 
 
-def upstream_options(**fields: object) -> Json:
-    """Return a cluster's HTTP options: connections stay open as long as the other side keeps them open."""
-    quiet: Json = {"common_http_protocol_options": {"idle_timeout": OFF}}
+def upstream_options(common: Json | None = None, **fields: object) -> Json:
+    """Return a cluster's HTTP options: connections stay open as long as the other side keeps them open.
+
+    `common` are options of both HTTP versions.
+    """
+    quiet: Json = {
+        "idle_timeout": OFF,
+        "max_headers_count": MOST_HEADERS,
+        "max_response_headers_kb": MOST_HEADERS_KB,
+    }
     kind = "extensions.upstreams.http.v3.HttpProtocolOptions"
-    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(kind, **(quiet | fields))}
+    options = typed(kind, common_http_protocol_options=quiet | (common or {}), **fields)
+    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
 
 
 def endpoints(cluster: str, addresses: Sequence[str]) -> Json:

@@ -28,9 +28,11 @@
   (data (i32.const 32) "x-testbed-close")
   (data (i32.const 48) "filter_state\00testbed.caller")
   (data (i32.const 80) "refused")
+  (data (i32.const 88) "http2")
 
   ;; A row of the table, 32 bytes: the number of the caller's connection, its context, the context of the connection
-  ;; to the app, whether a request is under way, and four facts about the connection to the app.
+  ;; to the app, whether a request is under way, and four facts about the connection to the app. The last is what it
+  ;; answers: 1 is HTTP/1.0, 2 is HTTP/2.
   (global $number (mut i32) (i32.const 0))  ;; of the caller whose row `$row` returned last
   (func $is_known (param $row i32) (result i32)
     (i32.and (i32.ne (local.get $row) (i32.const 0)) (i32.eq (i32.load (local.get $row)) (global.get $number))))
@@ -40,7 +42,7 @@
   (func $ended (param $row i32) (result i32) (i32.load offset=16 (local.get $row)))
   (func $connected (param $row i32) (result i32) (i32.load offset=20 (local.get $row)))
   (func $refused (param $row i32) (result i32) (i32.load offset=24 (local.get $row)))
-  (func $is_http10 (param $row i32) (result i32) (i32.load offset=28 (local.get $row)))
+  (func $answers (param $row i32) (result i32) (i32.load offset=28 (local.get $row)))
 
   (func $row (result i32)  ;; the row of the current connection or request; 0 if it has no number
     (local $at i32) (local $end i32)
@@ -96,9 +98,10 @@
           (then (i32.store offset=20 (local.get $row) (i32.const 1))))))
     (i32.const 0))
 
-  ;; app: an answer in HTTP/1.0 ends the connection, and no header says so.
+  ;; app: an answer in HTTP/1.0 ends the connection, and no header says so. HTTP/2 begins with a frame of type 4 on
+  ;; stream 0, whose length takes less than two bytes.
   (func (export "proxy_on_upstream_data") (param $context i32) (param i32 i32) (result i32)
-    (local $row i32)
+    (local $row i32) (local $head i64)
     (local.set $row (call $row))
     (if (call $is_known (local.get $row))
       (then
@@ -106,9 +109,13 @@
           (then
             (if (i32.eqz (call $get_bytes (i32.const 3) (i32.const 0) (i32.const 8) (i32.const 0) (i32.const 4)))
               (then
-                (if (i32.and (i32.eq (i32.load (i32.const 4)) (i32.const 8))
-                      (i64.eq (i64.load (i32.load (i32.const 0))) (i64.const 0x302e312f50545448)))  ;; "HTTP/1.0"
-                  (then (i32.store offset=28 (local.get $row) (i32.const 1))))))))))
+                (if (i32.eq (i32.load (i32.const 4)) (i32.const 8))
+                  (then
+                    (local.set $head (i64.load (i32.load (i32.const 0))))
+                    (if (i64.eq (local.get $head) (i64.const 0x302e312f50545448))  ;; "HTTP/1.0"
+                      (then (i32.store offset=28 (local.get $row) (i32.const 1))))
+                    (if (i64.eq (i64.and (local.get $head) (i64.const 0xffffff00ff00ffff)) (i64.const 0x0000000004000000))
+                      (then (i32.store offset=28 (local.get $row) (i32.const 2))))))))))))
     (i32.const 0))
 
   ;; app: it has sent a FIN.
@@ -155,7 +162,9 @@
         (return (i32.const 1))))
     (if (call $is_known (local.get $row))
       (then
-        (if (call $is_http10 (local.get $row))
+        (if (i32.eq (call $answers (local.get $row)) (i32.const 2))
+          (then (drop (call $set_property (i32.const 88) (i32.const 5) (i32.const 88) (i32.const 5)))))
+        (if (i32.eq (call $answers (local.get $row)) (i32.const 1))
           (then
             (drop (call $add_header (i32.const 2) (i32.const 32) (i32.const 15) (i32.const 80) (i32.const 1)))))))
     (i32.const 0))

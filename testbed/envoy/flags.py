@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
+from testbed.history.events import SWITCHED
 from testbed.history.outcomes import (
     BROKEN_OFF,
     CLIENT_GONE,
@@ -35,18 +37,25 @@ _PARTIAL = dict.fromkeys((TIMEOUT, RESET, PROTOCOL), BROKEN_OFF) | {CLIENT_GONE:
 _AFTER_START = "upstream_reset_after_response_started"  # Envoy's details of an answer that broke off
 
 
+def is_end(line: Mapping[str, object]) -> bool:
+    """Whether a line is the last of its request, and not one of those that Envoy writes while it is under way."""
+    return not str(line.get("type", "")).endswith("Periodic")
+
+
 def flags(text: str | None) -> str:
     """Return the response flags of a log line, "" for Envoy's dash."""
     return "" if text in (None, "-") else str(text)
 
 
 @cache
-def outcome(flags: str, *, refused: bool = True, begun: bool = False) -> str:
+def outcome(flags: str, *, refused: bool = True, begun: bool = False, status: int = 0) -> str:
     """Return the code of comma-separated flags; "" for no flags, and for flags without a cause of the end.
 
     If a call was not `refused`, the flag of a limit only means a forbidden retry and does not count. If an answer had
-    `begun`, a flag that ends it means that it broke off.
+    `begun`, a flag that ends it means that it broke off. The end of an upgraded connection is no failure.
     """
+    if status == SWITCHED:
+        return ""
     said = flags.split(",")
     codes = [code for flag, code in _CODES.items() if flag in said and (refused or code not in REFUSED)]
     if not begun:

@@ -26,20 +26,31 @@ class Reading:
     ended: int = 0  # lines that end a request or call, as the counters of the writer count them
 
 
-def read(lines: Iterable[str], event: Callable[[Fields], TrafficEvent | None]) -> Reading:
+def ends_always(line: Fields) -> bool:
+    """Every line of a log ends a request or call."""
+    return True
+
+
+def read(
+    lines: Iterable[str], event: Callable[[Fields], TrafficEvent | None], ends: Callable[[Fields], bool] = ends_always
+) -> Reading:
     """Turn each line into an event; `event` returns None for a valid line without an event.
+
+    `ends`: whether a line is the last of its request; others tell that it is under way.
 
     A line is garbage if it is not a JSON object, or if `event` raises KeyError, TypeError or ValueError.
     """
     found: list[TrafficEvent | None] = []
-    garbage = 0
+    garbage = ended = 0
     for line in lines:
         try:
-            found.append(event(_fields(line)))
+            fields = _fields(line)
+            found.append(event(fields))
+            ended += ends(fields) and not isinstance(found[-1], Attempt)
         except (KeyError, TypeError, ValueError):
             garbage += 1
     events = tuple(one for one in found if one is not None)
-    return Reading(events, garbage, ended=sum(not isinstance(one, Attempt) for one in found))
+    return Reading(events, garbage, ended)
 
 
 def request_id(baggage: str | None) -> str:

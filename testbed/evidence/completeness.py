@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from testbed.evidence.access_log import Reading
 from testbed.evidence.connections import CONNECTION, OpenConnections
+from testbed.evidence.in_flight import InFlight, is_in_flight
 from testbed.history.events import Attempt, Call
 
 
@@ -31,11 +33,13 @@ class Completeness:
         self._ended = 0  # requests logged since the last start of the writer
         self._standing: int | None = None  # calls of the apps' own that never end, such as the wait of a watcher
         self.connections = OpenConnections()
+        self.in_flight = InFlight()
         self.forget()
 
     def forget(self) -> None:
         """Forget the problems so far."""
         self._garbage = 0
+        self.in_flight.forget(time.time())
         self._open: dict[str, int] = {}  # calls with fewer attempts in the log than they report
 
     def before_load(self) -> None:
@@ -46,6 +50,7 @@ class Completeness:
     def begin_again(self) -> None:
         """The writer has restarted: its counters start at zero."""
         self._ended, self._counts = 0, Counts()
+        self.in_flight.clear()
 
     def expect_no_more_attempts(self) -> None:
         """The writer is dead: incomplete calls stay incomplete."""
@@ -64,7 +69,9 @@ class Completeness:
         for event in reading.events:
             if isinstance(event, Attempt) and event.source == CONNECTION:
                 self.connections.note(event)
-            elif isinstance(event, Attempt | Call):
+                continue
+            self.in_flight.note(event)
+            if not is_in_flight(event) and isinstance(event, Attempt | Call):
                 self._join(event)
 
     def has(self, counts: Counts) -> bool:
@@ -84,16 +91,21 @@ class Completeness:
             and not self.lacks_connections()
         )
 
+    def is_accounted_for(self, *, asked: bool) -> bool:
+        """Whether each request that is under way has a line."""
+        return self._ask is None or not asked or self.in_flight.requests >= self._counts.active
+
     def lacks(self, *, asked: bool) -> str:
         """The missing part in words, "" if nothing is missing."""
-        active = self._counts.active
+        active, known = self._counts.active, self.in_flight.requests
+        joined = self._open.keys() - self.in_flight.calls
         answered = self._counts.total - active
-        waited_for = max(0, active - (self._standing or 0))
+        silent = max(0, active - max(known, self._standing or 0))
         problems = {
             f"{self._garbage} unreadable lines": self._garbage,
-            f"{waited_for} requests still in flight": asked and waited_for,
+            f"{silent} requests in flight without a line": asked and silent,
             f"{self._ended} of {answered} requests logged": asked and self._ended != answered,
-            f"{len(self._open)} calls with missing attempts": self._open,
+            f"{len(joined)} calls with missing attempts": joined,
         }
         return ", ".join(text for text, there in problems.items() if there)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from testbed.evidence.access_log import Reading, TrafficEvent
 from testbed.evidence.completeness import Completeness, Counts
 from testbed.evidence.connections import is_open
+from testbed.evidence.in_flight import is_in_flight
 from testbed.evidence.source import Log, Tail
 from testbed.evidence.writer import WriterState
 from testbed.plan.values import FLUSH_MS
@@ -45,6 +46,7 @@ class LogReader:
         self.read_on()
         self._tail.skip()  # an incomplete last line
         self.completeness.expect_no_more_attempts()
+        self.completeness.in_flight.clear()
         self.writer.killed()
 
     def started(self) -> None:
@@ -86,8 +88,9 @@ class LogReader:
         return reading.events if lines else None
 
     def everything(self) -> list[TrafficEvent]:
-        """Return the events and the open connections."""
-        return [*self.events, *self.completeness.connections.until(time.time())]
+        """Return the events, the open connections and the requests under way."""
+        now = time.time()
+        return [*self.events, *self.completeness.connections.until(now), *self.completeness.in_flight.until(now)]
 
     def is_whole(self) -> bool:
         """Read on; True if nothing is in flight and everything is logged, or no more lines will come."""
@@ -95,6 +98,11 @@ class LogReader:
             self.completeness.count()
         self.read_on()
         return self.completeness.is_whole(asked=self.writer.tells_counters)
+
+    def is_accounted_for(self) -> bool:
+        """Read on; True if each request that is under way has a line."""
+        self.is_whole()
+        return self.completeness.is_accounted_for(asked=self.writer.tells_counters)
 
     def missing(self) -> str:
         """The missing part in words, "" if nothing is missing. Does not ask a paused writer."""
@@ -108,7 +116,8 @@ class LogReader:
         return f"{self.log.process}: {lacking}" if lacking else ""
 
     def _take(self, reading: Reading) -> None:
-        self.events += [event for event in reading.events if not is_open(event) and not self.log.unsent(event)]
+        over = (event for event in reading.events if not is_open(event) and not is_in_flight(event))
+        self.events += [event for event in over if not self.log.unsent(event)]
         self.completeness.take(reading)
 
     def _wait_until_logged(self, patience_s: float) -> bool:

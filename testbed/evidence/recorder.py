@@ -11,7 +11,7 @@ from testbed.evidence.access_log import TrafficEvent
 from testbed.evidence.reader import STEP_S, LogReader
 from testbed.evidence.source import Log
 from testbed.history.events import Evidence
-from testbed.plan.values import FLUSH_MS
+from testbed.plan.values import FLUSH_MS, UNDER_WAY_MS
 
 UNSEEN = "calls of a custom service are recorded only by its proxy, and this mesh has none"
 PATIENCE_S = 3.0  # to wait for the last answers and the last lines
@@ -66,6 +66,7 @@ class Recorder:
         Raises `TestbedError` if a proxy does not answer.
         """
         self._settle(0.0 if in_flight else self._patience_s)
+        self._account()
         return [*self._everything(), *self._verdicts()]
 
     def read_in_parts(self, edges: Collection[str]) -> Iterator[Sequence[TrafficEvent]]:
@@ -95,6 +96,14 @@ class Recorder:
             time.sleep(STEP_S)
             whole = [reader.is_whole() for reader in self._readers.values()]
             quiet = quiet + 1 if all(whole) else 0
+
+    def _account(self) -> None:
+        """Wait until each request that is under way has a line, at most for two intervals of such lines."""
+        deadline = time.monotonic() + 2 * UNDER_WAY_MS / 1000
+        while not all(reader.is_accounted_for() for reader in self._readers.values()):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(STEP_S)
 
     def _verdicts(self) -> Iterator[Evidence]:
         for source in ("attempts", "calls", "arrivals"):

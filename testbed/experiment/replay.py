@@ -140,8 +140,16 @@ def read_runs(path: Path) -> list[History]:
             histories.append([])
         if not histories:
             raise TestbedError(f"{path}: the first line is not a run event, so this is not a history")
-        histories[-1].append(_with_outcome(event))
+        histories[-1].append(_translated(_with_outcome(event)))
     return [History(events) for events in histories]
+
+
+def _translated(event: Any) -> Any:
+    """Return a sample with neutral names of counters; a history from an older version has those of Envoy."""
+    from testbed.history.events import Sample
+    from testbed.mesh.envoy.monitor import translated
+
+    return replace(event, values=translated(event.values)) if isinstance(event, Sample) and event.edge else event
 
 
 def _with_outcome(event: Any) -> Any:

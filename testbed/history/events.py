@@ -8,6 +8,7 @@ from typing import ClassVar
 from testbed.history.outcomes import PARTIAL
 from testbed.spec.grpc_status import as_http
 
+SWITCHED = 101  # the answer to an upgrade: from then on the connection carries another protocol
 UNKNOWN = -1  # a size that is not recorded
 
 
@@ -37,8 +38,8 @@ class _Answered:
 
     @property
     def ok(self) -> bool:
-        """Whether a good answer came: a whole one with a status from 200 to 399, for gRPC only OK."""
-        return self.whole and 200 <= self.as_http < 400
+        """Whether a good answer came: a whole one with a status from 200 to 399 or 101, for gRPC only OK."""
+        return self.whole and (200 <= self.as_http < 400 or self.status == SWITCHED)
 
     def has_status(self, *statuses: int) -> bool:
         """Whether a whole answer with one of these HTTP statuses came (for gRPC, with one that corresponds to it)."""
@@ -147,7 +148,7 @@ class Call(_Answered):
 
 @dataclass(frozen=True, slots=True)
 class Arrival(_Answered):
-    """One request at the inlet of a callee replica, recorded when it ended."""
+    """One request at the inlet of a callee replica, recorded while it is under way and when it ended."""
 
     type: ClassVar[str] = "arrival"
     request: str
@@ -168,6 +169,7 @@ class Arrival(_Answered):
     size: int = UNKNOWN  # bytes of the answer's body that went to the caller
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    answered_in: str = ""  # "HTTP/2" if the callee answered in it to HTTP/1.1
 
 
 @dataclass(frozen=True, slots=True)

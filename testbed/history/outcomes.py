@@ -16,9 +16,10 @@ CLIENT_GONE = "client_gone"  # the caller closed its connection, or cancelled
 BROKEN_OFF = "broken_off"  # an answer began, and ended before it was whole: its status came, and not all of its body
 PROTOCOL = "protocol_error"  # what came was no answer in the protocol of the edge
 REJECTED = "rejected"  # the caller's proxy did not accept what the app sent: its protocol, or the size of its head
+IN_FLIGHT = "in_flight"  # it had begun, and not ended when the record did
 SKIPPED = "skipped"  # by the calling app itself: no event has it, a check concludes it from missing calls
 
-OUTCOMES = (NO_HOST, LIMIT, CONNECT_FAILED, RESET, TIMEOUT, CLIENT_GONE, BROKEN_OFF, PROTOCOL, REJECTED)
+OUTCOMES = (NO_HOST, LIMIT, CONNECT_FAILED, RESET, TIMEOUT, CLIENT_GONE, BROKEN_OFF, PROTOCOL, REJECTED, IN_FLIGHT)
 REFUSED = (NO_HOST, LIMIT)  # the proxy answers by itself, without an attempt
 PARTIAL = (BROKEN_OFF, CLIENT_GONE)  # the caller did not get the whole answer, whatever its status is
 
@@ -32,4 +33,5 @@ WORDS = {
     BROKEN_OFF: "answer broke off",
     PROTOCOL: "protocol error",
     REJECTED: "not accepted by the proxy",
+    IN_FLIGHT: "still in flight",
 }

@@ -12,6 +12,7 @@ from testbed.history.exposure import touched, touched_indirectly
 from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import instructions
 from testbed.history.own_calls import own_calls
+from testbed.history.planes import plane_notes
 from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
 from testbed.history.unused_links import RejectedCalls, UnusedLink, rejected_calls, unused_links
 
@@ -103,6 +104,7 @@ def notes(index: Index, *, unused: bool = True) -> list[str]:
     indirectly = [(fault, touched_indirectly(index, fault)) for fault in index.faults]
     return [
         *(f"{one}. {one.remedy}" for one in found),
+        *plane_notes(index),
         *dict.fromkeys(one.sentence(fault) for fault, one in indirectly if one),
         *endings(index),
         *(f"{one}. {one.remedy}" for one in detours(index).values()),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Role = Literal["app", "proxy", "links", "inlet"]
+UNDER_WAY_MS = 500  # between two lines of a log about a request that is under way
 FLUSH_MS = 50  # the longest time that a proxy of a plan keeps a line of its log in memory
 AddressMap = Callable[[str], str]  # an "ip:port" of a plan -> the "ip:port" at which the test process reaches it
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -57,6 +58,19 @@ class ShortForm:
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Allow the short form or the full one."""
         return {"anyOf": [self.schema, handler(core)]}
+
+
+EXTENSIBLE = ConfigDict(json_schema_extra={"patternProperties": {"^x-": {}}})
+"""The configuration of a part that takes keys of the user's own (`without_extensions`)."""
+
+
+def without_extensions(data: object) -> object:
+    """Return a part without the keys that begin with x-, a user's own: as in Compose, a place for anchors."""
+    own = isinstance(data, Mapping) and any(str(key).startswith("x-") for key in data)
+    return {k: v for k, v in data.items() if not str(k).startswith("x-")} if own else data  # type: ignore[attr-defined]
+
+
+CONTROL = r"\x00-\x1f\x7f-\x9f"  # control characters, for a set of characters in a regular expression
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def to_positive_ms(value: object) -> float:
     """As `to_ms`, but zero is an error too."""
     ms = to_ms(value)
     if ms == 0:
-        raise wrong("must be more than 0 (leave the key out for no limit)")
+        raise wrong("must be more than 0 (leave the key out for its default)")
     return ms
 
 

@@ -32,9 +32,8 @@ def name_of(status: int) -> str:
 
 
 def nearest_to(http: int) -> str:
-    """Return the name of the gRPC status for an HTTP error, UNAVAILABLE if there is none."""
-    found = (name for name, same in zip(NAMES, HTTP, strict=True) if name != "OK" and same == http)
-    return next(found, "UNAVAILABLE")
+    """Return the name of the gRPC status with which a stub answers for this HTTP error (`OF_HTTP`)."""
+    return NAMES[OF_HTTP.get(http, NAMES.index("UNKNOWN"))]
 
 
 def as_http(status: int) -> int:

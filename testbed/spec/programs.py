@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from testbed.spec.base import Model, ShortForm, Spelling, whole
+from testbed.spec.base import CONTROL, Model, ShortForm, Spelling, whole
 from testbed.spec.durations import PositiveMillis
 from testbed.spec.problems import wrong
 
@@ -69,7 +69,7 @@ Address = Annotated[
 class Readiness(Model):
     """When a service counts as ready: at most one condition. Default: its port accepts connections."""
 
-    http: Annotated[str, Spelling(r"/\S*", "begin with / and have no spaces")] | None = None
+    http: Annotated[str, Spelling(rf"/[^\s{CONTROL}]*", "begin with / and have no spaces or controls")] | None = None
     """A GET of this path answers 200 to 399."""
     tcp: Literal[True] | None = None
     """Its port accepts connections."""

@@ -231,4 +231,6 @@ def _syntax(file: str, error: yaml.MarkedYAMLError) -> str:
     if "'\\t'" in str(error.problem):
         return f"{file}{line}: tab found: indent YAML with spaces"
     context = f" ({error.context})" if error.context else ""
-    return f"{file}{line}: not YAML: {error.problem}{context}"
+    bare = mark is not None and "{{" in (mark.get_snippet() or "") and "in quotes" not in str(error.problem)
+    hint = ": write {{...}} in quotes" if bare else ""
+    return f"{file}{line}: not YAML: {error.problem}{context}{hint}"

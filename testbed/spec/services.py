@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from testbed.spec.base import Count, ErrorStatus, Model, ShortForm, whole
+from testbed.spec.base import CONTROL, EXTENSIBLE, Count, ErrorStatus, Model, ShortForm, whole, without_extensions
 from testbed.spec.calls import Call, Method, Path, Step, every_call
 from testbed.spec.durations import DURATION_SCHEMA, Millis, to_ms
 from testbed.spec.edges import CLIENT, Protocol
@@ -102,7 +102,7 @@ Header = Annotated[str, AfterValidator(_header)]
 
 
 def _route_key(key: str) -> str:
-    if re.fullmatch(rf"(({'|'.join(METHODS)}) )?/[^\s?]*", key):
+    if re.fullmatch(rf"(({'|'.join(METHODS)}) )?/[^\s?{CONTROL}]*", key):
         return key
     better = " ".join([*(word.upper() for word in key.split()[:-1]), *key.split()[-1:]])
     hint = f" (did you mean {better!r}?)" if better != key and re.fullmatch(r"[A-Z]+ /\S*", better) else ""
@@ -138,6 +138,8 @@ class Service(Program, Route):
 
     For a stub, calls, work and answer define the default route. For a custom service, calls lists only names.
     """
+
+    model_config = EXTENSIBLE
 
     language: Literal["node", "go", "python"] | None = None
     """The language of the stub."""
@@ -177,7 +179,7 @@ class Service(Program, Route):
     @model_validator(mode="before")
     @classmethod
     def _renewed(cls, data: object) -> object:
-        return made_in_python(data, SERVICE)
+        return made_in_python(without_extensions(data), SERVICE)
 
     @property
     def kind(self) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from testbed.errors import TopologyError, nearest
-from testbed.spec.base import EdgeText, Model, ShortForm, Spelling, whole
+from testbed.spec.base import EXTENSIBLE, EdgeText, Model, ShortForm, Spelling, whole, without_extensions
 from testbed.spec.edges import CLIENT, Edge, Protocol, no_edge
 from testbed.spec.meshes import DEFAULT, MeshName
 from testbed.spec.old_keys import TOPOLOGY, made_in_python
@@ -31,6 +31,8 @@ RECORDED = ("location", "retry-after")  # headers of answers that are always rec
 
 class Spec(Model):
     """The content of a topology, with queries on its call graph. It does not check that the parts are consistent."""
+
+    model_config = EXTENSIBLE
 
     name: Annotated[str, Spelling(r"[A-Za-z0-9][A-Za-z0-9._-]*", "have only letters, digits, dots, hyphens and _")]
     """The name in reports."""
@@ -62,7 +64,7 @@ class Spec(Model):
     @model_validator(mode="before")
     @classmethod
     def _renewed(cls, data: object) -> object:
-        return made_in_python(data, TOPOLOGY)
+        return made_in_python(without_extensions(data), TOPOLOGY)
 
     @property
     def recorded_headers(self) -> tuple[str, ...]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -15,10 +14,10 @@ import grpc
 from testbed import abort, attempts, call_statuses, statuses
 from testbed.checks import Check
 from testbed.experiment.testbed import Testbed
+from tests.kit.rpc import PATIENCE_S, Channel, Ended, Service, ended, told
 
 CALL, STREAM = "/shop.v1.Stock/Get", "/shop.v1.Stock/Watch"
 LIST, FILL = "/shop.v1.Stock/List", "/shop.v1.Stock/Fill"  # the server streams, the client streams
-PATIENCE_S = 60
 Behaviour = Callable[["Asked"], bytes]
 
 
@@ -37,32 +36,18 @@ class Asked:
         self.context.abort(grpc.StatusCode[name], details)
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a call ended for its client."""
-
-    status: str
-    message: bytes
-    details: str
-    metadata: dict[str, str] = field(hash=False)
-    ms: float
-
-
 class RpcApp:
     """A server whose behaviour is a Python function of each message."""
 
     def __init__(self, address: str, handler: Behaviour) -> None:
         self.handler, self.seen = handler, 0
-        self._server = grpc.server(ThreadPoolExecutor(32), options=(("grpc.so_reuseport", 0),))
         handlers = {
             "Get": grpc.unary_unary_rpc_method_handler(self._answer),
             "Watch": grpc.stream_stream_rpc_method_handler(self._answer_each),
             "List": grpc.unary_stream_rpc_method_handler(self._answer_often),
             "Fill": grpc.stream_unary_rpc_method_handler(self._answer_all),
         }
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.v1.Stock", handlers),))
-        self._server.add_insecure_port(address)
-        self._server.start()
+        self._service = Service(address, "shop.v1.Stock", handlers)
 
     def _answer(self, message: bytes, context: grpc.ServicerContext) -> bytes:
         self.seen += 1
@@ -81,7 +66,7 @@ class RpcApp:
         return self._answer(b",".join(messages), context)
 
     def close(self) -> None:
-        self._server.stop(None).wait()
+        self._service.stop()
 
 
 def echo(asked: Asked) -> bytes:
@@ -92,38 +77,24 @@ class Door:
     """One client's channel to an address."""
 
     def __init__(self, address: str) -> None:
-        options = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
-        self._channel = grpc.insecure_channel(address, options)
+        self._to = Channel(address)
 
     def call(self, message: bytes = b"", *, timeout_s: float = PATIENCE_S, path: str = CALL, **metadata: str) -> Ended:
-        begun = time.monotonic()
-        future = self._channel.unary_unary(path).future(message, timeout=timeout_s, metadata=_told(metadata))
-        return _ended(future, begun)
+        return self._to.unary(path, message, timeout_s, **metadata)
 
     def stream(self, messages: Iterable[bytes], path: str = STREAM, **metadata: str) -> Any:
-        return self._channel.stream_stream(path)(iter(messages), timeout=PATIENCE_S, metadata=_told(metadata))
+        return self._to.stream(path, messages, **metadata)
 
     def list(self, often: int, **metadata: str) -> Any:
-        return self._channel.unary_stream(LIST)(b"%d" % often, timeout=PATIENCE_S, metadata=_told(metadata))
+        return self._to.channel.unary_stream(LIST)(b"%d" % often, timeout=PATIENCE_S, metadata=told(metadata))
 
     def fill(self, messages: Iterable[bytes], **metadata: str) -> Ended:
         begun = time.monotonic()
-        future = self._channel.stream_unary(FILL).future(iter(messages), timeout=PATIENCE_S, metadata=_told(metadata))
-        return _ended(future, begun)
+        call = self._to.channel.stream_unary(FILL)
+        return ended(call.future(iter(messages), timeout=PATIENCE_S, metadata=told(metadata)), begun)
 
     def close(self) -> None:
-        self._channel.close()
-
-
-def _told(metadata: dict[str, str]) -> list[tuple[str, str]]:
-    return [(name.replace("_", "-"), value) for name, value in metadata.items()]
-
-
-def _ended(future: Any, begun: float) -> Ended:
-    failed = future.exception()  # waits
-    ms = (time.monotonic() - begun) * 1000
-    trailers = {key: value for key, value in future.trailing_metadata() or () if isinstance(value, str)}
-    return Ended(future.code().name, b"" if failed else future.result(), future.details() or "", trailers, ms)
+        self._to.close()
 
 
 class Dialogue:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from testbed.envoy.flags import is_end
 from testbed.evidence.access_log import TrafficEvent
 from testbed.evidence.recorder import Recorder
 from testbed.experiment.sources import logs
@@ -244,7 +245,8 @@ class Stage:
         return self._lines()
 
     def _lines(self) -> list[dict[str, object]]:
-        return [one for one in self.log("caller-1/mesh.log") if one["baggage"] == f"tb.id={self.request}"]
+        lines = (one for one in self.log("caller-1/mesh.log") if is_end(one))
+        return [one for one in lines if one["baggage"] == f"tb.id={self.request}"]
 
     def forget(self, request: str = "") -> None:
         """Give requests a new id from now on."""

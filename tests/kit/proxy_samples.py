@@ -42,7 +42,7 @@ class Told:
 
     def count(self, at: float, life: int = 1, callers: tuple[str, ...] = (), **values: float):
         """Let the proxy tell its counters; no host is ejected unless told."""
-        hosts = {"ejections_active": 0.0} | {f"ejected.{host}": 0.0 for host in HOSTS}
+        hosts = {"hosts_ejected": 0.0} | {f"ejected.{host}": 0.0 for host in HOSTS}
         sample = Sample(EPOCH + at, f"{self.caller}/proxy", hosts | values, self.edge, callers or (self.caller,), life)
         self.story.events.append(sample)
 

@@ -185,7 +185,7 @@ def test_fallbacks(start, rpc_upstream):
         ended = there.call()
     assert (ended.status, ended.body["answers"]) == ("OK", {"fixed": 5})
     assert ended.body["fallbacks"] == ["fixed", "b-instead"]
-    assert ended.trailers["x-testbed-fallback"] == "fixed,b-instead"
+    assert ended.metadata["x-testbed-fallback"] == "fixed,b-instead"
 
 
 def test_a_fallback_below_is_passed_on(start, rpc_upstream):
@@ -253,7 +253,7 @@ def test_what_finds_no_place_is_shed(start, rpc_upstream):
         first = there.begin()
         until(lambda: a.seen)
         ended = there.call()
-        assert (ended.status, ended.trailers["x-testbed-shed"]) == ("RESOURCE_EXHAUSTED", "1")
+        assert (ended.status, ended.metadata["x-testbed-shed"]) == ("RESOURCE_EXHAUSTED", "1")
         release.set()
         assert first.exception() is None
 

@@ -10,6 +10,7 @@ from testbed.checks.judging.formatting import count, plural, seconds
 from testbed.checks.judging.proxies import Proxy, failed
 from testbed.checks.judging.view import View
 from testbed.errors import TestbedError
+from testbed.history.counters import EJECTIONS, IN_PANIC, NOT_ALLOWED
 from testbed.history.events import Attempt
 from testbed.spec.edges import Edge
 
@@ -118,17 +119,17 @@ def reason(view: View, edge: str, host: Host) -> tuple[str, str]:
 
 
 def _reasons(host: Host, rule: OutlierDetection | None) -> Iterator[tuple[str, str]]:
-    if panic := host.increase("lb_healthy_panic"):
+    if panic := host.increase(IN_PANIC):
         healthy = f" {rule.min_health_percent} %" if rule else ""
         why = f"{plural(panic, 'attempt')} went to ejected replicas: fewer than minHealthPercent{healthy} were healthy"
         yield why, "minHealthPercent"
     if host.ejections:
         yield _returned(rule)
-    if overflow := host.increase("ejections_overflow"):
+    if overflow := host.increase(NOT_ALLOWED):
         yield _over_the_limit(host, rule, overflow)
     if rule and (few := _too_few_in_a_row(host, rule)):
         yield few, "the thresholds of outlierDetection, or more load"
-    if host.increase("ejections_enforced_total"):
+    if host.increase(EJECTIONS):
         yield f"the ejections that the proxy counted were of other replicas than {host.name}", "the fault's replicas"
 
 

@@ -27,7 +27,7 @@ def worst(requests: Iterable[Request]) -> Request:
 
 
 def request_trace(view: View, request: Request, first: Sequence[Hop] = ()) -> str:
-    """Return how one request ended, then its hops: those of `first`, the causes of its failure, and the others.
+    """Return how one request ended, then its hops: those of `first` one by one, the causes of its failure, and others.
 
     Hops are attempts, and calls that a proxy refused; where no attempts are recorded, arrivals. Hops that ended in the
     same way are one line. Each edge under a fault is shown; the rest is counted. Spans that services exported follow.
@@ -94,7 +94,14 @@ def _groups(index: Index, request: Request, first: Sequence[Hop]) -> Iterator[_G
         return (hop not in first, kind, order.get(hop.edge, -1) if kind == 0 else -depth.get(hop.edge, 0))
 
     def alike(hop: Hop) -> tuple[object, ...]:
-        return (*rank(hop), hop.edge, min(_number(hop), MANY), ending(hop), under_fault(index, hop))
+        return (
+            *rank(hop),
+            hop.start if hop in first else 0.0,
+            hop.edge,
+            min(_number(hop), MANY),
+            ending(hop),
+            under_fault(index, hop),
+        )
 
     gathered: dict[tuple[object, ...], list[Hop]] = {}
     for hop in sorted(hops, key=lambda one: one.start):
@@ -154,6 +161,7 @@ def hop_text(hop: Attempt | Arrival | Call) -> str:
         where = f"{hop.edge} from {hop.caller}"
     else:
         where = f"{hop.edge}, {hop.callee or 'no replica chosen'}, attempt {_number(hop)}"
+        where += f", {hop.method} {hop.path}" if isinstance(hop, Arrival) and hop.method not in ("", "GET") else ""
     own = ", answered by the test proxy itself" if isinstance(hop, Arrival) and hop.own else ""
     return f"{where}: {ending(hop)} after {ms(hop.duration_ms)}{own}"
 

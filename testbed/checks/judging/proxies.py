@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 
 from testbed.checks.judging.formatting import count
 from testbed.checks.judging.view import View
+from testbed.history.counters import DETECTED, EJECTED, EJECTIONS, HOSTS_EJECTED, IN_PANIC, NOT_ALLOWED
 from testbed.history.events import Attempt, Call, FaultEvent, Sample
 from testbed.history.facts import facts_of
 from testbed.history.index import Index
@@ -42,8 +43,8 @@ class Proxy:
     def hosts_ejected(self) -> Iterator[tuple[float, bool]]:
         """Yield for each sample whether all hosts were ejected, according to the counters of the proxy."""
         for sample in self.samples:
-            hosts = sum(1 for key in sample.values if key.startswith("ejected."))
-            yield sample.at, 0 < hosts <= sample.values.get("ejections_active", 0.0)
+            hosts = sum(1 for key in sample.values if key.startswith(EJECTED))
+            yield sample.at, 0 < hosts <= sample.values.get(HOSTS_EJECTED, 0.0)
 
     def series(self, opened: float, end: float) -> Iterator[tuple[int, bool]]:
         """Yield each series of attempts after the opening: its length, and whether hosts had come back before it."""
@@ -76,15 +77,13 @@ class Proxy:
 
     def account(self, start: float, end: float) -> str:
         """Return its counters of ejections in words, "" if it has no outlier detection."""
-        if not any("ejections_active" in sample.values for sample in self.samples):
+        if not any(HOSTS_EJECTED in sample.values for sample in self.samples):
             return ""
-        detected = ("consecutive_5xx", "consecutive_gateway_failure", "consecutive_local_origin_failure")
-        seen = sum(self.increase(f"ejections_detected_{kind}", start, end) for kind in detected)
         said = {
-            "detected": seen,
-            "ejected": self.increase("ejections_enforced_total", start, end),
-            "not allowed by maxEjectionPercent": self.increase("ejections_overflow", start, end),
-            "sent to ejected hosts in panic (minHealthPercent)": self.increase("lb_healthy_panic", start, end),
+            "detected": self.increase(DETECTED, start, end),
+            "ejected": self.increase(EJECTIONS, start, end),
+            "not allowed by maxEjectionPercent": self.increase(NOT_ALLOWED, start, end),
+            "sent to ejected hosts in panic (minHealthPercent)": self.increase(IN_PANIC, start, end),
         }
         return f"counters of the proxy: {', '.join(f'{count(number)} {what}' for what, number in said.items())}"
 

@@ -49,6 +49,7 @@ _FAULTS = tuple(f"x-envoy-fault-{what}" for what in _FAULT_WORDS)
 _BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke the connection or was down: close the caller's connection
 
 FIELDS = {
+    "type": "%ACCESS_LOG_TYPE%",  # lines of requests under way come at intervals
     "local": "%DOWNSTREAM_LOCAL_ADDRESS%",
     "baggage": "%REQ(BAGGAGE)%",
     "attempt": "%DYNAMIC_METADATA(testbed:attempt)%",
@@ -59,6 +60,7 @@ FIELDS = {
     "grpc": "%GRPC_STATUS_NUMBER%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
+    "http2": f"%FILTER_STATE({connection_filter.HTTP2}:PLAIN)%",
     "refused": f"%FILTER_STATE({connection_filter.REFUSED}:PLAIN)%",
     "method": "%REQ(:METHOD)%",
     "path": "%REQ(:PATH)%",
@@ -110,9 +112,6 @@ def _connection_manager(links: Sequence[Link], control: str, context: Sequence[s
         delayed_close_timeout=bootstrap.OFF,
         server_header_transformation="PASS_THROUGH",
         generate_request_id=False,
-        proxy_100_continue=True,
-        max_request_headers_kb=8192,
-        common_http_protocol_options={"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000},
         http_protocol_options=_http1() | {"accept_http_10": True},
         **bootstrap.trusting(*_early_headers()),
         http_filters=[_lua(links, control, context), _fault(), connection_filter.on_requests(), _router()],
@@ -125,7 +124,7 @@ def _connection_manager(links: Sequence[Link], control: str, context: Sequence[s
 def _http1() -> Json:
     kind = "extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
     keep = named("preserve_case", typed(kind, forward_reason_phrase=True))
-    return {"enable_trailers": True, "header_key_format": {"stateful_formatter": keep}}
+    return bootstrap.HTTP1 | {"header_key_format": {"stateful_formatter": keep}}
 
 
 def _early_headers() -> list[Json]:
@@ -217,8 +216,7 @@ def _cluster(name: str, endpoints: Json) -> Json:
 
 def _spoken() -> Json:
     same = {"http_protocol_options": _http1(), "http2_protocol_options": bootstrap.HTTP2}
-    common = {"idle_timeout": bootstrap.OFF, "max_headers_count": 10_000, "max_response_headers_kb": 8192}
-    options = bootstrap.upstream_options(common_http_protocol_options=common, use_downstream_protocol_config=same)
+    options = bootstrap.upstream_options(use_downstream_protocol_config=same)
     return {"typed_extension_protocol_options": options}
 
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from testbed.envoy.admin import counters
-from testbed.envoy.flags import flags, outcome
+from testbed.envoy.flags import flags, is_end, outcome
 from testbed.evidence.access_log import Fields, Reading, TrafficEvent, content, grpc, read, request_id, times
 from testbed.evidence.completeness import Counts
 from testbed.history.events import Arrival
-from testbed.history.outcomes import REJECTED
+from testbed.history.outcomes import IN_FLIGHT, REJECTED
 from testbed.plan.values import Link
 
 PASSED_ON = frozenset({"UC", "UR", "UF", "LR"})  # no answer: the inlet closed the caller's connection
@@ -32,9 +32,11 @@ def parse(lines: Iterable[str], links: Sequence[Link], control: str) -> Reading:
     inlets = {link.inlet: link for link in links if link.inlet}
 
     def event(line: Fields) -> TrafficEvent | None:
-        return None if line["local"] == control else _arrival(line, inlets[line["local"]])
+        if line["local"] == control or (line["attempt"] is None and not is_end(line)):
+            return None  # or its head is not complete
+        return _arrival(line, inlets[line["local"]])
 
-    return read(lines, event)
+    return read(lines, event, is_end)
 
 
 def counts(admin: str) -> Counts:
@@ -44,24 +46,31 @@ def counts(admin: str) -> Counts:
 
 def _arrival(line: Fields, link: Link) -> Arrival:
     start, duration = times(line)
-    said, details = _flags(line), str(line["details"])
-    unanswered, rejected = _unanswered(said, details), line["attempt"] is None and _by_testbed(said, details)
+    said, details, under_way = _flags(line), str(line["details"]), not is_end(line)
+    unanswered, own = _unanswered(said, details), not under_way and _by_testbed(said, details)
+    status = 0 if unanswered else int(line["status"])
+    rejected = own and line["attempt"] is None  # the inlet does not count what it does not accept
     return Arrival(
         request=request_id(line["baggage"]),
         edge=link.edge,
         caller=link.caller,
         callee=link.callee,
-        attempt=1 if rejected else int(line["attempt"]),  # the inlet does not count what it does not accept
+        attempt=1 if rejected else int(line["attempt"]),
         start=start,
         duration_ms=duration,
-        status=0 if unanswered else int(line["status"]),
+        status=status,
         flags=details if rejected else said,
         fault=line["fault"] or "",
         path=line["path"] or "",
-        own=_by_testbed(said, details),
+        own=own,
         method=line["method"] or "",
         grpc_status=None if unanswered else grpc(line),
-        outcome=REJECTED if rejected else outcome(said, begun=not unanswered and _begun(details)),
+        outcome=IN_FLIGHT
+        if under_way
+        else REJECTED
+        if rejected
+        else outcome(said, begun=not unanswered and _begun(details), status=status),
+        answered_in="HTTP/2" if line.get("http2") else "",
         **content(line),
     )
 

@@ -18,7 +18,7 @@ from testbed.mesh.envoy.log import ProxyLog, unsent
 from testbed.mesh.envoy.monitor import EnvoyMonitor, counts
 from testbed.mesh.envoy.policies import cluster, filters, route
 from testbed.mesh.envoy.tcp import tcp
-from testbed.plan.values import File, Link, Node, Process, ProxyHost, Ready, Replica, links_from
+from testbed.plan.values import UNDER_WAY_MS, File, Link, Node, Process, ProxyHost, Ready, Replica, links_from
 from testbed.plan.wiring import address_variables, upstreams
 from testbed.spec.meshes import MESHES
 
@@ -32,6 +32,7 @@ FOR_ALL, UNKNOWN = (
 DELAYED_CLOSE = "1s"  # default of Envoy and Istio: the app sees a broken answer body this much later
 
 FIELDS = {
+    "type": "%ACCESS_LOG_TYPE%",  # lines of requests under way come at intervals
     "connection": "%CONNECTION_ID%",  # or of the call, see `_manager`
     "baggage": "%REQ(BAGGAGE)%",
     "service": "%UPSTREAM_CLUSTER%",
@@ -204,7 +205,8 @@ def _counted(topology: Topology, edge: str | None) -> Json:
 def _router(log: str, caller: dict[str, str]) -> Json:
     attempts = [bootstrap.json_log(log, ATTEMPT_FIELDS | caller)]
     kind = "extensions.filters.http.router.v3.Router"
-    return named("envoy.filters.http.router", typed(kind, upstream_log=attempts))
+    every = {"upstream_log_flush_interval": bootstrap.duration(UNDER_WAY_MS)}
+    return named("envoy.filters.http.router", typed(kind, upstream_log=attempts, upstream_log_options=every))
 
 
 def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from testbed.envoy.flags import flags, has_begun, outcome
+from testbed.envoy.flags import flags, has_begun, is_end, outcome
 from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, content, grpc, read, request_id, times
 from testbed.evidence.connections import CONNECTION, is_connection
 from testbed.history.events import Attempt, Call
-from testbed.history.outcomes import NO_HOST, REFUSED, REJECTED
+from testbed.history.outcomes import IN_FLIGHT, NO_HOST, REFUSED, REJECTED
 from testbed.plan.values import Link
 
 OUT_OF_TIME = "UT"  # Envoy flags the call and not the attempt when the timeout of the call ends it
@@ -57,7 +57,7 @@ class ProxyLog:
             if line["kind"] == "connection":
                 return connection(line, edge, hosts.get(line["host"]), self.life) if edge else None
             seen = self._placed(line)
-            if edge is None and line["kind"] == "call" and not _callee(line["service"]).strip("-"):
+            if edge is None and line["kind"] == "call" and is_end(line) and not _callee(line["service"]).strip("-"):
                 edge = line.get("edge") or edges.get((str(line["caller"]), str(line["host"]).partition(":")[0]))
                 return seen.rejected(edge) if edge else None
             if edge is None:
@@ -66,7 +66,7 @@ class ProxyLog:
                 return seen.attempt(edge, hosts.get(line["host"]))
             return seen.rejected(edge) if seen.is_rejected else seen.call(edge)
 
-        reading = read(lines, event)
+        reading = read(lines, event, is_end)
         return replace(reading, events=tuple(one for one in reading.events if is_connection(one) or not unsent(one)))
 
     def _placed(self, line: Fields) -> _Line:
@@ -75,13 +75,14 @@ class ProxyLog:
         connection = self._connections.setdefault(str(line["connection"]), _Connection())
         late = start < connection.ended
         said, unsent = flags(line["flags"]), False
-        if line["kind"] == "call":
+        ends_call = line["kind"] == "call" and is_end(line)
+        if ends_call:
             unsent, connection.unsent = connection.unsent or outcome(said) == NO_HOST, False
             connection.ended, connection.flags = float(line["end"]), said
             connection.calls += 1
         elif not late:
             connection.unsent |= outcome(said) in REFUSED
-        number = connection.calls + (line["kind"] == "attempt" and not late)
+        number = connection.calls + (not ends_call and not late)
         caller, life = str(line["caller"]), f"{self.life}/" if self.life > 1 else ""
         key = f"{caller}:{life}{line['connection']}.{number}"
         return _Line(line, caller, key, start, duration, connection.flags if late else OUT_OF_TIME, unsent)
@@ -111,7 +112,7 @@ class _Line:
 
     def attempt(self, edge: str, link: Link | None) -> Attempt:
         status, said = int(self.fields["status"]), flags(self.fields["flags"])
-        said = said or (self.unsaid if status == 0 else "")
+        said = said or (self.unsaid if status == 0 and is_end(self.fields) else "")
         return Attempt(
             request=request_id(self.fields["baggage"]),
             edge=edge,
@@ -124,7 +125,7 @@ class _Line:
             flags=said,
             call=self.key,
             grpc_status=grpc(self.fields),
-            outcome=outcome(said, begun=status != 0),
+            outcome=self._outcome(said, begun=status != 0, status=status),
         )
 
     def call(self, edge: str) -> Call:
@@ -142,9 +143,12 @@ class _Line:
             call=self.key,
             refused=self.unsent,
             grpc_status=status_grpc,
-            outcome=outcome(said, refused=self.unsent, begun=begun),
+            outcome=self._outcome(said, refused=self.unsent, begun=begun, status=status),
             **content(self.fields),
         )
+
+    def _outcome(self, said: str, *, refused: bool = True, begun: bool, status: int) -> str:
+        return outcome(said, refused=refused, begun=begun, status=status) if is_end(self.fields) else IN_FLIGHT
 
     def rejected(self, edge: str) -> Call:
         """Return a call that the proxy answered before it had a route: it did not accept what the app sent."""
@@ -155,8 +159,9 @@ class _Line:
     @property
     def is_rejected(self) -> bool:
         """Whether the proxy itself answered, without an attempt and without a limit or a missing host."""
-        untold = not int(self.fields["attempts"]) and not flags(self.fields["flags"]) and not self.unsent
-        return untold and int(self.fields["status"]) >= 400 and self.fields.get("details") != "via_upstream"
+        fields = self.fields
+        untold = not int(fields["attempts"]) and not flags(fields["flags"]) and not self.unsent
+        return untold and is_end(fields) and int(fields["status"]) >= 400 and fields.get("details") != "via_upstream"
 
 
 def connection(line: Fields, edge: str, link: Link | None, life: int) -> Attempt:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from testbed.envoy.admin import counters
 from testbed.evidence.access_log import by_listen
 from testbed.evidence.completeness import Counts
+from testbed.history.counters import DETECTED, EJECTED, EJECTIONS, HOSTS_EJECTED, IN_PANIC, NOT_ALLOWED
 from testbed.plan.values import Link
 
 _BREAKER = r"circuit_breakers\.default\."
@@ -25,14 +26,39 @@ _NAMES = r"^cluster\..+\.(" + "|".join(_WANTED) + ")$"
 _LINE = re.compile(rf"cluster\.(?P<cluster>.+?)\.({_BREAKER}|{_OUTLIERS})?(?P<statistic>[a-z0-9_]+): (?P<value>\d+)")
 STATS = f"/stats?filter={quote(_NAMES)}"
 HOSTS = "/clusters"
-EJECTED = "failed_outlier_check"  # Envoy's health flag
+UNHEALTHY = "failed_outlier_check"  # Envoy's health flag of an ejected host
 
 Values = dict[str, float]
 
 
+COUNTERS = {  # Envoy's statistic -> the name that does not depend on the proxy
+    "ejections_active": HOSTS_EJECTED,
+    "ejections_enforced_total": EJECTIONS,
+    "ejections_overflow": NOT_ALLOWED,
+    "lb_healthy_panic": IN_PANIC,
+    **dict.fromkeys(
+        (
+            "ejections_detected_consecutive_5xx",
+            "ejections_detected_consecutive_gateway_failure",
+            "ejections_detected_consecutive_local_origin_failure",
+        ),
+        DETECTED,
+    ),
+}
+
+
 def host_key(replica: str) -> str:
     """Return the name of the value that is 1 while this replica is ejected."""
-    return f"ejected.{replica}"
+    return f"{EJECTED}{replica}"
+
+
+def translated(statistics: Mapping[str, float]) -> Values:
+    """Return statistics of one cluster by names that do not depend on the proxy; the rest keeps its names."""
+    found: Values = {}
+    for name, value in statistics.items():
+        key = COUNTERS.get(name, name)
+        found[key] = found.get(key, 0.0) + value
+    return found
 
 
 def edge_values(stats: str, hosts: str, links: Sequence[Link]) -> dict[str, Values]:
@@ -45,7 +71,7 @@ def edge_values(stats: str, hosts: str, links: Sequence[Link]) -> dict[str, Valu
     for cluster, statistic, value in _statistics(stats):
         if cluster in edges:
             found[edges[cluster]][statistic] = value
-    return dict(found)
+    return {edge: translated(values) for edge, values in found.items()}
 
 
 def _statistics(text: str) -> Iterator[tuple[str, str, float]]:
@@ -60,7 +86,7 @@ def _hosts(text: str, links: Mapping[str, Link]) -> Iterator[tuple[str, Link, bo
     for line in text.splitlines():
         words = line.split("::")
         if len(words) == 4 and words[2] == "health_flags" and words[1] in links:
-            yield words[0], links[words[1]], EJECTED in words[3]
+            yield words[0], links[words[1]], UNHEALTHY in words[3]
 
 
 def counts(admin: str) -> Counts:

@@ -95,7 +95,7 @@ def cluster(name: str, host: ProxyHost, addresses: list[str], policy: Policy | N
             "update_merge_window": MERGE_WINDOW,
         },
         "typed_extension_protocol_options": bootstrap.upstream_options(
-            explicit_http_config=_spoken(protocol), common_http_protocol_options=_connections(pool)
+            _connections(pool), explicit_http_config=_spoken(protocol)
         ),
     }
     if outliers:
@@ -105,7 +105,11 @@ def cluster(name: str, host: ProxyHost, addresses: list[str], policy: Policy | N
 
 def _spoken(protocol: str) -> Json:
     """The protocol between Envoy and the callee; without TLS it cannot be negotiated."""
-    return {"http_protocol_options": {}} if protocol == "http" else {"http2_protocol_options": bootstrap.HTTP2}
+    return (
+        {"http_protocol_options": bootstrap.HTTP1}
+        if protocol == "http"
+        else {"http2_protocol_options": bootstrap.HTTP2}
+    )
 
 
 def _limits(policy: Policy | None) -> Json:

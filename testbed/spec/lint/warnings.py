@@ -105,6 +105,8 @@ def without_effect(spec: Spec) -> Iterator[Problem]:
         if rule and rule.consecutive_local_origin_failures and not rule.split_external_local_origin_errors:
             text = "consecutiveLocalOriginFailures has no effect without splitExternalLocalOriginErrors: true"
             yield Problem(place, f"{policy.edge}: {text}")
+        if policy.retries and not policy.retries.attempts and "retry_on" in policy.retries.model_fields_set:
+            yield Problem(place, f"{policy.edge}: attempts: 0 means no retries, so retryOn has no effect")
         if policy.retry_budget and policy.attempts == 1:
             yield Problem(place, f"{policy.edge}: retryBudget has no effect: there are no retries")
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from testbed.spec.spec import Spec
 
 
+TAKEN = {"authorization", "cookie", "set-cookie", "content-type", "proxy-authorization", "proxy-connection", "trailer"}
+"""Headers that a context would break; those of one connection are no header names of a topology at all."""
+
+
 def broken(spec: Spec) -> Iterator[Problem]:
     """Yield all problems of custom services."""
     for name, service in spec.services.items():
@@ -28,6 +32,9 @@ def broken(spec: Spec) -> Iterator[Problem]:
     for index, header in enumerate(spec.context_headers):
         if header in ("traceparent", "tracestate"):
             text = f"{header} has a fixed format that cannot carry a request's id, user and cohort"
+            yield Problem(("contextHeaders", index), text)
+        if header in TAKEN:
+            text = f"{header} has a meaning of its own: it cannot carry a request's id, user and cohort as well"
             yield Problem(("contextHeaders", index), text)
 
 

@@ -37,8 +37,8 @@ def test_counters_are_there_at_both_ends_of_every_phase_and_a_new_life_begins_at
         assert any(one.at >= phase.end for one in samples), f"nothing after {phase.name}"
     assert {one.life for one in samples} == {1, 2}
     last = {life: [one for one in samples if one.life == life][-1].values for life in (1, 2)}
-    assert (last[1]["ejections_enforced_total"], last[1]["ejected.back-1"], last[1]["ejected.back-2"]) == (1, 1, 0)
-    assert (last[2]["ejections_enforced_total"], last[2]["ejected.back-1"]) == (0, 0)
+    assert (last[1]["ejections"], last[1]["ejected.back-1"], last[1]["ejected.back-2"]) == (1, 1, 0)
+    assert (last[2]["ejections"], last[2]["ejected.back-1"]) == (0, 0)
     assert samples[0].callers == ("front-1",)
     evidence = {one.source: one.complete for one in index.evidence}
     assert evidence["samples"]

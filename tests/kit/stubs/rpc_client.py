@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
+from tests.kit.rpc import Channel, Ended, Service
 from tests.kit.stubs.process import ANSWER_S, Stub, free_port
 from tests.kit.stubs.scripted_upstream import PATIENCE_S, own_address
 
@@ -52,11 +51,8 @@ class RpcUpstream:
         address = own_address()
         self.host = f"{address}:{free_port(address)}"
         self.url = f"http://{self.host}"
-        self._server = grpc.server(ThreadPoolExecutor(32))
         handlers = {"Call": grpc.unary_unary_rpc_method_handler(self._answer)}
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("testbed.v1.Stub", handlers),))
-        self._server.add_insecure_port(self.host)
-        self._server.start()
+        self._service = Service(self.host, "testbed.v1.Stub", handlers)
 
     def script(self, *replies: Reply) -> None:
         self.replies = list(replies)
@@ -80,26 +76,14 @@ class RpcUpstream:
         return reply.message
 
     def stop(self) -> None:
-        self._server.stop(None).wait()
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a call ended for its client."""
-
-    status: str
-    body: Any
-    details: str
-    trailers: dict[str, str]
-    ms: float
+        self._service.stop()
 
 
 class Client:
     """One channel to a stub."""
 
     def __init__(self, stub: Stub) -> None:
-        options = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
-        self._channel = grpc.insecure_channel(f"{stub.address}:{stub.port}", options)
+        self._to = Channel(f"{stub.address}:{stub.port}")
 
     def call(
         self,
@@ -112,24 +96,17 @@ class Client:
         **metadata: str,
     ) -> Ended:
         message = json.dumps({"method": method, "path": path}).encode() if raw is None else raw
-        told = [(name.replace("_", "-"), value) for name, value in metadata.items()]
-        begun = time.monotonic()
-        future = self._channel.unary_unary(to).future(message, timeout=timeout_s, metadata=told)
-        failed = future.exception()  # waits
-        ms = (time.monotonic() - begun) * 1000
-        trailers = {key: value for key, value in future.trailing_metadata() or () if isinstance(value, str)}
-        body = None if failed else json.loads(future.result())
-        return Ended(future.code().name, body, future.details() or "", trailers, ms)
+        return self._to.unary(to, message, timeout_s, **metadata)
 
     def begin(self, path: str = "/") -> grpc.Future:
         """Begin a call, to be cancelled."""
-        return self._channel.unary_unary(CALL).future(json.dumps({"path": path}).encode(), timeout=ANSWER_S)
+        return self._to.channel.unary_unary(CALL).future(json.dumps({"path": path}).encode(), timeout=ANSWER_S)
 
     def stream(self, messages: Iterator[bytes]) -> Any:
-        return self._channel.stream_stream(STREAM)(messages, timeout=ANSWER_S)
+        return self._to.stream(STREAM, messages)
 
     def close(self) -> None:
-        self._channel.close()
+        self._to.close()
 
 
 @contextmanager

@@ -27,6 +27,8 @@ def test_one_that_arrives_again_is_a_violation():
     assert (verdict.outcome, verdict.observed, verdict.margin) == ("violated", "1 to 3 (mean 1.4)", "2 too many")
     assert verdict.why == "1 call of 5 arrived again, 2 times in all; POST /orders arrived 3 times for one request"
     assert verdict.next.startswith("request hold-3 ")
+    tries = [line.strip() for line in verdict.next.splitlines()[1:4]]
+    assert tries == [f"checkout -> pricing, pricing-1, attempt {n}, POST /orders: 200 after 4 ms" for n in (1, 2, 3)]
 
 
 def test_another_path_is_another_call():

@@ -10,7 +10,7 @@ from testbed.history.events import Call
 from tests.kit.proxy_samples import Told, each
 from tests.kit.story import EDGE, SHOP, quiet
 
-BOTH = {"ejections_active": 2.0, "ejected.pricing-1": 1.0, "ejected.pricing-2": 1.0}
+BOTH = {"hosts_ejected": 2.0, "ejected.pricing-1": 1.0, "ejected.pricing-2": 1.0}
 
 
 def opening(opened=2.5, closed=7.0, caller="checkout-1", told=None):
@@ -127,7 +127,7 @@ def test_one_that_never_opens_violates_every_claim(bound):
     told.send(*each(2.05, 6.0), status=503)
     told.send(*each(6.0, 9.0))
     told.count(1.0)
-    told.count(6.5, ejections_detected_consecutive_5xx=26.0, ejections_overflow=26.0)
+    told.count(6.5, ejections_detected=26.0, ejections_not_allowed=26.0)
     verdict = told.verdict(circuit_breaker(EDGE, **bound))
     assert (verdict.outcome, verdict.observed) == ("violated", "checkout-1 never opened")
     assert verdict.why == (
@@ -159,10 +159,10 @@ def test_the_replicas_of_a_node_share_one_proxy():
 def test_a_proxy_that_is_restarted_does_not_confuse_its_counters():
     told = Told()
     told.send(*each(2.05, 6.0), status=503)
-    told.count(1.0, ejections_overflow=5.0)
-    told.count(3.0, ejections_overflow=7.0)
-    told.count(4.0, life=2, ejections_overflow=9.0)
-    told.count(6.5, life=2, ejections_overflow=10.0)
+    told.count(1.0, ejections_not_allowed=5.0)
+    told.count(3.0, ejections_not_allowed=7.0)
+    told.count(4.0, life=2, ejections_not_allowed=9.0)
+    told.count(6.5, life=2, ejections_not_allowed=10.0)
     assert ", 12 not allowed by" in told.verdict(circuit_breaker(EDGE, opens_within_s=1)).why  # 2 + 9 + 1
 
 

@@ -58,7 +58,7 @@ def test_each_return_may_get_its_own_number_of_attempts():
 def test_one_that_is_never_ejected_violates_it_and_its_proxy_says_why():
     told = run(last=6.0, back=6.0)
     told.count(1.0)
-    told.count(6.5, ejections_detected_consecutive_5xx=9.0, ejections_overflow=9.0)
+    told.count(6.5, ejections_detected=9.0, ejections_not_allowed=9.0)
     verdict = told.verdict(outlier_ejection(EDGE, within_s=1))
     assert verdict.outcome == "violated"
     assert verdict.why == (

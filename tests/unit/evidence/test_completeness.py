@@ -1,8 +1,11 @@
 """The writer's counters against what was read: a line too few is told, whatever kind it is of."""
 
+from dataclasses import replace
+
 from testbed.evidence.access_log import Reading
 from testbed.evidence.completeness import Completeness, Counts
 from testbed.history.events import Attempt, Call
+from testbed.history.outcomes import IN_FLIGHT
 
 CALL = Call("r", "a -> b", "a-1", 2, 1.0, 5.0, 200, call="a-1:1.1")
 TRY = Attempt("r", "a -> b", "a-1", "b-1", 1, 1.0, 5.0, 200, call="a-1:1.1")
@@ -32,11 +35,33 @@ def test_a_missing_attempt_is_reported() -> None:
 
 def test_requests_in_flight_and_unreadable_lines_are_reported() -> None:
     found = made(Counts(3, 1), Reading((), garbage=2, ended=1))
-    assert found.lacks(asked=True) == "2 unreadable lines, 1 requests still in flight, 1 of 2 requests logged"
+    assert found.lacks(asked=True) == "2 unreadable lines, 1 requests in flight without a line, 1 of 2 requests logged"
     assert found.lacks(asked=False) == "2 unreadable lines"
     assert found.is_whole(asked=False)  # nothing more will come
     assert not found.has(Counts(3, 1))
     assert found.has(Counts(3, 2))
+
+
+def test_requests_in_flight_with_a_line_are_accounted_for_and_part_of_the_record() -> None:
+    call, attempt = replace(CALL, outcome=IN_FLIGHT), replace(TRY, outcome=IN_FLIGHT)
+    found = made(Counts(2, 1), Reading((TRY, TRY, CALL), ended=1))
+    found.in_flight.forget(0.0)
+    assert not found.is_accounted_for(asked=True)
+    later = replace(call, call="a-1:1.2"), replace(attempt, call="a-1:1.2")
+    found.take(Reading((*later, replace(TRY, call="a-1:1.2", number=2))))
+    assert found.is_accounted_for(asked=True)
+    assert found.lacks(asked=True) == ""
+    assert not found.is_whole(asked=True)  # more will come
+    assert [event.duration_ms for event in found.in_flight.until(3.0)] == [2000.0, 2000.0]
+    found.take(Reading((replace(TRY, call="a-1:1.2"), replace(CALL, call="a-1:1.2")), ended=1))
+    assert list(found.in_flight.until(3.0)) == []
+
+
+def test_what_was_in_flight_before_the_record_is_not_part_of_it() -> None:
+    found = made(Counts(1, 1), Reading((replace(CALL, outcome=IN_FLIGHT),)))
+    found.forget()
+    assert found.is_accounted_for(asked=True)
+    assert list(found.in_flight.until(3.0)) == []
 
 
 def test_connections_are_counted_for_themselves() -> None:

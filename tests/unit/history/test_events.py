@@ -35,6 +35,6 @@ def test_an_error_of_the_proxy_itself_is_an_answer():
     assert (call.ok, call.answered, call.has_status(504)) == (False, True, True)
 
 
-def test_a_request_is_ok_from_200_to_399():
+def test_a_request_is_ok_from_200_to_399_and_where_the_protocol_was_switched():
     ok = [status for status in range(0, 600) if Request("r", "u", "", 0, 0, 1, status).ok]
-    assert ok == list(range(200, 400))
+    assert ok == [101, *range(200, 400)]

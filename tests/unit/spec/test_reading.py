@@ -108,6 +108,11 @@ def test_an_alias_has_the_value_of_its_anchor(file: Path) -> None:
         (WEB + "---\nname: two\n", "FILE:6: not YAML: but found another document"),
         (WEB + "? [nodes]\n: 2\n", "FILE:6: not YAML: a key must be a single word"),
         (WEB + "x: {a: {{b}}}\n", "FILE:6: not YAML: a key must be a single word (write {{...}} in quotes)"),
+        (
+            WEB + "x: {a: b {{c}}}\n",
+            "FILE:6: not YAML: expected ',' or '}', but got '{' (while parsing a flow mapping): "
+            "write {{...}} in quotes",
+        ),
         (WEB + "forwardHeaders: &f [*f]\n", "FILE:6: not YAML: an alias that contains itself"),
         (WEB + "nodes: !!python/name:os.system 2\n", "FILE:6: not YAML: could not determine a constructor"),
         (

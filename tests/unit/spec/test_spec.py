@@ -83,3 +83,26 @@ def test_another_address_changes_nothing_else() -> None:
     )
     assert made.services["db"].address == "localhost:5432"
     assert made.with_addresses({}) is made
+
+
+def test_keys_of_the_users_own_are_a_place_for_anchors() -> None:
+    services: dict[str, Any] = {"web": {"language": "go", "x-owner": "us"}}
+    made = Topology.model_validate({"name": "t", "entry": "web", "services": services, "x-common": {"language": "go"}})
+    assert made.services["web"].language == "go"
+    assert "x-common" not in made.model_dump(by_alias=True)
+    with pytest.raises(ValueError, match="y-common"):
+        Topology.model_validate({"name": "t", "entry": "web", "services": services, "y-common": {}})
+
+
+@pytest.mark.parametrize("header", ["cookie", "Authorization", "host", "content-length", "connection", "x-a\n"])
+def test_a_header_that_means_something_else_carries_no_context(header: str) -> None:
+    with pytest.raises(ValueError, match="cannot carry|cannot be forwarded|is not a header name"):
+        spec(Topology, contextHeaders=[header])
+
+
+@pytest.mark.parametrize("bad", ["/a\x00b", "/a\x1bb", "/a\x7fb", "/a\x85b"])
+def test_control_characters_are_in_no_path(bad: str) -> None:
+    with pytest.raises(ValueError, match="is not a route"):
+        spec(Topology, services={"web": {"language": "go", "routes": {bad: {}}}})
+    with pytest.raises(ValueError, match="begin with /"):
+        spec(Topology, services={"web": {"command": ["x"], "ready": {"http": bad}}})

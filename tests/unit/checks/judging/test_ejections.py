@@ -52,7 +52,7 @@ def test_gateway_errors_have_a_threshold_of_their_own():
 
 
 def test_a_limit_is_named_only_with_its_counter_and_with_the_replica_that_took_the_place():
-    told = bad(shop(maxEjectionPercent=50), every=1, ejections_overflow=4.0)
+    told = bad(shop(maxEjectionPercent=50), every=1, ejections_not_allowed=4.0)
     told.count(4.0, **{"ejected.pricing-2": 1.0})
     verdict = told.verdict(CHECK)
     assert verdict.why.endswith(
@@ -63,13 +63,13 @@ def test_a_limit_is_named_only_with_its_counter_and_with_the_replica_that_took_t
 
 
 def test_attempts_in_panic_name_the_percentage():
-    verdict = bad(shop(minHealthPercent=60), every=1, lb_healthy_panic=9.0).verdict(CHECK)
+    verdict = bad(shop(minHealthPercent=60), every=1, sent_in_panic=9.0).verdict(CHECK)
     assert "9 attempts went to ejected replicas: fewer than minHealthPercent 60 % were healthy" in verdict.why
     assert verdict.next == "minHealthPercent"
 
 
 def test_a_replica_that_gets_attempts_in_panic_was_ejected_once():
-    told = bad(shop(minHealthPercent=60), every=1, lb_healthy_panic=9.0)
+    told = bad(shop(minHealthPercent=60), every=1, sent_in_panic=9.0)
     for at in (3.0, 4.0, 5.0):
         told.count(at, **{"ejected.pricing-1": 1.0})
     assert "ejected 1 time, after 21 attempts, then 60 attempts without another" in told.verdict(CHECK).why
@@ -105,12 +105,12 @@ OPENS = circuit_breaker(EDGE, opens_within_s=1)
 
 
 def test_a_breaker_stays_closed_while_a_replica_is_healthy():
-    verdict = bad(shop(maxEjectionPercent=100), every=1, ejections_enforced_total=1.0).verdict(OPENS)
+    verdict = bad(shop(maxEjectionPercent=100), every=1, ejections=1.0).verdict(OPENS)
     assert verdict.next.startswith("of 2 replicas only pricing-1 failed, and the breaker opens when all are ejected")
 
 
 def test_a_breaker_that_was_kept_closed_names_the_reason_of_each_failing_replica():
-    told = bad(shop(maxEjectionPercent=50), every=1, ejections_overflow=4.0)
+    told = bad(shop(maxEjectionPercent=50), every=1, ejections_not_allowed=4.0)
     told.send(*each(2.02, 6.0), callee="pricing-2", status=503)
     verdict = told.verdict(OPENS)
     assert verdict.next.startswith(

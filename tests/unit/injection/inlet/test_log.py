@@ -101,6 +101,24 @@ def test_the_caller_that_went_away_and_the_callee_that_was_not_there_have_an_out
     assert arrival(status=503, flags="UF", details=BEFORE).outcome == "connect_failed"
 
 
+def test_an_arrival_under_way_is_in_flight_and_ends_nothing() -> None:
+    lines = [line(type="DownstreamPeriodic", status=0, details=None, fault="f1"), line(type="DownstreamEnd")]
+    reading = parse(lines, [LINK], CONTROL)
+    first, last = reading.events
+    assert (first.outcome, first.status, first.fault, first.own) == ("in_flight", 0, "f1", False)  # type: ignore[union-attr]
+    assert (last.outcome, reading.ended) == ("", 1)
+    assert parse([line(type="DownstreamPeriodic", attempt=None)], [LINK], CONTROL).garbage == 0
+
+
+def test_a_connection_that_could_not_be_made_is_told_from_one_that_broke() -> None:
+    broke = {"status": 503, "flags": "UC", "details": BEFORE}
+    assert (arrival(**broke).flags, arrival(**broke, refused="refused").flags) == ("UC", "UF")
+
+
+def test_the_end_of_an_upgraded_connection_is_no_failure() -> None:
+    assert arrival(status=101, flags="UC", details=AFTER).outcome == ""
+
+
 def test_an_arrival_that_the_inlet_does_not_accept_is_on_record() -> None:
     found = arrival(attempt=None, baggage=None, status=403, flags="-", details="upgrade_failed")
     assert (found.own, found.flags, found.outcome, found.attempt) == (True, "upgrade_failed", "rejected", 1)

@@ -177,6 +177,19 @@ def test_a_call_that_its_own_app_left_has_no_whole_answer() -> None:
     assert (call.outcome, call.ok, call.has_status(200)) == ("client_gone", False, False)
 
 
+def test_a_call_under_way_has_the_name_that_it_has_at_its_end() -> None:
+    log = ProxyLog(LINKS)
+    under_way = [
+        line("attempt", 100.0, 100.5, type="UpstreamPeriodic", status=0),
+        line("call", 100.0, 100.5, type="DownstreamPeriodic", status=0),
+    ]
+    ends = [line("attempt", 100.0, 101.0, type="UpstreamEnd"), line("call", 100.0, 101.0, type="DownstreamEnd")]
+    first, last = log.read(under_way), log.read(ends)
+    assert [event.outcome for event in first.events] == ["in_flight", "in_flight"]
+    assert {event.call for event in (*first.events, *last.events)} == {"a-1:7.1"}  # type: ignore[union-attr]
+    assert (first.ended, last.ended) == (0, 1)
+
+
 def test_a_call_that_the_proxy_does_not_accept_is_on_record_and_no_open_breaker() -> None:
     """A proxy that has no route yet knows the edge by the listener, or by the host that the app asks for."""
     rejected = {"attempts": 0, "service": None, "flags": "DPE", "details": "low_version", "status": 426}

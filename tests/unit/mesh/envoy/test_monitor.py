@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote
 
-from testbed.mesh.envoy.monitor import STATS, edge_values, host_key
+from testbed.mesh.envoy.monitor import STATS, edge_values, host_key, translated
 from testbed.plan.values import Link
 
 LINKS = [
@@ -32,12 +32,12 @@ def test_each_edge_has_its_own_values():
     assert found == {
         "a -> b": {
             "rq_open": 1.0,
-            "ejections_active": 2.0,
+            "hosts_ejected": 2.0,
             "upstream_rq_retry": 17.0,
             host_key("b-1"): 0.0,
             host_key("b-2"): 1.0,
         },
-        "a -> c": {"lb_healthy_panic": 0.0, host_key("c-1"): 0.0},
+        "a -> c": {"sent_in_panic": 0.0, host_key("c-1"): 0.0},
     }
 
 
@@ -48,9 +48,22 @@ def test_nothing_said_is_nothing_known():
 def test_a_nodes_proxy_has_a_cluster_for_each_edge():
     links = [Link("a@n-1--b-1", "a@n-1", "b-1", "a -> b", "127.9.2.1:1", None, "127.9.2.1:8080", ("a-1", "a-2"))]
     found = edge_values("cluster.a.b.outlier_detection.ejections_active: 1", "a.b::127.9.2.1:1::health_flags::x", links)
-    assert found == {"a -> b": {"ejections_active": 1.0, host_key("b-1"): 0.0}}
+    assert found == {"a -> b": {"hosts_ejected": 1.0, host_key("b-1"): 0.0}}
 
 
 def test_only_what_checks_ask_for_is_asked():
     assert unquote(STATS).startswith(r"/stats?filter=^cluster\..+\.(circuit_breakers")
     assert "upstream_rq_time" not in STATS
+
+
+def test_names_do_not_depend_on_the_proxy_and_the_kinds_of_detection_are_added():
+    found = translated(
+        {
+            "ejections_detected_consecutive_5xx": 2.0,
+            "ejections_detected_consecutive_gateway_failure": 1.0,
+            "ejections_overflow": 3.0,
+            "rq_open": 1.0,
+        }
+    )
+    assert found == {"ejections_detected": 3.0, "ejections_not_allowed": 3.0, "rq_open": 1.0}
+    assert translated(found) == found

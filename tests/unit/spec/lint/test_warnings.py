@@ -46,6 +46,10 @@ WARNED = {
         "web -> api: perTryTimeout 1.5s is not shorter than timeout 1s, so Envoy ignores it and a slow attempt is "
         "never retried",
     ),
+    "no retries": (
+        shop({EDGE: {"retries": tried(0)}}),
+        "web -> api: attempts: 0 means no retries, so retryOn has no effect",
+    ),
     "ignored where it is as long": (
         shop({EDGE: {"timeout": "1s", "retries": tried(1, perTryTimeout="1s")}}),
         "web -> api: perTryTimeout 1s is not shorter than timeout 1s, so Envoy ignores it and a slow attempt is never "
@@ -134,6 +138,7 @@ QUIET = {
     "retries that repeat no failure from below": shop(
         {EDGE: {"retries": tried(2, "connect-failure")}, BELOW: {"retries": tried(3)}}
     ),
+    "retries that are switched off": shop({BELOW: {"retries": {"attempts": 0}}}),
     "a status of gRPC": shop({EDGE: {"retries": tried(1, ["unavailable"])}}, services=RPC),
     "a read that is repeated": shop({BELOW: {"retries": tried(1)}}),
     "a write that was never sent": shop({BELOW: {"retries": tried(1, "connect-failure")}}, api=POST),

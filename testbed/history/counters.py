@@ -1,0 +1,13 @@
+"""The counters of a caller's proxy that checks read, in names that do not depend on the proxy.
+
+They are keys of `Sample.values` of an edge. A mesh translates what its proxy counts; other values keep their names.
+"""
+
+from __future__ import annotations
+
+HOSTS_EJECTED = "hosts_ejected"  # a gauge: the hosts that are ejected now
+DETECTED = "ejections_detected"  # thresholds of outlier detection that were reached
+EJECTIONS = "ejections"  # hosts that were ejected
+NOT_ALLOWED = "ejections_not_allowed"  # thresholds reached, but maxEjectionPercent did not allow the ejection
+IN_PANIC = "sent_in_panic"  # attempts to ejected hosts, because fewer than minHealthPercent are healthy
+EJECTED = "ejected."  # before the name of a replica: 1 while it is ejected, else 0
