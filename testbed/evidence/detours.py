@@ -72,10 +72,10 @@ class DetourWatch:
         """Look at the open connections once."""
         with self._lock, suppress(OSError):
             there = [one for one in sockets.connections(OPEN) if one.inode and one.remote in self._known]
-            for caller in {
+            for asked in {
                 c.replica: c for one in there if one.inode not in self._owners for c in self._known[one.remote]
             }.values():
-                self._owners |= dict.fromkeys(self._inodes(caller), caller)
+                self._owners |= dict.fromkeys(self._inodes(asked), asked)
             for one in there:
                 if caller := self._owners.setdefault(one.inode, None):
                     self._note(caller, one)
@@ -107,9 +107,8 @@ class DetourWatch:
                 for (replica, edge), seen in self._seen.items()
                 if seen.past
             ]
-            told = {event.edge for event in found}
             with suppress(OSError):
-                found += [event for event in self._left() if event.edge not in told]
+                found += self._left()
             return found
 
     def _left(self) -> list[DetourEvent]:

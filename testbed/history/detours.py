@@ -19,23 +19,24 @@ class Detour:
     """The connections of a service past its link on one edge."""
 
     edge: str
-    past: int
-    own: int
-    to: tuple[str, ...]
-    owned: bool
+    past: int = 0
+    own: int = 0
+    closed: int = 0  # past the link, too; closed ones, of which the kernel does not tell whose they were
+    to: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return it as a sentence."""
         caller, _, callee = self.edge.partition(" -> ")
         where = ", ".join(self.to[:MOST]) + (" ..." if len(self.to) > MOST else "")
-        if not self.owned:
+        if not self.past:
             return (
-                f"{self.past} connections to {callee} came past the mesh, not over its link ({self.edge}): {where}; "
+                f"{self.closed} connections to {callee} came past the mesh, not over the link {self.edge}: {where}; "
                 f"they are closed, so it is not known whose they were: {caller} calls {callee}"
             )
+        more = f", and {self.closed} closed ones were there" if self.closed else ""
         return (
-            f"{caller} has {self.past} of {self.past + self.own} connections to {callee} past its link "
-            f"({self.edge}), past the mesh: {where}"
+            f"{caller} has {self.past} of {self.past + self.own} connections to {callee} past its link and the mesh "
+            f"({self.edge}): {where}{more}"
         )
 
     @property
@@ -52,17 +53,19 @@ class Detour:
 def detours(index: Index) -> Mapping[str, Detour]:
     """Return the edges with connections past the link."""
     found: dict[str, Detour] = {}
-    for event in index.detours:
-        one = found.get(event.edge, Detour(event.edge, 0, 0, (), event.owned))
-        to = tuple(dict.fromkeys([*one.to, *event.to]))
-        found[event.edge] = Detour(event.edge, one.past + event.past, one.own + event.own, to, event.owned)
     starts = _starts(index)
-    return {e: one for e, one in found.items() if one.owned or one.past > FEW + CHECKS * starts[e.partition(" -> ")[2]]}
+    for event in index.detours:
+        if not event.owned and event.past <= FEW + CHECKS * starts[event.edge.partition(" -> ")[2]]:
+            continue
+        one, past = found.get(event.edge, Detour(event.edge)), event.past if event.owned else 0
+        to, closed = tuple(dict.fromkeys([*one.to, *event.to])), event.past - past
+        found[event.edge] = Detour(event.edge, one.past + past, one.own + event.own, one.closed + closed, to)
+    return found
 
 
-def _starts(index: Index) -> Mapping[str, int]:
+def _starts(index: Index) -> defaultdict[str, int]:
     """Return how often processes of each service were started during the run."""
-    found: dict[str, int] = defaultdict(int)
+    found: defaultdict[str, int] = defaultdict(int)
     services = {replica: service for service, names in index.facts.replicas.items() for replica in names}
     for event in index.processes:
         if event.event in STARTS:

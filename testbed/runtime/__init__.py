@@ -164,6 +164,9 @@ class Runtime(Protocol):
     def alive(self, name: str) -> bool:
         """Whether a process runs. A paused process runs."""
 
+    def pid(self, name: str) -> int:
+        """Return the pid of a running process on its machine. Raises `TestbedError` if it does not run."""
+
     def deaths(self) -> list[Death]:
         """Return all unexpected ends since the start, oldest first."""
 
