@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,10 +12,12 @@ from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread
 from testbed.checks.judging.reach import attempts_per_request
+from testbed.checks.judging.repeats import BUFFER, beyond_the_buffer, buffer_words, who_repeated
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival
+from testbed.history.index import Index
 from testbed.history.outcomes import CONNECT_FAILED
 from testbed.spec.edges import Edge
 
@@ -31,11 +33,18 @@ class at_most_once(EdgeCheck):
     has no effect; the same is true if there was no callee process. If a request sends the same call twice on purpose,
     use `at_most=2`.
 
-    Evidence: arrivals with their method and path, from the inlet.
+    With `key="idempotency-key"`, a header of the request names the effect: arrivals with one key are one effect, and
+    one call repeated with different keys is two. Other headers are named in the topology (`effectKeys:`), and so are
+    fields of JSON bodies (`effectFields: [orderId]`, `key="orderId"`). An arrival without the key is an effect of its
+    own.
+
+    If all failed calls had a body above the retry buffer of the proxy (1 MiB), nothing could be repeated: the claim was
+    not put to the test. Evidence: arrivals with their method and path, from the inlet, and calls for the reasons.
     """
 
     methods: tuple[str, ...] = field(default=("POST", "PATCH"), kw_only=True)
     at_most: int = field(default=1, kw_only=True)
+    key: str | None = field(default=None, kw_only=True)
 
     def validate(self) -> None:
         """Raise `CheckError` for no method, an unknown one, or a number that is not at least 1."""
@@ -47,16 +56,27 @@ class at_most_once(EdgeCheck):
                 raise CheckError(f"{self}: there is no method {method!r}{nearest(str(method).upper(), KNOWN)}")
         validation.whole(str(self), at_most=self.at_most)
         validation.positive(str(self), at_most=self.at_most)
+        if self.key is not None and (not isinstance(self.key, str) or not self.key):
+            raise CheckError(f'{self}: key= is the name of a header, such as "idempotency-key"')
+
+    def fits(self, index: Index) -> None:
+        """Raise `CheckError` for an unknown edge, or a key that the inlet does not record."""
+        super().fits(index)
+        if self.key and self.key.lower() not in index.facts.keys:
+            hint = nearest(self.key.lower(), index.facts.keys)
+            remedy = f"effectKeys: [{self.key}] in the topology, or effectFields: for a JSON body"
+            raise CheckError(f"{self}: the key {self.key} is not recorded: {remedy}{hint}")
 
     @property
     def bound(self) -> str:
         """The bound in words."""
         often = "once" if self.at_most == 1 else f"{count(self.at_most)} times"
-        return f"{' or '.join(self.methods)} at most {often}"
+        by = f" by {self.key}" if self.key else ""
+        return f"{' or '.join(self.methods)} at most {often}{by}"
 
     def topic(self) -> Hashable:
         """Return name, edge and methods."""
-        return (self.name, self.edge, self.methods)
+        return (self.name, self.edge, self.methods, self.key)
 
     def needs(self, view: View) -> tuple[str, ...]:
         """Return requests and arrivals."""
@@ -70,19 +90,27 @@ class at_most_once(EdgeCheck):
         if nameless:
             why = f"{plural(nameless, 'arrival')} on {self.edge} without a method: the history is from an older version"
             return say("inconclusive", "", 0, why=why, next="run the test again")
-        times = self._times(arrivals)
+        there = [one for one in arrivals if one.method in self.methods and _is_effect(one)]
+        if shared := self._shared(there):
+            return say("inconclusive", "", len(there), why=shared, next="a key that is new for each action of a user")
+        times = self._times(there)
         say = partial(say, observed=spread(list(times.values()), "such call"), n=len(times))
         again = {one: number for one, number in times.items() if number > self.at_most}
         if not times:
             return say("inconclusive", why=self._none(view, arrivals), next="the calls in the topology; their method=")
         if not again:
+            big = beyond_the_buffer(view, self.edge, (request for request, _, _ in times))
+            if big and not self._repeatable(view, there):
+                why = f"not put to the test: {buffer_words(big)}"
+                return say("inconclusive", why=why, next="the same claim with smaller bodies")
             return say("held", margin=f"{count(self.at_most - max(times.values()))} to spare")
         (request, method, path), most = max(again.items(), key=lambda item: item[1])
         extra = sum(again.values()) - self.at_most * len(again)
         why = f"{plural(len(again), 'call')} of {count(len(times))} arrived again, {plural(extra, 'time')} in all"
         why += f"; {method} {path} arrived {count(most)} times for one request"
-        effects = [one for one in arrivals if _is_effect(one) and _call(one) == (request, method, path)]
-        clue = request_trace(view, next(one for one in view.requests if one.id == request), effects)
+        same = [one for one in there if _call(one) == (request, method, path)]
+        why += f"; {who}" if (who := who_repeated(view, self.edge, same)) else ""
+        clue = request_trace(view, next(one for one in view.requests if one.id == request), same)
         return say("violated", margin=f"{count(most - self.at_most)} too many", why=why, next=clue)
 
     def unbreakable(self, view: View) -> str:
@@ -93,7 +121,30 @@ class at_most_once(EdgeCheck):
         return f"the topology allows at most {plural(int(most), 'attempt')} on {self.edge} per request"
 
     def _times(self, arrivals: Sequence[Arrival]) -> Counter[tuple[str, str, str]]:
-        return Counter(_call(one) for one in arrivals if one.method in self.methods and _is_effect(one))
+        """Return the effects of each call: its arrivals, or its distinct keys."""
+        effects = {(*_call(one), self._key_of(one) or id(one)) for one in arrivals}
+        return Counter((request, method, path) for request, method, path, _ in effects)
+
+    def _key_of(self, arrival: Arrival) -> str:
+        start = f"{(self.key or '').lower()}: "
+        return next((key for key in arrival.keys if key.lower().startswith(start)), "") if self.key else ""
+
+    def _shared(self, arrivals: Sequence[Arrival]) -> str:
+        """Return that a key does not name one effect, because several requests have it; else ""."""
+        users: dict[str, set[str]] = defaultdict(set)
+        for one in arrivals:
+            if key := self._key_of(one):
+                users[key].add(one.request)
+        key, requests = max(users.items(), key=lambda item: len(item[1]), default=("", set[str]()))
+        several = f"{key} came with {plural(len(requests), 'request')}: it does not name one effect"
+        return several if len(requests) > 1 else ""
+
+    def _repeatable(self, view: View, arrivals: Sequence[Arrival]) -> bool:
+        """Whether a call failed that could have been repeated, or something was."""
+        again = max(Counter(map(_call, arrivals)).values(), default=0) > 1
+        sent = {one.request for one in arrivals}
+        failed = [call for call in view.calls(self.edge) if call.request in sent and not call.ok]
+        return again or any(call.sent <= BUFFER or call.attempts > 1 for call in failed)
 
     def _none(self, view: View, arrivals: Sequence[Arrival]) -> str:
         made = f"; {plural(len(arrivals), 'call')} arrived with another method" if arrivals else ""

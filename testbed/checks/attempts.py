@@ -15,6 +15,7 @@ from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread, tally
 from testbed.checks.judging.layers import multiplying, said
 from testbed.checks.judging.reach import attempts_per_call, attempts_per_request
+from testbed.checks.judging.repeats import beyond_the_buffer, buffer_words
 from testbed.checks.judging.validity import hidden_attempts, observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
@@ -131,7 +132,8 @@ class attempts(EdgeCheck):
         wrong = [one for one in counts if not self.least <= one[0] <= self.most]
         hidden = "" if at_caller else hidden_attempts(view, (self.edge,))
         if wrong and not (hidden and all(number <= self.most for number, _ in wrong)):
-            why = "; ".join(filter(None, (self._why(counts, wrong), self._layers(view, wrong))))
+            reasons = (self._why(counts, wrong), self._buffer(view, wrong), self._layers(view, wrong))
+            why = "; ".join(filter(None, reasons))
             return say("violated", margin=self._off(wrong), why=why, next=self._clue(view, wrong))
         if not counts or (not any(number for number, _ in counts) and self.most > 0 and not view.calls(self.edge)):
             why = f"0 of {plural(len(view.requests), 'request')} used {self.edge} (at least 1 needed)"
@@ -183,6 +185,12 @@ class attempts(EdgeCheck):
         share = f"{plural(len(wrong), self.per)} of {count(len(counts))} took another number of attempts"
         found = tally([str(number) for number, _ in wrong])
         return f"{share} (number x {self.per}s: {found}); {plural(total, 'attempt')} in all"
+
+    def _buffer(self, view: View, wrong: Counts) -> str:
+        """Return that bodies were too big to be repeated, "" if they were not, or if there are too many attempts."""
+        few = [request for number, request in wrong if number < self.least]
+        calls = beyond_the_buffer(view, self.edge, few)
+        return buffer_words(calls) if calls else ""
 
     def _layers(self, view: View, wrong: Counts) -> str:
         """Return which layers multiplied the attempts of a request, "" for attempts of one call, or too few of them."""

@@ -53,6 +53,8 @@ class circuit_breaker(EdgeCheck):
 
     slack: ClassVar[tuple[str, ...]] = ("opens_within_s", "closes_within_s")
 
+    takes_part: ClassVar[bool] = False
+
     def validate(self) -> None:
         """Raise `CheckError` unless there is a bound, with times above 0 and whole numbers in order."""
         times = {"opens_within_s": self.opens_within_s, "closes_within_s": self.closes_within_s}

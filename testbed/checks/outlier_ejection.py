@@ -41,6 +41,7 @@ class outlier_ejection(Check):
     probes: int = field(default=0, kw_only=True)
     probes_each: int | None = field(default=None, kw_only=True)
 
+    takes_part: ClassVar[bool] = False
     takes_tcp: ClassVar[bool] = True
     slack: ClassVar[tuple[str, ...]] = ("within_s", "back_within_s")
 

@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 from testbed.checks.judging import validation
 from testbed.checks.judging.findings import Finding
 from testbed.checks.judging.formatting import plural
+from testbed.checks.judging.held_up import values_held_up
 from testbed.checks.judging.series import ProbeCheck, Series, by_phase, figure, said, span
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -64,6 +65,8 @@ class probe(ProbeCheck):
         bad = [reading for reading in judged if not self._within(reading)]
         clue, observed = by_phase(view.index, series), self._observed(series, judged)
         if bad:
+            if self.reading == "every" and (stalled := values_held_up(view.index, bad)):
+                return self.inconclusive(view, series, stalled, observed)
             what = f"{len(bad)} of {plural(len(judged), 'reading')} of {series.title} broke the bound"
             first = f"the first: {said(bad[0], series.probe.unit)}, {series.when(bad[0])} of {view.window.name}"
             why = f"{what}; {first}" if self.reading == "every" else f"{series.title}: {observed}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from testbed.checks.judging import validation
 from testbed.checks.judging.findings import Finding
 from testbed.checks.judging.formatting import plural, trim
+from testbed.checks.judging.held_up import values_held_up
 from testbed.checks.judging.series import ProbeCheck, Series, by_phase, said, series_in, span
 from testbed.checks.judging.view import View, phase_window
 from testbed.errors import CheckError
@@ -52,6 +53,8 @@ class probe_steady(ProbeCheck):
         bad = [reading for reading in series.good if not self._as_before(reading, known)]
         observed = self._observed(series)
         if bad:
+            if stalled := values_held_up(view.index, bad):
+                return self.inconclusive(view, series, stalled, observed)
             what = f"{len(bad)} of {plural(len(series.readings), 'reading')} of {series.title} differ from the baseline"
             first = f"the first: {said(bad[0], series.probe.unit)}, {series.when(bad[0])} of {view.window.name}"
             return Finding("violated", observed, f"{what} ({span(known)}); {first}", by_phase(view.index, series))

@@ -42,7 +42,9 @@ class recovery(Check):
     def judge(self, view: View) -> Verdict:
         """Look at every request that was due after the deadline."""
         healed = max((fault.end for fault in view.index.faults), default=view.window.start)
-        failed = [r for r in view.index.requests if r.intended >= healed and not r.ok and view.population.includes(r)]
+        until = view.window.end
+        failed = [r for r in view.index.requests if healed <= r.intended < until and view.population.includes(r)]
+        failed = [request for request in failed if not request.ok]
         last = max((r.intended - healed for r in failed), default=None)
         observed = "no failure after healing" if last is None else f"last failure {seconds(last)} after healing"
         later = [request for request in view.requests if request.intended > healed + self._limit]

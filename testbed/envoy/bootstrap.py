@@ -60,6 +60,14 @@ def request_context(more: Sequence[str]) -> str:
     return ",".join(f"%REQ({name.upper()})%" for name in ("baggage", *more))
 
 
+def key_fields(headers: Sequence[str]) -> Json:
+    """Return the log fields of these headers of a request (null where it has none), and of fields of its body."""
+    return {
+        "keys": {name: f"%REQ({name.upper()})%" for name in headers},
+        "fields": "%DYNAMIC_METADATA(testbed_fields)%",
+    }
+
+
 def answer_fields(headers: Sequence[str]) -> Json:
     """Return the log fields of the content of an answer: size, type, and these headers (null where it has none)."""
     chosen = {name: f"%RESP({name.upper()})%" for name in headers}

@@ -77,9 +77,14 @@ def content(fields: Fields) -> Content:
     """Return the content of a line's answer; nothing from a log without it."""
     if "size" not in fields:
         return {}
-    headers = (fields.get("headers") or {}).items()
-    told = tuple(f"{name}: {value}" for name, value in headers if value is not None)
+    told = pairs(fields.get("headers"))
     return {"size": int(fields["size"]), "content_type": fields.get("content_type") or "", "headers": told}
+
+
+def pairs(headers: object) -> tuple[str, ...]:
+    """Return "name: value" of each header that a line has."""
+    found = headers.items() if isinstance(headers, dict) else ()
+    return tuple(f"{name}: {value}" for name, value in found if value is not None)
 
 
 def times(fields: Fields) -> tuple[float, float]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from testbed.errors import TestbedError
 from testbed.history.events import Sample
 from testbed.runtime.http import KeepAliveClient
-from testbed.runtime.proc import TICKS
+from testbed.runtime.proc import TICKS, files_used
 
+FILES = "files"
 MACHINE = "machine"  # CPU seconds of all cores, used by any process
 CAPACITY = "capacity"  # CPU seconds of all cores so far, including idle time
 INLET, THROUGH = "inlet_ms", "through_ms"
@@ -29,6 +32,10 @@ class CpuUsage:
         values = {name: used() for name, used in self._processes.items()}
         return Sample(time.time(), "testbed", values | {"test": time.process_time()} | self._machine())
 
+    def of_machine(self) -> Sample:
+        """Return the CPU seconds of the machine alone, which cost little to read."""
+        return Sample(time.time(), MACHINE, self._machine())
+
     def _machine(self) -> dict[str, float]:
         try:
             ticks = [int(word) for word in self._stat.read_text().splitlines()[0].split()[1:]][:_GUESTS]
@@ -36,6 +43,21 @@ class CpuUsage:
             return {}
         idle = sum(ticks[place] for place in _IDLE)
         return {MACHINE: (sum(ticks) - idle) / TICKS, CAPACITY: sum(ticks) / TICKS}
+
+
+class FilesUsed:
+    """The share of its file descriptors that each process of the testbed has in use. Without one it fails requests."""
+
+    def __init__(self, pids: Mapping[str, Callable[[], int]]) -> None:
+        self._pids = pids
+
+    def sample(self) -> Sample:
+        """Return the shares now, without processes that do not run."""
+        shares = {}
+        for name, pid in self._pids.items():
+            with suppress(TestbedError):
+                shares[name] = files_used(pid())
+        return Sample(time.time(), FILES, shares)
 
 
 class Probe:

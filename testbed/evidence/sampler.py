@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from testbed.evidence.detours import DetourWatch
-from testbed.evidence.overhead import CpuUsage, Probe
+from testbed.evidence.overhead import CpuUsage, FilesUsed, Probe
 from testbed.evidence.source import Log
 from testbed.history.events import DetourEvent, Evidence, Sample
 from testbed.plan.values import Link
@@ -17,7 +17,11 @@ from testbed.runtime.http import KeepAliveClient
 EVERY_S = 0.25  # between two samples of the proxies
 PROBE_EVERY_S = 0.1
 DETOURS_EVERY_S = 1.0  # the kernel walks all its connections
+MACHINE_EVERY_S = 0.5
 MOST = 0.05  # of one core at most: many proxies are sampled less often
+
+
+NO_FILES = FilesUsed({})
 
 
 class Monitor(Protocol):
@@ -74,16 +78,22 @@ class Sampler:
         spent: CpuUsage,
         probe: Probe,
         is_unreachable: Callable[[str], bool] = lambda process: False,
+        files: FilesUsed = NO_FILES,
         detours: DetourWatch | None = None,
     ) -> None:
         self._detours = detours
         self._watches = [Watch(log, monitor, is_unreachable) for log in logs if log.admin and monitor]
-        self._spent, self._probe = spent, probe
+        self._spent, self._probe, self._files = spent, probe, files
         self._looking, self._over = threading.Lock(), threading.Event()
         self._samples: list[Sample] = []
         self._threads = [
             threading.Thread(target=self._repeat, args=work, name="testbed-samples", daemon=True)
-            for work in ((self._look, EVERY_S), (self._ask, PROBE_EVERY_S), *self._looks_for_detours())
+            for work in (
+                (self._look, EVERY_S),
+                (self._ask, PROBE_EVERY_S),
+                (self._weigh, MACHINE_EVERY_S),
+                *self._looks_for_detours(),
+            )
         ]
 
     def start(self) -> None:
@@ -138,6 +148,9 @@ class Sampler:
 
     def _ask(self) -> None:
         self._samples.append(self._probe.sample())
+
+    def _weigh(self) -> None:
+        self._samples += [self._spent.of_machine(), self._files.sample()]
 
     def _repeat(self, work: Callable[[], None], every_s: float) -> None:
         while True:

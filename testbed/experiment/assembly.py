@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.evidence.overhead import CpuUsage, Probe
+from testbed.evidence.overhead import CpuUsage, FilesUsed, Probe
 from testbed.evidence.probing.prober import Prober
 from testbed.evidence.probing.probes import Probe as SystemProbe
 from testbed.evidence.probing.site import Site
@@ -88,9 +88,10 @@ class Parts:
         reach = self.runtime.reach
         probe = Probe(reach(self.plan.inlet_control), reach(self.plan.probe.listen))
         watch = detour_watch(self.plan, self.runtime, probed=probed)
-        return Sampler(
-            proxies, mesh_named(self.plan.topology.mesh).monitor, spent, probe, self.recorder.is_unreachable, watch
-        )
+        names = ["links", "inlet", *(one.name for one in self.plan.processes if one.role == "proxy")]
+        files = FilesUsed({name: partial(self.runtime.pid, name) for name in names})
+        monitor = mesh_named(self.plan.topology.mesh).monitor
+        return Sampler(proxies, monitor, spent, probe, self.recorder.is_unreachable, files, watch)
 
     def prober(self, probes: Mapping[str, SystemProbe]) -> Prober:
         """Return a prober of these probes; it is not started. Raises `TestbedError` for a place that is not there."""

@@ -1,4 +1,4 @@
-"""Deaths of processes: an app that dies under a fault is a finding, any other death is a testbed error."""
+"""Deaths of processes: an app that dies during a load is a finding, any other death is a testbed error."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ class Deaths:
         self._runtime, self._seen = runtime, 0
 
     def since(self, began: float, faults: Sequence[FaultEvent], expected: Collection[Death] = ()) -> list[ProcessEvent]:
-        """Return the apps that died of a fault since a load began; earlier deaths are left out.
+        """Return the apps that died since a load began; deaths of earlier faults are left out.
 
         `faults` are all faults of the mesh so far. Raises `TestbedError` for any other death that was not `expected`.
         """
         unseen = self._runtime.deaths()[self._seen :]
         self._seen += len(unseen)
         deaths = [death for death in unseen if not _earlier(death, began, faults) and death not in expected]
-        first = min((one.start for one in faults if one.injected and one.end >= began), default=float("inf"))
-        return [self._finding(death, first) for death in deaths]
+        return [self._finding(death, began) for death in deaths]
 
-    def _finding(self, death: Death, first: float) -> ProcessEvent:
+    def _finding(self, death: Death, began: float) -> ProcessEvent:
         words = self._runtime.log_tail(death.name)
-        if not is_finding(death.name, death.at, first):
+        if death.at < began or not is_finding(death.name):
             raise TestbedError(f"{death.name} died ({death.how}); last lines of its log:\n{words}")
         return ProcessEvent(death.at, death.name, "died", f"{death.how}\n{words}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from testbed.envoy.bootstrap import answer_fields, key_fields
 from testbed.injection.inlet.inlet import inlet_process
 from testbed.injection.toxiproxy.links import links_process
 from testbed.mesh import mesh_named
@@ -27,7 +28,8 @@ def links_and_inlet(plan: Plan) -> Part:
         admin=plan.inlet_admin,
         control=plan.inlet_control,
         context=plan.topology.context_headers,
-        answers=plan.topology.recorded_headers,
+        content=answer_fields(plan.topology.recorded_headers) | key_fields(plan.topology.recorded_keys),
+        fields=plan.topology.effect_fields,
     )
     entries = (link.listen for link in plan.links if link.caller == CLIENT)
     links = replace(links, reached=(plan.links_api, plan.probe.listen, *entries))

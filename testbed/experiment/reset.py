@@ -22,10 +22,22 @@ class Cleaner:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._faulted: set[str] = set()  # services with a fault since the last reset
+        self._cut_off: set[str] = set()  # those whose packets were lost: connections to them may hang for long
+        self._broke_connections = False
+        self._swaps = 0  # changes of policies so far, each of which restarted proxies
 
-    def note_faulted(self, services: Iterable[str]) -> None:
-        """Add services that had a fault."""
-        self._faulted |= set(services)
+    def note_faulted(self, services: Iterable[str], *, packets: bool = False) -> None:
+        """Add services that had a fault; `packets`: their packets were dropped or changed."""
+        faulted = set(services)
+        self._faulted |= faulted
+        self._cut_off |= faulted if packets else set()
+
+    def take_broken_connections(self) -> bool:
+        """Return whether we restarted proxies since the last call, which broke connections in the pools of apps."""
+        swaps = len(self._parts.swaps.events)
+        broke = self._broke_connections or swaps > self._swaps
+        self._broke_connections, self._swaps = False, swaps
+        return broke
 
     def clean(self, load: LoadSession | None) -> None:
         """End a running load, heal and restore everything, and reset services that had a fault; fast if all is clean.
@@ -39,6 +51,7 @@ class Cleaner:
         self._renew(self._revived())
         self._verify()
         self._faulted.clear()
+        self._cut_off.clear()
         if load is not None:
             warnings.warn(LEFT_ON, stacklevel=3)
 
@@ -53,11 +66,16 @@ class Cleaner:
         return dead
 
     def _renew(self, revived: list[str]) -> None:
-        """Reset the state of the services and of the proxies above services that had a fault."""
+        """Reset the state of the services, and restart the proxies that keep a state.
+
+        A restart breaks the connections that apps keep to their proxy, so no other proxy is restarted.
+        """
         if self._faulted or revived:
-            proxies = self._parts.plan.proxies_above(self._faulted)
-            self._parts.runtime.restart_all(proxies)
-            self._parts.recorder.restarted(proxies)
+            plan = self._parts.plan
+            proxies = {*plan.proxies_that_remember(self._faulted), *plan.proxies_above(self._cut_off)}
+            self._parts.runtime.restart_all(sorted(proxies))
+            self._parts.recorder.restarted(sorted(proxies))
+            self._broke_connections |= bool(proxies)
             self._reset_services()
 
     def _reset_services(self) -> None:

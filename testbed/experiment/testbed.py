@@ -115,6 +115,7 @@ class Testbed:
                 warmup_s,
                 baseline_s,
                 hold_s,
+                cold=self._cleaner.take_broken_connections(),
             )
             phase(traffic, recover_s, "recover")
         return traffic.result()
@@ -214,7 +215,9 @@ class Testbed:
             foresee(self.parts, self.running_load, resolved)
         injection = self.parts.injector.inject(resolved)
         services = {r.name: r.service for r in self.plan.replicas}
-        self._cleaner.note_faulted(services[link.callee] for fault in resolved for link in fault.links)
+        for fault in resolved:
+            packets = fault.fault.plane == "packets"
+            self._cleaner.note_faulted((services[link.callee] for link in fault.links), packets=packets)
         note(self.record, self.topology, resolved)
         self.record.has_client |= self._has_client
         return injection

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CHUNK_S = 0.1  # length of the schedule in one chunk for the driver
 AHEAD_S = 0.25  # how long before its time a chunk goes to the driver
 SWAP = "swap policies"  # the phase without requests while policies change
+STEADY = 10  # good requests in a row: then the pools of the apps are warm
 DRAIN = "drain"  # the phase in which the last requests of the phase before get their answers
 
 
@@ -71,8 +72,10 @@ class Traffic:
         self.phases: list[Phase] = []
         self.began = time.time()
 
-    def run(self, for_s: float, phase: str = "load") -> None:
+    def run(self, for_s: float, phase: str = "load", *, longer_s: float = 0) -> None:
         """Keep the load on for this time as the phase `phase` (use each name once).
+
+        `longer_s`: for up to so much longer, until no request has failed for a while.
 
         Returns when every request that was due in the phase has ended, so that the next injection or healing does not
         affect them. Requests that are due during this wait are in the phase "drain".
@@ -87,10 +90,20 @@ class Traffic:
         end = start + for_s
         while (left := end - time.time()) > 0 and self._trouble is None:
             self._stop.wait(min(left, 0.1))
+        end = self._until_steady(end, longer_s) if longer_s else end
         self._raise_trouble()
         self.phases.append(Phase(phase, start, end))
         self._boundary()
         self._drain(end)
+
+    def _until_steady(self, end: float, longer_s: float) -> float:
+        """Wait until the last requests were all good, at most so long; return when this was."""
+        while time.time() < end + longer_s and self._trouble is None:
+            last = sorted(self._sender.results(), key=lambda request: request.sent)[-STEADY:]
+            if len(last) == STEADY and all(request.ok for request in last):
+                break
+            self._stop.wait(0.1)
+        return max(end, time.time())
 
     @contextmanager
     def pause(self) -> Iterator[None]:

@@ -144,6 +144,8 @@ class Call(_Answered):
     size: int = UNKNOWN  # bytes of the answer's body that went to the caller
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
+    sent: int = UNKNOWN  # bytes of the request's body that came to the proxy
+    steering: tuple[str, ...] = ()  # "name: value" of headers of the app that override the policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ class Arrival(_Answered):
     content_type: str = ""
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
     answered_in: str = ""  # "HTTP/2" if the callee answered in it to HTTP/1.1
+    keys: tuple[str, ...] = ()  # "name: value" of the request's headers that may name its effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +253,8 @@ class Sample:
     """The figures of one source at one moment, a few times a second and at both ends of every phase.
 
     A caller's proxy gives its counters and gauges, one sample for each edge. "testbed" gives the CPU seconds of the
-    testbed and of the machine. "probe" gives the duration of the no-op probe.
+    testbed and of the machine, "machine" those of the machine alone, "files" the share of its file descriptors that
+    each proxy of the testbed uses. "probe" gives the duration of the no-op probe.
     """
 
     type: ClassVar[str] = "sample"
@@ -283,6 +287,7 @@ class ProbeEvent:
     every_ms: float
     unit: str = ""
     places: tuple[str, ...] = ()  # the replicas that it reads; empty: one place outside the services
+    timeout_ms: float = 0.0  # the time limit of one reading; 0: not recorded
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class TopologyFacts:
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # custom services -> their commands
     context: tuple[str, ...] = ("baggage",)  # headers that carry a request's id, user and cohort
     recorded_headers: frozenset[str] = frozenset()  # of answers, in small letters
+    keys: frozenset[str] = frozenset()  # headers of requests that are recorded at the inlet, in small letters
     patience_ms: float = math.inf  # the shortest timeout of all policies
 
     def is_tcp(self, edge: str) -> bool:
@@ -66,12 +67,18 @@ def facts_of(topology: Mapping[str, object]) -> TopologyFacts:
         own={name: _command(service) for name, service in services.items() if any(map(service.get, _OWN))},
         context=("baggage", *map(str, _sequence(topology.get("contextHeaders") or topology.get("context")))),
         recorded_headers=frozenset(map(str.lower, (*_RECORDED, *map(str, _sequence(topology.get("answerHeaders")))))),
+        keys=frozenset(map(str.lower, (*_KEYS, *_names(topology, "effectKeys"), *_names(topology, "effectFields")))),
         patience_ms=min((ms for policy in policies for ms in _timeouts(policy)), default=math.inf),
     )
 
 
+_KEYS = ("idempotency-key", "grpc-previous-rpc-attempts")  # as in `testbed.spec.spec`
 _RECORDED = ("location", "retry-after")  # as in `testbed.spec.spec`
 _OWN = ("command", "image", "address")
+
+
+def _names(topology: Mapping[str, object], key: str) -> Sequence[str]:
+    return [str(name) for name in _sequence(topology.get(key))]
 
 
 def of_the_load(edge: str) -> bool:

@@ -21,7 +21,7 @@ SKIPPED = "skipped"  # by the calling app itself: no event has it, a check concl
 
 OUTCOMES = (NO_HOST, LIMIT, CONNECT_FAILED, RESET, TIMEOUT, CLIENT_GONE, BROKEN_OFF, PROTOCOL, REJECTED, IN_FLIGHT)
 REFUSED = (NO_HOST, LIMIT)  # the proxy answers by itself, without an attempt
-PARTIAL = (BROKEN_OFF, CLIENT_GONE)  # the caller did not get the whole answer, whatever its status is
+PARTIAL = (BROKEN_OFF, CLIENT_GONE, IN_FLIGHT)  # the caller did not get the whole answer, whatever its status is
 
 WORDS = {
     NO_HOST: "no healthy upstream",

@@ -27,7 +27,7 @@ from testbed.plan.values import (
     by_caller,
     links_of,
 )
-from testbed.spec.edges import CLIENT
+from testbed.spec.edges import CLIENT, Edge
 from testbed.spec.services import Service
 from testbed.spec.topology import Topology
 
@@ -90,6 +90,14 @@ class Plan:
         """The mesh proxies that may record a failure of these services: those of all direct and indirect callers."""
         above = services.union(*(self.topology.callers_of(service) for service in services))
         return tuple(f"{s.name}/proxy" for s in self.proxies if any(r.service in above for r in s.replicas))
+
+    def proxies_that_remember(self, services: set[str]) -> tuple[str, ...]:
+        """Those of them that keep a state after healing: only outlier detection does, on an edge to such a callee."""
+        above = services.union(*(self.topology.callers_of(service) for service in services))
+        edges = [Edge.parse(policy.edge) for policy in self.topology.policies if policy.outlier_detection]
+        callers = {edge.caller for edge in edges if edge.callee in above}
+        known = (f"{s.name}/proxy" for s in self.proxies if any(r.service in callers for r in s.replicas))
+        return tuple(known)
 
 
 Plane = Callable[[Plan], Part]

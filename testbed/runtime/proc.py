@@ -45,6 +45,15 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def files_used(pid: int) -> float:
+    """Return the share of its file descriptors that a process has in use; 0 if that cannot be read."""
+    with suppress(OSError, IndexError, ValueError):
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        most = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files"))
+        return 0.0 if most == "unlimited" else len(os.listdir(f"/proc/{pid}/fd")) / int(most)
+    return 0.0
+
+
 def handles(pid: int, number: int) -> bool:
     """Return whether a process has a handler for a signal."""
     with suppress(OSError):

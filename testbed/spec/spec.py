@@ -26,7 +26,9 @@ class EdgeSettings(Model):
     """Whether faults can act on single requests. If off, the link leads directly to the app, without an inlet."""
 
 
+FieldName = Annotated[str, Spelling(r"[A-Za-z0-9_-]+", "have only letters, digits, hyphens and _")]
 RECORDED = ("location", "retry-after")  # headers of answers that are always recorded
+KEYS = ("idempotency-key", "grpc-previous-rpc-attempts")  # headers of requests that are always recorded
 
 
 class Spec(Model):
@@ -61,6 +63,12 @@ class Spec(Model):
     telemetry: Literal["off", "otlp"] = "off"
     """Whether services send spans to the testbed: with otlp they get the OTEL_ variables for it."""
 
+    effect_keys: tuple[Header, ...] = ()
+    """Headers of requests that name an effect, besides idempotency-key: at_most_once(key=) reads them at the inlet."""
+
+    effect_fields: tuple[FieldName, ...] = ()
+    """Fields of JSON bodies that name an effect, for at_most_once(key=): the inlet reads bodies of up to 64 KB."""
+
     @model_validator(mode="before")
     @classmethod
     def _renewed(cls, data: object) -> object:
@@ -70,6 +78,11 @@ class Spec(Model):
     def recorded_headers(self) -> tuple[str, ...]:
         """The headers of answers that are recorded, in small letters."""
         return tuple(dict.fromkeys((*RECORDED, *(name.lower() for name in self.answer_headers))))
+
+    @property
+    def recorded_keys(self) -> tuple[str, ...]:
+        """The headers of requests that are recorded at the inlet, in small letters."""
+        return tuple(dict.fromkeys((*KEYS, *(name.lower() for name in self.effect_keys))))
 
     @cached_property
     def _upstreams(self) -> dict[str, tuple[str, ...]]:

@@ -157,17 +157,19 @@ class Story:
         places: tuple[str, ...] = (),
         unit: str = "",
         error: Each[str] = "it failed",
+        timeout_ms: float = 0.0,
     ) -> None:
         """Read a probe on schedule, to the end of what was told so far; a value None is a failed reading."""
         if not any(isinstance(e, ProbeEvent) and e.name == name for e in self.events):
-            self.events.append(ProbeEvent(name, f"http_probe({name!r})", every_ms, unit, places))
+            self.events.append(ProbeEvent(name, f"http_probe({name!r})", every_ms, unit, places, timeout_ms))
         lasts = (self.now - EPOCH if end is None else end) - start
         for i in range(math.ceil(lasts * 1000 / every_ms - 1e-6)):
             value, at = _of(values, i), EPOCH + start + (i * every_ms + 10) / 1000
             number = float(value) if isinstance(value, (int, float)) else None
             failed = _of(error, i) if value is None else ""
             text = "" if value is None else f"{value:g}" if number is not None else str(value)
-            self.events.append(ProbeReading(at, name, 5.0, place, number, text, failed))
+            took_ms = timeout_ms if value is None and timeout_ms else 5.0
+            self.events.append(ProbeReading(at, name, took_ms, place, number, text, failed))
 
     def spent(self, at: float, **seconds: float) -> None:
         """Record the processor seconds used so far."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from testbed.checks.judging.acted import policies_of
+from testbed.checks.judging.selection import Predicate, Selection
 from testbed.errors import CheckError, nearest
 from testbed.spec.edges import normal_edge
 
@@ -43,14 +44,19 @@ class Verdict:
     reaction: bool = False  # the claim is about a reaction to a fault, so it cannot hold without one
 
 
+ABOUT = ("phase", "who")  # fields that say which requests are judged; methods set them, not arguments
+
+
 @dataclass(frozen=True)
 class Check(ABC):
     """One claim about a run. A subclass adds its bounds as fields, checks them in `validate`, and judges a view."""
 
     phase: str | None = field(default=None, kw_only=True)
+    who: Selection | None = field(default=None, kw_only=True)
 
     default_phase: ClassVar[str | None] = None  # the phase to judge unless `during` names another
     slack: ClassVar[tuple[str, ...]] = ()  # bounds (`..._s`, `..._ms`) on when something happens
+    takes_part: ClassVar[bool] = True  # False: judges proxies or probes, so it knows no single users
     takes_tcp: ClassVar[bool] = False  # True: can judge a tcp edge, where only connections are recorded
 
     def __post_init__(self) -> None:
@@ -78,6 +84,30 @@ class Check(ABC):
         """Return the same check for another phase: `availability(at_least_percent=99).during("healed")`."""
         other = copy.copy(self)
         object.__setattr__(other, "phase", phase)
+        return other
+
+    def for_cohort(self, cohort: str) -> Self:
+        """Return the same check for the users of one cohort of the load, whether or not a fault has this scope.
+
+        Raises `CheckError` for a check that does not judge single users. An unknown cohort is refused with the run.
+        """
+        return self._narrowed(replace(self.who or Selection(), cohort=cohort))
+
+    def where(self, predicate: Predicate) -> Self:
+        """Return the same check for the requests for which a function is true.
+
+        `statuses(200).where(lambda request: request.path == "/cart")`. The function takes a `Request` of the history.
+        Raises `CheckError` for what cannot be called, and for a check that does not judge single requests.
+        """
+        if not callable(predicate):
+            raise CheckError(f"{self}: where() takes a function of a request, not {predicate!r}")
+        return self._narrowed(replace(self.who or Selection(), predicate=predicate))
+
+    def _narrowed(self, who: Selection) -> Self:
+        if not self.takes_part:
+            raise CheckError(f"{self} judges no single requests, so {who} cannot be added")
+        other = copy.copy(self)
+        object.__setattr__(other, "who", who)
         return other
 
     def needs(self, view: View) -> tuple[str, ...]:
@@ -172,7 +202,7 @@ class Check(ABC):
         """Yield the arguments as written in the test."""
         for one in fields(self):
             value = getattr(self, one.name)
-            if one.name != "phase" and (not one.kw_only or value != one.default):
+            if one.name not in ABOUT and (not one.kw_only or value != one.default):
                 text = str(getattr(value, "__name__", "...")) if callable(value) else repr(value)
                 yield f"{one.name}={text}" if one.kw_only else text
 
@@ -186,7 +216,7 @@ class Check(ABC):
     def __str__(self) -> str:
         """Return the check as written in the test."""
         during = f".during({self.phase!r})" if self.phase else ""
-        return f"{self.name}({', '.join(self.arguments())}){during}"
+        return f"{self.name}({', '.join(self.arguments())}){self.who or ''}{during}"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def place_of(index: Index, request: Request) -> str:
     Below the deepest failed call, a tcp edge is named if its connections show that the service waited there, and an
     edge under a fault if its other calls kept the service busy.
     """
-    calls = index.calls.by_request.get(request.id, ()) or index.arrivals.by_request.get(request.id, ())
+    calls = _calls(index, request)
     found = next(iter(causes(index, request, calls)), None)
     if found is None and request.ok:
         spent = [call for call in calls if call.duration_ms > request.latency_ms / 2]
@@ -37,6 +37,13 @@ def _past_the_mesh(index: Index, caller: str) -> str:
     """Return the edge under a fault on which a service made connections past the mesh; "" if there is none."""
     under = (edge for fault in index.faults if fault.injected for edge in fault.edges)
     return next((edge for edge in under if edge in detours(index) and Edge.parse(edge).caller == caller), "")
+
+
+def _calls(index: Index, request: Request) -> Sequence[Hop]:
+    """Return the calls of a request, and its arrivals on edges where no call is recorded."""
+    calls = index.calls.by_request.get(request.id, ())
+    known = {call.edge for call in calls}
+    return [*calls, *(one for one in index.arrivals.by_request.get(request.id, ()) if one.edge not in known)]
 
 
 def _waiting_below(found: Hop, hops: Sequence[Hop]) -> Hop:

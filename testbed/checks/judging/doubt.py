@@ -26,6 +26,7 @@ ALMOST = 0.9  # of the time that ran out: a fault that delays by so much is the 
 LEAST_MS = 1.0  # no request takes less
 CROWD_MS = 100.0  # after a stall of this length, what it held up comes all at once
 LOOK_BACK_S = 10.0  # failures in this time before a refusal explain why the host was ejected
+NO_FILES = "too many open files"  # what the load driver says of itself
 _SLOWING = {"delay", "latency", "bandwidth", "throttle", "slicer", "slow_close", "slow_start"}
 _SLOWING |= {"packet_delay", "packet_loss", "packet_corrupt", "packet_duplicate", "packet_reorder"}
 _SLOWING |= {"cpu_limit", "memory_limit", "cpu", "memory", "corrupt", "duplicate", "reorder", "sliced"}
@@ -66,6 +67,8 @@ class Doubts:
 
     def concerns(self, request: Request) -> bool:
         """Whether the testbed can be the reason for how a request ended, or for a reaction on its way."""
+        if NO_FILES in request.error:
+            return True
         hops = self._hops(request)
         bad = [hop for hop in hops if _failed(hop)]
         doubtful = [hop for hop in bad if self._in_doubt(hop, bad)]
@@ -121,6 +124,8 @@ class Doubts:
     def _slow(self, hop: Hop) -> bool:
         """Whether the testbed can be the reason why a hop waited for so long."""
         lasted = self._waited_ms(hop)
+        if not _answered(hop) and any(self._plane.full.between(hop.start, _end(hop))):
+            return not self._explained(hop, 0.0)
         enough = min(self._held_up_ms(hop), lasted) >= max(FLOOR_MS, SHARE * lasted)
         return enough and not self._explained(hop, ALMOST * hop.duration_ms)
 

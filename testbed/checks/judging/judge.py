@@ -6,16 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from testbed.checks.judging.asides import with_asides
 from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import seconds
 from testbed.checks.judging.report import BLIND, Report
 from testbed.checks.judging.saturation import discount_overhead
+from testbed.checks.judging.selection import Selection
 from testbed.checks.judging.steady_state import compared_with_before
 from testbed.checks.judging.tcp import refuse_on_tcp
 from testbed.checks.judging.validity import first_threat
-from testbed.checks.judging.view import View, population, window_of
+from testbed.checks.judging.view import EVERYONE, View, after_warm_up, population, window_of
 from testbed.errors import CheckError, TestbedError
-from testbed.history.deaths import is_finding
+from testbed.history.deaths import is_finding, last_request
 from testbed.history.detours import Detour, detours
 from testbed.history.events import ProcessEvent
 from testbed.history.file import History
@@ -36,7 +39,7 @@ def judge(
 
     `affected` and `unaffected` exist where the users or cohorts of all faults were fixed beforehand; `touched` and
     `untouched` were selected by what happened. Raises `CheckError` for checks that cannot be judged as written, and
-    `TestbedError` if the testbed's own processes died, or an app before any fault.
+    `TestbedError` if the testbed's own processes died.
     """
     index = history.index
     named = {"all": all, "affected": affected, "unaffected": unaffected, "touched": touched, "untouched": untouched}
@@ -81,17 +84,20 @@ def _listed(name: str, checks: Sequence[Check]) -> Sequence[Check]:
 
 
 def _pairs(index: Index, named: dict[str, Sequence[Check]]) -> list[tuple[Check, View]]:
-    """Return each check with its view; checks of the same population and phase share one."""
-    views: dict[tuple[str, str | None], View] = {}
+    """Return each check with its view; checks of the same requests share one."""
+    views: dict[tuple[str, str | None, Selection | None], View] = {}
     pairs = []
     for name, checks in named.items():
         who = population(index, name)
         for check in checks:
             refuse_on_tcp(check, index)
             check.fits(index)
-            key = (name, check.phase or check.default_phase)
+            key = (name, check.phase or check.default_phase, check.who)
+            if check.who:
+                check.who.fits(str(check), index)
             if key not in views:
-                views[key] = View(index, who, window_of(index, key[1]))
+                part = who.narrowed(check.who) if check.who else who
+                views[key] = View(index, part, window_of(index, key[1]))
             pairs.append((check, views[key]))
     return pairs
 
@@ -115,7 +121,7 @@ def _refuse_repeats(pairs: Sequence[tuple[Check, View]]) -> None:
 
 
 def _verdict(check: Check, view: View) -> Verdict:
-    return compared_with_before(check, view, _judged(check, view), _judged)
+    return with_asides(check.views(view)[0], compared_with_before(check, view, _judged(check, view), _judged))
 
 
 def _judged(check: Check, view: View) -> Verdict:
@@ -162,28 +168,38 @@ def _where(error: BaseException) -> str:
 
 
 def _deaths(index: Index) -> Iterator[Verdict]:
-    """Yield a violation for every app that died because of a fault (rule 3). Any other death is a testbed error."""
-    first = min((fault.start for fault in index.faults if fault.injected), default=float("inf"))
+    """Yield a violation for every app that died (rule 3). The death of another process is a testbed error."""
     for event in index.processes:
         if event.event == "died":
-            if not is_finding(event.process, event.at, first):
-                raise TestbedError(f"{event.process} died, and no fault was in force: {event.detail}")
-            yield _death(index, event, event.at - first)
+            if not is_finding(event.process):
+                raise TestbedError(f"{event.process} died: {event.detail}")
+            yield _death(index, event)
 
 
-def _death(index: Index, event: ProcessEvent, after_s: float) -> Verdict:
-    begun = (f"{fault.id} {fault.text}" for fault in index.faults if fault.start <= event.at)
-    faults = ", ".join(dict.fromkeys(begun))
+def _death(index: Index, event: ProcessEvent) -> Verdict:
+    last = last_request(index, event.process, event.at)
+    phase = next((phase for phase in index.phases if phase.start <= event.at < phase.end), None)
+    everything = View(index, EVERYONE, after_warm_up(index))
+    trace = f"; the last that it had begun was {request_trace(everything, last)}" if last else ""
     return Verdict(
         check="no app dies",
         population="all",
-        phase=next((phase.name for phase in index.phases if phase.start <= event.at < phase.end), ""),
+        phase=phase.name if phase else "",
         outcome="violated",
         observed=f"{event.process} died",
         bound="no app dies",
         n=len(index.requests),
         source="runtime",
-        why=f"{event.process} died {seconds(after_s)} after {faults} began: {event.detail}",
-        next=f"the log of {event.process}",
+        why=f"{event.process} died {_under(index, event)}: {event.detail}",
+        next=f"the log of {event.process}{trace}",
         title="no app dies",
     )
+
+
+def _under(index: Index, event: ProcessEvent) -> str:
+    """Return what was broken when a process died: `0.3 s after f1 memory_limit(mb=8) began`."""
+    begun = [fault for fault in index.faults if fault.injected and fault.start <= event.at]
+    if not begun:
+        return "with no fault in force"
+    names = ", ".join(dict.fromkeys(f"{fault.id} {fault.text}" for fault in begun))
+    return f"{seconds(event.at - min(fault.start for fault in begun))} after {names} began"

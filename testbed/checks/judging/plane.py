@@ -6,6 +6,7 @@ delays requests as well. It is only sent a few times a second, so a probe also s
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from testbed.history.index import Index, remembered
 UNANSWERED_MS = 1000.0  # the probe gives up after this
 AROUND_S = 0.15  # a probe speaks for this much time before and after itself
 SILENCE_S = 1.0  # without a probe for so long, the test process itself was stopped
+FULL = 0.95  # of the file descriptors of a process
+FILES_EVERY_S = 0.6  # between two samples of them, at least
 LATE_MS = 25.0  # a request that is sent later than this shows that the machine was late
 
 
@@ -61,6 +64,7 @@ class Plane:
 
     probed: Periods = Periods()  # by the no-op probe
     late: Periods = Periods()  # the load was late
+    full: Periods = Periods()  # a proxy had no file descriptors left
 
     def held_up_ms(self, start: float, end: float) -> float:
         """Return how long the testbed can have held up what was under way, by any sign."""
@@ -73,7 +77,8 @@ def plane_of(index: Index) -> Plane:
     probes = [_probed(sample) for sample in index.samples if sample.source == "probe"]
     probes.sort(key=_start)
     probed = sorted([*_joined(probes), *_silences(probes)], key=_start)
-    return Plane(Periods(probed), Periods(sorted(_lateness(index.requests), key=_start)))
+    full = sorted(_without_files(index.samples), key=_start)
+    return Plane(Periods(probed), Periods(sorted(_lateness(index.requests), key=_start)), Periods(full))
 
 
 def _start(one: Slowness) -> float:
@@ -108,6 +113,12 @@ def _silences(probes: Sequence[Slowness]) -> Iterator[Slowness]:
     for before, after in pairwise(probes):
         if (gap_s := after.start - before.end) > SILENCE_S:
             yield Slowness(before.end, after.start, gap_s * 1000)
+
+
+def _without_files(samples: Iterable[Sample]) -> Iterator[Slowness]:
+    for sample in samples:
+        if sample.source == "files" and max(sample.values.values(), default=0.0) >= FULL:
+            yield Slowness(sample.at - FILES_EVERY_S, sample.at + FILES_EVERY_S, math.inf)
 
 
 def _lateness(requests: Iterable[Request]) -> Iterator[Slowness]:

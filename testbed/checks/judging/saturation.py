@@ -12,24 +12,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from itertools import pairwise
 
 from testbed.checks.judging.base import Check, Verdict
-from testbed.checks.judging.doubt import Doubts, without_doubt
+from testbed.checks.judging.doubt import NO_FILES, Doubts, without_doubt
 from testbed.checks.judging.formatting import count, ms, percent, plural
 from testbed.checks.judging.plane import UNANSWERED_MS, plane_of
 from testbed.checks.judging.validity import ADVICE
 from testbed.checks.judging.view import EVERYONE, View, Window
 from testbed.history.index import Index
+from testbed.history.outcomes import TIMEOUT
 
 SATURATED = "the testbed was saturated"  # the reason of such a verdict begins with it
 SLOW_SHARE = 0.05  # of the samples; a shared machine has single slow samples all the time
+BUSY = "all cores of the machine were busy in every sample, so the services may have lacked CPU time"
+FULL = 0.99  # of all cores: no idle time beyond the resolution of the kernel's counters
 STARVED_MS = 25.0  # for the no-op probe: below 1 ms on an idle machine, p95 4 ms at a load of 5 on two cores
 PROBE_EVERY_MS = 100.0  # a longer probe also counts for the probes that it delayed
 
 
 def discount_overhead(check: Check, view: View, verdict: Verdict) -> Verdict:
-    """Return the verdict; inconclusive if the testbed itself may be the reason for it."""
+    """Return the verdict; inconclusive if the testbed itself may be the reason for it.
+
+    A violation that is about time says whether the machine was busy throughout.
+    """
+    judged = _discounted(check, view, verdict)
+    seen = check.views(view)[0]
+    if judged.outcome != "violated" or not busy_throughout(view.index, seen.window) or not _about_time(check, seen):
+        return judged
+    return replace(judged, why=f"{judged.why}; {BUSY}")
+
+
+def _about_time(check: Check, view: View) -> bool:
+    """Whether a lack of CPU time can matter: the claim is about time, or something timed out."""
+    times = (getattr(check, one.name) for one in fields(check) if one.name.endswith(("_ms", "_s")))
+    if any(time is not None for time in times) or any(not request.answered for request in view.requests):
+        return True
+    index = view.index
+    hops = (hop for request in view.requests for hop in index.attempts.by_request.get(request.id, ()))
+    return any(hop.outcome == TIMEOUT for hop in hops)
+
+
+def _discounted(check: Check, view: View, verdict: Verdict) -> Verdict:
     if verdict.outcome == "inconclusive":
         return verdict
     compared = [request.id for other in check.views(view)[1:] for request in other.requests]
@@ -89,6 +114,8 @@ def said_of(view: View) -> str:
     probe = "got no answer for" if worst >= UNANSWERED_MS else "took up to"
     said = [f"the no-op probe through the test proxies {probe} {ms(worst)}"] if worst > late else []
     said += [f"the load generator was up to {ms(late)} behind schedule"] if late >= 1 else []
+    full = any(plane_of(view.index).full.between(start, end)) or any(NO_FILES in r.error for r in view.requests)
+    said += ["a process of the testbed had no file descriptors left (ulimit -n)"] if full else []
     return f"in {view.window.name} {' and '.join(said)}"
 
 
@@ -138,6 +165,15 @@ def _weighted(index: Index, window: Window) -> list[tuple[float, float]]:
     probes = [(sample.at, max(sample.values.values())) for sample in index.samples if sample.source == "probe"]
     took = [one for at, one in probes if window.start <= at - one / 1000 < window.end]
     return [(one, max(1.0, one / PROBE_EVERY_MS)) for one in took]
+
+
+def busy_throughout(index: Index, window: Window) -> bool:
+    """Whether all cores were busy in every sample of a window. Services may then have lacked CPU time."""
+    samples = [s for s in index.samples if s.source in ("machine", "testbed") and "capacity" in s.values]
+    samples.sort(key=lambda sample: sample.at)
+    pairs = [(a, b) for a, b in pairwise(samples) if b.at > window.start and a.at < window.end]
+    used = [(b.values["machine"] - a.values["machine"], b.values["capacity"] - a.values["capacity"]) for a, b in pairs]
+    return bool(used) and all(busy >= FULL * capacity for busy, capacity in used)
 
 
 def spent(index: Index, window: Window) -> dict[str, float]:

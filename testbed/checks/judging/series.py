@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.findings import Finding, combine
@@ -148,6 +149,8 @@ class ProbeCheck(Check):
     """A check of a probe, by its name in `probes=`."""
 
     probed: str
+
+    takes_part: ClassVar[bool] = False
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` if the run has no such probe."""

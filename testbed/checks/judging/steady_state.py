@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.saturation import SATURATED, testbed_was_slow
-from testbed.checks.judging.view import EVERYONE, View, before_first_fault
+from testbed.checks.judging.view import View, before_first_fault
 from testbed.errors import TestbedError
 
 
@@ -21,8 +21,7 @@ def compared_with_before(
     window = before_first_fault(view.index)
     if not _is_out(verdict) or check.reaction or window is None or view.window.end <= window.end:
         return verdict
-    population = EVERYONE if view.population.faults else view.population  # no request was touched before the fault
-    before, same = View(view.index, population, window), check.during(window.name)
+    before, same = View(view.index, view.population.beforehand, window), check.during(window.name)
     try:
         found = judged(same, before)
         if not _is_out(found) or same.judge(before).outcome != "violated":

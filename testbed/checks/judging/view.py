@@ -16,6 +16,7 @@ from testbed.history.index import Index, Joined
 from testbed.history.requests_at import first_fault
 
 if TYPE_CHECKING:
+    from testbed.checks.judging.selection import Selection
     from testbed.spec.topology import Topology
 
 T = TypeVar("T", Attempt, Call, Arrival)
@@ -48,6 +49,23 @@ class Population:
     name: str
     includes: Callable[[Request], bool]
     faults: tuple[FaultEvent, ...] = ()
+    selection: Selection | None = None  # that the check named
+
+    def narrowed(self, selection: Selection) -> Population:
+        """Return the part of this population that a check names."""
+        return Population(
+            f"{self.name}, {selection.words}",
+            lambda request: self.includes(request) and selection.includes(request),
+            self.faults,
+            selection,
+        )
+
+    @property
+    def beforehand(self) -> Population:
+        """The same users before the first fault; all that the check names, if the selection depends on the run."""
+        if not self.faults:
+            return self
+        return EVERYONE.narrowed(self.selection) if self.selection else EVERYONE
 
     def __str__(self) -> str:
         """Return the name, marked as descriptive if the selection depends on the run."""
@@ -90,8 +108,7 @@ class View:
     @cached_property
     def baseline(self) -> View:
         """The same users before the first fault; all users if the selection depends on the run."""
-        population = EVERYONE if self.population.faults else self.population
-        return View(self.index, population, phase_window(self.index, "baseline"))
+        return View(self.index, self.population.beforehand, phase_window(self.index, "baseline"))
 
     @property
     def rate(self) -> float:

@@ -24,7 +24,7 @@ class Prober:
         """Find the place of each probe. Raises `TestbedError` for one that is not there; nothing is read."""
         self._series = [one for name, probe in _checked(probes).items() for one in _series(name, probe, site)]
         self.declared = [
-            ProbeEvent(name, str(probe), float(probe.every_ms), probe.unit, self._places(name))
+            ProbeEvent(name, str(probe), float(probe.every_ms), probe.unit, self._places(name), probe.timeout_ms)
             for name, probe in probes.items()
         ]
 

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, TypeVar
 
 from testbed.checks import CHECKS, Check, View
+from testbed.checks.judging.base import ABOUT
 from testbed.checks.judging.view import EVERYONE, after_warm_up
 from testbed.errors import CheckError, FaultError
 from testbed.experiment.planning import plan_for
@@ -191,7 +192,7 @@ def examples(made: Any) -> list[Check]:
 
 def _examples(made: Any) -> Iterator[Check]:
     kind = getattr(made, "func", made)
-    bounds = [one.name for one in fields(kind) if one.kw_only and one.name != "phase"]
+    bounds = [one.name for one in fields(kind) if one.kw_only and one.name not in ABOUT]
     given = [{}, *({name: guess} for name in bounds for guess in GUESSES)]
     for subject, bound in product(_subjects(kind, len(getattr(made, "args", ()))), given):
         with suppress(CheckError):

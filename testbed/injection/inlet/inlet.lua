@@ -1,6 +1,6 @@
 -- The inlet's memory: which link a request came by, which attempt it is, and which rules hit it.
--- inlet.py writes the globals CONTROL (the control address), CARRIERS (headers) and LINKS (inlet address -> {app, edge})
--- above this text.
+-- inlet.py writes the globals CONTROL (the control address), CARRIERS (headers), FIELDS (of JSON bodies) and LINKS (inlet
+-- address -> {app, edge}) above this text.
 
 local GENERATION = 20000 -- calls remembered in one generation of the attempt counters
 
@@ -222,6 +222,32 @@ local function apply(headers, found, request)
   return table.concat(faults, ",")
 end
 
+-- The first value of a field in a text of JSON: a string or a number, at any depth.
+local function value_of(text, field)
+  local name = '"' .. field:gsub("%-", "%%-") .. '"%s*:%s*'
+  return text:match(name .. '"([^"]*)"') or text:match(name .. "(%-?[%w.]+)")
+end
+
+-- What names the effect of a request. A body is read only if such fields are wanted, and only a small one of JSON.
+local function note_fields(handle, headers)
+  local length = tonumber(headers:get("content-length") or "")
+  local kind = headers:get("content-type") or ""
+  if #FIELDS == 0 or length == nil or length == 0 or length > 65536 or not kind:find("json", 1, true) then
+    return
+  end
+  local body = handle:body()
+  if body == nil then
+    return
+  end
+  local text = body:getBytes(0, body:length())
+  for _, field in ipairs(FIELDS) do
+    local value = value_of(text, field)
+    if value ~= nil then
+      handle:streamInfo():dynamicMetadata():set("testbed_fields", field, value)
+    end
+  end
+end
+
 function envoy_on_request(handle)
   local address = handle:streamInfo():downstreamLocalAddress()
   if address == CONTROL then
@@ -245,6 +271,7 @@ function envoy_on_request(handle)
     }
     metadata:set("testbed", "fault", apply(headers, found, request))
   end
+  note_fields(handle, headers)
 end
 
 -- An app that ends the connection with its answer says so by a header, or by HTTP/1.0: the caller has to know as well.

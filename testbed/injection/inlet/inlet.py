@@ -10,7 +10,8 @@ How it is made transparent (tests/e2e/injection/test_inlet_transparent.py proves
   would control this Envoy (`CONTROL_HEADERS`) are dropped, and a `date` is added to an answer without one.
 
 Remaining differences: an answer that is not HTTP becomes a 502 of the inlet; an answer without a length arrives in
-chunks; an HTTP/2 app's connection and its GOAWAY end at the inlet.
+chunks; names of trailers arrive in small letters; HTTP/1.0 becomes HTTP/1.1; an HTTP/2 app's connection and its GOAWAY
+end at the inlet.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ _FAULT_WORDS = ("abort-request", "abort-grpc-request", "delay-request", "through
 _FAULTS = tuple(f"x-envoy-fault-{what}" for what in _FAULT_WORDS)
 _BROKEN = ["UC", "UF", "UR", "LR"]  # the callee broke the connection or was down: close the caller's connection
 
+NOTHING: Json = {}
 FIELDS = {
     "type": "%ACCESS_LOG_TYPE%",  # lines of requests under way come at intervals
     "local": "%DOWNSTREAM_LOCAL_ADDRESS%",
@@ -68,37 +70,48 @@ FIELDS = {
 
 
 def inlet_process(
-    links: Sequence[Link], *, admin: str, control: str, context: Sequence[str] = (), answers: Sequence[str] = ()
+    links: Sequence[Link],
+    *,
+    admin: str,
+    control: str,
+    context: Sequence[str] = (),
+    content: Json = NOTHING,
+    fields: Sequence[str] = (),
 ) -> tuple[Process, list[File]]:
     """Return the inlet of these links; links without an inlet address are left out.
 
-    `admin` and `control` are "ip:port"; `context` are headers that are read like baggage, `answers` headers of answers
-    that are logged. The log is `LOG` below the run's folder.
+    `admin` and `control` are "ip:port"; `context` are headers that are read like baggage, `content` more fields of the
+    log, for requests and answers, `fields` fields of JSON bodies that are logged. The log is `LOG` below the run's
+    folder.
     """
     mine = [link for link in links if link.inlet]
     listens = (admin, control, *(link.inlet for link in mine if link.inlet))
-    text = bootstrap.bootstrap(admin, [_listener(mine, control, context, answers), *_apps(mine)], _clusters(mine))
+    manager = _connection_manager(_lua(mine, control, context, fields), context, content)
+    text = bootstrap.bootstrap(admin, [_listener(mine, control, manager), *_apps(mine)], _clusters(mine))
     ready, reached = Ready(f"http://{admin}/ready"), (admin, control)
     process = Process("inlet", "inlet", bootstrap.command(CONFIG), ready, listens, reached=reached)
     return process, [File(CONFIG, text)]
 
 
-def script(links: Iterable[Link], control: str, context: Sequence[str] = ()) -> str:
+def script(links: Iterable[Link], control: str, context: Sequence[str] = (), fields: Sequence[str] = ()) -> str:
     """Return the Lua of the inlet: a fixed text after a table of the links."""
     rows = (f'  ["{link.inlet}"] = {{ app = "{link.callee}", edge = "{link.edge}" }},\n' for link in links)
     carriers = ", ".join(f'"{name}"' for name in ("baggage", *context))
-    head = f'CONTROL = "{control}"\nCARRIERS = {{ {carriers} }}\nLINKS = {{\n{"".join(rows)}}}\n'
+    named = ", ".join(f'"{name}"' for name in fields)
+    head = (
+        f'CONTROL = "{control}"\nFIELDS = {{ {named} }}\nCARRIERS = {{ {carriers} }}\nLINKS = {{\n{"".join(rows)}}}\n'
+    )
     return head + files("testbed.injection.inlet").joinpath("inlet.lua").read_text()
 
 
-def _listener(links: Sequence[Link], control: str, context: Sequence[str], answers: Sequence[str]) -> Json:
+def _listener(links: Sequence[Link], control: str, manager: Json) -> Json:
     inlets = [link.inlet for link in links if link.inlet]
     return {
         "name": "inlet",
         "address": bootstrap.socket_address(control),
         "additional_addresses": [{"address": bootstrap.socket_address(inlet)} for inlet in inlets],
         "enable_reuse_port": False,  # with it, an address in use would not be detected
-        "filter_chains": [{"filters": [*_ends(), _connection_manager(links, control, context, answers)]}],
+        "filter_chains": [{"filters": [*_ends(), manager]}],
     }
 
 
@@ -106,15 +119,15 @@ def _ends() -> list[Json]:
     return [connection_filter.naming_callers(), connection_filter.on_connections()]
 
 
-def _connection_manager(links: Sequence[Link], control: str, context: Sequence[str], answers: Sequence[str]) -> Json:
-    fields = FIELDS | bootstrap.answer_fields(answers) | {"baggage": bootstrap.request_context(context)}
+def _connection_manager(lua: Json, context: Sequence[str], content: Json) -> Json:
+    fields = FIELDS | content | {"baggage": bootstrap.request_context(context)}
     return bootstrap.connection_manager(
         delayed_close_timeout=bootstrap.OFF,
         server_header_transformation="PASS_THROUGH",
         generate_request_id=False,
         http_protocol_options=_http1() | {"accept_http_10": True},
         **bootstrap.trusting(*_early_headers()),
-        http_filters=[_lua(links, control, context), _fault(), connection_filter.on_requests(), _router()],
+        http_filters=[lua, _fault(), connection_filter.on_requests(), _router()],
         route_config={"virtual_hosts": [{"name": "apps", "domains": ["*"], "routes": _routes()}]},
         local_reply_config={"mappers": [_mark_broken()]},
         access_log=[bootstrap.json_log(f"{{dir}}/{LOG}", fields)],
@@ -135,8 +148,8 @@ def _early_headers() -> list[Json]:
     return steps
 
 
-def _lua(links: Sequence[Link], control: str, context: Sequence[str]) -> Json:
-    code = {"inline_string": script(links, control, context)}
+def _lua(links: Sequence[Link], control: str, context: Sequence[str], fields: Sequence[str]) -> Json:
+    code = {"inline_string": script(links, control, context, fields)}
     return named("envoy.filters.http.lua", typed("extensions.filters.http.lua.v3.Lua", default_source_code=code))
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 
 from testbed.envoy.admin import counters
 from testbed.envoy.flags import flags, is_end, outcome
-from testbed.evidence.access_log import Fields, Reading, TrafficEvent, content, grpc, read, request_id, times
+from testbed.evidence.access_log import Fields, Reading, TrafficEvent, content, grpc, pairs, read, request_id, times
 from testbed.evidence.completeness import Counts
 from testbed.history.events import Arrival
 from testbed.history.outcomes import IN_FLIGHT, REJECTED
@@ -71,6 +71,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         if rejected
         else outcome(said, begun=not unanswered and _begun(details), status=status),
         answered_in="HTTP/2" if line.get("http2") else "",
+        keys=pairs(line.get("keys")) + pairs(line.get("fields")),
         **content(line),
     )
 

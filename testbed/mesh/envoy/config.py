@@ -16,7 +16,7 @@ from testbed.envoy.validate import rejection
 from testbed.evidence.source import Log
 from testbed.mesh.envoy.log import ProxyLog, unsent
 from testbed.mesh.envoy.monitor import EnvoyMonitor, counts
-from testbed.mesh.envoy.policies import cluster, filters, route
+from testbed.mesh.envoy.policies import STEERING, cluster, filters, route
 from testbed.mesh.envoy.tcp import tcp
 from testbed.plan.values import UNDER_WAY_MS, File, Link, Node, Process, ProxyHost, Ready, Replica, links_from
 from testbed.plan.wiring import address_variables, upstreams
@@ -44,6 +44,7 @@ FIELDS = {
     "details": "%RESPONSE_CODE_DETAILS%",
 }
 ATTEMPT_FIELDS = {"kind": "attempt", "host": "%UPSTREAM_HOST%", "number": "%REQ(X-ENVOY-ATTEMPT-COUNT)%"} | FIELDS
+REQUESTS: Json = {"sent": "%BYTES_RECEIVED%", "steering": f"%DYNAMIC_METADATA({STEERING})%"}
 CALL_FIELDS = {"kind": "call", "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "host": "%REQ(:AUTHORITY)%"} | FIELDS
 
 
@@ -145,7 +146,7 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
     policies = {name: (cluster_name(host, edge), topology.policy(edge)) for name, edge in edges.items()}
     routes = {name: route(*policies[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
-    caller, answers = _log_fields(topology, replica), bootstrap.answer_fields(topology.recorded_headers)
+    caller, answers = _log_fields(topology, replica), bootstrap.answer_fields(topology.recorded_headers) | REQUESTS
     ways = {FOR_ALL: _manager(host, caller, answers, [*hosts, _unknown_service(routes)])} if edges else {}
     ways |= {name: tcp(*policies[name], replica, _log(host)) for name in edges}
     for name, found in routes.items():

@@ -7,9 +7,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from testbed.envoy.flags import flags, has_begun, is_end, outcome
-from testbed.evidence.access_log import Fields, Reading, TrafficEvent, by_listen, content, grpc, read, request_id, times
+from testbed.evidence.access_log import (
+    Fields,
+    Reading,
+    TrafficEvent,
+    by_listen,
+    content,
+    grpc,
+    pairs,
+    read,
+    request_id,
+    times,
+)
 from testbed.evidence.connections import CONNECTION, is_connection
-from testbed.history.events import Attempt, Call
+from testbed.history.events import UNKNOWN, Attempt, Call
 from testbed.history.outcomes import IN_FLIGHT, NO_HOST, REFUSED, REJECTED
 from testbed.plan.values import Link
 
@@ -144,6 +155,8 @@ class _Line:
             refused=self.unsent,
             grpc_status=status_grpc,
             outcome=self._outcome(said, refused=self.unsent, begun=begun, status=status),
+            sent=int(self.fields.get("sent", UNKNOWN)),
+            steering=pairs(self.fields.get("steering")),
             **content(self.fields),
         )
 

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from testbed.spec.policies.policy import OutlierDetection, Policy
     from testbed.spec.policies.retries import Retries
 
+STEERING = "testbed_steering"  # the namespace of the headers by which an app overrides its policy
+OVERRIDING = tuple(
+    f"x-envoy-{name}"
+    for name in (
+        *("upstream-rq-timeout-ms", "upstream-rq-per-try-timeout-ms", "upstream-stream-duration-ms"),
+        *("max-retries", "retry-on", "retry-grpc-on", "retriable-status-codes", "retriable-header-names"),
+        *("hedge-on-per-try-timeout", "upstream-rq-timeout-alt-response"),
+    )
+)
 HOST_ATTEMPTS = 5  # as in Istio: how often a retry looks for an untried host
 MUTATION = "envoy.filters.http.header_mutation"
 _MUTATION = "extensions.filters.http.header_mutation.v3.HeaderMutation"
@@ -42,8 +51,17 @@ def route(cluster: str, policy: Policy | None) -> Json:
 
 
 def filters() -> list[Json]:
-    """Return the filters that routes need before the router; without settings of a route they do nothing."""
-    return [named(MUTATION, typed(_MUTATION, mutations={}))]
+    """Return the filters before the router: one notes the app's own settings, the other needs settings of a route."""
+    return [_steering(), named(MUTATION, typed(_MUTATION, mutations={}))]
+
+
+def _steering() -> Json:
+    """Note the headers by which an app overrides its policy: the router uses and removes them."""
+    kind = "extensions.filters.http.header_to_metadata.v3.Config"
+    rules = [
+        {"header": name, "on_header_present": {"metadata_namespace": STEERING, "key": name}} for name in OVERRIDING
+    ]
+    return named("envoy.filters.http.header_to_metadata", typed(kind, request_rules=rules))
 
 
 def _deadline() -> Json:

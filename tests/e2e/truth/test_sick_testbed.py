@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from testbed import abort, attempts, constant_rate, contained, delay, fallback, get, start, statuses
-from tests.kit.illness import starved, stopped
+from tests.kit.illness import no_files, starved, stopped
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
@@ -54,6 +54,14 @@ def test_missing_answers_while_everything_is_stopped_prove_nothing(bed):
         run = bed.experiment(NOTHING, load=load(), hold_s=1.5, **SHORT)
     report = run.judge(all=[statuses(200), contained()])
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive", "inconclusive"]
+
+
+def test_missing_answers_of_a_link_proxy_without_file_descriptors_prove_nothing(bed):
+    with no_files(bed.parts.runtime.pid("links")):
+        run = bed.experiment(load=load(), hold_s=1, **SHORT)
+    (found,) = run.judge(all=[statuses(200).during("hold")]).verdicts
+    assert (found.outcome, found.observed) == ("inconclusive", "no answer (timeout) x 30")
+    assert "a process of the testbed had no file descriptors left" in found.why
 
 
 def test_what_the_fault_did_is_proved_on_the_same_testbed(bed):

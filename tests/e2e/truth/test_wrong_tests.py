@@ -113,3 +113,10 @@ def test_a_hold_that_is_shorter_than_the_wait_of_the_fault(page: Testbed) -> Non
 
 def test_a_fault_for_a_cohort_that_no_user_has(page: Testbed) -> None:
     assert "no cohort 'bergen'" in not_green(lambda: run_of(page, delay(ms=20).on(EDGE).for_cohort("bergen")))
+
+
+def test_a_check_of_a_cohort_that_no_user_has(page: Testbed) -> None:
+    run = run_of(page, delay(ms=20).on(EDGE))
+    run.check(all=[statuses(200).for_cohort("oslo"), statuses(200).where(lambda request: request.user == "u0001")])
+    said = not_green(lambda: run.check(all=[statuses(200).for_cohort("osla")]))
+    assert "belongs to a cohort 'osla' (did you mean 'oslo'?)" in said

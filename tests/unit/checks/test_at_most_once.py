@@ -25,7 +25,9 @@ def test_once_each_holds_and_never_is_no_effect():
 def test_one_that_arrives_again_is_a_violation():
     verdict = told(one(3)).verdict(at_most_once(EDGE))
     assert (verdict.outcome, verdict.observed, verdict.margin) == ("violated", "1 to 3 (mean 1.4)", "2 too many")
-    assert verdict.why == "1 call of 5 arrived again, 2 times in all; POST /orders arrived 3 times for one request"
+    counted, who = verdict.why.split("; the proxy of checkout ")
+    assert counted == "1 call of 5 arrived again, 2 times in all; POST /orders arrived 3 times for one request"
+    assert who.startswith("repeated it 2 times (attempts of one call")
     assert verdict.next.startswith("request hold-3 ")
     tries = [line.strip() for line in verdict.next.splitlines()[1:4]]
     assert tries == [f"checkout -> pricing, pricing-1, attempt {n}, POST /orders: 200 after 4 ms" for n in (1, 2, 3)]

@@ -4,8 +4,19 @@ import pytest
 
 from testbed.checks import recovery
 from testbed.errors import CheckError
-from testbed.history.events import FaultEvent
+from testbed.history.events import FaultEvent, Request
 from tests.kit.story import EPOCH, faulty, quiet
+
+
+def test_value_bound_and_margin_are_on_one_clock():
+    story = faulty(400, recover=100)
+    story.phase("late", 300)  # the load goes on after the phase that is judged
+    failing = ("recover-", "late-")
+    story.events = [
+        replace(e, status=503) if isinstance(e, Request) and e.id.startswith(failing) else e for e in story.events
+    ]
+    verdict = story.verdict(recovery(within_s=0.5))
+    assert (verdict.observed, verdict.margin) == ("last failure 0.99 s after healing", "0.49 s over")
 
 
 def recovering(failures, n=100, **recover):

@@ -35,6 +35,7 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.evidence.access_log": "unit/mesh/envoy/test_log.py",
     "testbed.evidence.probing.site": "unit/evidence/probing/test_prober.py",
     "testbed.evidence.sampler": "e2e/evidence/test_samples.py",
+    "testbed.experiment.phases": "e2e/truth/test_order_independence.py",
     "testbed.experiment.processes": "e2e/faults/test_process_faults.py",
     "testbed.experiment.run": "unit/checks/judging/test_judge.py",
     "testbed.experiment.sources": "unit/evidence/test_recorder.py",

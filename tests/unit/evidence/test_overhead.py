@@ -1,6 +1,9 @@
 """The testbed's own load: processor seconds by name, the machine's from /proc/stat."""
 
-from testbed.evidence.overhead import CpuUsage
+import os
+
+from testbed.errors import TestbedError
+from testbed.evidence.overhead import CpuUsage, FilesUsed
 from testbed.runtime.proc import TICKS
 
 
@@ -12,6 +15,21 @@ def test_cpu_seconds_are_reported_by_name(tmp_path):
     assert sample.values["test"] > 0
     assert sample.values["machine"] == 170 / TICKS  # user, nice, system, irq, softirq, steal; guests are user time
     assert sample.values["capacity"] == 1010 / TICKS
+
+
+def test_the_share_of_file_descriptors_of_a_process_that_runs():
+    def gone():
+        raise TestbedError("links does not run")
+
+    sample = FilesUsed({"me": os.getpid, "links": gone}).sample()
+    assert set(sample.values) == {"me"}
+    assert 0 < sample.values["me"] < 1
+
+
+def test_the_machine_alone_is_a_source_of_its_own(tmp_path):
+    (tmp_path / "stat").write_text("cpu 100 0 50 700 20 5 5 0 0 0\n")
+    sample = CpuUsage({}, tmp_path / "stat").of_machine()
+    assert (sample.source, set(sample.values)) == ("machine", {"machine", "capacity"})
 
 
 def test_a_machine_that_does_not_say_is_left_out(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from testbed import TestbedError
 from testbed.experiment.reset import Cleaner
 from testbed.experiment.testbed import Testbed
+from testbed.plan.make import Plan
 from tests.kit.idle_mesh import SHAPE, Machine
 
 
@@ -20,12 +21,32 @@ def test_a_clean_mesh_is_left_alone(cleaner: Cleaner, machine: Machine) -> None:
     assert machine.restarted == []
 
 
-def test_the_proxies_above_a_fault_begin_anew_and_only_once(cleaner: Cleaner, machine: Machine) -> None:
+def test_a_proxy_without_a_state_keeps_its_connections(cleaner: Cleaner, machine: Machine) -> None:
     cleaner.note_faulted(["b"])
     cleaner.clean(None)
-    assert machine.restarted == ["a-1/proxy", "b-1/proxy"]
+    assert machine.restarted == []
+    assert not cleaner.take_broken_connections()
+
+
+def test_the_proxies_that_may_have_ejected_a_host_begin_anew_and_only_once(
+    cleaner: Cleaner, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Plan, "proxies_that_remember", lambda plan, services: ("a-1/proxy",) if services else ())
+    cleaner.note_faulted(["b"])
     cleaner.clean(None)
-    assert len(machine.restarted) == 2
+    assert machine.restarted == ["a-1/proxy"]
+    cleaner.clean(None)
+    assert len(machine.restarted) == 1
+    assert cleaner.take_broken_connections()
+    assert not cleaner.take_broken_connections()
+
+
+def test_the_proxies_whose_connections_may_hang_after_lost_packets_begin_anew(
+    cleaner: Cleaner, machine: Machine
+) -> None:
+    cleaner.note_faulted(["b"], packets=True)
+    cleaner.clean(None)
+    assert machine.restarted == ["a-1/proxy", "b-1/proxy"]
 
 
 def test_a_dead_app_is_started_again(cleaner: Cleaner, machine: Machine) -> None:
@@ -55,7 +76,7 @@ def test_services_with_a_reset_path_are_reset(cleaner: Cleaner, bed: Testbed, mo
 def test_a_fault_that_stays_in_force_is_reported_and_healed_again(
     bed: Testbed, cleaner: Cleaner, machine: Machine, monkeypatch: pytest.MonkeyPatch, part: str, method: str, said: str
 ) -> None:
-    cleaner.note_faulted(["b"])
+    cleaner.note_faulted(["b"], packets=True)
     with monkeypatch.context() as patch:
         patch.setattr(getattr(bed.parts, part), method, lambda: ["one"])
         with pytest.raises(TestbedError, match=f"{said}.* after healing: one"):

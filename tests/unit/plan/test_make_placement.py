@@ -124,6 +124,28 @@ def test_the_proxies_that_may_record_a_failure_are_those_of_all_callers() -> Non
     assert plan.proxies_above({"front"}) == ("node-1/proxy",)
 
 
+@pytest.mark.parametrize(
+    ("edge", "faulted", "found"),
+    [
+        ("front -> back", "back", ("front-1/proxy",)),
+        ("front -> back", "auth", ("front-1/proxy",)),  # a failure of auth reaches back as well
+        ("back -> auth", "back", ()),
+        ("front -> back", "front", ()),
+    ],
+)
+def test_only_a_proxy_with_outlier_detection_keeps_a_state(edge: str, faulted: str, found: tuple[str, ...]) -> None:
+    policy = {"edge": edge, "outlierDetection": {"consecutive5xxErrors": 3}}
+    assert plan_with(policy).proxies_that_remember({faulted}) == found
+    assert plan_with({"edge": edge, "timeout": "1s"}).proxies_that_remember({faulted}) == ()
+
+
+def plan_with(policy: dict[str, object]) -> Plan:
+    """Plan a chain with one policy."""
+    services = {"front": {"language": "go", "calls": ["back"]}, "back": {"language": "go", "calls": ["auth"]}}
+    data = {"name": "t", "entry": "front", "services": services | {"auth": {"language": "go"}}, "policies": [policy]}
+    return plan_for(Topology.model_validate(data), AddressSpace("127.9"))
+
+
 # -- the configuration
 
 

@@ -1,33 +1,39 @@
-"""Answers 200; after an upgrade it shouts back five bytes."""
+"""Answers 200, whatever the size of the head; after an upgrade it shouts back five bytes."""
 
-import http.client
 import os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-http.client._MAXLINE, http.client._MAXHEADERS = 1 << 20, 1000  # Python's own limits are those of Envoy's defaults
+import socketserver
 
 
-class Back(BaseHTTPRequestHandler):
-    """Takes any upgrade."""
+class Back(socketserver.StreamRequestHandler):
+    """One connection with one request after the other; it takes any upgrade."""
 
-    protocol_version = "HTTP/1.1"
+    def handle(self) -> None:
+        """Answer until the caller leaves."""
+        while head := self.head():
+            upgrade = next((line[9:] for line in head if line.lower().startswith("upgrade: ")), "")
+            if upgrade:
+                self.say("HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", f"Upgrade: {upgrade}")
+                self.wfile.write(self.rfile.read(5).upper())
+                return
+            self.say("HTTP/1.1 200 OK", "Content-Length: 0")
 
-    def do_GET(self) -> None:
-        """Switch the protocol if asked to."""
-        upgrade = self.headers.get("upgrade")
-        self.send_response(101 if upgrade else 200)
-        for name, value in (
-            {"connection": "Upgrade", "upgrade": upgrade} if upgrade else {"content-length": "0"}
-        ).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if upgrade:
-            self.wfile.write(self.rfile.read(5).upper())
-            self.close_connection = True
+    def head(self) -> list[str]:
+        """Read the lines of one head."""
+        lines = []
+        while line := self.rfile.readline().decode().strip():
+            lines.append(line)
+        return lines
 
-    def log_message(self, *_: object) -> None:
-        """Be quiet."""
+    def say(self, *lines: str) -> None:
+        """Write the lines of one head."""
+        self.wfile.write("".join(f"{line}\r\n" for line in (*lines, "")).encode())
 
 
-ThreadingHTTPServer.request_queue_size = 128
-ThreadingHTTPServer((os.environ["ADDR"].partition(":")[0], int(os.environ["PORT"])), Back).serve_forever()
+class Server(socketserver.ThreadingTCPServer):
+    """Takes many connections at once."""
+
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 128
+
+
+Server((os.environ["ADDR"].partition(":")[0], int(os.environ["PORT"])), Back).serve_forever()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from testbed.checks import contained, max_latency, statuses
-from testbed.history.outcomes import CLIENT_GONE, TIMEOUT
+from testbed.history.outcomes import CLIENT_GONE, IN_FLIGHT, TIMEOUT
 from tests.kit.blame import Planted, system
 
 CHAIN = ("front -> mid", "mid -> deep")
@@ -135,6 +135,14 @@ def test_a_fault_of_a_service_names_the_edges_to_it_that_were_used():
     run.hop("front -> mid", ms=10, status=503)
     run.hop("mid -> deep", ms=9, status=503)
     assert run.red(statuses(200)).edge == "mid -> deep"
+
+
+def test_an_arrival_below_the_last_recorded_call_shows_where_it_hangs():
+    run = unanswered(system(*CHAIN), "mid -> deep")
+    run.hop("front -> mid", ms=2000, status=0, outcome=CLIENT_GONE)
+    run.hop("mid -> deep", ms=1999, status=0, outcome=IN_FLIGHT)
+    run.events = [one for one in run.events if one.type != "call" or one.edge != "mid -> deep"]
+    assert place(run) == "mid -> deep"
 
 
 def test_without_any_failed_hop_it_is_the_entry():

@@ -22,7 +22,7 @@ from testbed.checks import (
 )
 from testbed.checks.judging.judge import judge_each
 from testbed.errors import CheckError, Inconclusive, NotContained, TestbedError
-from testbed.history.events import ProcessEvent
+from testbed.history.events import Arrival, ProcessEvent, Request
 from testbed.history.file import History
 from testbed.report.failure import raise_if_red
 from tests.kit.story import EDGE, EPOCH, Story, faulty, quiet
@@ -127,12 +127,20 @@ def test_an_app_that_dies_because_of_a_fault_is_a_violation():
     assert "panic: out of memory" in died.why
 
 
-@pytest.mark.parametrize(
-    ("process", "moment"), [("pricing-1/proxy", 4.25), ("inlet", 4.25), ("links", 4.25), ("pricing-1/app", 3.9)]
-)
-def test_any_other_death_is_our_trouble(process, moment):
+def test_an_app_that_dies_with_no_fault_in_force_is_a_violation_with_its_request():
     story = faulty(50)
-    story.events.append(ProcessEvent(EPOCH + moment, process, "died", "signal 11"))
+    first = next(event for event in story.events if isinstance(event, Request))
+    story.events.append(Arrival(first.id, EDGE, "checkout-1", "pricing-1", 1, EPOCH + 3.8, 90.0, 503, outcome="reset"))
+    story.events.append(ProcessEvent(EPOCH + 3.9, "pricing-1/app", "died", "exit code 3"))
+    _, died = judge(story.history, all=[statuses(200)]).verdicts
+    assert (died.outcome, died.why) == ("violated", "pricing-1/app died with no fault in force: exit code 3")
+    assert f"the last that it had begun was request {first.id} (GET /, user u0)" in died.next
+
+
+@pytest.mark.parametrize("process", ["pricing-1/proxy", "inlet", "links"])
+def test_any_other_death_is_our_trouble(process):
+    story = faulty(50)
+    story.events.append(ProcessEvent(EPOCH + 4.25, process, "died", "signal 11"))
     with pytest.raises(TestbedError, match=f"{process} died"):
         judge(story.history, all=[statuses(200)])
 

@@ -246,6 +246,26 @@ def test_more_attempts_than_allowed_may_be_retries_of_what_the_testbed_held_up()
     assert story.verdict(attempts(EDGE, at_most=1)).outcome == "inconclusive"
 
 
+def test_a_missing_answer_while_a_proxy_had_no_file_descriptors_left_is_in_doubt():
+    story = quiet(400, status=lambda i: 0 if i < 50 else 200, latency=3.0)
+    assert story.verdict(statuses(200)).outcome == "violated"
+    story.events.append(Sample(EPOCH + 4.8, "files", {"links": 0.98, "inlet": 0.4}))
+    verdict = story.verdict(statuses(200))
+    assert verdict.outcome == "inconclusive"
+    assert "a process of the testbed had no file descriptors left" in verdict.why
+    story.events[-1] = replace(story.events[-1], values={"links": 0.5, "inlet": 0.4})
+    assert story.verdict(statuses(200)).outcome == "violated"
+
+
+def test_a_load_driver_without_file_descriptors_says_so_itself():
+    story = quiet(400, status=lambda i: 0 if i < 50 else 200, latency=3.0)
+    story.events = [
+        replace(e, error="other: socket: too many open files") if isinstance(e, Request) and not e.status else e
+        for e in story.events
+    ]
+    assert "no file descriptors left" in story.verdict(statuses(200)).why
+
+
 # -- reactions: what slowness can have caused does not prove them
 
 
@@ -313,6 +333,28 @@ def test_it_names_the_processes_that_used_the_cpu():
     verdict = story.verdict(max_latency(under_ms=300))
     assert verdict.why.endswith("; CPU: 97.5 % of all cores busy (of this links 20 %, inlet 40 %, load 5 %, test 5 %)")
     assert verdict.next.startswith("the machine is saturated: lower rps=")
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "said"),
+    [
+        (max_latency(under_ms=300), {"latency": 500.0}, True),
+        (call_duration("client -> frontend", under_ms=300), {"latency": 500.0}, True),
+        (statuses(200), {"status": 0}, True),
+        (statuses(200), {"status": 500}, False),
+    ],
+)
+def test_a_machine_that_was_busy_throughout_is_said_beside_a_red_about_time(check, changes, said):
+    story = quiet(400, **changes)
+    for half in range(20):
+        story.events.append(Sample(EPOCH + half / 2, "machine", {"machine": half * 1.0, "capacity": half * 1.0}))
+    verdict = story.verdict(check)
+    assert (verdict.outcome, "; all cores of the machine were busy in every sample" in verdict.why) == (
+        "violated",
+        said,
+    )
+    story.events.append(Sample(EPOCH + 6.2, "machine", {"machine": 12.2, "capacity": 12.4}))
+    assert "all cores" not in story.verdict(check).why
 
 
 def test_it_says_when_other_processes_used_the_cpu():

@@ -87,7 +87,7 @@ def test_the_filters_are_in_the_order_that_faults_and_resets_need() -> None:
 def test_the_script_knows_the_links() -> None:
     text = script((PLAIN,), "127.9.0.2:9991")
     assert text.startswith(
-        'CONTROL = "127.9.0.2:9991"\nCARRIERS = { "baggage" }\n'
+        'CONTROL = "127.9.0.2:9991"\nFIELDS = {  }\nCARRIERS = { "baggage" }\n'
         'LINKS = {\n  ["127.9.2.1:20001"] = { app = "b-1", edge = "a -> b" },'
     )
     assert "function envoy_on_request" in text
