@@ -11,7 +11,7 @@ from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.ejections import ENOUGH, Host, one_by_one, reason, stays_away
 from testbed.checks.judging.findings import Finding, combine
 from testbed.checks.judging.formatting import plural, seconds
-from testbed.checks.judging.proxies import faults_on, proxies
+from testbed.checks.judging.proxies import failed, faults_on, proxies
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
@@ -174,6 +174,9 @@ class outlier_ejection(Check):
             return Finding("violated", observed, why, hint, timed=len(late) < len(during))
         if (seen := host.others(host.start + limit, host.end)) < ENOUGH * host.hosts:
             return self._too_few(observed, host, seen, "hold_s")
+        if not host.failed_before_start and not any(map(failed, during)):
+            why = f"{who}: none of the {plural(len(during), 'attempt')} failed, so the proxy had no reason to eject it"
+            return Finding("inconclusive", observed, why, "a fault that the callers see as failures")
         return Finding("held", observed)
 
     def _back(self, view: View, edge: str, host: Host, limit: float) -> Finding:

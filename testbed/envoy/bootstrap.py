@@ -74,6 +74,33 @@ def answer_fields(headers: Sequence[str]) -> Json:
     return {"size": "%BYTES_SENT%", "content_type": "%RESP(CONTENT-TYPE)%", "headers": chosen}
 
 
+def note_ids(more: Sequence[str]) -> Json:
+    """Return a filter that notes the request id in all lines of these headers, for logs: `%REQ%` gives the first line.
+
+    The filter refuses values of 8 KB and more, so it notes the id alone, and a header without an id as it is.
+    """
+    member = {"regex": r"^(?:.*?,)?\s*tb\.id\s*=\s*([^,;\s]+).*"}
+    rules = [
+        {
+            "header": name,
+            "on_header_present": {
+                "metadata_namespace": STAT_PREFIX,
+                "key": name,
+                "type": "STRING",
+                "regex_value_rewrite": {"pattern": member, "substitution": r"tb.id=\1"},
+            },
+        }
+        for name in ("baggage", *more)
+    ]
+    kind = "extensions.filters.http.header_to_metadata.v3.Config"
+    return named("envoy.filters.http.header_to_metadata", typed(kind, request_rules=rules))
+
+
+def noted_ids(more: Sequence[str]) -> str:
+    """Return the log format of what `note_ids` has noted, with commas."""
+    return ",".join(f"%DYNAMIC_METADATA({STAT_PREFIX}:{name})%" for name in ("baggage", *more))
+
+
 def json_log(path: str, fields: Mapping[str, object]) -> Json:
     """Return an access log that writes one JSON line with these operators to a file."""
     format_ = {"json_format": dict(fields)}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
+from urllib.parse import unquote
 
 from testbed.history.events import Arrival, Attempt, Call
 from testbed.plan.values import Link
@@ -14,7 +15,8 @@ from testbed.plan.values import Link
 TrafficEvent = Attempt | Call | Arrival
 Fields = dict[str, Any]
 
-_ID = re.compile(r"(?:^|,)\s*tb\.id\s*=\s*([A-Za-z0-9._-]+)")
+_ID = re.compile(r"(?:^|,)\s*tb\.id\s*=\s*([^,;\s]+)")
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,13 @@ def read(
 def request_id(baggage: str | None) -> str:
     """Return the load's request id from a W3C `baggage` header, "" if there is none."""
     found = _ID.search(baggage or "")
-    return found[1] if found else ""
+    return plain(found[1]) if found else ""
+
+
+def plain(value: object) -> str:
+    """Return the value of a member of a `baggage` header, percent-encoded or not; "" if it is no id."""
+    text = unquote(str(value or ""))
+    return text if _PLAIN.fullmatch(text) else ""
 
 
 def grpc(fields: Fields) -> int | None:

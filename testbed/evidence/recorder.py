@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from testbed.evidence.access_log import TrafficEvent
 from testbed.evidence.reader import STEP_S, LogReader
 from testbed.evidence.source import Log
-from testbed.history.events import Evidence
+from testbed.history.events import Attempt, Call, Evidence
 from testbed.plan.values import FLUSH_MS, UNDER_WAY_MS
 
 UNSEEN = "calls of a custom service are recorded only by its proxy, and this mesh has none"
@@ -86,7 +87,7 @@ class Recorder:
         return self._everything()
 
     def _everything(self) -> list[TrafficEvent]:
-        return [event for reader in self._readers.values() for event in reader.everything()]
+        return joined([event for reader in self._readers.values() for event in reader.everything()])
 
     def _settle(self, patience_s: float = 1.0) -> None:
         """Read until every log is complete twice in a row (an app may be between two calls), at least for one flush."""
@@ -119,6 +120,15 @@ class Recorder:
                 yield Evidence(source, False, f"{', '.join(callers)}: {UNSEEN}", self._unseen)
             for reader in readers:
                 yield from _gaps(reader, source)
+
+
+def joined(events: Sequence[TrafficEvent]) -> list[TrafficEvent]:
+    """Give attempts without a request id that of their call: a proxy knows more of a call than of an attempt."""
+    ids = {one.call: one.request for one in events if isinstance(one, Call) and one.request}
+    return [
+        replace(one, request=ids[one.call]) if isinstance(one, Attempt) and not one.request and one.call in ids else one
+        for one in events
+    ]
 
 
 def _unconnected(readers: Iterable[LogReader]) -> Iterator[Evidence]:

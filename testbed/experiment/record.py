@@ -28,6 +28,10 @@ class Record:
     injected: list[Injected] = field(default_factory=list)
     has_client: bool = False  # the test knows the URL of the entry, so it may send requests of its own
 
+    def begin_again(self) -> None:
+        """Forget the runs of an earlier try of the same test."""
+        self.runs, self.injected, self.has_client = [], [], False
+
     def unjudged(self) -> list[Run]:
         """The runs without a judgement."""
         return [run for run in self.runs if not run.judged]

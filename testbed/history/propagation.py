@@ -11,6 +11,7 @@ from testbed.history.events import FaultEvent
 from testbed.history.exposure import touched, touched_indirectly
 from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import instructions
+from testbed.history.mixed_up import MixedUp, mixed_up
 from testbed.history.own_calls import own_calls
 from testbed.history.planes import plane_notes
 from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
@@ -99,8 +100,8 @@ def notes(index: Index, *, unused: bool = True) -> list[str]:
 
     A reader of several runs knows better which links are never used.
     """
-    found: list[UnusedLink | ContextLoss | RejectedCalls]
-    found = [*(unused_links(index) if unused else ()), *rejected_calls(index), *context_losses(index)]
+    found: list[UnusedLink | ContextLoss | RejectedCalls | MixedUp]
+    found = [*(unused_links(index) if unused else ()), *rejected_calls(index), *context_losses(index), *mixed_up(index)]
     indirectly = [(fault, touched_indirectly(index, fault)) for fault in index.faults]
     return [
         *(f"{one}. {one.remedy}" for one in found),

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 def properties_of(test: TestOutcome) -> list[tuple[str, str]]:
     """Return everything about a test: its seed, the warnings, and the properties of all reports."""
-    return [("testbed.seed", str(test.seed)), *warnings(test.notes), *properties(*(one.report for one in test.reports))]
+    return [("testbed.seed", str(test.seed)), *warnings(test.notes), *judged(test)]
+
+
+def judged(test: TestOutcome) -> list[tuple[str, str]]:
+    """Return the properties of all reports; a claim that was violated in an earlier try makes the outcome."""
+    found = properties(*(one.report for one in test.reports))
+    if not test.then_held:
+        return found
+    return [(name, test.then_held if name == "testbed.outcome" else value) for name, value in found]
 
 
 def warnings(notes: Iterable[str]) -> list[tuple[str, str]]:

@@ -12,6 +12,8 @@ from testbed.report.injected import Injected
 if TYPE_CHECKING:
     from testbed.checks import Outcome, Report, Verdict
 
+THEN_HELD = "violated, then held"  # a claim, in two tries of one test
+
 Ended = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 Asserts = Literal["held", "violated", "error", "checks"]
 Key = tuple[int, str, str, str, int]  # run, check, population, phase, and a number if these are equal
@@ -62,6 +64,7 @@ class TestOutcome:
     injected: tuple[Injected, ...] = ()
     control: str | None = None  # the reason given to @pytest.mark.control
     history: str = ""  # the path of its history
+    then_held: str = ""  # why it failed although every claim held in its last try: one was violated before
 
     @property
     def passed(self) -> bool:

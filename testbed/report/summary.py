@@ -10,7 +10,7 @@ from testbed.checks.judging.base import PRINTED
 from testbed.checks.judging.formatting import plural
 from testbed.checks.judging.report import Report
 from testbed.report.console import in_memory, plain, text_of
-from testbed.report.outcome import Narrative, TestOutcome, never_used, titles
+from testbed.report.outcome import THEN_HELD, Narrative, TestOutcome, never_used, titles
 
 if TYPE_CHECKING:
     import pytest
@@ -26,6 +26,7 @@ COLOURS = {
     CONTAINED: "bold green",
     NOT_CONTAINED: "bold red",
     UNKNOWN: "bold yellow",
+    THEN_HELD: "bold red",
 }
 RESULTS = {"held": CONTAINED, "violated": NOT_CONTAINED, "inconclusive": UNKNOWN}
 EXPECTED = ", as expected"
@@ -90,6 +91,8 @@ def summary(tests: Sequence[TestOutcome], *, width: int, colour: bool) -> str:
 
 def result(test: TestOutcome) -> str:
     """Return the result of one test: `contained`, or `not contained, as expected`."""
+    if test.then_held:
+        return THEN_HELD
     worst = RESULTS[test.report.outcome]
     return worst + EXPECTED if worst != CONTAINED and test.passed else worst
 
@@ -106,7 +109,7 @@ def _facts(test: TestOutcome) -> Table:
         word = PRINTED[verdict.outcome]
         table.add_row(plain(word, COLOURS[word]), plain(_sentence(verdict)))
     red = [(verdict, one.narrative) for one in test.reports for verdict in one.report.verdicts if _is_red(verdict)]
-    _several(table, "why", (test.report.blind, *(verdict.why for verdict, _ in red)))
+    _several(table, "why", (test.then_held, test.report.blind, *(verdict.why for verdict, _ in red)))
     _several(table, "example", (verdict.next for verdict, _ in red if test.passed))
     _several(table, "look at", (text for verdict, narrative in red for text in _leads(verdict, narrative)))
     return table

@@ -159,3 +159,32 @@ def test_a_red_report_that_nobody_looked_at_is_not_green_and_the_time_before_a_f
         "*only the time before the fault: inconclusive*",
         "*why*only the time before the fault was judged*",
     )
+
+
+RERUN = """
+tries = []
+
+@pytest.mark.flaky(reruns=2)
+def test_red_then_green(tiny):
+    tries.append(1)
+    run = tiny.experiment(delay(ms=1).on("front -> back"), **SHORT)
+    run.check(all=[statuses(*([418] if len(tries) == 1 else [200]))])
+
+unclear = []
+
+@pytest.mark.flaky(reruns=2)
+def test_inconclusive_then_green(tiny):
+    unclear.append(1)
+    run = tiny.experiment(delay(ms=1).on("front -> back"), **SHORT)
+    run.check(all=[statuses(200), *([availability(at_least_percent=99)] if len(unclear) == 1 else [])])
+"""
+
+
+def test_a_rerun_that_ends_green_after_a_violated_claim_is_red_everywhere(run, project):
+    result = run(IMPORTS + RERUN, "--junitxml=report.xml")
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.ret == 1
+    shows(result, "*red then green: violated, then held*", "*inconclusive then green: contained*")
+    told = (project.path / "report.xml").read_text()
+    assert 'name="testbed.outcome" value="violated, then held: statuses(418)' in told
+    assert "<failure" in told

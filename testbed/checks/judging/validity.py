@@ -13,6 +13,7 @@ from testbed.checks.judging.windows import without_a_fault
 from testbed.history.events import Evidence, FaultEvent, ScheduleAdherence
 from testbed.history.exposure import fault_windows, touch_source, touched, touched_indirectly
 from testbed.history.index import Index
+from testbed.history.mixed_up import mixed_up
 from testbed.history.outcomes import REJECTED
 from testbed.history.own_calls import own_calls
 from testbed.history.propagation import blocking_loss, hit_requests_without_id
@@ -255,6 +256,7 @@ def _context_lost(check: Check, view: View) -> Iterator[Threat]:
         if any(event.outcome == REJECTED and not event.request for event in there):
             yield from (Threat(str(one), one.remedy, PROXY) for one in rejected_calls(index) if one.edge == edge)
             continue
+        yield from (Threat(str(one), one.remedy, PROXY) for one in mixed_up(index) if one.edge == edge)
         lost = sum(1 for event in there if not event.request)
         if lost and not index.facts.is_tcp(edge):
             caller = Edge.parse(edge).caller

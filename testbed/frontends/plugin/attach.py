@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from testbed.errors import TestbedError
 from testbed.experiment.replay import write_runs
 from testbed.frontends.plugin.outcome import outcome_of
+from testbed.frontends.plugin.reruns import then_held
 from testbed.report.junit import properties_of
 
 if TYPE_CHECKING:
@@ -26,15 +27,17 @@ def attach_to_report(
     report.testbed = outcome.as_data()  # type: ignore[attr-defined]
     report.testbed_lost, session.lost = session.lost, []  # type: ignore[attr-defined]
     if ran:
-        item.user_properties += properties_of(outcome)
+        earlier = [pair for pair in item.user_properties if not pair[0].startswith("testbed.")]  # of no earlier try
+        item.user_properties[:] = [*earlier, *properties_of(outcome)]
 
 
 def _keep(report: pytest.TestReport, item: pytest.Item, record: Record, session: Session) -> str:
     """Save the history of a failed test, or of any test on request. Return its path, "" if it is not saved.
 
-    A history that cannot be written is a warning of the session: it changes no verdict.
+    A later try that held does not replace the history of a violated one. A history that cannot be written is a warning
+    of the session: it changes no verdict.
     """
-    if session.replay is not None or not (report.failed or session.keep or session.in_campaign):
+    if session.replay is not None or then_held(item) or not (report.failed or session.keep or session.in_campaign):
         return ""
     try:
         path = session.history_path(item.nodeid)

@@ -122,6 +122,15 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         return (yield)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin each try of a test anew: a plugin may run it again."""
+    from testbed.frontends.plugin.reruns import begin_try
+
+    item.stash[RECORD].begin_again()
+    begin_try(item)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that sent load and proves nothing by it (see `ending.refuse_unproved`): it could never fail.
@@ -140,6 +149,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         from testbed.frontends.plugin.ending import refuse_unproved
 
         refuse_unproved(item.stash[RECORD])
+    from testbed.frontends.plugin.reruns import refuse_then_held
+
+    refuse_then_held(item, item.stash[RECORD])
     return result
 
 
@@ -163,6 +175,10 @@ def pytest_runtest_makereport(
     report = yield
     session, record = session_of(item.config), item.stash.get(RECORD, None)
     session.quiet()
+    if record is not None and call.when == "call":
+        from testbed.frontends.plugin.reruns import note_try
+
+        note_try(item, record, call.excinfo.value if call.excinfo else None)
     if record is not None and session.tells(report, record):
         from testbed.frontends.plugin.attach import attach_to_report
 

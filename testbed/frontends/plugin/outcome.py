@@ -8,6 +8,7 @@ import pytest
 
 from testbed.checks.judging.saturation import starved
 from testbed.errors import Inconclusive, NotContained, TestbedError
+from testbed.frontends.plugin.reruns import then_held
 from testbed.history.unused_links import links_used
 from testbed.report.narrative import narrative
 from testbed.report.outcome import Asserts, Ended, ReportOutcome, RunOutcome, TestOutcome
@@ -33,6 +34,7 @@ def outcome_of(
         injected=tuple(record.injected),
         control=str(marker.args[0]) if marker else None,
         history=history,
+        then_held=then_held(item) if report.when == "call" else "",
     )
 
 

@@ -166,8 +166,11 @@ local function attempt_of(headers, id, edge)
   return count(id .. "|" .. edge .. "|" .. headers:get(":method") .. "|" .. headers:get(":path"))
 end
 
+-- The value of a member; percent-encoded or not, without properties. access_log.py reads the log in the same way.
 local function member(baggage, name)
-  return baggage:match("[,%s]tb%." .. name .. "%s*=%s*([%w._-]+)")
+  local value = baggage:match(",%s*tb%." .. name .. "%s*=%s*([^,;%s]+)")
+  value = value and value:gsub("%%(%x%x)", function(code) return string.char(tonumber(code, 16)) end)
+  return value and value:match("^[%w._-]+$")
 end
 
 -- What the request carries of its context: the members of all the headers that may have them.
@@ -263,6 +266,7 @@ function envoy_on_request(handle)
   local attempt = attempt_of(headers, id, link.edge)
   local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set("testbed", "attempt", attempt)
+  metadata:set("testbed", "id", id or "")
   local found = by_inlet[address]
   if found ~= nil then
     local request = {

@@ -54,6 +54,7 @@ FIELDS = {
     "type": "%ACCESS_LOG_TYPE%",  # lines of requests under way come at intervals
     "local": "%DOWNSTREAM_LOCAL_ADDRESS%",
     "baggage": "%REQ(BAGGAGE)%",
+    "id": "%DYNAMIC_METADATA(testbed:id)%",  # of all lines of its headers; REQ gives the first line of each
     "attempt": "%DYNAMIC_METADATA(testbed:attempt)%",
     "fault": "%DYNAMIC_METADATA(testbed:fault)%",
     "start": "%START_TIME(%s.%6f)%",

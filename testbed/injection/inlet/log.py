@@ -51,7 +51,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
     status = 0 if unanswered else int(line["status"])
     rejected = own and line["attempt"] is None  # the inlet does not count what it does not accept
     return Arrival(
-        request=request_id(line["baggage"]),
+        request=line.get("id") or request_id(line["baggage"]),
         edge=link.edge,
         caller=link.caller,
         callee=link.callee,

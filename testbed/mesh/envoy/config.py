@@ -147,12 +147,13 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
     routes = {name: route(*policies[name]) for name, edge in edges.items() if topology.protocol(edge) != "tcp"}
     hosts = [_virtual_host(name, [name], [found]) for name, found in routes.items()]
     caller, answers = _log_fields(topology, replica), bootstrap.answer_fields(topology.recorded_headers) | REQUESTS
-    ways = {FOR_ALL: _manager(host, caller, answers, [*hosts, _unknown_service(routes)])} if edges else {}
+    note = bootstrap.note_ids(topology.context_headers)
+    ways = {FOR_ALL: _manager(host, caller, answers, note, [*hosts, _unknown_service(routes)])} if edges else {}
     ways |= {name: tcp(*policies[name], replica, _log(host)) for name in edges}
     for name, found in routes.items():
         one_by_one = topology.protocol(edges[name]) == "http"
         named_edge = caller | {"edge": edges[name]}  # for a request that Envoy refuses before it has a route
-        ways[name] = _manager(host, named_edge, answers, [_virtual_host(name, ["*"], [found])], one_by_one)
+        ways[name] = _manager(host, named_edge, answers, note, [_virtual_host(name, ["*"], [found])], one_by_one)
     return [
         _listener(_owned(host, replica.name, name), address, way) | _counted(topology, edges.get(name))
         for (name, way), address in zip(ways.items(), _listen_addresses(topology, replica, mine), strict=True)
@@ -161,11 +162,13 @@ def _listeners(topology: Topology, host: ProxyHost, replica: Replica, links: Seq
 
 def _log_fields(topology: Topology, replica: Replica) -> dict[str, str]:
     """The additional fields of every log line of a replica."""
-    return {"caller": replica.name, "baggage": bootstrap.request_context(topology.context_headers)}
+    more = topology.context_headers
+    noted = bootstrap.noted_ids(more)  # not in the line of an attempt
+    return {"caller": replica.name, "baggage": bootstrap.request_context(more), "id": noted}
 
 
 def _manager(
-    host: ProxyHost, caller: dict[str, str], answers: Json, hosts: list[Json], one_by_one: bool = True
+    host: ProxyHost, caller: dict[str, str], answers: Json, note: Json, hosts: list[Json], one_by_one: bool = True
 ) -> Json:
     """Return the connection manager; a connection of an app carries one request at a time, or many (HTTP/2)."""
     log = _log(host)
@@ -175,7 +178,7 @@ def _manager(
         delayed_close_timeout=DELAYED_CLOSE,
         **bootstrap.trusting(*([] if one_by_one else [_named_call()])),
         route_config={"ignore_port_in_host_matching": True, "virtual_hosts": hosts},
-        http_filters=[*filters(), _router(log, caller)],
+        http_filters=[*filters(), note, _router(log, caller)],
         access_log=[bootstrap.json_log(log, CALL_FIELDS | answers | caller)],
     )
 

@@ -143,7 +143,7 @@ class _Line:
         said, status, status_grpc = flags(self.fields["flags"]), int(self.fields["status"]), grpc(self.fields)
         begun = has_begun(status, status_grpc, str(self.fields.get("details", "")))
         return Call(
-            request=request_id(self.fields["baggage"]),
+            request=request_id(self.fields.get("id")) or request_id(self.fields["baggage"]),
             edge=edge,
             caller=self.caller,
             attempts=int(self.fields["attempts"]) - self.unsent,

@@ -21,7 +21,7 @@ NO_CODE = {
     "testbed.v1.Stub": "the gRPC service of the stubs",
     "testbed.faults": "a group of entry points",
     "testbed.caller": "filter state of a connection at the inlet",
-    **dict.fromkeys(("testbed.attempt", "testbed.fault"), "dynamic metadata of a request at the inlet"),
+    **dict.fromkeys(("testbed.attempt", "testbed.fault", "testbed.id"), "dynamic metadata of a request at the inlet"),
     "testbed.seed": "a property of a pytest report",
     **dict.fromkeys(("testbed.check", "testbed.outcome", "testbed.warning"), "a property in a JUnit file"),
     **dict.fromkeys((f"testbed.{label}" for label in ("boot", "owner", "place", "process", "run")), "a Docker label"),

@@ -32,7 +32,6 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.checks.judging.series": "unit/checks/test_probe.py",
     "testbed.checks.judging.validation": "unit/checks/judging/test_judge.py",
     "testbed.envoy.bootstrap": "unit/mesh/envoy/test_config.py",
-    "testbed.evidence.access_log": "unit/mesh/envoy/test_log.py",
     "testbed.evidence.probing.site": "unit/evidence/probing/test_prober.py",
     "testbed.evidence.sampler": "e2e/evidence/test_samples.py",
     "testbed.experiment.phases": "e2e/truth/test_order_independence.py",

@@ -12,6 +12,7 @@ from testbed.checks import (
     contained,
     fallback,
     max_latency,
+    outlier_ejection,
     p90,
     p99,
     recovery,
@@ -314,6 +315,18 @@ def test_a_breaker_that_our_own_slowness_opened_proves_nothing(outcome):
     assert told(0.6) == "held"
     assert told(140.0) != "held"
     assert told(140.0, name="hang", text="hang()") == "held"
+
+
+@pytest.mark.parametrize(("ms", "outcome"), [(0.6, "held"), (140.0, "inconclusive")])
+def test_an_ejection_that_our_own_slowness_caused_proves_nothing(ms, outcome):
+    story = timed_out(lasts_ms=150.0, n=400)
+    later = [e for e in story.events if isinstance(e, Attempt) and e.start >= EPOCH + 2]
+    story.events = [e for e in story.events if e not in later]
+    story.events += [
+        replace(e, callee="pricing-2", status=200, outcome="", duration_ms=5.0, start=e.start) for e in later
+    ]
+    story.probes(0.0, 2.0, ms)
+    assert story.verdict(outlier_ejection(EDGE, replica="pricing-1", within_s=1.5)).outcome == outcome
 
 
 # -- how it is said
