@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from testbed.evidence.detours import DetourWatch
 from testbed.evidence.overhead import CpuUsage, FilesUsed, Probe
 from testbed.evidence.source import Log
-from testbed.history.events import Evidence, Sample
+from testbed.history.events import DetourEvent, Evidence, Sample
 from testbed.plan.values import Link
 from testbed.runtime.http import KeepAliveClient
 
 EVERY_S = 0.25  # between two samples of the proxies
 PROBE_EVERY_S = 0.1
+DETOURS_EVERY_S = 1.0  # the kernel walks all its connections
 MACHINE_EVERY_S = 0.5
 MOST = 0.05  # of one core at most: many proxies are sampled less often
 
@@ -77,18 +79,27 @@ class Sampler:
         probe: Probe,
         is_unreachable: Callable[[str], bool] = lambda process: False,
         files: FilesUsed = NO_FILES,
+        detours: DetourWatch | None = None,
     ) -> None:
+        self._detours = detours
         self._watches = [Watch(log, monitor, is_unreachable) for log in logs if log.admin and monitor]
         self._spent, self._probe, self._files = spent, probe, files
         self._looking, self._over = threading.Lock(), threading.Event()
         self._samples: list[Sample] = []
         self._threads = [
             threading.Thread(target=self._repeat, args=work, name="testbed-samples", daemon=True)
-            for work in ((self._look, EVERY_S), (self._ask, PROBE_EVERY_S), (self._weigh, MACHINE_EVERY_S))
+            for work in (
+                (self._look, EVERY_S),
+                (self._ask, PROBE_EVERY_S),
+                (self._weigh, MACHINE_EVERY_S),
+                *self._looks_for_detours(),
+            )
         ]
 
     def start(self) -> None:
         """Start sampling."""
+        if self._detours:
+            self._detours.begin()
         for thread in self._threads:
             thread.start()
 
@@ -96,6 +107,8 @@ class Sampler:
         """Sample everything now, at the start or end of a phase."""
         self._look(boundary=True)
         self._samples.append(self._spent.sample())
+        if self._detours:
+            self._detours.look()
 
     def stop(self) -> None:
         """Stop sampling; a second call does nothing."""
@@ -117,12 +130,16 @@ class Sampler:
         """All samples so far."""
         return tuple(self._samples)
 
-    def events(self) -> list[Sample | Evidence]:
-        """Return all samples in order, and whether every proxy answered at both ends of every phase."""
+    def events(self) -> list[Sample | Evidence | DetourEvent]:
+        """Return all samples in order, whether every proxy answered at both ends of every phase, and the detours."""
+        found = self._detours.events() if self._detours else []
         silent = [f"{w.log.process} did not answer {w.silent} of {w.asked} times" for w in self._watches if w.silent]
         edges = {link.edge for watch in self._watches if watch.silent for link in watch.log.links}
         whole = Evidence("samples", not silent, "; ".join(silent), tuple(sorted(edges)))
-        return [*sorted(self._samples, key=lambda sample: sample.at), *([whole] if self._watches else [])]
+        return [*sorted(self._samples, key=lambda sample: sample.at), *([whole] if self._watches else []), *found]
+
+    def _looks_for_detours(self) -> list[tuple[Callable[[], None], float]]:
+        return [(self._detours.look, DETOURS_EVERY_S)] if self._detours else []
 
     def _look(self, *, boundary: bool = False) -> None:
         with self._looking:

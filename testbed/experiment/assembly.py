@@ -17,6 +17,7 @@ from testbed.evidence.sampler import Sampler
 from testbed.evidence.source import Log
 from testbed.experiment.arm import Arm
 from testbed.experiment.deaths import Deaths
+from testbed.experiment.detours import detour_watch
 from testbed.experiment.policy_override import ActiveOverrides
 from testbed.experiment.processes import RecordedProcesses
 from testbed.experiment.sources import logs, unseen
@@ -77,8 +78,8 @@ class Parts:
         """Return a load driver that sends to the entry; it is not started."""
         return Driver(binaries.find("load"), self.entries, timeout_s, seed, said, recorded)
 
-    def sampler(self, driver: Driver) -> Sampler:
-        """Return a sampler of the callers' proxies and of testbed overhead; it is not started."""
+    def sampler(self, driver: Driver, *, probed: bool = False) -> Sampler:
+        """Return a sampler of the callers' proxies, of testbed overhead and of detours; it is not started."""
         own: dict[str, Callable[[], float]] = {
             name: partial(self.runtime.cpu_seconds, name) for name in ("links", "inlet")
         }
@@ -86,10 +87,11 @@ class Parts:
         proxies = [log for log in self.logs if log.process != "inlet"]
         reach = self.runtime.reach
         probe = Probe(reach(self.plan.inlet_control), reach(self.plan.probe.listen))
+        watch = detour_watch(self.plan, self.runtime, probed=probed)
         names = ["links", "inlet", *(one.name for one in self.plan.processes if one.role == "proxy")]
         files = FilesUsed({name: partial(self.runtime.pid, name) for name in names})
         monitor = mesh_named(self.plan.topology.mesh).monitor
-        return Sampler(proxies, monitor, spent, probe, self.recorder.is_unreachable, files)
+        return Sampler(proxies, monitor, spent, probe, self.recorder.is_unreachable, files, watch)
 
     def prober(self, probes: Mapping[str, SystemProbe]) -> Prober:
         """Return a prober of these probes; it is not started. Raises `TestbedError` for a place that is not there."""

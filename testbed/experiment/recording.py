@@ -56,7 +56,7 @@ def begin(
         driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology)).start()
         undo.callback(driver.close)
         began = time.time()
-        sampler = parts.sampler(driver)
+        sampler = parts.sampler(driver, probed=bool(probes))
         undo.callback(sampler.stop)
         sampler.start()
         undo.callback(prober.stop)

@@ -329,7 +329,21 @@ class SpanEvent:
     notes: tuple[str, ...] = ()  # its events, such as exceptions and changes of a breaker
 
 
+@dataclass(frozen=True, slots=True)
+class DetourEvent:
+    """Connections of a caller past its link during the run: different ones that were seen, no rate."""
+
+    type: ClassVar[str] = "detour"
+    at: float  # since when it was looked for
+    caller: str  # replica; the service if the kernel does not tell whose they were
+    edge: str
+    past: int
+    own: int  # on its link
+    to: tuple[str, ...]  # "ip:port" of each other end
+    owned: bool = True  # False: closed connections, whose owner the kernel does not tell any more
+
+
 _Traffic = Request | Attempt | Call | Arrival
 _Change = Phase | FaultEvent | PolicyEvent | ProcessEvent
-_Told = ProbeEvent | ProbeReading | SpanEvent
+_Told = ProbeEvent | ProbeReading | SpanEvent | DetourEvent
 Event = RunInfo | _Traffic | AnswerBody | _Change | ScheduleAdherence | Evidence | Sample | _Told

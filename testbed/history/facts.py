@@ -92,7 +92,9 @@ def _replicas(name: str, service: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _command(service: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(map(str, _sequence(service.get("command"))))
+    """Return the words of what starts and builds it; they show its language."""
+    given = [service.get(key) for key in ("command", "build", "image")]
+    return tuple(word for one in given for word in map(str, _sequence(one) or ([one] if one else [])))
 
 
 def _calls_of(service: Mapping[str, object]) -> Iterator[Mapping[str, object]]:

@@ -13,6 +13,7 @@ from testbed.history.events import (
     Arrival,
     Attempt,
     Call,
+    DetourEvent,
     Event,
     Evidence,
     FaultEvent,
@@ -96,7 +97,7 @@ class Index:
         self.run = next(iter(of(RunInfo)), None)
         self.phases, self.requests, self.faults = of(Phase), of(Request), of(FaultEvent)
         self.paces, self.evidence, self.processes = of(ScheduleAdherence), of(Evidence), of(ProcessEvent)
-        self.samples, self.swaps = of(Sample), of(PolicyEvent)
+        self.samples, self.swaps, self.detours = of(Sample), of(PolicyEvent), of(DetourEvent)
         self.bodies: Mapping[str, AnswerBody] = {body.digest: body for body in of(AnswerBody)}
         self.probes, self.readings = {probe.name: probe for probe in of(ProbeEvent)}, of(ProbeReading)
         self.spans: Mapping[str, Sequence[SpanEvent]] = _by_request(of(SpanEvent))

@@ -27,6 +27,10 @@ RECIPES: Mapping[str, str] = {
         "env: {JAVA_TOOL_OPTIONS: -javaagent:opentelemetry-javaagent.jar}"
     ),
 }
+OTHERWISE = (
+    "send the header of each request with every call that it causes; lines for "
+    f"{', '.join(RECIPES)} are in docs/your-services.md"
+)
 _SIGNS: Mapping[str, str] = {
     "Python": r"python[0-9.]*|uvicorn|gunicorn|hypercorn|flask|uv|poetry|.*\.py",
     "Node": r"node|npm|npx|yarn|pnpm|bun|.*\.[cm]?[jt]s",
@@ -36,8 +40,10 @@ _SIGNS: Mapping[str, str] = {
 
 
 def instructions(command: Sequence[str]) -> str:
-    """Return the two lines for the language of a command; for an unknown language, the lines of all."""
-    words = [word.rpartition("/")[2] for word in command]
+    """Return the two lines for the language of a command; for an unknown language, one line that leads to all recipes.
+
+    A command may be a text for a shell, and an image may have a tag.
+    """
+    words = [word.rpartition("/")[2].partition(":")[0] for text in command for word in text.split()]
     language = next((name for word in words for name, sign in _SIGNS.items() if re.fullmatch(sign, word)), "")
-    names = [language] if language else list(RECIPES)
-    return "\n".join(f"in {name}, with OpenTelemetry:\n{RECIPES[name]}" for name in names)
+    return f"in {language}, with OpenTelemetry:\n{RECIPES[language]}" if language else OTHERWISE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from testbed.history.detours import detours
 from testbed.history.endings import endings
 from testbed.history.events import FaultEvent
 from testbed.history.exposure import touched, touched_indirectly
@@ -107,6 +108,7 @@ def notes(index: Index, *, unused: bool = True) -> list[str]:
         *plane_notes(index),
         *dict.fromkeys(one.sentence(fault) for fault, one in indirectly if one),
         *endings(index),
+        *(f"{one}. {one.remedy}" for one in detours(index).values()),
     ]
 
 

@@ -164,14 +164,14 @@ class Runtime(Protocol):
     def alive(self, name: str) -> bool:
         """Whether a process runs. A paused process runs."""
 
+    def pid(self, name: str) -> int:
+        """Return the pid of a running process on its machine. Raises `TestbedError` if it does not run."""
+
     def deaths(self) -> list[Death]:
         """Return all unexpected ends since the start, oldest first."""
 
     def log_tail(self, name: str, lines: int = 20) -> str:
         """Return the last log lines of a process (stdout and stderr)."""
-
-    def pid(self, name: str) -> int:
-        """Return the pid of a running process on its machine. Raises `TestbedError` if it does not run."""
 
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from testbed.checks.judging.stores import stalled_store
+from testbed.history.detours import detours
 from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
 from testbed.history.index import Index, remembered
 from testbed.history.outcomes import CLIENT_GONE, TIMEOUT
@@ -27,8 +28,15 @@ def place_of(index: Index, request: Request) -> str:
         found = next(iter(_deepest(spent)), None)
     found = _waiting_below(found, calls) if found else None
     edge = found.edge if found else f"{CLIENT} -> {index.facts.entry or request.replica}"
+    edge = (not request.ok and _past_the_mesh(index, Edge.parse(edge).callee)) or edge
     busy = kept_busy(index, request, Edge.parse(edge).callee)
     return stalled_store(index, request, edge) or (busy[0].edge if busy else edge)
+
+
+def _past_the_mesh(index: Index, caller: str) -> str:
+    """Return the edge under a fault on which a service made connections past the mesh; "" if there is none."""
+    under = (edge for fault in index.faults if fault.injected for edge in fault.edges)
+    return next((edge for edge in under if edge in detours(index) and Edge.parse(edge).caller == caller), "")
 
 
 def _calls(index: Index, request: Request) -> Sequence[Hop]:

@@ -19,6 +19,7 @@ from testbed.checks.judging.validity import first_threat
 from testbed.checks.judging.view import EVERYONE, View, after_warm_up, population, window_of
 from testbed.errors import CheckError, TestbedError
 from testbed.history.deaths import is_finding, last_request
+from testbed.history.detours import Detour, detours
 from testbed.history.events import ProcessEvent
 from testbed.history.file import History
 from testbed.history.index import Index
@@ -137,12 +138,26 @@ def _judged(check: Check, view: View) -> Verdict:
 
 
 def _proved(check: Check, view: View, verdict: Verdict) -> Verdict:
-    """Return the verdict; inconclusive if it holds by a bound that nothing could break."""
-    why = check.unbreakable(view) if verdict.outcome == "held" else ""
+    """Return the verdict; inconclusive if it holds by a bound that nothing could break, or past the fault."""
+    if verdict.outcome != "held":
+        return verdict
+    if past := past_the_fault(view):
+        return replace(verdict, outcome="inconclusive", margin="", why=str(past), next=past.remedy)
+    why = check.unbreakable(view)
     if not why:
         return verdict
     why = f"nothing could break this bound: {why}"
     return replace(verdict, outcome="inconclusive", margin="", why=why, next="a bound that can fail: a lower one")
+
+
+def past_the_fault(view: View) -> Detour | None:
+    """Return the connections past a link on which a fault acts, so that it did not meet them; None if there are none.
+
+    A process fault meets them as well.
+    """
+    there = detours(view.index)
+    hit = (edge for fault in view.faults if fault.plane != "process" and fault.injected for edge in fault.edges)
+    return next((there[edge] for edge in hit if edge in there), None)
 
 
 def _where(error: BaseException) -> str:

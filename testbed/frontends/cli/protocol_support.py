@@ -30,7 +30,18 @@ from testbed.frontends.cli.support import (
     sources,
     targets,
 )
-from testbed.history.events import Arrival, Attempt, Call, Event, Evidence, Phase, Request, RunInfo, ScheduleAdherence
+from testbed.history.events import (
+    Arrival,
+    Attempt,
+    Call,
+    Event,
+    Evidence,
+    Phase,
+    ProbeEvent,
+    Request,
+    RunInfo,
+    ScheduleAdherence,
+)
 from testbed.history.file import History
 from testbed.plan.make import Plan
 from testbed.spec.edges import CLIENT, Protocol
@@ -130,6 +141,7 @@ def run_over(protocol: str) -> History:
     topology = topology_of(protocol).model_dump(mode="json", by_alias=True)
     info = RunInfo(0, "support", 0, "envoy", topology, {}, tuple(recorded))
     events: list[Event] = [info, *(Evidence(source, complete=True) for source in recorded)]
+    events.append(ProbeEvent(GIVEN["probed"], "", 500.0))
     for start, phase in enumerate(("baseline", "hold", "recover")):
         events += [Phase(phase, start, start + 1), ScheduleAdherence(phase, EACH, EACH, 1.0)]
         events += [event for n in range(EACH) for event in _one(f"{phase}-{n}", start + n / EACH, phase, protocol)]

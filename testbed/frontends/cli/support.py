@@ -28,7 +28,7 @@ EDGE, SERVICE = "front -> back", "back"
 SPACE = AddressSpace("127.50")
 TARGETS = {"edge": EDGE, "service": SERVICE, "replica": "back-1"}
 GIVEN: dict[str, Any] = {"service": SERVICE, "edge": EDGE, "fault": latency(ms=1).on(EDGE), "a": "front", "b": SERVICE}
-GIVEN |= {"which": "list-price", "codes": 200, "q": 95}  # another required argument is 1
+GIVEN |= {"which": "list-price", "codes": 200, "q": 95, "probed": "rows"}  # another required argument is 1
 GUESSES: Sequence[object] = (1, 0.5, 99, 200, "hold", "UNAVAILABLE")  # example values for bounds
 SCOPES: Mapping[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "users": ((), {"percent": 5}),

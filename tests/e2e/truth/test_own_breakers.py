@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from testbed import NotContained, circuit_breaker, constant_rate, get, hang, start
+from testbed import NotContained, circuit_breaker, constant_rate, get, hang, topology
 from testbed.experiment.testbed import Testbed
 
 pytestmark = pytest.mark.e2e
-HERE = Path(__file__).parent / "own-breaker" / "topology.yaml"
 TIMES = {"warmup_s": 0.2, "baseline_s": 1, "hold_s": 2.5, "recover_s": 1.8}
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[Testbed]:
-    with start(HERE) as shop:
-        yield shop
+page = topology("own-breaker/topology.yaml", scope="module")
 
 
 def test_a_breaker_that_counts_timeouts_opens_tries_and_closes(page: Testbed) -> None:

@@ -29,7 +29,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch) -> Drivers:
     monkeypatch.setattr(assembly, "Driver", made)
     monkeypatch.setattr(binaries, "find", Path)
     monkeypatch.setattr(binaries, "versions", lambda: {"load": "1"})
-    monkeypatch.setattr(assembly.Parts, "sampler", lambda parts, driver: Sampler())
+    monkeypatch.setattr(assembly.Parts, "sampler", lambda parts, driver, **_: Sampler())
     monkeypatch.setattr(Recorder, "begin", lambda recorder: None)
     monkeypatch.setattr(Recorder, "collect", lambda recorder, in_flight: [])
     monkeypatch.setattr(Links, "verify_clean", lambda links: [])

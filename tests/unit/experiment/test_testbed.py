@@ -71,7 +71,7 @@ def test_a_load_that_cannot_begin_leaves_no_driver(
 ) -> None:
     errors = [error]
 
-    def sampler(parts: Parts, driver: Sender) -> Sampler:
+    def sampler(parts: Parts, driver: Sender, *, probed: bool = False) -> Sampler:
         for one in errors:
             raise one
         return Sampler()

@@ -45,7 +45,7 @@ def test_what_is_no_status_of_an_error_is_refused_when_it_is_made(make, words):
     [
         (abort(503), "grpc", r"carries gRPC.*Use abort\(grpc_status=.UNAVAILABLE.\)"),
         (abort(429), "grpc", r"carries gRPC.*Use abort\(grpc_status=.RESOURCE_EXHAUSTED.\)"),
-        (abort(418), "grpc", r"carries gRPC.*Use abort\(grpc_status=.UNAVAILABLE.\)"),
+        (abort(418), "grpc", r"carries gRPC.*Use abort\(grpc_status=.UNKNOWN.\)"),
         (abort(grpc_status="NOT_FOUND"), "http", r"carries http, which has no gRPC status. Use abort\(404\)"),
         (abort(grpc_status="UNAVAILABLE"), "http2", r"carries http2, .*Use abort\(503\)"),
         (abort(503), "tcp", r"is a tcp edge: it carries connections.*Use connection_refused\(\), or a packet fault"),

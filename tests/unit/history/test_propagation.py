@@ -10,7 +10,8 @@ import pytest
 from testbed.checks import Report, ineffective_report, statuses
 from testbed.errors import Inconclusive
 from testbed.history.events import Arrival
-from testbed.history.instrumentation import RECIPES, instructions
+from testbed.history.facts import facts_of
+from testbed.history.instrumentation import OTHERWISE, RECIPES, instructions
 from testbed.history.propagation import context_losses
 from testbed.history.unused_links import unused_links
 from testbed.report.failure import raise_if_red
@@ -151,6 +152,9 @@ def test_a_fault_that_was_injected_is_judged_by_its_checks() -> None:
         (["./node_modules/.bin/tsx", "server.ts"], "Node"),
         (["go", "run", "."], "Go"),
         (["java", "-jar", "shop.jar"], "Java"),
+        (["sh", "-c", "exec node app.js"], "Node"),
+        (["./server", "go build -o server ."], "Go"),
+        (["docker.io/library/python:3.12-slim"], "Python"),
     ],
 )
 def test_the_recipe_is_of_the_commands_language(command: list[str], language: str) -> None:
@@ -161,5 +165,13 @@ def test_every_recipe_has_two_lines() -> None:
     assert {text.count("\n") for text in RECIPES.values()} == {1}
 
 
-def test_of_an_unknown_language_all_recipes_are_given() -> None:
-    assert all(text in instructions(["./server"]) for text in RECIPES.values())
+def test_of_an_unknown_language_one_line_leads_to_the_recipes() -> None:
+    assert instructions(["./server"]) == OTHERWISE
+    assert "\n" not in OTHERWISE
+
+
+def test_the_words_of_a_service_show_its_language() -> None:
+    index = told(forwards=False).history.index
+    assert context_losses(index)[0].remedy.count("\n") == 2
+    service = {"command": ["./server"], "build": "go build -o server ."}
+    assert facts_of({"entry": "a", "services": {"a": service}}).own["a"] == ("./server", "go build -o server .")

@@ -24,6 +24,7 @@ from testbed.errors import CheckError
 from testbed.frontends.cli.protocol_support import run_over
 from testbed.frontends.cli.support import examples
 from testbed.history.events import Arrival, Attempt, Call
+from testbed.history.outcomes import CONNECT_FAILED
 from tests.kit.story import EDGE, EPOCH, Story
 
 AUTH = "checkout -> auth"
@@ -156,5 +157,8 @@ def test_a_replica_that_gets_no_connections_is_ejected(check):
     )
     gone = [e for e in story.events if isinstance(e, Attempt) and e.callee == "pricing-1" and 3 <= e.start - EPOCH < 6]
     story.events = [event for event in story.events if event not in gone]
+    assert "had no reason to eject it" in story.verdict(check).why
+    bad = [e for e in story.events if isinstance(e, Attempt) and e.callee == "pricing-1" and 2 <= e.start - EPOCH < 3]
+    story.events = [replace(e, outcome=CONNECT_FAILED) if e in bad else e for e in story.events]
     assert story.verdict(check).outcome == "held"
     assert story.verdict(outlier_ejection(EDGE, back_within_s=1)).outcome == "held"

@@ -145,16 +145,13 @@ def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol():
     }
     on_edges = {JUDGED["responses"][protocol] for protocol in ("http", "http2", "grpc")}
     assert on_edges == {"with min_bytes=, content_type="}  # proxies record no bodies
-    others = {
-        name: row
-        for name, row in JUDGED.items()
-        if name not in ("call_statuses", "responses") and not name.startswith("probe")  # which need a probe
-    }
+    others = {name: row for name, row in JUDGED.items() if name not in ("call_statuses", "responses")}
     said = {name: row["http"] for name, row in others.items() if row["http"] != "yes"}
     assert said == {"at_most_once": "with at_most="}  # key= needs a header that is recorded
     assert all(row["http"] == row["http2"] == row["grpc"] for row in others.values())
     of_requests = {"availability", "contained", "fallback", "statuses", "p50", "p90", "p99", "quantile"}
     of_requests |= {"bulkhead", "recovery", "max_latency"}  # or of other edges
+    of_requests |= {"probe", "probe_availability", "probe_effects", "probe_steady"}  # or of no edge
     assert {name for name, row in others.items() if row["tcp"] == "yes"} == {*of_requests, "outlier_ejection"}
     not_of_the_load = {"retry_amplification", "attempts", "circuit_breaker", "retry_budget"}
     assert {name for name, row in others.items() if row["tcp"] == f"no: {OF_THE_LOAD}"} == not_of_the_load
