@@ -61,7 +61,6 @@ def told(topology=None, tries=2, n=400, **changes):
 # (a bound that nothing could break, one that something could)
 PAIRS = [
     (contained(at_most=20), contained(at_most=19)),
-    (contained(at_most_percent=100), contained(at_most_percent=99)),
     (contained(at_most=501, per="requests"), contained(at_most=500, per="requests")),
     (attempts(EDGE, at_most=4), attempts(EDGE, at_most=3)),
     (attempts(EDGE, at_most=4, per="request"), attempts(EDGE, at_most=3, per="request")),
@@ -102,6 +101,11 @@ def test_a_bound_that_holds_on_any_run_is_refused_as_written(make):
 def test_a_red_verdict_stays_red_however_loose_its_bound():
     story = told(tries=9)  # an Envoy that repeats more often than its policy says
     assert story.verdict(attempts(EDGE, at_most=8)).outcome == "violated"
+
+
+def test_all_of_them_is_no_bound():
+    assert told().verdict(contained(at_most_percent=100)).outcome == "inconclusive"
+    assert told().verdict(contained(at_most_percent=99)).outcome == "held"
 
 
 def test_a_second_bound_may_be_broken():
