@@ -11,7 +11,7 @@ from testbed.errors import TestbedError
 from testbed.runtime.http import ask
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?s?")
-_FIRST_WORDS = ("ROUND_ROBIN", "STATIC", "DEFAULT")  # the zero values of enumerations
+_FIRST_WORDS = ("ROUND_ROBIN", "STATIC", "DEFAULT", "STRING")  # the zero values of enumerations
 _UNWRITTEN: tuple[object, ...] = (None, False, 0, "", [], {}, *_FIRST_WORDS)  # Envoy omits such values
 
 
