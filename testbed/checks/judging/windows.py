@@ -33,10 +33,8 @@ def without_a_fault(check: Check, view: View) -> Iterator[tuple[str, str]]:
         yield _nowhere(window, [part for parts in faults.values() for part in parts]), _OTHER_WINDOW
     for parts in here.values():
         if not _met(view.index, window, parts):
-            first = parts[0]
-            why = (
-                f"the fault {first.id} {first.text} met 0 of {plural(len(window.requests), 'request')} of {window.name}"
-            )
+            requests = f"{plural(len(window.requests), 'request')} of {window.name}"
+            why = f"the fault {parts[0].id} {parts[0].text} touched none of {requests}"
             yield why, _OTHER_WINDOW
 
 

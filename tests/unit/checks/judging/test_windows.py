@@ -49,7 +49,7 @@ def test_a_fault_that_met_only_requests_of_another_time_proves_nothing():
     story.fault(0.0, 4.5)
     found = story.verdict(COUNT)
     assert found.outcome == "inconclusive"
-    assert "met 0 of 400 requests of hold" in found.why
+    assert "touched none of 400 requests of hold" in found.why
 
 
 def test_each_fault_must_have_met_a_request_of_the_window():
