@@ -67,7 +67,7 @@ def test_without_a_warm_up_such_a_fault_is_judged_by_what_came_of_it(tmp_path: P
         with shop.load(LOAD) as traffic, shop.inject(fault):
             traffic.run(for_s=0.7, phase="hold")
         said = text_of(traffic.result(), unaffected=[statuses(200)])
-    assert re.search(r"matched 0 of \d+ requests", said)
+    assert re.search(r"touched none of \d+ requests", said)
 
 
 def test_a_service_that_hands_it_on_is_not_named(tmp_path: Path) -> None:
