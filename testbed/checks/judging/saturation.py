@@ -27,6 +27,7 @@ from testbed.history.outcomes import TIMEOUT
 SATURATED = "the testbed was saturated"  # the reason of such a verdict begins with it
 SLOW_SHARE = 0.05  # of the samples; a shared machine has single slow samples all the time
 BUSY = "all cores of the machine were busy in every sample, so the services may have lacked CPU time"
+OPEN_FILES = "open files"  # the source of the sample with their limit
 STARVED_MS = 25.0  # for the no-op probe: below 1 ms on an idle machine, p95 4 ms at a load of 5 on two cores
 PROBE_EVERY_MS = 100.0  # a longer probe also counts for the probes that it delayed
 
@@ -114,9 +115,14 @@ def said_of(view: View) -> str:
     said = [f"the no-op probe through the test proxies {probe} {ms(worst)}"] if worst > late else []
     said += [f"the load generator was up to {ms(late)} behind schedule"] if late >= 1 else []
     full = any(plane_of(view.index).full.between(start, end)) or any(NO_FILES in r.error for r in view.requests)
-    said += ["a process of the testbed had no file descriptors left (ulimit -n)"] if full else []
+    said += [f"a process of the testbed had no file descriptors left ({_limit(view.index)})"] if full else []
     said += [BUSY] if any(plane_of(view.index).busy.between(start, end)) else []
     return f"in {view.window.name} {' and '.join(said)}"
+
+
+def _limit(index: Index) -> str:
+    told = [sample.values["limit"] for sample in index.samples if sample.source == OPEN_FILES]
+    return f"open files: limit {min(told):.0f}" if told else "ulimit -n"
 
 
 def _ends(view: View) -> Sequence[float]:
