@@ -200,6 +200,7 @@ class FaultEvent:
     behind: tuple[str, ...] = ()  # for a fault of a mesh proxy: the replicas that use this proxy
     rising_s: float = 0.0  # before `start`: from the first action to the last verification
     healing_s: float = 0.0  # after `end`: until everything was undone
+    momentary: bool = False  # it ends as soon as it is done (a restart), and what it did is felt later
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,10 @@ def test_a_fault_that_was_healed_before_the_window_proves_nothing_there():
     assert "was healed 0.5 s before hold began" in found.why
 
 
+def test_a_restart_right_before_the_window_is_judged_there():
+    assert healed_before_the_hold(momentary=True).verdict(COUNT).outcome == "held"
+
+
 def test_nor_does_a_fault_that_began_after_it():
     story = Story()
     story.phase("hold", 400)
