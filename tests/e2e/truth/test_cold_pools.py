@@ -1,4 +1,4 @@
-"""A change of policies restarts a proxy, whose pool is cold then: a low limit refuses calls, and the verdict says why."""
+"""A change of policies restarts a proxy, whose pool is cold then: a low limit refuses calls, and that is said."""
 
 import pytest
 
