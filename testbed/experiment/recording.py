@@ -41,10 +41,12 @@ def begin(
     number: int,
     say: OnProgress = no_progress,
     probes: Mapping[str, Probe] = NO_PROBES,
+    *,
+    cold: bool = False,
 ) -> LoadSession:
     """Forget the logs so far, start a driver, a sampler and a prober, and return the session; a failure stops all.
 
-    `number` makes the ids of the requests of one mesh unique.
+    `number` makes the ids of the requests of one mesh unique. `cold`: the connections of apps must be replaced first.
     """
     prober = parts.prober(probes)
     said = encoding_for(shape, parts.plan.topology)
@@ -61,7 +63,7 @@ def begin(
         sampler.start()
         undo.callback(prober.stop)
         prober.start()
-        session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say)
+        session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say, cold=cold)
         undo.pop_all()
     return session
 
@@ -84,6 +86,8 @@ class LoadSession:
         prober: Prober,
         began: float,
         say: OnProgress = no_progress,
+        *,
+        cold: bool = False,
     ) -> None:
         """`driver`, `sampler` and `prober` have been started, the driver at `began` (epoch seconds)."""
         self._parts, self.record, self._driver, self.sampler, self._prober = parts, record, driver, sampler, prober
@@ -93,7 +97,7 @@ class LoadSession:
         self.over = False
         patience_s = shape.timeout_s + 1
         self.traffic = Traffic(
-            schedule, driver, self._finish, self._abandon, patience_s, say, self._boundary, self._news
+            schedule, driver, self._finish, self._abandon, patience_s, say, self._boundary, self._news, cold=cold
         )
         self._journal = LoadJournal(parts.directory, self._info())
 
