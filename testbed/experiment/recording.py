@@ -18,6 +18,7 @@ from testbed.injection.ledger import FOREVER
 from testbed.load.encoding import encoding_for
 from testbed.load.recording import AnswerRecording
 from testbed.load.schedule import Schedule, trace_id
+from testbed.plan.values import UNDER_WAY_MS
 from testbed.runtime.tools import binaries
 
 if TYPE_CHECKING:
@@ -107,9 +108,15 @@ class LoadSession:
         return len(self._driver.results())
 
     def so_far(self, planned: Sequence[FaultEvent]) -> Index:
-        """Return the record so far, as if these faults had begun."""
-        events = [*self._fault_events(), *planned, *self._driver.results(), *self._parts.recorder.so_far()]
-        return History([self._info(), *events]).index
+        """Return the record so far, as if these faults had begun; it says since when it may lack requests."""
+        requests, now = self._driver.results(), time.time()
+        since = min(self.traffic.unfinished_since(requests), now - UNDER_WAY_MS / 1000)
+        seen = self._parts.recorder.so_far()
+        lacking = [
+            Evidence(source, False, "requests are under way", since=since, until=time.time())
+            for source in ("requests", "arrivals")
+        ]
+        return History([self._info(), *self._fault_events(), *planned, *requests, *seen, *lacking]).index
 
     def end(self) -> None:
         """End the load without a history, if it is still on."""

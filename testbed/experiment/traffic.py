@@ -187,6 +187,11 @@ class Traffic:
         left = len({name for due, name in self.planned if due < self._until} - {r.id for r in requests})
         return Evidence("requests", left == 0, f"{left} requests have not ended" if left else "")
 
+    def unfinished_since(self, requests: Sequence[Request]) -> float:
+        """When the first request that is not among these was due; it may be in the future."""
+        known = {request.id for request in requests}
+        return min((due for due, name in list(self.planned) if name not in known), default=math.inf)
+
     def phase_at(self, moment: float) -> str:
         """The phase of this moment, "" if there is none. Between two phases the load drains on."""
         met = [phase for phase in self.phases if phase.start <= moment]
