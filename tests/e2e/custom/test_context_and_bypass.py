@@ -89,8 +89,8 @@ def test_a_service_that_calls_past_the_mesh(tmp_path: Path, mesh: str, placement
     assert "web never used its link to back in" in text_of(run, all=[statuses(200)])
     with pytest.raises(NotContained):  # a dead process is felt past the mesh as well
         dead.check(all=[statuses(200)])
-    assert "web never used its link to back in" in dead.warnings[0]
-    assert "BACK_URL or BACK_ADDR" in run.warnings[0]
+    assert any("web never used its link to back in" in text for text in dead.warnings)
+    assert any("BACK_URL or BACK_ADDR" in text for text in run.warnings)
 
 
 def test_one_link_that_is_not_used_spoils_no_check_of_another(tmp_path: Path) -> None:
