@@ -64,7 +64,7 @@ def test_fixed_an_error_is_said_as_an_error(honest):
     assert verdict(run, responses(EDGE, min_bytes=10_000).during("baseline")).outcome == "violated"
 
 
-def test_texts_that_were_not_kept_prove_nothing(sorry):
+def test_wrong_texts_that_were_not_kept_prove_nothing(sorry):
     load = constant_rate(get("/"), rps=20, bodies_kb=0)
     run = sorry.experiment(EMPTY, load=load, **SHORT)
     for check in (contained(unless=says_sorry), responses(not_matching="[Ss]orry")):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 HERE = Path(__file__).parent / "context-forms" / "topology.yaml"
 
 
-def test_lines_capitals_nine_kilobytes_and_percent_encoding_are_read_alike() -> None:
+def test_steady_lines_capitals_nine_kilobytes_and_percent_encoding_are_read_alike() -> None:
     with start(HERE) as shop:
         fault = abort(503).on("web -> pricing").for_users(percent=50)
         load = constant_rate(get("/"), rps=40)

@@ -29,18 +29,18 @@ def violated(run: Any) -> Verdict:
     return run.reports[-1].verdicts[0]
 
 
-def test_a_store_that_is_asked_without_a_timeout_is_named_with_its_connections(shop):
+def test_planted_a_store_that_is_asked_without_a_timeout_is_named_with_its_connections(shop):
     found = violated(shop.experiment(stall().on(STORE), load=load("/store", timeout_s=1), **SHORT))
     assert f"all on {STORE}" in found.observed
     assert f"connections on {STORE} while a fault was in force" in found.next
     assert "0 refused" in found.next
 
 
-def test_a_store_that_is_asked_with_a_timeout_is_contained(shop):
+def test_fixed_a_store_that_is_asked_with_a_timeout_is_contained(shop):
     shop.experiment(stall().on(STORE), load=load("/store/careful"), **SHORT).check(all=[contained(per="requests")])
 
 
-def test_the_slow_hop_is_the_place_and_the_timeout_above_it_the_policy(shop):
+def test_planted_the_slow_hop_is_the_place_and_the_timeout_above_it_the_policy(shop):
     found = violated(shop.experiment(SLOW, load=load("/deep", rps=1.5), **SHORT))
     assert f"on {DEEP}" in found.observed
     assert found.edge == DEEP
@@ -48,14 +48,14 @@ def test_the_slow_hop_is_the_place_and_the_timeout_above_it_the_policy(shop):
     assert found.next.splitlines()[1].startswith(f"  {DEEP}, deep-1, attempt 1: ")
 
 
-def test_a_full_pool_names_the_hop_that_fills_it(shop):
+def test_planted_a_full_pool_names_the_hop_that_fills_it(shop):
     found = violated(shop.experiment(SLOW, load=load("/both", rps=20), **SHORT))
     assert f"on {DEEP}" in found.observed
     assert DEEP in found.next.splitlines()[1]
     assert "503" in found.why  # those that found no slot, without a call of their own to deep
 
 
-def test_with_a_timeout_at_the_slow_hop_all_of_it_is_contained(shop):
+def test_fixed_with_a_timeout_at_the_slow_hop_all_of_it_is_contained(shop):
     with shop.override_policies(BOUNDED):
         run = shop.experiment(SLOW, load=load("/both", rps=5), **SHORT)
     run.check(all=[contained(per="requests", at_most=1)])

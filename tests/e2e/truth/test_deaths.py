@@ -10,7 +10,7 @@ LOAD = constant_rate(get("/bad"), rps=2)
 SHORT = {"warmup_s": 0, "baseline_s": 0, "hold_s": 1, "recover_s": 0}
 
 
-def test_a_request_that_ends_an_app_is_a_finding(planted):
+def test_planted_a_request_that_ends_an_app_is_a_finding(planted):
     run = planted.experiment(load=LOAD, **SHORT)
     with pytest.raises(NotContained) as caught:
         run.check(all=[statuses(500)])
@@ -20,9 +20,9 @@ def test_a_request_that_ends_an_app_is_a_finding(planted):
     assert "no app dies" in str(caught.value)
 
 
-def test_the_next_test_finds_it_alive(planted):
+def test_steady_the_next_test_finds_it_alive(planted):
     planted.experiment(load=constant_rate(get("/good"), rps=5), **SHORT).check(all=[statuses(200)])
 
 
-def test_an_error_is_no_death(fixed):
+def test_fixed_an_error_is_no_death(fixed):
     fixed.experiment(load=LOAD, **SHORT).check(all=[statuses(500)])

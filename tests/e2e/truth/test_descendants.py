@@ -28,14 +28,14 @@ def members(bed, name=APP):
     return found
 
 
-def test_a_pause_stops_them_all_and_healing_continues_them(bed):
+def test_planted_a_pause_stops_them_all_and_healing_continues_them(bed):
     found = members(bed)
     with bed.inject(pause().on(service="pool")):
         assert [proc.states(pid) for pid in found] == [{"T"}] * 3
     assert not any("T" in proc.states(pid) for pid in found)
 
 
-def test_a_kill_ends_them_all(bed):
+def test_planted_a_kill_ends_them_all(bed):
     before = {pid: proc.started(pid) for pid in members(bed)}
     with bed.inject(kill().on(service="pool")):
         deadline = time.monotonic() + 10
@@ -45,7 +45,7 @@ def test_a_kill_ends_them_all(bed):
     assert len(members(bed)) == 3
 
 
-def test_a_cpu_limit_slows_a_grandchild(bed):
+def test_planted_a_cpu_limit_slows_a_grandchild(bed):
     """The grandchild would use a whole CPU."""
     found = members(bed, "burner-1/app")
     with bed.inject(cpu_limit(share=0.1).on(service="burner")):

@@ -14,7 +14,7 @@ front = topology("draws/topology.yaml", scope="module")
 EDGE = "front -> back"
 
 
-def test_two_calls_of_a_request_are_drawn_separately(front: Testbed) -> None:
+def test_planted_two_calls_of_a_request_are_drawn_separately(front: Testbed) -> None:
     load = constant_rate(get("/"), rps=100)
     run = front.experiment(
         abort(503).on(EDGE).for_requests(percent=50), load=load, warmup_s=0, baseline_s=0.2, hold_s=0.7, recover_s=0

@@ -46,14 +46,14 @@ def test_planted_the_proxy_orders_again(shop):
     assert verdict(run, BY_KEY).outcome == "held"  # both attempts have the key of the call
 
 
-def test_an_order_beyond_the_buffer_is_not_put_to_the_test(shop):
+def test_wrong_an_order_beyond_the_buffer_is_not_put_to_the_test(shop):
     run = ordered(shop, "/big", limit_data(bytes=0))
     found = verdict(run, at_most_once(EDGE))
     assert (found.outcome, "not put to the test" in found.why) == ("inconclusive", True)
     assert "retry buffer of the proxy" in verdict(run, attempts(EDGE, exactly=2)).why
 
 
-def test_the_headers_by_which_an_app_overrides_its_policy_are_named(shop):
+def test_planted_the_headers_by_which_an_app_overrides_its_policy_are_named(shop):
     run = ordered(shop, "/steer", abort(503), retries=False)
     found = verdict(run, attempts(EDGE, exactly=1))
     assert found.outcome == "violated"

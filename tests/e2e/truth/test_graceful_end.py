@@ -29,7 +29,7 @@ def restarted(bed, **times):
     return bed.experiment(fault, load=LOAD, warmup_s=0.3, baseline_s=0.5, hold_s=2, recover_s=0.5)
 
 
-def test_an_app_that_refuses_while_it_finishes_is_retried_by_connect_failure():
+def test_fixed_an_app_that_refuses_while_it_finishes_is_retried_by_connect_failure():
     with shop("node", APP) as bed:
         run = restarted(bed, within_s=15)
         run.check(all=[statuses(200)])
@@ -41,7 +41,7 @@ def test_an_app_that_refuses_while_it_finishes_is_retried_by_connect_failure():
     assert max(one.start + one.duration_ms / 1000 for one in before) > asked.at  # it came while requests were under way
 
 
-def test_a_hook_that_sleeps_before_the_stop_keeps_every_request_from_it():
+def test_fixed_a_hook_that_sleeps_before_the_stop_keeps_every_request_from_it():
     """New connections are refused after 50 ms, and SIGTERM comes when nothing is under way any more."""
     with shop("node", APP) as bed:
         run = restarted(bed, within_s=15, drain_delay_ms=50, pre_stop_ms=900)
@@ -55,7 +55,7 @@ def test_a_hook_that_sleeps_before_the_stop_keeps_every_request_from_it():
         ("node {}; true", "it has no handler for SIGTERM"),  # so it is killed after the time, with the app
     ],
 )
-def test_a_wrapper_that_does_not_hand_sigterm_on_is_named(wrapper, told):
+def test_planted_a_wrapper_that_does_not_hand_sigterm_on_is_named(wrapper, told):
     with shop("sh", "-c", wrapper.format(APP)) as bed:
         run = restarted(bed, within_s=0.3, drain_delay_ms=10_000)
     with pytest.raises(NotContained):

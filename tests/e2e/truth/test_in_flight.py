@@ -18,7 +18,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "edge"), FAULTS)
-def test_callers_that_never_give_up_are_found(waiting, fault, edge):
+def test_planted_callers_that_never_give_up_are_found(waiting, fault, edge):
     run = waiting.experiment(fault.on(edge), load=LOAD, **SHORT)
     with pytest.raises(NotContained):
         run.check(all=[statuses(200)])
@@ -28,7 +28,7 @@ def test_callers_that_never_give_up_are_found(waiting, fault, edge):
     assert all(one.fault for one in held)
 
 
-def test_with_a_timeout_nothing_stays_in_flight(bounded):
+def test_fixed_with_a_timeout_nothing_stays_in_flight(bounded):
     run = bounded.experiment(hang().on(DEEP), load=LOAD, **SHORT)
     run.check(all=[statuses(503)])
     assert not any("still in flight on mid -> deep" in one for one in run.warnings)

@@ -16,7 +16,7 @@ SHORT = {"warmup_s": 0.3, "baseline_s": 0.3, "hold_s": 2, "recover_s": 0.3}
 
 
 @pytest.mark.parametrize("name", ["planted", "planted_straight"])
-def test_reused_connections_that_the_app_closes_are_found(name, request):
+def test_planted_reused_connections_that_the_app_closes_are_found(name, request):
     run = request.getfixturevalue(name).experiment(load=LOAD, **SHORT)
     with pytest.raises(NotContained):
         run.check(all=[statuses(200)])
@@ -24,5 +24,5 @@ def test_reused_connections_that_the_app_closes_are_found(name, request):
 
 
 @pytest.mark.parametrize("name", ["cured", "cured_straight"])
-def test_an_idle_timeout_below_that_of_the_app_cures_it(name, request):
+def test_fixed_an_idle_timeout_below_that_of_the_app_cures_it(name, request):
     request.getfixturevalue(name).experiment(load=LOAD, **SHORT).check(all=[statuses(200)])

@@ -21,30 +21,30 @@ MOST_SUCCEED = availability(at_least_percent=80)
 DOWN = connection_refused().on("inventory -> store")
 
 
-def test_a_slow_store_behind_a_service_without_context_holds(shop):
+def test_fixed_a_slow_store_behind_a_service_without_context_holds(shop):
     run = shop.experiment(latency(ms=20).on("inventory -> store"), load=LOAD, **SHORT)
     run.check(all=[MOST_SUCCEED])
     assert any("without a request id on inventory -> store" in one for one in run.warnings)
 
 
-def test_a_store_that_refuses_there_is_found(shop):
+def test_planted_a_store_that_refuses_there_is_found(shop):
     run = shop.experiment(DOWN, load=LOAD, **SHORT)
     with pytest.raises(NotContained):
         run.check(all=[MOST_SUCCEED])
 
 
-def test_a_killed_store_there_is_found(shop):
+def test_planted_a_killed_store_there_is_found(shop):
     with pytest.raises(NotContained):
         shop.experiment(kill().on(service="store"), load=LOAD, **SHORT).check(all=[MOST_SUCCEED])
 
 
-def test_a_silenced_health_check_is_judged(shop):
+def test_planted_a_silenced_health_check_is_judged(shop):
     run = shop.experiment(kill().on(service="checker"), load=LOAD, **SHORT)
     run.check(all=[MOST_SUCCEED])
     assert any("indirect path" in one and "checker -> inventory" in one for one in run.warnings)
 
 
-def test_a_fault_for_some_users_there_still_proves_nothing(shop):
+def test_wrong_a_fault_for_some_users_there_still_proves_nothing(shop):
     from testbed import delay
 
     fault = delay(ms=5).on("gateway -> inventory").for_users(percent=20)

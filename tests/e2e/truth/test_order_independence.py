@@ -25,7 +25,7 @@ def load(path):
 
 @pytest.mark.parametrize("path", EDGES)
 @pytest.mark.parametrize("name", ["plain", "ejecting"])
-def test_after_a_fault_that_broke_the_pool_the_next_run_is_green(name, path, request):
+def test_steady_after_a_fault_that_broke_the_pool_the_next_run_is_green(name, path, request):
     bed = request.getfixturevalue(name)
     broken = bed.experiment(connection_refused().on(EDGES[path]), load=load(path), recover_s=1, **SHORT)
     assert broken.judge(all=[contained()]).outcome == "violated"
@@ -35,7 +35,7 @@ def test_after_a_fault_that_broke_the_pool_the_next_run_is_green(name, path, req
     bed.experiment(load=load(path), recover_s=0.5, **SHORT).check(all=[contained()])
 
 
-def test_after_a_fault_without_an_ejection_the_proxy_is_not_restarted(patient):
+def test_steady_after_a_fault_without_an_ejection_the_proxy_is_not_restarted(patient):
     refused = connection_refused().on("api -> peer")
     broken = patient.experiment(refused, load=load("/peer"), recover_s=1, **SHORT)
     assert broken.judge(all=[contained()]).outcome == "violated"
@@ -49,7 +49,7 @@ def test_after_a_fault_without_an_ejection_the_proxy_is_not_restarted(patient):
 
 
 @pytest.mark.parametrize("name", ["a plain load", "an experiment without warm-up"])
-def test_after_a_restart_a_run_without_warm_up_is_green_too(name, ejecting):
+def test_steady_after_a_restart_a_run_without_warm_up_is_green_too(name, ejecting):
     broken = ejecting.experiment(connection_refused().on("api -> peer"), load=load("/peer"), recover_s=0.5, **SHORT)
     assert broken.judge(all=[contained()]).outcome == "violated"
     ejecting.clean()

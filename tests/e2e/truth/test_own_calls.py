@@ -19,7 +19,7 @@ LOAD = constant_rate(get("/"), rps=40)
 SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 1, "hold_s": 1, "recover_s": 0.2}
 
 
-def test_polls_and_a_watcher_spoil_no_record() -> None:
+def test_steady_polls_and_a_watcher_spoil_no_record() -> None:
     with start(HERE / "topology.yaml") as shop:
         run = shop.experiment(abort(503).on(EDGE).for_users(percent=30), load=LOAD, **SHORT)
         run.check(all=[attempts(EDGE, exactly=1)], affected=[statuses(503)], unaffected=[statuses(200)])
@@ -28,7 +28,7 @@ def test_polls_and_a_watcher_spoil_no_record() -> None:
     assert not any("propagate" in warning for warning in run.warnings)
 
 
-def test_a_service_that_forgets_every_second_call_is_named_with_the_half() -> None:
+def test_planted_a_service_that_forgets_every_second_call_is_named_with_the_half() -> None:
     with start(HERE / "half.yaml") as shop:
         run = shop.experiment(load=LOAD, **SHORT)
     with pytest.raises(Inconclusive, match="carry no request id"):

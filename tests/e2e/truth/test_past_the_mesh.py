@@ -44,14 +44,14 @@ services:
 
 
 @pytest.mark.parametrize("shop", [', PAST: "1", KEEP: "1"'], indirect=True)
-def test_kept_connections_past_the_link_are_named_with_their_share(shop):
+def test_planted_kept_connections_past_the_link_are_named_with_their_share(shop):
     run = shop.experiment(SLOW, load=LOAD, **SHORT)
     with pytest.raises(Inconclusive, match="shop has 1 of"):
         run.check(all=[MOST_SUCCEED])
 
 
 @pytest.mark.parametrize("shop", [', PAST: "1"'], indirect=True)
-def test_short_connections_past_the_link_are_found_after_they_are_closed(shop):
+def test_planted_short_connections_past_the_link_are_found_after_they_are_closed(shop):
     run = shop.experiment(SLOW, load=LOAD, **SHORT)
     with pytest.raises(Inconclusive):
         run.check(all=[MOST_SUCCEED])
@@ -62,7 +62,7 @@ def test_short_connections_past_the_link_are_found_after_they_are_closed(shop):
 
 
 @pytest.mark.parametrize("shop", [""], indirect=True)
-def test_a_service_that_uses_its_link_is_not_accused(shop):
+def test_fixed_a_service_that_uses_its_link_is_not_accused(shop):
     run = shop.experiment(SLOW, load=LOAD, **SHORT)
     run.check(all=[MOST_SUCCEED])
     assert run.history.index.detours == []

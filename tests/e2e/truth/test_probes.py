@@ -63,7 +63,7 @@ def broken(shop: Testbed, service: str):
     return shop.experiment(fault, load=constant_rate(get(f"/{service}"), rps=20), probes=of(service), **TIMES)
 
 
-def test_a_pool_that_gets_its_permits_back_has_some_after_the_fault(shop: Testbed, tmp_path: Path) -> None:
+def test_fixed_a_pool_that_gets_its_permits_back_has_some_after_the_fault(shop: Testbed, tmp_path: Path) -> None:
     run = broken(shop, "fixed")
     free = probe("idle", at_least=1, reading="last").during("recover")  # a call may be under way
     held = [probe("idle", at_least=0), free, probe("here", equals=8080)]
@@ -75,7 +75,7 @@ def test_a_pool_that_gets_its_permits_back_has_some_after_the_fault(shop: Testbe
     assert again.index.probes["idle"].places == ("fixed-1",)
 
 
-def test_a_pool_that_leaks_is_seen_although_every_user_is_answered(shop: Testbed) -> None:
+def test_planted_a_pool_that_leaks_is_seen_although_every_user_is_answered(shop: Testbed) -> None:
     run = broken(shop, "leaky")
     assert {request.status for request in run.history.index.requests} == {200}
     with pytest.raises(NotContained, match=r"probe\('idle', at_least=1"):
@@ -84,7 +84,7 @@ def test_a_pool_that_leaks_is_seen_although_every_user_is_answered(shop: Testbed
     assert (asked[0].value, asked[-1].value) == (4, 0)  # a command in the service says the same
 
 
-def test_a_probe_that_fails_is_inconclusive_and_violates_only_a_claim_about_itself(shop: Testbed) -> None:
+def test_wrong_a_probe_that_fails_violates_only_a_claim_about_itself(shop: Testbed) -> None:
     probes = {"idle": http_probe("fixed", "/idle", every_ms=100)}
     load = constant_rate(get("/fixed"), rps=20)
     run = shop.experiment(kill().on(service="fixed"), load=load, probes=probes, **TIMES)
@@ -96,7 +96,7 @@ def test_a_probe_that_fails_is_inconclusive_and_violates_only_a_claim_about_itse
     assert verdict(run, probe_steady("idle")).outcome == "inconclusive"
 
 
-def test_a_probe_whose_place_is_unknown_is_refused_before_the_load(shop: Testbed) -> None:
+def test_wrong_a_probe_whose_place_is_unknown_is_refused_before_the_load(shop: Testbed) -> None:
     with pytest.raises(TestbedError, match=r"probe 'idle'.*'fixd'.*did you mean 'fixed'"):
         shop.experiment(load=constant_rate(get("/fixed"), rps=20), probes={"idle": http_probe("fixd")})
     assert shop.running_load is None

@@ -13,13 +13,13 @@ SHORT = {"warmup_s": 0.3, "baseline_s": 0.3, "hold_s": 1, "recover_s": 0.1}
 
 @pytest.mark.parametrize("path", ["/old", "/big", "/many", "/websocket"])
 @pytest.mark.parametrize("name", ["meshed", "bare"])
-def test_it_works(request, name, path):
+def test_steady_it_works(request, name, path):
     with request.getfixturevalue(name).client() as client:
         assert client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(("name", "who"), [("meshed", "the caller's proxy"), ("bare", "the inlet")])
-def test_what_our_proxies_refuse_is_named(request, name, who):
+def test_planted_what_our_proxies_refuse_is_named(request, name, who):
     run = request.getfixturevalue(name).experiment(load=constant_rate(get("/unknown-upgrade"), rps=25), **SHORT)
     with pytest.raises(NotContained):
         run.check(all=[statuses(200)])
@@ -37,13 +37,13 @@ def test_what_our_proxies_refuse_is_named(request, name, who):
         pytest.param(abort(503), statuses(200), id="abort of the handshake"),
     ],
 )
-def test_faults_act_on_upgrades(meshed, fault, check):
+def test_planted_faults_act_on_upgrades(meshed, fault, check):
     run = meshed.experiment(fault.on(EDGE), load=constant_rate(get("/websocket"), rps=10), **SHORT)
     with pytest.raises(NotContained):
         run.check(all=[check])
 
 
-def test_an_upgrade_is_a_good_call(meshed):
+def test_steady_an_upgrade_is_a_good_call(meshed):
     run = meshed.experiment(load=constant_rate(get("/websocket"), rps=10), **SHORT)
     run.check(all=[statuses(200)])
     calls = run.history.index.calls.on(EDGE)
@@ -51,7 +51,7 @@ def test_an_upgrade_is_a_good_call(meshed):
     assert all(call.ok and call.status == 101 for call in calls)
 
 
-def test_a_wrong_protocol_is_named(declared_http2):
+def test_planted_a_wrong_protocol_is_named(declared_http2):
     run = declared_http2.experiment(load=constant_rate(get("/old"), rps=25), **SHORT)
     with pytest.raises(NotContained):
         run.check(all=[statuses(200)])

@@ -32,7 +32,7 @@ def load(timeout_s=1.0):
     return constant_rate(get("/x"), rps=30, timeout_s=timeout_s)
 
 
-def test_a_fallback_and_a_failure_because_of_a_starved_inlet_prove_nothing(bed):
+def test_wrong_a_fallback_and_a_failure_because_of_a_starved_inlet_prove_nothing(bed):
     with starved(bed, "inlet", stopped_s=0.22):
         run = bed.experiment(NOTHING, load=load(5.0), hold_s=2, **SHORT)
     taken = run.judge(all=[fallback("list-price", at_least_percent=50)])
@@ -40,7 +40,7 @@ def test_a_fallback_and_a_failure_because_of_a_starved_inlet_prove_nothing(bed):
     assert (taken.outcome, kept.outcome) == ("inconclusive", "inconclusive")
 
 
-def test_missing_answers_while_the_link_proxy_is_stopped_prove_nothing(bed):
+def test_wrong_missing_answers_while_the_link_proxy_is_stopped_prove_nothing(bed):
     with stopped([bed.parts.runtime.pid("links")], after_s=1.3, for_s=2.5):
         run = bed.experiment(NOTHING, load=load(), hold_s=1.5, **SHORT)
     report = run.judge(all=[statuses(200), contained()])
@@ -48,7 +48,7 @@ def test_missing_answers_while_the_link_proxy_is_stopped_prove_nothing(bed):
     assert "got no answer for" in report.verdicts[0].why
 
 
-def test_missing_answers_while_everything_is_stopped_prove_nothing(bed):
+def test_wrong_missing_answers_while_everything_is_stopped_prove_nothing(bed):
     pids = [bed.parts.runtime.pid(process.name) for process in bed.plan.processes]
     with stopped(pids, after_s=1.3, for_s=2.5):
         run = bed.experiment(NOTHING, load=load(), hold_s=1.5, **SHORT)
@@ -56,7 +56,7 @@ def test_missing_answers_while_everything_is_stopped_prove_nothing(bed):
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive", "inconclusive"]
 
 
-def test_missing_answers_of_a_link_proxy_without_file_descriptors_prove_nothing(bed):
+def test_wrong_missing_answers_of_a_link_proxy_without_file_descriptors_prove_nothing(bed):
     with no_files(bed.parts.runtime.pid("links")):
         run = bed.experiment(load=load(), hold_s=1, **SHORT)
     (found,) = run.judge(all=[statuses(200).during("hold")]).verdicts
@@ -64,7 +64,7 @@ def test_missing_answers_of_a_link_proxy_without_file_descriptors_prove_nothing(
     assert "a process of the testbed had no file descriptors left" in found.why
 
 
-def test_what_the_fault_did_is_proved_on_the_same_testbed(bed):
+def test_planted_what_the_fault_did_is_proved_on_the_same_testbed(bed):
     run = bed.experiment(abort(503).on(EDGE), load=load(), hold_s=1, **SHORT)
     broken, taken, single = run.judge(
         all=[contained(fallbacks=True), fallback("list-price", at_least_percent=50), attempts(EDGE, exactly=1)]
@@ -72,7 +72,7 @@ def test_what_the_fault_did_is_proved_on_the_same_testbed(bed):
     assert (broken.outcome, taken.outcome, single.outcome) == ("violated", "held", "held")
 
 
-def test_what_the_fault_did_is_proved_even_while_the_inlet_starves(bed):
+def test_planted_what_the_fault_did_is_proved_even_while_the_inlet_starves(bed):
     with starved(bed, "inlet", stopped_s=0.1):
         run = bed.experiment(abort(503).on(EDGE), load=load(5.0), hold_s=1, **SHORT)
     assert run.judge(all=[contained(fallbacks=True)]).outcome == "violated"

@@ -42,7 +42,7 @@ def inside() -> Iterator[Testbed]:
 
 
 @pytest.mark.parametrize("to", ["by-http", "by-grpc"])
-def test_a_service_that_asks_again_and_again_is_shown_under_a_red_verdict(
+def test_planted_a_service_that_asks_again_and_again_is_shown_under_a_red_verdict(
     inside: Testbed, to: str, tmp_path: Path
 ) -> None:
     run = inside.experiment(load=constant_rate(get(f"/{to}/eager"), rps=20), **SHORT)
@@ -58,7 +58,7 @@ def test_a_service_that_asks_again_and_again_is_shown_under_a_red_verdict(
 
 
 @pytest.mark.parametrize("to", ["by-http", "by-grpc"])
-def test_a_service_that_asks_once_has_one_span_for_each_request(inside: Testbed, to: str) -> None:
+def test_fixed_a_service_that_asks_once_has_one_span_for_each_request(inside: Testbed, to: str) -> None:
     run = inside.experiment(load=constant_rate(get(f"/{to}/once"), rps=20), **SHORT)
     run.check(all=[statuses(200)])
     spans = run.history.index.spans

@@ -136,14 +136,14 @@ def parts(message: bytes) -> tuple[list[bytes], bytes]:
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_both_ends_see_the_same_with_and_without_the_inlet(stages: tuple[Stage, Stage], name: str) -> None:
+def test_steady_both_ends_see_the_same_with_and_without_the_inlet(stages: tuple[Stage, Stage], name: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda one: talk(one, PEERS[name]), stages)
     assert first == second
     assert first.end == ("open" if PEERS[name].closes_after_s is None else "closed")
 
 
-def test_an_old_caller_and_an_old_app_end_the_connection_with_the_answer(stages: tuple[Stage, Stage]) -> None:
+def test_steady_an_old_caller_and_an_old_app_end_the_connection_with_the_answer(stages: tuple[Stage, Stage]) -> None:
     """The inlet speaks HTTP/1.1 on both sides: the version of the first line differs, and nothing else."""
     old = Peer(b"GET / HTTP/1.0\r\nHost: app\r\n\r\n", b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", 0.0)
     new = Peer(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n", old.answer, 0.0)
@@ -153,7 +153,7 @@ def test_an_old_caller_and_an_old_app_end_the_connection_with_the_answer(stages:
         assert all(any(line.endswith(b" 200 OK") for line in one.at_the_caller[0]) for one in seen)
 
 
-def test_the_app_sees_that_its_caller_has_gone(stages: tuple[Stage, Stage]) -> None:
+def test_steady_the_app_sees_that_its_caller_has_gone(stages: tuple[Stage, Stage]) -> None:
     for one in stages:
         held: list[socket.socket] = []
 
