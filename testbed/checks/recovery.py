@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
+from testbed.checks.contained import contained
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
@@ -29,6 +30,10 @@ class recovery(Check):
         """Raise `CheckError` unless the time is above 0."""
         validation.exactly_one("recovery()", within_s=self.within_s)
         validation.positive(str(self), within_s=self.within_s)
+
+    def when_steady(self) -> Check:
+        """Return that no request fails: what fails before the fault cannot recover from it."""
+        return contained()
 
     @property
     def bound(self) -> str:

@@ -70,11 +70,16 @@ def test_some_checks_are_not_asked_twice(check):
     assert "steady state" not in verdict.why
 
 
-def test_a_recovery_cannot_be_asked_of_the_baseline():
-    story = told(before=(7,))
+@pytest.mark.parametrize(("before", "said"), [((), False), ((7,), True)])
+@pytest.mark.parametrize("check", [recovery(within_s=0.1), contained(within_s=4.5)])
+def test_a_claim_that_counts_from_a_fault_asks_for_no_failure_before_it(check, before, said):
+    story = told(before=before)
     story.events = [replace(e, status=503) if getattr(e, "id", "").startswith("recover") else e for e in story.events]
-    verdict = story.verdict(recovery(within_s=0.1))
-    assert (verdict.outcome, "steady state" in verdict.why) == ("violated", False)
+    verdict = story.verdict(check)
+    assert (verdict.outcome, verdict.why.startswith("the steady state did not hold: 1 of 20 users")) == (
+        "violated",
+        said,
+    )
 
 
 @pytest.mark.parametrize(("user", "said"), [("u3", False), ("u7", True)])
