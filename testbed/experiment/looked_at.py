@@ -22,6 +22,10 @@ class LookedAt(Report):
         """Count as looked at."""
         object.__setattr__(self, "looked_at", True)
 
+    def forget(self) -> None:
+        """Count as not looked at again: it was raised, and whoever catches that has yet to look."""
+        object.__setattr__(self, "looked_at", False)
+
     def __getattribute__(self, name: str) -> object:
         """Return an attribute, and note that the test read the result."""
         if name in _RESULT:
