@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
-from testbed.checks.contained import contained
 from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, outcomes, plural, seconds
+from testbed.checks.judging.no_failure import NoFailure
 from testbed.checks.judging.view import View
 
 
@@ -33,7 +33,7 @@ class recovery(Check):
 
     def when_steady(self) -> Check:
         """Return that no request fails: what fails before the fault cannot recover from it."""
-        return contained()
+        return NoFailure()
 
     @property
     def bound(self) -> str:

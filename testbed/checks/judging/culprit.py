@@ -120,7 +120,7 @@ def causes(index: Index, request: Request, hops: Sequence[Hop]) -> Sequence[Hop]
     handled = _handled(index, bad)
 
     def rank(hop: Hop) -> tuple[bool, bool, bool, float]:
-        mild = hop.whole and 400 <= hop.as_http < 500
+        mild = hop.has_status(*range(400, 500))
         return (hop.edge in handled, not under_fault(index, hop), mild, -hop.duration_ms)
 
     return sorted(_deepest(bad), key=rank)
