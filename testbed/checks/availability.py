@@ -60,7 +60,7 @@ class availability(Check):
         failed = [one for one in view.requests if id(one) in bad or not one.answered or one.as_http >= 500]
         verdict = self._compare(view, failed)
         if found.bad and verdict.outcome != "held":
-            why = f"{verdict.why}; {plural(len(found.bad), 'answer')} not good: {found.reasons}"
+            why = f"{plural(len(found.bad), 'answer')} not good: {found.reasons}; {verdict.why}"
             verdict = replace(verdict, why=why, next=f"{example(view.index, found.bad)}\n{verdict.next}")
         if found.doubt and verdict.outcome != "violated":
             return replace(verdict, outcome="inconclusive", margin="", why=found.doubt, next=found.unknown[0][1])

@@ -225,9 +225,12 @@ class circuit_breaker(EdgeCheck):
         limit = cast(float, self.closes_within_s)
         refused = [(at - healed, outcome) for at, outcome in proxy.refusals if at >= healed]
         last, outcome = max(refused, default=(0.0, ""))
-        observed = f"{proxy.name} closed {seconds(last)} after healing"
+        again = any(call.start > healed + last and not call.refused for call in proxy.calls)
+        ended = "closed" if again or not refused else "did not close: it still refused a call"
+        observed = f"{proxy.name} {ended} {seconds(last)} after healing"
         if last > limit:
             why = f"{proxy.name} refused a call {seconds(last)} after healing, {seconds(last - limit)} too late"
+            why += "" if again else ", and sent none after it"
             return Finding("violated", observed, why, _LINGERING.get(outcome, ""), timed=True)
         later = sum(1 for call in proxy.calls if call.start > healed + limit)
         if later < ENOUGH:

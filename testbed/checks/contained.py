@@ -98,6 +98,10 @@ class contained(Check):
         """Return whether slow answers count, and not only failures."""
         return self.slower_than_ms is not None
 
+    def when_steady(self) -> contained:
+        """Return the claim without its time after the first fault."""
+        return replace(self, within_s=None)
+
     def views(self, view: View) -> tuple[View, ...]:
         """Return the window and the population that are really judged."""
         return (self._judged(view),)

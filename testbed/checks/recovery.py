@@ -9,6 +9,7 @@ from testbed.checks.judging import statistics, validation
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, outcomes, plural, seconds
+from testbed.checks.judging.no_failure import NoFailure
 from testbed.checks.judging.view import View
 
 
@@ -29,6 +30,10 @@ class recovery(Check):
         """Raise `CheckError` unless the time is above 0."""
         validation.exactly_one("recovery()", within_s=self.within_s)
         validation.positive(str(self), within_s=self.within_s)
+
+    def when_steady(self) -> Check:
+        """Return that no request fails: what fails before the fault cannot recover from it."""
+        return NoFailure()
 
     @property
     def bound(self) -> str:

@@ -64,9 +64,9 @@ class DetourWatch:
         self._made_before: Mapping[Address, int] = {}
 
     def begin(self) -> None:
-        """Note what was there before the load."""
+        """Note what was there before the load: closed connections, and open ones, which may close meanwhile."""
         with suppress(OSError):
-            self._made_before, self._before = self._made(), frozenset(self._closed())
+            self._made_before, self._before = self._made(), frozenset(self._ends((sockets.TIME_WAIT, *OPEN)))
 
     def look(self) -> None:
         """Look at the open connections once."""
@@ -114,7 +114,7 @@ class DetourWatch:
     def _left(self) -> list[DetourEvent]:
         """Return the closed connections to apps that neither were there before nor can be the inlet's."""
         counted: dict[Address, int] = defaultdict(int)
-        for _, remote in set(self._closed()) - self._before:
+        for _, remote in set(self._ends((sockets.TIME_WAIT,))) - self._before:
             counted[remote] += 1
         made = self._made()
         found: dict[str, dict[Address, int]] = defaultdict(dict)
@@ -138,10 +138,10 @@ class DetourWatch:
             for edge, to in found.items()
         ]
 
-    def _closed(self) -> list[tuple[Address, Address]]:
-        """Return the closed connections to known addresses, whichever end closed first: caller's and callee's end."""
+    def _ends(self, states: Sequence[int]) -> list[tuple[Address, Address]]:
+        """Return the connections to known addresses in these states: caller's and callee's end, whichever is there."""
         found = []
-        for one in sockets.connections((sockets.TIME_WAIT,)):
+        for one in sockets.connections(states):
             if one.remote in self._known:
                 found.append((one.local, one.remote))
             elif one.local in self._known:

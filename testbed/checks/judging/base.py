@@ -129,6 +129,10 @@ class Check(ABC):
         """Return whether the claim is about the latencies of the load's requests, so that each must be known."""
         return False
 
+    def when_steady(self) -> Check:
+        """Return what the claim says of the time before the first fault: the same, unless it counts from a fault."""
+        return self
+
     def relaxed(self, by_ms: float) -> Self:
         """Return the same check with its `slack` bounds later by this time, which the testbed may have added."""
         other = copy.copy(self)
@@ -209,7 +213,7 @@ class Check(ABC):
         """Yield the arguments as written in the test."""
         for one in fields(self):
             value = getattr(self, one.name)
-            if one.name not in ABOUT and (not one.kw_only or value != one.default):
+            if one.name not in ABOUT and value != one.default:
                 text = str(getattr(value, "__name__", "...")) if callable(value) else repr(value)
                 yield f"{self._keyword(one.name)}={text}" if one.kw_only else text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from testbed.checks.judging.stores import stalled_store
+from testbed.checks.judging.uncalled import no_longer_called
 from testbed.history.detours import detours
 from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
 from testbed.history.index import Index, remembered
@@ -18,8 +19,8 @@ PROMPT_S = 0.1  # a service cancels its other calls this soon after one of them 
 def place_of(index: Index, request: Request) -> str:
     """Return the edge on which a request failed or spent most of its time; else the edge into the entry.
 
-    Below the deepest failed call, a tcp edge is named if its connections show that the service waited there, and an
-    edge under a fault if its other calls kept the service busy.
+    Below the deepest failed call, a tcp edge is named if its connections show that the service waited there, an edge
+    under a fault if its other calls kept the service busy, and one that the service calls no more since a fault.
     """
     calls = _calls(index, request)
     found = next(iter(causes(index, request, calls)), None)
@@ -29,8 +30,10 @@ def place_of(index: Index, request: Request) -> str:
     found = _waiting_below(found, calls) if found else None
     edge = found.edge if found else f"{CLIENT} -> {index.facts.entry or request.replica}"
     edge = (not request.ok and _past_the_mesh(index, Edge.parse(edge).callee)) or edge
-    busy = kept_busy(index, request, Edge.parse(edge).callee)
-    return stalled_store(index, request, edge) or (busy[0].edge if busy else edge)
+    service = Edge.parse(edge).callee
+    busy = kept_busy(index, request, service)
+    below = busy[0].edge if busy else no_longer_called(index, request, service)
+    return stalled_store(index, request, edge) or below or edge
 
 
 def _past_the_mesh(index: Index, caller: str) -> str:
@@ -64,11 +67,12 @@ def _waiting_below(found: Hop, hops: Sequence[Hop]) -> Hop:
 def kept_busy(index: Index, request: Request, service: str) -> Sequence[Attempt]:
     """Return the attempts of other requests, on an edge under a fault, that kept a service busy; the longest first.
 
-    The request reached a replica, and no call of it is on record there; meanwhile two or more calls of that replica
-    were under way on the faulted edge: its queue or pool was full of them.
+    The request reached a replica, and no call of it is on record there, or only good ones in a small part of the time;
+    meanwhile two or more calls of that replica were under way on the faulted edge: its queue or pool was full of them.
     """
     own = index.attempts.by_request.get(request.id, ())
-    if any(Edge.parse(hop.edge).caller == service for hop in own):
+    calls = [hop for hop in own if Edge.parse(hop.edge).caller == service]
+    if calls and not _only_waited(calls, _time_at(index, request, service)):
         return ()
     there = {hop.callee for hop in own if Edge.parse(hop.edge).callee == service}
     there |= {request.replica} if service == index.facts.entry else set()
@@ -78,6 +82,18 @@ def kept_busy(index: Index, request: Request, service: str) -> Sequence[Attempt]
         if len({hop.request for hop in found}) > 1:
             return sorted(found, key=lambda hop: -hop.duration_ms)
     return ()
+
+
+def _time_at(index: Index, request: Request, service: str) -> float:
+    """Return how long a request was at a service, in ms."""
+    there = index.arrivals.by_request.get(request.id, ())
+    return max((one.duration_ms for one in there if Edge.parse(one.edge).callee == service), default=0.0)
+
+
+def _only_waited(calls: Sequence[Attempt], there_ms: float) -> bool:
+    """Whether all calls of a request at a service ended well, in less than half of the time that it was there."""
+    spent = sum(hop.duration_ms for hop in calls)
+    return all(hop.ok for hop in calls) and there_ms > 2 * spent and there_ms - spent > PROMPT_S * 1000
 
 
 @remembered
@@ -96,12 +112,18 @@ def is_bad(hop: Hop) -> bool:
 def causes(index: Index, request: Request, hops: Sequence[Hop]) -> Sequence[Hop]:
     """Return the failed hops of a request that have no failed hop below them, the most likely cause first.
 
-    A failure that reached the user comes before one that a service handled, a hop under a fault before others, and a
-    long one before a short one. Left out are calls that were cancelled because another call had failed.
+    A failure that reached the user comes before one that a service handled, a hop under a fault before others, no
+    answer or a 5xx before a 4xx ("not found" may be an ordinary answer), and a long one before a short one. Left out
+    are calls that were cancelled because another call had failed.
     """
     bad = _not_cancelled(index, [hop for hop in hops if is_bad(hop)])
     handled = _handled(index, bad)
-    return sorted(_deepest(bad), key=lambda hop: (hop.edge in handled, not under_fault(index, hop), -hop.duration_ms))
+
+    def rank(hop: Hop) -> tuple[bool, bool, bool, float]:
+        mild = hop.has_status(*range(400, 500))
+        return (hop.edge in handled, not under_fault(index, hop), mild, -hop.duration_ms)
+
+    return sorted(_deepest(bad), key=rank)
 
 
 def _not_cancelled(index: Index, bad: Sequence[Hop]) -> Sequence[Hop]:

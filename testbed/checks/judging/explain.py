@@ -9,6 +9,7 @@ from testbed.checks.judging.culprit import Hop, causes, is_bad, kept_busy, place
 from testbed.checks.judging.formatting import count, ms, outcome, plural, seconds
 from testbed.checks.judging.inside import inside
 from testbed.checks.judging.stores import account, connection_text, connections_of
+from testbed.checks.judging.uncalled import no_longer_called
 from testbed.checks.judging.view import View
 from testbed.history.events import Arrival, Attempt, Call, Request
 from testbed.history.facts import of_the_load
@@ -50,6 +51,8 @@ def _waited_for(index: Index, request: Request) -> Iterator[str]:
         longest = ms(busy[0].duration_ms)
         held = f"{count(len(busy))} attempts of other requests on {edge}, the longest for {longest}"
         yield f"{caller} was busy meanwhile: {held}"
+    elif edge == no_longer_called(index, request, caller):
+        yield f"{caller} answered without a call on {edge}, which it made for such requests before the fault"
 
 
 def _lines(index: Index, request: Request, first: Sequence[Hop]) -> Iterator[str]:

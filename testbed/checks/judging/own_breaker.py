@@ -6,7 +6,7 @@ import math
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -16,13 +16,14 @@ from statistics import median
 from testbed.checks.judging.formatting import plural
 from testbed.checks.judging.proxies import failed
 from testbed.history.events import Arrival, Attempt, Call, FaultEvent, Request
-from testbed.history.index import Index
-from testbed.history.outcomes import SKIPPED
-from testbed.history.requests_at import arrivals_at, first_fault
+from testbed.history.index import Index, remembered
+from testbed.history.outcomes import CLIENT_GONE, IN_FLIGHT, SKIPPED, TIMEOUT
+from testbed.history.requests_at import arrivals_at, first_fault, sent_on
 from testbed.spec.edges import Edge
 
 IN_A_ROW = 3  # requests without their call, one after the other, that show an open breaker
 USUAL = 0.95  # of the requests of a kind that call the edge before the fault: only such kinds are judged
+WAITING = (CLIENT_GONE, IN_FLIGHT)  # outcomes of requests that an app had taken and not answered
 FEWEST = 10  # requests before the fault, and after the first failure, that are needed for a conclusion
 
 
@@ -105,7 +106,7 @@ def own_breakers(index: Index, edge: str, faults: Sequence[FaultEvent]) -> list[
 def _of(index: Index, edge: str, replica: str, faults: Sequence[FaultEvent]) -> OwnBreaker:
     calls = [call for call in index.calls.on(edge) if call.caller == replica and call.request]
     sent = sorted((a for a in index.attempts.on(edge) if a.caller == replica and a.request), key=lambda one: one.start)
-    reached = sorted(_reached(index, edge, replica), key=lambda one: one.at)
+    reached = sorted(_reached_at(index, edge, replica), key=lambda one: one.at)
     before = [one for one in reached if one.at < first_fault(index)]
     tries = Counter(one.request for one in sent)
     usual = _usual_kinds(before, tries)
@@ -122,9 +123,25 @@ def _of(index: Index, edge: str, replica: str, faults: Sequence[FaultEvent]) -> 
     return OwnBreaker(replica, calls, sent, sum(usual.values()), seen)
 
 
+@remembered
+def answered_without_call(index: Index, edge: str) -> Set[str]:
+    """Return the requests that the caller of an edge took and made no call for, though they are of a kind that did.
+
+    Judged are kinds of requests that made the call before the first fault.
+    """
+    replicas = index.facts.replicas.get(Edge.parse(edge).caller, ())
+    tries = Counter(one.request for one in sent_on(index, edge))
+    found: set[str] = set()
+    for replica in replicas:
+        there = sorted(_reached_at(index, edge, replica), key=lambda one: one.at)
+        usual = _usual_kinds([one for one in there if one.at < first_fault(index)], tries)
+        found |= {one.request for one in there if one.taken and one.kind in usual and not tries[one.request]}
+    return found
+
+
 @dataclass(frozen=True)
 class _Reached:
-    """One request that reached the caller; `answered` by the caller itself."""
+    """One request that reached the caller; `answered` by the caller itself, or at least `taken` by it."""
 
     at: float
     request: str
@@ -133,20 +150,22 @@ class _Reached:
     kind: str
     answered: bool
     ms: float
+    taken: bool
 
 
-def _reached(index: Index, edge: str, replica: str) -> Iterator[_Reached]:
+def _reached_at(index: Index, edge: str, replica: str) -> Iterator[_Reached]:
     """Yield the requests at one replica; where its inlet records nothing, the load's own."""
     there = [one for one in arrivals_at(index, Edge.parse(edge).caller) if one.callee == replica and one.request]
     users = {request.id: request.user for request in index.requests}
     for one in there:
         answered = one.answered and not one.own and not one.fault
-        user = users.get(one.request, "")
-        yield _Reached(one.start, one.request, user, one.path, _kind(one), answered, one.duration_ms)
+        user, taken = users.get(one.request, ""), answered or (not one.fault and one.outcome in WAITING)
+        yield _Reached(one.start, one.request, user, one.path, _kind(one), answered, one.duration_ms, taken)
     for request in index.requests if not there else ():
         if request.replica == replica:
             answered, took = request.answered, request.latency_ms
-            yield _Reached(request.sent, request.id, request.user, request.path, _kind(request), answered, took)
+            taken = answered or TIMEOUT in (request.outcome, request.error)
+            yield _Reached(request.sent, request.id, request.user, request.path, _kind(request), answered, took, taken)
 
 
 def _kind(one: Arrival | Request) -> str:

@@ -21,7 +21,7 @@ def compared_with_before(
     window = before_first_fault(view.index)
     if not _is_out(verdict) or check.reaction or window is None or view.window.end <= window.end:
         return verdict
-    before, same = View(view.index, view.population.beforehand, window), check.during(window.name)
+    before, same = View(view.index, view.population.beforehand, window), check.when_steady().during(window.name)
     try:
         found = judged(same, before)
         if not _is_out(found) or same.judge(before).outcome != "violated":

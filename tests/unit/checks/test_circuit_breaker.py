@@ -69,6 +69,15 @@ def test_too_late_violates_it(check, why):
     assert (verdict.outcome, verdict.why, verdict.timed) == ("violated", why, True)
 
 
+def test_one_that_never_closes_again_is_told_from_one_that_closes_late():
+    told = Told()
+    told.send(*each(2.05, 2.5), status=503)
+    told.refuse(*each(2.5, 9.0))
+    verdict = told.verdict(circuit_breaker(EDGE, closes_within_s=1))
+    assert (verdict.outcome, verdict.why.endswith(", and sent none after it")) == ("violated", True)
+    assert verdict.observed.startswith("checkout-1 did not close: it still refused a call ")
+
+
 def test_probes_are_what_is_sent_when_hosts_had_come_back():
     assert half_open(3).verdict(circuit_breaker(EDGE, attempts_while_open=0, probes=3)).outcome == "held"
     verdict = half_open(4).verdict(circuit_breaker(EDGE, attempts_while_open=0, probes=3))

@@ -71,6 +71,17 @@ def test_closed_ones_that_the_inlet_has_made_are_no_detour():
         assert seen.events() == []
 
 
+def test_connections_that_were_open_before_and_close_meanwhile_are_no_detour():
+    with listener() as (server, past):
+        seen = watch(None, past, pids=[], made=lambda: {past: 9})
+        mine = [socket.create_connection(past) for _ in range(9)]  # the pool of the inlet, from the run before
+        seen.begin()
+        for one in mine:
+            one.close()
+        accept(server, 9)
+        assert seen.events() == []
+
+
 def accept(server, times):
     """Close the other ends, so that the callers' ends wait in TIME-WAIT."""
     for _ in range(times):

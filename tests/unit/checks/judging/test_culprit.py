@@ -64,6 +64,15 @@ def test_a_branch_that_was_cancelled_because_another_failed_is_not_the_place():
     assert place(run) == "front -> b"
 
 
+def test_a_cache_miss_is_not_the_place_of_the_failure_of_the_store_that_is_asked_then():
+    run = Planted(system("front -> cache", "front -> store", "front -> x"), "front -> x", status=lambda i: 503)
+    run.hop("front -> cache", ms=9, status=404)
+    run.hop("front -> store", ms=2, status=503, at_ms=10)
+    for number in range(1, 4):
+        run.hop("front -> store", of=number, ms=2, status=503)
+    assert place(run) == "front -> store"
+
+
 def test_a_failure_that_a_service_handled_is_not_the_place_of_one_that_reached_the_user():
     run = unanswered(system("front -> shop", "shop -> ads", "front -> pay"), "front -> pay")
     run.hop("front -> shop", ms=60)
@@ -118,6 +127,62 @@ def test_a_service_whose_pool_is_full_of_calls_to_a_slow_one_is_not_the_place():
 def _last_deep(event):
     """Whether it is the healthy call with which the kit lets the fault touch something."""
     return getattr(event, "request", "") == "hold-3"
+
+
+def test_a_request_that_waited_for_a_worker_before_its_own_good_call_is_at_the_calls_that_held_the_workers():
+    def waited(own_ms):
+        run = Planted(
+            system(*CHAIN, "front -> other"),
+            "front -> mid",
+            lasts_s=0.4,
+            status=lambda i: 0 if i == 2 else 200,
+            latency=lambda i: 2000.0,
+        )
+        run.hop("client -> front", of=2, ms=1999, status=0, outcome=CLIENT_GONE)
+        for number in range(2):
+            run.hop("front -> mid", of=number, ms=1900)
+        run.hop("front -> other", of=2, ms=own_ms, at_ms=5)
+        return run
+
+    assert place(waited(own_ms=4)) == "front -> mid"
+    assert "front was busy meanwhile: 3 attempts" in waited(own_ms=4).red(contained()).next
+    assert place(waited(own_ms=1900)) == "front -> other"
+
+
+def refuses_by_itself(*, before=True, outcome="", other=False):
+    """Since a fault on front -> mid, the app answers the last request without the call that it made before."""
+    edges = ("front -> mid", "front -> other")
+    run = Planted(system(*edges), "front -> mid", status=lambda i: 503 if i == 3 else 200)
+    for number in range(20):
+        _early(run, number, *(edges if before else edges[1:]))
+    run.hop("client -> front", of=3, ms=4, status=503 if not outcome else 0, outcome=outcome)
+    if other:
+        run.hop("front -> other", of=3, ms=3, status=500)
+    run.events = [one for one in run.events if getattr(one, "edge", "") != "front -> mid" or not _last_deep(one)]
+    run.hop("front -> mid", of=0)
+    return run
+
+
+def _early(run, number, *edges):
+    """Record a request of the baseline with a call on each of these edges."""
+    request = next(one for one in run.events if getattr(one, "id", "") == f"baseline-{number}")
+    run.requests.append(request)
+    for edge in ("client -> front", *edges):
+        run.hop(edge, of=-1)
+    run.requests.pop()
+
+
+def test_an_app_that_answers_without_its_usual_call_since_a_fault_is_at_that_call():
+    verdict = refuses_by_itself().red(contained())
+    assert "all on front -> mid" in verdict.observed
+    said = "front answered without a call on front -> mid, which it made for such requests before the fault"
+    assert verdict.next.splitlines()[1].strip() == said
+
+
+def test_a_call_that_the_app_never_made_or_another_that_failed_is_no_such_place():
+    assert place(refuses_by_itself(before=False)) == "client -> front"
+    assert place(refuses_by_itself(other=True)) == "front -> other"
+    assert place(refuses_by_itself(outcome="connect_failed")) == "client -> front"  # it never reached the app
 
 
 def test_arrivals_show_the_place_where_no_calls_are_recorded():

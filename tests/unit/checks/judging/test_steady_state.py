@@ -70,11 +70,21 @@ def test_some_checks_are_not_asked_twice(check):
     assert "steady state" not in verdict.why
 
 
-def test_a_recovery_cannot_be_asked_of_the_baseline():
-    story = told(before=(7,))
+@pytest.mark.parametrize(("before", "said"), [((), False), ((7,), True)])
+@pytest.mark.parametrize(
+    ("check", "found"),
+    [
+        (recovery(within_s=0.1), "1 of 399 requests failed (503 x 1) before the fault"),
+        (contained(within_s=4.5), "1 of 20 users affected"),
+    ],
+    ids=["recovery", "contained"],
+)
+def test_a_claim_that_counts_from_a_fault_asks_for_no_failure_before_it(check, found, before, said):
+    story = told(before=before)
     story.events = [replace(e, status=503) if getattr(e, "id", "").startswith("recover") else e for e in story.events]
-    verdict = story.verdict(recovery(within_s=0.1))
-    assert (verdict.outcome, "steady state" in verdict.why) == ("violated", False)
+    verdict = story.verdict(check)
+    assert verdict.outcome == "violated"
+    assert verdict.why.startswith(f"the steady state did not hold: {found}") is said
 
 
 @pytest.mark.parametrize(("user", "said"), [("u3", False), ("u7", True)])
