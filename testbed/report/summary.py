@@ -101,7 +101,7 @@ def _facts(test: TestOutcome) -> Table:
     """The faults, the policies in effect, every verdict, and for red ones the reason and an example."""
     table = _pairs()
     _several(table, "fault", (text for one in test.reports for text in one.narrative.broken))
-    _several(table, "policies in effect", (text for one in test.reports for text in one.narrative.against))
+    _several(table, "policies", (text for one in test.reports for text in one.narrative.against))
     _several(table, "probe", (text for one in test.reports for text in one.narrative.probes))
     _several(table, "warning", test.notes)
     _several(table, "own calls", (text for one in test.reports for text in one.narrative.own))
