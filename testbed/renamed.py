@@ -1,11 +1,16 @@
-"""Old names of what users write. Each works for one minor version, with a warning that says the new one."""
+"""Old names of what users write. Each works for one minor version, with a warning that says the new one.
+
+A check prints the name by which the test wrote it, so that a reader of a verdict finds it in the test.
+"""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 GONE = "0.2"  # the version that has no old names any more
 
@@ -80,16 +85,54 @@ def by_old_name(module: str, names: Mapping[str, str], name: str) -> object:
     if not _only_looked_for():
         warn(_with(name, keywords), _with(names[name], keywords.values()))
     value = getattr(sys.modules[module], names[name])
-    return _taking(value, keywords) if keywords else value
+    return OldName(name, value, keywords) if name in CHECKS else value
 
 
 def _with(name: str, keywords: Collection[str]) -> str:
     return f"{name}({', '.join(f'{keyword}=' for keyword in keywords)})" if keywords else name
 
 
-def _taking(make: Callable[..., object], keywords: Mapping[str, str]) -> Callable[..., object]:
-    """Return what makes the same, but takes old keywords."""
-    return lambda *given, **named: make(*given, **{keywords.get(key, key): value for key, value in named.items()})
+class OldName:
+    """A class by its old name: it makes, and `isinstance` knows, the same values, which print as they were written."""
+
+    def __init__(self, name: str, new: type, keywords: Mapping[str, str]) -> None:
+        self._name, self._new, self._keywords = name, new, keywords
+
+    def __call__(self, *given: object, **named: object) -> object:
+        """Make a value of the new class, which knows by which names it was written."""
+        used = {new: old for old, new in self._keywords.items() if old in named}
+        made: Any = object.__new__(self._new)
+        object.__setattr__(made, "spelling", Spelling(self._name, used))
+        made.__init__(*given, **{self._keywords.get(key, key): value for key, value in named.items()})
+        return made
+
+    def __getattr__(self, name: str) -> object:
+        """Return an attribute of the class."""
+        return getattr(self._new, name)
+
+    def __instancecheck__(self, instance: object) -> bool:
+        """Whether it is a value of the new class."""
+        return isinstance(instance, self._new)
+
+    def __subclasscheck__(self, subclass: type) -> bool:
+        """Whether it is a class below the new class."""
+        return issubclass(subclass, self._new)
+
+    def __mro_entries__(self, bases: object) -> tuple[type]:
+        """Let a class be derived: it is one of the new class."""
+        return (self._new,)
+
+    def __repr__(self) -> str:
+        """Return both names."""
+        return f"<{self._name}, which is now {self._new.__name__}>"
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """The old names by which a value was written: of its class, and of keywords (by their new names)."""
+
+    name: str = ""
+    keywords: Mapping[str, str] = field(default_factory=dict)
 
 
 def _only_looked_for() -> bool:

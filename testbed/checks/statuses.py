@@ -34,7 +34,7 @@ class statuses(Check):
     def validate(self) -> None:
         """Raise `CheckError` unless all codes are HTTP statuses or names of gRPC statuses."""
         if not self.codes:
-            raise CheckError("statuses(): name at least one status, such as statuses(200)")
+            raise CheckError(f"{self}: name at least one status, such as {self.written}(200)")
         for code in self.codes:
             if isinstance(code, str):
                 self._check_name(code)

@@ -86,7 +86,7 @@ class Completeness:
         counts = self._counts
         return not asked or (
             not self._open
-            and counts.active <= (self._standing or 0)
+            and counts.active <= max(self._standing or 0, self.in_flight.lasting(time.time()))
             and self._ended == counts.total - counts.active
             and not self.lacks_connections()
         )

@@ -9,6 +9,8 @@ from testbed.evidence.access_log import TrafficEvent
 from testbed.history.events import Arrival, Attempt, Call
 from testbed.history.outcomes import IN_FLIGHT
 
+LASTING_S = 3.0  # the record of a load waits so long for the last answers
+
 Key = tuple[object, ...]
 
 
@@ -43,6 +45,11 @@ class InFlight:
     def requests(self) -> int:
         """The number of calls or arrivals, as the counters of the writer count them."""
         return sum(not isinstance(event, Attempt) for event in self._open.values())
+
+    def lasting(self, now: float) -> int:
+        """The number of calls or arrivals without a request id that last long, such as the wait of a watcher."""
+        long = (event for event in self._open.values() if not isinstance(event, Attempt) and not event.request)
+        return sum(event.start < now - LASTING_S for event in long)
 
     @property
     def calls(self) -> frozenset[str]:

@@ -34,6 +34,9 @@ class Monitor(Protocol):
     def values(self, texts: Sequence[str], links: Sequence[Link]) -> dict[str, dict[str, float]]:
         """Return the values of each edge by their names, from the answers to `paths`."""
 
+    def failed(self, texts: Sequence[str], links: Sequence[Link]) -> set[tuple[str, str]]:
+        """Return edge and replica of each host that failed since the start of the proxy, from the same answers."""
+
 
 class Watch:
     """Samples the counters of one caller's proxy, for each edge."""

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from testbed.experiment.traffic import WARM_UP
+
 if TYPE_CHECKING:
     from testbed.experiment.traffic import Traffic
     from testbed.injection.injection import Injection
-
-WARM_S = 5.0  # the longest extension of a warm-up
 
 
 def play(
@@ -19,15 +19,9 @@ def play(
     warmup_s: float,
     baseline_s: float,
     hold_s: float,
-    *,
-    cold: bool = False,
 ) -> None:
-    """Warm up, take a baseline, inject, hold and heal; a phase of length 0 is left out.
-
-    `cold`: connections of apps were broken since the last load, so the warm-up lasts until they are replaced.
-    """
-    if warmup_s > 0:
-        traffic.run(warmup_s, "warm-up", longer_s=WARM_S if cold else 0)
+    """Warm up, take a baseline, inject, hold and heal; a phase of length 0 is left out."""
+    phase(traffic, warmup_s, WARM_UP)
     phase(traffic, baseline_s, "baseline")
     start = time.time()
     injection = inject() if inject else None

@@ -18,6 +18,7 @@ from testbed.injection.ledger import FOREVER
 from testbed.load.encoding import encoding_for
 from testbed.load.recording import AnswerRecording
 from testbed.load.schedule import Schedule, trace_id
+from testbed.plan.values import UNDER_WAY_MS
 from testbed.runtime.tools import binaries
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ def begin(
     number: int,
     say: OnProgress = no_progress,
     probes: Mapping[str, Probe] = NO_PROBES,
+    *,
+    cold: bool = False,
 ) -> LoadSession:
     """Forget the logs so far, start a driver, a sampler and a prober, and return the session; a failure stops all.
 
-    `number` makes the ids of the requests of one mesh unique.
+    `number` makes the ids of the requests of one mesh unique. `cold`: the connections of apps must be replaced first.
     """
     prober = parts.prober(probes)
     said = encoding_for(shape, parts.plan.topology)
@@ -61,7 +64,7 @@ def begin(
         sampler.start()
         undo.callback(prober.stop)
         prober.start()
-        session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say)
+        session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say, cold=cold)
         undo.pop_all()
     return session
 
@@ -84,6 +87,8 @@ class LoadSession:
         prober: Prober,
         began: float,
         say: OnProgress = no_progress,
+        *,
+        cold: bool = False,
     ) -> None:
         """`driver`, `sampler` and `prober` have been started, the driver at `began` (epoch seconds)."""
         self._parts, self.record, self._driver, self.sampler, self._prober = parts, record, driver, sampler, prober
@@ -93,7 +98,7 @@ class LoadSession:
         self.over = False
         patience_s = shape.timeout_s + 1
         self.traffic = Traffic(
-            schedule, driver, self._finish, self._abandon, patience_s, say, self._boundary, self._news
+            schedule, driver, self._finish, self._abandon, patience_s, say, self._boundary, self._news, cold=cold
         )
         self._journal = LoadJournal(parts.directory, self._info())
 
@@ -103,9 +108,15 @@ class LoadSession:
         return len(self._driver.results())
 
     def so_far(self, planned: Sequence[FaultEvent]) -> Index:
-        """Return the record so far, as if these faults had begun."""
-        events = [*self._fault_events(), *planned, *self._driver.results(), *self._parts.recorder.so_far()]
-        return History([self._info(), *events]).index
+        """Return the record so far, as if these faults had begun; it says since when it may lack requests."""
+        requests, now = self._driver.results(), time.time()
+        since = min(self.traffic.unfinished_since(requests), now - UNDER_WAY_MS / 1000)
+        seen = self._parts.recorder.so_far()
+        lacking = [
+            Evidence(source, False, "requests are under way", since=since, until=time.time())
+            for source in ("requests", "arrivals")
+        ]
+        return History([self._info(), *self._fault_events(), *planned, *requests, *seen, *lacking]).index
 
     def end(self) -> None:
         """End the load without a history, if it is still on."""

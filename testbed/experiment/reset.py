@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from testbed.errors import TestbedError
+from testbed.experiment.memory import remembering
 from testbed.load import clients
 
 if TYPE_CHECKING:
@@ -66,17 +67,22 @@ class Cleaner:
         return dead
 
     def _renew(self, revived: list[str]) -> None:
-        """Reset the state of the services, and restart the proxies that keep a state.
+        """Reset the state of the services, and restart the proxies that keep a state of the last test.
 
         A restart breaks the connections that apps keep to their proxy, so no other proxy is restarted.
         """
         if self._faulted or revived:
-            plan = self._parts.plan
-            proxies = {*plan.proxies_that_remember(self._faulted), *plan.proxies_above(self._cut_off)}
+            proxies = self._with_a_state()
             self._parts.runtime.restart_all(sorted(proxies))
             self._parts.recorder.restarted(sorted(proxies))
             self._broke_connections |= bool(proxies)
             self._reset_services()
+
+    def _with_a_state(self) -> set[str]:
+        plan = self._parts.plan
+        cut_off = set(plan.proxies_above(self._cut_off))
+        may = {*plan.proxies_that_remember(self._faulted)} - cut_off
+        return cut_off.union(remembering(plan, self._parts.recorder, may))
 
     def _reset_services(self) -> None:
         plan, reach = self._parts.plan, self._parts.runtime.reach

@@ -115,7 +115,6 @@ class Testbed:
                 warmup_s,
                 baseline_s,
                 hold_s,
-                cold=self._cleaner.take_broken_connections(),
             )
             phase(traffic, recover_s, "recover")
         return traffic.result()
@@ -130,8 +129,13 @@ class Testbed:
         if self.running_load is not None:
             raise TestbedError("there is a load already: one at a time, so that its schedule can be trusted")
         self._runs += 1
-        self._session = recording.begin(self.parts, self.record, shape, self._runs, self.say, probes)
+        cold = self._is_cold()
+        self._session = recording.begin(self.parts, self.record, shape, self._runs, self.say, probes, cold=cold)
         return self._session.traffic
+
+    def _is_cold(self) -> bool:
+        """Whether the apps lost connections because of us, and nothing is broken: then the load can replace them."""
+        return self.parts.injector.is_idle and self._cleaner.take_broken_connections()
 
     def inject(self, *faults: Fault) -> Injection:
         """Inject faults until the end of the `with` block (or until `heal()`), either all or none.

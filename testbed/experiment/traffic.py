@@ -24,6 +24,9 @@ AHEAD_S = 0.25  # how long before its time a chunk goes to the driver
 SWAP = "swap policies"  # the phase without requests while policies change
 STEADY = 10  # good requests in a row: then the pools of the apps are warm
 DRAIN = "drain"  # the phase in which the last requests of the phase before get their answers
+WARM_UP = "warm-up"
+WARM_S = 5.0  # the longest extension of a warm-up
+LEAST_WARM_S = 0.1
 
 
 class Sender(Protocol):
@@ -55,11 +58,15 @@ class Traffic:
         say: OnProgress = no_progress,
         boundary: Callable[[], None] = lambda: None,
         news: Callable[[float], None] = lambda before: None,
+        *,
+        cold: bool = False,
     ) -> None:
+        """`cold`: connections of apps were broken since the last load, so the load begins by replacing them."""
         self._schedule, self._sender, self._finish, self._abandon = schedule, sender, finish, abandon
         self._say = say
         self._boundary = boundary  # called at the start and at the end of every phase
         self._news = news  # called between phases, with a moment: all requests due before it are finished
+        self._cold = cold
         self._patience_s = patience_s  # the longest wait of a phase for its last answers
         self._feeder: threading.Thread | None = None
         self._stop = threading.Event()
@@ -72,10 +79,11 @@ class Traffic:
         self.phases: list[Phase] = []
         self.began = time.time()
 
-    def run(self, for_s: float, phase: str = "load", *, longer_s: float = 0) -> None:
+    def run(self, for_s: float, phase: str = "load") -> None:
         """Keep the load on for this time as the phase `phase` (use each name once).
 
-        `longer_s`: for up to so much longer, until no request has failed for a while.
+        Where the testbed broke connections of apps since the last load, a warm-up comes first: it lasts until no
+        request has failed for a while, at most 5 s. A phase that is itself the warm-up lasts longer for this.
 
         Returns when every request that was due in the phase has ended, so that the next injection or healing does not
         affect them. Requests that are due during this wait are in the phase "drain".
@@ -84,6 +92,13 @@ class Traffic:
             raise TestbedError(f"traffic.run(for_s={for_s:g}): a phase is longer than 0 s")
         if phase in {DRAIN, SWAP, *(p.name for p in self.phases)}:
             raise TestbedError(f"traffic.run(phase={phase!r}): there is already a phase with this name")
+        cold, self._cold = self._cold, False
+        if cold and phase != WARM_UP:
+            self._keep_on(LEAST_WARM_S, WARM_UP, WARM_S)
+        self._keep_on(for_s, phase, WARM_S if cold and phase == WARM_UP else 0)
+
+    def _keep_on(self, for_s: float, phase: str, longer_s: float) -> None:
+        """Run one phase; for up to `longer_s` longer, until no request has failed for a while."""
         self._say(phase, for_s)
         self._boundary()
         start = self._start_feeding()
@@ -172,9 +187,16 @@ class Traffic:
         left = len({name for due, name in self.planned if due < self._until} - {r.id for r in requests})
         return Evidence("requests", left == 0, f"{left} requests have not ended" if left else "")
 
+    def unfinished_since(self, requests: Sequence[Request]) -> float:
+        """When the first request that is not among these was due; it may be in the future."""
+        known = {request.id for request in requests}
+        return min((due for due, name in list(self.planned) if name not in known), default=math.inf)
+
     def phase_at(self, moment: float) -> str:
-        """The phase of this moment, "" if there is none."""
-        return next((p.name for p in self.phases if p.start <= moment < p.end), "")
+        """The phase of this moment, "" if there is none. Between two phases the load drains on."""
+        met = [phase for phase in self.phases if phase.start <= moment]
+        inside = next((phase.name for phase in met if moment < phase.end), "")
+        return inside or (DRAIN if met and met[-1].name == DRAIN else "")
 
     def _pace(self, phase: Phase, requests: Sequence[Request]) -> ScheduleAdherence:
         planned = sum(1 for due, _ in self.planned if phase.start <= due < phase.end)

@@ -122,6 +122,8 @@ class Attempt(_Answered):
     outcome: str = ""  # why it got no whole answer (see `testbed.history.outcomes`); "" if it got one
     sent: int | None = None  # bytes from the caller on a connection that has ended; None if unknown
     received: int | None = None  # bytes to the caller on a connection that has ended; None if unknown
+    method: str = ""  # "" if it is not recorded
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class Call(_Answered):
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
     sent: int = UNKNOWN  # bytes of the request's body that came to the proxy
     steering: tuple[str, ...] = ()  # "name: value" of headers of the app that override the policy
+    method: str = ""  # "" if it is not recorded
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,7 @@ class FaultEvent:
     behind: tuple[str, ...] = ()  # for a fault of a mesh proxy: the replicas that use this proxy
     rising_s: float = 0.0  # before `start`: from the first action to the last verification
     healing_s: float = 0.0  # after `end`: until everything was undone
+    momentary: bool = False  # it ends as soon as it is done (a restart), and what it did is felt later
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from testbed.history.events import Arrival, Attempt, Call
 from testbed.history.index import Index
 from testbed.history.outcomes import IN_FLIGHT, PROTOCOL, RESET
+from testbed.history.own_calls import own_calls
 
 SETTLED_S = 1.0  # a fault may break connections that are used only after it
 SPOKEN = {"http": "HTTP/1.1", "http2": "HTTP/2", "grpc": "HTTP/2"}
@@ -21,14 +22,14 @@ def plane_notes(index: Index) -> Iterator[str]:
 
 
 def _in_flight(index: Index) -> dict[str, Sequence[Call | Arrival]]:
-    """The arrivals of each edge that are in flight, and the calls where no arrival is."""
+    """The arrivals of each edge that are in flight, and the calls where no arrival is; not the apps' own."""
     found: dict[str, list[Call | Arrival]] = defaultdict(list)
     for arrival in index.arrivals.all:
-        if arrival.outcome == IN_FLIGHT:
+        if arrival.outcome == IN_FLIGHT and arrival not in own_calls(index, "arrivals", arrival.edge):
             found[arrival.edge].append(arrival)
     there = set(found)
     for call in index.calls.all:
-        if call.outcome == IN_FLIGHT and call.edge not in there:
+        if call.outcome == IN_FLIGHT and call.edge not in there and call not in own_calls(index, "calls", call.edge):
             found[call.edge].append(call)
     return dict(found)
 

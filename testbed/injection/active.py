@@ -63,7 +63,9 @@ class ActiveFaults:
         start, end = begun if met_at_once else time.time(), time.time() if momentary else FOREVER
         text = f"{whole}{self._engines.caveat(operations)}"
         event = window(whole, part, start, end)
-        self._ledger.open(replace(event, text=text, rising_s=start - begun, injected=not self._dry))
+        self._ledger.open(
+            replace(event, text=text, rising_s=start - begun, injected=not self._dry, momentary=momentary)
+        )
 
     def _toggle_restart_guard(
         self, act: Callable[[Sequence[Operation]], None], operations: Iterable[Operation]

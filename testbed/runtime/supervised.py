@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from testbed.errors import TestbedError, Unavailable, nearest
@@ -114,12 +115,12 @@ class SupervisedRuntime:
         """
         backend, begun = self._alive(name), time.monotonic()
         heard = backend.handles_sigterm(name)
-        with backend.refusing(drain.owner, drain.links) as refuse:
+        with backend.refusing(drain.owner, drain.links) if drain.links else nullcontext() as refuse:
             backend.lives.wait(lambda: not backend.lives.alive(name), min(drain.pre_stop_s, within_s))
             asked = time.time()
             if backend.lives.alive(name):
                 backend.end([name], signal.SIGTERM)
-            self._drain(name, begun + within_s, begun + drain.delay_s, refuse if drain.links else None)
+            self._drain(name, begun + within_s, begun + drain.delay_s, refuse)
         in_time = not backend.lives.alive(name)
         self._kill_all([name])
         return _ending(backend.lives.get(name) or Life(), asked, in_time, heard, within_s)

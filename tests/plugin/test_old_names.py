@@ -31,7 +31,7 @@ def test_it(tiny):
         with tiny.inject(outage("back", kind="silent")):
             traffic.run(for_s=0.5, phase="out")
     phases = ("silent", "out")
-    traffic.result().check(all=[gives_up(back, within_ms=20_000).during(phase) for phase in phases])
+    traffic.result().check(all=[gives_up(back, within_ms=1_100).during(phase) for phase in phases])
     failed = testbed.only_statuses(503)
     traffic.result().check(all=[failed.during(phase) for phase in phases])
 """

@@ -79,7 +79,7 @@ SEEN = [
     "*policy*{timeout: 60s, *",
     "*re-evaluate with*",
     "*Inconclusive: load without any check*",
-    "*why*the fault f?*matched 0 of*",
+    "*why*the fault f?*touched none of*",
     "*--testbed-seed=*",
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 import subprocess
 import sys
@@ -12,11 +14,13 @@ import pytest
 
 import testbed
 from testbed import checks, faults, renamed
+from testbed.errors import CheckError
 from testbed.experiment.replay import Replay
 from testbed.experiment.testbed import Testbed
 from testbed.faults import node_failure, outage, stall
 from testbed.spec.old_keys import SERVICE, TOPOLOGY
 from tests.kit import ROOT
+from tests.kit.story import faulty
 
 TABLES = {"testbed.faults": renamed.FAULTS, "testbed.checks": renamed.CHECKS, "testbed": renamed.LOADS}
 EVERY = [(home, old, new) for home, names in TABLES.items() for old, new in names.items()]
@@ -47,7 +51,57 @@ def test_an_old_name_works_and_says_the_new_one_once(home: str, old: str, new: s
 def test_what_an_old_name_is(home: str, old: str, new: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"`{new}"):
         value = getattr(testbed, old)
-    assert value is getattr(import_module(home), new) or old == "gives_up"
+    assert value is getattr(import_module(home), new) or old in renamed.CHECKS
+
+
+MADE: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
+    "amplification": (("pricing",), {"at_most": 2}),
+    "answered": (("a -> b",), {"status": 200}),
+    "breaker": (("a -> b",), {"opens_within_s": 1}),
+    "budget_respected": (("a -> b",), {}),
+    "deadline_kept": (("a -> b",), {}),
+    "ejected": (("a -> b",), {"replica": "b-1", "within_s": 1}),
+    "gives_up": (("a -> b",), {"under_ms": 9}),
+    "no_duplicate_effects": (("a -> b",), {}),
+    "only_statuses": ((200,), {}),
+    "recovers": ((), {"within_s": 1}),
+    "sheds": (("a -> b",), {"rejects_within_ms": 9}),
+    "slowest": ((), {"under_ms": 9}),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("old", renamed.CHECKS)
+def test_a_check_prints_the_name_by_which_it_was_made_and_is_the_same_otherwise(old: str) -> None:
+    given, named = MADE[old]
+    check, now = getattr(testbed, old)(*given, **named), getattr(testbed, renamed.CHECKS[old])(*given, **named)
+    for one in (check, check.during("hold"), copy.deepcopy(check), pickle.loads(pickle.dumps(check))):
+        assert str(one).startswith(f"{old}(")
+        assert one.title.startswith(old)
+    assert str(now) == str(check).replace(old, renamed.CHECKS[old], 1)
+    assert (check, hash(check), check.topic(), type(check)) == (now, hash(now), now.topic(), type(now))
+    assert isinstance(check, getattr(testbed, old))
+    assert isinstance(now, getattr(testbed, old))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_class_by_its_old_name_can_be_asked_and_derived() -> None:
+    class ours(testbed.only_statuses):  # type: ignore[misc, name-defined]
+        pass
+
+    assert issubclass(ours, testbed.only_statuses)
+    assert str(ours(200)) == "ours(200)"
+    assert testbed.only_statuses.__doc__ or testbed.only_statuses.takes_part
+    with pytest.raises(CheckError, match=r"^only_statuses\(\): name at least one status, such as only_statuses\(200\)"):
+        testbed.only_statuses()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_verdict_names_a_check_as_the_test_wrote_it() -> None:
+    verdict = faulty(400).verdict(testbed.only_statuses(200))
+    assert (verdict.check, verdict.title) == ("only_statuses(200)", "only_statuses 200")
+    with pytest.raises(CheckError, match="they bound the same thing twice"):
+        checks.judge(faulty(400).history, all=[testbed.slowest(under_ms=900), testbed.max_latency(under_ms=800)])
 
 
 def test_a_keyword_of_an_old_name_works_with_that_alone() -> None:
@@ -56,6 +110,8 @@ def test_a_keyword_of_an_old_name_works_with_that_alone() -> None:
     now = testbed.call_duration("a -> b", under_ms=350)
     assert gives_up("a -> b", within_ms=350) == gives_up("a -> b", under_ms=350) == now
     assert str(now) == "call_duration('a -> b', under_ms=350)"
+    assert str(gives_up("a -> b", within_ms=350)) == "gives_up('a -> b', within_ms=350)"
+    assert gives_up("a -> b", within_ms=350).title == "gives_up a -> b"
     with pytest.raises(TypeError, match="within_ms"):
         testbed.call_duration("a -> b", within_ms=350)
 

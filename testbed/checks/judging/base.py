@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from testbed.checks.judging.acted import policies_of
 from testbed.checks.judging.selection import Predicate, Selection
 from testbed.errors import CheckError, nearest
+from testbed.renamed import Spelling
 from testbed.spec.edges import normal_edge
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Check(ABC):
     slack: ClassVar[tuple[str, ...]] = ()  # bounds (`..._s`, `..._ms`) on when something happens
     takes_part: ClassVar[bool] = True  # False: judges proxies or probes, so it knows no single users
     takes_tcp: ClassVar[bool] = False  # True: can judge a tcp edge, where only connections are recorded
+    spelling: ClassVar[Spelling] = Spelling()  # the old names by which a test made it
 
     def __post_init__(self) -> None:
         """Refuse impossible bounds when the check is created."""
@@ -70,6 +72,11 @@ class Check(ABC):
     def name(self) -> str:
         """The name that users write: `availability`."""
         return type(self).__name__
+
+    @property
+    def written(self) -> str:
+        """The name in the test, which may be an old one: `only_statuses`."""
+        return self.spelling.name or self.name
 
     @property
     @abstractmethod
@@ -204,19 +211,22 @@ class Check(ABC):
             value = getattr(self, one.name)
             if one.name not in ABOUT and (not one.kw_only or value != one.default):
                 text = str(getattr(value, "__name__", "...")) if callable(value) else repr(value)
-                yield f"{one.name}={text}" if one.kw_only else text
+                yield f"{self._keyword(one.name)}={text}" if one.kw_only else text
+
+    def _keyword(self, name: str) -> str:
+        return self.spelling.keywords.get(name, name)
 
     @property
     def title(self) -> str:
         """The check without its bounds, because tables show these beside it: `attempts checkout -> pricing`."""
-        bounds = tuple(f"{one.name}=" for one in fields(self) if one.kw_only)
+        bounds = tuple(f"{self._keyword(one.name)}=" for one in fields(self) if one.kw_only)
         about = [text.strip("'\"") for text in self.arguments() if not text.startswith(bounds)]
-        return f"{self.name} {', '.join(about)}".strip()
+        return f"{self.written} {', '.join(about)}".strip()
 
     def __str__(self) -> str:
         """Return the check as written in the test."""
         during = f".during({self.phase!r})" if self.phase else ""
-        return f"{self.name}({', '.join(self.arguments())}){self.who or ''}{during}"
+        return f"{self.written}({', '.join(self.arguments())}){self.who or ''}{during}"
 
 
 @dataclass(frozen=True)

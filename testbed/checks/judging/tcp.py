@@ -29,7 +29,7 @@ def _above(check: Check, index: Index) -> Iterator[str]:
     caller = Edge.parse(check.on_edge()).caller
     for edge in index.edges:
         if Edge.parse(edge).callee == caller and not index.facts.is_tcp(edge) and _fits(check, edge, index):
-            yield f"{check.name} on {edge}"
+            yield f"{check.written} on {edge}"
 
 
 def _fits(check: Check, edge: str, index: Index) -> bool:

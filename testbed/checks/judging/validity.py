@@ -97,7 +97,7 @@ def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:
         if judged and fault.injected and all(index.request_ids.isdisjoint(touched(index, window)) for window in part):
             source = touch_source(index, fault)
             there = sum(1 for r in index.requests if any(w.start <= r.intended < w.end for w in part))
-            why = f"the fault {fault.id} {fault.text} matched 0 of {plural(there, 'request')}: "
+            why = f"the fault {fault.id} {fault.text} touched none of {plural(there, 'request')}: "
             why += _no_trace(index, fault)
             next = "does the load reach this edge? testbed graph shows the calls"
             yield Threat(

@@ -27,14 +27,14 @@ def without_a_fault(check: Check, view: View) -> Iterator[tuple[str, str]]:
         return
     window = check.views(view)[0].window
     here = {name: parts for name, parts in faults.items() if any(map(window.overlaps, parts))}
+    if any(_acts_in(view.index, window, part) for parts in faults.values() for part in parts):
+        return
     if not here:
         yield _nowhere(window, [part for parts in faults.values() for part in parts]), _OTHER_WINDOW
     for parts in here.values():
         if not _met(view.index, window, parts):
-            first = parts[0]
-            why = (
-                f"the fault {first.id} {first.text} met 0 of {plural(len(window.requests), 'request')} of {window.name}"
-            )
+            requests = f"{plural(len(window.requests), 'request')} of {window.name}"
+            why = f"the fault {parts[0].id} {parts[0].text} touched none of {requests}"
             yield why, _OTHER_WINDOW
 
 
@@ -45,6 +45,12 @@ def _by_id(index: Index) -> dict[str, list[FaultEvent]]:
         if fault.injected and fault.links:
             groups[fault.id].append(fault)
     return groups
+
+
+def _acts_in(index: Index, window: Window, fault: FaultEvent) -> bool:
+    """Whether a fault without a duration, such as a restart, was the last thing before this window began."""
+    between = (phase for phase in index.phases if fault.end < phase.start < window.start)
+    return fault.momentary and fault.end <= window.start and next(between, None) is None
 
 
 def _met(index: Index, window: Window, parts: Sequence[FaultEvent]) -> bool:

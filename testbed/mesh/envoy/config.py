@@ -42,6 +42,8 @@ FIELDS = {
     "grpc": "%GRPC_STATUS_NUMBER%",  # null if the request is not gRPC
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
+    "method": "%REQ(:METHOD)%",
+    "path": "%REQ(:PATH)%",
 }
 ATTEMPT_FIELDS = {"kind": "attempt", "host": "%UPSTREAM_HOST%", "number": "%REQ(X-ENVOY-ATTEMPT-COUNT)%"} | FIELDS
 REQUESTS: Json = {"sent": "%BYTES_RECEIVED%", "steering": f"%DYNAMIC_METADATA({STEERING})%"}

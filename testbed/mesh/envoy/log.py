@@ -137,6 +137,8 @@ class _Line:
             call=self.key,
             grpc_status=grpc(self.fields),
             outcome=self._outcome(said, begun=status != 0, status=status),
+            method=self.fields.get("method") or "",
+            path=self.fields.get("path") or "",
         )
 
     def call(self, edge: str) -> Call:
@@ -157,6 +159,8 @@ class _Line:
             outcome=self._outcome(said, refused=self.unsent, begun=begun, status=status),
             sent=int(self.fields.get("sent", UNKNOWN)),
             steering=pairs(self.fields.get("steering")),
+            method=self.fields.get("method") or "",
+            path=self.fields.get("path") or "",
             **content(self.fields),
         )
 

@@ -26,6 +26,7 @@ _NAMES = r"^cluster\..+\.(" + "|".join(_WANTED) + ")$"
 _LINE = re.compile(rf"cluster\.(?P<cluster>.+?)\.({_BREAKER}|{_OUTLIERS})?(?P<statistic>[a-z0-9_]+): (?P<value>\d+)")
 STATS = f"/stats?filter={quote(_NAMES)}"
 HOSTS = "/clusters"
+FAILURES = ("rq_error", "cx_connect_fail")  # counters of a host in the text of `HOSTS`
 UNHEALTHY = "failed_outlier_check"  # Envoy's health flag of an ejected host
 
 Values = dict[str, float]
@@ -74,6 +75,14 @@ def edge_values(stats: str, hosts: str, links: Sequence[Link]) -> dict[str, Valu
     return {edge: translated(values) for edge, values in found.items()}
 
 
+def failed_hosts(hosts: str, links: Sequence[Link]) -> set[tuple[str, str]]:
+    """Return edge and replica of each host that failed since the start of the proxy, from the text of `HOSTS`."""
+    known = by_listen(links)
+    rows = (line.split("::") for line in hosts.splitlines())
+    failed = (row[1] for row in rows if len(row) == 4 and row[2] in FAILURES and row[3] != "0" and row[1] in known)
+    return {(known[host].edge, known[host].callee) for host in failed}
+
+
 def _statistics(text: str) -> Iterator[tuple[str, str, float]]:
     """Yield cluster, statistic and value; the name of a cluster may contain a dot."""
     for line in text.splitlines():
@@ -103,3 +112,7 @@ class EnvoyMonitor:
         """Return the values of each edge."""
         stats, hosts = texts
         return edge_values(stats, hosts, links)
+
+    def failed(self, texts: Sequence[str], links: Sequence[Link]) -> set[tuple[str, str]]:
+        """Return edge and replica of each host that failed since the start of the proxy."""
+        return failed_hosts(texts[1], links)

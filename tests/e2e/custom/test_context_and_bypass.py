@@ -67,7 +67,7 @@ def test_without_a_warm_up_such_a_fault_is_judged_by_what_came_of_it(tmp_path: P
         with shop.load(LOAD) as traffic, shop.inject(fault):
             traffic.run(for_s=0.7, phase="hold")
         said = text_of(traffic.result(), unaffected=[statuses(200)])
-    assert re.search(r"matched 0 of \d+ requests", said)
+    assert re.search(r"touched none of \d+ requests", said)
 
 
 def test_a_service_that_hands_it_on_is_not_named(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_a_service_that_calls_past_the_mesh(tmp_path: Path, mesh: str, placement
     assert "web never used its link to back in" in text_of(run, all=[statuses(200)])
     with pytest.raises(NotContained):  # a dead process is felt past the mesh as well
         dead.check(all=[statuses(200)])
-    assert "web never used its link to back in" in dead.warnings[0]
-    assert "BACK_URL or BACK_ADDR" in run.warnings[0]
+    assert any("web never used its link to back in" in text for text in dead.warnings)
+    assert any("BACK_URL or BACK_ADDR" in text for text in run.warnings)
 
 
 def test_one_link_that_is_not_used_spoils_no_check_of_another(tmp_path: Path) -> None:

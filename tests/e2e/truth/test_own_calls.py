@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from testbed import Inconclusive, abort, attempts, constant_rate, get, start, statuses
+from testbed.history.own_calls import own_calls
 from testbed.report.narrative import narrative
 
 pytestmark = pytest.mark.e2e
@@ -36,3 +37,23 @@ def test_a_service_that_forgets_every_second_call_is_named_with_the_half() -> No
     found = re.search(rf"it hands it on in (\d+) of (\d+) calls on {EDGE}", said)
     assert found
     assert abs(int(found[1]) / int(found[2]) - 0.5) < 0.1
+
+
+def test_fixed_a_watcher_that_begins_with_the_first_request_spoils_no_record() -> None:
+    with start(HERE / "later.yaml") as shop:
+        run = shop.experiment(load=LOAD, **SHORT)
+    run.check(all=[attempts(EDGE, exactly=1)])
+    assert run.warnings == []
+    assert narrative(run.history).own == ("1 calls of web's own on web -> config: no request caused them",)
+
+
+def test_planted_lost_ids_are_told_from_the_polls_beside_them() -> None:
+    with start(HERE / "lost.yaml") as shop:
+        run = shop.experiment(load=LOAD, **SHORT)
+    with pytest.raises(Inconclusive, match="carry no request id"):
+        run.check(all=[attempts(EDGE, exactly=1)])
+    (said,) = (warning for warning in run.warnings if "propagate" in warning)
+    assert re.search(rf"web does not propagate baggage: 0 of \d+ calls on {EDGE}", said)
+    index = run.history.index
+    polls = sum(1 for one in index.attempts.on(EDGE) if not one.request) - len(index.requests)
+    assert abs(len(own_calls(index, "attempts", EDGE)) - polls) <= max(2, polls / 4)

@@ -76,7 +76,7 @@ def test_the_same_with_a_look_at_the_fault_beside_it(page: Testbed) -> None:
 
 def test_a_fault_on_an_edge_that_the_load_never_reaches(page: Testbed) -> None:
     run = run_of(page, outage("ads"))
-    assert "matched 0 of" in not_green(lambda: run.check(all=[contained(), statuses(200)]))
+    assert "touched none of" in not_green(lambda: run.check(all=[contained(), statuses(200)]))
 
 
 def test_a_check_on_an_edge_that_no_request_used(page: Testbed) -> None:

@@ -83,3 +83,14 @@ def test_who_counts_nothing_is_whole_when_all_tries_are_there() -> None:
     assert not found.is_whole(asked=False)
     found.take(Reading((TRY, TRY)))
     assert found.is_whole(asked=False)
+
+
+def test_a_watcher_that_begins_during_a_load_keeps_no_record_open() -> None:
+    watch = replace(CALL, request="", outcome=IN_FLIGHT, attempts=1)
+    found = made(Counts(1, 1))
+    found.before_load()  # nothing was in flight before the first load
+    found.take(Reading((watch,)))
+    assert found.is_whole(asked=True)
+    other = made(Counts(1, 1))
+    other.take(Reading((replace(watch, request="r"),)))
+    assert not other.is_whole(asked=True)  # somebody waits for it

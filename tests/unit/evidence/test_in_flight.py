@@ -48,3 +48,12 @@ def test_what_began_before_the_record_counts_and_is_no_part_of_it() -> None:
 def test_what_has_ended_is_not_in_flight() -> None:
     assert is_in_flight(CALL)
     assert not is_in_flight(replace(CALL, outcome="timeout"))
+
+
+def test_a_call_without_an_id_that_lasts_is_waited_for_no_longer() -> None:
+    """A watcher that began during a load."""
+    watch = replace(CALL, request="", call="a-1:2.1")
+    found = noted(CALL, watch, replace(ATTEMPT, request="", call="a-1:2.1"))
+    assert (found.lasting(12.0), found.lasting(14.0)) == (0, 1)
+    found.note(replace(watch, outcome="", status=200))
+    assert found.lasting(14.0) == 0

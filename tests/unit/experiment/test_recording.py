@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,8 @@ def test_what_is_on_record_so_far_holds_the_faults_that_are_to_come(
     index = one.so_far(bed.parts.injector.ledger.planned(resolved))
     assert [fault.text for fault in index.faults] == ["delay(ms=1).on('a -> b')"]
     assert len(index.requests) == one.answered > 0
+    gaps = {gap.source: (gap.complete, gap.since <= time.time() - 0.5) for gap in index.evidence}
+    assert gaps == {"requests": (False, True), "arrivals": (False, True)}  # of the last moments
     one.end()
 
 
@@ -153,7 +156,7 @@ def test_a_driver_that_does_not_start_is_no_load(bed: Testbed, monkeypatch: pyte
 def test_a_load_that_cannot_begin_leaves_no_sampler(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = Sampler()
     monkeypatch.setattr(Parts, "sampler", lambda parts, driver, **_: sampler)
-    monkeypatch.setattr(recording, "Traffic", lambda *args: 1 / 0)
+    monkeypatch.setattr(recording, "Traffic", lambda *args, **cold: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         session(bed)
     assert sampler.stopped

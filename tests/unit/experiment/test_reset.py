@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from testbed import TestbedError
+from testbed.experiment import reset
 from testbed.experiment.reset import Cleaner
 from testbed.experiment.testbed import Testbed
 from testbed.plan.make import Plan
@@ -31,7 +32,9 @@ def test_a_proxy_without_a_state_keeps_its_connections(cleaner: Cleaner, machine
 def test_the_proxies_that_may_have_ejected_a_host_begin_anew_and_only_once(
     cleaner: Cleaner, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Plan, "proxies_that_remember", lambda plan, services: ("a-1/proxy",) if services else ())
+    names = ("a-1/proxy", "b-1/proxy")
+    monkeypatch.setattr(Plan, "proxies_that_remember", lambda plan, services: names if services else ())
+    monkeypatch.setattr(reset, "remembering", lambda plan, recorder, proxies: sorted(proxies)[:1])
     cleaner.note_faulted(["b"])
     cleaner.clean(None)
     assert machine.restarted == ["a-1/proxy"]

@@ -17,7 +17,7 @@ EDGE = "a -> b"
 class Traffic:
     """A load that sends nothing."""
 
-    def run(self, for_s: float, phase: str, *, longer_s: float = 0) -> None:
+    def run(self, for_s: float, phase: str) -> None:
         pass
 
     def mark(self, event: str, start: float) -> None:

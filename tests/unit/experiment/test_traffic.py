@@ -5,7 +5,7 @@ import time
 import pytest
 
 from testbed import TestbedError, constant_rate, get
-from testbed.experiment.traffic import DRAIN, SWAP, Traffic
+from testbed.experiment.traffic import DRAIN, STEADY, SWAP, WARM_UP, Traffic
 from testbed.history.events import Request
 from testbed.load.schedule import Schedule
 
@@ -29,9 +29,49 @@ class SlowAnswers:
         return Request(name, "u1", "", due, due, self.after_s * 1000, 200)
 
 
-def traffic(sender, patience_s=60.0):
+class ColdPools(SlowAnswers):
+    """A sender whose first requests fail, because they meet broken connections."""
+
+    broken = 4
+
+    def _result(self, due, name):
+        cold = name in {first for _, first in self.sent[: self.broken]}
+        return Request(name, "u1", "", due, due, 1.0, 503 if cold else 200)
+
+
+def traffic(sender, patience_s=60.0, **cold):
     schedule = Schedule(constant_rate(get("/"), rps=100), seed=1)
-    return Traffic(schedule, sender, lambda traffic: None, lambda: None, patience_s)
+    return Traffic(schedule, sender, lambda traffic: None, lambda: None, patience_s, **cold)
+
+
+@pytest.mark.parametrize("first", ["hold", WARM_UP])
+def test_a_load_after_broken_connections_begins_with_a_warm_up_until_the_pools_are_warm(first):
+    one = traffic(ColdPools(after_s=0), cold=True)
+    one.run(for_s=0.05, phase=first)
+    one.run(for_s=0.05, phase="next")
+    one.stop()
+    names = [phase.name for phase in one.phases if phase.name != DRAIN]
+    assert names == list(dict.fromkeys([WARM_UP, first, "next"]))
+    warm = [request for request in one.requests() if request.phase == WARM_UP]
+    assert len(warm) >= ColdPools.broken + STEADY
+    assert [request for request in one.requests() if not request.ok] == warm[: ColdPools.broken]
+
+
+def test_without_broken_connections_nothing_is_added():
+    one = traffic(ColdPools(after_s=0))
+    one.run(for_s=0.05, phase="hold")
+    one.stop()
+    assert [phase.name for phase in one.phases] == ["hold", DRAIN]
+
+
+def test_what_is_due_between_two_phases_is_part_of_the_drain():
+    one = traffic(SlowAnswers(after_s=0))
+    one.run(for_s=0.05, phase="one")
+    time.sleep(0.1)
+    one.run(for_s=0.05, phase="two")
+    one.stop()
+    assert {request.phase for request in one.requests()} <= {"one", DRAIN, "two"}
+    assert one.phase_at(one.phases[0].start - 1) == ""
 
 
 def test_a_phase_ends_when_its_last_request_has_ended():

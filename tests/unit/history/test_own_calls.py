@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from testbed.checks import attempts
-from testbed.history.events import Arrival, Attempt, Call, Request
+from testbed.history.events import Arrival, Attempt, Call, Evidence, Request
 from testbed.history.own_calls import own_call_notes, own_calls
 from testbed.history.propagation import context_losses
 from testbed.report.narrative import narrative
@@ -136,3 +136,88 @@ def test_without_a_record_at_the_caller_the_requests_of_the_load_decide() -> Non
     story = told(POLLS)
     story.events = [e for e in story.events if not isinstance(e, Arrival)]
     assert owned(story) == [13, 13, 0]
+
+
+# -- the record so far, of a load that is on
+
+
+def cut(*, gap: bool = True, ids: bool = False) -> Story:
+    """A record that was read in mid-flight: the last attempts have lines, the arrivals that caused them have none."""
+    story = told(ids=ids)
+    since = EPOCH + 3.9
+    story.events = [
+        e for e in story.events if not (isinstance(e, Arrival) and e.callee == "checkout-1" and e.start > since)
+    ]
+    if gap:
+        story.events.append(Evidence("arrivals", False, "requests are under way", since=since, until=EPOCH + 5))
+    return story
+
+
+@pytest.mark.parametrize("gap", [True, False])
+def test_calls_of_requests_without_a_line_do_not_hide_that_all_ids_are_lost(gap: bool) -> None:
+    """A load at a constant rate makes calls as regular as polls."""
+    (loss,) = context_losses(cut(gap=gap).history.index)
+    assert loss.kept == 0
+    assert loss.sent >= 195
+    assert owned(cut())[:2] == [0, 0]
+
+
+def test_where_the_record_of_requests_has_a_gap_no_call_is_the_apps_own() -> None:
+    story = told(POLLS)
+    story.events.append(Evidence("arrivals", False, "lost", ("frontend -> checkout",), EPOCH + 2, EPOCH + 9))
+    assert owned(story) == [sum(at < 2 for at in POLLS)] * 3
+    story.events.append(Evidence("arrivals", False, "lost", (EDGE,)))  # not at the caller
+    assert owned(story) == [sum(at < 2 for at in POLLS)] * 3
+
+
+# -- own calls beside calls that lost their id
+
+
+BESIDE = [0.013 + 0.137 * k for k in range(28)]  # of which one in four is made while no request is there
+
+
+def test_polls_of_the_same_kind_are_found_by_their_rhythm() -> None:
+    story = told(BESIDE, ids=False)
+    assert all(26 <= number <= 30 for number in owned(story))
+    (loss,) = context_losses(story.history.index)
+    assert loss.kept == 0
+
+
+def test_polls_of_another_path_are_told_from_calls_of_requests() -> None:
+    story = told(ids=False, ms=25.0)
+    _polled(story, BESIDE)
+    assert owned(story) == [0, 0, 0]  # each may be of a request, as all of them lost their id
+    story = told(ids=False)
+    _polled(story, BESIDE)
+    assert owned(story) == [28, 28, 28]
+
+
+def _polled(story: Story, moments: Sequence[float]) -> None:
+    before = len(story.events)
+    for at in moments:
+        _call(story, EPOCH + at)
+    polls = [replace(e, method="GET", path=f"/health?{n}") for n, e in enumerate(story.events[before:])]  # type: ignore[call-arg]
+    story.events[before:] = polls
+
+
+# -- a watcher that begins during a load
+
+
+def test_a_call_that_goes_on_long_after_the_requests_that_were_there_is_the_apps_own() -> None:
+    story = told()
+    _call(story, EPOCH + 1.002)  # while a request is there
+    assert owned(story) == [0, 0, 0]
+    story.events[-3:] = [replace(e, duration_ms=2500.0, outcome="in_flight") for e in story.events[-3:]]  # type: ignore[call-arg]
+    assert owned(story) == [1, 1, 1]
+    assert story.verdict(attempts(EDGE, exactly=1)).outcome == "held"
+
+
+def test_as_many_of_them_as_requests_are_work_after_the_answer() -> None:
+    story = told(calls=False)
+    for at in range(100):
+        _call(story, EPOCH + 0.02 * at + 0.002)
+    story.events = [
+        replace(e, duration_ms=900.0) if isinstance(e, Attempt | Call | Arrival) and not e.request else e
+        for e in story.events
+    ]
+    assert owned(story) == [0, 0, 0]

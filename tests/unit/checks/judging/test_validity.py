@@ -66,7 +66,7 @@ def test_a_fault_that_matched_no_request_makes_every_check_of_its_window_inconcl
     report = judge(story.history, all=checks)
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive"] * len(checks)
     assert {verdict.why for verdict in report.verdicts} == {
-        f"the fault f1 {TEXT} matched 0 of 400 requests: no attempts on {LINK} while the fault was in force"
+        f"the fault f1 {TEXT} touched none of 400 requests: no attempts on {LINK} while the fault was in force"
     }
 
 
@@ -111,7 +111,8 @@ def test_every_fault_must_touch_something():
     verdict = story.verdict(COUNT)
     assert verdict.outcome == "inconclusive"
     assert verdict.why.startswith(
-        "the fault f2 delay(ms=5) matched 0 of 400 requests: no arrival matches its users, cohort, share and attempts"
+        "the fault f2 delay(ms=5) touched none of 400 requests: "
+        "no arrival matches its users, cohort, share and attempts"
     )
     assert verdict.source == "inlet"
 

@@ -27,6 +27,10 @@ def test_a_fault_that_was_healed_before_the_window_proves_nothing_there():
     assert "was healed 0.5 s before hold began" in found.why
 
 
+def test_a_restart_right_before_the_window_is_judged_there():
+    assert healed_before_the_hold(momentary=True).verdict(COUNT).outcome == "held"
+
+
 def test_nor_does_a_fault_that_began_after_it():
     story = Story()
     story.phase("hold", 400)
@@ -45,7 +49,7 @@ def test_a_fault_that_met_only_requests_of_another_time_proves_nothing():
     story.fault(0.0, 4.5)
     found = story.verdict(COUNT)
     assert found.outcome == "inconclusive"
-    assert "met 0 of 400 requests of hold" in found.why
+    assert "touched none of 400 requests of hold" in found.why
 
 
 def test_each_fault_must_have_met_a_request_of_the_window():

@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote
 
-from testbed.mesh.envoy.monitor import STATS, edge_values, host_key, translated
+from testbed.mesh.envoy.monitor import STATS, edge_values, failed_hosts, host_key, translated
 from testbed.plan.values import Link
 
 LINKS = [
@@ -67,3 +67,10 @@ def test_names_do_not_depend_on_the_proxy_and_the_kinds_of_detection_are_added()
     )
     assert found == {"ejections_detected": 3.0, "ejections_not_allowed": 3.0, "rq_open": 1.0}
     assert translated(found) == found
+
+
+def test_a_host_has_failed_if_a_request_or_a_connection_to_it_has():
+    rows = ["b-1::127.9.2.1:10001::rq_error::2", "b::127.9.2.2:10001::cx_connect_fail::1"]
+    rows += ["c::127.9.3.1:10001::rq_error::0", "x::127.9.9.9:10001::rq_error::3"]
+    assert failed_hosts("\n".join([HOSTS, *rows]), LINKS) == {("a -> b", "b-1"), ("a -> b", "b-2")}
+    assert failed_hosts(HOSTS, LINKS) == set()
