@@ -57,7 +57,7 @@ def pooled(words):
     services = {"api": api, "peer": {"language": "go"}}
     services["db"] = {"command": words, "protocol": "tcp", "ready": ready}
     services["cache"] = {"command": REDIS, "protocol": "tcp", "ready": ready}
-    ejects = {"edge": "api -> peer", "outlierDetection": {"consecutive5xxErrors": 2, "interval": "100ms"}}
+    ejects = {"edge": "api -> peer", "outlierDetection": {"consecutive5xxErrors": 2, "maxEjectionPercent": 100}}
     return {"name": "pooled", "entry": "api", "services": services, "policies": [ejects]}
 
 
