@@ -130,8 +130,10 @@ class retry_budget(EdgeCheck):
         return replace(verdict, bound=self._words(budget))
 
     def unbreakable(self, view: View) -> str:
-        """Return why more retries are allowed than there were attempts, or than the policy can make in all."""
+        """Return why more retries are allowed than there were attempts, or than the policy can make."""
         tries, retries = view.attempts(self.edge), attempts_per_call(view, self.edge) - 1
+        if retries == 0 and all(attempt.number == 1 for attempt in tries):
+            return f"the policy of {self.edge} makes no retry"
         if not self._from_policy and self._budget.floor >= len(tries):
             return f"floor={self.floor}, and there were only {plural(len(tries), 'attempt')}"
         if self._is_total and self.window_s is None and 0 < retries < self._budget.percent / 100:

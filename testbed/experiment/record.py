@@ -13,7 +13,7 @@ from testbed.experiment.arm import Arm
 from testbed.report.injected import Injected as Injected
 
 if TYPE_CHECKING:
-    from testbed.checks import Report
+    from testbed.checks import Report, Verdict
     from testbed.experiment.run import Run
 
 
@@ -45,6 +45,16 @@ class Record:
         """The red reports that the test never looked at."""
         return [report for run in self.runs for report in run.overlooked]
 
+    def swallowed(self) -> list[Report]:
+        """The inconclusive reports that the test caught unnamed, unless each claim of it held in a later report."""
+        held = {_claim(one) for run in self.runs for report in run.judged for one in report.of("held")}
+        reports = [report for run in self.runs for report in run.swallowed]
+        return [one for one in reports if one.blind or not one.verdicts or not {*map(_claim, one.red)} <= held]
+
+
+def _claim(verdict: Verdict) -> tuple[str, str, str]:
+    return verdict.check, verdict.population, verdict.phase
+
 
 _running: list[Record] = []  # for the running tests of this process, the innermost last: a test can run pytest
 
@@ -59,9 +69,9 @@ def running(record: Record) -> Iterator[None]:
         _running.remove(record)
 
 
-def of_running_test() -> Record:
-    """Return the record of the running test; outside a test, a new one."""
-    return _running[-1] if _running else Record()
+def of_running_test(otherwise: Record | None = None) -> Record:
+    """Return the record of the running test; outside a test this one, or a new one."""
+    return _running[-1] if _running else otherwise or Record()
 
 
 def slug(nodeid: str) -> str:

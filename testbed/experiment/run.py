@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
-from testbed.errors import TestbedError
+from testbed.errors import Inconclusive, TestbedError
 from testbed.experiment.arm import Arm
 from testbed.history.file import History
 
@@ -23,6 +23,7 @@ class Run:
         self.arm = arm
         self.judged: list[Report] = []  # every report, in order
         self._given: list[LookedAt] = []  # the same, as the test has them
+        self._raised: list[tuple[LookedAt, Inconclusive]] = []
 
     @property
     def reports(self) -> list[Report]:
@@ -34,7 +35,19 @@ class Run:
     @property
     def overlooked(self) -> list[Report]:
         """The red reports of `judge` that the test never looked at."""
-        return [report.plain for report in self._given if not report.looked_at and report.plain.outcome != "held"]
+        raised = [report for report, _ in self._raised]
+        return [
+            report.plain
+            for report in self._given
+            if not report.looked_at and report.plain.outcome != "held" and not any(report is one for one in raised)
+        ]
+
+    @property
+    def swallowed(self) -> list[Report]:
+        """The inconclusive reports that the test caught without a word of `Inconclusive`, and never looked at."""
+        from testbed.experiment.swallowed import is_meant
+
+        return [report.plain for report, error in self._raised if not report.looked_at and not is_meant(error)]
 
     @property
     def warnings(self) -> list[str]:
@@ -66,19 +79,29 @@ class Run:
         """
         if self.arm is not Arm.AS_WRITTEN:
             return self._judge_each(populations)
-        from testbed.report.failure import raise_if_red
-
         report = self.judge(**populations)
-        raise_if_red(report)
+        self._raise_if_red(self._given[-1])
         return report
 
     def end(self, report: Report) -> NoReturn:
         """Raise the report on a run that ended before its fault, as `Inconclusive`; the run is still recorded."""
-        from testbed.report.failure import raise_if_red
+        from testbed.experiment.looked_at import LookedAt
 
         self.judged.append(report)
-        raise_if_red(report)
+        self._given.append(LookedAt(report))
+        self._raise_if_red(self._given[-1])
         raise TestbedError(f"a run that held cannot end early: {report.headline}")
+
+    def _raise_if_red(self, report: LookedAt) -> None:
+        from testbed.report.failure import raise_if_red
+
+        report.look()
+        try:
+            raise_if_red(report.plain)
+        except Inconclusive as error:
+            report.forget()
+            self._raised.append((report, error))
+            raise
 
     def _judge_each(self, populations: Mapping[str, Sequence[Check]]) -> Report:
         """Collect every verdict for a calibration."""

@@ -38,6 +38,7 @@ def start(
     read = path if isinstance(path, Topology) else load_topology(find_topology(path, Path.cwd()))
     record = of_running_test()
     running = launch(resolve(read, wanted, record.arm), runtime=runtime, seed=seed, record=record)
+    running.follows_tests = True
     try:
         yield running
     finally:

@@ -15,7 +15,7 @@ from testbed.experiment.phases import phase, play
 from testbed.experiment.policy_override import PolicyOverride
 from testbed.experiment.preflight import foresee, note
 from testbed.experiment.progress import OnProgress, no_progress
-from testbed.experiment.record import Record
+from testbed.experiment.record import Record, of_running_test
 from testbed.experiment.reset import Cleaner
 from testbed.experiment.run import Run
 from testbed.experiment.traffic import Traffic
@@ -64,12 +64,18 @@ class Testbed:
         """
         self.say = say
         self.record = record or Record()
+        self.follows_tests = False  # a mesh of `start` may outlive the test that started it
         self._session: recording.LoadSession | None = None  # the last load
         self.parts = assemble(plan, runtime, directory, lease, self.record.arm, self._traffic, receiver)
         self._cleaner = Cleaner(self.parts)
         self._runs = 0
         self._has_client = False  # the URL is known to somebody
         self._stopped = False
+
+    def _join_test(self) -> None:
+        """A run belongs to the test that is running when its load begins."""
+        if self.follows_tests:
+            self.record = of_running_test(self.record)
 
     @property
     def plan(self) -> Plan:
@@ -105,6 +111,7 @@ class Testbed:
                 "experiment(...) without load=: no request would be sent. Add load=constant_rate(get('/'), rps=100)"
             )
         refuse_late(faults, hold_s)
+        self._join_test()
         context = self.parts.context(load.population(self.record.seed), self.record.seed)
         resolved = self.parts.injector.check(faults, context)
         with self.load(load, probes) as traffic:
@@ -128,6 +135,7 @@ class Testbed:
         self._must_run()
         if self.running_load is not None:
             raise TestbedError("there is a load already: one at a time, so that its schedule can be trusted")
+        self._join_test()
         self._runs += 1
         cold = self._is_cold()
         self._session = recording.begin(self.parts, self.record, shape, self._runs, self.say, probes, cold=cold)
@@ -183,6 +191,7 @@ class Testbed:
     @property
     def url(self) -> str:
         """The base URL of the entry (its first replica)."""
+        self._join_test()
         self._has_client = self.record.has_client = True
         return next(iter(self.parts.entries.values()))
 
@@ -213,6 +222,8 @@ class Testbed:
 
     def _inject(self, faults: Sequence[Fault], check: Callable[[], Sequence[ResolvedFault]]) -> Injection:
         self._must_run()
+        if self.running_load is None:
+            self._join_test()
         self.say("inject " + ", ".join(map(str, faults)))
         resolved = check()
         if self.running_load is not None:

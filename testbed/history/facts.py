@@ -31,6 +31,7 @@ class TopologyFacts:
     policies: Mapping[str, str] = field(default_factory=dict)  # edge -> the policy as one line of YAML
     budgets: Mapping[str, Budget] = field(default_factory=dict)  # edge -> retries under way at once, by its policy
     refusing: frozenset[str] = frozenset()  # edges with a policy by which the caller's proxy can refuse a call
+    pools: Mapping[str, float] = field(default_factory=dict)  # edge -> most connections, where a policy limits waiting
     without_inlet: frozenset[str] = frozenset()  # edges with requestFaults: off, where no arrival is recorded
     protocols: Mapping[str, str] = field(default_factory=dict)  # edge -> what it carries: "http", "grpc", ...
     fallbacks: frozenset[str] = frozenset()  # every fallback of a stub
@@ -61,6 +62,7 @@ def facts_of(topology: Mapping[str, object]) -> TopologyFacts:
         policies={normal_edge(str(policy.get("edge"))): _policy_text(policy) for policy in policies},
         budgets={normal_edge(str(policy.get("edge"))): b for policy in policies if (b := _budget(policy))},
         refusing=frozenset(normal_edge(str(policy.get("edge"))) for policy in policies if _can_refuse(policy)),
+        pools={normal_edge(str(policy.get("edge"))): most for policy in policies if (most := _connections(policy))},
         without_inlet=frozenset(normal_edge(edge) for edge, how in settings.items() if _no_inlet(_mapping(how))),
         protocols={edge: str(services.get(edge.partition(" -> ")[2], {}).get("protocol", "http")) for edge in edges},
         fallbacks=frozenset(name for found in calls.values() for call in found if (name := _fallback(call))),
@@ -149,6 +151,14 @@ def _can_refuse(policy: Mapping[str, object]) -> bool:
     limits = _mapping(policy.get("circuitBreaker", policy.get("circuit_breaker")))
     limited = any(value is not None and key not in ("maxRetries", "max_retries") for key, value in limits.items())
     return limited or bool(policy.get("outlierDetection", policy.get("outlier_detection")))
+
+
+def _connections(policy: Mapping[str, object]) -> float:
+    """Return the most connections of a pool whose policy limits them or the requests that wait, 0 without a limit."""
+    limits = _mapping(policy.get("circuitBreaker", policy.get("circuit_breaker")))
+    most = limits.get("maxConnections", limits.get("max_connections"))
+    waiting = limits.get("maxPendingRequests", limits.get("max_pending_requests"))
+    return _number(most) if most is not None else 0.0 if waiting is None else math.inf
 
 
 def _timeouts(policy: Mapping[str, object]) -> Iterator[float]:

@@ -22,6 +22,15 @@ def raise_if_overlooked(reports: Sequence[Report]) -> None:
         _raise(report, "the test never looked at this report: use run.check(...), or assert run.judge(...). ")
 
 
+def raise_if_swallowed(reports: Sequence[Report]) -> None:
+    """Raise the first of these inconclusive reports, which the test caught as if it were a violated one."""
+    for report in reports:
+        _raise(report, f"the test caught this, and does not name it: {_NAME_IT}. ")
+
+
+_NAME_IT = "write pytest.raises(NotContained) for a violation, pytest.raises(Inconclusive) if this is meant"
+
+
 def _raise(report: Report, note: str = "") -> NoReturn:
     message = f"{report.headline}\n\n{table(report)}" if report.verdicts else report.headline
     raise (NotContained if report.outcome == "violated" else Inconclusive)(note + message)

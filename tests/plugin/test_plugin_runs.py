@@ -161,6 +161,32 @@ def test_a_red_report_that_nobody_looked_at_is_not_green_and_the_time_before_a_f
     )
 
 
+SWALLOWED = """
+def judged(tiny):
+    tiny.experiment(delay(ms=1).on("front -> back"), **SHORT).check(all=[availability(at_least_percent=99)])
+
+def test_any_assertion(tiny):
+    with pytest.raises(AssertionError):
+        judged(tiny)
+
+def test_any_error(tiny):
+    try:
+        judged(tiny)
+    except Exception:
+        pass
+
+def test_named(tiny):
+    with pytest.raises(Inconclusive):
+        judged(tiny)
+"""
+
+
+def test_an_inconclusive_verdict_that_a_test_catches_unnamed_is_not_green(run):
+    result = run(IMPORTS + SWALLOWED)
+    result.assert_outcomes(passed=1, failed=2)
+    shows(result, "*Inconclusive: the test caught this, and does not name it: write pytest.raises(NotContained)*")
+
+
 RERUN = """
 tries = []
 

@@ -1,12 +1,14 @@
-"""Notes on a red verdict: policies that an app overrides, and answers of the test's own plane."""
+"""Notes on a red verdict: policies that an app overrides, answers of the test's own plane, pools that were cold."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from testbed.checks.judging.base import Verdict
+from testbed.checks.judging.cold_pools import cold_pools
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View
 from testbed.history.outcomes import CONNECT_FAILED, PROTOCOL, REJECTED
@@ -24,7 +26,7 @@ def with_asides(view: View, verdict: Verdict) -> Verdict:
     """Return a red verdict with notes on its requests; any other verdict as it is."""
     if verdict.outcome == "held":
         return verdict
-    said = [*_overridden(view), *_own_answers(view)]
+    said = [*_overridden(view), *_own_answers(view), *islice(cold_pools(view), MOST)]
     return replace(verdict, why="; ".join(filter(None, (verdict.why, *said)))) if said else verdict
 
 

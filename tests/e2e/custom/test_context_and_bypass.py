@@ -21,7 +21,7 @@ LOAD = constant_rate(get("/"), rps=30, users=20)
 LIGHT = constant_rate(
     get("/"), rps=10, users=20
 )  # enough where every request is counted, and no queue on a busy machine
-SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.4, "hold_s": 0.7, "recover_s": 0}
+SHORT: dict[str, Any] = {"warmup_s": 0.2, "baseline_s": 0.8, "hold_s": 0.7, "recover_s": 0}
 
 
 def services(**env: str) -> dict[str, Any]:

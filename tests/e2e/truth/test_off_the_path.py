@@ -57,8 +57,3 @@ def test_steady_a_checker_without_answers_is_judged_by_its_effect_on_users(shop)
     run = shop.experiment(stall().on("checker -> inventory"), load=LOAD, **SHORT)
     run.check(all=[MOST_SUCCEED])
     assert any("indirect path" in one and "checker -> inventory" in one for one in run.warnings)
-
-
-def test_planted_the_killed_target_of_a_checker_is_found(shop):
-    with pytest.raises(NotContained, match="502 x"):
-        shop.experiment(kill().on(service="inventory"), load=LOAD, **SHORT).check(all=[MOST_SUCCEED])

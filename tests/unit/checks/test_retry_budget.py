@@ -163,3 +163,13 @@ def test_a_policy_without_a_budget_is_refused():
         told(lambda i: False).verdict(retry_budget(EDGE))
     with pytest.raises(CheckError, match="the load sends every request once"):
         told(lambda i: False).verdict(retry_budget("client -> frontend", percent=20))
+
+
+def test_wrong_a_budget_for_the_retries_of_a_policy_that_makes_none():
+    stubs = {name: {"language": "go", **service} for name, service in SHOP["services"].items()}
+    for policy, outcome in ({"edge": EDGE, "timeout": 500.0}, "inconclusive"), (SHOP["policies"][0], "held"):
+        told = Story(topology=SHOP | {"services": stubs, "policies": [policy]})
+        told.attempts(told.phase("hold", 100))
+        verdict = told.verdict(retry_budget(EDGE, percent=20))
+        assert verdict.outcome == outcome
+        assert ("the policy of checkout -> pricing makes no retry" in verdict.why) == (outcome == "inconclusive")

@@ -28,9 +28,19 @@ def test_a_green_one_needs_no_look():
     assert run.overlooked == []
 
 
+def first(verdict):
+    return verdict
+
+
 LOOKS = {
-    "outcome": lambda report, run: report.outcome,
-    "verdicts": lambda report, run: report.verdicts,
+    "outcome": lambda report, run: report.outcome == "violated",
+    "other outcome": lambda report, run: report.outcome != "held",
+    "outcome in a set": lambda report, run: report.outcome in {"held"},
+    "outcome in a text": lambda report, run: f"{report.outcome}",
+    "start of the outcome": lambda report, run: report.outcome.startswith("v"),
+    "verdicts": lambda report, run: [verdict.outcome for verdict in report.verdicts],
+    "first verdict": lambda report, run: report.verdicts[0].outcome,
+    "the one verdict": lambda report, run: first(*report.verdicts),
     "red": lambda report, run: report.red,
     "of": lambda report, run: report.of("violated"),
     "headline": lambda report, run: report.headline,
@@ -45,6 +55,30 @@ def test_a_look_at_its_result_is_enough(look):
     run = run_of(status=503)
     look(run.judge(all=[CHECK]), run)
     assert run.overlooked == []
+
+
+NO_LOOKS = {
+    "truth of the outcome": lambda report: bool(report.outcome),
+    "truth of the verdicts": lambda report: bool(report.verdicts),
+    "number of verdicts": lambda report: len(report.verdicts) == 1,
+}
+
+
+@pytest.mark.parametrize("act", NO_LOOKS.values(), ids=NO_LOOKS)
+def test_wrong_what_is_true_of_every_report_is_no_look(act):
+    run = run_of(status=503)
+    assert act(run.judge(all=[CHECK]))
+    assert [report.outcome for report in run.overlooked] == ["violated"]
+
+
+def test_outcome_and_verdicts_are_as_ever():
+    report = run_of(status=503).judge(all=[CHECK])
+    assert report.outcome == "violated"
+    assert isinstance(report.outcome, str)
+    assert report.verdicts == report.plain.verdicts
+    assert isinstance(report.verdicts, tuple)
+    assert {report.outcome: 1} == {"violated": 1}
+    assert (str(report.outcome), repr(report.outcome)) == ("violated", "'violated'")
 
 
 def test_its_other_fields_say_nothing_of_the_result():

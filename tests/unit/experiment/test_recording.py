@@ -18,7 +18,7 @@ from testbed.experiment import recording
 from testbed.experiment.arm import Arm
 from testbed.experiment.assembly import Parts
 from testbed.experiment.load_journal import NAME
-from testbed.experiment.record import Record
+from testbed.experiment.record import Record, running
 from testbed.experiment.recording import LoadSession
 from testbed.experiment.testbed import Testbed
 from testbed.faults import delay
@@ -244,3 +244,18 @@ def test_spans_of_the_requests_of_a_load_are_in_its_history(
     spans.close()
     assert index.spans == {request.id: [replace(event, request=request.id)]}
     assert [(one.complete, one.missing) for one in index.evidence if one.source == "spans"] == [(not missing, missing)]
+
+
+def test_a_mesh_of_start_writes_each_run_to_the_test_that_is_running_when_its_load_begins(make: Make) -> None:
+    """Such as one of a fixture of a module."""
+    tests = [Record("one", 1), Record("two", 2)]
+    bed = make(tests[0])
+    bed.follows_tests = True
+    for test in tests:
+        with running(test):
+            traffic = bed.load(SHAPE)
+            with running(Record("inner")):  # a load that is on stays with its test
+                traffic.run(for_s=0.05)
+            traffic.result()
+    assert [len(test.runs) for test in tests] == [1, 1]
+    assert [info.test for test in tests for run in test.runs if (info := run.history.index.run)] == ["one", "two"]
