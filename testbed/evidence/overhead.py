@@ -9,10 +9,12 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.history.events import Sample
+from testbed.runtime import open_files
 from testbed.runtime.http import KeepAliveClient
 from testbed.runtime.proc import TICKS, files_used
 
 FILES = "files"
+FEW_FILES = 1024
 MACHINE = "machine"  # CPU seconds of all cores, used by any process
 CAPACITY = "capacity"  # CPU seconds of all cores so far, including idle time
 INLET, THROUGH = "inlet_ms", "through_ms"
@@ -43,6 +45,12 @@ class CpuUsage:
             return {}
         idle = sum(ticks[place] for place in _IDLE)
         return {MACHINE: (sum(ticks) - idle) / TICKS, CAPACITY: sum(ticks) / TICKS}
+
+
+def limit_of_files() -> list[Sample]:
+    """Return the limit of open files, if it is so low that a run can reach it."""
+    limit = open_files.limit()
+    return [Sample(time.time(), "open files", {"limit": float(limit)})] if 0 < limit < FEW_FILES else []
 
 
 class FilesUsed:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from testbed.evidence.detours import DetourWatch
-from testbed.evidence.overhead import CpuUsage, FilesUsed, Probe
+from testbed.evidence.overhead import CpuUsage, FilesUsed, Probe, limit_of_files
 from testbed.evidence.source import Log
 from testbed.history.events import DetourEvent, Evidence, Sample
 from testbed.plan.values import Link
@@ -101,6 +101,7 @@ class Sampler:
 
     def start(self) -> None:
         """Start sampling."""
+        self._samples += limit_of_files()
         if self._detours:
             self._detours.begin()
         for thread in self._threads:

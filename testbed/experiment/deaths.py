@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from testbed.errors import TestbedError
 from testbed.history.deaths import is_finding
 from testbed.history.events import FaultEvent, ProcessEvent
-from testbed.runtime import Death, Runtime
+from testbed.runtime import Death, Runtime, open_files
 
 
 class Deaths:
@@ -27,7 +27,7 @@ class Deaths:
         return [self._finding(death, began) for death in deaths]
 
     def _finding(self, death: Death, began: float) -> ProcessEvent:
-        words = self._runtime.log_tail(death.name)
+        words = open_files.named(self._runtime.log_tail(death.name))
         if death.at < began or not is_finding(death.name):
             raise TestbedError(f"{death.name} died ({death.how}); last lines of its log:\n{words}")
         return ProcessEvent(death.at, death.name, "died", f"{death.how}\n{words}")

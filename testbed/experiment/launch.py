@@ -15,7 +15,7 @@ from testbed.experiment.rejected_config import explain
 from testbed.experiment.testbed import Testbed
 from testbed.plan.make import Plan
 from testbed.plan.values import File
-from testbed.runtime import Lease, NotReady, Runtime, runtime_class
+from testbed.runtime import Lease, NotReady, Runtime, open_files, runtime_class
 from testbed.runtime.orphans import folders
 from testbed.runtime.orphans.sweep import sweep
 from testbed.spec.topology import Topology
@@ -37,6 +37,7 @@ def launch(
 
     `record` is the record of the test.
     """
+    open_files.raise_limit()
     place = runtime_class(runtime)
     ready = prepare(topology, place, say)
     say(f"starting {ready.name}")

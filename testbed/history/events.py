@@ -148,6 +148,7 @@ class Call(_Answered):
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
     sent: int = UNKNOWN  # bytes of the request's body that came to the proxy
     steering: tuple[str, ...] = ()  # "name: value" of headers of the app that override the policy
+    handed_on: tuple[str, ...] = ()  # of a call without an id: "name: value" of other headers that may tell its request
     method: str = ""  # "" if it is not recorded
     path: str = ""
 

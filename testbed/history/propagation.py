@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ class ContextLoss:
     kept: int = 0  # calls with an id
     command: tuple[str, ...] = ()
     headers: tuple[str, ...] = ("baggage",)
+    other: str = ""  # a header that it hands on, with the id of a request
 
     def __str__(self) -> str:
         """Return it as a sentence."""
@@ -50,6 +52,9 @@ class ContextLoss:
     def remedy(self) -> str:
         """What still works, and how to fix it."""
         whole = "faults on whole edges still work: leave out .for_users and .for_cohort, or use a link fault"
+        if self.other:
+            line = f"contextHeaders: [{self.other}]"
+            return f"{whole}. {self.service} hands on {self.other}: add it to the topology ({line})"
         other = "if it propagates another header, name it in the topology (contextHeaders: [x-shop-context])"
         return f"{whole}; {other}. To fix {self.service}: {instructions(self.command)}"
 
@@ -73,7 +78,14 @@ def _context_losses(index: Index) -> Iterator[ContextLoss]:
         kept = sum(1 for call in sent if call.request)
         if had >= FEW and len(sent) - kept >= max(FEW, SOME * len(sent)):
             known = index.facts.own.get(caller, ())
-            yield ContextLoss(caller, edge, len(sent), had, kept, known, index.facts.context)
+            yield ContextLoss(caller, edge, len(sent), had, kept, known, index.facts.context, _handed_on(index, edge))
+
+
+def _handed_on(index: Index, edge: str) -> str:
+    """Return the header in which most calls on an edge without a context carry the id of a request, "" if none does."""
+    pairs = (text.partition(": ") for call in index.calls.on(edge) for text in call.handed_on)
+    ((name, number),) = Counter(name for name, _, id in pairs if id in index.request_ids).most_common(1) or [("", 0)]
+    return name if number >= FEW else ""
 
 
 def blocking_loss(index: Index, fault: FaultEvent) -> ContextLoss | None:

@@ -21,7 +21,7 @@ from testbed.load.driver_protocol import address, chunk_text, request_of, rounds
 from testbed.load.encoding import RequestEncoding
 from testbed.load.recording import AnswerRecording, body_of
 from testbed.load.schedule import ScheduledRequest
-from testbed.runtime import child
+from testbed.runtime import child, open_files
 from testbed.runtime.owner import MARK, me
 
 LEAD_S = 0.02  # from send() to the first request, if the caller gives no time
@@ -218,6 +218,7 @@ class Driver:
     def _last_words(self, code: int) -> str:
         self._complaints.seek(0)
         words = self._complaints.read().decode(errors="replace").strip()
+        words = open_files.named(words)
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         return f"the load driver {how} before the end of the load; its output: {words or 'none'}"
 

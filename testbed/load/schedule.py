@@ -113,6 +113,7 @@ def _planned(
     own = {name: text.replace("{user}", user).replace("{cohort}", cohort) for name, text in shape.user_headers.items()}
     mark = f"tb.id={id},tb.user={user}" + (f",tb.cohort={cohort}" if cohort else "")
     headers = {
+        "x-ot-span-context": id,  # no more than a header that services hand on
         **template.headers,
         **{name: text for name, text in own.items() if text},
         "x-request-id": id,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from testbed.errors import TestbedError
 from testbed.plan.values import Process
-from testbed.runtime import NotReady
+from testbed.runtime import NotReady, open_files
 from testbed.runtime.backend import Backend
 from testbed.runtime.messages import not_ready, quoted
 from testbed.runtime.readiness import wait_ready
@@ -39,5 +39,5 @@ def _none_ended(backend: Backend, names: Iterable[str]) -> None:
     for name in names:
         life = backend.lives.get(name)
         if life is not None and not life.alive:
-            last = quoted(backend.log_tail(name, LOGGED))
+            last = quoted(open_files.named(backend.log_tail(name, LOGGED)))
             raise NotReady(f"{name} ended before it was ready ({life.end}){last}", name)

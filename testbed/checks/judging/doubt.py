@@ -7,7 +7,6 @@ An answer at once, a refused connection, and what the injected fault explains ar
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from testbed.checks.judging.plane import Plane, plane_of
+from testbed.checks.judging.starvation import LITTLE, Hop, Starvation, slows_by_ms
 from testbed.history.events import Arrival, Attempt, Call, Event, FaultEvent, Request
 from testbed.history.index import Index
 from testbed.history.outcomes import CLIENT_GONE, LIMIT
@@ -27,11 +27,6 @@ LEAST_MS = 1.0  # no request takes less
 CROWD_MS = 100.0  # after a stall of this length, what it held up comes all at once
 LOOK_BACK_S = 10.0  # failures in this time before a refusal explain why the host was ejected
 NO_FILES = "too many open files"  # what the load driver says of itself
-_SLOWING = {"delay", "latency", "bandwidth", "throttle", "slicer", "slow_close", "slow_start"}
-_SLOWING |= {"packet_delay", "packet_loss", "packet_corrupt", "packet_duplicate", "packet_reorder"}
-_SLOWING |= {"cpu_limit", "memory_limit", "cpu", "memory", "corrupt", "duplicate", "reorder", "sliced"}
-
-Hop = Attempt | Call | Arrival
 
 
 def without_doubt(index: Index, scope: Collection[str], baseline: Collection[str] = ()) -> Index:
@@ -65,6 +60,10 @@ class Doubts:
     def _plane(self) -> Plane:
         return plane_of(self.index)
 
+    @cached_property
+    def _starvation(self) -> Starvation:
+        return Starvation(self.index)
+
     def concerns(self, request: Request) -> bool:
         """Whether the testbed can be the reason for how a request ended, or for a reaction on its way."""
         if NO_FILES in request.error:
@@ -78,7 +77,13 @@ class Doubts:
             return False
         ends = [hop for hop in bad if isinstance(hop, Call)] or bad
         whole = self._as_hop(request)
-        return not any(self._says_why(hop, whole) for hop in ends) and self._slow(whole)
+        if any(self._says_why(hop, whole) for hop in ends):
+            return False
+        return self._slow(whole) or (request.ok and self._starved_reaction(whole))
+
+    def _starved_reaction(self, whole: Call) -> bool:
+        """Whether an app that reacted to a time of its own can have lacked CPU time."""
+        return whole.duration_ms >= FLOOR_MS and self._starvation.slowed(whole, whole.duration_ms)
 
     def quicker(self, request: Request) -> Request:
         """Return a request with the shortest latency that it can have had on an idle machine."""
@@ -123,6 +128,8 @@ class Doubts:
 
     def _slow(self, hop: Hop) -> bool:
         """Whether the testbed can be the reason why a hop waited for so long."""
+        if hop.duration_ms >= FLOOR_MS and self._starvation.timed_out(hop):
+            return True
         lasted = self._waited_ms(hop)
         if not _answered(hop) and any(self._plane.full.between(hop.start, _end(hop))):
             return not self._explained(hop, 0.0)
@@ -170,7 +177,8 @@ class Doubts:
         """Whether the proxy refused a call because of what the testbed held up."""
         added = self._plane.held_up_ms(call.start - CROWD_MS / 1000, _end(call))
         if call.outcome == LIMIT:
-            return added >= CROWD_MS and not self._explained(call, 2 * added)
+            crowd = added >= CROWD_MS and not self._explained(call, 2 * added)
+            return crowd or self._starvation.slowed(call, CROWD_MS / LITTLE)
         before = self._failures[call.edge, call.caller]
         first = bisect_left(before, (call.start - LOOK_BACK_S,))
         seen = before[first : bisect_left(before, (call.start,))]
@@ -187,14 +195,6 @@ class Doubts:
         for rows in found.values():
             rows.sort()
         return found
-
-
-def slows_by_ms(fault: FaultEvent) -> float:
-    """Return how long a fault delays what it meets: infinite unless it only slows down."""
-    names = {fault.name, *re.findall(r"\b([a-z_]+)\(", fault.text)}
-    if not names & _SLOWING:
-        return float("inf")
-    return max(map(float, re.findall(r"\bms=([\d.]+)", fault.text)), default=0.0)
 
 
 def _failed(hop: Hop) -> bool:

@@ -11,11 +11,11 @@ from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import seconds
 from testbed.checks.judging.report import BLIND, Report
-from testbed.checks.judging.saturation import discount_overhead
+from testbed.checks.judging.saturation import SATURATED, discount_overhead, testbed_was_slow
 from testbed.checks.judging.selection import Selection
 from testbed.checks.judging.steady_state import compared_with_before
 from testbed.checks.judging.tcp import refuse_on_tcp
-from testbed.checks.judging.validity import first_threat
+from testbed.checks.judging.validity import Threat, first_threat
 from testbed.checks.judging.view import EVERYONE, View, after_warm_up, population, window_of
 from testbed.errors import CheckError, TestbedError
 from testbed.history.deaths import is_finding, last_request
@@ -127,14 +127,21 @@ def _verdict(check: Check, view: View) -> Verdict:
 def _judged(check: Check, view: View) -> Verdict:
     try:
         if found := first_threat(check, view):
-            n = len(view.requests)
-            return check.verdict(view, "inconclusive", "", n, source=found.source, why=found.why, next=found.next)
+            return _not_judged(check, view, found)
         return _proved(check, view, discount_overhead(check, view, check.judge(view)))
     except TestbedError:
         raise
     except Exception as error:
         why = f"the check raised an error: {type(error).__name__}: {error}"
         return check.verdict(view, "inconclusive", "", len(view.requests), why=why, next=_where(error))
+
+
+def _not_judged(check: Check, view: View, found: Threat) -> Verdict:
+    """Return why a check cannot be judged; the testbed's own trouble is said first, because it may be the cause."""
+    why, source = found.why, found.source
+    if slow := testbed_was_slow(view):
+        why, source = f"{SATURATED}: {slow}; {why}", "testbed"
+    return check.verdict(view, "inconclusive", "", len(view.requests), source=source, why=why, next=found.next)
 
 
 def _proved(check: Check, view: View, verdict: Verdict) -> Verdict:

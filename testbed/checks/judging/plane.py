@@ -21,6 +21,8 @@ AROUND_S = 0.15  # a probe speaks for this much time before and after itself
 SILENCE_S = 1.0  # without a probe for so long, the test process itself was stopped
 FULL = 0.95  # of the file descriptors of a process
 FILES_EVERY_S = 0.6  # between two samples of them, at least
+CORES_FULL = 0.99  # of all cores: no idle time beyond the resolution of the kernel's counters
+BUSY_S = 1.0  # all cores busy for less is usual on any machine
 LATE_MS = 25.0  # a request that is sent later than this shows that the machine was late
 
 
@@ -65,6 +67,7 @@ class Plane:
     probed: Periods = Periods()  # by the no-op probe
     late: Periods = Periods()  # the load was late
     full: Periods = Periods()  # a proxy had no file descriptors left
+    busy: Periods = Periods()  # all cores were busy in every sample, so services lacked CPU time
 
     def held_up_ms(self, start: float, end: float) -> float:
         """Return how long the testbed can have held up what was under way, by any sign."""
@@ -78,7 +81,8 @@ def plane_of(index: Index) -> Plane:
     probes.sort(key=_start)
     probed = sorted([*_joined(probes), *_silences(probes)], key=_start)
     full = sorted(_without_files(index.samples), key=_start)
-    return Plane(Periods(probed), Periods(sorted(_lateness(index.requests), key=_start)), Periods(full))
+    late = sorted(_lateness(index.requests), key=_start)
+    return Plane(Periods(probed), Periods(late), Periods(full), Periods(list(_busy(index.samples))))
 
 
 def _start(one: Slowness) -> float:
@@ -119,6 +123,33 @@ def _without_files(samples: Iterable[Sample]) -> Iterator[Slowness]:
     for sample in samples:
         if sample.source == "files" and max(sample.values.values(), default=0.0) >= FULL:
             yield Slowness(sample.at - FILES_EVERY_S, sample.at + FILES_EVERY_S, math.inf)
+
+
+def cpu_times(samples: Iterable[Sample]) -> list[Sample]:
+    """Return the samples of the CPU time of all cores, in order."""
+    told = [s for s in samples if s.source in ("machine", "testbed") and "capacity" in s.values]
+    return sorted(told, key=lambda sample: sample.at)
+
+
+def all_cores_busy(before: Sample, after: Sample) -> bool:
+    """Whether no core was idle between two samples of the CPU time."""
+    used, there = (after.values[name] - before.values[name] for name in ("machine", "capacity"))
+    return used >= CORES_FULL * there
+
+
+def _busy(samples: Iterable[Sample]) -> Iterator[Slowness]:
+    """Yield the periods of samples without an idle core, in order."""
+    start: float | None = None
+    end = 0.0
+    for before, after in pairwise(cpu_times(samples)):
+        if all_cores_busy(before, after):
+            start, end = before.at if start is None else start, after.at
+            continue
+        if start is not None and end - start >= BUSY_S:
+            yield Slowness(start, end, math.inf)
+        start = None
+    if start is not None and end - start >= BUSY_S:
+        yield Slowness(start, end, math.inf)
 
 
 def _lateness(requests: Iterable[Request]) -> Iterator[Slowness]:

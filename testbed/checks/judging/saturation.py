@@ -18,7 +18,7 @@ from itertools import pairwise
 from testbed.checks.judging.base import Check, Verdict
 from testbed.checks.judging.doubt import NO_FILES, Doubts, without_doubt
 from testbed.checks.judging.formatting import count, ms, percent, plural
-from testbed.checks.judging.plane import UNANSWERED_MS, plane_of
+from testbed.checks.judging.plane import UNANSWERED_MS, all_cores_busy, cpu_times, plane_of
 from testbed.checks.judging.validity import ADVICE
 from testbed.checks.judging.view import EVERYONE, View, Window
 from testbed.history.index import Index
@@ -27,7 +27,7 @@ from testbed.history.outcomes import TIMEOUT
 SATURATED = "the testbed was saturated"  # the reason of such a verdict begins with it
 SLOW_SHARE = 0.05  # of the samples; a shared machine has single slow samples all the time
 BUSY = "all cores of the machine were busy in every sample, so the services may have lacked CPU time"
-FULL = 0.99  # of all cores: no idle time beyond the resolution of the kernel's counters
+OPEN_FILES = "open files"  # the source of the sample with their limit
 STARVED_MS = 25.0  # for the no-op probe: below 1 ms on an idle machine, p95 4 ms at a load of 5 on two cores
 PROBE_EVERY_MS = 100.0  # a longer probe also counts for the probes that it delayed
 
@@ -115,8 +115,14 @@ def said_of(view: View) -> str:
     said = [f"the no-op probe through the test proxies {probe} {ms(worst)}"] if worst > late else []
     said += [f"the load generator was up to {ms(late)} behind schedule"] if late >= 1 else []
     full = any(plane_of(view.index).full.between(start, end)) or any(NO_FILES in r.error for r in view.requests)
-    said += ["a process of the testbed had no file descriptors left (ulimit -n)"] if full else []
+    said += [f"a process of the testbed had no file descriptors left ({_limit(view.index)})"] if full else []
+    said += [BUSY] if any(plane_of(view.index).busy.between(start, end)) else []
     return f"in {view.window.name} {' and '.join(said)}"
+
+
+def _limit(index: Index) -> str:
+    told = [sample.values["limit"] for sample in index.samples if sample.source == OPEN_FILES]
+    return f"open files: limit {min(told):.0f}" if told else "ulimit -n"
 
 
 def _ends(view: View) -> Sequence[float]:
@@ -169,11 +175,9 @@ def _weighted(index: Index, window: Window) -> list[tuple[float, float]]:
 
 def busy_throughout(index: Index, window: Window) -> bool:
     """Whether all cores were busy in every sample of a window. Services may then have lacked CPU time."""
-    samples = [s for s in index.samples if s.source in ("machine", "testbed") and "capacity" in s.values]
-    samples.sort(key=lambda sample: sample.at)
-    pairs = [(a, b) for a, b in pairwise(samples) if b.at > window.start and a.at < window.end]
-    used = [(b.values["machine"] - a.values["machine"], b.values["capacity"] - a.values["capacity"]) for a, b in pairs]
-    return bool(used) and all(busy >= FULL * capacity for busy, capacity in used)
+    pairs = pairwise(cpu_times(index.samples))
+    inside = [(a, b) for a, b in pairs if b.at > window.start and a.at < window.end]
+    return bool(inside) and all(all_cores_busy(a, b) for a, b in inside)
 
 
 def spent(index: Index, window: Window) -> dict[str, float]:

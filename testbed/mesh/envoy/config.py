@@ -46,7 +46,12 @@ FIELDS = {
     "path": "%REQ(:PATH)%",
 }
 ATTEMPT_FIELDS = {"kind": "attempt", "host": "%UPSTREAM_HOST%", "number": "%REQ(X-ENVOY-ATTEMPT-COUNT)%"} | FIELDS
-REQUESTS: Json = {"sent": "%BYTES_RECEIVED%", "steering": f"%DYNAMIC_METADATA({STEERING})%"}
+HANDED_ON = ("x-request-id", "x-ot-span-context")  # the load sends the id in them; an app takes any text in them
+REQUESTS: Json = {
+    "sent": "%BYTES_RECEIVED%",
+    "steering": f"%DYNAMIC_METADATA({STEERING})%",
+    "handed_on": {name: f"%REQ({name.upper()})%" for name in HANDED_ON},
+}
 CALL_FIELDS = {"kind": "call", "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "host": "%REQ(:AUTHORITY)%"} | FIELDS
 
 

@@ -144,8 +144,9 @@ class _Line:
     def call(self, edge: str) -> Call:
         said, status, status_grpc = flags(self.fields["flags"]), int(self.fields["status"]), grpc(self.fields)
         begun = has_begun(status, status_grpc, str(self.fields.get("details", "")))
+        request = request_id(self.fields.get("id")) or request_id(self.fields["baggage"])
         return Call(
-            request=request_id(self.fields.get("id")) or request_id(self.fields["baggage"]),
+            request=request,
             edge=edge,
             caller=self.caller,
             attempts=int(self.fields["attempts"]) - self.unsent,
@@ -159,6 +160,7 @@ class _Line:
             outcome=self._outcome(said, refused=self.unsent, begun=begun, status=status),
             sent=int(self.fields.get("sent", UNKNOWN)),
             steering=pairs(self.fields.get("steering")),
+            handed_on=() if request else pairs(self.fields.get("handed_on")),
             method=self.fields.get("method") or "",
             path=self.fields.get("path") or "",
             **content(self.fields),

@@ -197,6 +197,7 @@ def test_requests_arrive_as_planned(binary: Path, server: Server) -> None:
         "x-tenant": "no",
         "x-user": "u0001",
         "x-request-id": "r000001",
+        "x-ot-span-context": "r000001",
         "baggage": "tb.id=r000001,tb.user=u0001,tb.cohort=trondheim",
         "traceparent": planned[0].headers["traceparent"],
     }

@@ -9,7 +9,7 @@ import pytest
 
 from testbed.checks import Report, ineffective_report, statuses
 from testbed.errors import Inconclusive
-from testbed.history.events import Arrival
+from testbed.history.events import Arrival, Call
 from testbed.history.facts import facts_of
 from testbed.history.instrumentation import OTHERWISE, RECIPES, instructions
 from testbed.history.propagation import context_losses
@@ -175,3 +175,31 @@ def test_the_words_of_a_service_show_its_language() -> None:
     assert context_losses(index)[0].remedy.count("\n") == 2
     service = {"command": ["./server"], "build": "go build -o server ."}
     assert facts_of({"entry": "a", "services": {"a": service}}).own["a"] == ("./server", "go build -o server .")
+
+
+def handing_on(value: str) -> Story:
+    """Checkout drops baggage; each call has this header, with the id of its request for "{}"."""
+    story = told(forwards=False)
+    story.events = [
+        replace(
+            e, request="", handed_on=("x-request-id: 6f1c-generated", f"x-ot-span-context: {value.format(e.request)}")
+        )
+        if isinstance(e, Call)
+        else e
+        for e in story.events
+    ]
+    return story
+
+
+def test_the_cure_is_a_header_that_is_handed_on() -> None:
+    (loss,) = context_losses(handing_on("{}").history.index)
+    assert (
+        "checkout hands on x-ot-span-context: add it to the topology (contextHeaders: [x-ot-span-context])"
+        in loss.remedy
+    )
+    assert "\n" not in loss.remedy
+
+
+def test_a_header_without_the_id_of_a_request_is_no_cure() -> None:
+    (loss,) = context_losses(handing_on("other").history.index)
+    assert RECIPES["Python"] in loss.remedy

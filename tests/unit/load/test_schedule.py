@@ -149,6 +149,7 @@ def test_requests_carry_their_context() -> None:
     headers = dict(with_cohort.headers)
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", headers.pop("traceparent"))
     assert headers == {
+        "x-ot-span-context": with_cohort.id,
         "x-tenant": "no",
         "x-user": with_cohort.user,
         "x-city": "trondheim",

@@ -254,6 +254,8 @@ def test_a_missing_answer_while_a_proxy_had_no_file_descriptors_left_is_in_doubt
     verdict = story.verdict(statuses(200))
     assert verdict.outcome == "inconclusive"
     assert "a process of the testbed had no file descriptors left" in verdict.why
+    story.events.insert(1, Sample(EPOCH, "open files", {"limit": 40.0}))
+    assert "no file descriptors left (open files: limit 40)" in story.verdict(statuses(200)).why
     story.events[-1] = replace(story.events[-1], values={"links": 0.5, "inlet": 0.4})
     assert story.verdict(statuses(200)).outcome == "violated"
 
@@ -265,6 +267,19 @@ def test_a_load_driver_without_file_descriptors_says_so_itself():
         for e in story.events
     ]
     assert "no file descriptors left" in story.verdict(statuses(200)).why
+
+
+def test_the_trouble_of_the_testbed_is_said_before_a_fault_that_met_nobody():
+    story = quiet(400, status=lambda i: 0 if i < 50 else 200, latency=3.0)
+    story.fault(4.5, 8.0)
+    alone = story.verdict(statuses(200))
+    story.events.append(Sample(EPOCH + 4.8, "files", {"inlet": 0.98}))
+    both = story.verdict(statuses(200))
+    assert (alone.outcome, alone.why.startswith("the fault f1")) == ("inconclusive", True)
+    assert both.why == (
+        f"{SATURATED}: in {both.phase} a process of the testbed had no file descriptors left (ulimit -n); {alone.why}"
+    )
+    assert both.source == "testbed"
 
 
 # -- reactions: what slowness can have caused does not prove them
