@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -41,14 +41,14 @@ def detour_watch(plan: Plan, runtime: Runtime, *, probed: bool = False) -> Detou
 def callers(plan: Plan) -> Iterator[Caller]:
     """Yield each replica of a custom service that calls others."""
     custom = {process.replica: process.name for process in plan.processes if process.custom}
-    for replica in plan.replicas:
-        links = [link for link in plan.links if replica.name in link.callers]
-        if links and replica.name in custom:
-            own = _own(plan, replica, links)
-            yield Caller(replica.name, custom[replica.name], own, _past(plan, links, own))
+    links = {one.name: [link for link in plan.links if one.name in link.callers] for one in plan.replicas}
+    told = {one.name: _told(plan, one, links[one.name]) for one in plan.replicas if links[one.name]}
+    for name, own in told.items():
+        if name in custom:
+            yield Caller(name, custom[name], own, _past(plan, links[name], own, told.values()))
 
 
-def _own(plan: Plan, replica: Replica, links: Sequence[Link]) -> dict[Address, str]:
+def _told(plan: Plan, replica: Replica, links: Sequence[Link]) -> dict[Address, str]:
     """Return the addresses that a replica is told, each with its edge."""
     wiring, edges = plan.mesh.wiring(plan.topology, replica, links), {callee_service(one): one.edge for one in links}
     told = {service: wiring.get(f"{variable(service)}_ADDR", "") for service in edges}
@@ -57,13 +57,21 @@ def _own(plan: Plan, replica: Replica, links: Sequence[Link]) -> dict[Address, s
     }
 
 
-def _past(plan: Plan, links: Sequence[Link], own: Mapping[Address, str]) -> dict[Address, str]:
-    """Return the other addresses at which the callees are reached: of their apps, their inlets and all their links."""
+def _past(
+    plan: Plan, links: Sequence[Link], own: Mapping[Address, str], told: Collection[Mapping[Address, str]]
+) -> dict[Address, str]:
+    """Return the other addresses at which the callees are reached.
+
+    They are those of their apps, their inlets and all their links, and what other callers are told: Sentinel tells its
+    clients the address at which it watches the primary itself.
+    """
     found: dict[Address, str] = {}
     for link in links:
         into = [one for one in plan.links if one.callee == link.callee]
         addresses = {link.app, *(one.inlet for one in into if one.inlet), *(one.listen for one in into)}
         found |= {at: link.edge for at in map(_parsed, addresses) if at not in own}
+        edges = {one.edge for one in into}
+        found |= {at: link.edge for others in told for at, edge in others.items() if edge in edges and at not in own}
     return found
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from testbed.history.detours import Detour, detours
 from testbed.history.events import Arrival, Call
 from testbed.history.index import Index, remembered
 from testbed.history.outcomes import REJECTED
@@ -97,12 +98,19 @@ def _answer(call: Call | Arrival) -> str:
 
 
 @remembered
-def unused_links(index: Index) -> Sequence[UnusedLink]:
+def bypassed_links(index: Index) -> Sequence[UnusedLink | Detour]:
     """Return the links of custom services without a call, although their callers had requests.
 
-    Links of stubs are left out: a stub always calls through its links, so an unused one is intended.
+    Where connections past the link were seen, they are returned: they say more. Links of stubs are left out: a stub
+    always calls through its links, so an unused one is intended.
     """
-    return tuple(_unused_links(index))
+    past = detours(index)
+    return tuple(past.get(one.edge, one) for one in _unused_links(index))
+
+
+def unused_links(index: Index) -> Sequence[UnusedLink]:
+    """Return the unused links past which no connection was seen."""
+    return tuple(one for one in bypassed_links(index) if isinstance(one, UnusedLink))
 
 
 def links_used(index: Index) -> dict[str, str]:

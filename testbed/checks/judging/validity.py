@@ -10,6 +10,7 @@ from testbed.checks.judging.base import Check
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View, latency
 from testbed.checks.judging.windows import without_a_fault
+from testbed.history.detours import Detour
 from testbed.history.events import Evidence, FaultEvent, ScheduleAdherence
 from testbed.history.exposure import fault_windows, touch_source, touched, touched_indirectly
 from testbed.history.index import Index
@@ -17,7 +18,7 @@ from testbed.history.mixed_up import mixed_up
 from testbed.history.outcomes import REJECTED
 from testbed.history.own_calls import own_calls
 from testbed.history.propagation import blocking_loss, hit_requests_without_id
-from testbed.history.unused_links import UnusedLink, rejected_calls, unused_links
+from testbed.history.unused_links import UnusedLink, bypassed_links, rejected_calls
 from testbed.spec.edges import Edge
 from testbed.spec.meshes import capabilities
 
@@ -65,14 +66,14 @@ def ineffective(index: Index, fault: FaultEvent) -> Threat | None:
     return Threat(f"{fault.text} cannot match its requests: {loss}", loss.remedy, observer_of(index, "attempts"))
 
 
-def _bypassed(index: Index, one: UnusedLink) -> Threat:
+def _bypassed(index: Index, one: UnusedLink | Detour) -> Threat:
     return Threat(str(one), one.remedy, observer_of(index, "attempts"))
 
 
 def _of_an_unused_link(check: Check, view: View) -> Iterator[Threat]:
     """Yield a threat if the check is about a link that its caller never used."""
     about = check.on_edges(view.index)
-    yield from (_bypassed(view.index, one) for one in unused_links(view.index) if one.edge in about)
+    yield from (_bypassed(view.index, one) for one in bypassed_links(view.index) if one.edge in about)
 
 
 def _ineffective_fault(check: Check, view: View) -> Iterator[Threat]:
@@ -84,7 +85,7 @@ def _ineffective_fault(check: Check, view: View) -> Iterator[Threat]:
         if found := ineffective(index, fault):
             yield found
         elif fault.plane != "process" or not touched_indirectly(index, fault):  # a process is felt past its link, too
-            yield from (_bypassed(index, one) for one in unused_links(index) if set(fault.edges) == {one.edge})
+            yield from (_bypassed(index, one) for one in bypassed_links(index) if set(fault.edges) == {one.edge})
 
 
 def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:

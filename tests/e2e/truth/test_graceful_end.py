@@ -7,16 +7,17 @@ import pytest
 
 from testbed import NotContained, Topology, constant_rate, get, graceful_restart, start, statuses
 
-APP = str(Path(__file__).parent / "graceful_end" / "app.mjs")
+HERE = Path(__file__).parent / "graceful_end"
+APP = str(HERE / "app.mjs")
 LOAD = constant_rate(get("/"), rps=15, timeout_s=8)
 REFUSALS = {"attempts": 2, "retryOn": ["connect-failure"]}
 
 
 @contextmanager
-def shop(*command):
+def shop(*command, workdir=str(HERE)):
     services = {
         "front": {"language": "go", "calls": ["api"]},
-        "api": {"command": list(command), "replicas": 2, "ready": {"within": "60s"}},
+        "api": {"command": list(command), "workdir": workdir, "replicas": 2, "ready": {"within": "60s"}},
     }
     data = {"name": "asked-to-end", "entry": "front", "services": services}
     data["policies"] = [{"edge": "front -> api", "retries": REFUSALS}]
@@ -49,14 +50,14 @@ def test_fixed_a_hook_that_sleeps_before_the_stop_keeps_every_request_from_it():
 
 
 @pytest.mark.parametrize(
-    ("wrapper", "told"),
+    ("command", "told"),
     [
-        ("node {} & trap 'exit 0' TERM; wait", "ended first"),
-        ("node {}; true", "it has no handler for SIGTERM"),  # so it is killed after the time, with the app
+        (["sh", "-c", "node app.mjs; true"], "it has no handler for SIGTERM"),  # so it is killed after the time
+        (["npm", "start"], "(npm start) ended first"),  # npm asks the shell to end, which does not ask node
     ],
 )
-def test_planted_a_wrapper_that_does_not_hand_sigterm_on_is_named(wrapper, told):
-    with shop("sh", "-c", wrapper.format(APP)) as bed:
+def test_planted_a_wrapper_that_does_not_hand_sigterm_on_is_named(command, told):
+    with shop(*command) as bed:
         run = restarted(bed, within_s=0.3, drain_delay_ms=10_000)
     with pytest.raises(NotContained):
         run.check(all=[statuses(200)])

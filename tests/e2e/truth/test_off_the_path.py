@@ -11,6 +11,7 @@ from testbed import (
     get,
     kill,
     latency,
+    stall,
     topology,
 )
 
@@ -50,3 +51,9 @@ def test_wrong_a_fault_for_some_users_there_still_proves_nothing(shop):
     fault = delay(ms=5).on("gateway -> inventory").for_users(percent=20)
     with pytest.raises(Inconclusive):
         shop.experiment(fault, load=constant_rate(get("/"), rps=20, users=50), **SHORT).check(all=[MOST_SUCCEED])
+
+
+def test_steady_a_checker_without_answers_is_judged_by_its_effect_on_users(shop):
+    run = shop.experiment(stall().on("checker -> inventory"), load=LOAD, **SHORT)
+    run.check(all=[MOST_SUCCEED])
+    assert any("indirect path" in one and "checker -> inventory" in one for one in run.warnings)

@@ -87,7 +87,6 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.runtime.probes": "unit/runtime/test_readiness.py",
     "testbed.runtime.process.backend": "e2e/runtime/test_process.py",
     "testbed.experiment.detours": "e2e/truth/test_past_the_mesh.py",
-    "testbed.history.endings": "e2e/truth/test_graceful_end.py",
     "testbed.runtime.refusing": "unit/runtime/test_sockets.py",
     "testbed.runtime.process.effects": "unit/runtime/process/test_family.py",
     "testbed.runtime.process.throttle": "e2e/runtime/test_limits.py",

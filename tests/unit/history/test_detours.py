@@ -3,6 +3,7 @@ from dataclasses import replace
 from testbed.checks import availability, contained, judge
 from testbed.history.detours import detours
 from testbed.history.events import DetourEvent, ProcessEvent
+from testbed.history.unused_links import unused_links
 from tests.kit.story import EDGE, EPOCH, Story
 
 SEEN = DetourEvent(EPOCH, "checkout-1", EDGE, 3, 1, ("127.5.3.1:8080",))
@@ -66,3 +67,18 @@ def test_a_failure_without_a_call_on_record_is_placed_on_the_edge_past_the_mesh(
         story.events += events
         verdict = judge(story.history, all=[contained()]).verdicts[0]
         assert f"all on {place}" in verdict.observed
+
+
+def test_a_link_that_was_not_used_because_of_it_is_told_once_with_the_share():
+    topology = {"name": "s", "entry": "checkout", "services": {"checkout": {"command": "app", "calls": ["pricing"]}}}
+    topology["services"]["pricing"] = {}
+    for events, why in (((SEEN,), "3 of 4 connections to pricing past its link"), ((), "never used its link")):
+        story = Story(topology=topology)
+        story.phase("baseline", 100)
+        story.phase("hold", 200)
+        story.fault(1.0, 3.0)
+        story.events += events
+        verdict = judge(story.history, all=[availability(at_least_percent=50)]).verdicts[0]
+        assert verdict.outcome == "inconclusive"
+        assert why in verdict.why
+        assert bool(unused_links(story.history.index)) == (not events)

@@ -76,9 +76,9 @@ def test_a_test_whose_failure_was_contained_says_so_above_its_facts():
     one = told(verdict(), broken=("delay(ms=800)",), against=("front -> back: timeout 500ms",))
     text = summary([one], width=100, colour=False)
     assert "slow back: contained\n" in text
-    assert "fault               delay(ms=800)\n" in text
+    assert "fault         delay(ms=800)\n" in text
     assert "policies      front -> back: timeout 500ms\n" in text
-    assert "PASS                all, hold: max_latency: 508 ms (expected: < 700 ms)\n" in text
+    assert "PASS          all, hold: max_latency: 508 ms (expected: < 700 ms)\n" in text
     assert "PASS          this run proves the claim\n" in text
     assert "FAIL" not in text
 
