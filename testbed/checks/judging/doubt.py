@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from testbed.checks.judging.closing_links import is_met_by_closing_link
 from testbed.checks.judging.plane import Plane, plane_of
 from testbed.checks.judging.starvation import LITTLE, Hop, Starvation, slows_by_ms
 from testbed.history.events import Arrival, Attempt, Call, Event, FaultEvent, Request
@@ -120,7 +121,9 @@ class Doubts:
         return replace(call, grpc_status=request.grpc_status, outcome=request.outcome)
 
     def _in_doubt(self, hop: Hop, bad: Sequence[Hop]) -> bool:
-        """Whether slowness explains a failed hop, and nothing below it does."""
+        """Whether slowness, or a link that was closing, explains a failed hop, and nothing below it does."""
+        if isinstance(hop, Attempt) and is_met_by_closing_link(self.index, hop):
+            return True
         if not self._slow(hop):
             return False
         below = (other for other in bad if other.edge != hop.edge and _within(other, hop))

@@ -16,6 +16,7 @@ from dataclasses import fields, replace
 from itertools import pairwise
 
 from testbed.checks.judging.base import Check, Verdict
+from testbed.checks.judging.closing_links import is_met_by_closing_link
 from testbed.checks.judging.doubt import NO_FILES, Doubts, without_doubt
 from testbed.checks.judging.formatting import count, ms, percent, plural
 from testbed.checks.judging.plane import UNANSWERED_MS, all_cores_busy, cpu_times, plane_of
@@ -27,6 +28,7 @@ from testbed.history.outcomes import TIMEOUT
 SATURATED = "the testbed was saturated"  # the reason of such a verdict begins with it
 SLOW_SHARE = 0.05  # of the samples; a shared machine has single slow samples all the time
 BUSY = "all cores of the machine were busy in every sample, so the services may have lacked CPU time"
+CLOSING = "a link still accepted connections when its process, which was asked to end, refused them"
 OPEN_FILES = "open files"  # the source of the sample with their limit
 STARVED_MS = 25.0  # for the no-op probe: below 1 ms on an idle machine, p95 4 ms at a load of 5 on two cores
 PROBE_EVERY_MS = 100.0  # a longer probe also counts for the probes that it delayed
@@ -116,8 +118,13 @@ def said_of(view: View) -> str:
     said += [f"the load generator was up to {ms(late)} behind schedule"] if late >= 1 else []
     full = any(plane_of(view.index).full.between(start, end)) or any(NO_FILES in r.error for r in view.requests)
     said += [f"a process of the testbed had no file descriptors left ({_limit(view.index)})"] if full else []
+    said += [CLOSING] if any(_met_closing_link(view.index, request.id) for request in view.requests) else []
     said += [BUSY] if any(plane_of(view.index).busy.between(start, end)) else []
     return f"in {view.window.name} {' and '.join(said)}"
+
+
+def _met_closing_link(index: Index, request: str) -> bool:
+    return any(is_met_by_closing_link(index, one) for one in index.attempts.by_request.get(request, ()))
 
 
 def _limit(index: Index) -> str:
