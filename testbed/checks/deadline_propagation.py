@@ -12,6 +12,7 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
 from testbed.checks.judging.explain import hop_text, request_trace
 from testbed.checks.judging.formatting import count, ms, percent, plural, tally, trim
+from testbed.checks.judging.given_up import gave_up
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, TestbedError
@@ -20,6 +21,8 @@ from testbed.history.index import Index
 from testbed.history.outcomes import CLIENT_GONE
 
 Key = tuple[object, ...]
+NOTHING_GIVEN_UP = "no call was given up: no deadline or timeout ended one, so no work could come too late"
+GIVE_UP = "a fault that lasts longer than the timeouts of the callers, such as delay(ms=)"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class deadline_propagation(EdgeCheck):
 
     A request is late if it arrives at the inlet more than `grace_ms` after the end of its attempt (of each attempt
     that it may belong to), or after the end of the load's request. The bound is 0 late requests. Without an edge the
-    check covers all edges except tcp edges, where arrivals are not recorded.
+    check covers all edges except tcp edges, where arrivals are not recorded. Where no caller gave up, nothing could be
+    late, and the check is inconclusive.
 
     It also reports wasted work: the share of the time from arrival to answer that belongs to answers without a waiting
     caller. `wasted_percent=` is a bound for it; without, it is only reported, because each timeout wastes the work that
@@ -96,6 +100,8 @@ class deadline_propagation(EdgeCheck):
             clue = self._clue(view, max(wasted, key=lambda arrival: arrival.duration_ms))
             margin = f"{trim(f'{share * 100 - self.wasted_percent:.2f}')} percentage points over"
             return self._named(view, say("violated", margin=margin, why=why, next=clue), wasted)
+        if self.wasted_percent is None and not gave_up(view, self.on_edges(view.index)):
+            return say("inconclusive", why=NOTHING_GIVEN_UP, next=GIVE_UP)
         spare = (
             ""
             if self.wasted_percent is None

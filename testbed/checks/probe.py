@@ -9,11 +9,12 @@ from typing import Literal, cast, get_args
 from testbed.checks.judging import validation
 from testbed.checks.judging.findings import Finding
 from testbed.checks.judging.formatting import plural
-from testbed.checks.judging.held_up import values_held_up
+from testbed.checks.judging.held_up import moved_while_held_up, values_held_up
 from testbed.checks.judging.series import ProbeCheck, Series, by_phase, figure, said, span
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
 from testbed.history.events import ProbeReading
+from testbed.history.index import Index
 
 Which = Literal["every", "last", "change"]
 
@@ -23,6 +24,7 @@ class probe(ProbeCheck):
     """Every reading of a probe in the window is within these bounds, at each place where it is read.
 
     `reading="last"` judges only the last reading of the window, `reading="change"` the last one minus the first one.
+    A reading near a time when the testbed itself was slow violates nothing; as the only or last one it proves nothing.
     `equals` takes a number, a text, or True and False for those of JSON.
     """
 
@@ -64,9 +66,9 @@ class probe(ProbeCheck):
         judged = self._judged(series)
         bad = [reading for reading in judged if not self._within(reading)]
         clue, observed = by_phase(view.index, series), self._observed(series, judged)
+        if stalled := self._held_up(view.index, series, judged, bad):
+            return self.inconclusive(view, series, stalled, observed)
         if bad:
-            if self.reading == "every" and (stalled := values_held_up(view.index, bad)):
-                return self.inconclusive(view, series, stalled, observed)
             what = f"{len(bad)} of {plural(len(judged), 'reading')} of {series.title} broke the bound"
             first = f"the first: {said(bad[0], series.probe.unit)}, {series.when(bad[0])} of {view.window.name}"
             why = f"{what}; {first}" if self.reading == "every" else f"{series.title}: {observed}"
@@ -83,6 +85,18 @@ class probe(ProbeCheck):
         if self.reading == "last":
             return [last]
         return [replace(last, value=cast(float, last.value) - cast(float, first.value))]
+
+    def _held_up(
+        self, index: Index, series: Series, judged: Sequence[ProbeReading], bad: Sequence[ProbeReading]
+    ) -> str:
+        """Return why the testbed itself can be the reason for the verdict, "" if it cannot."""
+        if self.reading == "every":
+            return values_held_up(index, bad)
+        if (why := values_held_up(index, judged)) or self.reading == "last":
+            return why
+        moved, why = moved_while_held_up(index, series.good)
+        rest = [replace(one, value=cast(float, one.value) - moved) for one in judged]
+        return why if any(map(self._within, judged)) != any(map(self._within, rest)) else ""
 
     def _missing(self, series: Series) -> str:
         """Return why the readings prove nothing, "" if they do."""

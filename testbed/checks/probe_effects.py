@@ -10,6 +10,7 @@ from testbed.checks.judging import validation
 from testbed.checks.judging.base import Verdict
 from testbed.checks.judging.findings import Finding
 from testbed.checks.judging.formatting import count, plural
+from testbed.checks.judging.held_up import values_held_up
 from testbed.checks.judging.series import ProbeCheck, Series, by_phase, figure, said, whole_run
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError
@@ -27,6 +28,7 @@ class probe_effects(ProbeCheck):
     sent are duplicates. A request that failed may have had its effect: effects beyond the good answers, up to the
     number of failed requests, are inconclusive unless `failed_may_count`. The requests are those with another method
     than GET, HEAD and OPTIONS. Only numbers at the replicas of one store can be compared: several places are added.
+    A first or last reading near a time when the testbed itself was slow proves nothing.
     """
 
     per_request: int = field(default=1, kw_only=True)
@@ -62,7 +64,17 @@ class probe_effects(ProbeCheck):
         grown, missing = self._growth(view, requests)
         if missing:
             return self.inconclusive(view, series, missing)
-        return self._compared(requests, grown, by_phase(view.index, series))
+        found = self._compared(requests, grown, by_phase(view.index, series))
+        if stalled := self._held_up(view, is_too_many=grown > len(requests) * self.per_request):
+            return self.inconclusive(view, series, stalled, found.observed)
+        return found
+
+    def _held_up(self, view: View, *, is_too_many: bool) -> str:
+        """Return why the testbed can have spoiled a count; a slow last reading never counts too many."""
+        ends = (0,) if is_too_many else (0, -1)
+        places = whole_run(view.index, self.probed)
+        whys = (values_held_up(view.index, [one.readings[end]]) for one in places for end in ends)
+        return next(filter(None, whys), "")
 
     def _growth(self, view: View, requests: Sequence[Request]) -> tuple[float, str]:
         """Return by how much all places grew together, or why this is not known."""

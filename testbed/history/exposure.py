@@ -118,6 +118,11 @@ def _of_the_load(index: Index, links: frozenset[str]) -> Iterable[Request]:
     return (request for request in index.requests if request.replica in doors) if doors else ()
 
 
+def met(fault: FaultEvent, hop: _Hop) -> bool:
+    """Whether an attempt or arrival was on one of a fault's links while the fault was in force."""
+    return _met(fault, frozenset(fault.links), hop)
+
+
 def _met(fault: FaultEvent, links: frozenset[str], hop: _Hop) -> bool:
     """Whether an attempt or arrival was on one of the fault's links while the fault was in force."""
     return _under_way(fault, hop) and f"{hop.caller}--{hop.callee}" in links

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from testbed.checks.judging.doubt import ALMOST, CROWD_MS, SHARE
 from testbed.checks.judging.formatting import ms, plural
@@ -18,6 +19,22 @@ def values_held_up(index: Index, bad: Sequence[ProbeReading]) -> str:
     """Return why none of these values is the system's own for sure, "" if one is: it was read far from any stall."""
     stalls = [plane_of(index).held_up_ms(one.at - AFTER_S, one.end) for one in bad]
     return _said(min(stalls), len(bad)) if stalls and min(stalls) >= CROWD_MS else ""
+
+
+def moved_while_held_up(index: Index, readings: Sequence[ProbeReading]) -> tuple[float, str]:
+    """Return by how much a number changed near stalls of the testbed, and how they can be the reason; "" without any.
+
+    Readings without a number are left out: the change is that between the readings around them.
+    """
+    numbers = [(one, one.value) for one in readings if one.value is not None]
+    near = [
+        (value - earlier, stall)
+        for (before, earlier), (after, value) in pairwise(numbers)
+        if (stall := plane_of(index).held_up_ms(before.at - AFTER_S, after.end)) >= CROWD_MS
+    ]
+    if not near:
+        return 0.0, ""
+    return sum(by for by, _ in near), _said(max(stall for _, stall in near), len(near) + 1)
 
 
 def timed_out_by_us(index: Index, failed: ProbeReading) -> bool:

@@ -8,6 +8,7 @@ from itertools import product
 
 from testbed.checks.judging.base import Check
 from testbed.checks.judging.formatting import count, plural
+from testbed.checks.judging.never_reached import never_reached
 from testbed.checks.judging.view import View, latency
 from testbed.checks.judging.windows import without_a_fault
 from testbed.history.detours import Detour
@@ -105,6 +106,15 @@ def _touched_nothing(check: Check, view: View) -> Iterator[Threat]:
                 next if fault.links else "heal the fault later, or make its wait shorter",
                 observer_of(index, source),
             )
+
+
+def _limit_never_reached(check: Check, view: View) -> Iterator[Threat]:
+    """Yield a threat from the start of a fault whose limit of bytes was above every answer that it met."""
+    for part in fault_windows(view.index):
+        fault = part[0]
+        if fault.start < view.window.end and fault.injected and (why := never_reached(view.index, part)):
+            why = f"the fault {fault.id} {fault.text} touched no answer: {why}"
+            yield Threat(why, "a lower limit, or a request with a larger answer", "inlet")
 
 
 def _window_without_a_fault(check: Check, view: View) -> Iterator[Threat]:
@@ -271,6 +281,7 @@ _RULES = (
     _of_an_unused_link,
     _ineffective_fault,
     _touched_nothing,
+    _limit_never_reached,
     _hit_no_packet,
     _window_without_a_fault,
     _same_id,

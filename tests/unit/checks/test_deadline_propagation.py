@@ -66,6 +66,34 @@ def test_a_slow_testbed_may_itself_be_why_they_are_late():
     assert much.verdict(deadline_propagation(EDGE)).outcome == "violated"
 
 
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({"status": 200}, "inconclusive"),
+        ({"status": 503}, "inconclusive"),  # an error at once is nobody's deadline
+        ({"status": 503, "outcome": "reset"}, "inconclusive"),
+        ({"status": 504}, "held"),
+        ({"status": 200, "outcome": "timeout"}, "held"),
+        ({"status": 200, "outcome": "client_gone"}, "held"),
+        ({"status": 200, "grpc_status": 4}, "held"),
+    ],
+)
+def test_where_no_call_was_given_up_none_could_be_late(changes, outcome):
+    story = told()
+    story.events = [replace(e, **changes) if isinstance(e, Attempt) else e for e in story.events]
+    verdict = story.verdict(deadline_propagation(EDGE))
+    assert (verdict.outcome, "no call was given up" in verdict.why) == (outcome, outcome != "held"), verdict
+
+
+def test_a_caller_further_up_may_have_given_up():
+    story = told()
+    story.events = [replace(e, status=200) if isinstance(e, Attempt) else e for e in story.events]
+    first = next(e for e in story.events if isinstance(e, Attempt))
+    up = replace(first, edge="frontend -> checkout", caller="frontend-1", callee="checkout-1", outcome="timeout")
+    story.events.append(up)
+    assert story.verdict(deadline_propagation(EDGE)).outcome == "held"
+
+
 def test_another_attempt_may_still_wait():
     story = told(begins_ms=70)
     story.events += [replace(e, start=e.start + 0.06, call="x") for e in story.events if isinstance(e, Attempt)]

@@ -84,6 +84,22 @@ def test_readings_that_do_not_enclose_the_load_prove_nothing(start, end, why):
     assert (verdict.outcome, verdict.why.endswith(why)) == ("inconclusive", True), verdict.why
 
 
+@pytest.mark.parametrize(
+    ("rows", "stall", "outcome"),
+    [
+        (898, 9.0, "inconclusive"),  # the last count can be too early
+        (900, 9.0, "inconclusive"),
+        (903, 9.0, "violated"),  # it never counts too many
+        (903, -0.5, "inconclusive"),  # the first one can be
+        (898, 5.0, "violated"),  # far from both
+    ],
+)
+def test_a_count_beside_a_stall_of_ours_proves_nothing(rows, stall, outcome):
+    story = sold(rows)
+    story.probes(stall, stall + 0.4, 300)
+    assert story.verdict(probe_effects("rows")).outcome == outcome
+
+
 def test_reads_have_no_effects():
     verdict = sold(0, method="GET").verdict(probe_effects("rows"))
     assert (verdict.outcome, verdict.observed) == ("inconclusive", "no request")

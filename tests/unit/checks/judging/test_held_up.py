@@ -32,7 +32,25 @@ def test_a_value_that_is_wrong_only_beside_a_stall_of_ours_proves_nothing(check)
 
 
 def test_the_last_reading_shows_what_remained():
-    assert stalled(at(15), until=8.0).verdict(probe("idle", at_least=1, reading="last")).outcome == "violated"
+    last = probe("idle", at_least=1, reading="last")
+    assert stalled(at(15)).verdict(last).outcome == "violated"
+    beside = stalled(at(15), until=8.0).verdict(last)
+    assert (beside.outcome, beside.why.startswith(SATURATED)) == ("inconclusive", True), beside
+    assert stalled(4, until=8.0).verdict(last).outcome == "inconclusive"  # a good one beside a stall is no proof
+    assert stalled(4).verdict(last).outcome == "held"
+
+
+def test_a_change_that_came_only_beside_a_stall_of_ours_proves_nothing():
+    none, some = probe("idle", equals=0, reading="change"), probe("idle", at_least=1, reading="change")
+    beside = stalled(lambda i: 4 if i < 11 else 5)
+    assert beside.verdict(none).outcome == "inconclusive"
+    assert "2" not in beside.verdict(none).observed
+    assert beside.verdict(some).outcome == "inconclusive"  # the reaction can be one to the stall
+    after = stalled(lambda i: 4 if i < 15 else 5)
+    assert (after.verdict(none).outcome, after.verdict(some).outcome) == ("violated", "held")
+    assert (stalled(4).verdict(none).outcome, stalled(4).verdict(some).outcome) == ("held", "violated")
+    both = stalled(lambda i: 4 if i < 11 else 5 if i < 15 else 6)
+    assert both.verdict(none).outcome == "violated"  # it changed without us as well
 
 
 def test_a_reading_that_timed_out_while_we_were_slow_violates_nothing():

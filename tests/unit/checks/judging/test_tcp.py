@@ -124,6 +124,9 @@ def _refused(check):
 
 def test_late_work_is_searched_on_all_other_edges():
     story = told()
+    assert "no call was given up" in story.verdict(deadline_propagation()).why
+    given_up = next(event for event in story.events if isinstance(event, Call) and event.request == "hold-1")
+    story.events.append(replace(given_up, outcome="timeout"))
     verdict = story.verdict(deadline_propagation())
     assert (verdict.outcome, verdict.n) == ("held", 800)
     assert EDGE not in verdict.edge
