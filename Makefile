@@ -76,8 +76,9 @@ survive: setup  ## kill -9 at random times, 100 times without and 100 with xdist
 
 TIMES ?= 50
 OF ?= examples/test_shop.py
-soak: setup  ## the demo 50 times in random order (TIMES=5, OF=examples), then `make survive`
+soak: setup  ## the demo 50 times in random order (TIMES=5, OF=examples), then `make truth` and `make survive`
 	@$(BIN)/testbed soak --times $(TIMES) $(OF) -n 2
+	@$(MAKE) --no-print-directory truth
 	@$(MAKE) --no-print-directory survive
 
 install-matrix: setup  ## install from checkout, wheel, sdist and git with each installed Python, as root and as a user
@@ -93,7 +94,7 @@ STEPS ?=
 truth: setup  ## the corpus of verdicts, tests/e2e/truth, RUNS=10 times with background load UNDER=idle, loops or memory
 	@$(BIN)/python -m benchmarks.truth --runs $(RUNS) --under $(UNDER)
 
-nightly: setup  ## before a release: install-matrix, stability, truth, calibrate, soak, bench, with a summary file (hours)
+nightly: setup  ## before a release: install-matrix, stability, calibrate, soak, bench, with a summary file (hours)
 	@$(BIN)/python -m benchmarks.nightly $(STEPS)
 
 docs: setup  ## regenerate the schema part of docs/topology.md

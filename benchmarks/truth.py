@@ -69,7 +69,7 @@ def table(runs: Iterable[Iterable[Case]]) -> str:
 def run_once(under: str, folder: Path, number: int) -> list[Case]:
     """Run the corpus once under a background load."""
     junit = folder / f"truth-{under}-{number}.xml"
-    words = [sys.executable, "-m", "pytest", CORPUS, "-q", "-n", "2", f"--junitxml={junit}"]
+    words = [sys.executable, "-m", "pytest", CORPUS, "-q", "-n", "4", "--dist", "worksteal", f"--junitxml={junit}"]
     with junit.with_suffix(".log").open("w") as log, condition(under):
         subprocess.run(words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     return list(cases(junit.read_text()))

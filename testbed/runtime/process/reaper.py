@@ -28,33 +28,38 @@ process has ended. The file `cgroups` in the folder of the run lists all of them
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from testbed.runtime.process.throttle import DutyCycleThrottle
 
-# The isolated interpreter sees only this folder, so some code of `interrupts` and `proc` is repeated here.
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-STDIN, STDOUT, STDERR = 0, 1, 2
-MOST_FILES = 65_536  # not more, because some programs iterate over all descriptors up to the limit
 GROUPS = "cgroups"  # a file in the folder of the run: one control group per line
 BUSY_S = 10.0  # time limit until a control group is empty
 HERE = os.path.dirname(os.path.abspath(__file__))
 ABOVE = os.path.dirname(HERE)
 HANDLED = (signal.SIGCHLD, signal.SIGTERM)
 
-_libc = ctypes.CDLL(None, use_errno=True)
+
+def _load(name: str, folder: str) -> Any:
+    """Import a module that few runs need, from a folder that is not on the path of the isolated interpreter."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(name)
+
+
+if TYPE_CHECKING or __package__:
+    from testbed.runtime.process import system
+else:  # the isolated interpreter
+    system = _load("system", HERE)
 
 
 class Worker:
@@ -71,9 +76,9 @@ class Worker:
         self.graceful: set[int] = set()
         self.grace: float | None = None  # seconds; set by a stop order
         self.unread = b""
-        self.wake = _wake_on(*HANDLED)
+        self.wake = system.wake_on(*HANDLED)
         self.poller = select.poll()
-        for fd in (STDIN, self.wake, _watch(owner)):
+        for fd in (system.STDIN, self.wake, system.watch(owner)):
             self.poller.register(fd, select.POLLIN)
 
     def run(self) -> None:
@@ -83,8 +88,8 @@ class Worker:
             self.reap()
             self.advance_throttles()
         for pid in self.graceful:
-            _signal_group(pid, signal.SIGTERM)
-            _signal_group(pid, signal.SIGCONT)
+            system.send_to_group(pid, signal.SIGTERM)
+            system.send_to_group(pid, signal.SIGCONT)
         deadline = time.monotonic() + (self.grace or 0)
         while self.graceful and time.monotonic() < deadline:
             time.sleep(0.002)
@@ -92,7 +97,7 @@ class Worker:
 
     def serve(self, fd: int) -> bool:
         """Handle the input of one descriptor. Return False if the reaper must stop."""
-        if fd == STDIN:
+        if fd == system.STDIN:
             return self.read_orders()
         if fd == self.wake:
             return signal.SIGTERM not in os.read(fd, 4096)
@@ -100,7 +105,7 @@ class Worker:
 
     def read_orders(self) -> bool:
         """Carry out all complete lines. Return False at the end of the input or after a stop order."""
-        data = os.read(STDIN, 1 << 16)
+        data = os.read(system.STDIN, 1 << 16)
         *lines, self.unread = (self.unread + data).split(b"\n")
         for line in lines:
             order = json.loads(line)
@@ -151,7 +156,7 @@ class Worker:
     def terminate(self, name: str) -> None:
         """Order: send SIGTERM to a process alone, as to PID 1 of a container."""
         if name in self.pids:
-            _signal(self.pids[name], signal.SIGTERM)
+            system.send(self.pids[name], signal.SIGTERM)
 
     def borrow(self, name: str, addresses: list[str]) -> None:
         """Order: borrow listeners of a process, so that they can refuse at once."""
@@ -203,7 +208,7 @@ class Worker:
 
     def reap(self) -> None:
         """Reap every child that has ended, kill the rest of its process group, and report it."""
-        while (pid := _ended()) is not None:
+        while (pid := system.ended()) is not None:
             name = self.names.pop(pid, None)
             left = self.end_rest_of(pid) if name is not None else []
             _, status, usage = os.wait4(pid, 0)
@@ -225,12 +230,12 @@ class Worker:
         Relays of a living app are in its group.
         """
         family, living = _family(), {*self.names}
-        strangers = [child for child in children() if child not in living and child != pid]
-        rest = [one for child in strangers for one in family.descendants(child) if _group(one) not in living]
+        strangers = [child for child in system.children() if child not in living and child != pid]
+        rest = [one for child in strangers for one in family.descendants(child) if system.group_of(one) not in living]
         left = [one for one in family.names(rest) if not one.startswith("relay ")]
-        _signal_group(pid, signal.SIGKILL)
+        system.send_to_group(pid, signal.SIGKILL)
         for one in rest:
-            _signal(one, signal.SIGKILL)
+            system.send(one, signal.SIGKILL)
         return left
 
     def say(self, **event: object) -> None:
@@ -238,15 +243,15 @@ class Worker:
         line = (json.dumps(event) + "\n").encode()
         with suppress(OSError):
             while line:
-                line = line[os.write(STDOUT, line) :]
+                line = line[os.write(system.STDOUT, line) :]
 
 
 def sweep() -> None:
     """Kill and reap until this process has no child left and therefore, as a subreaper, no descendant."""
     while True:
-        for pid in children():
-            _signal_group(pid, signal.SIGKILL)
-            _signal(pid, signal.SIGKILL)
+        for pid in system.children():
+            system.send_to_group(pid, signal.SIGKILL)
+            system.send(pid, signal.SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG) != (0, 0):
                 pass
@@ -267,18 +272,18 @@ def main(owner: str, lease: int, folder: str, keep: bool) -> None:
     os.set_inheritable(lease, False)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    _raise_file_limit()
+    system.raise_file_limit()
     guard = os.getpid()
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    system.prctl(system.PR_SET_CHILD_SUBREAPER, 1)
     worker = os.fork()
     if worker == 0:
-        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        system.prctl(system.PR_SET_CHILD_SUBREAPER, 1)
         serving = Worker(int(owner.partition("-")[0]), folder)
-        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        system.prctl(system.PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == guard:
             serving.run()
     else:
-        _redirect(os.open("/dev/null", os.O_RDWR), STDIN, STDOUT)
+        system.redirect(os.open("/dev/null", os.O_RDWR), system.STDIN, system.STDOUT)
         os.waitpid(worker, 0)
     sweep()
     remove_groups(folder)
@@ -286,7 +291,7 @@ def main(owner: str, lease: int, folder: str, keep: bool) -> None:
         import shutil  # the import takes 2 ms, which would delay the start
 
         shutil.rmtree(folder, ignore_errors=True)
-    if not _lives(owner):
+    if not system.lives(owner):
         end_helpers(owner)
     os._exit(0)  # skips the cleanup of the interpreter
 
@@ -300,18 +305,20 @@ def _become(
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-        _redirect(os.open("/dev/null", os.O_RDONLY), STDIN)
-        _redirect(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), STDOUT, STDERR)
+        system.redirect(os.open("/dev/null", os.O_RDONLY), system.STDIN)
+        system.redirect(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), system.STDOUT, system.STDERR)
         move()
         if group:  # after its relays, which do not count for its memory limit
             _write(f"{group}/cgroup.procs", "0")
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        _prctl(PR_SET_CHILD_SUBREAPER, 1)  # like PID 1 of a container, it adopts what its children leave behind
+        system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)
+        system.prctl(
+            system.PR_SET_CHILD_SUBREAPER, 1
+        )  # like PID 1 of a container, it adopts what its children leave behind
         os.chdir(cwd)
         if os.getppid() == parent:
             os.execve(argv[0], argv, env)
     except OSError as error:
-        os.write(STDERR, f"cannot execute {argv[0]}: {error.strerror}\n".encode())
+        os.write(system.STDERR, f"cannot execute {argv[0]}: {error.strerror}\n".encode())
     finally:
         os._exit(127)
 
@@ -348,111 +355,8 @@ def _write(path: str, text: str) -> None:
         file.write(text)
 
 
-def _redirect(source: int, *targets: int) -> None:
-    for target in targets:
-        os.dup2(source, target)
-    os.close(source)
-
-
-def _wake_on(*numbers: signal.Signals) -> int:
-    """Return a descriptor that becomes readable (one byte per signal) when one of these signals arrives."""
-    read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-    for number in numbers:
-        signal.signal(number, lambda *_: None)
-    return read
-
-
-def _watch(owner: int) -> int:
-    """Return a descriptor that becomes readable when the owner dies (stdin stays open if the owner has forked)."""
-    try:
-        return os.pidfd_open(owner)
-    except (AttributeError, OSError):  # an old kernel, or the owner is dead and stdin has ended
-        return STDIN
-
-
-def _ended() -> int | None:
-    """Return the pid of a child that has ended and is not reaped yet, so its pid is not recycled."""
-    try:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return None
-    return found.si_pid if found else None
-
-
-def children() -> Iterable[int]:
-    """Return the children of this process."""
-    me = os.getpid()
-    try:
-        with open(f"/proc/self/task/{me}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        return scan(me)
-
-
-def scan(parent: int) -> list[int]:
-    """Return the children of a process, found in the list of all processes."""
-    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == parent]
-
-
-def _group(pid: int) -> int:
-    fields = _stat(pid)
-    return int(fields[2]) if fields else 0
-
-
-def _parent(pid: int) -> int:
-    fields = _stat(pid)
-    return int(fields[1]) if fields else 0
-
-
-def _lives(owner: str) -> bool:
-    """Whether the owner runs: not a zombie, and not another process with a recycled pid."""
-    pid, started, *_ = owner.split("-")
-    fields = _stat(int(pid))
-    return bool(fields) and fields[0] not in "ZX" and fields[19] == started
-
-
-def _stat(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat after the command name; empty if the process does not exist."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _load(name: str, folder: str) -> Any:
-    """Import a module that few runs need, from a folder that is not on the path of the isolated interpreter."""
-    if folder not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module(name)
-
-
 def _family() -> Any:
     return _load("family", HERE)
-
-
-def _signal_group(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number)
-    except OSError:  # not (yet) the leader of a group
-        _signal(pid, number)
-
-
-def _signal(pid: int, number: int) -> None:
-    with suppress(OSError):
-        os.kill(pid, number)
-
-
-def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, value, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
-
-
-def _raise_file_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 if __name__ == "__main__":

@@ -150,5 +150,7 @@ def test_a_limit_and_an_ejection_are_of_the_node_or_of_each_replica(strict):
     assert Counter(status for _, status in seen.elements()) == {200: served, 503: 6 - served}
     with strict.inject(abort(grpc_status="UNAVAILABLE").on(replica="back-1")):
         statuses = [ask(strict, name) for _ in range(12) for name in neighbours(strict)]
-    assert Counter(statuses)[503] == (4 if shared(strict) else 8)
+    proxies = 1 if shared(strict) else 2
+    late = Counter(statuses)[503] - 4 * proxies  # an ejection takes effect right after the answer that caused it
+    assert 0 <= late <= proxies
     assert statuses[-6:] == [200] * 6

@@ -94,6 +94,7 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.runtime.process.netns": "e2e/custom/test_network_relays.py",
     "testbed.runtime.process.preflight": "e2e/runtime/test_preflight.py",
     "testbed.runtime.process.reaper": "e2e/runtime/test_survival.py",
+    "testbed.runtime.process.system": "unit/runtime/test_proc.py",
     "testbed.runtime.process.runtime": "unit/runtime/process/test_wildcard_ports.py",
     "testbed.runtime.sandbox": "plugin/test_plugin_packets.py",
     "testbed.runtime.tools.commands": "e2e/custom/test_bad_input.py",

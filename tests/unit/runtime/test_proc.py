@@ -7,7 +7,7 @@ import socket
 import time
 
 from testbed.runtime import proc
-from testbed.runtime.process import reaper
+from testbed.runtime.process import system
 
 
 def test_states_of_a_living_and_of_a_dead_process() -> None:
@@ -43,8 +43,8 @@ def test_the_user_of_a_hidden_process_is_reported() -> None:
 def test_the_reaper_finds_children_without_the_kernels_list_too() -> None:
     child = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
     try:
-        assert child in reaper.scan(os.getpid())
-        assert child in reaper.children()
+        assert child in system.scan(os.getpid())
+        assert child in system.children()
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)
