@@ -17,6 +17,7 @@ FILES = "files"
 FEW_FILES = 1024
 MACHINE = "machine"  # CPU seconds of all cores, used by any process
 CAPACITY = "capacity"  # CPU seconds of all cores so far, including idle time
+MONOTONIC = "monotonic_s"  # beside the time of a sample: both move alike unless somebody sets the wall clock
 INLET, THROUGH = "inlet_ms", "through_ms"
 _IDLE = (3, 4)  # idle and iowait, in the order of /proc/stat's first line
 _GUESTS = 8  # from here on: time that is part of user time
@@ -35,8 +36,9 @@ class CpuUsage:
         return Sample(time.time(), "testbed", values | {"test": time.process_time()} | self._machine())
 
     def of_machine(self) -> Sample:
-        """Return the CPU seconds of the machine alone, which cost little to read."""
-        return Sample(time.time(), MACHINE, self._machine())
+        """Return the CPU seconds of the machine alone, which cost little to read, and its monotonic clock."""
+        values = self._machine()
+        return Sample(time.time(), MACHINE, values | {MONOTONIC: time.monotonic()})
 
     def _machine(self) -> dict[str, float]:
         try:

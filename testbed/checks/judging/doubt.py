@@ -100,7 +100,7 @@ class Doubts:
 
     def added_ms(self, hop: Hop, others: Sequence[Hop]) -> float:
         """Return the most that the testbed can have added to a hop, with all attempts that it caused."""
-        once = self._plane.probed.added_ms(hop.start, _end(hop))
+        once = self._plane.slowed_ms(hop.start, _end(hop))
         return min(hop.duration_ms, once * _passages(hop, others)) if once else 0.0
 
     def _held_up_ms(self, hop: Hop) -> float:

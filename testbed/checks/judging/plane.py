@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from statistics import median
 
 from testbed.history.events import Request, Sample
 from testbed.history.index import Index, remembered
@@ -19,6 +21,8 @@ from testbed.history.index import Index, remembered
 UNANSWERED_MS = 1000.0  # the probe gives up after this
 AROUND_S = 0.15  # a probe speaks for this much time before and after itself
 SILENCE_S = 1.0  # without a probe for so long, the test process itself was stopped
+STOPPED_S = 2.0  # without a sample of one proxy for so long, it stood still ...
+OFTEN = 4  # ... and for so many times the usual gap: many proxies are sampled less often
 FULL = 0.95  # of the file descriptors of a process
 FILES_EVERY_S = 0.6  # between two samples of them, at least
 CORES_FULL = 0.99  # of all cores: no idle time beyond the resolution of the kernel's counters
@@ -66,12 +70,17 @@ class Plane:
 
     probed: Periods = Periods()  # by the no-op probe
     late: Periods = Periods()  # the load was late
+    stopped: Periods = Periods()  # the proxy of a caller did not answer the sampler
     full: Periods = Periods()  # a proxy had no file descriptors left
     busy: Periods = Periods()  # all cores were busy in every sample, so services lacked CPU time
 
     def held_up_ms(self, start: float, end: float) -> float:
         """Return how long the testbed can have held up what was under way, by any sign."""
-        return max(self.probed.added_ms(start, end), self.late.added_ms(start, end))
+        return max(self.slowed_ms(start, end), self.late.added_ms(start, end))
+
+    def slowed_ms(self, start: float, end: float) -> float:
+        """Return the most that a process of the testbed can have added to one passage between these moments."""
+        return max(self.probed.added_ms(start, end), self.stopped.added_ms(start, end))
 
 
 @remembered
@@ -82,7 +91,8 @@ def plane_of(index: Index) -> Plane:
     probed = sorted([*_joined(probes), *_silences(probes)], key=_start)
     full = sorted(_without_files(index.samples), key=_start)
     late = sorted(_lateness(index.requests), key=_start)
-    return Plane(Periods(probed), Periods(late), Periods(full), Periods(list(_busy(index.samples))))
+    stopped = sorted(_stopped(index), key=_start)
+    return Plane(Periods(probed), Periods(late), Periods(stopped), Periods(full), Periods(list(_busy(index.samples))))
 
 
 def _start(one: Slowness) -> float:
@@ -117,6 +127,31 @@ def _silences(probes: Sequence[Slowness]) -> Iterator[Slowness]:
     for before, after in pairwise(probes):
         if (gap_s := after.start - before.end) > SILENCE_S:
             yield Slowness(before.end, after.start, gap_s * 1000)
+
+
+def _stopped(index: Index) -> Iterator[Slowness]:
+    """Yield the periods without a sample of a caller's proxy that no fault of a process, and no restart, explains."""
+    for samples in _by_proxy(index.samples).values():
+        gaps = [after.at - before.at for before, after in pairwise(samples)]
+        least_s = max(STOPPED_S, OFTEN * median(gaps)) if gaps else 0.0
+        for before, after in pairwise(samples):
+            gap_s = after.at - before.at
+            if gap_s > least_s and before.life == after.life and not _is_ours_to_break(index, before.at, after.at):
+                yield Slowness(before.at, after.at, gap_s * 1000)
+
+
+def _by_proxy(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
+    """Return one sample of each look at a proxy, in order; a look gives one for each edge."""
+    found: dict[str, dict[float, Sample]] = defaultdict(dict)
+    for sample in sorted((one for one in samples if one.edge), key=lambda one: one.at):
+        found[sample.source][sample.at] = sample
+    return {source: list(looks.values()) for source, looks in found.items()}
+
+
+def _is_ours_to_break(index: Index, start: float, end: float) -> bool:
+    """Whether a fault of a process was in force, which can be what stops a proxy."""
+    faults = (fault for fault in index.faults if fault.plane in ("process", "packets"))
+    return any(f.start - f.rising_s < end and f.end + f.healing_s > start for f in faults)
 
 
 def _without_files(samples: Iterable[Sample]) -> Iterator[Slowness]:

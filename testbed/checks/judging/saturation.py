@@ -83,7 +83,7 @@ def _most_added_ms(view: View) -> float:
     start = min(start, max((fault.end for fault in index.faults if fault.end <= start), default=start))
     end = max([view.window.end, *(phase.end for phase in index.phases)])
     tries = max((len(index.attempts.by_request.get(request.id, ())) for request in view.requests), default=0)
-    return plane_of(index).probed.added_ms(start, end) * (2 + tries)
+    return plane_of(index).slowed_ms(start, end) * (2 + tries)
 
 
 def _confirmed(check: Check, view: View, verdict: Verdict, rest: View) -> Verdict:
@@ -116,6 +116,8 @@ def said_of(view: View) -> str:
     probe = "got no answer for" if worst >= UNANSWERED_MS else "took up to"
     said = [f"the no-op probe through the test proxies {probe} {ms(worst)}"] if worst > late else []
     said += [f"the load generator was up to {ms(late)} behind schedule"] if late >= 1 else []
+    stopped = max((one.most_ms for one in plane_of(view.index).stopped.between(start, end)), default=0.0)
+    said += [f"the proxy of a caller did not answer for {ms(stopped)}"] if stopped else []
     full = any(plane_of(view.index).full.between(start, end)) or any(NO_FILES in r.error for r in view.requests)
     said += [f"a process of the testbed had no file descriptors left ({_limit(view.index)})"] if full else []
     said += [CLOSING] if any(_met_closing_link(view.index, request.id) for request in view.requests) else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from testbed.checks.judging.base import Check
+from testbed.checks.judging.clock import clock_jump
 from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.never_reached import never_reached
 from testbed.checks.judging.view import View, latency
@@ -166,6 +167,12 @@ def _cut_short(check: Check, view: View) -> Iterator[Threat]:
             yield Threat(f"the history is not complete: {event.missing}", "run the test again to its end", "history")
 
 
+def _clock_was_set(check: Check, view: View) -> Iterator[Threat]:
+    """Yield a threat if the wall clock jumped at any time of the run."""
+    if why := clock_jump(view.index):
+        yield Threat(why, "run the test again; what sets the clock of this machine?", "testbed")
+
+
 def _same_id(check: Check, view: View) -> Iterator[Threat]:
     twice = len(view.index.requests) - len(view.index.request_ids)
     if twice:
@@ -278,6 +285,7 @@ def _context_lost(check: Check, view: View) -> Iterator[Threat]:
 
 _RULES = (
     _cut_short,
+    _clock_was_set,
     _of_an_unused_link,
     _ineffective_fault,
     _touched_nothing,

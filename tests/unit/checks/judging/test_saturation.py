@@ -233,6 +233,35 @@ def test_a_test_process_that_stood_still_is_a_sick_testbed_too():
     assert story.verdict(statuses(200)).outcome == "inconclusive"
 
 
+def stopped(story, process="checkout-1/envoy", life=1, without=(4.5, 7.5), every_s=0.25):
+    """The proxy of a caller is sampled often, but not in these seconds."""
+    times = [i * every_s for i in range(round(9 / every_s)) if not without[0] < i * every_s < without[1]]
+    story.events += [Sample(EPOCH + at, process, {"rq_total": at}, EDGE, ("checkout-1",), life) for at in times]
+    story.probes(0.0, 9.0, 0.6)
+    return story
+
+
+def test_planted_a_sidecar_that_was_stopped_from_outside_explains_timeouts_of_that_time():
+    late = {"latency": lambda i: 2000.0 if 100 <= i < 110 else 20.0}
+    missing = late | {"status": lambda i: 0 if 100 <= i < 110 else 200}
+    for told, check in ((late, max_latency(under_ms=300)), (missing, statuses(200))):
+        verdict = stopped(quiet(400, **told)).verdict(check)
+        assert verdict.outcome == "inconclusive"
+        assert "the proxy of a caller did not answer for 3,000 ms" in verdict.why
+
+
+def test_fixed_what_a_stopped_sidecar_cannot_explain_is_violated():
+    slow = {"latency": lambda i: 2000.0 if 100 <= i < 110 else 20.0}
+    check = max_latency(under_ms=300)
+    assert stopped(quiet(400, status=503)).verdict(statuses(200)).outcome == "violated"  # errors at once
+    assert stopped(quiet(400, **slow), without=(0, 0)).verdict(check).outcome == "violated"  # it answered
+    assert stopped(quiet(400, **slow), without=(4.5, 5.5)).verdict(check).outcome == "violated"  # too short
+    assert stopped(quiet(400, **slow), without=(0, 0), every_s=2.5).verdict(check).outcome == "violated"  # it never was
+    story = faulty(400, **slow)
+    story.fault(5.0, 6.0, id="f2", plane="process", text="pause().on(service='checkout')", name="pause")
+    assert stopped(story).verdict(check).outcome == "violated"  # the fault stopped it
+
+
 def test_a_load_that_was_later_than_the_patience_puts_timeouts_in_doubt():
     assert quiet(400, status=0, latency=2000.0, late_p99_ms=1500.0).verdict(statuses(200)).outcome == "inconclusive"
     assert quiet(400, status=0, latency=2000.0, late_p99_ms=100.0).verdict(statuses(200)).outcome == "violated"
