@@ -12,13 +12,14 @@ from tests.kit.illness import no_files, starved, stopped
 
 pytestmark = pytest.mark.e2e
 EDGE = "front -> back"
+SICK = Path(__file__).parent / "sick" / "topology.yaml"
 NOTHING = delay(ms=1).on(EDGE)
 SHORT = {"warmup_s": 0.3, "baseline_s": 0.5, "recover_s": 0}
 
 
 @pytest.fixture(scope="module")
 def bed():
-    with start(Path(__file__).parent / "sick" / "topology.yaml") as running:
+    with start(SICK) as running:
         yield running
 
 
@@ -56,8 +57,9 @@ def test_wrong_missing_answers_while_everything_is_stopped_prove_nothing(bed):
     assert [verdict.outcome for verdict in report.verdicts] == ["inconclusive", "inconclusive"]
 
 
-def test_wrong_missing_answers_of_a_link_proxy_without_file_descriptors_prove_nothing(bed):
-    with no_files(bed.parts.runtime.pid("links")):
+def test_wrong_missing_answers_of_a_link_proxy_without_file_descriptors_prove_nothing():
+    """It has a mesh of its own: Toxiproxy accepts nothing any more once it has had no descriptors."""
+    with start(SICK) as bed, no_files(bed.parts.runtime.pid("links")):
         run = bed.experiment(load=load(), hold_s=1, **SHORT)
     (found,) = run.judge(all=[statuses(200).during("hold")]).verdicts
     assert (found.outcome, found.observed) == ("inconclusive", "no answer (timeout) x 30")
