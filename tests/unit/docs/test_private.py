@@ -10,9 +10,17 @@ ROOT = Path(__file__).parents[3]
 STANDARD = {"os._exit"}
 
 
+def parsed(text: str) -> ast.AST:
+    """Parse a source. Python 3.11 may fail with SystemError while another thread parses as well: then once more."""
+    try:
+        return ast.parse(text)
+    except SystemError:
+        return ast.parse(text)
+
+
 def private_uses(path: Path) -> Iterator[str]:
     """Every private attribute of another object that a file reads or sets."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path.read_text())):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
             said = ast.unparse(node)
             if not said.startswith(("self.", "super().", "cls.")) and said not in STANDARD:
