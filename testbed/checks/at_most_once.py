@@ -97,7 +97,9 @@ class at_most_once(EdgeCheck):
         say = partial(say, observed=spread(list(times.values()), "such call"), n=len(times))
         again = {one: number for one, number in times.items() if number > self.at_most}
         if not times:
-            return say("inconclusive", why=self._none(view, arrivals), next="the calls in the topology; their method=")
+            blind = self.edge in view.index.facts.without_inlet
+            clue = "requestFaults: on for this edge" if blind else "the calls in the topology; their method="
+            return say("inconclusive", why=self._none(view, arrivals), next=clue)
         if not again:
             big = beyond_the_buffer(view, self.edge, (request for request, _, _ in times))
             if big and not self._repeatable(view, there):
@@ -147,6 +149,8 @@ class at_most_once(EdgeCheck):
         return again or any(call.sent <= BUFFER or call.attempts > 1 for call in failed)
 
     def _none(self, view: View, arrivals: Sequence[Arrival]) -> str:
+        if self.edge in view.index.facts.without_inlet:
+            return f"no inlet records what is sent over {self.edge}: its requestFaults are off"
         made = f"; {plural(len(arrivals), 'call')} arrived with another method" if arrivals else ""
         requests = plural(len(view.requests), "request")
         return f"0 of {requests} sent a {' or '.join(self.methods)} over {self.edge}{made} (at least 1 needed)"

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from testbed.history.events import Arrival, Attempt, FaultEvent, Request
+from testbed.history.facts import of_the_load
 from testbed.history.index import Index, Joined, remembered
 from testbed.history.indirect import Indirect, indirect, overlap, under_way
 from testbed.spec.edges import CLIENT
+from testbed.spec.meshes import capabilities
 
 
 class _Hop(Protocol):
@@ -54,7 +56,8 @@ def _directly(index: Index, fault: FaultEvent) -> frozenset[str]:
 
 def touch_source(index: Index, fault: FaultEvent) -> str:
     """Return the source that shows what this fault touched."""
-    return "arrivals" if fault.plane == "inlet" or fault.behind or "attempts" not in index.sources else "attempts"
+    from_inlet = fault.plane == "inlet" or fault.behind or "attempts" not in index.sources
+    return "arrivals" if from_inlet or _has_only_arrivals(index, fault) else "attempts"
 
 
 @remembered
@@ -82,6 +85,13 @@ def _touches(index: Index, fault: FaultEvent) -> Iterable[str]:
     if fault.plane == "inlet":
         return ids
     return ids | {request.id for request in _of_the_load(index, links) if under_way(fault, request)}
+
+
+def _has_only_arrivals(index: Index, fault: FaultEvent) -> bool:
+    """Whether no caller of the fault's edges records attempts: custom services without a mesh. The inlet alone does."""
+    edges = [edge for edge in fault.edges if not of_the_load(edge) and not index.facts.is_tcp(edge)]
+    own = all(edge.partition(" -> ")[0] in index.facts.own and not index.attempts.on(edge) for edge in edges)
+    return bool(edges) and own and index.run is not None and not capabilities(index.run.mesh).is_proxy
 
 
 def _hops_met(index: Index, fault: FaultEvent) -> Iterator[Attempt | Arrival]:

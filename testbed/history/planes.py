@@ -11,6 +11,7 @@ from testbed.history.outcomes import IN_FLIGHT, PROTOCOL, RESET
 from testbed.history.own_calls import own_calls
 
 SETTLED_S = 1.0  # a fault may break connections that are used only after it
+LARGE = 65_536  # bytes of a body that are still on their way when the callee may answer
 SPOKEN = {"http": "HTTP/1.1", "http2": "HTTP/2", "grpc": "HTTP/2"}
 
 
@@ -43,8 +44,10 @@ def _of_held(edge: str, found: Sequence[Call | Arrival]) -> str:
 
 def _of_protocols(index: Index) -> Iterator[str]:
     wrong = Counter(one.edge for one in index.arrivals.all if one.outcome == PROTOCOL)
-    for edge, number in wrong.items():
-        total, callee = len(index.arrivals.on(edge)), edge.partition(" -> ")[2]
+    by_caller = Counter(one.edge for one in index.attempts.all if one.outcome == PROTOCOL and one.edge not in wrong)
+    for edge, number in (wrong | by_caller).items():
+        seen = index.arrivals if edge in wrong else index.attempts
+        total, callee = len(seen.on(edge)), edge.partition(" -> ")[2]
         protocol = index.facts.protocols.get(edge, "http")
         asked = SPOKEN.get(protocol, protocol)
         if any(one.answered_in == "HTTP/2" for one in index.arrivals.on(edge)):
@@ -63,12 +66,24 @@ def _of_resets(index: Index) -> Iterator[str]:
     """A connection that breaks where nothing is broken: most often one that was idle for longer than the app allows."""
     broken = Counter(one.edge for one in index.attempts.all if one.outcome == RESET and not _in_fault(index, one))
     for edge, number in broken.items():
-        callee = edge.partition(" -> ")[2]
-        yield (
-            f"{number} of {len(index.attempts.on(edge))} attempts on {edge} broke before an answer without a fault. "
-            f"If {callee} closes idle connections (keep-alive timeout), set connectionPool.idleTimeout of "
-            f"this edge below that time"
+        how_many = (
+            f"{number} of {len(index.attempts.on(edge))} attempts on {edge} broke before an answer without a fault"
         )
+        yield f"{how_many}. {_advice(index, edge)}"
+
+
+def _advice(index: Index, edge: str) -> str:
+    callee = edge.partition(" -> ")[2]
+    bodies = [call.sent for call in index.calls.on(edge) if call.outcome == RESET]
+    if bodies and min(bodies) > LARGE:
+        return (
+            f"Their requests had bodies of up to {max(bodies):,} bytes: if {callee} closes the connection before it "
+            f"has read the whole body (after an early answer such as 413), that answer is lost. Let it read the body"
+        )
+    return (
+        f"If {callee} closes idle connections (keep-alive timeout), set connectionPool.idleTimeout of this edge below "
+        f"that time"
+    )
 
 
 def _in_fault(index: Index, attempt: Attempt) -> bool:

@@ -13,6 +13,7 @@ from testbed.history.exposure import touched, touched_indirectly
 from testbed.history.index import Index, remembered
 from testbed.history.instrumentation import instructions
 from testbed.history.mixed_up import MixedUp, mixed_up
+from testbed.history.outcomes import REJECTED
 from testbed.history.own_calls import own_calls
 from testbed.history.planes import plane_notes
 from testbed.history.requests_at import arrivals_at, first_fault, inner_edges, sent_on
@@ -73,7 +74,9 @@ def _context_losses(index: Index) -> Iterator[ContextLoss]:
         caller = edge.partition(" -> ")[0]
         source = "attempts" if index.attempts.on(edge) else "arrivals"
         own = own_calls(index, source, edge)
-        sent = [call for call in sent_on(index, edge) if call.start < until and call not in own]
+        sent = [
+            call for call in sent_on(index, edge) if call.start < until and call.outcome != REJECTED and call not in own
+        ]
         had = sum(1 for one in arrivals_at(index, caller) if one.request and one.start < until)
         kept = sum(1 for call in sent if call.request)
         if had >= FEW and len(sent) - kept >= max(FEW, SOME * len(sent)):

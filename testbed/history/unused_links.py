@@ -48,6 +48,8 @@ class UnusedLink:
 WHAT = {  # by Envoy's details of the answer
     "low_version": "HTTP/1.0",
     "upgrade": "an upgrade of the connection (WebSocket)",
+    "codec_error": "no valid HTTP/1.1, such as two lengths, or a path with bytes beyond ASCII",
+    "content_type": "a QUERY without a content-type",
     "headers_too_large": "a head that is too large",
     "too_many_headers": "too many headers",
     "426": "HTTP/1.0",

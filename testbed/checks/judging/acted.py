@@ -10,10 +10,11 @@ from testbed.checks.judging.formatting import count, plural
 from testbed.checks.judging.view import View
 from testbed.history.events import Attempt, Call, Request
 from testbed.history.index import Index
-from testbed.history.outcomes import CLIENT_GONE, LIMIT, NO_HOST, TIMEOUT
+from testbed.history.outcomes import BROKEN_OFF, CLIENT_GONE, LIMIT, NO_HOST, TIMEOUT
 from testbed.spec.edges import Edge
 
 GAVE_UP, RETRIES = "gave up", "retries"
+OUT_OF_TIME = "UT"  # the flag of a call that its timeout ended, also in the middle of an answer
 _WORDS = {
     TIMEOUT: "its timeout ended {calls}",
     LIMIT: "its circuit breaker refused {calls}",
@@ -51,7 +52,9 @@ def _said(edge: str, deed: str, number: int) -> str:
 
 def _deeds(index: Index, request: Request, call: Call, calls: Sequence[Call]) -> Iterator[str]:
     """Yield what the policy of its edge did to a call, and whether the calling app gave it up."""
-    if call.outcome == TIMEOUT or (call.refused and call.outcome in (LIMIT, NO_HOST)):
+    if call.outcome == TIMEOUT or (call.outcome == BROKEN_OFF and OUT_OF_TIME in call.flags.split(",")):
+        yield TIMEOUT
+    if call.refused and call.outcome in (LIMIT, NO_HOST):
         yield call.outcome
     if call.outcome == CLIENT_GONE and not _had_to_stop(index, request, call, calls):
         yield GAVE_UP

@@ -1,4 +1,4 @@
-"""Notes on a red verdict: policies that an app overrides, answers of the test's own plane, pools that were cold."""
+"""Notes on a red verdict: overridden policies, answers of the test's own plane, cold pools, missing retries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from itertools import islice
 from testbed.checks.judging.base import Verdict
 from testbed.checks.judging.cold_pools import cold_pools
 from testbed.checks.judging.formatting import count, plural
+from testbed.checks.judging.repeats import unrepeated
 from testbed.checks.judging.view import View
 from testbed.history.outcomes import CONNECT_FAILED, PROTOCOL, REJECTED
 from testbed.spec.edges import Edge
@@ -26,7 +27,7 @@ def with_asides(view: View, verdict: Verdict) -> Verdict:
     """Return a red verdict with notes on its requests; any other verdict as it is."""
     if verdict.outcome == "held":
         return verdict
-    said = [*_overridden(view), *_own_answers(view), *islice(cold_pools(view), MOST)]
+    said = [*_overridden(view), *_own_answers(view), *islice(cold_pools(view), MOST), *unrepeated(view)]
     return replace(verdict, why="; ".join(filter(None, (verdict.why, *said)))) if said else verdict
 
 

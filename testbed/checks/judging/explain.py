@@ -117,14 +117,21 @@ def _groups(index: Index, request: Request, first: Sequence[Hop]) -> Iterator[_G
 
 
 def _hops(index: Index, request: Request) -> Iterator[Hop]:
-    """Yield the attempts, the arrivals where the record has no attempt, and the calls that a proxy refused."""
+    """Yield the attempts, the arrivals where the record has no attempt, and the calls that a proxy refused or ended."""
     attempts = index.attempts.by_request.get(request.id, ())
     known = {hop.edge for hop in attempts}
     yield from attempts
     for arrival in index.arrivals.by_request.get(request.id, ()):
         if arrival.edge not in known and (not known or not of_the_load(arrival.edge)):
             yield arrival
-    yield from (call for call in index.calls.by_request.get(request.id, ()) if call.refused)
+    calls = index.calls.by_request.get(request.id, ())
+    yield from (call for call in calls if call.refused or _is_cut(call, attempts))
+
+
+def _is_cut(call: Call, attempts: Sequence[Attempt]) -> bool:
+    """Whether the caller did not get all of an answer, although the record of its attempts has whole ones only."""
+    tries = [one for one in attempts if one.call == call.call]
+    return bool(call.call and tries) and not call.whole and all(one.whole for one in tries)
 
 
 @remembered

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from testbed.checks.judging.formatting import plural
 from testbed.checks.judging.view import View
+from testbed.errors import TestbedError
 from testbed.history.events import Arrival, Call
+from testbed.history.outcomes import BROKEN_OFF
 from testbed.spec.edges import Edge
+from testbed.spec.grpc_status import name_of
 
 BUFFER = (
     1_048_576  # bytes of a request's body that Envoy keeps to repeat it: the default limit of a connection's buffer
@@ -62,3 +66,42 @@ def buffer_words(calls: Sequence[Call]) -> str:
         f"{plural(len(calls), 'failed call')} had a body of up to {most:,} bytes, more than the retry buffer of the "
         f"proxy ({BUFFER:,} bytes), and the proxy does not repeat such a call"
     )
+
+
+def unrepeated(view: View) -> Iterator[str]:
+    """Yield why failed calls were not repeated, although the policy of their edge has retries: an answer had begun."""
+    for edge, calls in _short_of_retries(view).items():
+        if broken := [call for call in calls if call.outcome == BROKEN_OFF]:
+            yield f"{plural(len(broken), 'call')} on {edge} broke off after the answer had begun: no proxy repeats that"
+        wanted = _retried_statuses(view, edge)
+        late = [call for call in calls if call.whole and not call.flags and call.grpc_status in wanted]
+        if late:
+            status = name_of(late[0].grpc_status or 0)
+            yield (
+                f"{plural(len(late), 'call')} on {edge} ended with {status} and were not repeated: the status came in "
+                f"the trailers, after the head of an answer. Envoy repeats only an error without a head (trailers only)"
+            )
+
+
+def _short_of_retries(view: View) -> Mapping[str, Sequence[Call]]:
+    """Return the failed calls of a view by edge, with fewer attempts than the policy allows."""
+    found: dict[str, list[Call]] = defaultdict(list)
+    for call in view.index.calls.all:
+        if call.request in view.ids and not call.ok and not call.steering and 0 < call.attempts < _allowed(view, call):
+            found[call.edge].append(call)
+    return found
+
+
+def _allowed(view: View, call: Call) -> int:
+    try:
+        policy = view.topology.policy(call.edge)
+    except TestbedError:
+        return 0
+    return policy.attempts if policy else 0
+
+
+def _retried_statuses(view: View, edge: str) -> frozenset[int]:
+    """Return the gRPC statuses that the policy of an edge retries."""
+    policy = view.topology.policy(edge)
+    words = policy.retries.retry_on if policy and policy.retries else ()
+    return frozenset(number for number in range(1, 17) if name_of(number).lower().replace("_", "-") in words)

@@ -41,6 +41,8 @@ _STEERING = (
 )
 CONTROL_HEADERS = tuple(f"x-envoy-{name}" for name in _STEERING)
 
+IGNORED: Json = {"prefix": "TLS/", "ignore_case": True}  # an upgrade that clients offer, and apps ignore
+
 _PROTO, _INTERNAL = "x-forwarded-proto", "x-envoy-internal"  # Envoy adds these two if the caller sent none
 _KEPT = {_PROTO: "x-testbed-proto", _INTERNAL: "x-testbed-internal"}  # present if the caller sent one
 _DIRECT = "/app"  # after the name of a callee: the cluster of its app, behind the internal listener
@@ -126,7 +128,7 @@ def _connection_manager(lua: Json, context: Sequence[str], content: Json) -> Jso
         delayed_close_timeout=bootstrap.OFF,
         server_header_transformation="PASS_THROUGH",
         generate_request_id=False,
-        http_protocol_options=_http1() | {"accept_http_10": True},
+        http_protocol_options=_http1() | {"accept_http_10": True, "ignore_http_11_upgrade": [IGNORED]},
         **bootstrap.trusting(*_early_headers()),
         http_filters=[lua, _fault(), connection_filter.on_requests(), _router()],
         route_config={"virtual_hosts": [{"name": "apps", "domains": ["*"], "routes": _routes()}]},
@@ -138,7 +140,7 @@ def _connection_manager(lua: Json, context: Sequence[str], content: Json) -> Jso
 def _http1() -> Json:
     kind = "extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
     keep = named("preserve_case", typed(kind, forward_reason_phrase=True))
-    return bootstrap.HTTP1 | {"header_key_format": {"stateful_formatter": keep}}
+    return bootstrap.HTTP1 | {"header_key_format": {"stateful_formatter": keep}, "allow_custom_methods": True}
 
 
 def _early_headers() -> list[Json]:

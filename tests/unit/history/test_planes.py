@@ -51,3 +51,15 @@ def test_some_bad_answers_are_no_wrong_protocol() -> None:
 def test_a_connection_that_breaks_without_a_fault_has_a_likely_cause() -> None:
     assert "idleTimeout" in told(ATTEMPT, replace(ATTEMPT, status=200, outcome=""))
     assert told(ATTEMPT, FAULT) == ""
+
+
+def test_a_bad_answer_is_named_from_the_callers_proxy_where_there_is_no_inlet() -> None:
+    wrong = replace(ATTEMPT, status=0, flags="UPE", outcome="protocol_error")
+    assert told(wrong, replace(wrong, status=200, flags="", outcome="")).startswith("1 of 2 answers of back")
+
+
+def test_a_connection_that_breaks_under_a_large_body_was_not_idle() -> None:
+    broken = replace(CALL, status=503, flags="UC", outcome="reset", sent=3_000_000)
+    assert "before it has read the whole body" in told(ATTEMPT, broken)
+    assert "idleTimeout" not in told(ATTEMPT, broken)
+    assert "idleTimeout" in told(ATTEMPT, replace(broken, sent=100))

@@ -1,9 +1,12 @@
 """Which policies acted on the requests, and with which words they are named."""
 
+from dataclasses import replace
+
 import pytest
 
 from testbed.checks import contained, statuses
-from testbed.history.outcomes import CLIENT_GONE, LIMIT, NO_HOST, TIMEOUT
+from testbed.history.events import Call
+from testbed.history.outcomes import BROKEN_OFF, CLIENT_GONE, LIMIT, NO_HOST, TIMEOUT
 from tests.kit.blame import Planted, system
 from tests.kit.story import EDGE, faulty
 
@@ -79,3 +82,10 @@ def test_a_branch_that_was_cancelled_was_not_given_up():
     run.hop("front -> a", ms=30, status=0, outcome=CLIENT_GONE)
     run.hop("front -> b", ms=28, status=503)
     assert "gave up" not in run.red(statuses(200)).policy
+
+
+def test_a_timeout_that_ends_an_answer_in_its_middle_is_the_policy_that_acted():
+    run = Planted(system("front -> mid", front_mid=500.0), "front -> mid", status=lambda i: 500 if i == 0 else 200)
+    run.hop("front -> mid", ms=500, status=200, outcome=BROKEN_OFF)
+    run.events = [replace(one, flags="UT") if isinstance(one, Call) and not one.whole else one for one in run.events]
+    assert run.red(statuses(200)).policy == "{timeout: 500ms} (its timeout ended 1 call)"

@@ -1,9 +1,11 @@
 """The example under a red verdict: the worst hop first, the fault's own hop always, the rest counted."""
 
+from dataclasses import replace
+
 from testbed.checks import availability, statuses
 from testbed.checks.judging.explain import worst
 from testbed.history.events import Arrival
-from testbed.history.outcomes import CLIENT_GONE
+from testbed.history.outcomes import BROKEN_OFF, CLIENT_GONE
 from tests.kit.blame import Planted, system
 from tests.kit.story import Story
 
@@ -68,3 +70,11 @@ def test_the_example_is_the_request_without_an_answer_not_the_first_that_failed(
     story.phase("hold", 4, status=lambda i: [200, 503, 0, 503][i], latency=lambda i: [20.0, 90.0, 30.0, 95.0][i])
     assert story.verdict(availability(at_least_percent=100)).next.startswith("request hold-2 ")
     assert worst(story.history.index.requests[:2]).id == "hold-1"
+
+
+def test_a_call_that_was_cut_off_is_shown_although_its_attempt_looks_good():
+    run = Planted(system("front -> pay"), "front -> pay", status=lambda i: 500 if i == 0 else 200)
+    run.hop("front -> pay", ms=500, status=200)
+    cut = run.events.pop()
+    run.events.append(replace(cut, outcome=BROKEN_OFF, flags="UT"))
+    assert "front -> pay from front-1: 200, answer broke off (UT) after 500 ms" in lines(run)

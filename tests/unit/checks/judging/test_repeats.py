@@ -8,6 +8,7 @@ from testbed.checks import at_most_once, attempts
 from testbed.checks.judging.repeats import BUFFER
 from testbed.errors import CheckError
 from testbed.history.events import Arrival, Call
+from testbed.spec.topology import Topology
 from tests.kit.story import EDGE, Story, faulty
 
 POST = {"method": "POST", "path": "/orders"}
@@ -112,3 +113,29 @@ def test_a_key_names_the_effect(keys, outcome):
 def test_a_key_must_be_recorded():
     with pytest.raises(CheckError, match=r"the key X-Order is not recorded: effectKeys: \[X-Order\]"):
         keyed("{}").verdict(at_most_once(EDGE, key="X-Order"))
+
+
+def ended(retry_on="5xx", **changes):
+    """What is said of a run whose calls had one attempt each, where three are allowed."""
+    data = {
+        "name": "shop",
+        "entry": "checkout",
+        "services": {"checkout": {"language": "go", "calls": ["pricing"]}, "pricing": {"language": "go"}},
+        "policies": [{"edge": EDGE, "retries": {"attempts": 2, "retryOn": [retry_on]}}],
+    }
+    story = faulty(tries=1)
+    topology = Topology.model_validate(data).model_dump(mode="json", by_alias=True)
+    story.events[0] = replace(story.events[0], topology=topology)
+    story.events = [replace(one, **changes) if isinstance(one, Call) else one for one in story.events]
+    return story.verdict(attempts(EDGE, exactly=3)).why
+
+
+def test_an_answer_that_has_begun_is_not_repeated():
+    assert "400 calls on checkout -> pricing broke off after the answer had begun" in ended(outcome="broken_off")
+    assert "broke off" not in ended(status=503)
+
+
+def test_a_grpc_status_in_the_trailers_is_not_repeated():
+    said = ended("unavailable", grpc_status=14)
+    assert "400 calls on checkout -> pricing ended with UNAVAILABLE and were not repeated" in said
+    assert "trailers" not in ended(grpc_status=14)  # the policy retries 5xx alone
