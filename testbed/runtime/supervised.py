@@ -27,7 +27,7 @@ class SupervisedRuntime:
     """Runs one plan in `directory`, which it creates (it must be new or empty) and removes at the end.
 
     Implements `testbed.runtime.Runtime` except `lease`, with a backend that carries out the orders. Each method checks,
-    gives an order, and waits for its effect.
+    gives an order, and waits for its effect. It is long because each order is a short method.
     """
 
     def __init__(self, directory: Path, backend: Backend, ready_s: float) -> None:

@@ -50,7 +50,10 @@ ABOUT = ("phase", "who")  # fields that say which requests are judged; methods s
 
 @dataclass(frozen=True)
 class Check(ABC):
-    """One claim about a run. A subclass adds its bounds as fields, checks them in `validate`, and judges a view."""
+    """One claim about a run. A subclass adds its bounds as fields, checks them in `validate`, and judges a view.
+
+    It is long because each question that is asked of a check is a method, with the answer of most checks.
+    """
 
     phase: str | None = field(default=None, kw_only=True)
     who: Selection | None = field(default=None, kw_only=True)

@@ -26,7 +26,7 @@ GRACE_S = 0.2  # time for the apps to end after SIGTERM when the run stops
 
 
 class DockerBackend:
-    """Implements `testbed.runtime.backend.Backend`.
+    """Implements `testbed.runtime.backend.Backend`. Most methods are one order.
 
     If its owner dies, the containers, their network and the folder are removed within 2 s. If the reaper is killed too,
     the next start removes them.

@@ -63,7 +63,10 @@ else:  # the isolated interpreter
 
 
 class Worker:
-    """Reads orders on stdin and reports on stdout, until a stop order or the death of its owner or guard."""
+    """Reads orders on stdin and reports on stdout, until a stop order or the death of its owner or guard.
+
+    It is long because each order is a short method.
+    """
 
     def __init__(self, owner: int, folder: str) -> None:
         self.folder = folder

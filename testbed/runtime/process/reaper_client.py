@@ -35,7 +35,7 @@ class ProcessLife(Life):
 
 
 class ReaperClient:
-    """All processes of one run, children of the reaper."""
+    """All processes of one run, children of the reaper, with a short method for each order."""
 
     def __init__(self, lives: Lives[ProcessLife], directory: Path, lease: Lease, keep: bool) -> None:
         self._directory = directory

@@ -1,7 +1,7 @@
 """Systems after well-known public bug reports: each found at the right place with the reason, and green when cured.
 
 The reports: Envoy issues 18213 and 38697 (a body that is not read), 9016 (two lengths), 11049 and 17629 (a gRPC
-status in the trailers), httpx 1171 (one pool for all).
+status in the trailers).
 """
 
 import sys
@@ -23,7 +23,7 @@ from testbed import (
 from testbed.spec.topology import Topology
 
 FOLDER = Path(__file__).parent / "bugs_public"
-WIRE, PRICES, FILES, RPC = "front -> back", "front -> prices", "front -> files", "front -> rpc"
+WIRE, FILES, RPC = "front -> back", "front -> files", "front -> rpc"
 SHORT = {"warmup_s": 0.2, "baseline_s": 0.5, "hold_s": 1, "recover_s": 0.1}
 
 meshed = topology("bugs_public/wire.yaml", scope="module")
@@ -36,16 +36,15 @@ apps = pytest.mark.parametrize("shop", ["inlet", "no inlet"], indirect=True)
 @pytest.fixture(scope="module")
 def shop(request):
     """An app with the libraries of this Python, with and without inlets."""
-    edges = {} if request.param == "inlet" else {edge: {"requestFaults": "off"} for edge in (PRICES, FILES, RPC)}
+    edges = {} if request.param == "inlet" else {edge: {"requestFaults": "off"} for edge in (FILES, RPC)}
     program = [sys.executable, "-u"]
     services = {
         "front": {
             "command": [*program, str(FOLDER / "apps_front.py")],
-            "calls": ["files", "prices", "rpc"],
+            "calls": ["files", "rpc"],
             "ready": {"within": "60s"},
         },
-        "files": {"language": "go", "answer": {"bytes": 20_000}},
-        "prices": {"language": "go"},
+        "files": {"language": "go"},
         "rpc": {"command": [*program, str(FOLDER / "rpc_back.py")], "protocol": "grpc", "ready": {"within": "60s"}},
     }
     policies = [{"edge": RPC, "retries": {"attempts": 2, "retryOn": ["unavailable"]}}]

@@ -62,7 +62,8 @@ def test_planted_users_fail_until_sentinel_has_failed_over(watched):
     run = watched.experiment(kill().on(service="primary"), load=LOAD, **{**SHORT, "hold_s": 2.5})
     with pytest.raises(NotContained, match="all on shop -> primary"):
         run.check(all=[contained()])
-    assert {edge for edge in detours(run.history.index) if edge.startswith("shop")} == {EDGE, "shop -> replica"}
+    past = {edge for edge in detours(run.history.index) if edge.startswith("shop")}
+    assert {EDGE} <= past <= {EDGE, "shop -> replica"}  # connections are looked at once a second
     assert any("indirect path" in one and "watch -> primary" in one for one in run.warnings)
     ends = [one.status for one in run.history.index.by_phase["recover"]]
     assert ends == [200] * len(ends)

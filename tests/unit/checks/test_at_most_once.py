@@ -2,7 +2,7 @@ import pytest
 
 from testbed.checks import at_most_once
 from testbed.errors import CheckError
-from tests.kit.story import EDGE, Story, faulty
+from tests.kit.story import EDGE, SHOP, Story, faulty
 
 
 def told(times, n=5, **changes):
@@ -95,3 +95,12 @@ def test_bad_bounds_are_refused(bounds, message):
 def test_an_unknown_edge_names_the_nearest():
     with pytest.raises(CheckError, match=r"did you mean 'checkout -> pricing'"):
         faulty(5).verdict(at_most_once("checkout -> pricig"))
+
+
+def test_without_an_inlet_nothing_is_said_of_what_was_sent():
+    story = Story(topology=SHOP | {"edges": {EDGE: {"requestFaults": False}}})
+    story.phase("hold", 5)
+    verdict = story.verdict(at_most_once(EDGE))
+    assert verdict.outcome == "inconclusive"
+    assert f"no inlet records what is sent over {EDGE}" in verdict.why
+    assert verdict.next == "requestFaults: on for this edge"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from testbed.history import exposure
@@ -106,3 +108,15 @@ def test_a_part_of_a_request_fault_touched_what_arrived_on_its_own_links():
     first, second = fault(plane="inlet"), fault(plane="inlet", links=("a-1--b-2",), start=30.0, end=40.0)
     hits = [arrival("r1", fault="f1"), arrival("r2", fault="f1", callee="b-2", start=32.0)]
     assert (touched(*hits, by=first), touched(*hits, by=second)) == ({"r1"}, {"r2"})
+
+
+CUSTOM = {"name": "s", "entry": "a", "services": {"a": {"command": "a", "calls": ["b"]}, "b": {"command": "b"}}}
+
+
+@pytest.mark.parametrize(("mesh", "source"), [("none", "arrivals"), ("envoy", "attempts")])
+def test_without_a_mesh_the_inlet_alone_records_calls_of_a_custom_service(mesh, source):
+    by = fault()
+    info = replace(run_info("requests", "attempts", "arrivals", topology=CUSTOM), mesh=mesh)
+    index = History([info, by, arrival("r")]).index
+    assert exposure.touch_source(index, by) == source
+    assert exposure.touched(index, by) == ({"r"} if mesh == "none" else frozenset())

@@ -113,3 +113,13 @@ def test_a_reader_of_several_runs_asks_which_links_were_used() -> None:
     (said,) = links_used(told(calls=0).history.index).values()
     assert said.startswith("checkout never used its link to pricing in 200 requests")
     assert notes(told(calls=0).history.index, unused=False) == []
+
+
+def test_calls_that_are_no_valid_http_are_told_in_words_and_lose_no_context() -> None:
+    story = told(calls=0, scope={"users": None})
+    for n in range(20):
+        flags = {"flags": "codec_error", "outcome": "rejected"}
+        story.events.append(Call("", EDGE, "checkout-1", 0, EPOCH + 1.5 + n / 100, 1.0, 400, **flags))
+    said = " ".join(notes(story.history.index))
+    assert "no valid HTTP/1.1, such as two lengths" in said
+    assert "does not propagate" not in said

@@ -73,6 +73,12 @@ def test_nothing_times_out() -> None:
         assert (route["route"]["timeout"], route["route"]["idle_timeout"]) == ("0s", "0s")
 
 
+def test_old_callers_custom_methods_and_offers_of_tls_are_no_errors() -> None:
+    options = manager()["http_protocol_options"]
+    assert (options["accept_http_10"], options["allow_custom_methods"]) == (True, True)
+    assert options["ignore_http_11_upgrade"] == [{"prefix": "TLS/", "ignore_case": True}]
+
+
 def test_headers_that_would_steer_the_inlet_are_dropped_first() -> None:
     steps = manager()["early_header_mutation_extensions"][0]["typed_config"]["mutations"]
     assert {"remove": "x-envoy-retry-on"} in steps
