@@ -1,8 +1,9 @@
 """Runs a test again where the machine was too late for it, and says at the end how often; a part of the root conftest.
 
-Two kinds of tests: those marked `lateness`, where a bare thread or process was late meanwhile; and those on a real mesh
-that end as inconclusive because the testbed was saturated, which it measures by itself. The rerun itself is
-pytest-rerunfailures'. In CI too many of them fail the run, so that they hide no real slowness.
+Three kinds of tests: those marked `lateness`, where a bare thread or process was late meanwhile; those on a real mesh
+that end as inconclusive because the testbed was saturated, which it measures by itself; and, once, those of the corpus
+of verdicts, until it has been repeated beside other load. The rerun itself is pytest-rerunfailures'. In CI too many of
+them fail the run, so that they hide no real slowness.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.kit.lateness import Lateness, Meter
 RERUNS = 2
 MOST_IN_CI = 5  # reruns of one session, on an idle machine: more than that is a slowness of ours
 KEY = pytest.StashKey[Lateness]()
-MESHES = ROOT / "examples"
+MESHES, CORPUS = ROOT / "examples", ROOT / "tests/e2e/truth"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,6 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=RERUNS, condition=partial(was_late, item)))
         elif item.path.is_relative_to(MESHES):
             item.add_marker(pytest.mark.flaky(reruns=RERUNS, condition=is_saturated))
+        elif item.path.is_relative_to(CORPUS):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def was_late(item: pytest.Item) -> bool:
