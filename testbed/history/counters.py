@@ -5,6 +5,7 @@ They are keys of `Sample.values` of an edge. A mesh translates what its proxy co
 
 from __future__ import annotations
 
+CONNECTIONS = "connections"  # on the edge, since the proxy started
 HOSTS_EJECTED = "hosts_ejected"  # a gauge: the hosts that are ejected now
 DETECTED = "ejections_detected"  # thresholds of outlier detection that were reached
 EJECTIONS = "ejections"  # hosts that were ejected

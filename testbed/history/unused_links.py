@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from testbed.history.counters import CONNECTIONS
 from testbed.history.detours import Detour, detours
 from testbed.history.events import Arrival, Call
 from testbed.history.index import Index, remembered
@@ -16,7 +17,6 @@ from testbed.spec.edges import CLIENT
 from testbed.spec.meshes import capabilities
 
 ENOUGH = 20  # requests that are needed to call a link unused
-CONNECTIONS = "upstream_cx_total"  # a value of a proxy's sample: connections on the edge since its start
 
 
 @dataclass(frozen=True)

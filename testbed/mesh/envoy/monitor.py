@@ -10,7 +10,7 @@ from urllib.parse import quote
 from testbed.envoy.admin import counters
 from testbed.evidence.access_log import by_listen
 from testbed.evidence.completeness import Counts
-from testbed.history.counters import DETECTED, EJECTED, EJECTIONS, HOSTS_EJECTED, IN_PANIC, NOT_ALLOWED
+from testbed.history.counters import CONNECTIONS, DETECTED, EJECTED, EJECTIONS, HOSTS_EJECTED, IN_PANIC, NOT_ALLOWED
 from testbed.plan.values import Link
 
 _BREAKER = r"circuit_breakers\.default\."
@@ -33,6 +33,7 @@ Values = dict[str, float]
 
 
 COUNTERS = {  # Envoy's statistic -> the name that does not depend on the proxy
+    "upstream_cx_total": CONNECTIONS,
     "ejections_active": HOSTS_EJECTED,
     "ejections_enforced_total": EJECTIONS,
     "ejections_overflow": NOT_ALLOWED,

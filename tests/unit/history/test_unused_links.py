@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from testbed.checks import attempts, judge, statuses
+from testbed.history.counters import CONNECTIONS
 from testbed.history.events import Call, Evidence, Sample
 from testbed.history.propagation import context_losses, notes
 from testbed.history.unused_links import links_used, unused_links
@@ -91,7 +92,7 @@ def test_a_link_with_a_refused_call_or_a_connection_was_used() -> None:
     story.events.append(Call("", EDGE, "checkout-1", 0, EPOCH + 1, 1.0, 426, outcome="rejected"))
     assert unused_links(story.history.index) == ()
     waiting = told(calls=0)
-    waiting.events.append(Sample(EPOCH + 1, "checkout-1/proxy", {"upstream_cx_total": 1.0}, EDGE, ("checkout-1",)))
+    waiting.events.append(Sample(EPOCH + 1, "checkout-1/proxy", {CONNECTIONS: 1.0}, EDGE, ("checkout-1",)))
     assert unused_links(waiting.history.index) == ()
 
 
