@@ -9,16 +9,17 @@ from functools import partial
 
 from testbed.checks.judging import validation
 from testbed.checks.judging.base import EdgeCheck, Verdict
+from testbed.checks.judging.closing_links import NEAR_S
 from testbed.checks.judging.explain import request_trace
 from testbed.checks.judging.formatting import count, plural, spread
 from testbed.checks.judging.reach import attempts_per_request
 from testbed.checks.judging.repeats import BUFFER, beyond_the_buffer, buffer_words, who_repeated
+from testbed.checks.judging.unread import is_unread, may_be_unread
 from testbed.checks.judging.validity import observer_of
 from testbed.checks.judging.view import View
 from testbed.errors import CheckError, nearest
 from testbed.history.events import Arrival
 from testbed.history.index import Index
-from testbed.history.outcomes import CONNECT_FAILED
 from testbed.spec.edges import Edge
 
 KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # the methods of HTTP
@@ -30,7 +31,9 @@ class at_most_once(EdgeCheck):
 
     It counts every arrival at the callee's inlet, because each of them can have an effect: repeated by the caller's
     proxy, by the caller, or by a retry further up, and with any result. An attempt that was refused before it was sent
-    has no effect; the same is true if there was no callee process. If a request sends the same call twice on purpose,
+    has no effect; the same is true if there was no callee process, or if a process that was just asked to end (SIGTERM)
+    reset the connection without reading the request. If such a process closed the connection, the request may have been
+    read or not: a count that depends on it is inconclusive. If a request sends the same call twice on purpose,
     use `at_most=2`.
 
     With `key="idempotency-key"`, a header of the request names the effect: arrivals with one key are one effect, and
@@ -90,7 +93,7 @@ class at_most_once(EdgeCheck):
         if nameless:
             why = f"{plural(nameless, 'arrival')} on {self.edge} without a method: the history is from an older version"
             return say("inconclusive", "", 0, why=why, next="run the test again")
-        there = [one for one in arrivals if one.method in self.methods and _is_effect(one)]
+        there = [one for one in arrivals if one.method in self.methods and not is_unread(view.index, one)]
         if shared := self._shared(there):
             return say("inconclusive", "", len(there), why=shared, next="a key that is new for each action of a user")
         times = self._times(there)
@@ -107,6 +110,8 @@ class at_most_once(EdgeCheck):
                 return say("inconclusive", why=why, next="the same claim with smaller bodies")
             return say("held", margin=f"{count(self.at_most - max(times.values()))} to spare")
         (request, method, path), most = max(again.items(), key=lambda item: item[1])
+        if doubt := self._unread(view, there):
+            return say("inconclusive", why=doubt, next="run the test again; a service that answers until it has ended")
         extra = sum(again.values()) - self.at_most * len(again)
         why = f"{plural(len(again), 'call')} of {count(len(times))} arrived again, {plural(extra, 'time')} in all"
         why += f"; {method} {path} arrived {count(most)} times for one request"
@@ -121,6 +126,17 @@ class at_most_once(EdgeCheck):
         if self.at_most <= most:
             return ""
         return f"the topology allows at most {plural(int(most), 'attempt')} on {self.edge} per request"
+
+    def _unread(self, view: View, arrivals: Sequence[Arrival]) -> str:
+        """Return that too many arrived only if those count that a process may not have read as it ended; else ""."""
+        unsure = [one for one in arrivals if may_be_unread(view.index, one)]
+        sure = self._times([one for one in arrivals if one not in unsure])
+        if not unsure or any(number > self.at_most for number in sure.values()):
+            return ""
+        return (
+            f"{plural(len(unsure), 'arrival')} at {unsure[0].callee} met a connection that it closed within "
+            f"{NEAR_S * 1000:g} ms of SIGTERM: whether its process had read the request is not recorded"
+        )
 
     def _times(self, arrivals: Sequence[Arrival]) -> Counter[tuple[str, str, str]]:
         """Return the effects of each call: its arrivals, or its distinct keys."""
@@ -158,8 +174,3 @@ class at_most_once(EdgeCheck):
 
 def _call(arrival: Arrival) -> tuple[str, str, str]:
     return arrival.request, arrival.method, arrival.path
-
-
-def _is_effect(arrival: Arrival) -> bool:
-    """Whether the callee got it: the inlet cannot pass a request on if the callee's process is down."""
-    return not (arrival.own and arrival.outcome == CONNECT_FAILED)

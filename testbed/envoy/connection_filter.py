@@ -1,4 +1,4 @@
-"""The only code of the testbed inside Envoy: a WebAssembly filter of 1.6 KB that closes connections.
+"""The only code of the testbed inside Envoy: a WebAssembly filter of 1.7 KB that closes connections.
 
 Envoy answers 503 if its upstream closes, resets or refuses the connection, and has no setting to close the caller's
 connection instead. It also keeps the caller's connection if the upstream closes an idle one, and the upstream's if the
@@ -18,6 +18,7 @@ CLOSE = "x-testbed-close"  # in a response of HTTP/1.0: the connection ends with
 CALLER = "testbed.caller"  # the filter state with the number of the caller's connection
 HTTP2 = "wasm.http2"  # the filter state of a request in HTTP/1.1 that the app answers in HTTP/2
 REFUSED = "wasm.refused"  # the filter state of a request whose connection to the app could not be established
+CUT = "wasm.reset"  # the filter state of a request whose connection to the app was reset, not closed
 
 
 def connection_filter() -> bytes:

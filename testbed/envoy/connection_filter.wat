@@ -29,10 +29,11 @@
   (data (i32.const 48) "filter_state\00testbed.caller")
   (data (i32.const 80) "refused")
   (data (i32.const 88) "http2")
+  (data (i32.const 96) "reset")
 
   ;; A row of the table, 32 bytes: the number of the caller's connection, its context, the context of the connection
-  ;; to the app, whether a request is under way, and four facts about the connection to the app. The last is what it
-  ;; answers: 1 is HTTP/1.0, 2 is HTTP/2.
+  ;; to the app, whether a request is under way, and four facts about the connection to the app. The third is how it
+  ;; failed: 1 if it was refused, 2 if the app's side reset it. The last is what it answers: 1 is HTTP/1.0, 2 is HTTP/2.
   (global $number (mut i32) (i32.const 0))  ;; of the caller whose row `$row` returned last
   (func $is_known (param $row i32) (result i32)
     (i32.and (i32.ne (local.get $row) (i32.const 0)) (i32.eq (i32.load (local.get $row)) (global.get $number))))
@@ -41,7 +42,7 @@
   (func $busy (param $row i32) (result i32) (i32.load offset=12 (local.get $row)))
   (func $ended (param $row i32) (result i32) (i32.load offset=16 (local.get $row)))
   (func $connected (param $row i32) (result i32) (i32.load offset=20 (local.get $row)))
-  (func $refused (param $row i32) (result i32) (i32.load offset=24 (local.get $row)))
+  (func $failed (param $row i32) (result i32) (i32.load offset=24 (local.get $row)))
   (func $answers (param $row i32) (result i32) (i32.load offset=28 (local.get $row)))
 
   (func $row (result i32)  ;; the row of the current connection or request; 0 if it has no number
@@ -126,7 +127,8 @@
       (then
         (if (i32.eq (call $app (local.get $row)) (local.get $context)) (then (call $end (local.get $row)))))))
 
-  ;; caller: its connection is closed, so that to the app is closed too. app: the other way round.
+  ;; caller: its connection is closed, so that to the app is closed too. app: the other way round. Without a FIN before
+  ;; it, the end of an established connection to the app is a reset.
   (func (export "proxy_on_downstream_connection_close") (param $context i32) (param $peer i32)
     (local $row i32)
     (local.set $row (call $row))
@@ -139,8 +141,8 @@
         (return)))
     (if (i32.eq (call $app (local.get $row)) (local.get $context))
       (then
-        (if (i32.and (i32.eq (local.get $peer) (i32.const 1)) (i32.eqz (call $connected (local.get $row))))
-          (then (i32.store offset=24 (local.get $row) (i32.const 1))))
+        (if (i32.and (i32.eq (local.get $peer) (i32.const 1)) (i32.eqz (call $ended (local.get $row))))
+          (then (i32.store offset=24 (local.get $row) (i32.add (i32.const 1) (call $connected (local.get $row))))))
         (call $end (local.get $row)))))
 
   (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
@@ -156,8 +158,10 @@
       (then
         (if (call $is_known (local.get $row))
           (then
-            (if (call $refused (local.get $row))
-              (then (drop (call $set_property (i32.const 80) (i32.const 7) (i32.const 80) (i32.const 7)))))))
+            (if (i32.eq (call $failed (local.get $row)) (i32.const 1))
+              (then (drop (call $set_property (i32.const 80) (i32.const 7) (i32.const 80) (i32.const 7)))))
+            (if (i32.eq (call $failed (local.get $row)) (i32.const 2))
+              (then (drop (call $set_property (i32.const 96) (i32.const 5) (i32.const 96) (i32.const 5)))))))
         (drop (call $close (i32.const 1)))  ;; reset the stream, send nothing
         (return (i32.const 1))))
     (if (call $is_known (local.get $row))

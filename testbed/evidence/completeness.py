@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from testbed.evidence.access_log import Reading
@@ -91,27 +91,35 @@ class Completeness:
             and not self.lacks_connections()
         )
 
+    def is_caught_up(self, *, asked: bool) -> bool:
+        """Whether the log has all that had ended at the last counts: these can be younger than its last lines."""
+        return self._ask is None or not asked or (not self._unjoined() and self.has(self._counts))
+
     def is_accounted_for(self, *, asked: bool) -> bool:
         """Whether each request that is under way has a line."""
         return self._ask is None or not asked or self.in_flight.requests >= self._counts.active
 
     def lacks(self, *, asked: bool) -> str:
-        """The missing part in words, "" if nothing is missing."""
+        """The missing part in words, "" if nothing is missing. Requests may have ended since the last counts."""
         active, known = self._counts.active, self.in_flight.requests
-        joined = self._open.keys() - self.in_flight.calls
         answered = self._counts.total - active
-        silent = max(0, active - max(known, self._standing or 0))
+        since = max(0, self._ended - answered)
+        silent = max(0, active - since - max(known, self._standing or 0))
         problems = {
             f"{self._garbage} unreadable lines": self._garbage,
             f"{silent} requests in flight without a line": asked and silent,
-            f"{self._ended} of {answered} requests logged": asked and self._ended != answered,
-            f"{len(joined)} calls with missing attempts": joined,
+            f"{self._ended} of {answered} requests logged": asked and self._ended < answered,
+            f"{len(self._unjoined())} calls with missing attempts": self._unjoined(),
         }
         return ", ".join(text for text, there in problems.items() if there)
 
     def lacks_connections(self) -> str:
         """The missing connections of tcp edges in words, "" if nothing is missing."""
         return self.connections.lacks(self._counts.connections, self._counts.connected)
+
+    def _unjoined(self) -> Collection[str]:
+        """The calls that have ended with other attempts than they report."""
+        return self._open.keys() - self.in_flight.calls
 
     def _join(self, event: Attempt | Call) -> None:
         count = self._open.pop(event.call, 0) + (event.attempts if isinstance(event, Call) else -1)

@@ -104,6 +104,16 @@ class LogReader:
         self.is_whole()
         return self.completeness.is_accounted_for(asked=self.writer.tells_counters)
 
+    def catch_up(self, patience_s: float = 1.0) -> None:
+        """Read on until the log has what had ended at the last counts, which can be younger than its last lines."""
+        deadline = time.monotonic() + patience_s
+        while not self._is_caught_up() and time.monotonic() < deadline:
+            time.sleep(STEP_S)
+            self.read_on()
+
+    def _is_caught_up(self) -> bool:
+        return self.completeness.is_caught_up(asked=self.writer.tells_counters)
+
     def missing(self) -> str:
         """The missing part in words, "" if nothing is missing. Does not ask a paused writer."""
         return self._with_name(self.completeness.lacks(asked=self.writer.tells_counters))

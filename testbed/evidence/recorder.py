@@ -68,6 +68,8 @@ class Recorder:
         """
         self._settle(0.0 if in_flight else self._patience_s)
         self._account()
+        for reader in self._readers.values():
+            reader.catch_up()
         return [*self._everything(), *self._verdicts()]
 
     def read_in_parts(self, edges: Collection[str]) -> Iterator[Sequence[TrafficEvent]]:

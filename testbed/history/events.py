@@ -178,6 +178,7 @@ class Arrival(_Answered):
     headers: tuple[str, ...] = ()  # "name: value" of the recorded headers that the answer has
     answered_in: str = ""  # "HTTP/2" if the callee answered in it to HTTP/1.1
     keys: tuple[str, ...] = ()  # "name: value" of the request's headers that may name its effect
+    reset: bool = False  # True: the callee's side reset the connection (RST) before an answer, and did not close it
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def is_met_by_closing_link(index: Index, attempt: Attempt) -> bool:
     if attempt.outcome != RESET:
         return False
     end = attempt.start + attempt.duration_ms / 1000
-    near = any(abs(end - at) <= NEAR_S for at in _asked(index).get(attempt.callee, ()))
+    near = any(abs(end - at) <= NEAR_S for at in asked_to_end(index).get(attempt.callee, ()))
     return near and not any(
         one.edge == attempt.edge and one.callee == attempt.callee and one.start >= attempt.start - NEAR_S
         for one in index.arrivals.by_request.get(attempt.request, ())
@@ -30,7 +30,7 @@ def is_met_by_closing_link(index: Index, attempt: Attempt) -> bool:
 
 
 @remembered
-def _asked(index: Index) -> Mapping[str, Sequence[float]]:
+def asked_to_end(index: Index) -> Mapping[str, Sequence[float]]:
     """Return when each replica was asked to end."""
     found: dict[str, list[float]] = defaultdict(list)
     for event in index.processes:

@@ -67,6 +67,7 @@ FIELDS = {
     "details": "%RESPONSE_CODE_DETAILS%",
     "http2": f"%FILTER_STATE({connection_filter.HTTP2}:PLAIN)%",
     "refused": f"%FILTER_STATE({connection_filter.REFUSED}:PLAIN)%",
+    "reset": f"%FILTER_STATE({connection_filter.CUT}:PLAIN)%",
     "method": "%REQ(:METHOD)%",
     "path": "%REQ(:PATH)%",
 }

@@ -72,6 +72,7 @@ def _arrival(line: Fields, link: Link) -> Arrival:
         else outcome(said, begun=not unanswered and _begun(details), status=status),
         answered_in="HTTP/2" if line.get("http2") else "",
         keys=pairs(line.get("keys")) + pairs(line.get("fields")),
+        reset=bool(line.get("reset")),
         **content(line),
     )
 

@@ -14,10 +14,9 @@ from testbed import (
     statuses,
     topology,
 )
-from tests.kit.judging import rejected, verdict
+from tests.kit.judging import rejected
 
 pytestmark = pytest.mark.e2e
-LOST = "the record of arrivals on client -> front is not complete"
 GRACE_MS = 600  # what is late here is 900 ms late; a busy machine is not
 SHORT = {"warmup_s": 0.1, "baseline_s": 0.2, "hold_s": 0.5, "recover_s": 0.2}
 
@@ -37,10 +36,7 @@ def test_a_service_that_minds_the_deadline_begins_nothing_after_it(deadlines):
 
 def test_one_that_does_not_works_for_nobody(deadlines):
     run = deadlines.experiment(load=load("/careless"), **SHORT)
-    check = deadline_propagation(grace_ms=GRACE_MS)
-    if verdict(run, check).why.startswith(LOST):  # seen once: 319 of 320 arrivals were logged; the cause is not known
-        return
-    found = rejected(run, check)
+    found = rejected(run, deadline_propagation(grace_ms=GRACE_MS))
     assert found.edge == "careless -> back"
     assert found.outcome != "violated" or "the whole request was over" in found.why
 

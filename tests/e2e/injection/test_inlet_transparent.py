@@ -21,6 +21,7 @@ from tests.kit.inlet_apps import (
     BROKEN_IN_THE_ANSWER,
     HANDLERS,
     closing_in_the_head,
+    closing_without_answer,
     reporting,
     resetting_without_answer,
 )
@@ -341,7 +342,8 @@ def test_what_is_logged_of_a_dead_app_is_our_own(twins: Twins) -> None:
 
 def test_what_is_logged_of_an_app_that_breaks_off_is_its_own_doing(twins: Twins) -> None:
     one = twins.with_inlet
-    one.behave(resetting_without_answer)
-    one.forget()
-    one.get()
-    assert [(a.status, a.flags, a.own) for a in arrivals(one)] == [(0, "UC", False)] * 3
+    for handler, was_reset in ((resetting_without_answer, True), (closing_without_answer, False)):
+        one.behave(handler)
+        one.forget()
+        one.get()
+        assert [(a.status, a.flags, a.own, a.reset) for a in arrivals(one)] == [(0, "UC", False, was_reset)] * 3

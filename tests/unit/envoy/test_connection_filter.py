@@ -118,11 +118,13 @@ def test_a_marked_response_is_cut_off_and_any_other_goes_on() -> None:
     assert (found["calls"], found["results"][-1]) == ([["close", REQUEST, RESPONSE]], PAUSE)
 
 
-def test_a_connection_that_was_never_established_is_told_from_one_that_broke() -> None:
-    refused = [*OPENED, ("downstream_connection_close", APP, LOCAL), ("response_headers", REQUEST)]
-    broke = [*SENT, ("downstream_connection_close", APP, LOCAL), ("response_headers", REQUEST)]
-    assert run(*refused, marked=True)["calls"] == [["property", "refused"], ["close", REQUEST, RESPONSE]]
-    assert run(*broke, marked=True)["calls"] == [["close", REQUEST, RESPONSE]]
+def test_how_a_connection_to_the_app_failed_is_told() -> None:
+    gone: list[tuple[object, ...]] = [("downstream_connection_close", APP, LOCAL), ("response_headers", REQUEST)]
+    refused, was_reset = [*OPENED, *gone], [*SENT, *gone]
+    closed = [*SENT, ("upstream_connection_close", APP), *gone]
+    for steps, said in ((refused, ["refused"]), (was_reset, ["reset"]), (closed, [])):
+        told = [["property", name] for name in said]
+        assert run(*steps, marked=True)["calls"] == [*told, ["close", REQUEST, RESPONSE]]
 
 
 def test_where_no_number_is_known_nothing_is_coupled() -> None:

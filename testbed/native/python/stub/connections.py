@@ -6,10 +6,13 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable
+
+STAY_S = 1.0  # idle connections stay open for so long at most after SIGTERM, and for a tenth of the grace
 
 
 class Connections:
-    """Knows which connections have a request in progress; after `finish` has begun, no idle one stays open."""
+    """Knows which connections have a request in progress; after `finish` has begun, one answer more is the last."""
 
     def __init__(self) -> None:
         self._idle: set[socket.socket] = set()
@@ -39,12 +42,16 @@ class Connections:
             self._changed.notify_all()
 
     def finish(self, grace_s: float) -> None:
-        """Close idle connections, and wait for the requests in progress, at most `grace_s` seconds."""
-        deadline = time.monotonic() + grace_s
+        """Wait for the requests in progress, at most `grace_s` seconds; idle connections end before that."""
+        began = time.monotonic()
         with self._changed:
             self.ending = True
+            self._wait(lambda: self._idle or self._busy, began + min(STAY_S, grace_s / 10))
             for connection in self._idle:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
-            while self._busy and (left := deadline - time.monotonic()) > 0:
-                self._changed.wait(left)
+            self._wait(lambda: self._busy, began + grace_s)
+
+    def _wait(self, there: Callable[[], object], until: float) -> None:
+        while there() and (left := until - time.monotonic()) > 0:
+            self._changed.wait(left)

@@ -10,7 +10,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+const stay = time.Second // idle connections stay open for so long at most after SIGTERM
 
 func main() {
 	signals := make(chan os.Signal, 1)
@@ -31,11 +34,12 @@ func serve(signals <-chan os.Signal) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
-	server := &http.Server{Handler: newService(settings), Protocols: new(http.Protocols)}
+	service := newService(settings)
+	server := &http.Server{Handler: service, Protocols: new(http.Protocols), ConnState: service.count}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(settings.behaviour.Protocol != "http")
 	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !service.ending.Load() {
 			fmt.Fprintln(os.Stderr, "stub:", err)
 			os.Exit(2)
 		}
@@ -44,7 +48,29 @@ func serve(signals <-chan os.Signal) error {
 	if grace := settings.behaviour.Grace; grace > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), milliseconds(grace))
 		defer cancel()
+		service.ending.Store(true)
+		listener.Close()
+		if settings.behaviour.Protocol == "http" { // the others say GOAWAY
+			service.stay(min(stay, milliseconds(grace/10)))
+		}
 		server.Shutdown(ctx)
 	}
 	return nil
+}
+
+// count keeps the number of open connections.
+func (s *service) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.open.Add(-1)
+	}
+}
+
+// stay waits while connections are open, at most so long: each answer now ends its connection.
+func (s *service) stay(longest time.Duration) {
+	for end := time.Now().Add(longest); s.open.Load() > 0 && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
 }

@@ -27,6 +27,8 @@ type service struct {
 	log     *attemptLog
 	memory  *memory
 	number  atomic.Uint64
+	open    atomic.Int64 // connections
+	ending  atomic.Bool  // after SIGTERM
 }
 
 // answer is the body of an answer; the fields of story are missing if the request was shed.
@@ -70,10 +72,20 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	path := pathOf(r.RequestURI)
 	if r.Method == http.MethodGet && path == "/healthz" {
+		s.end(w, r)
 		io.WriteString(w, "ok")
 		return
 	}
-	s.write(w, s.answer(r, r.Method, path, w.Header()))
+	body := s.answer(r, r.Method, path, w.Header())
+	s.end(w, r)
+	s.write(w, body)
+}
+
+// end makes an answer the last of its connection, after SIGTERM.
+func (s *service) end(w http.ResponseWriter, r *http.Request) {
+	if s.ending.Load() && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // answer does what the behaviour says for a request of this method and path, over HTTP or gRPC; own receives the headers
