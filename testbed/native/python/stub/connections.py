@@ -18,7 +18,8 @@ class Connections:
         self._idle: set[socket.socket] = set()
         self._busy: set[socket.socket] = set()
         self._changed = threading.Condition()
-        self.ending = False
+        self.ending = False  # the next answer on each is its last
+        self._closing = False
 
     def idle(self, connection: socket.socket) -> bool:
         """Record that the connection waits for a request; return False if it must be closed."""
@@ -26,7 +27,7 @@ class Connections:
             self._busy.discard(connection)
             self._idle.add(connection)
             self._changed.notify_all()
-            return not self.ending
+            return not self._closing
 
     def busy(self, connection: socket.socket) -> None:
         """Record that a request has arrived."""
@@ -47,6 +48,7 @@ class Connections:
         with self._changed:
             self.ending = True
             self._wait(lambda: self._idle or self._busy, began + min(STAY_S, grace_s / 10))
+            self._closing = True
             for connection in self._idle:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
