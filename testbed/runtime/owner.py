@@ -7,6 +7,7 @@ import re
 import socket
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from testbed.runtime.proc import started
 MARK = "TESTBED_OWNER"  # in the environment of every process that a run starts
 PREFIX = "testbed"
 NAMESPACE = "/proc/self/ns/pid"
+MACHINE = "/etc/machine-id"  # two machines with one name can share a Docker daemon or a disk
+USERS = "/proc/self/uid_map"
 NAMED = re.compile(PREFIX + r"-(\d+-\d+-[0-9a-f]{8}-[0-9a-f]{8})-(.+)")
 
 
@@ -25,7 +28,7 @@ class Owner(NamedTuple):
     pid: int
     started: int  # clock ticks after the boot: field 22 of /proc/PID/stat
     boot: str  # the first eight characters of the boot id
-    place: str  # checksum of host name and pid namespace, because pids repeat in other namespaces
+    place: str  # checksum of machine, host name and pid namespace, because pids repeat in other namespaces
 
     def __str__(self) -> str:
         return f"{self.pid}-{self.started}-{self.boot}-{self.place}"
@@ -79,6 +82,22 @@ def state(owner: Owner) -> State:
     return judge(owner, _boot(), _place(), started)
 
 
+def place(machine: str, host: str, namespace: str) -> str:
+    """Return the place of an owner: eight hexadecimal digits."""
+    return f"{zlib.crc32(f'{machine} {host} {namespace}'.encode()):08x}"
+
+
+def user() -> int:
+    """Return the uid of this process outside its user namespace: root of a sandbox is not root of the machine."""
+    mine = os.geteuid()
+    with suppress(OSError, ValueError), open(USERS) as file:
+        for line in file:
+            inside, outside, number = map(int, line.split())
+            if inside <= mine < inside + number:
+                return outside + mine - inside
+    return mine
+
+
 @cache
 def _of(pid: int) -> Owner:  # the key is the pid: a fork is another owner
     return Owner(pid, started(pid) or 0, _boot(), _place())
@@ -92,4 +111,7 @@ def _boot() -> str:
 
 @cache
 def _place() -> str:
-    return f"{zlib.crc32(f'{socket.gethostname()} {os.readlink(NAMESPACE)}'.encode()):08x}"
+    machine = ""
+    with suppress(OSError), open(MACHINE) as file:
+        machine = file.read().strip()
+    return place(machine, socket.gethostname(), os.readlink(NAMESPACE))

@@ -17,13 +17,13 @@ IN_USE = 403  # HTTP status of the daemon for a network with containers
 
 
 def found() -> list[Found]:
-    """Return all containers and networks of all runs; none if there is no daemon."""
+    """Return all containers and networks of this user's runs; none if there is no daemon."""
     try:
         engine = Engine(LOOK_S)
     except Unavailable:
         return []
     try:
-        return _listed(engine, {"label": labels.RUN})
+        return _mine(engine)
     except TestbedError:
         return []
     finally:
@@ -31,12 +31,12 @@ def found() -> list[Found]:
 
 
 def sweep(engine: Engine) -> None:
-    """Remove the resources of dead owners. A reaper may do the same at the same time.
+    """Remove the resources of this user's dead owners. A reaper may do the same at the same time.
 
     A network in use remains, and the start continues: Docker may count an empty network as in use until the daemon
     restarts.
     """
-    left = _listed(engine, {"label": labels.RUN})
+    left = _mine(engine)
     owners = {name: labels.owner(marks) for _, name, marks in left}
     dead = {owner for owner in owners.values() if owner is not None and state(owner) is State.DEAD}
     if dead:
@@ -48,10 +48,10 @@ def sweep(engine: Engine) -> None:
 
 
 def remove(*ids: str) -> None:
-    """Remove containers and networks by their ids, if they still exist."""
+    """Remove containers and networks of this user by their ids, if they still exist."""
     engine = Engine()
     try:
-        remove_things(engine, [one for one in _listed(engine, {"label": labels.RUN}) if one[1] in ids])
+        remove_things(engine, [one for one in _mine(engine) if one[1] in ids])
     finally:
         engine.close()
 
@@ -64,6 +64,11 @@ def remove_run(engine: Engine, run: str) -> None:
             what = ", ".join(f"{kind} {name[:12]}" for kind, name, _ in left)
             raise TestbedError(f"removed, but still present after {PATIENCE_S:g} s: {what}")
         remove_things(engine, left)
+
+
+def _mine(engine: Engine) -> list[Found]:
+    """A label decides: where /proc hides the processes of others, their living owners look dead."""
+    return [one for one in _listed(engine, {"label": labels.RUN}) if labels.is_of_this_user(one[2])]
 
 
 def _listed(engine: Engine, filters: dict[str, str]) -> list[Found]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from testbed.errors import TestbedError, nearest
 from testbed.runtime.orphans.found import Run, clear, counted, look, owner_of, runs
-from testbed.runtime.orphans.processes import is_reaper, pid_of, wait_for
+from testbed.runtime.orphans.processes import is_reaper, life_of, wait_for
 from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import Owner, State, state
 
@@ -44,6 +44,8 @@ def _orphaned(run: Run) -> bool:
 
 
 def _named(name: str, present: Sequence[Run]) -> Run:
+    if not name.strip():
+        raise TestbedError("an empty name is no run (an unset variable?); `testbed down --all` ends all runs")
     found = [run for run in present if run.name == name] or [run for run in present if run.name.startswith(name)]
     if len(found) == 1:
         return found[0]
@@ -56,10 +58,10 @@ def _end(owner: Owner, owned: Sequence[Run], say: OnProgress, asked_s: float) ->
     also = f"; it owns {', '.join(run.name for run in owned)}" if len(owned) > 1 else ""
     say(f"sending SIGTERM to {owner_of(owned[0])}{also}")
     _signal(owner, signal.SIGTERM)
-    if not wait_for([owner.pid], asked_s):
+    if not wait_for({owner.pid: owner.started}, asked_s):
         say(f"it did not end within {asked_s:g} s: sending SIGKILL")
         _signal(owner, signal.SIGKILL)
-        wait_for([owner.pid], REAPED_S)
+        wait_for({owner.pid: owner.started}, REAPED_S)
 
 
 def _signal(owner: Owner, number: signal.Signals) -> None:
@@ -75,7 +77,7 @@ def _signal(owner: Owner, number: signal.Signals) -> None:
 
 def _cleared(run: Run, say: OnProgress) -> bool:
     """Wait for the reapers of a run, remove what remains, and report it."""
-    wait_for([pid_of(thing) for thing in run.of("process") if is_reaper(thing)], REAPED_S)
+    wait_for(dict(life_of(thing) for thing in run.of("process") if is_reaper(thing)), REAPED_S)
     left = clear([thing for thing in look() if thing.owner == run.owner and thing.run in (run.name, "")])
     removed = [thing for thing in run.things if thing not in left]
     say(f"{run.name}: removed {_counted(removed)}" if not left else f"{run.name}: could not remove {_listed(left)}")

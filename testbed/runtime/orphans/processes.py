@@ -39,9 +39,10 @@ def remove(things: Sequence[Resource]) -> list[Resource]:
     return left
 
 
-def pid_of(thing: Resource) -> int:
-    """Return the pid of a process."""
-    return int(thing.name.partition(" ")[0])
+def life_of(thing: Resource) -> tuple[int, int]:
+    """Return the pid and the start time of a process."""
+    pid, _, began = thing.name.partition(" ")
+    return int(pid), int(began)
 
 
 def is_reaper(thing: Resource) -> bool:
@@ -73,14 +74,14 @@ def _thing(pid: int, environment: Mapping[str, str]) -> Resource | None:
 
 
 def _is_there(thing: Resource) -> bool:
-    pid, _, began = thing.name.partition(" ")
-    return started(int(pid)) == int(began)
+    pid, began = life_of(thing)
+    return started(pid) == began
 
 
 def _kill(thing: Resource) -> None:
     """Kill it unless its pid has been recycled: a pidfd always refers to the same process."""
     with suppress(OSError):
-        descriptor = os.pidfd_open(pid_of(thing))
+        descriptor = os.pidfd_open(life_of(thing)[0])
         try:
             if _is_there(thing):
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
@@ -88,17 +89,18 @@ def _kill(thing: Resource) -> None:
             os.close(descriptor)
 
 
-def wait_for(pids: Sequence[int], within_s: float) -> bool:
-    """Wait until processes have ended. Return False after the time limit."""
+def wait_for(lives: Mapping[int, int], within_s: float) -> bool:
+    """Wait until processes have ended, given as pid and start time. Return False after the time limit."""
     deadline = time.monotonic() + within_s
-    for pid in pids:
+    for pid, began in lives.items():
         with suppress(OSError):  # gone
             descriptor = os.pidfd_open(pid)
             try:
-                select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+                if started(pid) == began:
+                    select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
             finally:
                 os.close(descriptor)
-    return not any(started(pid) for pid in pids)
+    return not any(started(pid) == began for pid, began in lives.items())
 
 
 def _environment(pid: int) -> dict[str, str]:

@@ -81,7 +81,6 @@ TESTED_BY = {  # module -> the tests that would fail if it were wrong
     "testbed.runtime.interrupts": "e2e/runtime/survival/test_interrupted.py",
     "testbed.runtime.launching": "unit/runtime/test_supervised.py",
     "testbed.runtime.orphans.containers": "docker/test_docker_survival.py",
-    "testbed.runtime.orphans.down": "e2e/runtime/survival/test_ps_and_down.py",
     "testbed.runtime.orphans.folders": "unit/runtime/orphans/test_found.py",
     "testbed.runtime.orphans.processes": "unit/runtime/orphans/test_found.py",
     "testbed.runtime.probes": "unit/runtime/test_readiness.py",

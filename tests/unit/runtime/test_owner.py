@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from testbed.runtime import owner
 from testbed.runtime.owner import Owner, State, judge, me, named, parse, state
 from testbed.runtime.proc import started
 
@@ -68,3 +69,25 @@ def test_a_forked_child_is_another_owner():
     os.close(writing)
     assert its != mine
     assert its.startswith(f"{child}-")
+
+
+@pytest.mark.parametrize(
+    ("users", "expected"),
+    [("0 0 4294967295\n", 0), ("0 1000 1\n", 1000), ("5 7 2\n", 0), ("", 0), ("nonsense\n", 0)],
+    ids=["the machine's own", "root of a sandbox", "not mapped", "empty", "unreadable"],
+)
+def test_a_user_is_the_one_outside_the_user_namespace(monkeypatch, tmp_path, users, expected):
+    monkeypatch.setattr(owner, "USERS", str(tmp_path / "uid_map"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "uid_map").write_text(users)
+    assert owner.user() == expected
+
+
+def test_machines_with_one_name_and_namespaces_of_one_machine_are_places_of_their_own():
+    places = [
+        ("1f2e", "shop", "pid:[1]"),
+        ("9a8b", "shop", "pid:[1]"),
+        ("1f2e", "till", "pid:[1]"),
+        ("1f2e", "shop", "pid:[2]"),
+    ]
+    assert len({owner.place(*each) for each in places}) == 4

@@ -2,8 +2,9 @@
 
 import pytest
 
-from testbed.runtime.docker import leftovers
+from testbed.runtime.docker import labels, leftovers
 from testbed.runtime.docker.engine import Refused
+from testbed.runtime.owner import user
 
 
 class Busy:
@@ -22,7 +23,8 @@ class Busy:
         self.removed.append(name)
 
 
-THINGS = [("network", "n", {}), ("container", "c", {})]
+MINE = {labels.USER: str(user())}
+THINGS = [("network", "n", MINE), ("container", "c", MINE)]
 
 
 def test_a_network_in_use_is_removed_when_it_is_free() -> None:
@@ -59,3 +61,17 @@ def test_any_other_refusal_stops_a_start(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(leftovers, "state", lambda _: leftovers.State.DEAD)
     with pytest.raises(Refused, match="active endpoints"):
         leftovers.sweep(Busy(10**6, status=500))
+
+
+@pytest.mark.parametrize("marks", [{labels.USER: str(user() + 1)}, {}], ids=["of another user", "of nobody"])
+def test_what_is_not_labelled_with_this_user_is_never_removed(
+    monkeypatch: pytest.MonkeyPatch, marks: dict[str, str]
+) -> None:
+    """Also where /proc hides the processes of others, so that their living owners look dead."""
+    theirs = [(kind, name, marks) for kind, name, _ in THINGS]
+    monkeypatch.setattr(leftovers, "_listed", lambda *_: [*theirs, ("container", "mine", MINE)])
+    monkeypatch.setattr(leftovers.labels, "owner", lambda _: "somebody")
+    monkeypatch.setattr(leftovers, "state", lambda _: leftovers.State.DEAD)
+    engine = Busy(0)
+    leftovers.sweep(engine)
+    assert engine.removed == ["mine"]

@@ -73,7 +73,7 @@ def test_a_start_removes_all_processes_of_a_run_with_its_folder(spare):
 def test_a_process_has_owner_and_run_and_stays_while_the_owner_lives(spare):
     with process_of(me(), folder(spare, me().called("aa"))) as ours:
         sweep()
-        (found,) = [one for one in processes.found() if processes.pid_of(one) == ours.pid]
+        (found,) = [one for one in processes.found() if processes.life_of(one)[0] == ours.pid]
         assert (found.owner, found.run, found.about) == (me(), "aa", "sleep 60")
         assert ours.poll() is None
         ours.kill()
