@@ -120,7 +120,8 @@ def assemble(
     reach = runtime.reach
     sources = tuple(logs(plan, reach))
     recorder = Recorder(sources, directory, unseen(plan, sources))
-    links, packets = Links(reach(plan.links_api), inside=runtime.inside), PacketEngine(plan, runtime.inside, reach)
+    links = Links(reach(plan.links_api), inside=runtime.inside, links=[*plan.links, plan.probe])
+    packets = PacketEngine(plan, runtime.inside, reach)
     rules, actions = (
         RuleEngine(InletControl(reach(plan.inlet_control))),
         ProcessActions(RecordedProcesses(runtime, recorder)),

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from testbed.experiment.foreign import refuse_foreign
 from testbed.experiment.load_journal import LoadJournal
 from testbed.experiment.progress import OnProgress, no_progress
 from testbed.experiment.run import Run
@@ -125,9 +126,10 @@ class LoadSession:
             self._abandon()
 
     def _boundary(self) -> None:
-        """Between two phases: raise an error if a fault has failed, because the evidence is then not valid."""
+        """Between two phases: raise an error if a fault has failed, or is not ours: the evidence is then not valid."""
         self.sampler.boundary()
         self._parts.injector.check_timelines()
+        self._parts.injector.refuse_foreign()
 
     def _news(self, before: float) -> None:
         """Add the known events to the journal, and the results of requests that were due before this moment."""
@@ -174,6 +176,7 @@ class LoadSession:
             self._prober.finish()
             requests, bodies = traffic.requests(), self._driver.bodies()
             evidence = self._parts.recorder.collect(in_flight=not idle)
+            refuse_foreign(evidence, {event.id for event in self._parts.injector.events})
             inside = self._spans(requests)
         finally:
             self._release()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from testbed.errors import TestbedError
 from testbed.faults.operations import LinkDown, Operation, Rule
 from testbed.faults.resolved import ResolvedFault
 from testbed.injection.dispatch import EngineSet, take_all
@@ -56,6 +57,15 @@ class ActiveFaults:
         with self._changing:
             for id in self._operations:
                 self._count_hits(id)
+
+    def refuse_foreign(self) -> None:
+        """Raise `TestbedError` if something is in force that this run did not set, or something of it is missing."""
+        with self._changing:
+            ours = [one for each in self._operations.values() for one in each if not _guards_restart(one)]
+            found = self._engines.foreign(ours)
+        if found:
+            others = "somebody else controls this mesh, so its evidence is not valid"
+            raise TestbedError(f"{'; '.join(found)}: {others}")
 
     def _record(self, whole: ResolvedFault, part: ResolvedFault, operations: Sequence[Operation], begun: float) -> None:
         momentary = part.fault.momentary

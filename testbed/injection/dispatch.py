@@ -45,6 +45,14 @@ class EngineSet:
         counts = [count for count in found if count is not None]
         return sum(counts) if counts else None
 
+    def foreign(self, operations: Sequence[Operation]) -> list[str]:
+        """Return in words what is in force at any engine besides these operations, or is missing of them."""
+        return [
+            text
+            for engine in self._engines
+            for text in engine.foreign([one for one in operations if isinstance(one, engine.handles)])
+        ]
+
     def caveat(self, operations: Sequence[Operation]) -> str:
         """Return an addition to the text of a fault with these operations."""
         return "".join(engine.caveat(share) for engine, share in self._shares(operations))

@@ -44,6 +44,10 @@ class Engine(Protocol[Op]):
         """Return the number of their effects so far; None: this engine does not count."""
         return None
 
+    def foreign(self, operations: Sequence[Op]) -> list[str]:
+        """Return in words what is in force besides these operations, or is missing of them; [] if it cannot be read."""
+        return []
+
     def caveat(self, operations: Sequence[Op]) -> str:
         """Return an addition to the text of a fault with an approximate effect, "" for any other."""
         return ""

@@ -80,6 +80,10 @@ class Injector:
         for timeline in list(self.timelines.values()):
             timeline.check()
 
+    def refuse_foreign(self) -> None:
+        """Raise `TestbedError` if something is in force that this run did not set, or something of it is missing."""
+        self._active.refuse_foreign()
+
     def count_hits(self) -> None:
         """Add the number of effects to the windows of all faults in force, for engines that count."""
         self._active.count_hits()

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,8 +138,19 @@ def works(one: Machine) -> None:
     assert "ready: all binaries are installed" in one.run("testbed", "setup")
     said = one.run("testbed", "init", "--entry", "web", "--command", "", "--calls", "pricing")
     assert "Next: pytest tests/resilience" in said
-    assert "2 passed" in one.run("pytest")
+    assert "2 passed" in _while_not_saturated(lambda: one.run("pytest"))
     assert not list(one.repository.glob("*.egg-info"))
+
+
+def _while_not_saturated(run: Callable[[], str], times: int = 3) -> str:
+    """Run again what says that this machine was too busy for a verdict."""
+    for _ in range(times - 1):
+        try:
+            return run()
+        except AssertionError as problem:
+            if "the testbed was saturated" not in str(problem):
+                raise
+    return run()
 
 
 def give(folder: Path, uid: int) -> None:

@@ -39,6 +39,12 @@ class Plane:
     def set(self, rules):
         self.do("rules", *(rule.fault for rule in rules))
 
+    def rules(self):
+        return None
+
+    def foreign(self, ops):
+        return []
+
     def kill(self, name):
         self.do("kill", name)
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from testbed.faults.operations import Rule
 from testbed.injection.engines import Engine
+from testbed.injection.inlet.rules import as_read
 
 
 class RuleControl(Protocol):
@@ -14,6 +15,9 @@ class RuleControl(Protocol):
 
     def set(self, rules: Sequence[Rule]) -> None:
         """Replace all rules and read them back."""
+
+    def rules(self) -> tuple[Rule, ...] | None:
+        """Return the rules in force; None if there is no answer."""
 
 
 class RuleEngine(Engine[Rule]):
@@ -34,3 +38,11 @@ class RuleEngine(Engine[Rule]):
         """Remove these rules, and keep all others in force."""
         self._active = [rule for rule in self._active if rule not in operations]
         self._inlet.set(tuple(self._active))
+
+    def foreign(self, operations: Sequence[Rule]) -> list[str]:
+        """Compare the rules of the inlet with these."""
+        found, ours = self._inlet.rules(), as_read(operations)
+        if found is None:
+            return []
+        others = [f"the inlet has a rule that this run did not set ({rule})" for rule in found if rule not in ours]
+        return others + [f"the inlet has lost the rule of {rule.fault}" for rule in ours if rule not in found]

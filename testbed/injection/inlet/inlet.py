@@ -29,6 +29,7 @@ from testbed.runtime.http import ask
 
 LOG = "inlet/arrivals.log"
 CONFIG = "inlet/envoy.json"
+GLANCE_S = 2.0  # to look at the rules between two phases; other evidence tells of an inlet that does not answer
 TIMEOUT_S = 20.0  # an overloaded machine may need 5; a dead server refuses at once
 
 _STEERING = (
@@ -253,6 +254,14 @@ class InletControl:
         wanted, found = decode(text), self._post(text)
         if found != wanted:
             raise TestbedError(f"the inlet has other rules than requested: {found} instead of {wanted}")
+
+    def rules(self) -> tuple[Rule, ...] | None:
+        """Return the rules in force; None if the inlet does not answer at once. Raises `TestbedError` for no rules."""
+        try:
+            _, text = ask(self._address, "/rules", "", timeout_s=GLANCE_S)
+        except TestbedError:
+            return None
+        return decode(text)
 
     def _post(self, body: str) -> tuple[Rule, ...]:
         """Send the rules; return the rules in force, as the inlet reports them."""

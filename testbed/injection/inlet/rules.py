@@ -33,6 +33,11 @@ def decode(text: str) -> tuple[Rule, ...]:
         raise TestbedError(f"not a set of inlet rules ({problem}): {text[:200]!r}") from problem
 
 
+def as_read(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Return rules as they are read from the inlet, in the same order."""
+    return decode(encode(rules))
+
+
 def _line(rule: Rule) -> str:
     _check(rule)
     scope = rule.scope

@@ -21,6 +21,9 @@ class LinkControl(Protocol):
     def undo(self, operation: LinkOperation) -> None:
         """Undo and read back."""
 
+    def foreign(self, operations: Sequence[LinkOperation]) -> list[str]:
+        """Return in words what differs from these operations."""
+
 
 class LinkEngine(Engine[LinkOperation]):
     """Carries out operations on links, several at once."""
@@ -42,3 +45,7 @@ class LinkEngine(Engine[LinkOperation]):
     def undo(self, operations: Sequence[LinkOperation]) -> None:
         """Undo all operations, and verify it."""
         all_at_once(self._links.undo, operations)
+
+    def foreign(self, operations: Sequence[LinkOperation]) -> list[str]:
+        """Compare the state of all links with these operations."""
+        return self._links.foreign(operations)

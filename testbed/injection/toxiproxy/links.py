@@ -16,13 +16,16 @@ from testbed.errors import FaultError, TestbedError, nearest
 from testbed.faults.operations import Blackhole, LinkDown, LinkOperation, Toxic
 from testbed.faults.toxics import checked
 from testbed.injection.namespaces import LINKS, EnterCommandFor, same_namespace
+from testbed.injection.toxiproxy import state
 from testbed.injection.toxiproxy.blackhole import Held, hold_address
 from testbed.plan.values import File, Link, Process, Ready
+from testbed.runtime.http import ask
 
 CONFIG = "links/toxiproxy.json"
 # Toxiproxy passes data from goroutine to goroutine. This is faster in one thread, and leaves the other CPUs to the
 # services. It has little data, so garbage collection can be rare. Measured: benchmarks/README.md.
 _ENVIRONMENT = {"LOG_LEVEL": "error", "GOMAXPROCS": "1", "GOGC": "800"}
+GLANCE_S = 2.0  # to look at all links between two phases; other evidence tells of a Toxiproxy that does not answer
 TIMEOUT_S = 20.0  # an overloaded machine may need 5; a dead server refuses at once
 _NO_PROXY = {"http": None, "https": None, "all": None}  # ignore HTTP_PROXY of the user
 
@@ -49,10 +52,15 @@ class Links:
     """
 
     def __init__(
-        self, api_address: str, timeout_s: float = TIMEOUT_S, inside: EnterCommandFor = same_namespace
+        self,
+        api_address: str,
+        timeout_s: float = TIMEOUT_S,
+        inside: EnterCommandFor = same_namespace,
+        links: Sequence[Link] = (),
     ) -> None:
-        """`inside` returns the command prefix for the network of the links."""
+        """`links` are the planned ones; `inside` returns the command prefix for their network."""
         self._address, self._timeout_s, self._inside = api_address, timeout_s, inside
+        self._ways = {link.name: (link.listen, link.upstream) for link in links}
         self._client: Any = None
         self._held: dict[str, Held] = {}
 
@@ -80,9 +88,9 @@ class Links:
         """Remove the toxic or open the link again, and verify it."""
         match operation:
             case Toxic():
-                path = f"{_path(operation.link)}/toxics/{quote(_name(operation))}"
+                path = f"{_path(operation.link)}/toxics/{quote(state.name(operation))}"
                 self._ask("delete", path, operation.link)
-                if any(toxic["name"] == _name(operation) for toxic in self._toxics(operation.link)):
+                if any(toxic["name"] == state.name(operation) for toxic in self._toxics(operation.link)):
                     raise TestbedError(f"the {operation.kind} on {operation.link} was removed, but it is still there")
             case LinkDown(link) | Blackhole(link):
                 self._release(link)
@@ -98,16 +106,18 @@ class Links:
         proxies = self._ask("get", "/proxies")
         return sorted(name for name, proxy in proxies.items() if proxy["toxics"] or not proxy["enabled"])
 
+    def foreign(self, operations: Sequence[LinkOperation]) -> list[str]:
+        """Return in words how the links differ from these operations; [] if Toxiproxy does not answer at once."""
+        try:
+            _, text = ask(self._address, "/proxies", "", timeout_s=GLANCE_S)
+        except TestbedError:
+            return []
+        return state.differences(json.loads(text), self._ways, operations)
+
     def _add(self, toxic: Toxic, attributes: Mapping[str, int]) -> None:
-        wanted = {
-            "name": _name(toxic),
-            "type": toxic.kind,
-            "stream": toxic.stream,
-            "toxicity": 1,  # Toxiproxy draws a share for each connection, not for each request
-            "attributes": dict(attributes),
-        }
+        wanted = state.toxic(toxic, attributes)
         self._ask("post", f"{_path(toxic.link)}/toxics", toxic.link, json=wanted)
-        found = [one for one in self._toxics(toxic.link) if one["name"] == _name(toxic)]
+        found = [one for one in self._toxics(toxic.link) if one["name"] == state.name(toxic)]
         if found != [wanted]:
             raise TestbedError(f"{wanted} was added to {toxic.link}, but it has {found or 'no such toxic'}")
 
@@ -158,7 +168,3 @@ class Links:
 
 def _path(link: str) -> str:
     return f"/proxies/{quote(link, safe='')}"
-
-
-def _name(toxic: Toxic) -> str:
-    return f"{toxic.kind}_{toxic.stream}"

@@ -50,6 +50,11 @@ def in_phase(run, name):
     return Counter((r.replica, r.status) for r in run.history.index.requests if r.phase == name)
 
 
+def failures(statuses):
+    """How often it failed: four times for each ejection; on a busy machine some more pass before it takes effect."""
+    return Counter(statuses)[503]
+
+
 # -- shared pools
 
 
@@ -65,10 +70,11 @@ def test_a_limit_is_of_the_node_or_of_each_replica(strict):
 def test_errors_seen_by_one_replica_eject_for_its_neighbours(strict):
     with strict.inject(abort(503).on(replica="back-1")):
         statuses = [ask(strict, name) for _ in range(12) for name in neighbours(strict)]
-        assert Counter(statuses)[503] == (4 if shared(strict) else 8)
+        assert failures(statuses) in (range(4, 8) if shared(strict) else range(8, 16))
         assert statuses[-6:] == [200] * 6
         others = [ask(strict, name) for _ in range(12) for name in ("mid-2", "mid-4")]
-        assert Counter(others)[503] == (4 if shared(strict) else 8)  # the other node has to find out by itself
+        # the other node has to find out by itself
+        assert failures(others) in (range(4, 8) if shared(strict) else range(8, 16))
 
 
 # -- shared fate
@@ -115,7 +121,8 @@ def test_a_killed_proxy_begins_anew_with_nothing_remembered(strict):
     proxy, _ = hit_by(strict)
     with strict.inject(abort(503).on(replica="back-1")):
         statuses = [ask(strict, "mid-1") for _ in range(12)]
-        assert Counter(statuses)[503] == 4
+        assert failures(statuses) in range(4, 8)
+        assert statuses[-4:] == [200] * 4
     with strict.inject(abort(404).on(replica="back-1")):
         assert [ask(strict, "mid-1") for _ in range(6)] == [200] * 6  # still ejected
         with strict.inject(restart().on(proxy=proxy)):
@@ -128,7 +135,7 @@ def test_both_lives_of_a_proxy_are_evidence(plain):
     run = plain.experiment(restart().on(proxy=proxy), load=LOAD, **SHORT)
     for verdict in run.judge(all=[attempts(EDGE, exactly=1).during(phase) for phase in LIVES]).verdicts:
         # a restart is so short that it may meet no request
-        assert verdict.outcome == "held" or re.search(r"matched\s+0", verdict.why), verdict
+        assert verdict.outcome == "held" or re.search(r"touched\s+none", verdict.why), verdict
     index = run.history.index
     for phase in ("baseline", "recover"):
         requests = {r.id: r.replica for r in index.requests if r.phase == phase}

@@ -24,7 +24,9 @@ NO_CODE = {
     **dict.fromkeys(("testbed.attempt", "testbed.fault", "testbed.id"), "dynamic metadata of a request at the inlet"),
     "testbed.seed": "a property of a pytest report",
     **dict.fromkeys(("testbed.check", "testbed.outcome", "testbed.warning"), "a property in a JUnit file"),
-    **dict.fromkeys((f"testbed.{label}" for label in ("boot", "owner", "place", "process", "run", "user")), "a Docker label"),
+    **dict.fromkeys(
+        (f"testbed.{label}" for label in ("boot", "owner", "place", "process", "run", "user")), "a Docker label"
+    ),
 }
 """Names of other things, and of what: they stay when code moves."""
 

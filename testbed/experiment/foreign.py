@@ -1,0 +1,18 @@
+"""Marks of faults in the evidence that no fault of this run left."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from testbed.errors import TestbedError
+from testbed.history.events import Arrival
+
+
+def refuse_foreign(evidence: Iterable[object], faults: Collection[str]) -> None:
+    """Raise `TestbedError` if an arrival carries the id of a fault that is not one of these."""
+    ids = {one.fault for one in evidence if isinstance(one, Arrival) and one.fault}
+    if unknown := sorted(ids - set(faults)):
+        raise TestbedError(
+            f"arrivals carry the id of a fault that this run did not set ({', '.join(unknown)}): "
+            "somebody else controls this mesh, so its evidence is not valid"
+        )
