@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from testbed import clock
 from testbed.evidence.access_log import Reading, TrafficEvent
 from testbed.evidence.completeness import Completeness, Counts
 from testbed.evidence.connections import is_open
@@ -37,7 +38,7 @@ class LogReader:
 
         An app that writes a log does so at once.
         """
-        now = time.time()
+        now = clock.wall()
         logged = self._wait_until_logged(patience_s) if self.log.admin else True
         self.writer.flushed(now if logged else 0.0)
 
@@ -54,7 +55,7 @@ class LogReader:
         self.writer.started()
         self._parse = self.log.reader(self.writer.incarnation)
         self.completeness.begin_again()
-        self.events += self.completeness.connections.cut(time.time())
+        self.events += self.completeness.connections.cut(clock.wall())
 
     def restarted(self) -> None:
         """The writer was restarted between two loads: its old lines are not evidence."""
@@ -89,7 +90,7 @@ class LogReader:
 
     def everything(self) -> list[TrafficEvent]:
         """Return the events, the open connections and the requests under way."""
-        now = time.time()
+        now = clock.wall()
         return [*self.events, *self.completeness.connections.until(now), *self.completeness.in_flight.until(now)]
 
     def is_whole(self) -> bool:

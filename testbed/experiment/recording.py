@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from testbed import clock
 from testbed.experiment.foreign import refuse_foreign
 from testbed.experiment.load_journal import LoadJournal
 from testbed.experiment.progress import OnProgress, no_progress
@@ -57,9 +57,11 @@ def begin(
     if parts.receiver is not None:
         parts.receiver.begin()
     with ExitStack() as undo:
+        clock.RUN.hold()
+        undo.callback(clock.RUN.release)
         driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology)).start()
         undo.callback(driver.close)
-        began = time.time()
+        began = clock.now()
         sampler = parts.sampler(driver, probed=bool(probes))
         undo.callback(sampler.stop)
         sampler.start()
@@ -110,11 +112,11 @@ class LoadSession:
 
     def so_far(self, planned: Sequence[FaultEvent]) -> Index:
         """Return the record so far, as if these faults had begun; it says since when it may lack requests."""
-        requests, now = self._driver.results(), time.time()
+        requests, now = self._driver.results(), clock.now()
         since = min(self.traffic.unfinished_since(requests), now - UNDER_WAY_MS / 1000)
         seen = self._parts.recorder.so_far()
         lacking = [
-            Evidence(source, False, "requests are under way", since=since, until=time.time())
+            Evidence(source, False, "requests are under way", since=since, until=clock.now())
             for source in ("requests", "arrivals")
         ]
         return History([self._info(), *self._fault_events(), *planned, *requests, *seen, *lacking]).index
@@ -149,6 +151,8 @@ class LoadSession:
         self._journal.give_up()
 
     def _release(self) -> None:
+        if not self.over:
+            clock.RUN.release()
         self.over = True
         self.sampler.stop()
         self._prober.stop()
@@ -202,7 +206,7 @@ class LoadSession:
         return [*found, Evidence("spans", not lost, lost)]
 
     def _fault_events(self) -> list[FaultEvent]:
-        now, injector = time.time(), self._parts.injector
+        now, injector = clock.now(), self._parts.injector
         injector.count_hits()
         events = [event for event in injector.events if event.end >= self._began]
         return [replace(event, end=now) if event.end == FOREVER else event for event in events]
@@ -214,7 +218,7 @@ class LoadSession:
 
     def _info(self) -> RunInfo:
         return RunInfo(
-            at=time.time(),
+            at=clock.now(),
             test=self.record.test,
             seed=self.record.seed,
             mesh=self._topology.mesh,

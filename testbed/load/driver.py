@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
@@ -15,6 +14,7 @@ from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, Self
 
+from testbed import clock
 from testbed.errors import TestbedError, Unavailable
 from testbed.history.events import AnswerBody, Request
 from testbed.load.driver_protocol import address, chunk_text, request_of, rounds
@@ -73,12 +73,13 @@ class Driver:
         self._cpu_s = 0.0
 
     def start(self) -> Self:
-        """Start the process; raises Unavailable if the binary cannot be run."""
+        """Start the process, on the clock of this one; raises Unavailable if the binary cannot be run."""
         self._complaints = TemporaryFile()  # noqa: SIM115
         pipe = subprocess.PIPE
         try:
             env = {MARK: str(me())}
-            self._process = subprocess.Popen(self._argv, stdin=pipe, stdout=pipe, stderr=self._complaints, env=env)
+            argv = [self._argv[0], f"-zero={clock.RUN.offset_s!r}", *self._argv[1:]]
+            self._process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=self._complaints, env=env)
         except OSError as error:
             self._complaints.close()
             raise Unavailable(f"cannot start the load driver {self._argv[0]}: {error.strerror}") from error
@@ -98,7 +99,7 @@ class Driver:
         Chunks may overlap. To continue without a gap, send the next chunk early, with the last start plus its length.
         Raises TestbedError for an id that was used before, and if the process has ended.
         """
-        start = time.time() + LEAD_S if start_at is None else start_at
+        start = clock.now() + LEAD_S if start_at is None else start_at
         with self._news:
             self._must_live()
             ids = {request.id for request in planned}
@@ -121,7 +122,7 @@ class Driver:
         The default is the longest time that requests may take. Raises TestbedError if the process dies.
         """
         if timeout_s is None:
-            timeout_s = max(0.0, self._last_due - time.time()) + self._timeout_s + GRACE_S
+            timeout_s = max(0.0, self._last_due - clock.now()) + self._timeout_s + GRACE_S
         with self._news:
             self._news.wait_for(lambda: not self._under_way or self._over, timeout_s)
             if self._under_way:
