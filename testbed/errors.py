@@ -17,10 +17,30 @@ Exception
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
+# What acts on a terminal or hides in text: controls except tab and line feed, marks of direction, invisible and illegal
+# characters. Unicode Technical Report 36 and Annex 9 say why.
+_ACTS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
 
-class TestbedError(Exception):
+
+def visible(text: str) -> str:
+    r"""Return text from elsewhere as it can be printed: what would act on a terminal is shown as `\x1b`, `\u202e`."""
+    return _ACTS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class _Told(Exception):
+    """An error whose message is printed: it may quote an app, a history or a file."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(visible(one) if isinstance(one, str) else one for one in args))
+
+
+class TestbedError(_Told):
     """The testbed could not do its work. It is never a verdict on the system under test."""
 
     __test__ = False
@@ -53,11 +73,11 @@ class Unsupported(Unavailable):
         self.lacks = lacks
 
 
-class NotContained(AssertionError):
+class NotContained(_Told, AssertionError):
     """At least one check was violated: a policy did not contain the failure."""
 
 
-class Inconclusive(AssertionError):
+class Inconclusive(_Told, AssertionError):
     """No check was violated, but at least one lacks evidence. The message says how much would be enough."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from testbed.errors import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -26,7 +28,7 @@ def text_of(console: Console) -> str:
 
 
 def plain(text: str, style: str = "") -> Text:
-    """Return text that rich must not read as markup: policies hold square brackets."""
+    """Return text that rich must not read as markup, and a terminal not as commands: policies hold square brackets."""
     from rich.text import Text
 
-    return Text(text, style)
+    return Text(visible(text), style)

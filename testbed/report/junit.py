@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from testbed.errors import visible
+
 if TYPE_CHECKING:
     from testbed.checks import Report, Verdict
     from testbed.report.outcome import TestOutcome
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 
 def properties_of(test: TestOutcome) -> list[tuple[str, str]]:
     """Return everything about a test: its seed, the warnings, and the properties of all reports."""
-    return [("testbed.seed", str(test.seed)), *warnings(test.notes), *judged(test)]
+    found = [("testbed.seed", str(test.seed)), *warnings(test.notes), *judged(test)]
+    return [(name, visible(text)) for name, text in found]
 
 
 def judged(test: TestOutcome) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed.checks.judging.base import PRINTED
 from testbed.checks.judging.report import Report
+from testbed.errors import visible
 from testbed.report.outcome import never_used
 from testbed.report.verdict_table import MEANING, cells_of, reasons
 
@@ -55,6 +56,7 @@ def _row(cells: list[str] | tuple[str, ...]) -> str:
 
 def _plain(text: str) -> str:
     """Return text that Markdown shows unchanged, on one line."""
+    text = visible(text)
     for special in "\\`*_[]|":
         text = text.replace(special, f"\\{special}")
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")

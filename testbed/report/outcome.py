@@ -136,10 +136,6 @@ class TestOutcome:
         return cls(**{**data, "runs": runs, "injected": injected})
 
 
-def _run(data: Mapping[str, Any]) -> RunOutcome:
-    return RunOutcome(tuple(map(_report, data["reports"])), data["starved"], data.get("links", {}))
-
-
 def _report(data: Mapping[str, Any]) -> ReportOutcome:
     from testbed.checks import Report, Verdict
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from testbed.checks.judging.base import PRINTED
 from testbed.checks.judging.formatting import plural
 from testbed.checks.judging.report import Report
+from testbed.errors import visible
 from testbed.report.console import in_memory, plain, text_of
 from testbed.report.outcome import THEN_HELD, Narrative, TestOutcome, never_used, titles
 
@@ -54,7 +55,7 @@ def write_summary(terminal: pytest.TerminalReporter, tests: Sequence[TestOutcome
     red = sum(len(Report(test.verdicts).red) for test in tests if not test.passed)
     terminal.write_line("")
     for text in never_used(tests):
-        terminal.write_line(f"warning: {text}")
+        terminal.write_line(f"warning: {visible(text)}")
     terminal.write_line(f"{tally(tests)}. {plural(checks, 'check')}, {red} red.")
     terminal.write_line(f"reproduce with: --testbed-seed={seed}")
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):

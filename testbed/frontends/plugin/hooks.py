@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from testbed.errors import visible
 from testbed.frontends.plugin.session import KEY, Session, session_of
 from testbed.history.folder import NAME
 from testbed.runtime.interrupts import Interrupts, ask_to_end, end_with_parent
@@ -193,7 +194,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     outcomes = [report.testbed for report in reports if hasattr(report, "testbed")]
     lost = [text for report in reports for text in getattr(report, "testbed_lost", ())]
     for text in dict.fromkeys(lost):
-        terminalreporter.write_line(f"warning: {text}", yellow=True)
+        terminalreporter.write_line(f"warning: {visible(text)}", yellow=True)
     if outcomes:
         from testbed.report.summary import read_judged, write_summary
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from testbed.errors import visible
+
 if TYPE_CHECKING:
     import pytest
 
@@ -74,8 +76,8 @@ def line(test: str, text: str, passed_s: float, for_s: float, width: int) -> str
     from testbed.report.outcome import title
 
     clock = f", {min(passed_s, for_s):.0f} of {for_s:g} s" if for_s else ""
-    phase = f"{text}{clock}"
-    name = title(test)
+    phase = visible(f"{text}{clock}")
+    name = visible(title(test))
     left = width - len(phase) - 2
     if len(name) > left:
         name = f"{name[: left - 3]}..." if left > 10 else ""
