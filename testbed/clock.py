@@ -45,7 +45,7 @@ class RunClock:
     def release(self) -> None:
         """End one `hold`."""
         with self._changing:
-            self._holders -= 1
+            self._holders = max(0, self._holders - 1)
 
 
 RUN = RunClock(lambda: wall(), time.monotonic)  # of this process; looks `wall` up at each call

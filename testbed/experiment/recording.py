@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -45,10 +45,12 @@ def begin(
     probes: Mapping[str, Probe] = NO_PROBES,
     *,
     cold: bool = False,
+    own: Callable[[LoadSession], object] = lambda session: None,
 ) -> LoadSession:
     """Forget the logs so far, start a driver, a sampler and a prober, and return the session; a failure stops all.
 
     `number` makes the ids of the requests of one mesh unique. `cold`: the connections of apps must be replaced first.
+    `own` gets the session before anything is started, so that its owner can end it at any time.
     """
     prober = parts.prober(probes)
     said = encoding_for(shape, parts.plan.topology)
@@ -56,19 +58,11 @@ def begin(
     parts.recorder.begin()
     if parts.receiver is not None:
         parts.receiver.begin()
-    with ExitStack() as undo:
-        clock.RUN.hold()
-        undo.callback(clock.RUN.release)
-        driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology)).start()
-        undo.callback(driver.close)
-        began = clock.now()
-        sampler = parts.sampler(driver, probed=bool(probes))
-        undo.callback(sampler.stop)
-        sampler.start()
-        undo.callback(prober.stop)
-        prober.start()
-        session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say, cold=cold)
-        undo.pop_all()
+    driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology))
+    sampler = parts.sampler(driver, probed=bool(probes))
+    session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, say, cold=cold)
+    own(session)
+    session.start()
     return session
 
 
@@ -88,14 +82,14 @@ class LoadSession:
         driver: Driver,
         sampler: Sampler,
         prober: Prober,
-        began: float,
         say: OnProgress = no_progress,
         *,
         cold: bool = False,
     ) -> None:
-        """`driver`, `sampler` and `prober` have been started, the driver at `began` (epoch seconds)."""
+        """`start` starts `driver`, `sampler` and `prober`."""
         self._parts, self.record, self._driver, self.sampler, self._prober = parts, record, driver, sampler, prober
-        self._began, self._say = began, say
+        self._began, self._say = clock.now(), say
+        self._clock = ExitStack()  # lets go of the clock
         self._topology, self._swaps_before = parts.plan.topology, len(parts.swaps.events)
         self.users = shape.population(record.seed)
         self.over = False
@@ -104,6 +98,19 @@ class LoadSession:
             schedule, driver, self._finish, self._abandon, patience_s, say, self._boundary, self._news, cold=cold
         )
         self._journal = LoadJournal(parts.directory, self._info())
+
+    def start(self) -> None:
+        """Start everything; a failure or an interrupt ends everything."""
+        try:
+            self._clock.callback(clock.RUN.release)
+            clock.RUN.hold()
+            self._driver.start()
+            self._began = clock.now()
+            self.sampler.start()
+            self._prober.start()
+        except BaseException:
+            self._abandon()
+            raise
 
     @property
     def answered(self) -> int:
@@ -151,9 +158,8 @@ class LoadSession:
         self._journal.give_up()
 
     def _release(self) -> None:
-        if not self.over:
-            clock.RUN.release()
         self.over = True
+        self._clock.close()
         self.sampler.stop()
         self._prober.stop()
         self._driver.close()

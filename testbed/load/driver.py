@@ -90,8 +90,9 @@ class Driver:
         return self
 
     def _spawn(self, work: Callable[..., None], *args: object) -> None:
-        self._threads.append(threading.Thread(target=work, args=args, name=f"load{work.__name__}", daemon=True))
-        self._threads[-1].start()
+        thread = threading.Thread(target=work, args=args, name=f"load{work.__name__}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def send(self, planned: Sequence[ScheduledRequest], phase: str = "", start_at: float | None = None) -> None:
         """Give the driver requests with offsets from `start_at` (epoch seconds, default: almost now); return at once.
