@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from testbed.evidence.connections import is_open
 from testbed.evidence.in_flight import is_in_flight
 from testbed.evidence.source import Log, Tail
 from testbed.evidence.writer import WriterState
+from testbed.history.private import without_secrets
 from testbed.plan.values import FLUSH_MS
 
 STEP_S = FLUSH_MS / 2000
@@ -25,8 +27,10 @@ class LogReader:
     Call `paused()`, `resumed()` and `exited()` on `writer`. Changes that also affect the log have a method here.
     """
 
-    def __init__(self, log: Log, directory: Path) -> None:
+    def __init__(self, log: Log, directory: Path, *, queries: bool = False) -> None:
+        """`queries`: the values of query strings are kept."""
         self.log, self._tail, self._parse = log, Tail(directory / log.path), log.reader(1)
+        self._queries = queries
         self.writer = WriterState(log.process, is_proxy=log.admin is not None)
         self.completeness = Completeness(_counts(log))
         self.events: list[TrafficEvent] = []
@@ -84,7 +88,7 @@ class LogReader:
     def read_on(self, most: int = -1) -> Sequence[TrafficEvent] | None:
         """Read the new lines, at most this number of bytes; None if there are none."""
         lines = self._tail.read(most)
-        reading = self._parse(lines)
+        reading = self._read(lines)
         self._take(reading)
         return reading.events if lines else None
 
@@ -130,6 +134,11 @@ class LogReader:
         over = (event for event in reading.events if not is_open(event) and not is_in_flight(event))
         self.events += [event for event in over if not self.log.unsent(event)]
         self.completeness.take(reading)
+
+    def _read(self, lines: Sequence[str]) -> Reading:
+        reading = self._parse(lines)
+        events = tuple(without_secrets(event, queries=self._queries) for event in reading.events)
+        return replace(reading, events=events)
 
     def _wait_until_logged(self, patience_s: float) -> bool:
         """Whether everything that ended before this call was logged in time."""

@@ -23,11 +23,20 @@ class Recorder:
     """Collects the evidence of one running mesh, one load after the other."""
 
     def __init__(
-        self, logs: Iterable[Log], directory: Path, unseen: Sequence[str] = (), patience_s: float = PATIENCE_S
+        self,
+        logs: Iterable[Log],
+        directory: Path,
+        unseen: Sequence[str] = (),
+        patience_s: float = PATIENCE_S,
+        *,
+        queries: bool = False,
     ) -> None:
-        """`directory` is the run's folder; `unseen` are the edges without a record of attempts."""
+        """`directory` is the run's folder; `unseen` are the edges without a record of attempts.
+
+        `queries`: the values of query strings are kept.
+        """
         self._patience_s, self._unseen = patience_s, tuple(unseen)
-        self._readers = {log.process: LogReader(log, directory) for log in logs}
+        self._readers = {log.process: LogReader(log, directory, queries=queries) for log in logs}
 
     def begin(self) -> None:
         """Forget everything logged so far."""

@@ -119,7 +119,7 @@ def assemble(
     """Assemble the parts of a running mesh. `traffic` returns the load that is on, which a policy change pauses."""
     reach = runtime.reach
     sources = tuple(logs(plan, reach))
-    recorder = Recorder(sources, directory, unseen(plan, sources))
+    recorder = Recorder(sources, directory, unseen(plan, sources), queries=plan.topology.record_queries)
     links = Links(reach(plan.links_api), inside=runtime.inside, links=[*plan.links, plan.probe])
     packets = PacketEngine(plan, runtime.inside, reach)
     rules, actions = (

@@ -10,7 +10,8 @@ from testbed.history.events import Arrival
 
 def refuse_foreign(evidence: Iterable[object], faults: Collection[str]) -> None:
     """Raise `TestbedError` if an arrival carries the id of a fault that is not one of these."""
-    ids = {one.fault for one in evidence if isinstance(one, Arrival) and one.fault}
+    met = [one.fault for one in evidence if isinstance(one, Arrival) and one.fault]
+    ids = {id for several in met for id in several.split(",")}
     if unknown := sorted(ids - set(faults)):
         raise TestbedError(
             f"arrivals carry the id of a fault that this run did not set ({', '.join(unknown)}): "

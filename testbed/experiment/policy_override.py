@@ -73,8 +73,7 @@ class ActiveOverrides:
                     raise explain(problem, new) from problem
                 raise
             self.plan = new
-            topology = new.topology.model_dump(mode="json", by_alias=True)
-            self.events.append(PolicyEvent(clock.now(), text, topology))
+            self.events.append(PolicyEvent(clock.now(), text, new.topology.recorded()))
 
     def _planned(self, wanted: Sequence[PolicyOverride]) -> Plan:
         topology = self._base.topology

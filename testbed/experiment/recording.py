@@ -67,7 +67,9 @@ def begin(
 
 
 def _recorded(shape: Workload, topology: Topology) -> AnswerRecording:
-    return AnswerRecording(topology.recorded_headers, shape.bodies_kb, shape.follow_redirects)
+    return AnswerRecording(
+        topology.recorded_headers, shape.bodies_kb, shape.follow_redirects, queries=topology.record_queries
+    )
 
 
 class LoadSession:
@@ -228,7 +230,7 @@ class LoadSession:
             test=self.record.test,
             seed=self.record.seed,
             mesh=self._topology.mesh,
-            topology=self._topology.model_dump(mode="json", by_alias=True),
+            topology=self._topology.recorded(),
             versions=binaries.versions(),
             sources=("requests", "arrivals", *self._parts.plan.mesh.capabilities.sources, *self.sampler.sources),
         )

@@ -167,7 +167,7 @@ class Arrival(_Answered):
     duration_ms: float
     status: int
     flags: str = ""
-    fault: str = ""  # id of the request fault that matched it, if any
+    fault: str = ""  # ids of the request faults that matched it, with commas
     path: str = ""
     own: bool = False  # True: answered by the test proxy (UF, UC, UO, UH) and not by the callee
     method: str = ""  # "" in a history from an older version

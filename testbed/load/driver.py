@@ -17,6 +17,7 @@ from typing import IO, Self
 from testbed import clock
 from testbed.errors import TestbedError, Unavailable
 from testbed.history.events import AnswerBody, Request
+from testbed.history.private import without_secrets
 from testbed.load.driver_protocol import address, chunk_text, request_of, rounds
 from testbed.load.encoding import RequestEncoding
 from testbed.load.recording import AnswerRecording, body_of
@@ -56,7 +57,7 @@ class Driver:
         words = [f"-timeout={timeout_s:f}s", f"-protocol={spoken.protocol}", *recorded.words()]
         words += map(address, targets.values())
         self._argv, self._timeout_s = [str(binary), *words], timeout_s
-        self._wire = spoken.wire
+        self._wire, self._queries = spoken.wire, recorded.queries
         self._choice = rounds(len(targets), seed)
         self._chunks, self._under_way = count(), set[int]()  # numbers; one `send` is one chunk
         self._last_due = 0.0  # of all requests
@@ -138,7 +139,8 @@ class Driver:
             for line in lines:
                 result = json.loads(line)
                 planned, phase = self._planned[result["id"]]
-                self._results.append(request_of(result, planned, phase, self._replicas[result["target"]]))
+                request = request_of(result, planned, phase, self._replicas[result["target"]])
+                self._results.append(without_secrets(request, queries=self._queries))
             return list(self._results)
 
     @property

@@ -19,6 +19,7 @@ class AnswerRecording:
     headers: tuple[str, ...] = ()
     bodies_kb: float = BODIES_KB
     follow_redirects: bool = True
+    queries: bool = False  # whether the values of query strings are recorded
 
     def words(self) -> Iterator[str]:
         """Yield the arguments of the load driver."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.plan.values import File
+from testbed.plan.values import File, Process
 from testbed.runtime.owner import MARK, me
+from testbed.spec import private
 
 
 def make(folder: Path) -> None:
@@ -39,6 +41,27 @@ def environment(folder: Path) -> dict[str, str]:
     inherited = {"PATH": os.defpath, "HOME": "/", "LANG": "C.UTF-8"}
     small = {key: os.environ.get(key, default) for key, default in inherited.items()}
     return small | {"TMPDIR": str(folder / "tmp"), MARK: str(me())}
+
+
+def hidden_of(process: Process) -> tuple[str, ...]:
+    """Return the secret values of a process, which no log copy and no message shows; the longest first."""
+    inherited = os.environ if process.custom else {}
+    return private.values({**inherited, **process.env}, process.argv)
+
+
+def scrub(folder: Path, processes: Iterable[Process]) -> None:
+    """Take the secret values of each process out of its log, if the log is kept."""
+    for process in processes:
+        log = log_of(process.name, folder)
+        with suppress(FileNotFoundError):
+            kept = log.read_bytes()
+            hidden = private.scrubbed(kept.decode("latin-1"), map(_as_bytes, hidden_of(process))).encode("latin-1")
+            if hidden != kept:
+                log.write_bytes(hidden)
+
+
+def _as_bytes(value: str) -> str:
+    return value.encode(errors="surrogateescape").decode("latin-1")
 
 
 def log_of(name: str, folder: Path) -> Path:

@@ -13,7 +13,7 @@ from testbed.errors import TestbedError, Unavailable, nearest
 from testbed.plan.values import File, Process
 from testbed.runtime import Death, Drain, Ending, folder
 from testbed.runtime.backend import Backend
-from testbed.runtime.launching import launch
+from testbed.runtime.launching import launch, tail
 from testbed.runtime.lives import Life
 
 SEEN_S = 10.0  # time limit for the effect of an order
@@ -80,7 +80,10 @@ class SupervisedRuntime:
         """Stop everything, verify it, and remove the directory unless it is kept. A second call does nothing."""
         if self._started and not self._stopped:
             self._stopped = True
-            self.backend.close()
+            try:
+                self.backend.close()
+            finally:
+                folder.scrub(self.directory, self.processes.values())
 
     # -- one process
 
@@ -189,8 +192,11 @@ class SupervisedRuntime:
         return list(backend.lives.deaths)
 
     def log_tail(self, name: str, lines: int = 20) -> str:
-        """Return the last log lines of a process, including those before restarts; "" after the log is removed."""
-        return self._running().log_tail(self._process(name).name, lines)
+        """Return the last log lines of a process, including those before restarts; "" after the log is removed.
+
+        They are without secret values of its environment and its command.
+        """
+        return tail(self._running(), self._process(name), lines)
 
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts."""

@@ -63,6 +63,9 @@ class Spec(Model):
     telemetry: Literal["off", "otlp"] = "off"
     """Whether services send spans to the testbed: with otlp they get the OTEL_ variables for it."""
 
+    record_queries: bool = False
+    """Whether the values of query strings are recorded. Without it a record has a mark for each: /pay?card=~3f2a1b."""
+
     effect_keys: tuple[Header, ...] = ()
     """Headers of requests that name an effect, besides idempotency-key: at_most_once(key=) reads them at the inlet."""
 

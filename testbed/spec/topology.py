@@ -13,6 +13,7 @@ from testbed.spec.lint.warnings import warnings_of
 from testbed.spec.overrides import Overrides, given
 from testbed.spec.overriding import objections, overridden
 from testbed.spec.policies.policy import Policy
+from testbed.spec.private import described
 from testbed.spec.problems import FieldPath, Problem, explain, several
 from testbed.spec.reading import Source
 from testbed.spec.rules.consistency import broken_rules
@@ -29,6 +30,10 @@ class Topology(Spec):
         if problems := broken_rules(self):
             raise several(problems)
         return self
+
+    def recorded(self) -> dict[str, Any]:
+        """Return it as JSON data for a history: without values of `env`, logins and secret options of commands."""
+        return described(self.model_dump(mode="json", by_alias=True))
 
     @classmethod
     def from_source(cls, data: object, source: Source) -> Self:

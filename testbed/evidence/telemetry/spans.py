@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from testbed.history.events import SpanEvent
+from testbed.spec import private
 
 MOST_TEXT = 300  # characters of a text of a span
 MOST_NOTES = 8  # events of a span
@@ -92,8 +93,8 @@ def _text(name: str, said: Mapping[str, str]) -> str:
     found = next((said[key] for key in TEXTS if said.get(key)), "")
     method = said.get("http.request.method") or said.get("http.method") or ""
     if found and (said.get("url.full") or said.get("http.url")) == found:
-        found = f"{method} {found}".strip()
-    return " ".join((found or name).split())[:MOST_TEXT]
+        found = f"{method} {private.path(found)}".strip()
+    return private.url(" ".join((found or name).split()))[:MOST_TEXT]
 
 
 def _note(event: Any) -> str:

@@ -45,44 +45,44 @@ def set_toxic(bed):
     return f"{url}/mine"
 
 
-def refused(load, words):
-    """The next look finds it; the load ends without a history."""
+def spoilt(bed, words, act):
+    """A load that goes on after somebody did this to the mesh: it ends with an error, without a history."""
+
+    def go_on() -> None:
+        with bed.load(LOAD) as load:
+            load.run(for_s=0.2, phase="before")
+            act()
+            load.run(for_s=0.2, phase="after")
+
     with pytest.raises(TestbedError, match=words):
-        load.run(for_s=0.2, phase="after")
-    load.stop()
+        go_on()
 
 
 def test_a_rule_of_somebody_else_is_an_error(small):
-    with small.load(LOAD) as load:
-        load.run(for_s=0.2, phase="before")
-        set_rules(small, Rule("f999", (inlet_of(small),), abort=503))
-        refused(load, "the inlet has a rule that this run did not set")
+    spoilt(
+        small,
+        "the inlet has a rule that this run did not set",
+        lambda: set_rules(small, Rule("f999", (inlet_of(small),), abort=503)),
+    )
     set_rules(small)
 
 
 def test_a_rule_that_came_and_went_between_two_looks_is_an_error_too(small):
-    def met() -> None:
-        with small.load(LOAD) as load, small.client() as client:
-            load.run(for_s=0.2, phase="before")
-            set_rules(small, Rule("f999", (inlet_of(small),), abort=503))
+    def come_and_go() -> None:
+        set_rules(small, Rule("f999", (inlet_of(small),), abort=503))
+        with small.client() as client:
             client.get("/")
-            set_rules(small)
-            load.run(for_s=0.2, phase="after")
+        set_rules(small)
 
-    with pytest.raises(TestbedError, match=r"arrivals carry the id of a fault .* \(f999\)"):
-        met()
+    spoilt(small, r"arrivals carry the id of a fault .* \(f999\)", come_and_go)
 
 
 def test_a_toxic_of_somebody_else_is_an_error(small):
-    with small.load(LOAD) as load:
-        load.run(for_s=0.2, phase="before")
-        url = set_toxic(small)
-        refused(load, "has a toxic mine that this run did not set")
-    urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
+    made: list[str] = []
+    spoilt(small, "has a toxic mine that this run did not set", lambda: made.append(set_toxic(small)))
+    urllib.request.urlopen(urllib.request.Request(made[0], method="DELETE")).close()
 
 
 def test_a_fault_of_ours_that_somebody_took_away_is_an_error(small):
-    with small.load(LOAD) as load, small.inject(abort(503).on(EDGE)):
-        load.run(for_s=0.2, phase="before")
-        set_rules(small)
-        refused(load, "the inlet has lost the rule of f")
+    with small.inject(abort(503).on(EDGE)):
+        spoilt(small, "the inlet has lost the rule of f", lambda: set_rules(small))

@@ -6,13 +6,15 @@ from testbed.errors import TestbedError
 from testbed.experiment.foreign import refuse_foreign
 from testbed.history.events import Arrival
 
-PLAIN, FAULTED = (Arrival("r", "a -> b", "a-1", "b-1", 1, 1.0, 2.0, 200, fault=fault) for fault in ("", "f7"))
+PLAIN, FAULTED, TWICE = (
+    Arrival("r", "a -> b", "a-1", "b-1", 1, 1.0, 2.0, 200, fault=fault) for fault in ("", "f7", "f7,f8")
+)
 
 
 def test_ids_of_this_run_and_none_pass():
-    refuse_foreign([PLAIN, FAULTED, "other evidence"], {"f7"})
+    refuse_foreign([PLAIN, FAULTED, TWICE, "other evidence"], {"f7", "f8"})
 
 
 def test_an_unknown_id_is_an_error():
     with pytest.raises(TestbedError, match=r"a fault that this run did not set \(f7\)"):
-        refuse_foreign([PLAIN, FAULTED], {"f1"})
+        refuse_foreign([PLAIN, FAULTED, TWICE], {"f8"})
