@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from testbed import clock
 from testbed.errors import TestbedError
 from testbed.runtime import proc
 from testbed.runtime.cgroups import Group
@@ -191,7 +192,7 @@ class ReaperClient:
         with self._lives.locked() as lives:
             lives[name].spent_s += cpu
             lives[name].left = tuple(left)
-            self._lives.ended(name, at, how(status))
+            self._lives.ended(name, clock.at(at), how(status))
 
 
 def how(status: int) -> str:
