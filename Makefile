@@ -68,10 +68,11 @@ bench: setup  ## benchmarks: start-up, injection, latency, load drivers
 calibrate: setup  ## check that each scenario in examples/ is sensitive to its fault and its policies
 	@$(BIN)/testbed calibrate examples
 
+CROWD ?= 32
 KILLS ?= 100
 KILLS_DOCKER ?= 20
 survive: setup  ## kill -9 at random times, 100 times without and 100 with xdist (KILLS=20); no process may remain
-	@TESTBED_KILLS=$(KILLS) TESTBED_KILLS_XDIST=$(KILLS) TESTBED_KILLS_DOCKER=$(KILLS_DOCKER) \
+	@TESTBED_CROWD=$(CROWD) TESTBED_KILLS=$(KILLS) TESTBED_KILLS_XDIST=$(KILLS) TESTBED_KILLS_DOCKER=$(KILLS_DOCKER) \
 	  $(BIN)/python -m pytest -q -x tests/e2e/runtime/survival -p no:randomly
 
 TIMES ?= 50

@@ -59,13 +59,13 @@ def soak(args: Sequence[str], times: int, say: OnProgress, seed: int | None = No
     first: Round = {}
     tally, number = Tally(), 0
     while tally.rounds < times and tally.set_aside <= max(tally.rounds, 3):
-        number, begun = number + 1, time.time()
+        number, begun = number + 1, time.monotonic()
         now = run_suite([*args, *_flags(seed + number)], kept=f"soak/round-{number}", on_outcome=lambda *_: None)
         found = compare(first or now, now)
         excuse = "" if strict else _saturated(now, found)
         _count(tally, now, found, excuse)
         which = "round not counted" if excuse else f"round {tally.rounds} of {times}"
-        say(f"{which}: {_counts(now, found)}; {time.time() - begun:.0f} s, seed {seed + number}")
+        say(f"{which}: {_counts(now, found)}; {time.monotonic() - begun:.0f} s, seed {seed + number}")
         for text in (*map(describe, found), *filter(None, [excuse])):
             say(text)
         if first or excuse:

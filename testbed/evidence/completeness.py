@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from testbed import clock
 from testbed.evidence.access_log import Reading
 from testbed.evidence.connections import CONNECTION, OpenConnections
 from testbed.evidence.in_flight import InFlight, is_in_flight
@@ -39,7 +39,7 @@ class Completeness:
     def forget(self) -> None:
         """Forget the problems so far."""
         self._garbage = 0
-        self.in_flight.forget(time.time())
+        self.in_flight.forget(clock.wall())
         self._open: dict[str, int] = {}  # calls with fewer attempts in the log than they report
 
     def before_load(self) -> None:
@@ -86,7 +86,7 @@ class Completeness:
         counts = self._counts
         return not asked or (
             not self._open
-            and counts.active <= max(self._standing or 0, self.in_flight.lasting(time.time()))
+            and counts.active <= max(self._standing or 0, self.in_flight.lasting(clock.wall()))
             and self._ended == counts.total - counts.active
             and not self.lacks_connections()
         )

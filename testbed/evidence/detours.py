@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from testbed import clock
 from testbed.history.events import DetourEvent
 from testbed.runtime import sockets
 
@@ -59,7 +59,7 @@ class DetourWatch:
                 self._known[address].append(caller)
         self._owners: dict[int, Caller | None] = {}  # by inode; None: no caller's process
         self._seen: dict[tuple[str, str], _Seen] = defaultdict(_Seen)
-        self._lock, self._at = threading.Lock(), time.time()
+        self._lock, self._at = threading.Lock(), clock.now()
         self._before: frozenset[tuple[Address, Address]] = frozenset()
         self._made_before: Mapping[Address, int] = {}
 

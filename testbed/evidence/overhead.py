@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from testbed import clock
 from testbed.errors import TestbedError
 from testbed.history.events import Sample
 from testbed.runtime import open_files
@@ -17,7 +18,7 @@ FILES = "files"
 FEW_FILES = 1024
 MACHINE = "machine"  # CPU seconds of all cores, used by any process
 CAPACITY = "capacity"  # CPU seconds of all cores so far, including idle time
-MONOTONIC = "monotonic_s"  # beside the time of a sample: both move alike unless somebody sets the wall clock
+MONOTONIC, WALL = "monotonic_s", "wall_s"  # both move alike unless somebody sets the wall clock
 INLET, THROUGH = "inlet_ms", "through_ms"
 _IDLE = (3, 4)  # idle and iowait, in the order of /proc/stat's first line
 _GUESTS = 8  # from here on: time that is part of user time
@@ -33,12 +34,12 @@ class CpuUsage:
     def sample(self) -> Sample:
         """Return the CPU seconds so far."""
         values = {name: used() for name, used in self._processes.items()}
-        return Sample(time.time(), "testbed", values | {"test": time.process_time()} | self._machine())
+        return Sample(clock.now(), "testbed", values | {"test": time.process_time()} | self._machine())
 
     def of_machine(self) -> Sample:
-        """Return the CPU seconds of the machine alone, which cost little to read, and its monotonic clock."""
+        """Return the CPU seconds of the machine alone, which cost little to read, and both of its clocks."""
         values = self._machine()
-        return Sample(time.time(), MACHINE, values | {MONOTONIC: time.monotonic()})
+        return Sample(clock.now(), MACHINE, values | {MONOTONIC: time.monotonic(), WALL: clock.wall()})
 
     def _machine(self) -> dict[str, float]:
         try:
@@ -52,7 +53,7 @@ class CpuUsage:
 def limit_of_files() -> list[Sample]:
     """Return the limit of open files, if it is so low that a run can reach it."""
     limit = open_files.limit()
-    return [Sample(time.time(), "open files", {"limit": float(limit)})] if 0 < limit < FEW_FILES else []
+    return [Sample(clock.now(), "open files", {"limit": float(limit)})] if 0 < limit < FEW_FILES else []
 
 
 class FilesUsed:
@@ -67,7 +68,7 @@ class FilesUsed:
         for name, pid in self._pids.items():
             with suppress(TestbedError):
                 shares[name] = files_used(pid())
-        return Sample(time.time(), FILES, shares)
+        return Sample(clock.now(), FILES, shares)
 
 
 class Probe:
@@ -83,7 +84,7 @@ class Probe:
     def sample(self) -> Sample:
         """Send one request directly and one through the link."""
         values = {INLET: self._straight.took_ms(_PROBE), THROUGH: self._through.took_ms(_PROBE)}
-        return Sample(time.time(), "probe", values)
+        return Sample(clock.now(), "probe", values)
 
     def close(self) -> None:
         """Close the connections."""

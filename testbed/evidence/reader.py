@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from testbed import clock
 from testbed.evidence.access_log import Reading, TrafficEvent
 from testbed.evidence.completeness import Completeness, Counts
 from testbed.evidence.connections import is_open
@@ -41,7 +42,7 @@ class LogReader:
 
         An app that writes a log does so at once.
         """
-        now = time.time()
+        now = clock.wall()
         logged = self._wait_until_logged(patience_s) if self.log.admin else True
         self.writer.flushed(now if logged else 0.0)
 
@@ -58,7 +59,7 @@ class LogReader:
         self.writer.started()
         self._parse = self.log.reader(self.writer.incarnation)
         self.completeness.begin_again()
-        self.events += self.completeness.connections.cut(time.time())
+        self.events += self.completeness.connections.cut(clock.wall())
 
     def restarted(self) -> None:
         """The writer was restarted between two loads: its old lines are not evidence."""
@@ -93,7 +94,7 @@ class LogReader:
 
     def everything(self) -> list[TrafficEvent]:
         """Return the events, the open connections and the requests under way."""
-        now = time.time()
+        now = clock.wall()
         return [*self.events, *self.completeness.connections.until(now), *self.completeness.in_flight.until(now)]
 
     def is_whole(self) -> bool:

@@ -78,7 +78,7 @@ class Recorder:
         self._settle(0.0 if in_flight else self._patience_s)
         self._account()
         for reader in self._readers.values():
-            reader.catch_up()
+            reader.catch_up(min(1.0, self._patience_s))
         return [*self._everything(), *self._verdicts()]
 
     def read_in_parts(self, edges: Collection[str]) -> Iterator[Sequence[TrafficEvent]]:

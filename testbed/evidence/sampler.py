@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from testbed import clock
 from testbed.evidence.detours import DetourWatch
 from testbed.evidence.overhead import CpuUsage, FilesUsed, Probe, limit_of_files
 from testbed.evidence.source import Log
@@ -57,7 +58,7 @@ class Watch:
         self.asked += boundary
         self.silent += boundary and not answered
         found = self._monitor.values(texts, self.log.links) if answered else {}
-        at, life = time.time(), self._admin.life
+        at, life = clock.now(), self._admin.life
         return [Sample(at, self.log.process, v, edge, self._callers(edge), life) for edge, v in found.items()]
 
     def _callers(self, edge: str) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ class Sampler:
     def boundary(self) -> None:
         """Sample everything now, at the start or end of a phase."""
         self._look(boundary=True)
-        self._samples.append(self._spent.sample())
+        self._samples += [self._spent.sample(), self._spent.of_machine()]
         if self._detours:
             self._detours.look()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from testbed import clock
 
 FOREVER = float("inf")
 
@@ -65,7 +66,7 @@ class WriterState:
         """
         self._change("killed")
         self._end_gaps()
-        now, since = time.time(), self._logged_until
+        now, since = clock.now(), self._logged_until
         why = f"{self._process} was killed: its requests under way were not logged"
         self._gaps.append(Gap("attempts", why, since, now))
         if self._is_proxy:
@@ -86,7 +87,7 @@ class WriterState:
     def paused(self) -> None:
         """It is paused: it logs requests under way later, and waiting requests with too short a wait."""
         self._change("paused")
-        now = time.time()
+        now = clock.now()
         self._gaps.append(Gap("attempts", f"{self._process} is paused", now))
         why = f"{self._process} was paused, so it did not measure how long its callers waited"
         self._gaps.append(Gap("calls", why, now))
@@ -99,7 +100,7 @@ class WriterState:
 
     def lost(self, source: str, why: str) -> None:
         """Some events of this source were not logged until now."""
-        self._gaps.append(Gap(source, why, 0.0, time.time()))
+        self._gaps.append(Gap(source, why, 0.0, clock.now()))
 
     def forget(self) -> None:
         """Forget the gaps that are over."""
@@ -107,7 +108,7 @@ class WriterState:
 
     def gaps(self, source: str) -> Iterator[Gap]:
         """Yield the gaps of a source; an open gap ends now."""
-        now = time.time()
+        now = clock.now()
         for gap in self._gaps:
             if source == gap.source:
                 yield replace(gap, end=min(gap.end, now))
@@ -116,5 +117,5 @@ class WriterState:
         self._state = _NEXT.get((self._state, change), self._state)
 
     def _end_gaps(self) -> None:
-        now = time.time()
+        now = clock.now()
         self._gaps = [replace(gap, end=min(gap.end, now)) for gap in self._gaps]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,13 +99,14 @@ class Parts:
         return Prober(probes, Site(self.plan, self.runtime))
 
     def close(self) -> None:
-        """End every process and release the addresses."""
-        self.links.close()
-        self.packets.close()
-        self.runtime.stop()
-        if self.receiver is not None:
-            self.receiver.close()
-        self.lease.release()
+        """End every process and release the addresses; a failure does not keep the rest from being closed."""
+        with ExitStack() as last_first:
+            last_first.callback(self.lease.release)
+            if self.receiver is not None:
+                last_first.callback(self.receiver.close)
+            last_first.callback(self.runtime.stop)
+            last_first.callback(self.packets.close)
+            last_first.callback(self.links.close)
 
 
 def assemble(

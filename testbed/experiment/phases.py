@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from testbed import clock
 from testbed.experiment.traffic import WARM_UP
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ def play(
     """Warm up, take a baseline, inject, hold and heal; a phase of length 0 is left out."""
     phase(traffic, warmup_s, WARM_UP)
     phase(traffic, baseline_s, "baseline")
-    start = time.time()
+    start = clock.now()
     injection = inject() if inject else None
     try:
         traffic.mark("inject", start)
         phase(traffic, hold_s, "hold")
     finally:
-        start = time.time()
+        start = clock.now()
         if injection is not None:
             injection.heal()
     traffic.mark("heal", start)

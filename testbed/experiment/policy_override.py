@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from testbed import clock
 from testbed.errors import TestbedError
 from testbed.experiment.arm import Arm
 from testbed.experiment.planning import plan_for
@@ -73,7 +73,7 @@ class ActiveOverrides:
                     raise explain(problem, new) from problem
                 raise
             self.plan = new
-            self.events.append(PolicyEvent(time.time(), text, new.topology.recorded()))
+            self.events.append(PolicyEvent(clock.now(), text, new.topology.recorded()))
 
     def _planned(self, wanted: Sequence[PolicyOverride]) -> Plan:
         topology = self._base.topology

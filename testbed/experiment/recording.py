@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from testbed import clock
 from testbed.experiment.foreign import refuse_foreign
 from testbed.experiment.load_journal import LoadJournal
 from testbed.experiment.progress import OnProgress, no_progress
@@ -45,10 +45,12 @@ def begin(
     probes: Mapping[str, Probe] = NO_PROBES,
     *,
     cold: bool = False,
+    own: Callable[[LoadSession], object] = lambda session: None,
 ) -> LoadSession:
     """Forget the logs so far, start a driver, a sampler and a prober, and return the session; a failure stops all.
 
     `number` makes the ids of the requests of one mesh unique. `cold`: the connections of apps must be replaced first.
+    `own` gets the session before anything is started, so that its owner can end it at any time.
     """
     prober = parts.prober(probes)
     said = encoding_for(shape, parts.plan.topology)
@@ -56,17 +58,11 @@ def begin(
     parts.recorder.begin()
     if parts.receiver is not None:
         parts.receiver.begin()
-    with ExitStack() as undo:
-        driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology)).start()
-        undo.callback(driver.close)
-        began = time.time()
-        sampler = parts.sampler(driver, probed=bool(probes))
-        undo.callback(sampler.stop)
-        sampler.start()
-        undo.callback(prober.stop)
-        prober.start()
-        session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, began, say, cold=cold)
-        undo.pop_all()
+    driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology))
+    sampler = parts.sampler(driver, probed=bool(probes))
+    session = LoadSession(parts, record, shape, schedule, driver, sampler, prober, say, cold=cold)
+    own(session)
+    session.start()
     return session
 
 
@@ -88,14 +84,14 @@ class LoadSession:
         driver: Driver,
         sampler: Sampler,
         prober: Prober,
-        began: float,
         say: OnProgress = no_progress,
         *,
         cold: bool = False,
     ) -> None:
-        """`driver`, `sampler` and `prober` have been started, the driver at `began` (epoch seconds)."""
+        """`start` starts `driver`, `sampler` and `prober`."""
         self._parts, self.record, self._driver, self.sampler, self._prober = parts, record, driver, sampler, prober
-        self._began, self._say = began, say
+        self._began, self._say = clock.now(), say
+        self._clock = ExitStack()  # lets go of the clock
         self._topology, self._swaps_before = parts.plan.topology, len(parts.swaps.events)
         self.users = shape.population(record.seed)
         self.over = False
@@ -105,6 +101,19 @@ class LoadSession:
         )
         self._journal = LoadJournal(parts.directory, self._info())
 
+    def start(self) -> None:
+        """Start everything; a failure or an interrupt ends everything."""
+        try:
+            self._clock.callback(clock.RUN.release)
+            clock.RUN.hold()
+            self._driver.start()
+            self._began = clock.now()
+            self.sampler.start()
+            self._prober.start()
+        except BaseException:
+            self._abandon()
+            raise
+
     @property
     def answered(self) -> int:
         """The number of finished requests."""
@@ -112,11 +121,11 @@ class LoadSession:
 
     def so_far(self, planned: Sequence[FaultEvent]) -> Index:
         """Return the record so far, as if these faults had begun; it says since when it may lack requests."""
-        requests, now = self._driver.results(), time.time()
+        requests, now = self._driver.results(), clock.now()
         since = min(self.traffic.unfinished_since(requests), now - UNDER_WAY_MS / 1000)
         seen = self._parts.recorder.so_far()
         lacking = [
-            Evidence(source, False, "requests are under way", since=since, until=time.time())
+            Evidence(source, False, "requests are under way", since=since, until=clock.now())
             for source in ("requests", "arrivals")
         ]
         return History([self._info(), *self._fault_events(), *planned, *requests, *seen, *lacking]).index
@@ -152,6 +161,7 @@ class LoadSession:
 
     def _release(self) -> None:
         self.over = True
+        self._clock.close()
         self.sampler.stop()
         self._prober.stop()
         self._driver.close()
@@ -204,7 +214,7 @@ class LoadSession:
         return [*found, Evidence("spans", not lost, lost)]
 
     def _fault_events(self) -> list[FaultEvent]:
-        now, injector = time.time(), self._parts.injector
+        now, injector = clock.now(), self._parts.injector
         injector.count_hits()
         events = [event for event in injector.events if event.end >= self._began]
         return [replace(event, end=now) if event.end == FOREVER else event for event in events]
@@ -216,7 +226,7 @@ class LoadSession:
 
     def _info(self) -> RunInfo:
         return RunInfo(
-            at=time.time(),
+            at=clock.now(),
             test=self.record.test,
             seed=self.record.seed,
             mesh=self._topology.mesh,

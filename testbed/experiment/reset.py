@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from testbed.experiment.assembly import Parts
     from testbed.experiment.recording import LoadSession
 
-LEFT_ON = "a test did not end its load, and the load was not judged: write `with shop.load(...) as traffic:`"
+LEFT_ON = "did not end its load ({}), which was ended and not judged: write `with shop.load(...) as traffic:`"
 
 
 class Cleaner:
@@ -54,7 +54,7 @@ class Cleaner:
         self._faulted.clear()
         self._cut_off.clear()
         if load is not None:
-            warnings.warn(LEFT_ON, stacklevel=3)
+            warn_of(load, stacklevel=4)
 
     def _revived(self) -> list[str]:
         """Restart dead apps, and return their names."""
@@ -97,3 +97,9 @@ class Cleaner:
             raise TestbedError(f"links that are not clean after healing: {', '.join(left)}")
         if rules := self._parts.packets.left():
             raise TestbedError(f"packet rules that are in force after healing: {', '.join(rules)}")
+
+
+def warn_of(load: LoadSession, stacklevel: int) -> None:
+    """Warn about a load that its test left on: name the test and the phases."""
+    phases = ", ".join(dict.fromkeys(phase.name for phase in load.traffic.phases)) or "it never ran"
+    warnings.warn(f"{load.record.test} {LEFT_ON.format(phases)}", stacklevel=stacklevel)

@@ -16,7 +16,7 @@ from testbed.experiment.policy_override import PolicyOverride
 from testbed.experiment.preflight import foresee, note
 from testbed.experiment.progress import OnProgress, no_progress
 from testbed.experiment.record import Record, of_running_test
-from testbed.experiment.reset import Cleaner
+from testbed.experiment.reset import Cleaner, warn_of
 from testbed.experiment.run import Run
 from testbed.experiment.traffic import Traffic
 from testbed.faults.base import Fault
@@ -138,8 +138,8 @@ class Testbed:
         self._join_test()
         self._runs += 1
         cold = self._is_cold()
-        self._session = recording.begin(self.parts, self.record, shape, self._runs, self.say, probes, cold=cold)
-        return self._session.traffic
+        begin = partial(recording.begin, self.parts, self.record, shape, self._runs, self.say, probes)
+        return begin(cold=cold, own=partial(setattr, self, "_session")).traffic
 
     def _is_cold(self) -> bool:
         """Whether the apps lost connections because of us, and nothing is broken: then the load can replace them."""
@@ -203,12 +203,17 @@ class Testbed:
         self._cleaner.clean(self.running_load)
 
     def stop(self) -> None:
-        """End every process of this mesh; a second call does nothing."""
+        """End every process of this mesh; a second call does nothing. Warns about a running load."""
         if not self._stopped:
             self._stopped = True
-            if self.running_load is not None:
-                self.running_load.end()
-            self.parts.close()
+            load = self.running_load
+            try:
+                if load is not None:
+                    load.end()
+            finally:
+                self.parts.close()
+            if load is not None:
+                warn_of(load, stacklevel=3)
 
     # -- how it is done
 

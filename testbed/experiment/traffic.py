@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from testbed import clock
 from testbed.errors import TestbedError
 from testbed.experiment.progress import OnProgress, no_progress
 from testbed.history.events import Evidence, Phase, Request, ScheduleAdherence
@@ -77,7 +77,7 @@ class Traffic:
         self._trouble: Exception | None = None
         self._run: Run | None = None
         self.phases: list[Phase] = []
-        self.began = time.time()
+        self.began = clock.now()
 
     def run(self, for_s: float, phase: str = "load") -> None:
         """Keep the load on for this time as the phase `phase` (use each name once).
@@ -103,7 +103,7 @@ class Traffic:
         self._boundary()
         start = self._start_feeding()
         end = start + for_s
-        while (left := end - time.time()) > 0 and self._trouble is None:
+        while (left := end - clock.now()) > 0 and self._trouble is None:
             self._stop.wait(min(left, 0.1))
         end = self._until_steady(end, longer_s) if longer_s else end
         self._raise_trouble()
@@ -113,12 +113,12 @@ class Traffic:
 
     def _until_steady(self, end: float, longer_s: float) -> float:
         """Wait until the last requests were all good, at most so long; return when this was."""
-        while time.time() < end + longer_s and self._trouble is None:
+        while clock.now() < end + longer_s and self._trouble is None:
             last = sorted(self._sender.results(), key=lambda request: request.sent)[-STEADY:]
             if len(last) == STEADY and all(request.ok for request in last):
                 break
             self._stop.wait(0.1)
-        return max(end, time.time())
+        return max(end, clock.now())
 
     @contextmanager
     def pause(self) -> Iterator[None]:
@@ -126,14 +126,14 @@ class Traffic:
 
         Raises `TestbedError` if a request does not end. The block is a phase: "swap policies".
         """
-        begun = time.time()
+        begun = clock.now()
         with self._feeding:
             try:
-                if left := self._wait_for({name for _, name in self.planned}, time.time() + AHEAD_S):
+                if left := self._wait_for({name for _, name in self.planned}, clock.now() + AHEAD_S):
                     raise TestbedError(f"{len(left)} requests do not end, so the policies cannot be changed")
                 yield
             finally:
-                self._resumes = time.time() + 0.02
+                self._resumes = clock.now() + 0.02
         self.mark(SWAP, begun)
 
     def _drain(self, end: float) -> None:
@@ -145,13 +145,13 @@ class Traffic:
 
     def _wait_for(self, due: set[str], since: float) -> set[str]:
         """Wait until these requests have ended, but not longer than a user waits; return the unfinished ones."""
-        while (left := due - {r.id for r in self._sender.results()}) and time.time() - since < self._patience_s:
+        while (left := due - {r.id for r in self._sender.results()}) and clock.now() - since < self._patience_s:
             self._stop.wait(0.01)
         return left
 
     def mark(self, phase: str, start: float) -> None:
         """Name the period from `start` until now as a phase, such as inject and heal."""
-        self.phases.append(Phase(phase, start, time.time()))
+        self.phases.append(Phase(phase, start, clock.now()))
         self._news(0.0)
 
     def result(self) -> Run:
@@ -167,7 +167,7 @@ class Traffic:
         if self._feeder is not None:
             self._feeder.join()
         if self._until == math.inf:
-            self._until = time.time()
+            self._until = clock.now()
             self._sender.stop(self._until)
 
     def requests(self) -> list[Request]:
@@ -208,11 +208,11 @@ class Traffic:
         if self._stop.is_set():
             raise TestbedError("traffic.run after the load ended: keep it inside the `with shop.load(...)` block")
         if self._feeder is None:
-            start = time.time() + 0.02
+            start = clock.now() + 0.02
             self._feeder = threading.Thread(target=self._feed, args=(start,), name="testbed-load", daemon=True)
             self._feeder.start()
             return start
-        return time.time()
+        return clock.now()
 
     def _feed(self, start: float) -> None:
         due = start
@@ -224,7 +224,7 @@ class Traffic:
                     self.planned += [(due + p.offset_s, p.id) for p in planned]
                     self._sender.send(planned, start_at=due)
                 due += CHUNK_S
-                self._stop.wait(max(0.0, due - AHEAD_S - time.time()))
+                self._stop.wait(max(0.0, due - AHEAD_S - clock.now()))
         except Exception as trouble:
             self._trouble = trouble
 

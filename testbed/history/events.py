@@ -260,7 +260,7 @@ class Sample:
     """The figures of one source at one moment, a few times a second and at both ends of every phase.
 
     A caller's proxy gives its counters and gauges, one sample for each edge. "testbed" gives the CPU seconds of the
-    testbed and of the machine, "machine" those of the machine alone and the seconds of its monotonic clock, "files" the
+    testbed and of the machine, "machine" those of the machine alone and the seconds of both its clocks, "files" the
     share of its file descriptors that each proxy of the testbed uses. "probe" gives the duration of the no-op probe.
     """
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from testbed import clock
 from testbed.errors import TestbedError
 from testbed.faults.operations import LinkDown, Operation, Rule
 from testbed.faults.resolved import ResolvedFault
@@ -33,7 +33,7 @@ class ActiveFaults:
         operations = _harmless(part.operations) if self._dry else part.operations
         with self._changing:
             self._operations[whole.id] = operations
-            begun = time.time()
+            begun = clock.now()
             self._engines.apply(operations)
             self._toggle_restart_guard(self._engines.undo, operations)
             if part.fault.momentary:
@@ -50,7 +50,7 @@ class ActiveFaults:
             try:
                 take_all([guard, partial(self._engines.undo, operations)], f"healing {whole} failed: ")
             finally:
-                self._ledger.note(closed, healing_s=time.time() - closed.end if closed else 0)
+                self._ledger.note(closed, healing_s=clock.now() - closed.end if closed else 0)
 
     def count_hits(self) -> None:
         """Add the number of effects to the windows of all faults in force, for engines that count."""
@@ -70,7 +70,7 @@ class ActiveFaults:
     def _record(self, whole: ResolvedFault, part: ResolvedFault, operations: Sequence[Operation], begun: float) -> None:
         momentary = part.fault.momentary
         met_at_once = momentary or any(map(_guards_restart, operations))
-        start, end = begun if met_at_once else time.time(), time.time() if momentary else FOREVER
+        start, end = begun if met_at_once else clock.now(), clock.now() if momentary else FOREVER
         text = f"{whole}{self._engines.caveat(operations)}"
         event = window(whole, part, start, end)
         self._ledger.open(

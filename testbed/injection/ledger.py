@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from testbed import clock
 from testbed.faults.resolved import ResolvedFault
 from testbed.history.events import FaultEvent
 
@@ -29,7 +29,7 @@ class FaultLedger:
 
     def expect(self, fault: ResolvedFault, *, injected: bool) -> None:
         """Record a fault that is not yet in force. If it never comes into force, this entry stays."""
-        never = window(fault, replace(fault, scope=None), time.time(), FOREVER)
+        never = window(fault, replace(fault, scope=None), clock.now(), FOREVER)
         self.events.append(replace(never, links=(), injected=injected))
 
     def open(self, event: FaultEvent) -> None:
@@ -42,7 +42,7 @@ class FaultLedger:
 
     def close(self, id: str) -> FaultEvent | None:
         """End the open window of a fault, if it has one, and return it."""
-        return self.note(self.opened(id), end=time.time())
+        return self.note(self.opened(id), end=clock.now())
 
     def note(self, event: FaultEvent | None, **changes: object) -> FaultEvent | None:
         """Change the record of a window."""
@@ -54,12 +54,12 @@ class FaultLedger:
 
     def planned(self, faults: Iterable[ResolvedFault]) -> list[FaultEvent]:
         """Return the entries of faults that are not injected."""
-        now = time.time()
+        now = clock.now()
         return [replace(window(one, one, now, FOREVER), links=(), injected=False) for one in faults]
 
     def record_skipped(self, planned: Sequence[FaultEvent]) -> None:
         """Record faults that will not be injected."""
-        self.events += [replace(event, end=time.time()) for event in planned]
+        self.events += [replace(event, end=clock.now()) for event in planned]
 
 
 def window(whole: ResolvedFault, part: ResolvedFault, start: float, end: float) -> FaultEvent:

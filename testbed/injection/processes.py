@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from testbed import clock
 from testbed.faults.operations import ProcessAction
 from testbed.history.events import ProcessEvent
 from testbed.injection.engines import Engine, NotPossible, all_at_once
@@ -100,4 +100,4 @@ class ProcessActions(Engine[ProcessAction]):
 
     def _record(self, process: str, act: Callable[[str], None], event: str) -> None:
         act(process)
-        self.events.append(ProcessEvent(time.time(), process, event))
+        self.events.append(ProcessEvent(clock.now(), process, event))

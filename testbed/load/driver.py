@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
@@ -15,6 +14,7 @@ from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, Self
 
+from testbed import clock
 from testbed.errors import TestbedError, Unavailable
 from testbed.history.events import AnswerBody, Request
 from testbed.history.private import without_secrets
@@ -74,12 +74,13 @@ class Driver:
         self._cpu_s = 0.0
 
     def start(self) -> Self:
-        """Start the process; raises Unavailable if the binary cannot be run."""
+        """Start the process, on the clock of this one; raises Unavailable if the binary cannot be run."""
         self._complaints = TemporaryFile()  # noqa: SIM115
         pipe = subprocess.PIPE
         try:
             env = {MARK: str(me())}
-            self._process = subprocess.Popen(self._argv, stdin=pipe, stdout=pipe, stderr=self._complaints, env=env)
+            argv = [self._argv[0], f"-zero={clock.RUN.offset_s!r}", *self._argv[1:]]
+            self._process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=self._complaints, env=env)
         except OSError as error:
             self._complaints.close()
             raise Unavailable(f"cannot start the load driver {self._argv[0]}: {error.strerror}") from error
@@ -90,8 +91,9 @@ class Driver:
         return self
 
     def _spawn(self, work: Callable[..., None], *args: object) -> None:
-        self._threads.append(threading.Thread(target=work, args=args, name=f"load{work.__name__}", daemon=True))
-        self._threads[-1].start()
+        thread = threading.Thread(target=work, args=args, name=f"load{work.__name__}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def send(self, planned: Sequence[ScheduledRequest], phase: str = "", start_at: float | None = None) -> None:
         """Give the driver requests with offsets from `start_at` (epoch seconds, default: almost now); return at once.
@@ -99,7 +101,7 @@ class Driver:
         Chunks may overlap. To continue without a gap, send the next chunk early, with the last start plus its length.
         Raises TestbedError for an id that was used before, and if the process has ended.
         """
-        start = time.time() + LEAD_S if start_at is None else start_at
+        start = clock.now() + LEAD_S if start_at is None else start_at
         with self._news:
             self._must_live()
             ids = {request.id for request in planned}
@@ -122,7 +124,7 @@ class Driver:
         The default is the longest time that requests may take. Raises TestbedError if the process dies.
         """
         if timeout_s is None:
-            timeout_s = max(0.0, self._last_due - time.time()) + self._timeout_s + GRACE_S
+            timeout_s = max(0.0, self._last_due - clock.now()) + self._timeout_s + GRACE_S
         with self._news:
             self._news.wait_for(lambda: not self._under_way or self._over, timeout_s)
             if self._under_way:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from testbed import clock
 from testbed.errors import TestbedError, Unavailable, nearest
 from testbed.plan.values import File, Process
 from testbed.runtime import Death, Drain, Ending, folder
@@ -120,7 +121,7 @@ class SupervisedRuntime:
         heard = backend.handles_sigterm(name)
         with backend.refusing(drain.owner, drain.links) if drain.links else nullcontext() as refuse:
             backend.lives.wait(lambda: not backend.lives.alive(name), min(drain.pre_stop_s, within_s))
-            asked = time.time()
+            asked = clock.now()
             if backend.lives.alive(name):
                 backend.end([name], signal.SIGTERM)
             self._drain(name, begun + within_s, begun + drain.delay_s, refuse)

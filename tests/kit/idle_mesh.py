@@ -67,9 +67,10 @@ class Sender:
 
     def __init__(self, *args: object) -> None:
         self.sent: list[Request] = []
-        self.closed = False
+        self.started = self.closed = False
 
     def start(self) -> Sender:
+        self.started = True
         return self
 
     def send(self, planned: Sequence[ScheduledRequest], phase: str = "", start_at: float = 0.0) -> None:
@@ -99,10 +100,10 @@ class Sampler:
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
-        self.stopped = False
+        self.started = self.stopped = False
 
     def start(self) -> None:
-        pass
+        self.started = True
 
     def boundary(self) -> None:
         self.samples.append(Sample(float(len(self.samples)), "testbed", {}))
@@ -115,7 +116,7 @@ class Sampler:
 
 
 class Drivers(list[Sender]):
-    """Every driver that was started."""
+    """Every driver that was made."""
 
     def __call__(self, *args: object) -> Sender:
         self.append(Sender())

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+from testbed import clock
 from testbed.errors import TestbedError, nearest
 from testbed.evidence.probing.exposition import NoValue
 from testbed.evidence.probing.probes import Probe, Read
@@ -93,7 +94,7 @@ class _Series:
         self.readings: list[ProbeReading] = []
         self.begun = threading.Event()
         self._until, self._changed, self._abandoned = float("inf"), threading.Event(), False
-        self._since = time.time()  # when the reading under way began
+        self._since = clock.now()  # when the reading under way began
         self.thread = threading.Thread(target=self._repeat, name=f"testbed-probe-{name}", daemon=True)
 
     def end_at(self, moment: float) -> None:
@@ -109,7 +110,7 @@ class _Series:
     def unfinished(self) -> ProbeReading:
         """Return the reading under way as a failed one."""
         began = self._since
-        return ProbeReading(began, self.name, (time.time() - began) * 1000, self.place, error="it does not end")
+        return ProbeReading(began, self.name, (clock.now() - began) * 1000, self.place, error="it does not end")
 
     def _repeat(self) -> None:
         due = time.monotonic()
@@ -129,7 +130,7 @@ class _Series:
             self._changed.clear()
 
     def _reading(self) -> ProbeReading:
-        self._since, begun = time.time(), time.monotonic()
+        self._since, begun = clock.now(), time.monotonic()
         value: float | str | None = None
         error = ""
         try:

@@ -20,6 +20,7 @@ from testbed.plan.telemetry import DELAY_MS, GRPC_PORT, HTTP_PORT
 MOST_SPANS = 20_000  # of one load; later ones are counted
 MOST_BYTES = 4 * 1024 * 1024  # of one export, unpacked
 PATH, METHOD = "/v1/traces", "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+STEP_S = 0.05  # between two looks whether it must end
 IDLE_S = 30.0  # a connection without a request is closed then
 QUIET_S, SETTLE_S = 5 * DELAY_MS / 1000, 3.0  # the last exports: so long none, and the longest wait for them
 MISSING = (
@@ -48,7 +49,7 @@ class SpanReceiver:
             except (OSError, RuntimeError) as error:
                 raise TestbedError(f"cannot receive telemetry at {host}: {error}") from error
             undo.pop_all()
-        threading.Thread(target=self._http.serve_forever, name="testbed-otlp", daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(STEP_S,), name="testbed-otlp", daemon=True).start()
 
     @property
     def http_port(self) -> int:

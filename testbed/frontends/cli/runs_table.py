@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from testbed import clock
 from testbed.report.console import in_memory, plain, text_of
 from testbed.runtime.orphans.folders import read_about
 from testbed.runtime.orphans.found import Run, counted, owner_of
@@ -67,7 +67,7 @@ def _since(run: Run) -> float:
 def _ago(moment: float) -> str:
     if not moment:
         return "?"
-    seconds = max(0, int(time.time() - moment))
+    seconds = max(0, int(clock.wall() - moment))
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit} ago"

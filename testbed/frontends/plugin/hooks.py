@@ -158,10 +158,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Reset every mesh before the next test."""
-    result = yield
-    session_of(item.config).clean()
-    return result
+    """Reset every mesh before the next test, also after a fixture that failed to tear down."""
+    try:
+        return (yield)
+    finally:
+        session_of(item.config).clean()
 
 
 @pytest.hookimpl(wrapper=True)

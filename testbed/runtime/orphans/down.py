@@ -10,11 +10,9 @@ from contextlib import suppress
 
 from testbed.errors import TestbedError, nearest
 from testbed.runtime.orphans.found import Run, clear, counted, look, owner_of, runs
-from testbed.runtime.orphans.processes import is_reaper, life_of, wait_for
+from testbed.runtime.orphans.processes import REAPED_S, let_reapers_end, wait_for
 from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import Owner, State, state
-
-REAPED_S = 5.0  # time limit for the reapers of a dead owner
 
 OnProgress = Callable[[str], None]
 
@@ -77,7 +75,7 @@ def _signal(owner: Owner, number: signal.Signals) -> None:
 
 def _cleared(run: Run, say: OnProgress) -> bool:
     """Wait for the reapers of a run, remove what remains, and report it."""
-    wait_for(dict(life_of(thing) for thing in run.of("process") if is_reaper(thing)), REAPED_S)
+    let_reapers_end(run.of("process"))
     left = clear([thing for thing in look() if thing.owner == run.owner and thing.run in (run.name, "")])
     removed = [thing for thing in run.things if thing not in left]
     say(f"{run.name}: removed {_counted(removed)}" if not left else f"{run.name}: could not remove {_listed(left)}")

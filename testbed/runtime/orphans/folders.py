@@ -7,12 +7,12 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from testbed import clock
 from testbed.runtime.orphans.resource import Resource
 from testbed.runtime.owner import me, named
 
@@ -30,7 +30,7 @@ def about(topology: str, runtime: str, network: str) -> str:
     words = [program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]]
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     command = " ".join(words if worker is None else ["pytest, xdist worker", worker])
-    about = {"topology": topology, "runtime": runtime, "network": network, "since": time.time(), "command": command}
+    about = {"topology": topology, "runtime": runtime, "network": network, "since": clock.wall(), "command": command}
     return json.dumps(about)
 
 

@@ -17,10 +17,9 @@ def sweep() -> None:
 
 
 def _clear(dead: set[Owner]) -> None:
-    """Remove the resources of dead owners, except those that a reaper is removing now."""
+    """Let the reapers of dead owners end, then remove what is left, and a reaper that hangs as well."""
     from testbed.runtime.orphans.found import clear, look
-    from testbed.runtime.orphans.processes import is_reaper
+    from testbed.runtime.orphans.processes import let_reapers_end
 
-    things = [thing for thing in look() if thing.owner in dead]
-    busy = {thing.owner for thing in things if thing.kind == "process" and is_reaper(thing)}
-    clear([thing for thing in things if thing.owner not in busy])
+    let_reapers_end([thing for thing in look() if thing.owner in dead and thing.kind == "process"])
+    clear([thing for thing in look() if thing.owner in dead])

@@ -14,7 +14,7 @@ Run as `python -I -S reaper.py OWNER LEASE_FD FOLDER keep|remove` in its own ses
     out  {"event": "hello", "pid": ..}
          {"event": "spawned" | "failed", "name": .., ...}
          {"event": "throttled", "name": .., "share": ..}
-         {"event": "exit", "name": .., "pid": .., "status": wait status, "cpu": seconds, "at": epoch seconds,
+         {"event": "exit", "name": .., "pid": .., "status": wait status, "cpu": seconds, "at": monotonic seconds,
                           "left": ["node (pid 12)", ..]}     the descendants that still ran
 
 The reaper is two processes. The *worker* is the parent and receives the orders. The *guard* is the parent of the worker
@@ -224,7 +224,7 @@ class Worker:
                 with suppress(OSError):  # not empty yet, or there is none: repeated at the end
                     os.rmdir(self.groups.pop(name))
                 cpu = usage.ru_utime + usage.ru_stime
-                self.say(event="exit", name=name, pid=pid, status=status, cpu=cpu, at=time.time(), left=left)
+                self.say(event="exit", name=name, pid=pid, status=status, cpu=cpu, at=time.monotonic(), left=left)
 
     def end_rest_of(self, pid: int) -> list[str]:
         """Kill what a process that has ended left behind, like the end of PID 1 of a container; return the names.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,15 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from testbed import clock
 from testbed.errors import TestbedError
 from testbed.runtime import proc
 from testbed.runtime.cgroups import Group
 from testbed.runtime.folder import log_of
 from testbed.runtime.lives import Life, Lives
+from testbed.runtime.orphans import processes
 from testbed.runtime.owner import MARK, me
+from testbed.runtime.process import system
 from testbed.runtime.process.lease import Lease
 
 REAPER = Path(__file__).with_name("reaper.py")
@@ -39,7 +43,7 @@ class ReaperClient:
 
     def __init__(self, lives: Lives[ProcessLife], directory: Path, lease: Lease, keep: bool) -> None:
         self._directory = directory
-        self._lives = lives
+        self._lives, self._keep = lives, keep
         self.reaper_pids: tuple[int, ...] = ()  # guard, and worker after its hello event
         self._stopped = False
         self._writing = threading.Lock()
@@ -121,7 +125,10 @@ class ReaperClient:
         return log_of(name, self._directory)
 
     def stop(self, grace_s: float) -> None:
-        """Stop everything and wait for the reaper, which ends when it has no child left. Raises if it does not end."""
+        """Stop everything and wait for the reaper, which ends when it has no child left.
+
+        A stopped reaper goes on first. Raises `TestbedError` for one that hangs; it is killed with all processes.
+        """
         with self._lives.locked() as lives:
             for member in lives.values():
                 member.exit_expected = True
@@ -131,11 +138,30 @@ class ReaperClient:
         with suppress(OSError):
             assert self._reaper.stdin is not None
             self._reaper.stdin.close()
+        self._signal(signal.SIGCONT)
         try:
             self._reaper.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            raise TestbedError(f"the reaper (pid {self._reaper.pid}) did not end within {STOP_S:g} s") from None
-        self._reader.join(STOP_S)
+            self._kill()
+            text = f"the reaper (pid {self._reaper.pid}) did not end within {STOP_S:g} s, so it was killed"
+            raise TestbedError(text) from None
+        finally:
+            self._reader.join(STOP_S)
+
+    def _signal(self, number: int) -> None:
+        """Signal the worker, while it is a child of the guard, and then the guard."""
+        for worker in self.reaper_pids[1:]:
+            if system.parent_of(worker) == self._reaper.pid:
+                system.send(worker, number)
+        self._reaper.send_signal(number)
+
+    def _kill(self) -> None:
+        """Kill a reaper that hangs: the kernel kills its children with it; then kill the rest of the run."""
+        self._signal(signal.SIGKILL)
+        self._reaper.wait()
+        processes.remove(processes.living_in(str(self._directory)))
+        if not self._keep:
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def check(self) -> None:
         """Raise `TestbedError` if the run is stopped, or if the reaper has died, and all processes with it."""
@@ -191,7 +217,7 @@ class ReaperClient:
         with self._lives.locked() as lives:
             lives[name].spent_s += cpu
             lives[name].left = tuple(left)
-            self._lives.ended(name, at, how(status))
+            self._lives.ended(name, clock.at(at), how(status))
 
 
 def how(status: int) -> str:

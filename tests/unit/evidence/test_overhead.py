@@ -29,7 +29,7 @@ def test_the_share_of_file_descriptors_of_a_process_that_runs():
 def test_the_machine_alone_is_a_source_of_its_own(tmp_path):
     (tmp_path / "stat").write_text("cpu 100 0 50 700 20 5 5 0 0 0\n")
     sample = CpuUsage({}, tmp_path / "stat").of_machine()
-    assert (sample.source, set(sample.values)) == ("machine", {"machine", "capacity", "monotonic_s"})
+    assert (sample.source, set(sample.values)) == ("machine", {"machine", "capacity", "monotonic_s", "wall_s"})
 
 
 def test_a_machine_that_does_not_say_is_left_out(tmp_path):

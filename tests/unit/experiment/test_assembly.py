@@ -46,6 +46,17 @@ def put(far: Any, tmp_path: Path) -> Put:
     return made
 
 
+def test_a_runtime_that_does_not_stop_keeps_no_addresses(
+    put: Put, far: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+    monkeypatch.setattr(far, "stop", lambda: 1 / 0)
+    monkeypatch.setattr(far, "release", lambda: done.append("release"))
+    with pytest.raises(ZeroDivisionError):
+        put().close()
+    assert done == ["release"]
+
+
 def test_everything_is_reached_where_the_runtime_says(put: Put) -> None:
     parts = put()
     admins = [log.admin for log in parts.logs if log.admin]

@@ -153,13 +153,13 @@ def test_a_driver_that_does_not_start_is_no_load(bed: Testbed, monkeypatch: pyte
     assert bed.running_load is None
 
 
-def test_a_load_that_cannot_begin_leaves_no_sampler(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_cannot_be_made_starts_no_sampler(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = Sampler()
     monkeypatch.setattr(Parts, "sampler", lambda parts, driver, **_: sampler)
     monkeypatch.setattr(recording, "Traffic", lambda *args, **cold: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         session(bed)
-    assert sampler.stopped
+    assert not sampler.started
 
 
 def kept(folder: Path) -> History:

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from testbed import TestbedError
+from testbed.evidence.probing.prober import Prober
 from testbed.experiment import recording
 from testbed.experiment.assembly import Parts
 from testbed.experiment.testbed import Testbed
@@ -25,7 +26,9 @@ def sending() -> bool:
 
 def test_a_load_that_was_left_on_sends_nothing_after_the_clean_up(bed: Testbed, drivers: Drivers) -> None:
     begin(bed)
-    with pytest.warns(UserWarning, match=r"a test did not end its load, .* write `with shop.load\(...\) as traffic:`"):
+    with pytest.warns(
+        UserWarning, match=r"a.py::test did not end its load \(load, drain\), .* write `with shop.load\(...\)"
+    ):
         bed.clean()
     (driver,) = drivers
     assert driver.sent
@@ -59,30 +62,56 @@ def test_nothing_is_said_of_a_load_that_has_ended(bed: Testbed, drivers: Drivers
 
 def test_a_mesh_that_is_stopped_ends_its_load(bed: Testbed, drivers: Drivers, machine: Machine) -> None:
     begin(bed)
-    bed.stop()
+    with pytest.warns(UserWarning, match="a.py::test did not end its load") as warned:
+        bed.stop()
+    assert warned[0].filename == __file__
     assert drivers[0].closed
     assert machine.stopped
     assert not sending()
 
 
 @pytest.mark.parametrize("error", [TestbedError("no probe"), KeyboardInterrupt()], ids=["trouble", "Ctrl-C"])
-def test_a_load_that_cannot_begin_leaves_no_driver(
+def test_a_load_that_cannot_begin_has_started_nothing(
     bed: Testbed, drivers: Drivers, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    errors = [error]
+    def sampler(parts: Parts, driver: Sender, *, probed: bool = False) -> Sampler:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "sampler", sampler)
+        with pytest.raises(type(error)):
+            bed.load(SHAPE)
+    assert [driver.started for driver in drivers] == [False]
+    with bed.load(SHAPE):
+        assert drivers[1].started
+        assert not drivers[1].closed
+
+
+@pytest.mark.parametrize("error", [TestbedError("no process"), KeyboardInterrupt()], ids=["trouble", "Ctrl-C"])
+@pytest.mark.parametrize("part", [Sender, Sampler, Prober])
+def test_a_start_that_breaks_off_ends_what_was_started(
+    bed: Testbed, drivers: Drivers, monkeypatch: pytest.MonkeyPatch, part: type, error: BaseException
+) -> None:
+    samplers: list[Sampler] = []
 
     def sampler(parts: Parts, driver: Sender, *, probed: bool = False) -> Sampler:
-        for one in errors:
-            raise one
-        return Sampler()
+        samplers.append(Sampler())
+        return samplers[-1]
+
+    def breaks(self: object) -> None:
+        assert bed.running_load is not None  # its owner exists before anything starts
+        raise error
 
     monkeypatch.setattr(Parts, "sampler", sampler)
-    with pytest.raises(type(error)):
-        bed.load(SHAPE)
-    assert [driver.closed for driver in drivers] == [True]
-    errors.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(part, "start", breaks)
+        with pytest.raises(type(error)):
+            bed.load(SHAPE)
+    assert bed.running_load is None
+    assert drivers[0].closed
+    assert samplers[0].stopped
     with bed.load(SHAPE):
-        assert not drivers[1].closed
+        assert samplers[1].started
 
 
 def test_a_shape_that_cannot_be_planned_starts_no_driver(

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from testbed import TestbedError, constant_rate, get
+from testbed import TestbedError, clock, constant_rate, get
 from testbed.experiment.traffic import DRAIN, STEADY, SWAP, WARM_UP, Traffic
 from testbed.history.events import Request
 from testbed.load.schedule import Schedule
@@ -23,7 +23,7 @@ class SlowAnswers:
         self.sent = [(due, name) for due, name in self.sent if due < until]
 
     def results(self):
-        return [self._result(due, name) for due, name in self.sent if due + self.after_s <= time.time()]
+        return [self._result(due, name) for due, name in self.sent if due + self.after_s <= clock.now()]
 
     def _result(self, due, name):
         return Request(name, "u1", "", due, due, self.after_s * 1000, 200)
@@ -101,10 +101,10 @@ def test_requests_after_the_end_are_not_sent_and_not_missing():
 
 def test_a_phase_waits_no_longer_than_a_user_would():
     one = traffic(SlowAnswers(after_s=60), patience_s=0.1)
-    begun = time.time()
+    begun = clock.now()
     one.run(for_s=0.1, phase="hold")
     one.stop()
-    assert 0.2 <= time.time() - begun < 30
+    assert 0.2 <= clock.now() - begun < 30
 
 
 def test_every_stretch_keeps_a_schedule_of_its_own():
@@ -133,7 +133,7 @@ def test_there_is_a_look_at_both_ends_of_every_phase():
     looks = []
     schedule = Schedule(constant_rate(get("/"), rps=100), seed=1)
     sender = SlowAnswers(after_s=0.01)
-    one = Traffic(schedule, sender, lambda traffic: None, lambda: None, 5.0, boundary=lambda: looks.append(time.time()))
+    one = Traffic(schedule, sender, lambda traffic: None, lambda: None, 5.0, boundary=lambda: looks.append(clock.now()))
     for phase in ("first", "second"):
         one.run(for_s=0.1, phase=phase)
     one.stop()
@@ -165,7 +165,7 @@ def test_in_a_pause_nothing_is_due_and_nothing_is_under_way():
     with one.pause():
         planned = len(sender.sent)
         assert len(sender.results()) == planned
-        begun = time.time()
+        begun = clock.now()
         time.sleep(0.2)
         assert len(sender.sent) == planned
     one.run(for_s=0.2, phase="after")
@@ -188,3 +188,20 @@ def test_no_phase_may_be_called_like_a_swap():
     one = traffic(SlowAnswers(after_s=0.1))
     with pytest.raises(TestbedError, match="there is already a phase with this name"):
         one.run(for_s=0.1, phase=SWAP)
+
+
+@pytest.mark.parametrize("jump_s", [-15.0, 3600.0])
+def test_a_wall_clock_that_jumps_neither_hangs_a_phase_nor_floods_the_mesh(jump_s, monkeypatch):
+    one, honest = traffic(SlowAnswers(after_s=0)), time.time
+    one.run(for_s=0.1, phase="before")
+    monkeypatch.setattr(time, "time", lambda: honest() + jump_s)
+    begun = time.monotonic()
+    one.run(for_s=0.2, phase="after")
+    took_s = time.monotonic() - begun
+    one.stop()
+    after = next(phase for phase in one.phases if phase.name == "after")
+    assert after.end - after.start == pytest.approx(0.2)
+    assert 0.2 <= took_s < 10
+    due = [moment for moment, _ in one.planned]
+    assert due == sorted(due)
+    assert len([moment for moment in due if after.start <= moment < after.end]) == pytest.approx(20, abs=2)

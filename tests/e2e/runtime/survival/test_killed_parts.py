@@ -78,6 +78,22 @@ def test_what_survives_pytest_and_both_reapers_is_swept_by_the_next_start(tmp_pa
         scene.assert_gone(victim, foreign=others)
 
 
+def test_reapers_that_stand_still_are_swept_by_the_next_start(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    with foreign(scene.spare) as others, scene.run() as victim:
+        scene.up(victim)
+        for pid in victim.reapers():
+            os.kill(pid, signal.SIGSTOP)
+        victim.kill()
+        victim.process.wait()
+        assert any("reaper.py" in one for one in scene.left(victim, others))
+        (scene.project / "up").unlink()
+        with scene.run("-k", "test_first") as second:
+            assert "1 passed" in second.end()
+            scene.assert_gone(second, foreign=others)
+        scene.assert_gone(victim, foreign=others)
+
+
 FORKS = """
 def test_leaves_a_fork_that_holds_our_pipes(tiny):
     fault = packet_loss(percent=10) if {packets} else delay(ms=5)

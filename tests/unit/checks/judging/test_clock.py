@@ -8,12 +8,12 @@ from tests.kit.story import EPOCH, faulty
 
 
 def told(jump_s, *, after_s=5.0, status=200):
-    """Samples of both clocks twice a second; the wall clock jumps once."""
+    """Samples of both clocks twice a second; the wall clock jumps once, the clock of the run never."""
     story = faulty(status=status)
     for i in range(18):
-        at = EPOCH + i / 2 + (jump_s if i / 2 >= after_s else 0.0)
-        story.events.append(Sample(at, "machine", {"monotonic_s": 77.0 + i / 2}))
-    story.events.sort(key=lambda event: event.at if isinstance(event, Sample) else 0.0)  # as the record does
+        at = EPOCH + i / 2
+        wall = at + (jump_s if i / 2 >= after_s else 0.0)
+        story.events.append(Sample(at, "machine", {"monotonic_s": 77.0 + i / 2, "wall_s": wall}))
     return story
 
 

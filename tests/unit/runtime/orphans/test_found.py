@@ -1,7 +1,9 @@
 """Things sorted by run; orphans told from what has a living owner; real folders and processes found and removed."""
 
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -70,6 +72,22 @@ def test_a_start_removes_all_processes_of_a_run_with_its_folder(spare):
     assert not home.exists()
 
 
+@pytest.mark.parametrize("part", ["stopped", "hung"])
+def test_a_reaper_that_stands_still_keeps_nothing_from_being_removed(spare, monkeypatch, part):
+    """A stopped one goes on and ends by itself; one that hangs is killed."""
+    monkeypatch.setattr(processes, "REAPED_S", 30.0 if part == "stopped" else 0.1)
+    home = folder(spare, GONE.called("aa"))
+    with reaper_of(GONE, home) as reaper, process_of(GONE, home) as stray:
+        assert reaper.stdout.readline() == b"up\n"
+        if part == "stopped":
+            os.kill(reaper.pid, signal.SIGSTOP)
+            (home / "end").touch()
+        sweep()
+        assert reaper.wait(5) == (7 if part == "stopped" else -9)
+        assert stray.wait(5) == -9
+    assert not home.exists()
+
+
 def test_a_process_has_owner_and_run_and_stays_while_the_owner_lives(spare):
     with process_of(me(), folder(spare, me().called("aa"))) as ours:
         sweep()
@@ -83,6 +101,17 @@ def process_of(owner, home):
     """One that says whose it is, in a session of its own."""
     env = {MARK: str(owner), "TMPDIR": f"{home}/tmp", "PATH": os.defpath}
     return subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
+
+
+def reaper_of(owner, home):
+    """One that looks like a reaper, and ends when it is told."""
+    script = home / "reaper.py"
+    end = str(home / "end")
+    script.write_text(
+        f"import os, time\nprint('up')\nwhile not os.path.exists({end!r}): time.sleep(0.01)\nos._exit(7)\n"
+    )
+    env = {MARK: str(owner), "TMPDIR": f"{home}/tmp", "PATH": os.defpath}
+    return subprocess.Popen([sys.executable, "-u", script], env=env, stdout=subprocess.PIPE, start_new_session=True)
 
 
 def test_a_process_with_a_recycled_pid_is_not_killed():

@@ -14,13 +14,14 @@ type load struct {
 	headers   []string // the headers of answers that are told
 	redirects bool     // whether redirects are followed
 	library   *library
+	clock     clock
 	out       *output
 	mu        sync.Mutex
 	chunks    map[int]*chunk // under way, by number
 }
 
-func newLoad(addresses []string, protocol string, timeout time.Duration, out *output) *load {
-	l := &load{addresses: addresses, timeout: timeout, out: out, chunks: map[int]*chunk{}, library: &library{seen: map[string]bool{}}}
+func newLoad(addresses []string, protocol string, timeout time.Duration, clock clock, out *output) *load {
+	l := &load{clock: clock, addresses: addresses, timeout: timeout, out: out, chunks: map[int]*chunk{}, library: &library{seen: map[string]bool{}}}
 	for _, address := range addresses {
 		l.targets = append(l.targets, newServer(address, protocol, timeout))
 	}
@@ -42,9 +43,7 @@ type chunk struct {
 }
 
 func (l *load) start(of command, queue <-chan *request) {
-	now := time.Now()
-	start := now.Add(seconds(of.Start - epoch(now)))
-	c := &chunk{load: l, number: of.Chunk, start: start, epoch: of.Start, count: of.Count, until: math.Inf(1)}
+	c := &chunk{load: l, number: of.Chunk, start: l.clock.time(of.Start), epoch: of.Start, count: of.Count, until: math.Inf(1)}
 	c.dozing, c.wake = context.WithCancel(context.Background())
 	l.mu.Lock()
 	l.chunks[of.Chunk] = c
@@ -156,5 +155,3 @@ func (c *chunk) send(next *request, ending *sync.WaitGroup) {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-func epoch(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }

@@ -56,6 +56,7 @@ func main() {
 	headers := flag.String("headers", "", "headers of answers that are told, with commas")
 	bodies := flag.Int64("bodies", 0, "how many KiB of distinct bodies of answers are told, in all")
 	redirects := flag.Bool("redirects", false, "whether redirects to the same server are followed")
+	zero := flag.Float64("zero", 0, "when the monotonic clock of this machine was 0, in epoch seconds; 0: as the wall clock says")
 	flag.Parse()
 	if flag.NArg() == 0 {
 		fail("no targets: load -timeout 10s IP:PORT ...")
@@ -63,7 +64,7 @@ func main() {
 	signal.Ignore(os.Interrupt) // Ctrl-C is for our parent, which then closes our input
 	debug.SetGCPercent(400)
 	go endWithParent(os.Getppid())
-	load := newLoad(flag.Args(), *protocol, *timeout, newOutput(os.Stdout))
+	load := newLoad(flag.Args(), *protocol, *timeout, newClock(*zero), newOutput(os.Stdout))
 	load.headers, load.redirects = strings.FieldsFunc(*headers, func(r rune) bool { return r == ',' }), *redirects
 	load.library.room = *bodies << 10
 	if err := load.read(bufio.NewReaderSize(os.Stdin, 1<<20)); err != nil {
