@@ -20,6 +20,7 @@ TCP_PREFIX = f"{STAT_PREFIX}_tcp"  # the same for all listeners of tcp edges
 MOST_HEADERS_KB = 8192  # Envoy's maximum; its default is 60
 MOST_HEADERS = 10_000  # of one message; Envoy's default is 100
 UPGRADES = ("websocket", "spdy/3.1", "tcp")  # Envoy refuses all others with 403, and drops `Upgrade: h2c`
+READ_ONLY = ("/ready", "/stats?", "/clusters", "/config_dump")  # all that the admin address answers
 HTTP1: Json = {"enable_trailers": True}
 HTTP2: Json = {"max_concurrent_streams": 2**31 - 1}  # the maximum; Envoy's default is 1024
 
@@ -197,7 +198,9 @@ def bootstrap(admin: str, listeners: Sequence[Json], clusters: Sequence[Json]) -
     static = {"listeners": list(listeners), "clusters": list(clusters)}
     inside = any("internal_listener" in listener for listener in listeners)
     more = {"bootstrap_extensions": [_INTERNAL_LISTENERS]} if inside else {}
-    return json.dumps({"admin": {"address": socket_address(admin)}, "static_resources": static} | more)
+    allowed = [{"prefix": path} for path in READ_ONLY]
+    guarded = {"address": socket_address(admin), "allow_paths": allowed}
+    return json.dumps({"admin": guarded, "static_resources": static} | more)
 
 
 def command(config: str) -> tuple[str, ...]:

@@ -27,8 +27,8 @@ from testbed.experiment.traffic import Traffic
 from testbed.faults.target import FaultContext
 from testbed.injection.dispatch import EngineSet
 from testbed.injection.injector import Injector
+from testbed.injection.inlet.control import InletControl
 from testbed.injection.inlet.engine import RuleEngine
-from testbed.injection.inlet.inlet import InletControl
 from testbed.injection.packets.engine import PacketEngine
 from testbed.injection.processes import ProcessActions
 from testbed.injection.toxiproxy.engine import LinkEngine
@@ -126,7 +126,7 @@ def assemble(
     links = Links(reach(plan.links_api), inside=runtime.inside, links=[*plan.links, plan.probe], token=token)
     packets = PacketEngine(plan, runtime.inside, reach)
     rules, actions = (
-        RuleEngine(InletControl(reach(plan.inlet_control))),
+        RuleEngine(InletControl(reach(plan.inlet_control), directory)),
         ProcessActions(RecordedProcesses(runtime, recorder)),
     )
     return Parts(

@@ -22,7 +22,8 @@ from testbed.evidence.access_log import TrafficEvent
 from testbed.evidence.recorder import Recorder
 from testbed.experiment.sources import logs
 from testbed.faults.operations import Rule
-from testbed.injection.inlet.inlet import InletControl, inlet_process
+from testbed.injection.inlet.control import InletControl, authorization
+from testbed.injection.inlet.inlet import inlet_process
 from testbed.injection.inlet.rules import decode
 from testbed.injection.toxiproxy.links import Links, links_process
 from testbed.mesh import Mesh, mesh_named
@@ -138,7 +139,8 @@ class Stage:
         replicas = (self.caller, *self.callees)
         self.plan = Laid(self.topology, mesh_named(self.topology.mesh), replicas, self.links, net)
         self.runtime = ProcessRuntime(self.directory, self.lease, keep=True)
-        self.toxi, self.control = Links(self.runtime.reach(self.plan.links_api)), InletControl(self.plan.inlet_control)
+        self.toxi = Links(self.runtime.reach(self.plan.links_api))
+        self.control = InletControl(self.plan.inlet_control, self.directory)
 
     def _link(self, callee: Replica) -> Link:
         address = callee.address
@@ -218,7 +220,7 @@ class Stage:
 
     def rules(self) -> tuple[Rule, ...]:
         """The rules that the inlet says are in force."""
-        return decode(ask(self.plan.inlet_control, "/rules", "GET", None, {}).body.decode())
+        return decode(ask(self.plan.inlet_control, "/rules", "GET", None, authorization(self.directory)).body.decode())
 
     def mend_links(self) -> None:
         """Open every link and take off every toxic."""

@@ -1,5 +1,5 @@
 -- The inlet's memory: which link a request came by, which attempt it is, and which rules hit it.
--- inlet.py writes the globals CONTROL (the control address), CARRIERS (headers), FIELDS (of JSON bodies) and LINKS (inlet
+-- inlet.py writes the globals CONTROL (the control address), TOKEN (a file, see control.py), CARRIERS (headers), FIELDS (of JSON bodies) and LINKS (inlet
 -- address -> {app, edge}) above this text.
 
 local GENERATION = 20000 -- calls remembered in one generation of the attempt counters
@@ -130,10 +130,23 @@ local function serialised()
   return table.concat(lines)
 end
 
+-- Whether a request has the token of the run. Without a file there is none, and nobody may set rules.
+local function is_allowed(headers)
+  local file = io.open(TOKEN)
+  local token = file and file:read("*a") or ""
+  if file then
+    file:close()
+  end
+  return token ~= "" and headers:get("authorization") == "Bearer " .. token
+end
+
 local function control(handle)
   local status, answer = "200", nil
   if handle:headers():get(":path") == "/probe" then -- nothing but the way here and back
     return handle:respond({ [":status"] = "200" }, "")
+  end
+  if not is_allowed(handle:headers()) then
+    return handle:respond({ [":status"] = "401" }, "this needs the token of the run")
   end
   if handle:headers():get(":method") ~= "GET" then
     local body = handle:body(true)

@@ -21,16 +21,11 @@ from importlib.resources import files
 
 from testbed.envoy import bootstrap, connection_filter
 from testbed.envoy.bootstrap import Json, named, typed
-from testbed.errors import TestbedError
-from testbed.faults.operations import Rule
-from testbed.injection.inlet.rules import decode, encode
 from testbed.plan.values import File, Link, Process, Ready
-from testbed.runtime.http import ask
 
 LOG = "inlet/arrivals.log"
 CONFIG = "inlet/envoy.json"
-GLANCE_S = 2.0  # to look at the rules between two phases; other evidence tells of an inlet that does not answer
-TIMEOUT_S = 20.0  # an overloaded machine may need 5; a dead server refuses at once
+TOKEN = "inlet/token"  # written by who may set rules, read by the inlet (control.py)
 
 _STEERING = (
     *("upstream-rq-timeout-ms", "upstream-rq-per-try-timeout-ms", "upstream-rq-timeout-alt-response"),
@@ -104,7 +99,8 @@ def script(links: Iterable[Link], control: str, context: Sequence[str] = (), fie
     carriers = ", ".join(f'"{name}"' for name in ("baggage", *context))
     named = ", ".join(f'"{name}"' for name in fields)
     head = (
-        f'CONTROL = "{control}"\nFIELDS = {{ {named} }}\nCARRIERS = {{ {carriers} }}\nLINKS = {{\n{"".join(rows)}}}\n'
+        f'CONTROL = "{control}"\nTOKEN = "{{dir}}/{TOKEN}"\nFIELDS = {{ {named} }}\nCARRIERS = {{ {carriers} }}\n'
+        f"LINKS = {{\n{''.join(rows)}}}\n"
     )
     return head + files("testbed.injection.inlet").joinpath("inlet.lua").read_text()
 
@@ -236,37 +232,3 @@ def _spoken() -> Json:
     same = {"http_protocol_options": _http1(), "http2_protocol_options": bootstrap.HTTP2}
     options = bootstrap.upstream_options(use_downstream_protocol_config=same)
     return {"typed_extension_protocol_options": options}
-
-
-class InletControl:
-    """Sets the rules of a running inlet; every change is read back."""
-
-    def __init__(self, address: str, timeout_s: float = TIMEOUT_S) -> None:
-        self._address, self._timeout_s = address, timeout_s
-
-    def set(self, rules: Sequence[Rule]) -> None:
-        """Replace all rules; they apply from the next request on.
-
-        Raises `FaultError` for a rule that the inlet cannot carry out, `TestbedError` if the inlet does not answer or
-        has other rules than requested.
-        """
-        text = encode(rules)
-        wanted, found = decode(text), self._post(text)
-        if found != wanted:
-            raise TestbedError(f"the inlet has other rules than requested: {found} instead of {wanted}")
-
-    def rules(self) -> tuple[Rule, ...] | None:
-        """Return the rules in force; None if the inlet does not answer at once. Raises `TestbedError` for no rules."""
-        try:
-            _, text = ask(self._address, "/rules", "", timeout_s=GLANCE_S)
-        except TestbedError:
-            return None
-        return decode(text)
-
-    def _post(self, body: str) -> tuple[Rule, ...]:
-        """Send the rules; return the rules in force, as the inlet reports them."""
-        complaint = f"the inlet at {self._address} does not accept rules"
-        status, text = ask(self._address, "/rules", complaint, method="POST", body=body, timeout_s=self._timeout_s)
-        if status != 200:
-            raise TestbedError(f"the inlet refused the rules ({status}): {text.strip()}")
-        return decode(text)

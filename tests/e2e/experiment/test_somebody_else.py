@@ -8,6 +8,7 @@ from testbed import TestbedError, abort, constant_rate, get
 from testbed.experiment.launch import launch
 from testbed.experiment.record import Record
 from testbed.faults.operations import Rule
+from testbed.injection.inlet.control import authorization
 from testbed.injection.inlet.rules import encode
 from testbed.runtime.http import ask
 from testbed.spec.topology import Topology
@@ -32,7 +33,8 @@ def inlet_of(bed):
 
 def set_rules(bed, *rules):
     control = bed.parts.runtime.reach(bed.plan.inlet_control)
-    assert ask(control, "/rules", "", method="POST", body=encode(rules))[0] == 200
+    token = authorization(bed.parts.directory)
+    assert ask(control, "/rules", "", method="POST", body=encode(rules), headers=token)[0] == 200
 
 
 def set_toxic(bed):

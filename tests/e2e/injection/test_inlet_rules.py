@@ -15,7 +15,7 @@ from testbed.errors import FaultError, TestbedError
 from testbed.faults.chance import unit
 from testbed.faults.operations import Rule, Scope
 from testbed.history.events import Arrival
-from testbed.injection.inlet.inlet import InletControl
+from testbed.injection.inlet.control import InletControl
 from tests.kit.plane_apps import hello
 from tests.kit.planes import EDGE, Got, Stage, ask, stage
 
@@ -265,12 +265,12 @@ def test_an_unknown_inlet_is_refused_and_the_old_rules_stay(inlet: Stage) -> Non
 
 def test_a_rule_that_makes_no_sense_is_never_sent(inlet: Stage) -> None:
     with pytest.raises(FaultError, match="200 to 599"):
-        InletControl("127.0.0.1:1").set([Rule("f1", (address(inlet),), abort=42)])
+        InletControl("127.0.0.1:1", inlet.directory).set([Rule("f1", (address(inlet),), abort=42)])
 
 
-def test_nobody_there_is_said_plainly() -> None:
+def test_nobody_there_is_said_plainly(inlet: Stage) -> None:
     with pytest.raises(TestbedError, match=r"127\.0\.0\.1:1 does not accept rules"):
-        InletControl("127.0.0.1:1").set([])
+        InletControl("127.0.0.1:1", inlet.directory).set([])
 
 
 def test_an_inlet_that_does_not_answer_is_given_up_in_time(inlet: Stage) -> None:
@@ -278,7 +278,7 @@ def test_an_inlet_that_does_not_answer_is_given_up_in_time(inlet: Stage) -> None
     try:
         begun = time.monotonic()
         with pytest.raises(TestbedError, match="does not accept rules"):
-            InletControl(inlet.plan.inlet_control, timeout_s=0.3).set([])
+            InletControl(inlet.plan.inlet_control, inlet.directory, timeout_s=0.3).set([])
         assert time.monotonic() - begun >= 0.3
     finally:
         inlet.runtime.resume("inlet")

@@ -39,6 +39,12 @@ def test_the_process_says_what_it_binds() -> None:
     assert process.argv[3:5] == ("--concurrency", "1")
 
 
+def test_the_admin_address_answers_no_path_that_changes_something() -> None:
+    _, files = inlet_process(LINKS, admin="127.9.0.2:9990", control="127.9.0.2:9991")
+    allowed = json.loads(files[0].text)["admin"]["allow_paths"]
+    assert allowed == [{"prefix": path} for path in ("/ready", "/stats?", "/clusters", "/config_dump")]
+
+
 def test_one_app_is_one_cluster_without_limits_or_timeouts() -> None:
     clusters = inlet()["clusters"]
     assert [one["name"] for one in clusters] == ["b-1", "b-1/app"]
@@ -93,7 +99,7 @@ def test_the_filters_are_in_the_order_that_faults_and_resets_need() -> None:
 def test_the_script_knows_the_links() -> None:
     text = script((PLAIN,), "127.9.0.2:9991")
     assert text.startswith(
-        'CONTROL = "127.9.0.2:9991"\nFIELDS = {  }\nCARRIERS = { "baggage" }\n'
+        'CONTROL = "127.9.0.2:9991"\nTOKEN = "{dir}/inlet/token"\nFIELDS = {  }\nCARRIERS = { "baggage" }\n'
         'LINKS = {\n  ["127.9.2.1:20001"] = { app = "b-1", edge = "a -> b" },'
     )
     assert "function envoy_on_request" in text

@@ -74,7 +74,7 @@ def test_path_comes_before_the_wheel(machine: Path) -> None:
 
 @pytest.mark.parametrize(
     ("tool", "name", "old", "young"),
-    [("node", "node", "16.20.2", "18.0.0"), ("envoy", "envoy", "1.18.2", "1.30.0")],
+    [("node", "node", "16.20.2", "18.0.0"), ("envoy", "envoy", "1.36.4", "1.37.0")],
 )
 def test_an_old_program_on_path_is_ignored(machine: Path, tool: str, name: str, old: str, young: str) -> None:
     path = install(machine, name, old)
