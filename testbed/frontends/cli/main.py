@@ -118,8 +118,14 @@ def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
 
 @main.command()
 @_without_traceback
-def doctor() -> None:
+@click.option("--versions", is_flag=True, help="Print every version and its SHA-256 instead.")
+def doctor(versions: bool) -> None:
     """Print which tools are installed, which are missing, and how to get them."""
+    if versions:
+        from testbed.frontends.cli import versions as every
+
+        click.echo(every.render(every.versions()))
+        return
     from testbed.frontends.cli.doctor import examine, render
 
     findings = examine()
