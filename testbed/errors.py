@@ -21,6 +21,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from testbed.masking.known import KNOWN
+
 # What acts on a terminal or hides in text: controls except tab and line feed, marks of direction, invisible and illegal
 # characters. Unicode Technical Report 36 and Annex 9 say why.
 _ACTS = re.compile(
@@ -35,10 +37,10 @@ def visible(text: str) -> str:
 
 
 class _Told(Exception):
-    """An error whose message is printed: it may quote an app, a history or a file."""
+    """An error whose message is printed: it may quote an app, a history or a file. Its secrets are hidden."""
 
     def __init__(self, *args: object) -> None:
-        super().__init__(*(visible(one) if isinstance(one, str) else one for one in args))
+        super().__init__(*(visible(KNOWN.in_message(one)) if isinstance(one, str) else one for one in args))
 
 
 class TestbedError(_Told):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from urllib.parse import unquote
 
 from testbed.history.events import Arrival, Attempt, Call
+from testbed.history.lines import loads
 from testbed.plan.values import Link
 
 TrafficEvent = Attempt | Call | Arrival
@@ -40,7 +41,7 @@ def read(
 
     `ends`: whether a line is the last of its request; others tell that it is under way.
 
-    A line is garbage if it is not a JSON object, or if `event` raises KeyError, TypeError or ValueError.
+    A line is garbage if it is not a JSON object, or if `event` raises an error of a wrong type or value.
     """
     found: list[TrafficEvent | None] = []
     garbage = ended = 0
@@ -49,7 +50,7 @@ def read(
             fields = _fields(line)
             found.append(event(fields))
             ended += ends(fields) and not isinstance(found[-1], Attempt)
-        except (KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # anything may be in a line
             garbage += 1
     events = tuple(one for one in found if one is not None)
     return Reading(events, garbage, ended)
@@ -98,7 +99,9 @@ def pairs(headers: object) -> tuple[str, ...]:
 def times(fields: Fields) -> tuple[float, float]:
     """Return start (epoch seconds) and duration (ms) of a line with `start` and `end` in epoch seconds."""
     start, end = float(fields["start"]), float(fields["end"])
-    return start, (end - start) * 1000
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise ValueError("a time that is no number")
+    return start, max(end - start, 0) * 1000  # the clock may have been set back
 
 
 def by_listen(links: Sequence[Link]) -> dict[str, Link]:
@@ -107,7 +110,7 @@ def by_listen(links: Sequence[Link]) -> dict[str, Link]:
 
 
 def _fields(line: str) -> Fields:
-    fields = json.loads(line)
+    fields = loads(line)
     if not isinstance(fields, dict):
         raise ValueError("not an object")
     return fields

@@ -49,7 +49,7 @@ class Tail:
             return []
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return whole.decode(errors="replace").splitlines()
+        return whole.decode(errors="replace").split("\n")[:-1]  # an app may log U+2028, which ends no line
 
     def skip(self) -> None:
         """Go to the end of the file: the lines so far are from before the restart of the writer."""

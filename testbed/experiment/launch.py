@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,13 @@ from testbed.experiment.progress import OnProgress, no_progress
 from testbed.experiment.record import Record
 from testbed.experiment.rejected_config import explain
 from testbed.experiment.testbed import Testbed
+from testbed.masking.known import KNOWN
 from testbed.plan.make import Plan
 from testbed.plan.values import File
 from testbed.runtime import Lease, NotReady, Runtime, open_files, runtime_class
 from testbed.runtime.orphans import folders
 from testbed.runtime.orphans.sweep import sweep
+from testbed.spec import private
 from testbed.spec.topology import Topology
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ def launch(
     `record` is the record of the test.
     """
     open_files.raise_limit()
+    keep_secret(topology)
     place = runtime_class(runtime)
     ready = prepare(topology, place, say)
     say(f"starting {ready.name}")
@@ -57,6 +61,15 @@ def launch(
         bed = Testbed(plan, running, directory, lease, say, record, receiver)
         undo.pop_all()
     return bed
+
+
+def keep_secret(topology: Topology) -> None:
+    """Hide the values of `env` and the credentials of commands in every message from now on."""
+    services = topology.services
+    found = (private.values(service.env, service.command or ()) for service in services.values())
+    found_in_builds = (private.values({}, service.build or ()) for service in services.values())
+    public = [topology.name, *services, *(service.image or "" for service in services.values())]
+    KNOWN.learn(chain(*found, *found_in_builds), private.others(topology.model_dump(mode="json")), public)
 
 
 def _planned(topology: Topology, runtime: type[Runtime], lease: Lease, seed: int) -> Plan:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from testbed.history.events import Event, FaultEvent, Request, RunInfo
 from testbed.history.journal import Journal
+from testbed.history.private import without_credentials
 from testbed.injection.ledger import FOREVER
 
 NAME = "journal.jsonl"  # in the folder of the run; for the last load
@@ -20,6 +21,7 @@ class LoadJournal:
         """Begin the journal, and replace the journal of the load before."""
         self._journal = open_(folder / NAME)
         self._writing = threading.Lock()  # a test may change policies while another thread runs a phase
+        self._queries = bool(info.topology.get("recordQueries"))
         self._written: dict[str | int, Event] = {}  # by the id of a request, or by `id()` of any other event
         self._journal.append(info)
 
@@ -49,7 +51,7 @@ class LoadJournal:
         with self._writing:
             if key not in self._written:
                 self._written[key] = event
-                self._journal.append(event)
+                self._journal.append(without_credentials(event, queries=self._queries))
 
 
 def _may_change(fault: FaultEvent) -> bool:

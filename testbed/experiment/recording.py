@@ -15,12 +15,15 @@ from testbed.experiment.run import Run
 from testbed.experiment.traffic import Traffic
 from testbed.history.events import Event, Evidence, FaultEvent, ProcessEvent, Request, RunInfo, SpanEvent
 from testbed.history.file import History
+from testbed.history.private import without_credentials
 from testbed.injection.ledger import FOREVER
 from testbed.load.encoding import encoding_for
 from testbed.load.recording import AnswerRecording
 from testbed.load.schedule import Schedule, trace_id
+from testbed.masking.known import KNOWN
 from testbed.plan.values import UNDER_WAY_MS
 from testbed.runtime.tools import binaries
+from testbed.spec import private
 
 if TYPE_CHECKING:
     from testbed.evidence.probing.prober import Prober
@@ -56,6 +59,7 @@ def begin(
     said = encoding_for(shape, parts.plan.topology)
     schedule = Schedule(shape, record.seed, prefix=f"r{number}.", carriers=parts.plan.topology.context_headers)
     parts.recorder.begin()
+    KNOWN.learn(private.of_load(shape.template.path, {**shape.template.headers, **shape.user_headers}))
     if parts.receiver is not None:
         parts.receiver.begin()
     driver = parts.driver(shape.timeout_s, record.seed, said, _recorded(shape, parts.plan.topology))
@@ -169,16 +173,18 @@ class LoadSession:
     def _finish(self, traffic: Traffic) -> Run:
         """Close the history, and add the run to the record of the test."""
         try:
-            history = self._history(traffic)
-            self._journal.close(history.events)
+            events = self._events(traffic)
+            self._journal.close(events)
         finally:
             self._journal.give_up()
+        queries = self._topology.record_queries
+        history = History(without_credentials(event, queries=queries) for event in events)
         run = Run(history, self.record.arm)
         self.record.runs.append(run)
         return run
 
-    def _history(self, traffic: Traffic) -> History:
-        """Wait for requests in flight, read the evidence, look for deaths."""
+    def _events(self, traffic: Traffic) -> list[Event]:
+        """Wait for requests in flight, read the evidence, look for deaths; return the events of the load."""
         try:
             self._say("gathering the evidence")
             self._parts.runtime.deaths()  # a dead runtime gives a better error than its missing processes
@@ -200,7 +206,7 @@ class LoadSession:
             *inside,
         ]
         events: list[Event] = [self._info(), *load, *mesh, traffic.completeness(requests), *self._process_events()]
-        return History(events)
+        return events
 
     def _spans(self, requests: Sequence[Request]) -> list[SpanEvent | Evidence]:
         """Return the spans that services exported for these requests, and whether there was room for all."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
 from testbed.errors import nearest
+from testbed.history.lines import loads
 
 T = TypeVar("T")
 Workload = Callable[[object], object]  # a JSON value -> the field's value, or TypeError
@@ -37,7 +38,7 @@ class Codec(Generic[T]):
 
     def decode(self, line: str | bytes) -> T:
         """Return the value of one line. Raises `ValueError` with the reason for a bad line."""
-        data = json.loads(line)
+        data = loads(line)
         if not isinstance(data, dict):
             raise ValueError("not a JSON object")
         name = str(data.pop("type", "(no type)"))
@@ -56,6 +57,10 @@ def _make(name: str, kind: _Kind[T], data: Mapping[str, object]) -> T:
         raise ValueError(f"{name}: {error}") from error
 
 
+MOST = 10**19  # of any number
+UNENDED = "end"  # the only field that may be infinite: a fault that is not healed
+NEVER_BELOW_0 = ("duration_ms", "took_ms")
+
 _PLAIN: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
@@ -70,17 +75,33 @@ _PLAIN: dict[str, tuple[type, ...]] = {
 }
 
 
+_INSIDE = {"dict[str, str]": (str,), "dict[str, float]": _PLAIN["float"]}  # types of the values in it
+
+
 def _shape(name: str, annotation: str) -> Workload:
     if annotation.startswith("tuple[str, ...]"):
         return lambda value: _strings(name, value, optional=annotation.endswith("None"))
-    allowed = _PLAIN[annotation]
+    allowed, inside = _PLAIN[annotation], _INSIDE.get(annotation)
 
     def plain(value: object) -> object:
         if type(value) not in allowed:
             raise TypeError(f"{name} must be {annotation}, not {value!r}")
+        if inside and not all(type(one) in inside for one in value.values()):  # type: ignore[attr-defined]
+            raise TypeError(f"{name} must be {annotation}, not {value!r}")
+        for number in value.values() if isinstance(value, dict) and inside == _PLAIN["float"] else (value,):
+            _in_range(name, number)
         return value
 
     return plain
+
+
+def _in_range(name: str, value: object) -> None:
+    if not isinstance(value, float | int) or (name == UNENDED and value == float("inf")):
+        return
+    if not -MOST <= value <= MOST:
+        raise TypeError(f"{name} is out of range")
+    if name in NEVER_BELOW_0 and value < 0:
+        raise TypeError(f"{name} must not be negative, but is {value!r}")
 
 
 def _strings(name: str, value: object, *, optional: bool) -> tuple[str, ...] | None:

@@ -61,7 +61,7 @@ class History:
             text = Path(path).read_bytes()
         except OSError as error:
             raise TestbedError(f"cannot read the history {path}: {error.strerror}") from error
-        first, *lines = text.splitlines() or [b""]
+        first, *lines = text.removesuffix(b"\n").split(b"\n")
         if first.decode(errors="replace") != FIRST_LINE:
             raise TestbedError(f"{path}:1: not a history of this version: the first line must be {FIRST_LINE}")
         found, complete = _events_in(list(enumerate(lines, start=2)), torn=not text.endswith(b"\n"))

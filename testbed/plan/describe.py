@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from testbed.plan.make import Plan
 from testbed.plan.values import Process
+from testbed.spec import private
 from testbed.spec.graph import edge_summary, placement
 
 EXTERNAL = "external service: faults act only on the edges into it"
@@ -15,13 +16,18 @@ ISOLATED = "in its own network namespace: has its port alone, reaches only its u
 def as_data(plan: Plan) -> dict[str, object]:
     """The whole plan as JSON data: replicas, links, processes and files, in start order."""
     return {
-        "topology": plan.topology.model_dump(mode="json", by_alias=True),
+        "topology": plan.topology.recorded(),
         "replicas": [asdict(replica) for replica in plan.replicas],
         "nodes": [{"name": n.name, "address": n.address, "replicas": [r.name for r in n.replicas]} for n in plan.nodes],
         "links": [asdict(link) for link in plan.links],
-        "processes": [asdict(process) for process in plan.processes],
+        "processes": [_shown(process) for process in plan.processes],
         "files": [asdict(file) for file in plan.files],
     }
+
+
+def _shown(process: Process) -> dict[str, object]:
+    """Return a process; that of a custom service without values of `env` and without credentials."""
+    return private.described(asdict(process)) if process.custom else asdict(process)
 
 
 def as_text(plan: Plan) -> str:

@@ -57,6 +57,6 @@ def _row(cells: list[str] | tuple[str, ...]) -> str:
 def _plain(text: str) -> str:
     """Return text that Markdown shows unchanged, on one line."""
     text = visible(text)
-    for special in "\\`*_[]|":
+    for special in "\\`*_[]|~$":
         text = text.replace(special, f"\\{special}")
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")

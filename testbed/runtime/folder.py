@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
+from typing import IO, Literal
 
 from testbed.errors import TestbedError
+from testbed.masking.known import KNOWN
 from testbed.plan.values import File, Process
 from testbed.runtime.owner import MARK, me
 from testbed.spec import private
+
+BESIDE = ".without-secrets"  # the end of the name of a file that is being written
 
 
 def make(folder: Path) -> None:
@@ -44,24 +47,37 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def hidden_of(process: Process) -> tuple[str, ...]:
-    """Return the secret values of a process, which no log copy and no message shows; the longest first."""
+    """Return the secret values of a process, which nothing shows; the longest first."""
     inherited = os.environ if process.custom else {}
     return private.values({**inherited, **process.env}, process.argv)
 
 
-def scrub(folder: Path, processes: Iterable[Process]) -> None:
-    """Take the secret values of each process out of its log, if the log is kept."""
-    for process in processes:
-        log = log_of(process.name, folder)
-        with suppress(FileNotFoundError):
-            kept = log.read_bytes()
-            hidden = private.scrubbed(kept.decode("latin-1"), map(_as_bytes, hidden_of(process))).encode("latin-1")
-            if hidden != kept:
-                log.write_bytes(hidden)
+def scrub(folder: Path) -> None:
+    """Take secrets out of every file of a folder that is kept; a file that cannot be rewritten is removed."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and not path.name.endswith(BESIDE):
+            try:
+                _rewrite(path)
+            except OSError:
+                path.unlink(missing_ok=True)
 
 
-def _as_bytes(value: str) -> str:
-    return value.encode(errors="surrogateescape").decode("latin-1")
+def _rewrite(path: Path) -> None:
+    """Rewrite a file line by line, beside it, as it can be long. Bytes that are no UTF-8 stay as they are."""
+    beside = path.with_name(path.name + BESIDE)
+    with _text(path, "r") as old, _text(beside, "w") as new:
+        for line in old:
+            text = line.removesuffix("\n")
+            new.write(KNOWN.in_message(text) + line[len(text) :])
+    beside.replace(path)
+
+
+def _text(path: Path, mode: Literal["r", "w"]) -> IO[str]:
+    return open(path, mode, encoding="utf-8", errors="surrogateescape", newline="\n", opener=_for_its_owner)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def log_of(name: str, folder: Path) -> Path:

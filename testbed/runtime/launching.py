@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from testbed.errors import TestbedError
+from testbed.masking.known import KNOWN
 from testbed.plan.values import Process
-from testbed.runtime import NotReady, folder, open_files
+from testbed.runtime import NotReady, open_files
 from testbed.runtime.backend import Backend
 from testbed.runtime.messages import not_ready, quoted
 from testbed.runtime.readiness import wait_ready
 from testbed.runtime.start_order import waves
-from testbed.spec import private
 
 LOGGED = 20  # lines of a log in a message
 
@@ -37,8 +37,8 @@ def _launch_wave(active: Callable[[], Backend], wave: Mapping[str, Process], rea
 
 
 def tail(backend: Backend, process: Process, lines: int) -> str:
-    """Return the last log lines of a process, without secret values of its environment and its command."""
-    return private.scrubbed(backend.log_tail(process.name, lines), folder.hidden_of(process))
+    """Return the last log lines of a process, without secrets."""
+    return KNOWN.in_message(backend.log_tail(process.name, lines))
 
 
 def _none_ended(backend: Backend, processes: Mapping[str, Process]) -> None:

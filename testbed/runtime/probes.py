@@ -61,8 +61,13 @@ def line_in(lines: Callable[[], list[str]], pattern: str) -> Ask:
     return ask
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a log; an app may write other separators, such as U+2028, inside one."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def _lines(log: Path) -> list[str]:
-    return log.read_text(errors="replace").splitlines() if log.exists() else []
+    return lines_of(log.read_text(errors="replace")) if log.exists() else []
 
 
 def _command(words: Sequence[str], env: Mapping[str, str], cwd: str, enter: Enter | None) -> Ask:

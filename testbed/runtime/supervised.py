@@ -10,6 +10,7 @@ from pathlib import Path
 
 from testbed import clock
 from testbed.errors import TestbedError, Unavailable, nearest
+from testbed.masking.known import KNOWN
 from testbed.plan.values import File, Process
 from testbed.runtime import Death, Drain, Ending, folder
 from testbed.runtime.backend import Backend
@@ -61,6 +62,7 @@ class SupervisedRuntime:
         if self._started:
             raise TestbedError("this runtime is already started")
         self.processes = {process.name: process for process in processes}
+        KNOWN.learn(value for process in processes for value in folder.hidden_of(process))
         self.backend.require(processes)
         folder.make(self.directory)
         self._started = True
@@ -83,7 +85,7 @@ class SupervisedRuntime:
             try:
                 self.backend.close()
             finally:
-                folder.scrub(self.directory, self.processes.values())
+                folder.scrub(self.directory)
 
     # -- one process
 

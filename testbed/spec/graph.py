@@ -44,12 +44,21 @@ def placement(topology: Topology) -> list[str]:
     return [f"{name}: {', '.join(nodes[name])}" for name in sorted(nodes, key=lambda name: (len(name), name)) if name]
 
 
+_MERMAID = frozenset(("class", "click", "default", "direction", "end", "flowchart", "graph", "style", "subgraph"))
+
+
 def mermaid(topology: Topology) -> str:
-    """Return the graph as a Mermaid flowchart; node ids are the service names."""
-    nodes = [f'  {name}["{_title(topology, name)}"]' for name in topology.services]
-    edges = [f'  {e.caller} -->|"{policy_summary(topology, str(e))}"| {e.callee}' for e in topology.edges()]
+    """Return the graph as a Mermaid flowchart; node ids are the service names, apart from words of Mermaid."""
+    nodes = [f'  {_node(name)}["{_title(topology, name)}"]' for name in topology.services]
+    edges = [
+        f'  {_node(e.caller)} -->|"{policy_summary(topology, str(e))}"| {_node(e.callee)}' for e in topology.edges()
+    ]
     notes = [f"  %% {line}" for line in placement(topology)]
     return "\n".join(["flowchart LR", f'  {CLIENT}(("{CLIENT}"))', *nodes, *edges, *notes])
+
+
+def _node(name: str) -> str:
+    return f"{name}_" if name in _MERMAID else name
 
 
 def _title(topology: Topology, name: str) -> str:

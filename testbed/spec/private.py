@@ -7,26 +7,19 @@ hash. Its key exists only in this process, so nobody finds a value by trying lik
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
-HIDDEN = "***"
+from testbed.masking.known import LEAST
+from testbed.masking.names import is_secret_header, is_secret_name
+from testbed.masking.texts import HIDDEN, digest, without_credentials
+
 HEADERS = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
+COMMANDS = ("command", "build", "argv")  # the keys of a topology and of a plan that hold a command
 PLACES = frozenset(("location", "content-location", "referer"))  # headers that hold a URL
-LEAST = 6  # characters of a value that is looked for in free text: shorter ones are parts of other words
-_KEY = secrets.token_bytes(16)
-_LOGIN = re.compile(r"(?<=://)[^/?#@\s]+(?=@)")
-_NAMED = re.compile(
-    r"passw|passphrase|secret|token|credential|api_?-?key|access_?-?key|private_?-?key|auth", re.IGNORECASE
-)
+_LOGIN = re.compile(r"(?<=://)[^\s/\"'<>]+(?=@)")
+_MARK = re.compile(r"(?<==)~[0-9a-f]{6}\b")
 _OPTION = re.compile(r"(?P<name>--?[\w.-]+|\w+)=(?P<value>.*)", re.DOTALL)
-
-
-def digest(value: str) -> str:
-    """Return a mark of a value: the same for the same value, in this process."""
-    return f"~{blake2b(value.encode(errors='surrogatepass'), key=_KEY, digest_size=3).hexdigest()}"
 
 
 def path(text: str) -> str:
@@ -38,6 +31,11 @@ def path(text: str) -> str:
 def url(text: str) -> str:
     """Return a text without the login of each URL in it: `postgres://***@db`."""
     return _LOGIN.sub(HIDDEN, text)
+
+
+def constant(text: str, *, queries: bool = False) -> str:
+    """Return a text without credentials, the same in every process: values of queries have no marks of their own."""
+    return _MARK.sub(HIDDEN, without_credentials(text, queries=queries))
 
 
 def headers(pairs: Iterable[str], *, queries: bool = False) -> tuple[str, ...]:
@@ -53,34 +51,23 @@ def words(command: Iterable[str]) -> list[str]:
     found, hide = [], False
     for word in command:
         found.append(HIDDEN if hide else _word(word))
-        hide = word.startswith("-") and "=" not in word and bool(_NAMED.search(word))
+        hide = word.startswith("-") and "=" not in word and is_secret_name(word)
     return found
 
 
 def described(topology: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a topology as JSON data without values of `env`, logins, and secret options of commands."""
-    return {key: _described(key, value) for key, value in topology.items()}
-
-
-def text(written: str) -> str:
-    """Return a text with commands and URLs in it, such as a probe as written, without logins and secret options."""
-    return " ".join(words(written.split(" ")))
+    """Return a topology, or a process of a plan, as JSON data without values of `env` and without credentials."""
+    queries = bool(topology.get("recordQueries"))
+    return {key: _described(key, value, queries) for key, value in topology.items()}
 
 
 def values(env: Mapping[str, str], command: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the secret values of a process, the longest first: of secret names, and logins of URLs."""
-    found = {value for name, value in env.items() if _NAMED.search(name)}
+    found = {value for name, value in env.items() if is_secret_name(name)}
     found |= {login for text in (*env.values(), *command) for login in _logins(text)}
     found |= {real for real, shown in zip(command, words(command), strict=True) if shown == HIDDEN}
-    found |= {one["value"] for word in command if (one := _OPTION.fullmatch(word)) and _NAMED.search(one["name"])}
+    found |= {one["value"] for word in command if (one := _OPTION.fullmatch(word)) and is_secret_name(one["name"])}
     return tuple(sorted((value for value in found if len(value) >= LEAST), key=len, reverse=True))
-
-
-def scrubbed(text: str, hidden: Iterable[str]) -> str:
-    """Return free text without these values."""
-    for value in hidden:
-        text = text.replace(value, HIDDEN)
-    return text
 
 
 def _pair(text: str) -> str:
@@ -92,7 +79,7 @@ def _pair(text: str) -> str:
 
 def _header(text: str, queries: bool) -> str:
     name, colon, value = text.partition(": ")
-    if name.lower() in HEADERS:
+    if name.lower() in HEADERS or is_secret_header(name):
         return f"{name}{colon}{digest(value)}"
     if name.lower() in PLACES:
         return f"{name}{colon}{url(value) if queries else path(value)}"
@@ -101,20 +88,40 @@ def _header(text: str, queries: bool) -> str:
 
 def _word(word: str) -> str:
     option = _OPTION.fullmatch(word)
-    return f"{option['name']}={HIDDEN}" if option and _NAMED.search(option["name"]) else url(word)
+    return f"{option['name']}={HIDDEN}" if option and is_secret_name(option["name"]) else constant(word)
 
 
-def _described(key: str, value: Any) -> Any:
+def _described(key: str, value: Any, queries: bool) -> Any:
     if key == "env" and isinstance(value, Mapping):
         return dict.fromkeys(value, HIDDEN)
     if isinstance(value, Mapping):
-        return described(value)
+        return {name: _described(name, one, queries) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return words(value) if all(isinstance(one, str) for one in value) else [_described("", one) for one in value]
-    return url(value) if isinstance(value, str) else value
+        return words(value) if key in COMMANDS else [_described("", one, queries) for one in value]
+    return constant(value, queries=queries) if isinstance(value, str) else value
 
 
 def _logins(text: str) -> Iterator[str]:
     for login in _LOGIN.findall(text):
         yield login
         yield login.partition(":")[2]
+
+
+def of_load(path: str, headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the secrets that a load sends: in headers for credentials, and in parameters with a secret name."""
+    for name, value in headers.items():
+        if name.lower() in HEADERS or is_secret_header(name):
+            yield from re.split(r"\{[^{}]*\}|[\s;]+", value)
+            yield from (cookie.partition("=")[2] for cookie in value.split(";"))
+    for name, _, value in (part.partition("=") for part in path.partition("?")[2].split("&")):
+        if is_secret_name(name):
+            yield value
+
+
+def others(topology: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the values of `env` that messages and logs do not show either, although no name says that they are secret.
+
+    Paths and templates are not among them: messages need them, and their addresses are of the run.
+    """
+    for service in topology["services"].values():
+        yield from (value for value in (service.get("env") or {}).values() if value[:1] != "/" and "{" not in value)

@@ -13,7 +13,6 @@ from testbed.evidence.probing.probes import Probe, Read
 from testbed.evidence.probing.site import OUTSIDE, Site
 from testbed.evidence.probing.values import MOST_TEXT
 from testbed.history.events import ProbeEvent, ProbeReading
-from testbed.spec import private
 
 MOST_READINGS = 20_000  # of one place; later ones are not taken
 PATIENCE_S = 5.0  # for a reading that does not end, besides its own time limit
@@ -26,9 +25,7 @@ class Prober:
         """Find the place of each probe. Raises `TestbedError` for one that is not there; nothing is read."""
         self._series = [one for name, probe in _checked(probes).items() for one in _series(name, probe, site)]
         self.declared = [
-            ProbeEvent(
-                name, private.text(str(probe)), float(probe.every_ms), probe.unit, self._places(name), probe.timeout_ms
-            )
+            ProbeEvent(name, str(probe), float(probe.every_ms), probe.unit, self._places(name), probe.timeout_ms)
             for name, probe in probes.items()
         ]
 

@@ -72,5 +72,5 @@ def of_command(code: int, out: str, err: str, what: Output, path: str) -> float 
         said = (err or out).strip().splitlines()
         raise NoValue(f"exit code {code}{f': {said[-1]}' if said else ''}"[:MOST_TEXT])
     if what == "lines":
-        return float(len([line for line in out.splitlines() if line.strip()]))
+        return float(len([line for line in out.split("\n") if line.strip()]))
     return parsed(out, path)

@@ -11,7 +11,7 @@ from typing import ParamSpec
 
 import click
 
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, visible
 
 P = ParamSpec("P")
 
@@ -94,7 +94,7 @@ def plan(file: Path, as_json: bool) -> None:
 
     topology = load_topology(file)
     made = plan_for(topology, with_namespaces(AddressSpace("127.50"), topology))
-    click.echo(json.dumps(as_data(made), indent=2) if as_json else as_text(made))
+    click.echo(json.dumps(as_data(made), indent=2) if as_json else visible(as_text(made)))
 
 
 @main.command()
@@ -118,8 +118,14 @@ def graph(file: Path, mermaid: bool, only_tree: bool) -> None:
 
 @main.command()
 @_without_traceback
-def doctor() -> None:
+@click.option("--versions", is_flag=True, help="Print every version and its SHA-256 instead.")
+def doctor(versions: bool) -> None:
     """Print which tools are installed, which are missing, and how to get them."""
+    if versions:
+        from testbed.frontends.cli import versions as every
+
+        click.echo(every.render(every.versions()))
+        return
     from testbed.frontends.cli.doctor import examine, render
 
     findings = examine()
@@ -221,7 +227,7 @@ def soak(args: tuple[str, ...], times: int, seed: int | None, strict: bool) -> N
     """
     from testbed.campaigns.soak import soak as run
 
-    sys.exit(0 if run(args, times, click.echo, seed, strict) else 1)
+    sys.exit(0 if run(args, times, lambda text: click.echo(visible(text)), seed, strict) else 1)
 
 
 @main.command()

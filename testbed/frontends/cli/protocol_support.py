@@ -125,6 +125,7 @@ def _refusal(check: Check, protocol: str) -> str:
     return why.rpartition(". Use ")[2].replace(EDGE, "it").replace(BEFORE, "the edge before it")
 
 
+@cache
 def _result(check: Check, protocol: str) -> tuple[bool, str]:
     """Return whether a check was refused, and why it was refused or inconclusive."""
     try:

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import json
+import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from testbed.errors import TestbedError
+from testbed.load.workload import get
+
+TAKEN = (
+    "attempts",
+    "constant_rate",
+    "delay",
+    "fault",
+    "get",
+    "max_latency",
+    "request",
+    "run",
+    "topology",
+)  # by a scenario
 
 TOPOLOGY = """\
 # The services in the scenarios of this folder. `testbed plan {file}` prints what would run.
-name: {entry}
-entry: {entry}
+name: {key}
+entry: {key}
 services:
-  {entry}:{what}
+  {key}:{what}
 {callees}
 policies:                          # of the callers' proxies, with the names of Istio; what is not set is off
   - edge: {entry} -> {callee}
@@ -42,7 +57,7 @@ from testbed import {names}
 
 def test_slow_{callee_word}_does_not_delay_users({fixture}):
     fault = delay(ms=2000).on("{entry} -> {callee}")
-    run = {fixture}.experiment(fault, load=constant_rate(get("{path}"), rps=50), hold_s=3)
+    run = {fixture}.experiment(fault, load=constant_rate(get({path}), rps=50), hold_s=3)
     run.check(all=[{checks}])
 '''
 OF_STUBS = (
@@ -72,23 +87,25 @@ def files(answers: Answers) -> Mapping[str, str]:
     calls = list(dict.fromkeys(filter(None, answers.calls)))
     if not calls or answers.entry in calls:
         raise TestbedError("a mesh needs at least two services: name another one, as in --calls pricing")
+    _refuse_bad_names(answers.entry, calls)
     file = f"{answers.entry}.yaml"
     words = {
         "entry": answers.entry,
         "callee": calls[0],
-        "calls": ", ".join(calls),
+        "calls": ", ".join(map(_key, calls)),
         "command": json.dumps(answers.command),
         "workdir": "" if answers.workdir == "." else f"\n    workdir: {json.dumps(answers.workdir)}",
         "variable": calls[0].upper().replace("-", "_"),
         "callee_word": _identifier(calls[0]),
         "fixture": _identifier(answers.entry),
         "file": file,
-        "path": answers.path,
+        "path": json.dumps(get(answers.path).path),
+        "key": _key(answers.entry),
     }
     names, checks = OF_COMMANDS if answers.command else OF_STUBS
     words |= {"names": names, "checks": checks.format(**words)}
     what = (COMMAND if answers.command else STUB).format(**words)
-    callees = "\n".join(STAND_IN.format(name=name) for name in calls)
+    callees = "\n".join(STAND_IN.format(name=_key(name)) for name in calls)
     text = TOPOLOGY.format(what=what, callees=callees, **words)
     _refuse_unless_valid(text)
     scenario = f"test_slow_{words['callee_word']}.py"
@@ -111,8 +128,21 @@ def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     return list(paths)
 
 
+def _key(service: str) -> str:
+    """The name in YAML, where three words would mean something else."""
+    return json.dumps(service) if service in ("null", "true", "false") else service
+
+
 def _identifier(service: str) -> str:
-    return service.replace("-", "_")
+    word = service.replace("-", "_")
+    return f"{word}_" if keyword.iskeyword(word) or word in TAKEN else word
+
+
+def _refuse_bad_names(entry: str, calls: Sequence[str]) -> None:
+    from testbed.spec.topology import Topology
+
+    services: dict[str, Any] = {entry: {"language": "go", "calls": calls}}
+    Topology(name=entry, entry=entry, services=services | {name: {"language": "go"} for name in calls})
 
 
 def _refuse_unless_valid(text: str) -> None:
@@ -120,4 +150,8 @@ def _refuse_unless_valid(text: str) -> None:
 
     from testbed.spec.topology import Topology
 
-    Topology(**yaml.safe_load(text))
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise TestbedError(f"the start command or the folder cannot be written as YAML: {error}") from None
+    Topology(**data)

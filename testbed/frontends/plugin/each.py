@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testbed.errors import visible
+
 if TYPE_CHECKING:
     Status = tuple[str, str, str | tuple[str, Any]]
 
@@ -26,4 +28,4 @@ def line(report: pytest.CollectReport | pytest.TestReport, category: str) -> str
     from testbed.report.summary import result
 
     outcome = TestOutcome.from_data(report.testbed) if hasattr(report, "testbed") else None
-    return f"{title(report.nodeid)}: {result(outcome) if outcome and outcome.verdicts else category}\n"
+    return f"{visible(title(report.nodeid))}: {result(outcome) if outcome and outcome.verdicts else category}\n"

@@ -10,6 +10,7 @@ from testbed.checks.judging.saturation import starved
 from testbed.errors import Inconclusive, NotContained, TestbedError
 from testbed.frontends.plugin.reruns import then_held
 from testbed.history.unused_links import links_used
+from testbed.masking.known import KNOWN
 from testbed.report.narrative import narrative
 from testbed.report.outcome import Asserts, Ended, ReportOutcome, RunOutcome, TestOutcome
 
@@ -72,6 +73,6 @@ def _first_line(error: BaseException | None) -> str:
     if error is None:
         return ""
     try:
-        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        return KNOWN.in_message(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
     except Exception:  # str() of a user's exception may fail, which must not end pytest
         return type(error).__name__

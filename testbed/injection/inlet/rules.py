@@ -28,7 +28,7 @@ def encode(rules: Iterable[Rule]) -> str:
 def decode(text: str) -> tuple[Rule, ...]:
     """Return the rules of a text that `encode` or the inlet wrote. Raises `TestbedError` for any other text."""
     try:
-        return tuple(_rule(line.split("\t")) for line in text.splitlines())
+        return tuple(_rule(line.split("\t")) for line in text.split("\n") if line)
     except ValueError as problem:
         raise TestbedError(f"not a set of inlet rules ({problem}): {text[:200]!r}") from problem
 

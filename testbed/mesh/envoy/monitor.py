@@ -79,21 +79,21 @@ def edge_values(stats: str, hosts: str, links: Sequence[Link]) -> dict[str, Valu
 def failed_hosts(hosts: str, links: Sequence[Link]) -> set[tuple[str, str]]:
     """Return edge and replica of each host that failed since the start of the proxy, from the text of `HOSTS`."""
     known = by_listen(links)
-    rows = (line.split("::") for line in hosts.splitlines())
+    rows = (line.split("::") for line in hosts.split("\n"))
     failed = (row[1] for row in rows if len(row) == 4 and row[2] in FAILURES and row[3] != "0" and row[1] in known)
     return {(known[host].edge, known[host].callee) for host in failed}
 
 
 def _statistics(text: str) -> Iterator[tuple[str, str, float]]:
     """Yield cluster, statistic and value; the name of a cluster may contain a dot."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if found := _LINE.fullmatch(line):
             yield found["cluster"], found["statistic"], float(found["value"])
 
 
 def _hosts(text: str, links: Mapping[str, Link]) -> Iterator[tuple[str, Link, bool]]:
     """Yield cluster, link and whether it is ejected for each host."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         words = line.split("::")
         if len(words) == 4 and words[2] == "health_flags" and words[1] in links:
             yield words[0], links[words[1]], UNHEALTHY in words[3]

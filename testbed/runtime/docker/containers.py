@@ -19,7 +19,7 @@ from testbed.runtime.docker.leftovers import remove_run
 from testbed.runtime.docker.pods import Pod
 from testbed.runtime.docker.watch import ContainerLife, Watch
 from testbed.runtime.lives import Lives
-from testbed.runtime.probes import Ask, health, line_in, said_by
+from testbed.runtime.probes import Ask, health, line_in, lines_of, said_by
 from testbed.runtime.tools.inventory import program
 
 
@@ -137,7 +137,7 @@ class ContainerSet:
         """
         handle, ready = self.handles[process.name], process.ready
         if ready.log:
-            return line_in(lambda: self.engine.log(handle.container).splitlines(), ready.log)
+            return line_in(lambda: lines_of(self.engine.log(handle.container)), ready.log)
         if ready.command:
             return lambda: _said(*self.engine.run(handle.container, ready.command))
         scheme, _, rest = ready.url.partition("://")

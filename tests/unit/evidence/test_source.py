@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from testbed.evidence.source import Tail
 
 
@@ -35,3 +37,9 @@ def test_a_part_at_a_time_ends_with_a_whole_line(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("one\ntwo\nthree\n")
     tail = Tail(tmp_path / "log")
     assert [tail.read(9), tail.read(9), tail.read(9)] == [["one", "two"], ["three"], []]
+
+
+@pytest.mark.parametrize("inside", ["\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\r"])
+def test_only_a_line_feed_ends_a_line(tmp_path: Path, inside: str) -> None:
+    (tmp_path / "app.log").write_bytes(f'{{"path": "/a{inside}b"}}\nnext\n'.encode())
+    assert Tail(tmp_path / "app.log").read() == [f'{{"path": "/a{inside}b"}}', "next"]

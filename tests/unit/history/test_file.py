@@ -3,26 +3,27 @@ from dataclasses import fields
 from typing import get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.errors import TestbedError
 from testbed.history.events import Event, Evidence, FaultEvent, Phase, RunInfo
 from testbed.history.file import History
+from tests.kit.examples import examples
 
 KINDS = get_args(Event)
-NUMBERS = st.floats(allow_nan=False)
-JSON = st.dictionaries(st.text(), st.one_of(st.none(), st.integers(), st.text(), st.lists(st.text())))
+NUMBERS = st.floats(0, 1e18)
+JSON = st.dictionaries(st.text(), st.one_of(st.none(), st.integers(-(10**15), 10**15), st.text(), st.lists(st.text())))
 FIELDS = {
     "str": st.text(),
-    "int": st.integers(),
-    "float": st.one_of(NUMBERS, st.integers()),
+    "int": st.integers(-(10**15), 10**15),
+    "float": st.one_of(NUMBERS, st.integers(0, 10**15)),
     "bool": st.booleans(),
     "dict[str, object]": JSON,
     "dict[str, str]": st.dictionaries(st.text(), st.text()),
-    "dict[str, float]": st.dictionaries(st.text(), st.floats(allow_nan=False)),
+    "dict[str, float]": st.dictionaries(st.text(), NUMBERS),
     "int | None": st.none() | st.integers(-(2**40), 2**40),
-    "float | None": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    "float | None": st.none() | NUMBERS,
     "str | None": st.none() | st.text(),
     "tuple[str, ...]": st.lists(st.text()).map(tuple),
     "tuple[str, ...] | None": st.none() | st.lists(st.text()).map(tuple),
@@ -33,8 +34,8 @@ def events_of(kind):
     return st.builds(kind, **{field.name: FIELDS[str(field.type)] for field in fields(kind)})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(st.lists(st.one_of(*map(events_of, KINDS)), max_size=8))
+@examples(60)
 def test_what_is_written_is_read_again_exactly(tmp_path, events):
     path = tmp_path / "run.jsonl"
     History(events).write(path)

@@ -175,7 +175,7 @@ def test_the_plan_shows_a_service_in_its_own_namespace() -> None:
     assert "web-1/app              x          127.9.1.1:5000, in its own network namespace" in shown
     assert shown.count("in its own network namespace") == 1
     (web,) = (process for process in as_data(apart())["processes"] if process["name"] == "web-1/app")
-    assert web["network"] == {"port": 5000, "upstreams": ("127.9.1.1:4140", "127.9.1.1:4141")}
+    assert web["network"] == {"port": 5000, "upstreams": ["127.9.1.1:4140", "127.9.1.1:4141"]}
 
 
 def test_support_for_namespaces_is_tested_only_if_needed(monkeypatch: pytest.MonkeyPatch) -> None:

