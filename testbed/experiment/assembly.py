@@ -32,7 +32,7 @@ from testbed.injection.inlet.inlet import InletControl
 from testbed.injection.packets.engine import PacketEngine
 from testbed.injection.processes import ProcessActions
 from testbed.injection.toxiproxy.engine import LinkEngine
-from testbed.injection.toxiproxy.links import Links
+from testbed.injection.toxiproxy.links import TOKEN, Links
 from testbed.load.driver import Driver
 from testbed.load.encoding import RequestEncoding
 from testbed.load.recording import AnswerRecording
@@ -122,7 +122,8 @@ def assemble(
     reach = runtime.reach
     sources = tuple(logs(plan, reach))
     recorder = Recorder(sources, directory, unseen(plan, sources), queries=plan.topology.record_queries)
-    links = Links(reach(plan.links_api), inside=runtime.inside, links=[*plan.links, plan.probe])
+    token = directory / TOKEN if plan.space.shares_one_address else None
+    links = Links(reach(plan.links_api), inside=runtime.inside, links=[*plan.links, plan.probe], token=token)
     packets = PacketEngine(plan, runtime.inside, reach)
     rules, actions = (
         RuleEngine(InletControl(reach(plan.inlet_control))),

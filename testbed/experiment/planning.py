@@ -11,6 +11,7 @@ from testbed.mesh import mesh_named
 from testbed.plan.make import Plan, make_plan
 from testbed.plan.ports import Part
 from testbed.plan.values import AddressSpace
+from testbed.runtime.unix_sockets import is_unix
 from testbed.spec.edges import CLIENT
 from testbed.spec.topology import Topology
 
@@ -32,5 +33,6 @@ def links_and_inlet(plan: Plan) -> Part:
         fields=plan.topology.effect_fields,
     )
     entries = (link.listen for link in plan.links if link.caller == CLIENT)
-    links = replace(links, reached=(plan.links_api, plan.probe.listen, *entries))
+    api = () if is_unix(plan.links_api) else (plan.links_api,)
+    links = replace(links, reached=(*api, plan.probe.listen, *entries))
     return [links, inlet], [*link_files, *inlet_files]

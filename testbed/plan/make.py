@@ -62,8 +62,8 @@ class Plan:
 
     @property
     def links_api(self) -> str:
-        """The address of the Toxiproxy API."""
-        return f"{self.space.plane_address(1)}:8474"
+        """The address of the Toxiproxy API: a Unix socket in the folder of the run; in Docker, a port."""
+        return f"{self.space.plane_address(1)}:8474" if self.space.shares_one_address else "unix:{dir}/links/api.sock"
 
     @property
     def inlet_admin(self) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 Role = Literal["app", "proxy", "links", "inlet"]
 UNDER_WAY_MS = 500  # between two lines of a log about a request that is under way
 FLUSH_MS = 50  # the longest time that a proxy of a plan keeps a line of its log in memory
-AddressMap = Callable[[str], str]  # an "ip:port" of a plan -> the "ip:port" at which the test process reaches it
+AddressMap = Callable[[str], str]  # an address of a plan -> the address at which the test process reaches it
 
 
 def as_planned(address: str) -> str:
@@ -134,11 +134,11 @@ class Link:
 class Ready:
     """The condition under which a process is ready.
 
-    Without `log` and `command`: `url` answers 200 to 399 (http), accepts a connection (tcp), or answers SERVING
+    Without `log` and `command`: `url` answers 200 to 399 (http), accepts a connection (tcp, unix), or answers SERVING
     (grpc). With `log`: a line of its log matches this regular expression. With `command`: it exits with 0.
     """
 
-    url: str  # "http://127.50.4.1:8080/healthz", "tcp://127.50.4.1:8080", "grpc://127.50.4.1:8080"
+    url: str  # "http://127.50.4.1:8080/healthz", "tcp://127.50.4.1:8080", "grpc://127.50.4.1:8080", "unix:{dir}/a.sock"
     log: str = ""
     command: tuple[str, ...] = ()
     within_s: float | None = None  # None: the default limit of the runtime
@@ -185,7 +185,7 @@ class Process:
     cwd: str = ""  # "": the folder of the run
     needs: tuple[str, ...] = ()  # names of processes that must be ready first
     image: str = ""  # the container image; an empty argv means its default command
-    reached: tuple[str, ...] = ()  # the addresses that the test process uses
+    reached: tuple[str, ...] = ()  # every "ip:port" that the test process uses
     network: Network | None = None  # None: it shares the network of the run
 
 

@@ -102,7 +102,7 @@ class Runtime(Protocol):
         """Return the address space for a topology, with the ports and networks that its services need."""
 
     def reach(self, address: str) -> str:
-        """Return the address at which the test process reaches an "ip:port" of the plan (one of `Process.reached`).
+        """Return the address at which the test process reaches an address of the plan (`Process.reached`, or a socket).
 
         Valid after the start and until the end of the run, even if processes are killed or restarted.
         """

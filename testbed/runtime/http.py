@@ -1,11 +1,13 @@
-"""HTTP requests to the control address of a process: one on a new connection, or many on a kept one."""
+"""HTTP requests to the control address ("ip:port" or "unix:PATH") of a process: on a new connection, or a kept one."""
 
 from __future__ import annotations
 
 import http.client
 import time
+from collections.abc import Mapping
 
 from testbed.errors import TestbedError
+from testbed.runtime.unix_sockets import connected, is_unix, path_of
 
 TIMEOUT_S = 5.0
 
@@ -17,26 +19,43 @@ def ask(
     *,
     method: str = "GET",
     body: str | None = None,
+    headers: Mapping[str, str] | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> tuple[int, str]:
-    """Send one request to "ip:port"; return status and text.
+    """Send one request to an address; return status and text.
 
     Raises `TestbedError` that begins with `complaint` if there is no answer.
     """
-    connection = http.client.HTTPConnection(address, timeout=timeout_s)
+    connection = connection_to(address, timeout_s)
     try:
-        return _exchange(connection, method, path, body)
+        return _exchange(connection, method, path, body, headers)
     except (OSError, http.client.HTTPException) as problem:
         raise TestbedError(f"{complaint}: {problem!r}") from problem
     finally:
         connection.close()
 
 
+def connection_to(address: str, timeout_s: float) -> http.client.HTTPConnection:
+    """Return a connection to "ip:port" or "unix:PATH", which is made by the first request."""
+    if is_unix(address):
+        return _UnixConnection(path_of(address), timeout_s)
+    return http.client.HTTPConnection(address, timeout=timeout_s)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = connected(self._path, self.timeout)
+
+
 class KeepAliveClient:
-    """Sends many requests to one "ip:port", and detects its restarts. Not thread-safe."""
+    """Sends many requests to one address, and detects its restarts. Not thread-safe."""
 
     def __init__(self, address: str, timeout_s: float = 1.0) -> None:
-        self._connection = http.client.HTTPConnection(address, timeout=timeout_s)
+        self._connection = connection_to(address, timeout_s)
         self.life = 1  # 1 more after each restart of the other side
         self._broke = False
 
@@ -71,8 +90,12 @@ class KeepAliveClient:
 
 
 def _exchange(
-    connection: http.client.HTTPConnection, method: str, path: str, body: str | None = None
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    connection.request(method, path, body)
+    connection.request(method, path, body, headers or {})
     answer = connection.getresponse()
     return answer.status, answer.read().decode(errors="replace")

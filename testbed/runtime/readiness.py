@@ -12,6 +12,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from testbed.runtime.probes import Ask
+from testbed.runtime.unix_sockets import is_unix, path_of, usable
 
 PAUSE_S = 0.005  # minimum pause between two checks of the same address
 PAUSE_EACH_S = 0.0005  # more for each address, so at most 2,000 checks a second (a tenth of a core)
@@ -27,8 +28,8 @@ def wait_ready(
 ) -> dict[str, str]:
     """Wait until all are ready. After the time limit, return the names that are not ready, each with the reason.
 
-    A condition is a URL that answers 200 to 399 (http) or accepts a connection (tcp), or a check function. The limit is
-    `timeout_s`, or that in `own_s`. `check` is called repeatedly; an exception from it ends the wait.
+    A condition is a URL that answers 200 to 399 (http) or accepts a connection (tcp, unix), or a check function. The
+    limit is `timeout_s`, or that in `own_s`. `check` is called repeatedly; an exception from it ends the wait.
     """
     begin = time.monotonic()
     waiting = {_probe(name, condition) for name, condition in conditions.items()}
@@ -100,7 +101,7 @@ class _Address:
     def __init__(self, name: str, url: str) -> None:
         parts = urlsplit(url)
         self.name, self.ready, self.reason = name, False, "not checked yet"
-        self._connects = parts.scheme == "tcp"
+        self._connects, self._path = parts.scheme in ("tcp", "unix"), path_of(url) if is_unix(url) else ""
         self._address = (parts.hostname or "", parts.port or 80)
         head = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
         self._request = head.encode()
@@ -113,12 +114,22 @@ class _Address:
         if self._socket is not None and now - self._since > PATIENCE_S:
             self._fail(selector, f"no answer within {PATIENCE_S:g} s")
         if self._socket is None:
-            self._socket, self._answer, self._since = socket.socket(), b"", now
+            family = socket.AF_UNIX if self._path else socket.AF_INET
+            self._socket, self._answer, self._since = socket.socket(family), b"", now
             self._socket.setblocking(False)
-            code = self._socket.connect_ex(self._address)
+            code = self._connect(self._socket)
             selector.register(self._socket, selectors.EVENT_WRITE, self)
             if code not in (0, errno.EINPROGRESS):
                 self._fail(selector, os.strerror(code).lower())
+
+    def _connect(self, line: socket.socket) -> int:
+        if not self._path:
+            return line.connect_ex(self._address)
+        try:
+            with usable(self._path) as short:
+                return line.connect_ex(short)
+        except OSError as error:
+            return error.errno or errno.ENOENT
 
     def advance(self, selector: selectors.DefaultSelector) -> None:
         """Send the request on a new connection, or read the answer."""

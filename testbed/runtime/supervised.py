@@ -39,7 +39,7 @@ class SupervisedRuntime:
     # -- where it runs
 
     def reach(self, address: str) -> str:
-        """Return the address at which the test process reaches an "ip:port" of the plan."""
+        """Return the address at which the test process reaches an address of the plan."""
         return self.backend.reach(address)
 
     def inside(self, name: str) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def user(request: pytest.FixtureRequest) -> Iterator[User]:
         for path in caches.values():
             path.mkdir()
         give(Path(name), uid or os.geteuid())
-        more = {"GOFLAGS": "-modcacherw", "PATH": "/usr/local/bin:/usr/bin:/bin"}  # removable; no Go but the wheel's
+        more = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
         yield User(uid, sources, {key: str(path) for key, path in caches.items()} | more)
 
 

@@ -28,6 +28,7 @@ from testbed.injection.toxiproxy.links import Links, links_process
 from testbed.mesh import Mesh, mesh_named
 from testbed.mesh.envoy.config import EnvoyMesh
 from testbed.plan.values import File, Link, Process, Replica
+from testbed.runtime.http import ask as ask_control
 from testbed.runtime.process.lease import Lease, lease_block
 from testbed.runtime.process.runtime import ProcessRuntime
 from testbed.spec.topology import Topology
@@ -95,7 +96,7 @@ class Laid:
 
     @property
     def links_api(self) -> str:
-        return f"{self.network}.0.1:8474"
+        return "unix:{dir}/links/api.sock"
 
     @property
     def inlet_admin(self) -> str:
@@ -137,7 +138,7 @@ class Stage:
         replicas = (self.caller, *self.callees)
         self.plan = Laid(self.topology, mesh_named(self.topology.mesh), replicas, self.links, net)
         self.runtime = ProcessRuntime(self.directory, self.lease, keep=True)
-        self.toxi, self.control = Links(self.plan.links_api), InletControl(self.plan.inlet_control)
+        self.toxi, self.control = Links(self.runtime.reach(self.plan.links_api)), InletControl(self.plan.inlet_control)
 
     def _link(self, callee: Replica) -> Link:
         address = callee.address
@@ -222,7 +223,7 @@ class Stage:
     def mend_links(self) -> None:
         """Open every link and take off every toxic."""
         self.toxi.close()
-        ask(self.plan.links_api, "/reset", "POST", None, {})
+        ask_control(self.runtime.reach(self.plan.links_api), "/reset", "no reset", method="POST")
         assert self.toxi.verify_clean() == []
 
     def until_well(self) -> None:

@@ -1,14 +1,10 @@
-"""Links: one Toxiproxy for the whole run, and the only module that uses toxiproxy-python.
-
-This client has no timeouts, keeps the address of the server in its class, ignores 5xx answers and reads nothing back.
-Here each `Links` has a separate class, every call has a timeout, and every change is read back.
-"""
+"""Links: one Toxiproxy for the whole run. Every call has a timeout, and every change is read back."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -18,16 +14,18 @@ from testbed.faults.toxics import checked
 from testbed.injection.namespaces import LINKS, EnterCommandFor, same_namespace
 from testbed.injection.toxiproxy import state
 from testbed.injection.toxiproxy.blackhole import Held, hold_address
+from testbed.injection.toxiproxy.client import Send, authorization, client
 from testbed.plan.values import File, Link, Process, Ready
 from testbed.runtime.http import ask
+from testbed.runtime.unix_sockets import is_unix, path_of
 
 CONFIG = "links/toxiproxy.json"
+TOKEN = "links/token"  # in a container; its Toxiproxy writes it
 # Toxiproxy passes data from goroutine to goroutine. This is faster in one thread, and leaves the other CPUs to the
 # services. It has little data, so garbage collection can be rare. Measured: benchmarks/README.md.
 _ENVIRONMENT = {"LOG_LEVEL": "error", "GOMAXPROCS": "1", "GOGC": "800"}
 GLANCE_S = 2.0  # to look at all links between two phases; other evidence tells of a Toxiproxy that does not answer
 TIMEOUT_S = 20.0  # an overloaded machine may need 5; a dead server refuses at once
-_NO_PROXY = {"http": None, "https": None, "all": None}  # ignore HTTP_PROXY of the user
 
 
 def toxiproxy_config(links: Iterable[Link]) -> str:
@@ -37,12 +35,18 @@ def toxiproxy_config(links: Iterable[Link]) -> str:
 
 
 def links_process(links: Sequence[Link], api: str) -> tuple[Process, list[File]]:
-    """Return the Toxiproxy of these links, controlled at `api` ("ip:port")."""
-    host, _, port = api.rpartition(":")
-    argv = ("toxiproxy", "-host", host, "-port", port, "-config", f"{{dir}}/{CONFIG}")
-    listens = (api, *(link.listen for link in links))
-    process = Process(LINKS, "links", argv, Ready(f"http://{api}/version"), listens, _ENVIRONMENT)
-    return process, [File(CONFIG, toxiproxy_config(links))]
+    """Return the Toxiproxy of these links, controlled at `api` ("unix:{dir}/PATH", or "ip:port" with a token)."""
+    argv, ready, own = _control(api)
+    argv = ("toxiproxy", *argv, "-config", f"{{dir}}/{CONFIG}")
+    listens = (*own, *(link.listen for link in links))
+    return Process(LINKS, "links", argv, ready, listens, _ENVIRONMENT), [File(CONFIG, toxiproxy_config(links))]
+
+
+def _control(api: str) -> tuple[tuple[str, ...], Ready, tuple[str, ...]]:
+    """Return the arguments for the API, its readiness, and the ports that it needs."""
+    if is_unix(api):  # relative to the folder of the run, in which it starts: so the path is never too long
+        return ("-socket", path_of(api).removeprefix("{dir}/")), Ready(api), ()
+    return ("-listen", api, "-token", f"{{dir}}/{TOKEN}"), Ready(f"http://{api}/version"), (api,)
 
 
 class Links:
@@ -57,11 +61,15 @@ class Links:
         timeout_s: float = TIMEOUT_S,
         inside: EnterCommandFor = same_namespace,
         links: Sequence[Link] = (),
+        token: Path | None = None,
     ) -> None:
-        """`links` are the planned ones; `inside` returns the command prefix for their network."""
-        self._address, self._timeout_s, self._inside = api_address, timeout_s, inside
+        """`links` are the planned ones; `inside` returns the command prefix for their network.
+
+        `token` is the file with the token, which an `api_address` with a port needs.
+        """
+        self._address, self._timeout_s, self._inside, self._token = api_address, timeout_s, inside, token
         self._ways = {link.name: (link.listen, link.upstream) for link in links}
-        self._client: Any = None
+        self._send: Send | None = None
         self._held: dict[str, Held] = {}
 
     def require(self, operations: Iterable[LinkOperation]) -> None:
@@ -109,10 +117,11 @@ class Links:
     def foreign(self, operations: Sequence[LinkOperation]) -> list[str]:
         """Return in words how the links differ from these operations; [] if Toxiproxy does not answer at once."""
         try:
-            _, text = ask(self._address, "/proxies", "", timeout_s=GLANCE_S)
-        except TestbedError:
+            headers = authorization(self._token)
+            status, text = ask(self._address, "/proxies", "", headers=headers, timeout_s=GLANCE_S)
+        except (TestbedError, OSError):
             return []
-        return state.differences(json.loads(text), self._ways, operations)
+        return state.differences(json.loads(text), self._ways, operations) if status == 200 else []
 
     def _add(self, toxic: Toxic, attributes: Mapping[str, int]) -> None:
         wanted = state.toxic(toxic, attributes)
@@ -136,9 +145,9 @@ class Links:
         return found
 
     def _ask(self, method: str, path: str, link: str = "", **body: Any) -> Any:
-        api = self._api()
+        self._send = send = self._send or client(self._address)
         try:
-            response = getattr(api, method)(path, timeout=self._timeout_s, proxies=_NO_PROXY, **body)
+            response = send(method, path, self._timeout_s, headers=authorization(self._token), **body)
         except Exception as problem:  # three of the client, and any of requests
             raise self._failure(problem, link) from problem
         if response.status_code >= 300:
@@ -154,16 +163,6 @@ class Links:
         if link in known:
             return TestbedError(f"Toxiproxy has no such toxic on {link}: {problem}")
         return FaultError(f"there is no link {link!r}{nearest(link, known)}")
-
-    def _api(self) -> Any:
-        """The client's class, with this server's address; made at first use, because its imports take 0.1 s."""
-        if self._client is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of an old client and its dependencies
-                from toxiproxy.api import APIConsumer
-            host, _, port = self._address.rpartition(":")
-            self._client = type("Api", (APIConsumer,), {"host": host, "port": port})
-        return self._client
 
 
 def _path(link: str) -> str:

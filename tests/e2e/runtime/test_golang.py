@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import Unavailable
-from testbed.runtime.tools import binaries, golang, versions
+from testbed.runtime.tools import binaries, digests, golang, versions
 from testbed.runtime.tools.golang import OnProgress, Program
 
 pytestmark = pytest.mark.e2e
@@ -71,7 +71,7 @@ def test_a_program_is_built_once_and_again_when_its_sources_change(program: Prog
     second = built(program, said.append)
     assert greet(second) == "good morning"
     assert greet(first) == "hello"
-    assert {path.suffix for path in first.parent.iterdir()} <= {"", ".lock"}
+    assert {path.suffix for path in first.parent.iterdir()} <= {"", ".lock", ".sha256"}
     assert not list(first.parent.glob(".build-*"))
 
 
@@ -147,6 +147,50 @@ def test_a_build_that_fails_leaves_nothing_and_says_what_go_says(program: Progra
     ):
         built(program)
     assert not golang.cached(program).exists()
+
+
+def test_no_setting_of_the_user_changes_a_build(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each would make it fail, or make another program of it."""
+    (tmp_path / "settings").write_text("GOFLAGS=-mod=vendor\nGOOS=plan9\n")
+    work = tmp_path / "go.work"
+    work.write_text("go 9.99\n")
+    harmful = {
+        "GOENV": str(tmp_path / "settings"),
+        "GOFLAGS": "-tags=x -mod=mod -nonsense",
+        "GOWORK": str(work),
+        "GOOS": "windows",
+        "GOARCH": "riscv64",
+        "GOROOT": "/nonexistent",
+        "GOTOOLCHAIN": "go9.99.0",
+        "GOEXPERIMENT": "nonsense",
+        "CGO_ENABLED": "1",
+    }
+    plain = digests.digest_of(built(program))
+    for name, value in harmful.items():
+        monkeypatch.setenv(name, value)
+    golang.cached(program).unlink()
+    assert digests.digest_of(built(program)) == plain
+
+
+def test_the_users_place_of_modules_is_kept(program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GOENV", str(tmp_path / "settings"))
+    monkeypatch.delenv("GOPROXY", raising=False)
+    (tmp_path / "settings").write_text("GOPROXY=file:///of/the/company\nGOFLAGS=-mod=vendor\n")
+    found = golang.environment(binaries.find("go"), program.folder)
+    assert (found["GOPROXY"], found["GOFLAGS"], found["GOENV"]) == ("file:///of/the/company", "", "off")
+
+
+def test_a_changed_program_is_built_again_with_a_line(program: Program) -> None:
+    path, said = built(program), list[str]()
+    with path.open("ab") as file:
+        file.write(b"more")
+    assert built(program, said.append) == path
+    assert said[0] == f"{path} is not the file that was built (its SHA-256 differs): it is replaced"
+    assert greet(path) == "hello"
+    assert built(program, said.append) == path
+    assert len(said) == 3
 
 
 def test_missing_sources_are_an_incomplete_installation(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from testbed.spec import private
 from testbed.spec.topology import Topology
 
-SECRET = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=12, max_size=20)
+SECRET = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=12, max_size=20).map(
+    "9z{}".format
+)
 
 
 @pytest.mark.parametrize(

