@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE  # a test run starts hundreds of interpreters: 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools lacks demo test containers patterns lint types unit e2e e2edocker bench calibrate soak survive \
-  stability truth nightly install-matrix docs clean
+  stability truth fuzz nightly install-matrix docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -75,6 +75,10 @@ survive: setup  ## kill -9 at random times, 100 times without and 100 with xdist
 	@TESTBED_CROWD=$(CROWD) TESTBED_KILLS=$(KILLS) TESTBED_KILLS_XDIST=$(KILLS) TESTBED_KILLS_DOCKER=$(KILLS_DOCKER) \
 	  $(BIN)/python -m pytest -q -x tests/e2e/runtime/survival -p no:randomly
 
+EXAMPLES ?= 20000
+fuzz: setup  ## readers and constructors meet 20,000 examples each of anything (EXAMPLES=2000)
+	@TESTBED_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/unit -m fuzz -n 2 --dist worksteal
+
 TIMES ?= 50
 OF ?= examples/test_shop.py
 soak: setup  ## the demo 50 times in random order (TIMES=5, OF=examples), then `make truth` and `make survive`
@@ -95,7 +99,7 @@ STEPS ?=
 truth: setup  ## the corpus of verdicts, tests/e2e/truth, RUNS=10 times with background load UNDER=idle, loops or memory
 	@$(BIN)/python -m benchmarks.truth --runs $(RUNS) --under $(UNDER)
 
-nightly: setup  ## before a release: install-matrix, stability, calibrate, soak, bench, with a summary file (hours)
+nightly: setup  ## before a release: install-matrix, fuzz, stability, calibrate, soak, bench, with a summary file (hours)
 	@$(BIN)/python -m benchmarks.nightly $(STEPS)
 
 docs: setup  ## regenerate the schema part of docs/topology.md

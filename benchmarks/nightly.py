@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".testbed" / "nightly"
 STEPS = {
     "install-matrix": "installed from a checkout, a wheel, an sdist and git, with each installed Python",
+    "fuzz": "readers and constructors meet 20,000 examples each of anything: an answer or one error of ours",
     "stability": "the whole suite many times in a row",
     "calibrate": "every scenario in examples/ is sensitive to its fault and its policies",
     "soak": "no verdict changes in 50 rounds of the demo and 10 of the corpus; no process remains after kill -9",

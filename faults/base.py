@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, Self
 
+from testbed.arguments import checked, is_number, refuse_misfits
 from testbed.errors import FaultError
 from testbed.faults.operations import Operation, Scope
 from testbed.faults.scope import Scoping
@@ -39,11 +40,17 @@ class Fault:
 
     def __post_init__(self) -> None:
         """Refuse impossible values before anything starts."""
+        refuse_misfits(self, FaultError, self.validate)
+        self.normalize()
         self.validate()
+
+    def normalize(self) -> None:
+        """Bring values into their usual form; each has the type of its field."""
 
     def validate(self) -> None:
         """Raise `FaultError` if a value is out of its range."""
 
+    @checked(FaultError)
     def on(
         self,
         edge: str | None = None,
@@ -93,6 +100,7 @@ class Fault:
     def _unscopable(self, method: str) -> FaultError:
         return FaultError(f"{self.name}(...).{method} is not possible: a {self.plane} fault cannot select requests")
 
+    @checked(FaultError)
     def after(self, *, s: float) -> Self:
         """Come into force `s` seconds after it is injected, for several faults in one experiment."""
         positive(self, s=s)
@@ -200,18 +208,22 @@ class RequestFault(Fault):
     plane: ClassVar[Plane] = "inlet"
     twin: ClassVar[str]  # the link fault to use if there is no inlet
 
+    @checked(FaultError)
     def for_users(self, *users: str, percent: float | None = None) -> Self:
         """Affect exactly these users, or exactly this share of the load's users (the seed selects them once)."""
         return replace(self, scoping=self.scoping.users(users, percent))
 
+    @checked(FaultError)
     def for_cohort(self, cohort: str) -> Self:
         """Affect the users of one cohort of the load."""
         return replace(self, scoping=self.scoping.of_cohort(cohort))
 
+    @checked(FaultError)
     def for_requests(self, *, percent: float) -> Self:
         """Affect this share of the requests, drawn again for every call and attempt (a retry often succeeds)."""
         return replace(self, scoping=self.scoping.requests(percent))
 
+    @checked(FaultError)
     def for_attempts(self, *attempts: int) -> Self:
         """Affect only these attempts of a call: 1 is the first attempt of the caller's proxy."""
         return replace(self, scoping=self.scoping.of_attempts(attempts))
@@ -233,14 +245,14 @@ class RequestFault(Fault):
 
 
 def positive(fault: Fault, **values: float) -> None:
-    """Raise `FaultError` unless every value is a finite number above zero."""
+    """Raise `FaultError` unless every value is above zero."""
     for key, value in values.items():
-        if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+        if not (is_number(value) and value > 0):
             raise FaultError(f"{fault}: {key} must be above 0")
 
 
 def not_negative(fault: Fault, **values: float) -> None:
-    """Raise `FaultError` unless every value is a finite number of zero or more."""
+    """Raise `FaultError` unless every value is zero or more."""
     for key, value in values.items():
-        if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+        if not (is_number(value) and value >= 0):
             raise FaultError(f"{fault}: {key} must not be negative")

@@ -49,12 +49,11 @@ class outage(Fault):
     replicas: int | None = None
     kind: Kind = "refused"
 
-    def __post_init__(self) -> None:
-        """Take an old word for a kind, with a warning, then as any fault."""
+    def normalize(self) -> None:
+        """Take an old word for a kind, with a warning."""
         if new := OLD_KINDS.get(self.kind):
             warn(f"kind={self.kind!r}", f"kind={new!r}")
             object.__setattr__(self, "kind", new)
-        super().__post_init__()
 
     def validate(self) -> None:
         """Raise `FaultError` for an unknown kind or fewer than one replica."""

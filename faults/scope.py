@@ -37,6 +37,8 @@ class Scoping:
     def of_cohort(self, cohort: str) -> Scoping:
         """Add a cohort of the load."""
         self._only_one("for_cohort", self.fixed)
+        if not cohort:
+            raise FaultError("for_cohort() takes the name of a cohort of the load")
         return replace(self, cohort=cohort)
 
     def requests(self, percent: float) -> Scoping:

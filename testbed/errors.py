@@ -6,6 +6,7 @@ Exception
 │   ├── TopologyError       an invalid topology (file, line, field, nearest valid name)
 │   ├── FaultError          a fault that cannot be injected as written
 │   ├── CheckError          a check that cannot be evaluated as written
+│   ├── LoadError           a load that cannot be sent as written
 │   └── Unavailable         a binary or package is missing on this machine
 │       └── Unsupported     the kernel, the user or the runtime cannot do it: the test is skipped
 └── AssertionError
@@ -56,6 +57,10 @@ class FaultError(TestbedError):
 
 class CheckError(TestbedError):
     """A check that cannot be evaluated as written: wrong edge, bound or population."""
+
+
+class LoadError(TestbedError):
+    """A load that cannot be sent as written: wrong request, rate, users or cohorts."""
 
 
 class Unavailable(TestbedError):

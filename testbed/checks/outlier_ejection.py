@@ -45,10 +45,9 @@ class outlier_ejection(Check):
     takes_tcp: ClassVar[bool] = True
     slack: ClassVar[tuple[str, ...]] = ("within_s", "back_within_s")
 
-    def __post_init__(self) -> None:
+    def normalize(self) -> None:
         """Write the edge with single spaces."""
-        object.__setattr__(self, "edge", normal_edge(str(self.edge)) if self.edge else "")
-        super().__post_init__()
+        object.__setattr__(self, "edge", normal_edge(self.edge) if self.edge else "")
 
     def validate(self) -> None:
         """Raise `CheckError` without an edge or replica, without a bound, or for an impossible bound."""

@@ -30,7 +30,7 @@ class probe(ProbeCheck):
 
     at_least: float | None = field(default=None, kw_only=True)
     at_most: float | None = field(default=None, kw_only=True)
-    equals: float | str | None = field(default=None, kw_only=True)
+    equals: float | str | bool | None = field(default=None, kw_only=True)
     reading: Which = field(default="every", kw_only=True)
 
     def validate(self) -> None:

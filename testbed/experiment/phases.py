@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from testbed import clock
+from testbed.errors import TestbedError
 from testbed.experiment.traffic import WARM_UP
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ def play(
         if injection is not None:
             injection.heal()
     traffic.mark("heal", start)
+
+
+def refuse_negative(**times: float) -> None:
+    """Raise `TestbedError` for the first time below 0."""
+    for name, seconds in times.items():
+        if seconds < 0:
+            raise TestbedError(f"experiment(): {name} must not be negative, not {seconds:g}")
 
 
 def phase(traffic: Traffic, for_s: float, name: str) -> None:

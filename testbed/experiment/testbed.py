@@ -8,10 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from testbed.errors import FaultError, TestbedError
+from testbed.arguments import checked
+from testbed.errors import FaultError, LoadError, TestbedError
 from testbed.experiment import recording
 from testbed.experiment.assembly import assemble
-from testbed.experiment.phases import phase, play
+from testbed.experiment.phases import phase, play, refuse_negative
 from testbed.experiment.policy_override import PolicyOverride
 from testbed.experiment.preflight import foresee, note
 from testbed.experiment.progress import OnProgress, no_progress
@@ -89,6 +90,7 @@ class Testbed:
 
     # -- what a test uses
 
+    @checked(TestbedError)
     def experiment(
         self,
         *faults: Fault,
@@ -110,6 +112,7 @@ class Testbed:
             raise TestbedError(
                 "experiment(...) without load=: no request would be sent. Add load=constant_rate(get('/'), rps=100)"
             )
+        refuse_negative(hold_s=hold_s, warmup_s=warmup_s, baseline_s=baseline_s or 0, recover_s=recover_s)
         refuse_late(faults, hold_s)
         self._join_test()
         context = self.parts.context(load.population(self.record.seed), self.record.seed)
@@ -126,6 +129,7 @@ class Testbed:
             phase(traffic, recover_s, "recover")
         return traffic.result()
 
+    @checked(LoadError)
     def load(self, shape: Workload, probes: Mapping[str, Probe] = recording.NO_PROBES) -> Traffic:
         """Open-loop load on the entry. `probes` are values of the system to read meanwhile, by name.
 
@@ -145,6 +149,7 @@ class Testbed:
         """Whether the apps lost connections because of us, and nothing is broken: then the load can replace them."""
         return self.parts.injector.is_idle and self._cleaner.take_broken_connections()
 
+    @checked(FaultError)
     def inject(self, *faults: Fault) -> Injection:
         """Inject faults until the end of the `with` block (or until `heal()`), either all or none.
 
@@ -172,6 +177,7 @@ class Testbed:
         warn("policies", "override_policies")
         return self.override_policies(overrides)
 
+    @checked(TestbedError)
     def client(self, user: str = "", cohort: str = "") -> httpx.Client:
         """An httpx client for the entry, for plain asserts. Its requests carry this user.
 
@@ -179,10 +185,12 @@ class Testbed:
         """
         return clients.client(self._endpoint("http"), self._runs, user, cohort, self.topology.context_headers)
 
+    @checked(TestbedError)
     def async_client(self, user: str = "", cohort: str = "") -> httpx.AsyncClient:
         """The same, for `async def` tests."""
         return clients.async_client(self._endpoint("http"), self._runs, user, cohort, self.topology.context_headers)
 
+    @checked(TestbedError)
     def channel(self, user: str = "", cohort: str = "") -> grpc.Channel:
         """A gRPC channel to an entry that speaks gRPC, for plain asserts. Its calls carry this user."""
         address = self._endpoint("grpc").removeprefix("http://")

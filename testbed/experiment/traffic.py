@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from testbed import clock
+from testbed.arguments import checked
 from testbed.errors import TestbedError
 from testbed.experiment.progress import OnProgress, no_progress
 from testbed.history.events import Evidence, Phase, Request, ScheduleAdherence
@@ -79,6 +80,7 @@ class Traffic:
         self.phases: list[Phase] = []
         self.began = clock.now()
 
+    @checked(TestbedError)
     def run(self, for_s: float, phase: str = "load") -> None:
         """Keep the load on for this time as the phase `phase` (use each name once).
 

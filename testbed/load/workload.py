@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal, TypedDict, Unpack
 
-from testbed.errors import TestbedError, nearest
+from testbed.arguments import checked, is_number, is_whole, refuse_misfits, shown
+from testbed.errors import LoadError, nearest
 from testbed.load.recording import BODIES_KB
 
 MOST_RPS = 100_000
 MOST_BODIES_KB = 65_536
+MOST_USERS = 1_000_000
 OWN_HEADERS = ("baggage", "traceparent", "x-request-id")
 FRAMING = ("connection", "content-length", "transfer-encoding")
 NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -26,11 +28,11 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 def _check_header(name: str, value: str) -> None:
     if not _TOKEN.fullmatch(name):
-        raise TestbedError(f"header name {name!r} is not allowed in HTTP")
+        raise LoadError(f"header name {name!r} is not allowed in HTTP")
     if name.lower() in OWN_HEADERS + FRAMING:
-        raise TestbedError(f"header {name!r} is set by the load itself; choose another name")
+        raise LoadError(f"header {name!r} is set by the load itself; choose another name")
     if not value.isprintable() or not value.isascii():
-        raise TestbedError(f"header {name!r}: value {value!r} is not printable ASCII")
+        raise LoadError(f"header {name!r}: value {value!r} is not printable ASCII")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,16 @@ class RequestTemplate:
     rpc: bool = False  # a unary call in gRPC: `path` is its method, `body` its message
 
     def __post_init__(self) -> None:
+        refuse_misfits(self, LoadError, self._check)
+        self._check()
+
+    def _check(self) -> None:
         if not re.fullmatch(r"[A-Z]+", self.method):
-            raise TestbedError(f"method {self.method!r} is not an upper-case HTTP method such as 'GET'")
+            raise LoadError(f"method {self.method!r} is not an upper-case HTTP method such as 'GET'")
         if not self.path.startswith("/"):
-            raise TestbedError(f"path {self.path!r} must begin with '/': write {'/' + self.path!r}")
+            raise LoadError(f"path {self.path!r} must begin with '/': write {'/' + self.path!r}")
         if not _PATH.fullmatch(self.path) or "#" in self.path:
-            raise TestbedError(f"path {self.path!r} has a character that must be percent-encoded")
-        if not isinstance(self.body, bytes):
-            raise TestbedError(f"body {self.body!r} is neither text nor bytes; encode it first (json.dumps)")
+            raise LoadError(f"path {self.path!r} has a character that must be percent-encoded")
         for name, value in self.headers.items():
             _check_header(name, value)
 
@@ -60,26 +64,27 @@ class RequestTemplate:
         return f"{'unary' if self.rpc else self.method} {self.path}"
 
 
+@checked(LoadError)
 def get(path: str, headers: Mapping[str, str] | None = None) -> RequestTemplate:
-    """Return a GET of `path` (which begins with ``/``); raises TestbedError if HTTP does not allow it."""
+    """Return a GET of `path` (which begins with ``/``); raises LoadError if HTTP does not allow it."""
     return RequestTemplate("GET", path, headers=dict(headers or {}))
 
 
+@checked(LoadError)
 def post(path: str, body: str | bytes = b"", headers: Mapping[str, str] | None = None) -> RequestTemplate:
-    """Return a POST of `body` (text goes as UTF-8) to `path`; raises TestbedError if HTTP does not allow it."""
+    """Return a POST of `body` (text goes as UTF-8) to `path`; raises LoadError if HTTP does not allow it."""
     return RequestTemplate("POST", path, body.encode() if isinstance(body, str) else body, dict(headers or {}))
 
 
+@checked(LoadError)
 def unary(method: str, message: bytes = b"", metadata: Mapping[str, str] | None = None) -> RequestTemplate:
     """Return a unary gRPC call of a method such as "/shop.v1.Stock/Get", to an entry that speaks gRPC.
 
     `message` is an encoded message (`request.SerializeToString()`); the default is the empty message. Raises
-    TestbedError for an invalid method or message.
+    LoadError for an invalid method or message.
     """
     if not _METHOD.fullmatch(method):
-        raise TestbedError(f"{method!r} is not a gRPC method: write '/package.Service/Method'")
-    if not isinstance(message, bytes):
-        raise TestbedError(f"message {message!r} is not bytes: encode it first (message.SerializeToString())")
+        raise LoadError(f"{method!r} is not a gRPC method: write '/package.Service/Method'")
     return RequestTemplate("POST", method, message, dict(metadata or {}), rpc=True)
 
 
@@ -103,13 +108,17 @@ class Workload:
     bodies_kb: float = BODIES_KB
 
     def __post_init__(self) -> None:
+        refuse_misfits(self, LoadError, self._check)
+        self._check()
+
+    def _check(self) -> None:
         _check_rate("rps", self.rps)
         if not 0 < self.timeout_s < math.inf:
-            raise TestbedError(f"timeout_s={self.timeout_s!r}: it must be a number of seconds above 0")
-        if isinstance(self.bodies_kb, bool) or not 0 <= self.bodies_kb <= MOST_BODIES_KB:
-            raise TestbedError(f"bodies_kb={self.bodies_kb!r}: it must be a number from 0 to {MOST_BODIES_KB:,}")
-        if isinstance(self.users, bool) or not isinstance(self.users, int) or self.users < 1:
-            raise TestbedError(f"users={self.users!r}: a load needs a whole number of users, at least 1")
+            raise LoadError(f"timeout_s={self.timeout_s!r}: it must be a number of seconds above 0")
+        if not 0 <= self.bodies_kb <= MOST_BODIES_KB:
+            raise LoadError(f"bodies_kb={self.bodies_kb!r}: it must be a number from 0 to {MOST_BODIES_KB:,}")
+        if not (is_whole(self.users) and 1 <= self.users <= MOST_USERS):
+            raise LoadError(f"users={self.users!r}: a load needs a whole number of users from 1 to {MOST_USERS:,}")
         for name, share in self.cohorts.items():
             _check_cohort(name, share, self.users)
         self._check_cohort_rates()
@@ -118,7 +127,7 @@ class Workload:
         for header, text in self.user_headers.items():
             _check_user_header(header, text)
             if header.lower() in taken:
-                raise TestbedError(f"header {header!r} is in the request's own headers and in user_headers")
+                raise LoadError(f"header {header!r} is in the request's own headers and in user_headers")
 
     def population(self, seed: int) -> dict[str, str]:
         """Return the cohort of every user of the load, "" for users without one.
@@ -133,17 +142,17 @@ class Workload:
     def _check_cohort_rates(self) -> None:
         for name, rate in self.cohort_rps.items():
             if name not in self.cohorts:
-                raise TestbedError(f"cohort_rps names an unknown cohort {name!r}{nearest(name, self.cohorts)}")
+                raise LoadError(f"cohort_rps names an unknown cohort {name!r}{nearest(name, self.cohorts)}")
             _check_rate(f"cohort_rps[{name!r}]", rate)
 
     def _check_sizes(self) -> None:
         if (total := 100 * sum(self.cohorts.values())) > 100 + 1e-9:
-            raise TestbedError(f"the cohorts' shares add up to {total:g} %, more than all users")
+            raise LoadError(f"the cohorts' shares add up to {total:g} %, more than all users")
         sizes = {name: round(share * self.users) for name, share in self.cohorts.items()}
         if sum(sizes.values()) > self.users:
-            raise TestbedError(f"the cohorts round to {sizes}, more than {self.users} users: use more users")
+            raise LoadError(f"the cohorts round to {sizes}, more than {self.users} users: use more users")
         if self.cohort_rps and sum(sizes[name] for name in self.cohort_rps) == self.users:
-            raise TestbedError("every user is in a cohort of cohort_rps, so no user is left for `rps`")
+            raise LoadError("every user is in a cohort of cohort_rps, so no user is left for `rps`")
 
 
 class Keywords(TypedDict, total=False):
@@ -168,7 +177,7 @@ def constant_rate(template: RequestTemplate, rps: float, **more: Unpack[Keywords
     timeout_s: how long a user waits for the whole answer, from when the request is sent (default 10).
     follow_redirects: follow up to 5 redirects to the same server, as a browser does (default); the last answer counts.
     bodies_kb: how much text of distinct answers is kept for checks of their content (default 2048), at most 64 each.
-    Raises TestbedError with the nearest valid choice.
+    Raises LoadError with the nearest valid choice.
     """
     return _shape(template, "constant", rps, more)
 
@@ -186,9 +195,12 @@ def user_ids(users: int) -> list[str]:
 
 def _shape(template: RequestTemplate, arrivals: Literal["constant", "poisson"], rps: float, more: Keywords) -> Workload:
     if not isinstance(template, RequestTemplate):
-        raise TestbedError(f"{arrivals}() takes a request such as get('/checkout') first, not {template!r}")
+        raise LoadError(f"{arrivals}() takes a request such as get('/checkout') first, not {shown(template)}")
     if unknown := sorted(set(more) - Keywords.__optional_keys__):
-        raise TestbedError(f"{arrivals}() has no {unknown[0]!r}{nearest(unknown[0], Keywords.__optional_keys__)}")
+        raise LoadError(f"{arrivals}() has no {unknown[0]!r}{nearest(unknown[0], Keywords.__optional_keys__)}")
+    for name in ("cohorts", "cohort_rps", "user_headers"):
+        if not isinstance(given := more.get(name, {}), Mapping):
+            raise LoadError(f"{name} must be a mapping, not {shown(given)}")
     return Workload(
         template,
         arrivals,
@@ -206,24 +218,24 @@ def _shape(template: RequestTemplate, arrivals: Literal["constant", "poisson"], 
 def _share(cohort: str, text: str) -> float:
     match = _PERCENT.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise TestbedError(f"cohort {cohort!r}: share {text!r} is not a percentage; write it as '5%'")
+        raise LoadError(f"cohort {shown(cohort)}: share {shown(text)} is not a percentage; write it as '5%'")
     return float(match[1]) / 100
 
 
 def _check_rate(name: str, rate: float) -> None:
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate) or rate <= 0:
-        raise TestbedError(f"{name}={rate!r}: a rate is a number of requests per second above 0")
+    if not is_number(rate) or rate <= 0:
+        raise LoadError(f"{name}={rate!r}: a rate is a number of requests per second above 0")
     if rate > MOST_RPS:
-        raise TestbedError(f"{name}={rate:g}: more than {MOST_RPS} requests per second is too much for one load driver")
+        raise LoadError(f"{name}={rate:g}: more than {MOST_RPS} requests per second is too much for one load driver")
 
 
 def _check_cohort(name: str, share: float, users: int) -> None:
     if not NAME.fullmatch(name):
-        raise TestbedError(f"cohort {name!r}: a name has only letters, digits, '.', '_' and '-'")
+        raise LoadError(f"cohort {name!r}: a name has only letters, digits, '.', '_' and '-'")
     if not 0 < share <= 1:
-        raise TestbedError(f"cohort {name!r}: {100 * share:g} % is not a share of the users; it lies in (0 %, 100 %]")
+        raise LoadError(f"cohort {name!r}: {100 * share:g} % is not a share of the users; it lies in (0 %, 100 %]")
     if round(share * users) == 0:
-        raise TestbedError(f"cohort {name!r}: {100 * share:g} % of {users} users is no user: use more users")
+        raise LoadError(f"cohort {name!r}: {100 * share:g} % of {users} users is no user: use more users")
 
 
 def _check_user_header(header: str, text: str) -> None:
@@ -231,4 +243,4 @@ def _check_user_header(header: str, text: str) -> None:
     for placeholder in _PLACEHOLDER.findall(text):
         if placeholder not in ("user", "cohort"):
             hint = nearest(placeholder, ("user", "cohort"))
-            raise TestbedError(f"header {header!r}: {{{placeholder}}} is unknown{hint}")
+            raise LoadError(f"header {header!r}: {{{placeholder}}} is unknown{hint}")

@@ -91,7 +91,7 @@ MISTAKES = [
         "tiny.experiment(LOAD).check(all=[attempts('front -> bakc', at_most=1)])",
         "*CheckError*front -> bakc*front -> back*",
     ),
-    ("with tiny.load(constant_rate(get('/'), rps=-1)): pass", "*TestbedError*rps=-1*"),
+    ("with tiny.load(constant_rate(get('/'), rps=-1)): pass", "*LoadError*rps=-1*"),
 ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from testbed.arguments import checked, refuse_misfits
 from testbed.checks.judging.acted import policies_of
 from testbed.checks.judging.selection import Predicate, Selection
 from testbed.errors import CheckError, nearest
@@ -66,7 +67,12 @@ class Check(ABC):
 
     def __post_init__(self) -> None:
         """Refuse impossible bounds when the check is created."""
+        refuse_misfits(self, CheckError, self.validate)
+        self.normalize()
         self.validate()
+
+    def normalize(self) -> None:  # noqa: B027 (a hook, not a duty)
+        """Bring values into their usual form; each has the type of its field."""
 
     def validate(self) -> None:  # noqa: B027 (a hook, not a duty)
         """Raise `CheckError` for an impossible bound."""
@@ -90,17 +96,23 @@ class Check(ABC):
     def judge(self, view: View) -> Verdict:
         """Judge one view. Its evidence is complete, and it has at least one request."""
 
+    @checked(CheckError)
     def during(self, phase: str) -> Self:
         """Return the same check for another phase: `availability(at_least_percent=99).during("healed")`."""
+        if not phase:
+            raise CheckError(f"{self}: during() takes the name of a phase")
         other = copy.copy(self)
         object.__setattr__(other, "phase", phase)
         return other
 
+    @checked(CheckError)
     def for_cohort(self, cohort: str) -> Self:
         """Return the same check for the users of one cohort of the load, whether or not a fault has this scope.
 
         Raises `CheckError` for a check that does not judge single users. An unknown cohort is refused with the run.
         """
+        if not cohort:
+            raise CheckError(f"{self}: for_cohort() takes the name of a cohort of the load")
         return self._narrowed(replace(self.who or Selection(), cohort=cohort))
 
     def where(self, predicate: Predicate) -> Self:
@@ -242,10 +254,9 @@ class EdgeCheck(Check):
 
     edge: str
 
-    def __post_init__(self) -> None:
+    def normalize(self) -> None:
         """Write the edge with single spaces."""
-        object.__setattr__(self, "edge", normal_edge(str(self.edge)))
-        super().__post_init__()
+        object.__setattr__(self, "edge", normal_edge(self.edge))
 
     def fits(self, index: Index) -> None:
         """Raise `CheckError` if the run has no such edge."""

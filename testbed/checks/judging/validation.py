@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
+from testbed.arguments import is_number
 from testbed.errors import CheckError
 from testbed.history.index import Index
 from testbed.spec.grpc_status import number
@@ -13,21 +13,21 @@ from testbed.spec.grpc_status import number
 def numbers(check: str, **values: object) -> None:
     """Raise `CheckError` unless every value is a finite number."""
     for key, value in values.items():
-        if not _number(value):
+        if not is_number(value):
             raise CheckError(f"{check}: {key} must be a number, not {value!r}")
 
 
 def positive(check: str, **values: object) -> None:
     """Raise `CheckError` unless every value is a finite number above zero."""
     for key, value in values.items():
-        if not (_number(value) and value > 0):  # type: ignore[operator]
+        if not (is_number(value) and value > 0):  # type: ignore[operator]
             raise CheckError(f"{check}: {key} must be a number above 0, not {value!r}")
 
 
 def percentage(check: str, **values: object) -> None:
     """Raise `CheckError` unless every value is above 0 and at most 100."""
     for key, value in values.items():
-        if not (_number(value) and 0 < value <= 100):  # type: ignore[operator]
+        if not (is_number(value) and 0 < value <= 100):  # type: ignore[operator]
             raise CheckError(f"{check}: {key} must be above 0 and at most 100, not {value!r}")
 
 
@@ -63,7 +63,3 @@ def carries(check: str, index: Index, edge: str, grpc: bool) -> None:
         raise CheckError(f"{check}: {edge} carries {protocol}, which has no gRPC status; use status=")
     if not grpc and protocol == "grpc":
         raise CheckError(f'{check}: {edge} carries gRPC: use grpc_status="OK", or another gRPC status')
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal, get_args
 from urllib.parse import quote, urlsplit
 
+from testbed.arguments import is_number, refuse_misfits
 from testbed.errors import TestbedError
 from testbed.evidence.probing import values
 from testbed.evidence.probing.exposition import NoValue, metric, query_result
@@ -34,9 +35,12 @@ class Probe(ABC):
 
     def __post_init__(self) -> None:
         """Refuse bad values when the probe is written."""
+        refuse_misfits(self, TestbedError, self._check)
+        self._check()
+
+    def _check(self) -> None:
         for name, least in (("every_ms", 10), ("timeout_ms", 1), ("settle_s", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < float("inf"):
+            if not (is_number(value := getattr(self, name)) and value >= least):
                 raise TestbedError(f"{self}: {name} must be a number of {least} or more, not {value!r}")
         self.validate()
 

@@ -18,7 +18,7 @@ def test_it_prints_as_it_was_written():
     assert str(SLOW.after(s=2)) == "latency(ms=50).on('checkout -> pricing').after(s=2)"
 
 
-@pytest.mark.parametrize("s", [0, -1, float("inf")])
+@pytest.mark.parametrize("s", [0, -1])
 def test_it_waits_for_some_time(s):
     with pytest.raises(FaultError, match="s must be above 0"):
         SLOW.after(s=s)

@@ -83,5 +83,5 @@ def test_what_is_no_method_is_refused(method: str) -> None:
 
 
 def test_a_message_is_encoded_beforehand() -> None:
-    with pytest.raises(TestbedError, match=r"message 'no' is not bytes: encode it first \(message.SerializeToString"):
+    with pytest.raises(TestbedError, match=r"message must be bytes \(encode it first\), not 'no'"):
         unary(METHOD, "no")  # type: ignore[arg-type]

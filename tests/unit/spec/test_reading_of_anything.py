@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.errors import TopologyError
 from testbed.spec.load import load_topology, recorded_topology
 from testbed.spec.topology import Topology
+from tests.kit.examples import examples
 
-SHORT = settings(deadline=None, max_examples=25, database=None)
+SHORT = examples(25)
 
 SHOP = """name: shop
 entry: web
