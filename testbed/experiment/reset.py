@@ -53,8 +53,17 @@ class Cleaner:
         self._verify()
         self._faulted.clear()
         self._cut_off.clear()
+        self._forget()
         if load is not None:
             warn_of(load, stacklevel=4)
+
+    def _forget(self) -> None:
+        """Forget what only the history of a past load needs: a session of many tests keeps its memory."""
+        swaps = self._parts.swaps.events
+        self._broke_connections |= len(swaps) > self._swaps
+        swaps.clear()
+        self._swaps = 0
+        self._parts.injector.ledger.forget()
 
     def _revived(self) -> list[str]:
         """Restart dead apps, and return their names."""

@@ -208,7 +208,8 @@ class Testbed:
     def clean(self) -> None:
         """Remove every toxic, rule, dead replica and policy state (rule 7); fast if all is clean."""
         self._must_run()
-        self._cleaner.clean(self.running_load)
+        load, self._session = self.running_load, None  # an ended load holds its requests and its run
+        self._cleaner.clean(load)
 
     def stop(self) -> None:
         """End every process of this mesh; a second call does nothing. Warns about a running load."""

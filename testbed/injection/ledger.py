@@ -61,6 +61,10 @@ class FaultLedger:
         """Record faults that will not be injected."""
         self.events += [replace(event, end=clock.now()) for event in planned]
 
+    def forget(self) -> None:
+        """Keep only when each fault was in force: its users and links are in the history of its load."""
+        self.events = [replace(event, users=None, links=(), edges=()) for event in self.events]
+
 
 def window(whole: ResolvedFault, part: ResolvedFault, start: float, end: float) -> FaultEvent:
     """Return one window of a fault: with the text of the whole fault, and the links of the part in force."""

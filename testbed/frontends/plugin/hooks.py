@@ -115,12 +115,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Give each test its own record."""
+    """Give each test its own record. After the test it is forgotten, with the histories of its runs."""
     from testbed.experiment.record import running
 
-    item.stash[RECORD] = session_of(item.config).begin(item.nodeid)
-    with running(item.stash[RECORD]):
-        return (yield)
+    record = item.stash[RECORD] = session_of(item.config).begin(item.nodeid)
+    with running(record):
+        try:
+            return (yield)
+        finally:
+            del item.stash[RECORD]
+            record.begin_again()
 
 
 @pytest.hookimpl(tryfirst=True)

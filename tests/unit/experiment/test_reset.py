@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from testbed import TestbedError
 from testbed.experiment import reset
 from testbed.experiment.reset import Cleaner
 from testbed.experiment.testbed import Testbed
+from testbed.faults import delay
+from testbed.history.events import PolicyEvent
+from testbed.injection.ledger import window
 from testbed.plan.make import Plan
 from tests.kit.idle_mesh import SHAPE, Machine
 
@@ -94,3 +100,30 @@ def test_the_warning_of_a_load_that_was_left_on_names_the_line_that_cleaned(bed:
     with pytest.warns(UserWarning, match="did not end its load") as warned:
         bed.clean()
     assert warned[0].filename == __file__
+
+
+def test_a_past_load_keeps_neither_its_run_nor_the_faults_and_policies_of_its_history(bed: Testbed) -> None:
+    with bed.load(SHAPE) as traffic:
+        traffic.run(for_s=0.05)
+    bed.parts.swaps.events.append(PolicyEvent(1.0, "a -> b", {}))
+    ledger, fault = bed.parts.injector.ledger, delay(ms=1).on("a -> b").for_users(percent=50)
+    (resolved,) = bed.parts.injector.check([fault], bed.parts.context({"u1": "", "u2": ""}, 7))
+    ledger.open(window(resolved, resolved, 1.0, 2.0))
+    past = weakref.ref(traffic.result())
+    bed.record.begin_again()
+    del traffic
+    bed.clean()
+    gc.collect()
+    assert past() is None
+    assert bed.parts.swaps.events == []
+    (event,) = ledger.events
+    assert (event.start, event.end, event.users, event.links, event.edges) == (1.0, 2.0, None, (), ())
+
+
+def test_policies_that_changed_before_the_clean_up_still_count_as_broken_connections(
+    bed: Testbed, cleaner: Cleaner
+) -> None:
+    bed.parts.swaps.events.append(PolicyEvent(1.0, "a -> b", {}))
+    cleaner.clean(None)
+    assert cleaner.take_broken_connections()
+    assert not cleaner.take_broken_connections()
