@@ -77,8 +77,15 @@ class InletControl:
     def _post(self, body: str) -> tuple[Rule, ...]:
         """Send the rules; return the rules in force, as the inlet reports them."""
         complaint = f"the inlet at {self._address} does not accept rules"
-        more = {"headers": self._headers, "timeout_s": self._timeout_s}
-        status, text = ask(self._address, "/rules", complaint, method="POST", body=body, **more)
+        status, text = ask(
+            self._address,
+            "/rules",
+            complaint,
+            method="POST",
+            body=body,
+            headers=self._headers,
+            timeout_s=self._timeout_s,
+        )
         if status != 200:
             raise TestbedError(f"the inlet refused the rules ({status}): {text.strip()}")
         return decode(text)
