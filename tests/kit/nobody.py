@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from testbed.runtime.tools.binaries import TOOLS
+from testbed.runtime.tools.digests import record_of
 from testbed.runtime.tools.golang import cached
 from testbed.runtime.tools.versions import cache_folder
 from tests.kit import ROOT
@@ -73,8 +74,9 @@ def need_networks(run: Run) -> None:
 def _copy_programs(cache: Path) -> None:
     """Copy what has been built for this checkout, and what is known of versions."""
     (cache / "bin").mkdir(parents=True)
-    programs = [tool.program for tool in TOOLS.values() if tool.program]
-    for built in filter(Path.exists, (*map(cached, programs), cache_folder() / "versions.json")):
+    programs = [cached(tool.program) for tool in TOOLS.values() if tool.program]
+    records = map(record_of, programs)  # without them each program is built again
+    for built in filter(Path.exists, (*programs, *records, cache_folder() / "versions.json")):
         shutil.copy(built, cache / built.relative_to(cache_folder()))
 
 
