@@ -57,4 +57,7 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 def _marked(found: re.Match[str]) -> str:
-    return found[0] if is_hidden(found[3]) else f"{found[1]}={digest(found[3])}"
+    value = found[3].rstrip(",;:.)]}")  # of the sentence around it
+    if not value or is_hidden(value):
+        return found[0]
+    return f"{found[1]}={digest(value)}{found[3][len(value) :]}"

@@ -90,3 +90,12 @@ def test_names_of_other_values(name):
 def test_a_header_named_key_is_no_credential_of_itself():
     assert not is_secret_header("idempotency-key")
     assert is_secret_header("X-Api-Key")
+
+
+def test_a_mark_is_not_marked_again_and_a_sentence_keeps_its_commas() -> None:
+    once = without_credentials("request r1 (GET /pay?card=4711, user u1): /a?b=4711; see (/c?d=4711).")
+    assert once.count("~") == 3
+    assert len({part[:6] for part in once.split("~")[1:]}) == 1
+    assert ", user u1): /a" in once
+    assert once.endswith(").")
+    assert without_credentials(once) == once
