@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache, wraps
 from types import NoneType, UnionType
-from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, ParamSpec, TypeGuard, TypeVar, Union, get_args, get_origin
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,7 +71,7 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -MOST <= value <= MOST
 
@@ -126,7 +126,7 @@ def _misfit(name: str, value: object, hint: object) -> str:
         return f"{name} must be {_words(hint)}, not {shown(value)}"
     rest, _, unit = name.rpartition("_")
     most = MOST if rest.endswith("per") else MOST_OF.get(unit, MOST)
-    if is_number(value) and abs(value) > most:  # type: ignore[arg-type]
+    if is_number(value) and abs(value) > most:
         return f"{name} must be at most {most:,}, not {shown(value)}"
     return ""
 
@@ -167,14 +167,16 @@ _PLAIN: Mapping[object, Function[[object], bool]] = {
     str: _is_text,
 }
 _NAMES: Mapping[object, str] = {
-    **{None: "None", NoneType: "None", bool: "True or False", int: "a whole number", float: "a number"},
-    **{
-        str: "text",
-        bytes: "bytes (encode it first)",
-        Function: "a function",
-        Mapping: "a mapping",
-        Sequence: "a sequence",
-    },
+    None: "None",
+    NoneType: "None",
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bytes: "bytes (encode it first)",
+    Function: "a function",
+    Mapping: "a mapping",
+    Sequence: "a sequence",
 }
 
 
@@ -184,11 +186,6 @@ def _words(hint: Any) -> str:
         return " or ".join(dict.fromkeys(map(_words, args)))
     if origin is Literal:
         return "one of " + ", ".join(map(repr, args))
-    inside = (
-        "" if origin is None or origin is _CALLABLE else " of " + " and ".join(_words(a) for a in args if a is not ...)
-    )
+    inside = "" if origin in (None, Function) else " of " + " and ".join(_words(a) for a in args if a is not ...)
     name = origin or hint
     return _NAMES.get(name, f"a {getattr(name, '__name__', name)}") + inside
-
-
-_CALLABLE = get_origin(Function[[], None])

@@ -129,9 +129,10 @@ class at_most_once(EdgeCheck):
 
     def _unread(self, view: View, arrivals: Sequence[Arrival]) -> str:
         """Return that too many arrived only if those count that a process may not have read as it ended; else ""."""
-        unsure = [one for one in arrivals if may_be_unread(view.index, one)]
-        sure = self._times([one for one in arrivals if one not in unsure])
-        if not unsure or any(number > self.at_most for number in sure.values()):
+        unsure, sure = list[Arrival](), list[Arrival]()
+        for one in arrivals:
+            (unsure if may_be_unread(view.index, one) else sure).append(one)
+        if not unsure or any(number > self.at_most for number in self._times(sure).values()):
             return ""
         return (
             f"{plural(len(unsure), 'arrival')} at {unsure[0].callee} met a connection that it closed within "

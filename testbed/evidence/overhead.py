@@ -9,6 +9,7 @@ from pathlib import Path
 
 from testbed import clock
 from testbed.errors import TestbedError
+from testbed.history.counters import MONOTONIC, WALL
 from testbed.history.events import Sample
 from testbed.runtime import open_files
 from testbed.runtime.http import KeepAliveClient
@@ -18,7 +19,6 @@ FILES = "files"
 FEW_FILES = 1024
 MACHINE = "machine"  # CPU seconds of all cores, used by any process
 CAPACITY = "capacity"  # CPU seconds of all cores so far, including idle time
-MONOTONIC, WALL = "monotonic_s", "wall_s"  # both move alike unless somebody sets the wall clock
 INLET, THROUGH = "inlet_ms", "through_ms"
 _IDLE = (3, 4)  # idle and iowait, in the order of /proc/stat's first line
 _GUESTS = 8  # from here on: time that is part of user time

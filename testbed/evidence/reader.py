@@ -111,13 +111,7 @@ class LogReader:
 
     def catch_up(self, patience_s: float = 1.0) -> None:
         """Read on until the log has what had ended at the last counts, which can be younger than its last lines."""
-        deadline = time.monotonic() + patience_s
-        while not self._is_caught_up() and time.monotonic() < deadline:
-            time.sleep(STEP_S)
-            self.read_on()
-
-    def _is_caught_up(self) -> bool:
-        return self.completeness.is_caught_up(asked=self.writer.tells_counters)
+        self._read_until(lambda: self.completeness.is_caught_up(asked=self.writer.tells_counters), patience_s)
 
     def missing(self) -> str:
         """The missing part in words, "" if nothing is missing. Does not ask a paused writer."""
@@ -144,11 +138,16 @@ class LogReader:
         """Whether everything that ended before this call was logged in time."""
         if not self.writer.tells_counters:
             return False
-        counts, deadline = self.completeness.count(), time.monotonic() + patience_s
-        while not self.completeness.has(counts) and time.monotonic() < deadline:
+        counts = self.completeness.count()
+        return self._read_until(lambda: self.completeness.has(counts), patience_s)
+
+    def _read_until(self, done: Callable[[], bool], patience_s: float) -> bool:
+        """Read on until this is so, at most so long; return whether it is."""
+        deadline = time.monotonic() + patience_s
+        while not done() and time.monotonic() < deadline:
             time.sleep(STEP_S)
             self.read_on()
-        return self.completeness.has(counts)
+        return done()
 
 
 def _counts(log: Log) -> Callable[[], Counts] | None:

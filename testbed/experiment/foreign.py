@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from testbed.errors import TestbedError
 from testbed.history.events import Arrival
+from testbed.injection.active import NOT_OURS
 
 
 def refuse_foreign(evidence: Iterable[object], faults: Collection[str]) -> None:
@@ -14,6 +15,5 @@ def refuse_foreign(evidence: Iterable[object], faults: Collection[str]) -> None:
     ids = {id for several in met for id in several.split(",")}
     if unknown := sorted(ids - set(faults)):
         raise TestbedError(
-            f"arrivals carry the id of a fault that this run did not set ({', '.join(unknown)}): "
-            "somebody else controls this mesh, so its evidence is not valid"
+            f"arrivals carry the id of a fault that this run did not set ({', '.join(unknown)}): {NOT_OURS}"
         )

@@ -14,6 +14,8 @@ from testbed.faults.resolved import ResolvedFault
 from testbed.injection.dispatch import EngineSet, take_all
 from testbed.injection.ledger import FOREVER, FaultLedger, window
 
+NOT_OURS = "somebody else controls this mesh, so its evidence is not valid"
+
 
 class ActiveFaults:
     """The operations that are in force, by the id of their fault; one change at a time, from any thread."""
@@ -64,8 +66,7 @@ class ActiveFaults:
             ours = [one for each in self._operations.values() for one in each if not _guards_restart(one)]
             found = self._engines.foreign(ours)
         if found:
-            others = "somebody else controls this mesh, so its evidence is not valid"
-            raise TestbedError(f"{'; '.join(found)}: {others}")
+            raise TestbedError(f"{'; '.join(found)}: {NOT_OURS}")
 
     def _record(self, whole: ResolvedFault, part: ResolvedFault, operations: Sequence[Operation], begun: float) -> None:
         momentary = part.fault.momentary

@@ -42,6 +42,8 @@ class Known:
 
     def _cut(self, text: str) -> str:
         """Hide the beginning of a secret at the end of a text that was cut."""
+        if len(text) < LEAST:
+            return text
         for value in self._secrets:
             at = text.rfind(value[:LEAST], max(0, len(text) - len(value) + 1))
             if at >= 0 and value.startswith(text[at:]) and value not in self._public:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
+from collections.abc import Iterator
 from hashlib import blake2b
 
 from testbed.masking.names import WORDS
 
 HIDDEN = "***"
-_KEY = secrets.token_bytes(16)  # without it, likely values could be tried until one has the same digest
+_KEY = os.urandom(16)  # without it, likely values could be tried until one has the same digest
 _QUOTED = r"\\?\"[^\"\n]*\"|\\?'[^'\n]*'"
 
-_LOGIN = re.compile(r"(://)()([^\s/\"'<>]+)(?=@)")
+MARK = r"~[0-9a-f]{6}"  # of a value, see `digest`
+_LOGIN = re.compile(r"(?<=://)[^\s/\"'<>]+(?=@)")
 _HEADER = re.compile(
     rf"\b((?:proxy-)?authorization|(?:set-)?cookie)(\\?[\"']?\s*[:=,]\s*)({_QUOTED}|[^\r\n\"']+)", re.IGNORECASE
 )
@@ -33,8 +35,7 @@ def digest(value: str) -> str:
 
 def without_credentials(text: str, *, queries: bool = False) -> str:
     """Return a text without what looks like a credential. `queries`: the values of query strings are kept."""
-    if "://" in text:
-        text = _LOGIN.sub(_hidden, text)
+    text = without_logins(text)
     lower = text.lower()
     if any(hint in lower for hint in _HINTS):  # most texts have none, and the patterns take 100 us for a line
         for pattern in (_HEADER, _SCHEME, _ASSIGNED, _OPTION):
@@ -42,9 +43,21 @@ def without_credentials(text: str, *, queries: bool = False) -> str:
     return text if queries or "=" not in text else _PARAMETER.sub(_marked, text)
 
 
+def without_logins(text: str) -> str:
+    """Return a text without the login of each URL in it: `postgres://***@db`."""
+    return _LOGIN.sub(HIDDEN, text) if "://" in text else text
+
+
+def logins(text: str) -> Iterator[str]:
+    """Yield the login of each URL in a text, and its password alone."""
+    for login in _LOGIN.findall(text):
+        yield login
+        yield login.partition(":")[2]
+
+
 def is_hidden(value: str) -> bool:
     """Whether a value was hidden before."""
-    return value.startswith(HIDDEN) or bool(re.fullmatch(r"~[0-9a-f]{6}", value))
+    return value.startswith(HIDDEN) or bool(re.fullmatch(MARK, value))
 
 
 def _hidden(found: re.Match[str]) -> str:

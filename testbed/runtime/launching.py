@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from testbed.errors import TestbedError
-from testbed.masking.known import KNOWN
 from testbed.plan.values import Process
 from testbed.runtime import NotReady, open_files
 from testbed.runtime.backend import Backend
@@ -33,17 +32,12 @@ def _launch_wave(active: Callable[[], Backend], wave: Mapping[str, Process], rea
     late = wait_ready(conditions, ready_s, lambda: _none_ended(active(), wave), own_s)
     if late:
         reasons = {name: reason + backend.hint(name) for name, reason in late.items()}
-        raise TestbedError(not_ready(reasons, ready_s, wave, lambda name: tail(backend, wave[name], LOGGED)))
+        raise TestbedError(not_ready(reasons, ready_s, wave, lambda name: backend.log_tail(name, LOGGED)))
 
 
-def tail(backend: Backend, process: Process, lines: int) -> str:
-    """Return the last log lines of a process, without secrets."""
-    return KNOWN.in_message(backend.log_tail(process.name, lines))
-
-
-def _none_ended(backend: Backend, processes: Mapping[str, Process]) -> None:
-    for name, process in processes.items():
+def _none_ended(backend: Backend, names: Iterable[str]) -> None:
+    for name in names:
         life = backend.lives.get(name)
         if life is not None and not life.alive:
-            last = quoted(open_files.named(tail(backend, process, LOGGED)))
+            last = quoted(open_files.named(backend.log_tail(name, LOGGED)))
             raise NotReady(f"{name} ended before it was ready ({life.end}){last}", name)

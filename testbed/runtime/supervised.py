@@ -14,7 +14,7 @@ from testbed.masking.known import KNOWN
 from testbed.plan.values import File, Process
 from testbed.runtime import Death, Drain, Ending, folder
 from testbed.runtime.backend import Backend
-from testbed.runtime.launching import launch, tail
+from testbed.runtime.launching import launch
 from testbed.runtime.lives import Life
 
 SEEN_S = 10.0  # time limit for the effect of an order
@@ -198,7 +198,7 @@ class SupervisedRuntime:
 
         They are without secret values of its environment and its command.
         """
-        return tail(self._running(), self._process(name), lines)
+        return KNOWN.in_message(self._running().log_tail(self._process(name).name, lines))
 
     def cpu_seconds(self, name: str) -> float:
         """Return the CPU time of a process, including its time before restarts."""

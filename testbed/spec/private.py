@@ -12,25 +12,18 @@ from typing import Any
 
 from testbed.masking.known import LEAST
 from testbed.masking.names import is_secret_header, is_secret_name
-from testbed.masking.texts import HIDDEN, digest, without_credentials
+from testbed.masking.texts import HIDDEN, MARK, digest, logins, without_credentials, without_logins
 
-HEADERS = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
 COMMANDS = ("command", "build", "argv")  # the keys of a topology and of a plan that hold a command
 PLACES = frozenset(("location", "content-location", "referer"))  # headers that hold a URL
-_LOGIN = re.compile(r"(?<=://)[^\s/\"'<>]+(?=@)")
-_MARK = re.compile(r"(?<==)~[0-9a-f]{6}\b")
+_MARK = re.compile(rf"(?<==){MARK}\b")
 _OPTION = re.compile(r"(?P<name>--?[\w.-]+|\w+)=(?P<value>.*)", re.DOTALL)
 
 
 def path(text: str) -> str:
     """Return a path with a mark for each value of its query, and without login: `/pay?card=~3f2a1b`."""
-    plain, mark, query = url(text).partition("?")
+    plain, mark, query = without_logins(text).partition("?")
     return f"{plain}?{'&'.join(map(_pair, query.split('&')))}" if mark else plain
-
-
-def url(text: str) -> str:
-    """Return a text without the login of each URL in it: `postgres://***@db`."""
-    return _LOGIN.sub(HIDDEN, text)
 
 
 def constant(text: str, *, queries: bool = False) -> str:
@@ -64,7 +57,7 @@ def described(topology: Mapping[str, Any]) -> dict[str, Any]:
 def values(env: Mapping[str, str], command: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the secret values of a process, the longest first: of secret names, and logins of URLs."""
     found = {value for name, value in env.items() if is_secret_name(name)}
-    found |= {login for text in (*env.values(), *command) for login in _logins(text)}
+    found |= {login for text in (*env.values(), *command) for login in logins(text)}
     found |= {real for real, shown in zip(command, words(command), strict=True) if shown == HIDDEN}
     found |= {one["value"] for word in command if (one := _OPTION.fullmatch(word)) and is_secret_name(one["name"])}
     return tuple(sorted((value for value in found if len(value) >= LEAST), key=len, reverse=True))
@@ -79,10 +72,10 @@ def _pair(text: str) -> str:
 
 def _header(text: str, queries: bool) -> str:
     name, colon, value = text.partition(": ")
-    if name.lower() in HEADERS or is_secret_header(name):
+    if is_secret_header(name):
         return f"{name}{colon}{digest(value)}"
     if name.lower() in PLACES:
-        return f"{name}{colon}{url(value) if queries else path(value)}"
+        return f"{name}{colon}{without_logins(value) if queries else path(value)}"
     return text
 
 
@@ -101,16 +94,10 @@ def _described(key: str, value: Any, queries: bool) -> Any:
     return constant(value, queries=queries) if isinstance(value, str) else value
 
 
-def _logins(text: str) -> Iterator[str]:
-    for login in _LOGIN.findall(text):
-        yield login
-        yield login.partition(":")[2]
-
-
 def of_load(path: str, headers: Mapping[str, str]) -> Iterator[str]:
     """Yield the secrets that a load sends: in headers for credentials, and in parameters with a secret name."""
     for name, value in headers.items():
-        if name.lower() in HEADERS or is_secret_header(name):
+        if is_secret_header(name):
             yield from re.split(r"\{[^{}]*\}|[\s;]+", value)
             yield from (cookie.partition("=")[2] for cookie in value.split(";"))
     for name, _, value in (part.partition("=") for part in path.partition("?")[2].split("&")):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from testbed.checks.judging.formatting import ms
+from testbed.history.counters import MONOTONIC, WALL
 from testbed.history.index import Index
 
 JUMP_S = 0.5  # a clock that is corrected slowly (NTP) moves by far less
-MONOTONIC, WALL = "monotonic_s", "wall_s"
 
 
 def clock_jump(index: Index) -> str:

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from testbed.checks.judging.closing_links import NEAR_S, asked_to_end
+from testbed.checks.judging.closing_links import NEAR_S, ends_near_sigterm
+from testbed.history.deaths import APP
 from testbed.history.events import Arrival
 from testbed.history.index import Index, remembered
 from testbed.history.outcomes import CONNECT_FAILED, RESET
 
 _DOWN = ("ended", "killed", "died")
-_APP = "/app"
 
 
 def is_unread(index: Index, arrival: Arrival) -> bool:
@@ -29,10 +29,8 @@ def is_unread(index: Index, arrival: Arrival) -> bool:
 
 def may_be_unread(index: Index, arrival: Arrival) -> bool:
     """Whether it met the end of its connection while the callee's process was asked to end, and at once."""
-    if arrival.outcome != RESET or arrival.duration_ms > NEAR_S * 1000:
-        return False
-    end = arrival.start + arrival.duration_ms / 1000
-    return any(abs(end - at) <= NEAR_S for at in asked_to_end(index).get(arrival.callee, ()))
+    at_once = arrival.outcome == RESET and arrival.duration_ms <= NEAR_S * 1000
+    return at_once and ends_near_sigterm(index, arrival)
 
 
 def _was_down(index: Index, arrival: Arrival) -> bool:
@@ -47,7 +45,7 @@ def _ended(index: Index) -> Mapping[str, Sequence[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     since: dict[str, float] = {}
     for event in sorted(index.processes, key=lambda event: event.at):
-        replica = event.process.removesuffix(_APP)
+        replica = event.process.removesuffix(APP)
         if event.event in _DOWN:
             since.setdefault(replica, event.at)
         elif replica in since:

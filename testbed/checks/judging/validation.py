@@ -20,14 +20,14 @@ def numbers(check: str, **values: object) -> None:
 def positive(check: str, **values: object) -> None:
     """Raise `CheckError` unless every value is a finite number above zero."""
     for key, value in values.items():
-        if not (is_number(value) and value > 0):  # type: ignore[operator]
+        if not (is_number(value) and value > 0):
             raise CheckError(f"{check}: {key} must be a number above 0, not {value!r}")
 
 
 def percentage(check: str, **values: object) -> None:
     """Raise `CheckError` unless every value is above 0 and at most 100."""
     for key, value in values.items():
-        if not (is_number(value) and 0 < value <= 100):  # type: ignore[operator]
+        if not (is_number(value) and 0 < value <= 100):
             raise CheckError(f"{check}: {key} must be above 0 and at most 100, not {value!r}")
 
 

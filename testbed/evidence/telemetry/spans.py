@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from testbed.history.events import SpanEvent
+from testbed.masking.texts import without_logins
 from testbed.spec import private
 
 MOST_TEXT = 300  # characters of a text of a span
@@ -94,7 +95,7 @@ def _text(name: str, said: Mapping[str, str]) -> str:
     method = said.get("http.request.method") or said.get("http.method") or ""
     if found and (said.get("url.full") or said.get("http.url")) == found:
         found = f"{method} {private.path(found)}".strip()
-    return private.url(" ".join((found or name).split()))[:MOST_TEXT]
+    return without_logins(" ".join((found or name).split()))[:MOST_TEXT]
 
 
 def _note(event: Any) -> str:

@@ -120,12 +120,11 @@ def _bounds(check: Check) -> Iterator[str]:
 def _refusal(check: Check, protocol: str) -> str:
     """Return what to use instead of a check, or why it cannot be evaluated as on plain HTTP; "" if it can."""
     refused, why = _result(check, protocol)
-    if not refused and why in ("", _result(check, "http")[1]):
+    if not refused and (not why or why == _result(check, "http")[1]):
         return ""
     return why.rpartition(". Use ")[2].replace(EDGE, "it").replace(BEFORE, "the edge before it")
 
 
-@cache
 def _result(check: Check, protocol: str) -> tuple[bool, str]:
     """Return whether a check was refused, and why it was refused or inconclusive."""
     try:

@@ -7,8 +7,10 @@ configuration, which the admin address shows.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -34,13 +36,16 @@ def authorization(folder: Path) -> dict[str, str]:
 
 
 def _token(path: Path) -> str:
-    path.parent.mkdir(exist_ok=True)
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        return path.read_text()
-    path.write_text(token := secrets.token_hex(32))
-    return token
+    """Return the token; who finds none writes one, which is whole or not there for every other reader."""
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        draft = path.with_name(f".token-{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text()
 
 
 class InletControl:

@@ -1,6 +1,6 @@
 -- The inlet's memory: which link a request came by, which attempt it is, and which rules hit it.
--- inlet.py writes the globals CONTROL (the control address), TOKEN (a file, see control.py), CARRIERS (headers), FIELDS (of JSON bodies) and LINKS (inlet
--- address -> {app, edge}) above this text.
+-- inlet.py writes the globals CONTROL (the control address), TOKEN (a file, see control.py), CARRIERS (headers), FIELDS (of
+-- JSON bodies) and LINKS (inlet address -> {app, edge}) above this text.
 
 local GENERATION = 20000 -- calls remembered in one generation of the attempt counters
 

@@ -22,14 +22,16 @@ def client(address: str) -> Send:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an old client and its dependencies
         import requests
+        from requests.adapters import HTTPAdapter
         from toxiproxy.api import validate_response
-    base = "http://localhost" if is_unix(address) else f"http://{address}"
+    base, pools = ("http://localhost", _pools(path_of(address))) if is_unix(address) else (f"http://{address}", {})
 
     def send(method: str, path: str, timeout_s: float, **body: Any) -> Any:
         with requests.Session() as session:
             session.trust_env = False  # ignore HTTP_PROXY of the user
-            if is_unix(address):
-                session.mount("http://", _adapter(path_of(address)))
+            if pools:
+                session.mount("http://", adapter := HTTPAdapter())
+                adapter.poolmanager.pool_classes_by_scheme = pools
             return validate_response(session.request(method, base + path, timeout=timeout_s, **body))
 
     return send
@@ -40,9 +42,8 @@ def authorization(token: Path | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {token.read_text()}"} if token else {}
 
 
-def _adapter(path: str) -> Any:
-    """Return a transport adapter of `requests` for one Unix socket."""
-    from requests.adapters import HTTPAdapter
+def _pools(path: str) -> dict[str, Any]:
+    """Return the class of connection pools to one Unix socket, by scheme, for an adapter of `requests`."""
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
 
@@ -53,6 +54,4 @@ def _adapter(path: str) -> Any:
     class Pool(HTTPConnectionPool):
         ConnectionCls = Connection
 
-    adapter = HTTPAdapter()
-    adapter.poolmanager.pool_classes_by_scheme = {"http": Pool}
-    return adapter
+    return {"http": Pool}

@@ -198,9 +198,7 @@ def _on_path(tool: Tool) -> Found | str:
     number = version_cache.numbers(found.version)
     if number and number < tool.minimum:
         return f"{path} is {found.version}, older than {'.'.join(map(str, tool.minimum))}"
-    if tool.exact not in ("", found.version):
-        return f"{path} is {found.version}, not {tool.exact}"
-    return found if found.version else f"{path} does not run"
+    return _exact(tool, found) if found.version else f"{path} does not run"
 
 
 def _in_wheel(tool: Tool, distribution: str, package: str, inside: str) -> Found | str:
@@ -208,9 +206,14 @@ def _in_wheel(tool: Tool, distribution: str, package: str, inside: str) -> Found
     for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder, inside)
         if os.access(path, os.X_OK):
-            found = _found(tool, path, "wheel")
-            return found if tool.exact in ("", found.version) else f"{path} is {found.version}, not {tool.exact}"
+            return _exact(tool, _found(tool, path, "wheel"))
     return f"the package {distribution} is not installed"
+
+
+def _exact(tool: Tool, found: Found) -> Found | str:
+    """Return a program if its version may be used, else why not."""
+    fits = tool.exact in ("", found.version)
+    return found if fits else f"{found.path} is {found.version}, not {tool.exact}"
 
 
 def _in_cache(tool: Tool, program: Program) -> Found | str:

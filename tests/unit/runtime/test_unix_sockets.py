@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import os
-import socketserver
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,25 +13,12 @@ from testbed.errors import TestbedError
 from testbed.runtime.http import KeepAliveClient, ask
 from testbed.runtime.readiness import wait_ready
 from testbed.runtime.unix_sockets import LONGEST, connected, usable
+from tests.kit.unix_server import OverUnix, UnixServer
 
 
-class Echo(http.server.BaseHTTPRequestHandler):
+class Echo(OverUnix):
     def do_GET(self) -> None:
-        text = f"{self.path} {self.headers['Authorization']}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def address_string(self) -> str:
-        return "unix"
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Server(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
+        self.say(200, f"{self.path} {self.headers['Authorization']}")
 
 
 @pytest.fixture(params=["short", "long"])
@@ -41,7 +26,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A socket with a server behind it."""
     folder = tmp_path / ("f" * 150 if request.param == "long" else "f")
     folder.mkdir()
-    with usable(str(folder / "api.sock")) as short, Server(short, Echo) as server:
+    with usable(str(folder / "api.sock")) as short, UnixServer(short, Echo) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield folder / "api.sock"

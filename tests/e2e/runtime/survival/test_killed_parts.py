@@ -64,34 +64,31 @@ def test_a_part_is_killed_in_mid_test(tmp_path: Path, part: Callable[[Victim], S
         scene.assert_gone(victim, foreign=others)
 
 
-def test_what_survives_pytest_and_both_reapers_is_swept_by_the_next_start(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+def assert_swept(scene: Scene, strike: Callable[[Victim], object], left: str) -> None:
+    """What is left of a suite after a strike (a part of its text) is removed by the next start."""
     with foreign(scene.spare) as others, scene.run() as victim:
         scene.up(victim)
-        victim.kill(victim.process.pid, *victim.reapers())
+        strike(victim)
         victim.process.wait()
-        assert any("folder" in one for one in scene.left(victim, others))
+        assert any(left in one for one in scene.left(victim, others))
         (scene.project / "up").unlink()
         with scene.run("-k", "test_first") as second:
             assert "1 passed" in second.end()
             scene.assert_gone(second, foreign=others)
         scene.assert_gone(victim, foreign=others)
+
+
+def test_what_survives_pytest_and_both_reapers_is_swept_by_the_next_start(tmp_path: Path) -> None:
+    assert_swept(Scene(tmp_path), lambda victim: victim.kill(victim.process.pid, *victim.reapers()), left="folder")
 
 
 def test_reapers_that_stand_still_are_swept_by_the_next_start(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    with foreign(scene.spare) as others, scene.run() as victim:
-        scene.up(victim)
+    def strike(victim: Victim) -> None:
         for pid in victim.reapers():
             os.kill(pid, signal.SIGSTOP)
         victim.kill()
-        victim.process.wait()
-        assert any("reaper.py" in one for one in scene.left(victim, others))
-        (scene.project / "up").unlink()
-        with scene.run("-k", "test_first") as second:
-            assert "1 passed" in second.end()
-            scene.assert_gone(second, foreign=others)
-        scene.assert_gone(victim, foreign=others)
+
+    assert_swept(Scene(tmp_path), strike, left="reaper.py")
 
 
 FORKS = """

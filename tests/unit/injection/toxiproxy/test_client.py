@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import socketserver
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,31 +12,18 @@ from typing import Any
 import pytest
 
 from testbed.injection.toxiproxy.client import authorization, client
+from tests.kit.unix_server import OverUnix, UnixServer
 
 
-class Toxiproxy(http.server.BaseHTTPRequestHandler):
+class Toxiproxy(OverUnix):
     """Answers with what it was asked; 404 to unknown paths."""
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         asked = [self.command, self.path, body, self.headers["Authorization"]]
-        text = json.dumps(asked).encode()
-        self.send_response(200 if self.path.startswith("/proxies") else 404)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        self.say(200 if self.path.startswith("/proxies") else 404, json.dumps(asked))
 
     do_GET = do_POST = do_DELETE = answer
-
-    def address_string(self) -> str:
-        return "unix"
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class UnixServer(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
 
 
 @pytest.fixture(params=["unix", "port"])

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-const stay = time.Second // idle connections stay open for so long at most after SIGTERM
+const mostStay = time.Second // idle connections stay open for so long at most after SIGTERM
 
 func main() {
 	signals := make(chan os.Signal, 1)
@@ -51,7 +51,7 @@ func serve(signals <-chan os.Signal) error {
 		service.ending.Store(true)
 		listener.Close()
 		if settings.behaviour.Protocol == "http" { // the others say GOAWAY
-			service.stay(min(stay, milliseconds(grace/10)))
+			service.stay(min(mostStay, milliseconds(grace/10)))
 		}
 		server.Shutdown(ctx)
 	}

@@ -33,8 +33,8 @@ func newToken(path string) (string, error) {
 	return token, os.Rename(draft, path)
 }
 
-// guarded answers only requests that have the token, besides the version, for readiness. A page in a browser has an Origin, or (if it makes its own name
-// point here) a Host that is a name.
+// guarded answers only requests that have the token, besides the version, for readiness. A page in a browser has an
+// Origin, or (if it makes its own name point here) a Host that is a name.
 func guarded(handler http.Handler, token string) http.Handler {
 	wanted := []byte("Bearer " + token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
